@@ -1,0 +1,61 @@
+import * as z from 'zod/mini'
+import { GateEntry, Opening, Policy, RecordedDecision, Shown, StepEntry } from './envelope.ts'
+import { Actor, Count, Id, Instant, Text } from './scalar.ts'
+
+/*
+ * What the server records of a run, one row each, in the run's own order, on disk before any frame speaks of it.
+ * A fact that carries a body (`opening`, `entry`) is a link of the run's hash chain; bodies are sealed as recorded.
+ */
+
+const common = { run_id: Id, timestamp: Instant }
+
+export const Fact = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('run_started'),
+    ...common,
+    evidence_id: Id,
+    opening: Opening,
+  }),
+  /** Recorded before the process is spawned, so that no process is unknown to the record. */
+  z.strictObject({
+    type: z.literal('step_started'),
+    ...common,
+    step_id: Id,
+    kind: z.string(),
+    attempt: z.int().check(z.positive()),
+  }),
+  z.strictObject({ type: z.literal('step_finished'), ...common, entry: StepEntry }),
+  z.strictObject({
+    type: z.literal('needs_input'),
+    ...common,
+    gate_id: Id,
+    step_id: Id,
+    question: Text,
+    policy: Policy,
+    shown: Shown,
+  }),
+  z.strictObject({
+    type: z.literal('gate_decided'),
+    ...common,
+    gate_id: Id,
+    decision: RecordedDecision,
+  }),
+  z.strictObject({
+    type: z.literal('gate_resolved'),
+    ...common,
+    /** The person whose decision resolved it, or `system`. */
+    actor: Actor,
+    entry: GateEntry,
+  }),
+  z.strictObject({ type: z.literal('run_succeeded'), ...common }),
+  z.strictObject({ type: z.literal('run_failed'), ...common, reason: Text }),
+  z.strictObject({ type: z.literal('run_aborted'), ...common, actor: Actor, reason: Text }),
+  z.strictObject({
+    type: z.literal('run_finalized'),
+    ...common,
+    evidence_id: Id,
+    seal_seq: Count,
+  }),
+  z.strictObject({ type: z.literal('seal_failed'), ...common, reason: Text }),
+])
+export type Fact = z.infer<typeof Fact>

@@ -1,0 +1,46 @@
+import * as z from 'zod/mini'
+
+/** What parsing at an edge answers: the typed value, or where it went wrong. Never throws. */
+export type Parsed<T> = { ok: true; value: T } | { ok: false; error: ContractFault }
+
+/** `at` is a JSON pointer into the value, '' for the whole of it. */
+export type ContractFault = { at: string; message: string }
+
+/** Does `value` fit `schema`, and if not, where not? */
+export function parse<T>(schema: z.ZodMiniType<T>, value: unknown): Parsed<T> {
+  const result = schema.safeParse(value)
+  if (result.success) return { ok: true, value: result.data }
+  const [first] = deepest(result.error.issues)
+  return { ok: false, error: first ?? { at: '', message: 'does not fit' } }
+}
+
+/** Parses JSON text and then the value; a syntax error is a fault like any other. */
+export function parseJson<T>(schema: z.ZodMiniType<T>, text: string): Parsed<T> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return { ok: false, error: { at: '', message: 'is not JSON' } }
+  }
+  return parse(schema, value)
+}
+
+// A union reports one issue with the issues of every branch inside; the branch that got furthest is the one meant.
+function deepest(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): ContractFault[] {
+  return issues.flatMap((issue) => {
+    const path = [...base, ...issue.path]
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      const branches = issue.errors.map((branch) => deepest(branch, path))
+      return branches.toSorted((a, b) => depth(b) - depth(a))[0] ?? []
+    }
+    return [{ at: pointer(path), message: issue.message }]
+  })
+}
+
+const depth = (faults: readonly ContractFault[]): number =>
+  Math.max(0, ...faults.map((fault) => fault.at.split('/').length))
+
+/** RFC 6901. */
+export function pointer(path: readonly PropertyKey[]): string {
+  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
