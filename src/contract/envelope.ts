@@ -1,5 +1,17 @@
 import * as z from 'zod/mini'
-import { Actor, Base64, Base64Url, Count, Decimal, Id, Instant, Key, PROFILE, Sha256, Text } from './scalar.ts'
+import {
+  Actor,
+  Base64,
+  Base64Url,
+  Count,
+  Decimal,
+  Id,
+  Instant,
+  Key,
+  PROFILE,
+  Sha256,
+  Text,
+} from './scalar.ts'
 import { GATE_OUTCOME, keysOf, OUTCOME, STEP_OUTCOME } from './status.ts'
 
 /*
@@ -24,9 +36,7 @@ export const Policy = z.strictObject({
   four_eyes: z.boolean(),
   expires_ms: z.nullable(z.int().check(z.positive())),
   sign: z.enum(['session', 'passkey']),
-  inputs: z.array(
-    z.strictObject({ name: Key, label: Text, required: z.boolean() }),
-  ),
+  inputs: z.array(z.strictObject({ name: Key, label: Text, required: z.boolean() })),
 })
 export type Policy = z.infer<typeof Policy>
 
@@ -44,7 +54,13 @@ const PlanStep = z.strictObject({
   artifacts: z.array(z.string()),
 })
 
-const PlanGate = z.strictObject({ step_id: Id, needs: z.array(Id), question: Text, policy: Policy, show: z.array(z.string()) })
+const PlanGate = z.strictObject({
+  step_id: Id,
+  needs: z.array(Id),
+  question: Text,
+  policy: Policy,
+  show: z.array(z.string()),
+})
 
 export const Plan = z.strictObject({ steps: z.array(PlanStep), gates: z.array(PlanGate) })
 export type Plan = z.infer<typeof Plan>
@@ -64,7 +80,10 @@ export const Opening = z.strictObject({
   /** The run that this one repeats, and whoever started each run of that lineage, oldest first. */
   rerun_of: z.nullable(z.strictObject({ run_id: Id, starters: z.array(Actor) })),
   source: z.optional(
-    z.strictObject({ commit: z.string().check(z.regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)), dirty: z.boolean() }),
+    z.strictObject({
+      commit: z.string().check(z.regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/)),
+      dirty: z.boolean(),
+    }),
   ),
   runner: z.strictObject({ version: z.string(), isolation: z.enum(['none', 'user']) }),
 })
@@ -174,7 +193,10 @@ export const Assertion = z.strictObject({
 })
 export type Assertion = z.infer<typeof Assertion>
 
-export const RecordedDecision = z.strictObject({ decision: Decision, assertion: z.nullable(Assertion) })
+export const RecordedDecision = z.strictObject({
+  decision: Decision,
+  assertion: z.nullable(Assertion),
+})
 export type RecordedDecision = z.infer<typeof RecordedDecision>
 
 export const GateEntry = z.strictObject({
@@ -235,9 +257,7 @@ export const DSSE_PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 export const Seal = z.strictObject({
   payloadType: z.literal(DSSE_PAYLOAD_TYPE),
   payload: Base64,
-  signatures: z
-    .array(z.strictObject({ keyid: Sha256, sig: Base64 }))
-    .check(z.length(1)),
+  signatures: z.array(z.strictObject({ keyid: Sha256, sig: Base64 })).check(z.length(1)),
 })
 export type Seal = z.infer<typeof Seal>
 

@@ -182,7 +182,11 @@ export const MAX_FRAME_CHARS = 65_536
 export function parseFrame(name: string, data: string): FrameReading {
   if (!isFrameName(name)) return { state: 'unknown', name }
   if (data.length > MAX_FRAME_CHARS)
-    return { state: 'malformed', name, error: { at: '', message: `is ${data.length} characters long` } }
+    return {
+      state: 'malformed',
+      name,
+      error: { at: '', message: `is ${data.length} characters long` },
+    }
   const parsed = parseJson<Frame>(SCHEMAS[name], data)
   return parsed.ok
     ? { state: 'frame', frame: parsed.value }

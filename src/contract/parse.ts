@@ -26,7 +26,10 @@ export function parseJson<T>(schema: z.ZodMiniType<T>, text: string): Parsed<T> 
 }
 
 // A union reports one issue with the issues of every branch inside; the branch that got furthest is the one meant.
-function deepest(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): ContractFault[] {
+function deepest(
+  issues: readonly z.core.$ZodIssue[],
+  base: readonly PropertyKey[] = [],
+): ContractFault[] {
   return issues.flatMap((issue) => {
     const path = [...base, ...issue.path]
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {

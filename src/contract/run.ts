@@ -1,7 +1,15 @@
 import * as z from 'zod/mini'
 import { Plan, RecordedDecision, Shown, Policy } from './envelope.ts'
 import { Count, Id } from './scalar.ts'
-import { GATE_OUTCOME, keysOf, OUTCOME, RUN_STATUS, SEAL_STATE, STEP_OUTCOME, STEP_STATUS } from './status.ts'
+import {
+  GATE_OUTCOME,
+  keysOf,
+  OUTCOME,
+  RUN_STATUS,
+  SEAL_STATE,
+  STEP_OUTCOME,
+  STEP_STATUS,
+} from './status.ts'
 
 /*
  * A run as far as one timeline knows it. null is "this timeline has not said". The server keeps one of these by

@@ -11,7 +11,9 @@ export const PROFILE = 'runseal/evidence-envelope/1'
 export const Instant = z
   .string()
   .check(
-    z.regex(/^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/),
+    z.regex(
+      /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
+    ),
   )
 export type Instant = z.infer<typeof Instant>
 

@@ -9,10 +9,7 @@ export const RUN_STATUS = {
   succeeded: { ended: true, active: false, label: 'Succeeded', tone: 'good' },
   failed: { ended: true, active: false, label: 'Failed', tone: 'bad' },
   aborted: { ended: true, active: false, label: 'Aborted', tone: 'muted' },
-} as const satisfies Record<
-  string,
-  { ended: boolean; active: boolean; label: string; tone: Tone }
->
+} as const satisfies Record<string, { ended: boolean; active: boolean; label: string; tone: Tone }>
 export type RunStatus = keyof typeof RUN_STATUS
 
 /** How a run ended. Says nothing about its evidence: that is a verdict. */
@@ -85,7 +82,10 @@ export type VerdictWord = keyof typeof VERDICT
 export const TOLD_BY = {
   hint: { label: 'hint', means: 'The stream said so. Nothing has recorded it.' },
   recorded: { label: 'recorded', means: 'The server says it is on record. Not verified here.' },
-  verified: { label: 'verified here', means: 'This browser verified the sealed record that says so.' },
+  verified: {
+    label: 'verified here',
+    means: 'This browser verified the sealed record that says so.',
+  },
   contradicted: {
     label: 'contradicted',
     means: 'The stream said one thing and the record says another. The record stands.',

@@ -1,0 +1,114 @@
+import * as z from 'zod/mini'
+import { Id, Key, Text } from './scalar.ts'
+
+/*
+ * `runseal.yaml`, as a person writes it. Defaults, references, cycles and paths are the loader's (SPEC [D..]); this is
+ * the shape alone. Closed: a misspelt member is an error, with its place in the file.
+ */
+
+/** `1500ms`, `30s`, `5m`, `2h`, `1d`. */
+export const Duration = z
+  .string()
+  .check(
+    z.regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'must be a duration such as 500ms, 30s, 5m, 2h or 1d'),
+  )
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds of a `Duration`. */
+export function durationMs(duration: string): number {
+  const unit = duration.endsWith('ms') ? 'ms' : duration.slice(-1)
+  for (const [name, ms] of Object.entries(UNIT_MS))
+    if (name === unit) return Number.parseInt(duration, 10) * ms
+  throw new RangeError(`not a duration: ${duration}`)
+}
+
+/**
+ * Value of a step's variable: written here, or taken `from` a variable of the server's environment at the start of the
+ * run. A secret one is masked in logs and never recorded.
+ */
+const EnvValue = z.union([
+  Text,
+  z.strictObject({ value: Text, secret: z.optional(z.boolean()) }),
+  z.strictObject({
+    from: z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)),
+    secret: z.optional(z.boolean()),
+  }),
+])
+
+/** Not RUNSEAL_*, not INPUT_*: those are not a definition's to set. */
+const EnvName = z
+  .string()
+  .check(
+    z.regex(
+      /^(?!RUNSEAL_|INPUT_)[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+      'is no name for a variable of a step',
+    ),
+  )
+
+const Retries = z.int().check(z.minimum(0), z.maximum(100))
+
+export const DefinedStep = z.strictObject({
+  id: Id,
+  /** What sort of work it is, shown and recorded: `test`, `build`, … Default `command`. */
+  kind: z.optional(Key),
+  /** Shell text, run by `/bin/sh -c`. One of `run` and `argv`. */
+  run: z.optional(Text),
+  /** The program and its arguments. An element `{{inputs.NAME}}` is replaced whole. */
+  argv: z.optional(z.array(Text).check(z.minLength(1), z.maxLength(1000))),
+  needs: z.optional(z.array(Id)),
+  retries: z.optional(Retries),
+  timeout: z.optional(Duration),
+  env: z.optional(z.record(EnvName, EnvValue)),
+  cwd: z.optional(z.string()),
+  /** Paths of regular files, from cwd, kept by digest when the step succeeds. */
+  artifacts: z.optional(z.array(z.string()).check(z.maxLength(1000))),
+})
+export type DefinedStep = z.infer<typeof DefinedStep>
+
+export const DefinedGate = z.strictObject({
+  id: Id,
+  needs: z.optional(z.array(Id)),
+  /** `{{inputs.NAME}}` is replaced when the run starts, and the question is frozen then. */
+  question: Text,
+  /** Who may decide. Default `[approver]`. */
+  roles: z.optional(z.array(z.enum(['approver', 'admin']))),
+  users: z.optional(z.array(Key)),
+  quorum: z.optional(z.int().check(z.minimum(1), z.maximum(100))),
+  four_eyes: z.optional(z.boolean()),
+  /** Unanswered for so long, the gate resolves as expired and the run ends as aborted. */
+  expires: z.optional(Duration),
+  sign: z.optional(z.enum(['session', 'passkey'])),
+  /** Artifacts (`STEP_ID/path`) displayed open beside the question. */
+  show: z.optional(z.array(z.string())),
+  inputs: z.optional(
+    z.array(
+      z.strictObject({ name: Key, label: z.optional(Text), required: z.optional(z.boolean()) }),
+    ),
+  ),
+})
+export type DefinedGate = z.infer<typeof DefinedGate>
+
+export const DefinedInput = z.strictObject({
+  description: z.optional(Text),
+  default: z.optional(Text),
+  /** One of these values. */
+  options: z.optional(z.array(Text).check(z.minLength(1))),
+})
+export type DefinedInput = z.infer<typeof DefinedInput>
+
+export const DefinedRun = z.strictObject({
+  title: z.optional(Text),
+  /** An input without a default is required. Name: letters, digits, `_`; the variable is `INPUT_` + upper case. */
+  inputs: z.optional(z.record(z.string().check(z.regex(/^[a-z][a-z0-9_]{0,63}$/)), DefinedInput)),
+  steps: z.array(DefinedStep).check(z.minLength(1), z.maxLength(100_000)),
+  gates: z.optional(z.array(DefinedGate)),
+})
+export type DefinedRun = z.infer<typeof DefinedRun>
+
+export const Project = z.strictObject({
+  /** Folder that cwd and artifacts stay inside, from the file's own. Default `.`. */
+  root: z.optional(z.string()),
+  runs: z.record(Id, DefinedRun),
+})
+export type Project = z.infer<typeof Project>
