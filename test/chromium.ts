@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Browser, chromium } from 'playwright-core'
+
+/** A real Chromium, without a profile, that speaks to nobody but the page it is given. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** Where Chromium is on this machine. Throws where there is none. */
+export function chromiumPath(): string {
+  const found = findChromium()
+  if (found === undefined) throw new Error(`no Chromium in ${usualPlaces().join(', ')}`)
+  return found
+}
+
+/** Installs Chromium where there is none: from Debian's packages as root, else by Playwright. */
+export function installChromium(): void {
+  if (findChromium() !== undefined) return
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    run('apt-get', ['update'])
+    run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'])
+  } else {
+    const cli = fileURLToPath(new URL('cli.js', import.meta.resolve('playwright-core')))
+    run(process.execPath, [cli, 'install', 'chromium'])
+  }
+}
+
+function findChromium(): string | undefined {
+  return usualPlaces().find((place) => existsSync(place))
+}
+
+function usualPlaces(): string[] {
+  const named = process.env['RUNSEAL_CHROMIUM']
+  if (named !== undefined) return [named]
+  return [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/usr/bin/google-chrome-stable',
+    chromium.executablePath(),
+  ]
+}
+
+function run(command: string, args: string[]): void {
+  execFileSync(command, args, {
+    stdio: 'inherit',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+}
