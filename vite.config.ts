@@ -1,15 +1,22 @@
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
-import { defineConfig } from 'vitest/config'
+import { basename, dirname, join } from 'node:path'
+import { defineConfig, type Plugin } from 'vitest/config'
 import manifest from './package.json' with { type: 'json' }
 import { tally } from './test/tally.ts'
 
 const companion = 'http://localhost:3000'
 
 export default defineConfig(({ isSsrBuild }) => ({
-  plugins: [react(), tailwind()],
+  plugins: [react(), tailwind(), childProcesses()],
   build: isSsrBuild
-    ? { outDir: 'dist/cli', target: 'node24', copyPublicDir: false }
+    ? {
+        outDir: 'dist/cli',
+        target: 'node24',
+        copyPublicDir: false,
+        // Flat, so that what is found beside a file or above it is found from every chunk.
+        rolldownOptions: { output: { chunkFileNames: '[name]-[hash].js' } },
+      }
     : {
         outDir: 'dist/viewer',
         target: 'es2024',
@@ -20,7 +27,7 @@ export default defineConfig(({ isSsrBuild }) => ({
       },
   worker: { format: 'es' },
   // What is no runtime dependency of the package is built into it.
-  ssr: { noExternal: true, external: Object.keys(manifest.dependencies) },
+  ssr: isSsrBuild ? { noExternal: true, external: Object.keys(manifest.dependencies) } : {},
   server: { proxy: { '/api': companion, '/events': companion } },
   test: {
     reporters: ['default', tally()],
@@ -70,3 +77,20 @@ export default defineConfig(({ isSsrBuild }) => ({
     ],
   },
 }))
+
+/** A program started from its file's URL becomes a chunk of its own in the built package. */
+function childProcesses(): Plugin {
+  const fileUrl = /new URL\('(\.\/[^']+\.ts)', import\.meta\.url\)/g
+  return {
+    name: 'runseal:child-processes',
+    enforce: 'pre',
+    apply: (_, { isSsrBuild }) => isSsrBuild === true,
+    transform(code, id) {
+      return code.replaceAll(fileUrl, (_, file: string) => {
+        const fileName = basename(file).replace('.ts', '.js')
+        this.emitFile({ type: 'chunk', id: join(dirname(id), file), fileName })
+        return `new URL('./${fileName}', import.meta.url)`
+      })
+    },
+  }
+}
