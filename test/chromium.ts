@@ -27,9 +27,9 @@ export function chromiumPath(): string {
   return found
 }
 
-/** Installs Chromium where there is none: from Debian's packages as root, else by Playwright. */
+/** Installs Chromium where there is none and none is named: from Debian's packages as root, else by Playwright. */
 export function installChromium(): void {
-  if (findChromium() !== undefined) return
+  if (findChromium() !== undefined || process.env['RUNSEAL_CHROMIUM'] !== undefined) return
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     run('apt-get', ['update'])
     run('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'])
