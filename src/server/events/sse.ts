@@ -1,0 +1,67 @@
+import type { ServerResponse } from 'node:http'
+import type { Bus } from './bus.ts'
+
+/** The open responses of `GET /events`. */
+export type EventStreams = {
+  /** Answers `response` with the stream, until either side ends it. */
+  open(response: ServerResponse, wanted: Wanted): void
+  /** Ends every stream after what it still holds; the readers come back to whoever listens then. */
+  drain(): void
+}
+
+export type Wanted = {
+  runId: string | null
+  lastEventId: string | null
+  headers: Readonly<Record<string, string>>
+}
+
+/** Calls `act` every so many milliseconds until the answered function is called. */
+export type Every = (ms: number, act: () => void) => () => void
+
+export const KEEPALIVE_MS = 15_000
+
+export function createEventStreams({
+  bus,
+  every,
+  random,
+}: {
+  bus: Bus
+  every: Every
+  /** 0 to 1. */
+  random: () => number
+}): EventStreams {
+  const responses = new Set<ServerResponse>()
+  return {
+    open(response, { runId, lastEventId, headers }) {
+      response.writeHead(200, { ...headers, ...STREAM_HEADERS })
+      // Everybody is thrown off at once by a restart and must not come back at once.
+      const retryMs = 1000 + Math.floor(random() * 2000)
+      response.write(`: connected\nretry: ${retryMs}\n\n`)
+
+      const { drained, end } = bus.subscribe(
+        { runId, write: (bytes) => response.write(bytes) },
+        lastEventId,
+      )
+      const stop = every(KEEPALIVE_MS, () => {
+        // Whoever refuses writes has bytes on the way already, and no reader may grow the process.
+        if (!response.writableNeedDrain) response.write(': keepalive\n\n')
+      })
+      responses.add(response)
+      response.on('drain', drained)
+      response.on('close', () => {
+        end()
+        stop()
+        responses.delete(response)
+      })
+    },
+    drain() {
+      for (const response of responses) response.end()
+    },
+  }
+}
+
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+}

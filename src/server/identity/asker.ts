@@ -1,0 +1,14 @@
+import { ROLE, type Permission, type Role } from '#contract/status.ts'
+
+/** Who asks, as a session or a token says it; the request's body is never asked. */
+export type Asker = {
+  /** `user:NAME` or `token:ID`. */
+  actor: string
+  role: Role
+  /** Name of the user that a token belongs to, or the user's own; null for a token that nobody owns. */
+  owner: string | null
+}
+
+export function may(asker: Asker, permission: Permission): boolean {
+  return ROLE[asker.role][permission]
+}
