@@ -1,0 +1,154 @@
+import { type Frame, parsePosition, type StreamPosition } from '#contract/frame.ts'
+import type { Run } from '#contract/run.ts'
+import { join, newRun, reduce } from './reduce.ts'
+
+/**
+ * Everything a browser knows of the runs: two timelines a run, never mixed, and where in the stream it stands.
+ * A screen reads a run's facts through `told`, which takes one from each.
+ */
+export type Board = {
+  /** Id of the newest frame received; null before the first. */
+  position: StreamPosition | null
+  runs: ReadonlyMap<string, TwoTimelines>
+  /** Stretches of the stream that did not arrive, newest last, at most `MAX_GAPS`. */
+  gaps: readonly Gap[]
+  /** What arrived, for the diagnosis. */
+  counts: Counts
+  /** The last materialize signal; drives the indicator. */
+  materializing: boolean
+}
+
+export type TwoTimelines = {
+  hint: Run
+  record: Run | null
+  /** Position that the record is at least as new as; null without a record. */
+  asOf: StreamPosition | null
+  /** Newest frame about this run. */
+  heard: StreamPosition | null
+}
+
+export type Gap = { from: string | null; to: string }
+
+export type Counts = {
+  frames: number
+  repeated: number
+  outOfOrder: number
+  malformed: number
+  unknown: number
+}
+
+export const MAX_GAPS = 50
+
+/** Runs of which only hints exist are kept up to this many: a hostile stream must not grow the page. */
+export const MAX_HINTED = 2000
+
+export const EMPTY_BOARD: Board = {
+  position: null,
+  runs: new Map(),
+  gaps: [],
+  counts: { frames: 0, repeated: 0, outOfOrder: 0, malformed: 0, unknown: 0 },
+  materializing: false,
+}
+
+/** A frame with the text of its `id:` line. */
+export type Received = { id: string; frame: Frame }
+
+/** The board after some frames, in the order they came [L6]. One call for many frames: one copy of the map. */
+export function receive(board: Board, received: readonly Received[]): Board {
+  const runs = new Map(board.runs)
+  const counts = { ...board.counts }
+  let { position, gaps, materializing } = board
+  for (const { id, frame } of received) {
+    const at = parsePosition(id)
+    counts.frames += 1
+    if (at && position && at.epoch === position.epoch) {
+      if (at.seq === position.seq) counts.repeated += 1
+      else if (at.seq < position.seq) counts.outOfOrder += 1
+    }
+    // Another epoch is another server start: its first frame is newer than all that went before.
+    if (at && (position?.epoch !== at.epoch || at.seq > position.seq)) position = at
+    if ('kind' in frame && !('type' in frame)) {
+      switch (frame.kind) {
+        case 'stream.gap':
+          gaps = [...gaps, { from: frame.from, to: frame.to }].slice(-MAX_GAPS)
+          for (const [runId, run] of runs)
+            if (!run.record?.ended) runs.set(runId, { ...run, heard: at ?? position })
+          break
+        case 'materialize.start':
+          materializing = true
+          break
+        case 'materialize.end':
+        case 'materialize.error':
+          materializing = false
+          break
+      }
+      continue
+    }
+    const known = runs.get(frame.run_id)
+    const hint = reduce(known?.hint ?? newRun(frame.run_id), frame)
+    const heard = at ?? known?.heard ?? null
+    if (known && known.hint === hint && samePosition(known.heard, heard)) continue
+    runs.set(frame.run_id, { record: null, asOf: null, ...known, hint, heard })
+  }
+  return { position, runs: bounded(runs), gaps, counts, materializing }
+}
+
+/** The board after a frame that could not be read, or is of a kind this client does not know. */
+export function receiveUnread(board: Board, state: 'malformed' | 'unknown'): Board {
+  return { ...board, counts: { ...board.counts, [state]: board.counts[state] + 1 } }
+}
+
+/**
+ * The board after a snapshot. An older answer that arrives late takes nothing away: records are joined too [L7].
+ * `asOf` is the stream's position before the server read the rows.
+ */
+export function record(board: Board, run: Run, asOf: string): Board {
+  const known = board.runs.get(run.run_id)
+  const at = parsePosition(asOf)
+  const next: TwoTimelines = {
+    hint: known?.hint ?? newRun(run.run_id),
+    heard: known?.heard ?? null,
+    record: join(known?.record ?? newRun(run.run_id), run),
+    asOf: isNewer(at, known?.asOf ?? null) ? at : (known?.asOf ?? null),
+  }
+  if (known && known.record === next.record && samePosition(known.asOf, next.asOf)) return board
+  return { ...board, runs: new Map(board.runs).set(run.run_id, next) }
+}
+
+/** Must the record be asked again? True when a frame has spoken since, or the server began a new epoch [L8]. */
+export function isBehind(board: Board, run: TwoTimelines): boolean {
+  if (run.record === null) return true
+  if (run.record.ended && (run.record.sealed || run.record.seal_failed) && !run.heard) return false
+  return (
+    isNewer(run.heard, run.asOf) ||
+    (!isSettled(run.record) && isNewer(epochOnly(board.position), run.asOf))
+  )
+}
+
+const isSettled = (run: Run): boolean => run.ended !== null && run.sealed !== null
+
+// A position that is newer than any of another epoch, and older than all of its own.
+const epochOnly = (position: StreamPosition | null): StreamPosition | null =>
+  position && { epoch: position.epoch, seq: 0 }
+
+/** Positions of different epochs have no order; the one from the stream itself, `a`, is then taken for newer. */
+function isNewer(a: StreamPosition | null, b: StreamPosition | null): boolean {
+  if (a === null) return false
+  return b === null || a.epoch !== b.epoch || a.seq > b.seq
+}
+
+function samePosition(a: StreamPosition | null, b: StreamPosition | null): boolean {
+  return a?.epoch === b?.epoch && a?.seq === b?.seq
+}
+
+function bounded(runs: Map<string, TwoTimelines>): ReadonlyMap<string, TwoTimelines> {
+  let excess = runs.size - MAX_HINTED
+  for (const [runId, run] of runs) {
+    if (excess <= 0) break
+    if (run.record === null) {
+      runs.delete(runId)
+      excess -= 1
+    }
+  }
+  return runs
+}
