@@ -1,0 +1,99 @@
+import {
+  type Closing,
+  type Content,
+  type GateEntry,
+  type Link,
+  type LinkKind,
+  type Opening,
+  type StepEntry,
+} from '#contract/envelope.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { canonicalize } from './canonical.ts'
+import { digestOf, sha256 } from './digest.ts'
+
+/**
+ * The hash chain of a run. The server extends it while the run grows and the verifier walks it again afterwards, by
+ * these same functions: an entry, once linked, cannot be changed without changing every link after it.
+ */
+export type ChainState = {
+  /** Link of the last entry; the seed where there is none yet. */
+  readonly head: string
+  /** `seq` of the next link, which is the count of links so far. */
+  readonly seq: number
+}
+
+/** What each kind of entry digests. Every member of an envelope but `order` and `integrity` is in exactly one. */
+export type EntryBody = {
+  opening: { schema: typeof PROFILE; evidence_id: string; run_id: string; opening: Opening }
+  step: StepEntry
+  gate: GateEntry
+  closing: Closing
+}
+
+/** An entry, its place in the chain, and the JSON pointer of its body in the envelope. */
+export type Entry = {
+  [K in LinkKind]: {
+    readonly kind: K
+    readonly body: EntryBody[K]
+    readonly seq: number
+    readonly where: string
+  }
+}[LinkKind]
+
+/** The chain before its first entry. Both ids are given when the run starts. */
+export function openChain(evidence_id: string, run_id: string): ChainState {
+  return { head: digestOf({ type: `${PROFILE}/seed`, evidence_id, run_id }), seq: 0 }
+}
+
+export function extendChain<K extends LinkKind>(
+  { head, seq }: ChainState,
+  kind: K,
+  body: EntryBody[K],
+): { state: ChainState; link: Link } {
+  const entry = entryDigest(kind, body)
+  const link = linkDigest({ seq, prev: head, kind, entry })
+  return { state: { head: link, seq: seq + 1 }, link: { seq, kind, entry, link } }
+}
+
+export function entryDigest<K extends LinkKind>(kind: K, body: EntryBody[K]): string {
+  return digestOf({ type: `${PROFILE}/entry`, kind, body })
+}
+
+export function linkDigest(link: LinkFields): string {
+  return sha256(linkPreimage(link))
+}
+
+/** The text whose SHA-256 is the link. Hex, integers and our own words only: safe to print into a shell line. */
+export function linkPreimage({ seq, prev, kind, entry }: LinkFields): string {
+  return canonicalize({ type: `${PROFILE}/link`, seq, prev, kind, entry })
+}
+
+export type LinkFields = { seq: number; prev: string; kind: LinkKind; entry: string }
+
+/** The entries of a document in the order they were recorded. `order` must fit `steps` and `gates`. */
+export function* entriesOf(content: Content): Generator<Entry> {
+  const { schema, evidence_id, run_id, opening } = content
+  let seq = 0
+  yield {
+    kind: 'opening',
+    body: { schema, evidence_id, run_id, opening },
+    seq: seq++,
+    where: '/opening',
+  }
+  const steps = content.execution.steps.entries()
+  const gates = content.gates.entries()
+  for (const kind of content.order) {
+    if (kind === 'step') {
+      const next = steps.next()
+      if (next.done) break
+      const [index, body] = next.value
+      yield { kind, body, seq: seq++, where: `/execution/steps/${index}` }
+    } else {
+      const next = gates.next()
+      if (next.done) break
+      const [index, body] = next.value
+      yield { kind, body, seq: seq++, where: `/gates/${index}` }
+    }
+  }
+  yield { kind: 'closing', body: content.closing, seq: seq++, where: '/closing' }
+}
