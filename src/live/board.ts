@@ -86,7 +86,7 @@ export function receive(board: Board, received: readonly Received[]): Board {
     }
     const known = runs.get(frame.run_id)
     const hint = reduce(known?.hint ?? newRun(frame.run_id), frame)
-    const heard = at ?? known?.heard ?? null
+    const heard = at ?? position
     if (known && known.hint === hint && samePosition(known.heard, heard)) continue
     runs.set(frame.run_id, { record: null, asOf: null, ...known, hint, heard })
   }
@@ -117,18 +117,14 @@ export function record(board: Board, run: Run, asOf: string): Board {
 
 /** Must the record be asked again? True when a frame has spoken since, or the server began a new epoch [L8]. */
 export function isBehind(board: Board, run: TwoTimelines): boolean {
-  if (run.record === null) return true
-  if (run.record.ended && (run.record.sealed || run.record.seal_failed) && !run.heard) return false
-  return (
-    isNewer(run.heard, run.asOf) ||
-    (!isSettled(run.record) && isNewer(epochOnly(board.position), run.asOf))
-  )
+  if (run.record === null || isNewer(run.heard, run.asOf)) return true
+  return !isSettled(run.record) && isNewer(epochStart(board.position), run.asOf)
 }
 
 const isSettled = (run: Run): boolean => run.ended !== null && run.sealed !== null
 
 // A position that is newer than any of another epoch, and older than all of its own.
-const epochOnly = (position: StreamPosition | null): StreamPosition | null =>
+const epochStart = (position: StreamPosition | null): StreamPosition | null =>
   position && { epoch: position.epoch, seq: 0 }
 
 /** Positions of different epochs have no order; the one from the stream itself, `a`, is then taken for newer. */

@@ -1,0 +1,103 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { formatPosition, type RunFrame } from '#contract/frame.ts'
+import type { Run } from '#contract/run.ts'
+import { EMPTY_BOARD, isBehind, MAX_HINTED, receive, record } from '#live/board.ts'
+import { newRun, reduce } from '#live/reduce.ts'
+import { statusOf } from '#live/select.ts'
+import { shuffled } from './signals.ts'
+
+const at = (seq: number, epoch = 'e') => formatPosition({ epoch, seq })
+const started: RunFrame = {
+  type: 'run_started',
+  run_id: 'r',
+  timestamp: '2026-11-12T09:30:00.000Z',
+}
+const ended: Run = reduce(newRun('r'), {
+  type: 'run_failed',
+  run_id: 'r',
+  timestamp: '2026-11-12T09:30:05.000Z',
+  reason: 'x',
+})
+const sealed: Run = reduce(ended, {
+  type: 'run_finalized',
+  run_id: 'r',
+  timestamp: '2026-11-12T09:30:06.000Z',
+  evidence_id: 'ev',
+  seal_seq: 1,
+})
+
+describe('the board', () => {
+  it('[L6] hints the same run whatever the order and the repeats', () => {
+    fc.assert(
+      fc.property(shuffled('r'), ([frames, again]) => {
+        const one = receive(
+          EMPTY_BOARD,
+          frames.map((frame, seq) => ({ id: at(seq), frame })),
+        )
+        const other = again.reduce(
+          (board, frame) => receive(board, [{ id: '', frame }]),
+          EMPTY_BOARD,
+        )
+        expect(other.runs.get('r')?.hint).toEqual(one.runs.get('r')?.hint)
+      }),
+    )
+  })
+
+  it('[L2] leaves the record of a finished run alone when a late hint comes', () => {
+    const board = receive(record(EMPTY_BOARD, ended, at(9)), [{ id: at(3), frame: started }])
+    const run = board.runs.get('r')
+    expect(run?.record && statusOf(run.record)).toBe('failed')
+  })
+
+  it('[L7] loses nothing to an older snapshot that arrives late', () => {
+    const board = record(record(EMPTY_BOARD, sealed, at(9)), newRun('r'), at(2))
+    expect(board.runs.get('r')?.record).toEqual(sealed)
+    expect(board.runs.get('r')?.asOf).toEqual({ epoch: 'e', seq: 9 })
+  })
+
+  it('[L8] is behind after a newer frame, and not after an older one', () => {
+    const known = record(EMPTY_BOARD, ended, at(5))
+    const newer = receive(known, [{ id: at(6), frame: started }])
+    const older = receive(known, [{ id: at(4), frame: started }])
+    expect(behind(newer)).toBe(true)
+    expect(behind(older)).toBe(false)
+    expect(behind(record(newer, ended, at(6)))).toBe(false)
+  })
+
+  it('[L8] is behind after a gap and after another epoch, unless the run is over and sealed', () => {
+    const gap = {
+      id: at(8),
+      frame: { kind: 'stream.gap' as const, ts: '', from: at(6), to: at(7) },
+    }
+    const reborn = { id: at(1, 'f'), frame: { ...started, run_id: 'other' } }
+    expect(behind(receive(record(EMPTY_BOARD, newRun('r'), at(5)), [gap]))).toBe(true)
+    expect(behind(receive(record(EMPTY_BOARD, newRun('r'), at(5)), [reborn]))).toBe(true)
+    expect(behind(receive(record(EMPTY_BOARD, sealed, at(5)), [gap]))).toBe(false)
+    expect(behind(receive(record(EMPTY_BOARD, sealed, at(5)), [reborn]))).toBe(false)
+  })
+
+  it('counts what came twice and what came late', () => {
+    const board = receive(
+      EMPTY_BOARD,
+      [2, 2, 1, 3].map((seq) => ({ id: at(seq), frame: started })),
+    )
+    expect(board.counts).toMatchObject({ frames: 4, repeated: 1, outOfOrder: 1 })
+    expect(board.position).toEqual({ epoch: 'e', seq: 3 })
+  })
+
+  it('keeps a bounded number of runs that only the stream has named', () => {
+    const flood = Array.from({ length: MAX_HINTED + 500 }, (_, n) => ({
+      id: at(n),
+      frame: { ...started, run_id: `r${n}` },
+    }))
+    const board = receive(record(EMPTY_BOARD, ended, at(0)), flood)
+    expect(board.runs.size).toBe(MAX_HINTED)
+    expect(board.runs.get('r')?.record).toEqual(ended)
+  })
+
+  const behind = (board: typeof EMPTY_BOARD): boolean | undefined => {
+    const run = board.runs.get('r')
+    return run && isBehind(board, run)
+  }
+})
