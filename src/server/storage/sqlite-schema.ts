@@ -1,0 +1,137 @@
+import type { Generated, GeneratedAlways } from 'kysely'
+import type { RunSummary } from '#contract/run.ts'
+import type { Outcome, Role } from '#contract/status.ts'
+import type { GateState, Link, ProcessRow, Session, User } from './storage.ts'
+
+/** Rows as SQLite has them. A `made` counts up in the order of insertion; `body` is JSON. */
+export type Tables = {
+  run: RunSummary & { made: Generated<number> }
+  fact: { run_id: string; n: number; body: string; link: string | null }
+  gate: {
+    made: Generated<number>
+    gate_id: string
+    run_id: string
+    state: GateState
+    opened_at: string | null
+    body: string
+    place: GeneratedAlways<number>
+  }
+  process: ProcessRow
+  seal: {
+    seal_seq: number
+    evidence_id: string
+    run_id: string
+    previous_evidence_id: string | null
+    previous_head: string | null
+    head: string
+    definition: string
+    outcome: Outcome
+    sealed_at: string
+    statement: Uint8Array
+    file_sha256: string | null
+    file_bytes: number | null
+  }
+  user: User
+  token: {
+    token_id: string
+    secret_sha256: string
+    role: Role
+    owner: string | null
+    created_at: string
+  }
+  session: Session
+  link: Link
+  checked: { one: 1; at: string }
+}
+
+const secret = `text not null check (length(secret_sha256) = 64 and secret_sha256 not glob '*[^0-9a-f]*')`
+
+/** Step n brings a store of version n to version n + 1. A step that was released is never edited. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  create table run (
+    made integer primary key autoincrement,
+    run_id text not null unique,
+    kind text, definition text, title text, actor text,
+    status text not null,
+    outcome text, reason text, started_at text, finished_at text,
+    seal text not null,
+    evidence_id text,
+    open_gates integer not null,
+    steps_done integer not null,
+    steps_total integer
+  ) strict;
+  create index run_by_status on run (status, made);
+  create index run_by_definition on run (definition, made);
+  create index run_unfinished on run (made) where seal <> 'sealed';
+
+  create table fact (
+    run_id text not null references run (run_id),
+    n integer not null check (n > 0),
+    body text not null,
+    link text,
+    primary key (run_id, n)
+  ) strict;
+  create trigger fact_is_kept before update on fact begin select raise(abort, 'a fact is never changed'); end;
+  create trigger fact_stays before delete on fact begin select raise(abort, 'a fact is never removed'); end;
+
+  create table gate (
+    made integer primary key autoincrement,
+    gate_id text not null unique,
+    run_id text not null references run (run_id),
+    state text not null check (state in ('open', 'resolved')),
+    opened_at text,
+    body text not null,
+    -- One number that sorts open ones first and rising, resolved ones after and falling.
+    place integer not null as (case state when 'open' then made else 4503599627370496 - made end) stored
+  ) strict;
+  create index gate_by_place on gate (place);
+
+  create table process (
+    run_id text not null references run (run_id),
+    step_id text not null,
+    attempt integer not null,
+    pid integer not null,
+    pgid integer not null,
+    start_ticks integer not null,
+    boot_id text not null,
+    primary key (run_id, step_id, attempt)
+  ) strict;
+
+  create table seal (
+    seal_seq integer primary key,
+    evidence_id text not null unique,
+    run_id text not null unique references run (run_id),
+    previous_evidence_id text unique references seal (evidence_id),
+    previous_head text,
+    head text not null,
+    definition text not null,
+    outcome text not null,
+    sealed_at text not null,
+    statement blob not null,
+    file_sha256 text,
+    file_bytes integer
+  ) strict;
+
+  create table user (name text primary key, role text not null, created_at text not null) strict;
+  create table token (
+    token_id text primary key,
+    secret_sha256 ${secret} unique,
+    role text not null,
+    owner text references user (name),
+    created_at text not null
+  ) strict;
+  create table session (
+    secret_sha256 ${secret} primary key,
+    user text not null references user (name),
+    created_at text not null,
+    expires_at text not null
+  ) strict;
+  create table link (
+    secret_sha256 ${secret} primary key,
+    user text not null references user (name),
+    expires_at text not null
+  ) strict;
+  create table checked (one integer primary key check (one = 1), at text not null) strict;
+  `,
+]

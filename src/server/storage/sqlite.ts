@@ -1,0 +1,508 @@
+import Database from 'better-sqlite3'
+import {
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+  type Compilable,
+} from 'kysely'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fact } from '#contract/fact.ts'
+import { parse, parseJson, type Parsed } from '#contract/parse.ts'
+import { Gate, RunSummary } from '#contract/run.ts'
+import { createCommit } from './sqlite-commit.ts'
+import { MIGRATIONS, type Tables } from './sqlite-schema.ts'
+import {
+  StorageError,
+  type Append,
+  type GateRow,
+  type GateState,
+  type Page,
+  type PageRequest,
+  type PreparedSeal,
+  type RunFilter,
+  type SealRow,
+  type Storage,
+} from './storage.ts'
+
+/**
+ * The embedded store: `runseal.db` in the data folder, which is made where it is missing. `server` takes the hold of
+ * the one server of this folder; without it the store is opened beside a server, or while there is none.
+ */
+export async function openSqlite(folder: string, open: { server: boolean }): Promise<Storage> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const hold = open.server ? takeHold(folder) : null
+    try {
+      return storageOver(openDatabase(join(folder, 'runseal.db')), hold)
+    } catch (error) {
+      hold?.close()
+      throw error
+    }
+  } catch (error) {
+    throw translated(error)
+  }
+}
+
+// An exclusive transaction on a database of its own that is never committed. The lock is the kernel's and belongs to the
+// process, so it ends with it, SIGKILL or not, and leaves nothing behind that a next start would have to judge.
+function takeHold(folder: string): Database.Database {
+  const hold = new Database(join(folder, 'lock'), { timeout: 0 })
+  try {
+    hold.exec('begin exclusive')
+    return hold
+  } catch (error) {
+    hold.close()
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY'))
+      throw new StorageError('held', `another server holds the data folder ${folder}`)
+    throw error
+  }
+}
+
+function openDatabase(path: string): Database.Database {
+  const db = new Database(path, { timeout: 5000 })
+  try {
+    refuseNewer(db, path)
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    db.pragma('foreign_keys = ON')
+    db.pragma('trusted_schema = OFF')
+    db.transaction(() => {
+      // Again, inside: another process may have brought it forward meanwhile.
+      for (const step of MIGRATIONS.slice(refuseNewer(db, path))) db.exec(step)
+      db.pragma(`user_version = ${MIGRATIONS.length}`)
+    }).immediate()
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+function refuseNewer(db: Database.Database, path: string): number {
+  const version = Number(db.pragma('user_version', { simple: true }))
+  if (version > MIGRATIONS.length)
+    throw new StorageError(
+      'newer',
+      `${path} has version ${version}, this runseal reads up to ${MIGRATIONS.length}: use a newer one`,
+    )
+  return version
+}
+
+// Kysely writes and types the queries; they are run on the connection itself, since better-sqlite3 is synchronous and
+// Kysely's own driver would spread a transaction over turns of the event loop, which group commit cannot have.
+const builder = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+})
+
+function storageOver(db: Database.Database, hold: Database.Database | null): Storage {
+  const commit = createCommit(db)
+
+  function all<O>(query: Compilable<O>): O[] {
+    const { sql, parameters } = query.compile()
+    return db.prepare<unknown[], O>(sql).all(...parameters)
+  }
+  const first = <O>(query: Compilable<O>): O | null => all(query)[0] ?? null
+  function run(query: Compilable): void {
+    const { sql, parameters } = query.compile()
+    db.prepare(sql).run(...parameters)
+  }
+  async function read<T>(query: () => T): Promise<T> {
+    try {
+      return query()
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+  async function write<T>(change: () => T): Promise<T> {
+    try {
+      if (!db.open) throw new StorageError('failed', 'the store is closed')
+      return await commit(change)
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+
+  return {
+    runs: {
+      append: (append) =>
+        write(() => {
+          refuseHole(append, all(countFacts(append.run_id))[0]?.facts ?? 0)
+          run(
+            builder
+              .insertInto('run')
+              .values(append.summary)
+              .onConflict((on) => on.column('run_id').doUpdateSet(append.summary)),
+          )
+          const { run_id, after } = append
+          append.facts.forEach(({ fact, link }, i) => {
+            const body = JSON.stringify(fact)
+            run(builder.insertInto('fact').values({ run_id, n: after + i + 1, body, link }))
+          })
+          for (const { gate, state } of append.gates) {
+            const { gate_id, opened_at } = gate
+            const row = { gate_id, run_id, state, opened_at, body: JSON.stringify(gate) }
+            run(
+              builder
+                .insertInto('gate')
+                .values(row)
+                .onConflict((on) =>
+                  on
+                    .column('gate_id')
+                    .doUpdateSet({ state, body: row.body })
+                    // A gate of another run that has this id is a conflict, never a change to that one.
+                    .where('gate.run_id', '=', run_id),
+                ),
+            )
+            if (first(gateRows().where('gate_id', '=', gate_id))?.run_id !== run_id)
+              throw new StorageError('conflict', `gate ${gate_id} is of another run`)
+          }
+        }),
+      facts: (run_id) =>
+        read(() =>
+          all(
+            builder
+              .selectFrom('fact')
+              .select(['n', 'body', 'link'])
+              .where('run_id', '=', run_id)
+              .orderBy('n'),
+          ).map(({ n, body, link }) => ({
+            fact: sound(parseJson(Fact, body), `fact ${n} of ${run_id}`),
+            link,
+          })),
+        ),
+      summary: (run_id) =>
+        read(() => {
+          const row = first(builder.selectFrom('run').selectAll().where('run_id', '=', run_id))
+          return row && summaryOfRow(row)
+        }),
+      list: (filter, page) =>
+        read(() =>
+          pageOf(
+            all(runRows(filter, page)),
+            page,
+            (row) => row.made,
+            (row) => summaryOfRow(row),
+          ),
+        ),
+      unfinished: () =>
+        read(() =>
+          all(
+            builder.selectFrom('run').selectAll().where('seal', '<>', 'sealed').orderBy('made'),
+          ).map(summaryOfRow),
+        ),
+      counts: () =>
+        read(() => {
+          const status = {
+            queued: 0,
+            running: 0,
+            needs_input: 0,
+            succeeded: 0,
+            failed: 0,
+            aborted: 0,
+          }
+          const seal = { open: 0, pending: 0, seal_failed: 0, sealed: 0 }
+          const rows = builder
+            .selectFrom('run')
+            .select(['status', 'seal', (of) => of.fn.countAll<number>().as('runs')])
+            .groupBy(['status', 'seal'])
+          for (const row of all(rows)) {
+            status[row.status] += row.runs
+            seal[row.seal] += row.runs
+          }
+          return { status, seal }
+        }),
+    },
+
+    gates: {
+      get: (gate_id) =>
+        read(() => {
+          const row = first(gateRows().where('gate_id', '=', gate_id))
+          return row && gateOfRow(row)
+        }),
+      list: (state, page) =>
+        read(() => {
+          const after = placeOf(page)
+          let query = gateRows()
+            .orderBy('place')
+            .limit(page.limit + 1)
+          if (state !== null) query = query.where('state', '=', state)
+          if (after !== null) query = query.where('place', '>', after)
+          return pageOf(all(query), page, (row) => row.place, gateOfRow)
+        }),
+      counts: () =>
+        read(() => {
+          const [row] = all(
+            builder
+              .selectFrom('gate')
+              .select((of) => [
+                of.fn.countAll<number>().as('open'),
+                of.fn.min('opened_at').as('oldest_opened_at'),
+              ])
+              .where('state', '=', 'open'),
+          )
+          return row ?? { open: 0, oldest_opened_at: null }
+        }),
+    },
+
+    processes: {
+      put: (process) => write(() => run(builder.insertInto('process').values(process))),
+      remove: ({ run_id, step_id, attempt }) =>
+        write(() =>
+          run(
+            builder
+              .deleteFrom('process')
+              .where('run_id', '=', run_id)
+              .where('step_id', '=', step_id)
+              .where('attempt', '=', attempt),
+          ),
+        ),
+      list: () => read(() => all(builder.selectFrom('process').selectAll().orderBy('run_id'))),
+    },
+
+    seals: {
+      prepare: (seal) =>
+        write(() => {
+          refuseOutOfLine(seal, first(lastSeal()))
+          const { previous, statement, ...row } = seal
+          run(
+            builder.insertInto('seal').values({
+              ...row,
+              previous_evidence_id: previous?.evidence_id ?? null,
+              previous_head: previous?.head ?? null,
+              statement: Buffer.from(statement),
+              file_sha256: null,
+              file_bytes: null,
+            }),
+          )
+        }),
+      written: (evidence_id, file) =>
+        write(() =>
+          run(
+            builder
+              .updateTable('seal')
+              .set({ file_sha256: file.sha256, file_bytes: file.bytes })
+              .where('evidence_id', '=', evidence_id),
+          ),
+        ),
+      of: (evidence_id) =>
+        read(() => {
+          const row = first(
+            builder.selectFrom('seal').selectAll().where('evidence_id', '=', evidence_id),
+          )
+          return row && sealOfRow(row)
+        }),
+      last: () =>
+        read(() => {
+          const row = first(lastSeal())
+          return row && sealOfRow(row)
+        }),
+      list: (page) =>
+        read(() => {
+          const before = placeOf(page)
+          let query = builder
+            .selectFrom('seal')
+            .select(['evidence_id', 'run_id', 'definition', 'outcome', 'seal_seq', 'head'])
+            .select(['file_sha256 as sha256', 'file_bytes as bytes', 'sealed_at'])
+            .$narrowType<{ sha256: string; bytes: number }>()
+            .where('file_sha256', 'is not', null)
+            .orderBy('seal_seq', 'desc')
+            .limit(page.limit + 1)
+          if (before !== null) query = query.where('seal_seq', '<', before)
+          return pageOf(
+            all(query),
+            page,
+            (row) => row.seal_seq,
+            (row) => row,
+          )
+        }),
+    },
+
+    identity: {
+      addUser: (user) => write(() => run(builder.insertInto('user').values(user))),
+      user: (name) =>
+        read(() => first(builder.selectFrom('user').selectAll().where('name', '=', name))),
+      users: () => read(() => all(builder.selectFrom('user').selectAll().orderBy('name'))),
+      addToken: (token) => write(() => run(builder.insertInto('token').values(token))),
+      tokenOf: (secret_sha256) =>
+        read(() =>
+          first(builder.selectFrom('token').selectAll().where('secret_sha256', '=', secret_sha256)),
+        ),
+      addSession: (session) => write(() => run(builder.insertInto('session').values(session))),
+      sessionOf: (secret_sha256, now) =>
+        read(() =>
+          first(
+            builder
+              .selectFrom('session')
+              .innerJoin('user', 'user.name', 'session.user')
+              .selectAll('session')
+              .select('user.role')
+              .where('secret_sha256', '=', secret_sha256)
+              .where('expires_at', '>', now),
+          ),
+        ),
+      endSession: (secret_sha256) =>
+        write(() => run(builder.deleteFrom('session').where('secret_sha256', '=', secret_sha256))),
+      addLink: (link) => write(() => run(builder.insertInto('link').values(link))),
+      takeLink: (secret_sha256, now) =>
+        write(() => {
+          const taken = first(
+            builder
+              .deleteFrom('link')
+              .where('secret_sha256', '=', secret_sha256)
+              .where('expires_at', '>', now)
+              .returning('user'),
+          )
+          return taken?.user ?? null
+        }),
+    },
+
+    check: (at) =>
+      write(() =>
+        run(
+          builder
+            .insertInto('checked')
+            .values({ one: 1, at })
+            .onConflict((on) => on.column('one').doUpdateSet({ at })),
+        ),
+      ),
+
+    async close() {
+      if (!db.open) return
+      commit.now()
+      db.close()
+      hold?.close()
+    },
+  }
+}
+
+function countFacts(run_id: string) {
+  return builder
+    .selectFrom('fact')
+    .select((of) => of.fn.coalesce(of.fn.max('n'), sql<number>`0`).as('facts'))
+    .where('run_id', '=', run_id)
+}
+
+function refuseHole({ run_id, after, facts, summary }: Append, stored: number): void {
+  if (stored !== after)
+    throw new StorageError('conflict', `${run_id} has ${stored} facts on record, not ${after}`)
+  const stranger = [...facts.map(({ fact }) => fact.run_id), summary.run_id].find(
+    (id) => id !== run_id,
+  )
+  if (stranger !== undefined)
+    throw new StorageError('conflict', `a fact of ${stranger} is none of ${run_id}`)
+}
+
+function runRows({ status, definition, q }: RunFilter, page: PageRequest) {
+  const before = placeOf(page)
+  let query = builder
+    .selectFrom('run')
+    .selectAll()
+    .orderBy('made', 'desc')
+    .limit(page.limit + 1)
+  if (before !== null) query = query.where('made', '<', before)
+  if (status !== null) query = query.where('status', 'in', status)
+  if (definition !== null) query = query.where('definition', '=', definition)
+  if (q !== null) {
+    const part = `%${q.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
+    query = query.where((of) =>
+      of.or(
+        [of.ref('run_id'), of.ref('definition'), of.ref('title'), of.ref('actor')].map(
+          (column) => sql<boolean>`${column} like ${part} escape '\\'`,
+        ),
+      ),
+    )
+  }
+  return query
+}
+
+function gateRows() {
+  return builder
+    .selectFrom('gate')
+    .innerJoin('run', 'run.run_id', 'gate.run_id')
+    .selectAll('run')
+    .select(['gate.gate_id', 'gate.body', 'gate.state', 'gate.place'])
+}
+
+function gateOfRow(row: RunSummary & { gate_id: string; body: string; state: GateState }): GateRow {
+  const gate = sound(parseJson(Gate, row.body), `gate ${row.gate_id}`)
+  return { gate, state: row.state, run: summaryOfRow(row) }
+}
+
+function summaryOfRow(row: RunSummary): RunSummary {
+  return sound(parse(RunSummary, row), `row of ${row.run_id}`)
+}
+
+function lastSeal() {
+  return builder.selectFrom('seal').selectAll().orderBy('seal_seq', 'desc').limit(1)
+}
+
+function refuseOutOfLine(seal: PreparedSeal, last: Tables['seal'] | null): void {
+  const inLine =
+    seal.seal_seq === (last?.seal_seq ?? 0) + 1 &&
+    (seal.previous?.evidence_id ?? null) === (last?.evidence_id ?? null) &&
+    (seal.previous?.head ?? null) === (last?.head ?? null)
+  if (!inLine)
+    throw new StorageError(
+      'conflict',
+      `seal ${seal.seal_seq} of ${seal.evidence_id} is not next after ${last?.seal_seq ?? 0}`,
+    )
+}
+
+function sealOfRow(row: Tables['seal']): SealRow {
+  const { previous_evidence_id, previous_head, file_sha256, file_bytes, statement, ...seal } = row
+  return {
+    ...seal,
+    statement: new Uint8Array(statement),
+    previous:
+      previous_evidence_id === null || previous_head === null
+        ? null
+        : { evidence_id: previous_evidence_id, head: previous_head },
+    file:
+      file_sha256 === null || file_bytes === null
+        ? null
+        : { sha256: file_sha256, bytes: file_bytes },
+  }
+}
+
+// A query asks for one row more than the page holds: whether it came says whether there is a next page.
+function pageOf<R, T>(
+  rows: readonly R[],
+  { limit }: PageRequest,
+  place: (row: R) => number,
+  item: (row: R) => T,
+): Page<T> {
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  return {
+    items: shown.map(item),
+    next_cursor: rows.length > limit && last !== undefined ? String(place(last)) : null,
+  }
+}
+
+function placeOf({ cursor }: PageRequest): number | null {
+  if (cursor === null) return null
+  if (!/^\d{1,16}$/.test(cursor)) throw new StorageError('bad_cursor', 'is no cursor of this list')
+  return Number(cursor)
+}
+
+function sound<T>(parsed: Parsed<T>, what: string): T {
+  if (parsed.ok) return parsed.value
+  throw new StorageError('damaged', `${what}: ${parsed.error.at} ${parsed.error.message}`)
+}
+
+function translated(error: unknown): StorageError {
+  if (error instanceof StorageError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const conflict =
+    error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')
+  return new StorageError(conflict ? 'conflict' : 'failed', message, { cause: error })
+}

@@ -1,0 +1,188 @@
+import type { EnvelopeSummary } from '#contract/api.ts'
+import type { Previous } from '#contract/envelope.ts'
+import type { Fact } from '#contract/fact.ts'
+import type { Gate, RunSummary } from '#contract/run.ts'
+import type { Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
+
+/**
+ * What the server keeps besides files: one store of one server. Another implementation can be made from this comment
+ * alone; `test/storage-suite.ts` is run on every one.
+ *
+ * [ST1] Durability. A promise that resolved is a promise kept: what it wrote is on stable storage and is read again
+ * after SIGKILL, power loss or `close`. What was not resolved is there whole or not at all. Calls made at one time may
+ * share one commit; none resolves before it.
+ * [ST2] Atomicity. Every method is one transaction. A rejected call changed nothing, and does not disturb those that
+ * shared its commit.
+ * [ST3] Order. Facts of a run are numbered from 1 without holes, and are never changed or removed. `append` states the
+ * number of facts that the caller has seen; where the store has another number it is refused with `conflict`.
+ * [ST4] Concurrency. Any number of calls at once; the effect is that of some order of them. A read sees every write
+ * that resolved before it was called. Several processes may have the store open (the command line beside a server);
+ * only one may have it open as *the server*, and another one is refused with `held`. The hold ends with its process,
+ * however that dies.
+ * [ST5] Uniqueness. A run, gate, user, token, session, link, `evidence_id` and `seal_seq` is stored once; a second is
+ * refused with `conflict`. `seal_seq` counts from 1 without holes, each row naming the one before it as `previous`.
+ * [ST6] Lists are read in pages. A cursor says where the last item stood in an order that an item keeps: what is
+ * inserted meanwhile makes no item appear twice and none be left out. A cursor that the store did not make is refused
+ * with `bad_cursor`. `limit` is at least 1.
+ * [ST7] One-time links are taken at most once, by however many takers at the same instant.
+ * [ST8] Secrets of tokens, sessions and links are given and kept as lowercase hex SHA-256 only; what is none of that
+ * form is refused with `conflict`, so that a secret passed by mistake is never written.
+ * [ST9] Versions. An older store is brought forward when it is opened, in one transaction; a newer one is refused with
+ * `newer` and left as it is.
+ * [ST10] What is read is checked against its contract; what does not fit is refused with `damaged`, never passed on.
+ *
+ * Every other failure (disk full, I/O, a store that is closed) rejects with `failed` and its cause.
+ */
+export type Storage = {
+  runs: RunStore
+  gates: GateStore
+  processes: ProcessStore
+  seals: SealStore
+  identity: IdentityStore
+  /** Resolves when the store could be written just now. */
+  check(at: string): Promise<void>
+  /** Writes what was begun, then lets go of the store and of the server's hold. Later calls are refused. */
+  close(): Promise<void>
+}
+
+export class StorageError extends Error {
+  readonly code: StorageErrorCode
+  constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StorageError'
+    this.code = code
+  }
+}
+export type StorageErrorCode = 'conflict' | 'held' | 'newer' | 'bad_cursor' | 'damaged' | 'failed'
+
+export type PageRequest = { cursor: string | null; limit: number }
+export type Page<T> = { items: T[]; next_cursor: string | null }
+
+export type RunStore = {
+  /** Facts, the row of their run and the rows of its gates, in one transaction [ST3]. The first append makes the run. */
+  append(append: Append): Promise<void>
+  /** In their order; empty for a run that is not there. */
+  facts(run_id: string): Promise<RecordedFact[]>
+  summary(run_id: string): Promise<RunSummary | null>
+  /** Latest made first. */
+  list(filter: RunFilter, page: PageRequest): Promise<Page<RunSummary>>
+  /** Runs that have not ended or are not sealed, oldest first: what a restart has to bring to an end. */
+  unfinished(): Promise<RunSummary[]>
+  /** Every status is there, with 0 where no run has it. */
+  counts(): Promise<{ status: Record<RunStatus, number>; seal: Record<SealState, number> }>
+}
+
+export type Append = {
+  run_id: string
+  /** Number of facts of this run on record before these. */
+  after: number
+  facts: readonly RecordedFact[]
+  summary: RunSummary
+  /** Gates that these facts made or changed. */
+  gates: readonly { gate: Gate; state: GateState }[]
+}
+
+/** `link` is that of the hash chain which the fact's body made; null where it has none. */
+export type RecordedFact = { fact: Fact; link: string | null }
+
+export type RunFilter = {
+  /** null: any. */
+  status: readonly RunStatus[] | null
+  definition: string | null
+  /** Part of run id, definition, title or actor, whatever the case of A to Z. */
+  q: string | null
+}
+
+/** Made and changed by `runs.append` only. */
+export type GateStore = {
+  get(gate_id: string): Promise<GateRow | null>
+  /** Open ones first, the oldest leading; then resolved ones, the latest opened leading. null: both. */
+  list(state: GateState | null, page: PageRequest): Promise<Page<GateRow>>
+  counts(): Promise<{ open: number; oldest_opened_at: string | null }>
+}
+
+/** `resolved` too when its run ended without an answer. */
+export type GateState = 'open' | 'resolved'
+export type GateRow = { run: RunSummary; gate: Gate; state: GateState }
+
+/** Process groups that are or were running: what a restart has to look for before it starts anything again. */
+export type ProcessStore = {
+  put(process: ProcessRow): Promise<void>
+  /** No error where it is not there. */
+  remove(key: Pick<ProcessRow, 'run_id' | 'step_id' | 'attempt'>): Promise<void>
+  list(): Promise<ProcessRow[]>
+}
+
+export type ProcessRow = {
+  run_id: string
+  step_id: string
+  attempt: number
+  pid: number
+  pgid: number
+  /** Field 22 of /proc/PID/stat: a pid that was given to another process has another. */
+  start_ticks: number
+  boot_id: string
+}
+
+export type SealStore = {
+  /** The statement that will be signed, before it is. `conflict` unless it is next in line [ST5]. */
+  prepare(seal: PreparedSeal): Promise<void>
+  /** The envelope is on disk. Said again, the same answer. */
+  written(evidence_id: string, file: SealedFile): Promise<void>
+  of(evidence_id: string): Promise<SealRow | null>
+  last(): Promise<SealRow | null>
+  /** Written ones, the latest first. */
+  list(page: PageRequest): Promise<Page<EnvelopeSummary>>
+}
+
+export type PreparedSeal = {
+  seal_seq: number
+  evidence_id: string
+  run_id: string
+  previous: Previous
+  head: string
+  definition: string
+  outcome: Outcome
+  sealed_at: string
+  /** The very bytes that are signed, now and at every retry. */
+  statement: Uint8Array
+}
+
+/** Of the envelope's bytes, as they were sealed. */
+export type SealedFile = { sha256: string; bytes: number }
+
+/** `file` is null until the envelope is on disk. */
+export type SealRow = PreparedSeal & { file: SealedFile | null }
+
+export type IdentityStore = {
+  addUser(user: User): Promise<void>
+  user(name: string): Promise<User | null>
+  users(): Promise<User[]>
+  addToken(token: Token): Promise<void>
+  tokenOf(secret_sha256: string): Promise<Token | null>
+  addSession(session: Session): Promise<void>
+  /** null when it expired at or before `now`. */
+  sessionOf(secret_sha256: string, now: string): Promise<(Session & { role: Role }) | null>
+  /** No error where it is not there. */
+  endSession(secret_sha256: string): Promise<void>
+  addLink(link: Link): Promise<void>
+  /** Uses the link up [ST7]: the name of its user, or null when it is used, expired at or before `now`, or unknown. */
+  takeLink(secret_sha256: string, now: string): Promise<string | null>
+}
+
+export type User = { name: string; role: Role; created_at: string }
+/** `owner` is the user that the token belongs to, if any. */
+export type Token = {
+  token_id: string
+  secret_sha256: string
+  role: Role
+  owner: string | null
+  created_at: string
+}
+export type Session = {
+  secret_sha256: string
+  user: string
+  created_at: string
+  expires_at: string
+}
+export type Link = { secret_sha256: string; user: string; expires_at: string }
