@@ -66,9 +66,7 @@ function place<T>(
 function said(value: Known): number {
   if (value === null) return 0
   if (typeof value !== 'object') return 1
-  let count = 0
-  for (const member of Object.values(value)) count += said(member)
-  return count
+  return members(value).reduce((sum, [, member]) => sum + said(member), 0)
 }
 
 /** A total order of JSON values in which only equal ones compare 0; independent of the order of members. */
@@ -77,8 +75,8 @@ export function order(a: Known, b: Known): number {
   const kind = rank(a) - rank(b)
   if (kind !== 0) return kind
   if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null) {
-    const left = Object.entries(a).toSorted(byKey)
-    const right = Object.entries(b).toSorted(byKey)
+    const left = members(a)
+    const right = members(b)
     for (const [index, [key, value]] of left.entries()) {
       const other = right[index]
       if (other === undefined) return 1
@@ -90,7 +88,13 @@ export function order(a: Known, b: Known): number {
   return a !== null && b !== null && a < b ? -1 : 1
 }
 
-const byKey = (a: [string, unknown], b: [string, unknown]): number => (a[0] < b[0] ? -1 : 1)
+// Elements of a list by their index, members of an object by their sorted keys.
+function members(value: object): [string | number, Known][] {
+  const known: Record<string, Known> = { ...value }
+  return Array.isArray(value)
+    ? Object.entries(known).map(([, element], index) => [index, element])
+    : Object.entries(known).toSorted((a, b) => (a[0] < b[0] ? -1 : 1))
+}
 
 function rank(value: Known): number {
   if (value === null) return 0
