@@ -332,6 +332,8 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
         read(() => first(builder.selectFrom('user').selectAll().where('name', '=', name))),
       users: () => read(() => all(builder.selectFrom('user').selectAll().orderBy('name'))),
       addToken: (token) => write(() => run(builder.insertInto('token').values(token))),
+      token: (token_id) =>
+        read(() => first(builder.selectFrom('token').selectAll().where('token_id', '=', token_id))),
       tokenOf: (secret_sha256) =>
         read(() =>
           first(builder.selectFrom('token').selectAll().where('secret_sha256', '=', secret_sha256)),

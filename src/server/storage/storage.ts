@@ -159,6 +159,7 @@ export type IdentityStore = {
   user(name: string): Promise<User | null>
   users(): Promise<User[]>
   addToken(token: Token): Promise<void>
+  token(token_id: string): Promise<Token | null>
   tokenOf(secret_sha256: string): Promise<Token | null>
   addSession(session: Session): Promise<void>
   /** null when it expired at or before `now`. */

@@ -1,0 +1,246 @@
+import { LIMITS, type Limits, type Opening } from '#contract/envelope.ts'
+import { Fact } from '#contract/fact.ts'
+import { parse } from '#contract/parse.ts'
+import type { Run } from '#contract/run.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { extendChain, openChain, type ChainState } from '#evidence/chain.ts'
+import { newRun, reduce } from '#live/reduce.ts'
+import { openGates, summaryOf } from '#live/select.ts'
+import { ProblemError } from '#server/problem.ts'
+import {
+  StorageError,
+  type Append,
+  type RecordedFact,
+  type Storage,
+} from '#server/storage/storage.ts'
+
+/** What is on record of a run. */
+export type Current = {
+  readonly run: Run
+  readonly evidence_id: string
+  readonly opening: Opening
+  readonly chain: ChainState
+  /** Number of facts. */
+  readonly facts: number
+  /** About what the facts will take in the envelope. */
+  readonly bytes: number
+}
+
+/** What is on record, and the one way to add to it. */
+export type Recorder = {
+  /** A new run: nothing is known of it before its `run_started`. */
+  open(fact: Extract<Fact, { type: 'run_started' }>): Promise<Current>
+  /**
+   * Runs `decide` on what is on record of the run, one call at a time per run, and resolves when the facts that it
+   * returns are on disk and were told to every subscriber. When it throws, or returns none, nothing is recorded.
+   * `not_found` for a run that is not there. `too_large` for a fact that no verifier would take, and for the start of a
+   * step or gate when the record is nearly full: what is started can always be finished, and sealed.
+   */
+  record(run_id: string, decide: (current: Current) => readonly Fact[]): Promise<Current>
+  /** null for a run that is not there. Never shows what is not on disk yet. */
+  read(run_id: string): Promise<Current | null>
+  /** Told of every fact once it is on disk, those of a run in their order. A listener never throws. */
+  subscribe(listener: Listener): void
+}
+
+export type Listener = (fact: Fact, current: Current) => void
+
+/** Calls for a run wait in its lane. `current` is null until it was read, and when a write left it uncertain. */
+type Lane = { tail: Promise<unknown>; waiting: number; current: Current | null }
+
+/** Sealed runs that stay in memory; others are there while they live. */
+const IDLE_IN_MEMORY = 32
+
+export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): Recorder {
+  const lanes = new Map<string, Lane>()
+  const listeners: Listener[] = []
+
+  function inLane<T>(run_id: string, work: (lane: Lane) => Promise<T>): Promise<T> {
+    const lane = lanes.get(run_id) ?? { tail: Promise.resolve(), waiting: 0, current: null }
+    // Set again, so that the map's order is that of use.
+    lanes.delete(run_id)
+    lanes.set(run_id, lane)
+    lane.waiting += 1
+    const done = lane.tail
+      .then(() => work(lane))
+      .finally(() => {
+        lane.waiting -= 1
+        forget()
+      })
+    lane.tail = done.catch(() => null)
+    return done
+  }
+
+  function forget(): void {
+    const idle = [...lanes].filter(
+      ([, { waiting, current }]) => waiting === 0 && (current === null || current.run.sealed),
+    )
+    for (const [run_id] of idle.slice(0, Math.max(0, idle.length - IDLE_IN_MEMORY)))
+      lanes.delete(run_id)
+  }
+
+  async function load(lane: Lane, run_id: string): Promise<Current | null> {
+    lane.current ??= recall(await runs.facts(run_id))
+    return lane.current
+  }
+
+  async function add(lane: Lane, run_id: string, before: Current | null, facts: readonly Fact[]) {
+    const { current, recorded } = extended(before, facts)
+    try {
+      await runs.append({
+        run_id,
+        after: before?.facts ?? 0,
+        facts: recorded,
+        summary: summaryOf(current.run),
+        gates: changedGates(before?.run ?? null, current.run),
+      })
+    } catch (error) {
+      // Whether it is on disk is not known here: the next call reads what is.
+      lane.current = null
+      throw error
+    }
+    lane.current = current
+    for (const fact of facts) for (const listener of listeners) listener(fact, current)
+    return current
+  }
+
+  return {
+    open: (fact) =>
+      inLane(fact.run_id, (lane) => {
+        refuseUnfit(fact, limits)
+        return add(lane, fact.run_id, null, [fact])
+      }),
+
+    record: (run_id, decide) =>
+      inLane(run_id, async (lane) => {
+        const before = await load(lane, run_id)
+        if (before === null) throw new ProblemError('not_found', `there is no run ${run_id}`)
+        const facts = decide(before)
+        for (const fact of facts) {
+          refuseUnfit(fact, limits)
+          refuseOverfull(fact, before, limits)
+        }
+        return facts.length === 0 ? before : add(lane, run_id, before, facts)
+      }),
+
+    async read(run_id) {
+      const known = lanes.get(run_id)?.current
+      return known ?? inLane(run_id, (lane) => load(lane, run_id))
+    },
+
+    subscribe(listener) {
+      listeners.push(listener)
+    },
+  }
+}
+
+/** What stored facts say, by the same steps as when they were recorded; null for no facts. */
+function recall(stored: readonly RecordedFact[]): Current | null {
+  if (stored.length === 0) return null
+  const { current, recorded } = extended(
+    null,
+    stored.map(({ fact }) => fact),
+  )
+  const torn = recorded.findIndex(({ link }, i) => link !== stored[i]?.link)
+  if (torn !== -1)
+    throw new StorageError(
+      'damaged',
+      `fact ${torn + 1} of ${current.run.run_id} is not the one that was recorded: its link differs`,
+    )
+  return current
+}
+
+function extended(
+  before: Current | null,
+  facts: readonly Fact[],
+): { current: Current; recorded: RecordedFact[] } {
+  let current = before
+  const recorded = facts.map((fact): RecordedFact => {
+    current = next(current, fact)
+    return { fact, link: hasBody(fact) ? current.chain.head : null }
+  })
+  if (current === null) throw new RangeError('a run begins with a fact')
+  return { current, recorded }
+}
+
+function next(before: Current | null, fact: Fact): Current {
+  const bytes = Buffer.byteLength(JSON.stringify(fact)) + LINK_BYTES
+  if (fact.type === 'run_started') {
+    const { run_id, evidence_id, opening } = fact
+    if (before !== null) throw new StorageError('conflict', `${run_id} has started already`)
+    const body = { schema: PROFILE, evidence_id, run_id, opening }
+    const { state } = extendChain(openChain(evidence_id, run_id), 'opening', body)
+    const run = reduce(newRun(run_id), fact)
+    return { run, evidence_id, opening, chain: state, facts: 1, bytes }
+  }
+  if (before === null) throw new StorageError('conflict', `${fact.run_id} has not started`)
+  const { chain } = before
+  return {
+    ...before,
+    run: reduce(before.run, fact),
+    chain:
+      fact.type === 'step_finished'
+        ? extendChain(chain, 'step', fact.entry).state
+        : fact.type === 'gate_resolved'
+          ? extendChain(chain, 'gate', fact.entry).state
+          : chain,
+    facts: before.facts + 1,
+    bytes: before.bytes + (hasBody(fact) ? bytes : 0),
+  }
+}
+
+/** A link as the envelope writes it, with room to spare. */
+const LINK_BYTES = 256
+
+function hasBody({ type }: Fact): boolean {
+  return type === 'run_started' || type === 'step_finished' || type === 'gate_resolved'
+}
+
+function changedGates(before: Run | null, after: Run): Append['gates'] {
+  const open = openGates(after)
+  // A run that ends closes its gates too, though nothing about them was said.
+  const ended = after.ended !== null && before?.ended === null
+  return after.gates
+    .filter((gate) => ended || before?.gates.includes(gate) !== true)
+    .map((gate) => ({ gate, state: open.includes(gate) ? 'open' : 'resolved' }))
+}
+
+// A fact is refused before it is recorded or never: what is on record must be sealed, and what is sealed must be read.
+function refuseUnfit(fact: Fact, limits: Limits): void {
+  const parsed = parse(Fact, fact)
+  if (!parsed.ok)
+    throw new RangeError(`${fact.type}${parsed.error.at} ${parsed.error.message}: not recorded`)
+  const long = longText(fact, limits.textBytes)
+  if (long !== null)
+    throw new ProblemError('too_large', `a text of ${long} bytes, at most ${limits.textBytes} fit`)
+  if (fact.type === 'step_finished' && fact.entry.artifacts.length > limits.artifactsPerStep)
+    throw new ProblemError(
+      'too_large',
+      `more than ${limits.artifactsPerStep} artifacts of one step`,
+    )
+}
+
+function longText(value: unknown, limit: number): number | null {
+  if (typeof value === 'string') {
+    const bytes = Buffer.byteLength(value)
+    return bytes > limit ? bytes : null
+  }
+  if (typeof value !== 'object' || value === null) return null
+  for (const member of Object.values(value)) {
+    const bytes = longText(member, limit)
+    if (bytes !== null) return bytes
+  }
+  return null
+}
+
+function refuseOverfull({ type, run_id }: Fact, { bytes, chain }: Current, limits: Limits): void {
+  if (type !== 'step_started' && type !== 'needs_input') return
+  if (bytes > limits.bytes * STARTS_FIT || chain.seq > limits.entries * STARTS_FIT)
+    throw new ProblemError(
+      'too_large',
+      `the record of ${run_id} is full: ${chain.seq} entries, about ${bytes} bytes`,
+    )
+}
+
+/** Part of the limits within which something new is begun; the rest is for what runs by then, and for its end. */
+const STARTS_FIT = 0.75
