@@ -1,9 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import { ProblemError } from '#server/problem.ts'
 import type { Bus } from './bus.ts'
 
 /** The open responses of `GET /events`. */
 export type EventStreams = {
-  /** Answers `response` with the stream, until either side ends it. */
+  /** Answers `response` with the stream, until either side ends it. `draining` or `overloaded` before the first byte. */
   open(response: ServerResponse, wanted: Wanted): void
   /** Ends every stream after what it still holds; the readers come back to whoever listens then. */
   drain(): void
@@ -19,6 +20,7 @@ export type Wanted = {
 export type Every = (ms: number, act: () => void) => () => void
 
 export const KEEPALIVE_MS = 15_000
+const MAX_STREAMS = 1000
 
 export function createEventStreams({
   bus,
@@ -31,9 +33,13 @@ export function createEventStreams({
   random: () => number
 }): EventStreams {
   const responses = new Set<ServerResponse>()
+  let draining = false
   return {
     open(response, { runId, lastEventId, headers }) {
-      response.writeHead(200, { ...headers, ...STREAM_HEADERS })
+      if (draining) throw new ProblemError('draining', 'the server is stopping')
+      if (responses.size >= MAX_STREAMS)
+        throw new ProblemError('overloaded', `${MAX_STREAMS} streams are open`)
+      response.writeHead(200, headers)
       // Everybody is thrown off at once by a restart and must not come back at once.
       const retryMs = 1000 + Math.floor(random() * 2000)
       response.write(`: connected\nretry: ${retryMs}\n\n`)
@@ -55,12 +61,14 @@ export function createEventStreams({
       })
     },
     drain() {
+      draining = true
       for (const response of responses) response.end()
     },
   }
 }
 
-const STREAM_HEADERS = {
+/** `no-transform` and `x-accel-buffering` keep proxies from holding frames back. */
+export const STREAM_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',

@@ -1,0 +1,35 @@
+import { PROBLEM, type Problem } from '#contract/problem.ts'
+import { ProblemError } from '#server/problem.ts'
+import { StorageError } from '#server/storage/storage.ts'
+
+/** RFC 9457. What went wrong inside is told to the log alone; the asker gets the id to find it by. */
+export function problemResponse(error: unknown, requestId: string, log: (line: string) => void) {
+  const known = asProblem(error)
+  if (known === null) log(`request ${requestId}: ${stackOf(error)}`)
+  const code = known?.code ?? 'internal'
+  const { status, title } = PROBLEM[code]
+  const problem: Problem = {
+    type: `https://runseal.dev/problems/${code}`,
+    title,
+    status,
+    code,
+    detail: known?.detail ?? `the server's log says more about request ${requestId}`,
+    request_id: requestId,
+  }
+  return new Response(JSON.stringify(problem), {
+    status,
+    headers: { 'content-type': 'application/problem+json' },
+  })
+}
+
+function asProblem(error: unknown): ProblemError | null {
+  if (error instanceof ProblemError) return error
+  // The one storage error that an asker causes.
+  if (error instanceof StorageError && error.code === 'bad_cursor')
+    return new ProblemError('bad_request', 'cursor: is not one that this server gave')
+  return null
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,38 @@
+import { deleteCookie, setCookie } from 'hono/cookie'
+import { ENDPOINT, type Session } from '#contract/api.ts'
+import type { People, SignedIn } from '#server/identity/people.ts'
+import { route } from './route.ts'
+
+export const sessionRoutes = (people: People, cookieName: () => string) => ({
+  session: route(ENDPOINT.session, async ({ asker, context }) => {
+    const { session } = context.var
+    if (session !== null && session.asker === asker) return answerOf(session)
+    const nobody = { actor: null, role: null }
+    return { ...(asker ?? nobody), secret: null, expires_at: null }
+  }),
+
+  signIn: route(ENDPOINT.signIn, async ({ body, context }) => {
+    const { token } = await body()
+    const signedIn = await people.signIn(token)
+    setCookie(context, cookieName(), signedIn.session, {
+      ...COOKIE,
+      expires: new Date(signedIn.expires_at),
+    })
+    return context.json(answerOf(signedIn), ENDPOINT.signIn.status)
+  }),
+
+  signOut: route(ENDPOINT.signOut, async ({ context }) => {
+    if (context.var.session !== null) await people.signOut(context.var.session.session)
+    deleteCookie(context, cookieName(), COOKIE)
+    return context.body(null, ENDPOINT.signOut.status)
+  }),
+})
+
+const COOKIE = { httpOnly: true, sameSite: 'Strict', path: '/' } as const
+
+const answerOf = ({ asker, pageSecret, expires_at }: SignedIn): Session => ({
+  actor: asker.actor,
+  role: asker.role,
+  secret: pageSecret,
+  expires_at,
+})

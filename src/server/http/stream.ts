@@ -1,0 +1,21 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { ENDPOINT } from '#contract/api.ts'
+import { STREAM_HEADERS, type EventStreams } from '#server/events/sse.ts'
+import { SECURITY_HEADERS } from './headers.ts'
+import { queryOf, route } from './route.ts'
+
+export const streamRoutes = (streams: EventStreams) => ({
+  events: route(ENDPOINT.events, async (call) => {
+    const { run_id } = queryOf(ENDPOINT.events, call)
+    const { req, env, var: vars } = call.context
+    if (req.method === 'HEAD') return new Response(null, { headers: STREAM_HEADERS })
+    const { outgoing } = env
+    if (outgoing === undefined) throw new TypeError('the stream needs the raw response')
+    streams.open(outgoing, {
+      runId: run_id ?? null,
+      lastEventId: req.header('last-event-id') ?? null,
+      headers: { ...SECURITY_HEADERS, ...STREAM_HEADERS, 'request-id': vars.requestId },
+    })
+    return RESPONSE_ALREADY_SENT
+  }),
+})
