@@ -3,6 +3,7 @@ import { toJSONSchema } from 'zod/v4/core'
 import { ENDPOINT } from '#contract/api.ts'
 import { Problem } from '#contract/problem.ts'
 import { keysOf } from '#contract/status.ts'
+import type { Companion } from './companion.ts'
 import { route } from './route.ts'
 
 /** OpenAPI 3.1 of every row of the endpoint table, by the schemas that parse it. */
@@ -55,7 +56,7 @@ export function openapiOf(version: string) {
   }
 }
 
-export const openapiRoutes = (version: string) => ({
+export const openapiRoutes = ({ about: { version } }: Companion) => ({
   openapi: route(ENDPOINT.openapi, async () => openapiOf(version)),
 })
 

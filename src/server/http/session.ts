@@ -1,9 +1,10 @@
 import { deleteCookie, setCookie } from 'hono/cookie'
 import { ENDPOINT, type Session } from '#contract/api.ts'
-import type { People, SignedIn } from '#server/identity/people.ts'
+import type { SignedIn } from '#server/identity/people.ts'
+import type { Companion } from './companion.ts'
 import { route } from './route.ts'
 
-export const sessionRoutes = (people: People, cookieName: () => string) => ({
+export const sessionRoutes = ({ people, cookieName }: Companion) => ({
   session: route(ENDPOINT.session, async ({ asker, context }) => {
     const { session } = context.var
     if (session !== null && session.asker === asker) return answerOf(session)

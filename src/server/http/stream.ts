@@ -1,10 +1,11 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { ENDPOINT } from '#contract/api.ts'
-import { STREAM_HEADERS, type EventStreams } from '#server/events/sse.ts'
+import { STREAM_HEADERS } from '#server/events/sse.ts'
+import type { Companion } from './companion.ts'
 import { SECURITY_HEADERS } from './headers.ts'
 import { queryOf, route } from './route.ts'
 
-export const streamRoutes = (streams: EventStreams) => ({
+export const streamRoutes = ({ streams }: Companion) => ({
   events: route(ENDPOINT.events, async (call) => {
     const { run_id } = queryOf(ENDPOINT.events, call)
     const { req, env, var: vars } = call.context

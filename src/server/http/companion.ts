@@ -1,0 +1,41 @@
+import type { DefinitionSummary, Status } from '#contract/api.ts'
+import type { ServerKey } from '#contract/trust.ts'
+import type { Bus } from '#server/events/bus.ts'
+import type { EventStreams } from '#server/events/sse.ts'
+import type { Gates } from '#server/gates/gates.ts'
+import type { Asker } from '#server/identity/asker.ts'
+import type { People } from '#server/identity/people.ts'
+import type { Recorder } from '#server/runs/record.ts'
+import type { Storage } from '#server/storage/storage.ts'
+
+/** All that HTTP asks of the rest of the server. */
+export type Companion = {
+  storage: Storage
+  recorder: Recorder
+  engine: {
+    definitions(): DefinitionSummary[]
+    start(
+      name: string,
+      inputs: Readonly<Record<string, string>>,
+      asker: Asker,
+    ): Promise<{ run_id: string }>
+    abort(run_id: string, asker: Asker, reason: string): Promise<void>
+    rerun(run_id: string, from: 'start' | 'failed', asker: Asker): Promise<{ run_id: string }>
+  }
+  sealer: {
+    seal(run_id: string): Promise<void>
+    read(evidence_id: string): Promise<Uint8Array | null>
+  }
+  gates: Gates
+  people: People
+  bus: Bus
+  streams: EventStreams
+  serverKey: ServerKey
+  about: Pick<Status['server'], 'version' | 'project' | 'started_at'>
+  /** Folder of the logs. */
+  logs: string
+  /** Folder of the artifacts, each named by its digest. */
+  artifacts: string
+  cookieName: () => string
+  now: () => Date
+}
