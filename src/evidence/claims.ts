@@ -1,0 +1,232 @@
+import { type ClaimState } from '#contract/status.ts'
+
+/**
+ * Everything a verdict can say. `proves` and `proves_not` are what a person reads under a claim: the second is as much
+ * a part of the verdict as the first.
+ */
+export const CLAIM = {
+  bytes: {
+    title: 'Readable file',
+    proves: 'The file is one JSON document and says that it is an evidence envelope.',
+    proves_not: 'Anything about what it says.',
+  },
+  canonical: {
+    title: 'Canonical form',
+    proves: 'The bytes can be read in one way only.',
+    proves_not: 'Anything about what they say.',
+  },
+  schema: {
+    title: 'Closed schema',
+    proves: 'The document has every member that version 1 asks for, and no other.',
+    proves_not: 'Anything about what the members say.',
+  },
+  coverage: {
+    title: 'Coverage',
+    proves: 'Every member of the document is under exactly one link of the chain.',
+    proves_not: 'That the links are right.',
+  },
+  trust: {
+    title: 'Trust file',
+    proves: 'The trust file can be relied on.',
+    proves_not: 'Anything about this envelope.',
+  },
+  chain: {
+    title: 'Hash chain',
+    proves: 'No entry was changed, removed, added or moved after the chain was made.',
+    proves_not:
+      'Who made the chain: anyone can make a new one, and only the seal says whose it is.',
+  },
+  content: {
+    title: 'Content digest',
+    proves: 'The document is the one that the content digest was made of.',
+    proves_not: 'Who made the digest: only the seal says whose it is.',
+  },
+  seal: {
+    title: 'Seal signature',
+    proves: 'The holder of the named key signed this seal.',
+    proves_not:
+      'That what was recorded is true, that everything was recorded, or who held the key. Where runs are not isolated, a run could read it.',
+  },
+  binding: {
+    title: 'Seal binding',
+    proves: 'The seal is about this document, this chain and this server’s key, and nothing else.',
+    proves_not: 'When it was sealed: the time is the server’s clock.',
+  },
+  asked: {
+    title: 'Asked for',
+    proves: 'This is the record that you asked for.',
+    proves_not: 'That there is no other record of the same run.',
+  },
+  consistency: {
+    title: 'Consistency',
+    proves:
+      'The entries agree with the plan, with each other and with how the run is said to have ended.',
+    proves_not:
+      'That a step did what its exit code says, that the files executed were those of the commit, what was masked, or that times are right.',
+  },
+  gate: {
+    title: 'Gate',
+    proves:
+      'The decisions are about this run, this question, this policy and what the run had done until then.',
+    proves_not:
+      'That a person decided, that they had the role, what their screen showed, or that no refusal was dropped and asked again.',
+  },
+  'gate-signature': {
+    title: 'Signature of the decision',
+    proves: 'The approver’s own key signed the decision.',
+    proves_not: 'Who held the key.',
+  },
+  'four-eyes': {
+    title: 'Four eyes',
+    proves: 'Nobody who started the run, or a run that it repeats, decided.',
+    proves_not: 'That two names are two persons.',
+  },
+  previous: {
+    title: 'Place in the series',
+    proves: 'The envelope follows the one that you hold.',
+    proves_not: 'That no later envelope is withheld.',
+  },
+  expectations: {
+    title: 'Expectations',
+    proves: 'What you required is so.',
+    proves_not: 'Anything that you did not require.',
+  },
+} as const satisfies Record<string, { title: string; proves: string; proves_not: string }>
+export type ClaimName = keyof typeof CLAIM
+
+/** Each thing that a verifier can find, the claim it is about and what it makes of it. Closed: `--json` prints these. */
+export const CODE = {
+  'too-large': { claim: 'bytes', state: 'does not verify' },
+  'byte-order-mark': { claim: 'bytes', state: 'does not verify' },
+  'not-utf8': { claim: 'bytes', state: 'does not verify' },
+  'not-json': { claim: 'bytes', state: 'does not verify' },
+  'not-an-envelope': { claim: 'bytes', state: 'does not verify' },
+  'too-deep': { claim: 'canonical', state: 'does not verify' },
+  'key-not-allowed': { claim: 'canonical', state: 'does not verify' },
+  'key-escaped': { claim: 'canonical', state: 'does not verify' },
+  'not-writable': { claim: 'canonical', state: 'does not verify' },
+  'not-canonical': { claim: 'canonical', state: 'does not verify' },
+  'schema-violated': { claim: 'schema', state: 'does not verify' },
+  'over-limit': { claim: 'schema', state: 'does not verify' },
+  'coverage-broken': { claim: 'coverage', state: 'does not verify' },
+
+  'trust-file-refused': { claim: 'trust', state: 'not checked' },
+
+  'chain-whole': { claim: 'chain', state: 'proven' },
+  'entry-changed': { claim: 'chain', state: 'does not verify' },
+  'link-broken': { claim: 'chain', state: 'does not verify' },
+  'head-differs': { claim: 'chain', state: 'does not verify' },
+
+  'content-whole': { claim: 'content', state: 'proven' },
+  'content-differs': { claim: 'content', state: 'does not verify' },
+
+  'seal-signed': { claim: 'seal', state: 'proven' },
+  'key-unknown': { claim: 'seal', state: 'not checked' },
+  'key-first-seen': { claim: 'seal', state: 'not checked' },
+  'key-offered': { claim: 'seal', state: 'not checked' },
+  'key-retired': { claim: 'seal', state: 'does not verify' },
+  'key-revoked': { claim: 'seal', state: 'does not verify' },
+  'signature-wrong': { claim: 'seal', state: 'does not verify' },
+
+  'seal-bound': { claim: 'binding', state: 'proven' },
+  'statement-unreadable': { claim: 'binding', state: 'does not verify' },
+  'statement-differs': { claim: 'binding', state: 'does not verify' },
+  'server-differs': { claim: 'binding', state: 'does not verify' },
+
+  'asked-fits': { claim: 'asked', state: 'proven' },
+  'nothing-asked': { claim: 'asked', state: 'not checked' },
+  'run-differs': { claim: 'asked', state: 'does not verify' },
+  'evidence-differs': { claim: 'asked', state: 'does not verify' },
+
+  'entries-agree': { claim: 'consistency', state: 'proven' },
+  'plan-broken': { claim: 'consistency', state: 'does not verify' },
+  'not-in-plan': { claim: 'consistency', state: 'does not verify' },
+  'plan-differs': { claim: 'consistency', state: 'does not verify' },
+  repeated: { claim: 'consistency', state: 'does not verify' },
+  'attempts-broken': { claim: 'consistency', state: 'does not verify' },
+  'needs-broken': { claim: 'consistency', state: 'does not verify' },
+  'result-broken': { claim: 'consistency', state: 'does not verify' },
+  'log-broken': { claim: 'consistency', state: 'does not verify' },
+  'times-broken': { claim: 'consistency', state: 'does not verify' },
+  'lineage-broken': { claim: 'consistency', state: 'does not verify' },
+  'outcome-differs': { claim: 'consistency', state: 'does not verify' },
+  'reason-broken': { claim: 'consistency', state: 'does not verify' },
+  'counts-differ': { claim: 'consistency', state: 'does not verify' },
+  'totals-differ': { claim: 'consistency', state: 'does not verify' },
+  'series-broken': { claim: 'consistency', state: 'does not verify' },
+
+  'gate-recorded': { claim: 'gate', state: 'proven' },
+  'decision-unbound': { claim: 'gate', state: 'does not verify' },
+  'prefix-wrong': { claim: 'gate', state: 'does not verify' },
+  'shown-differs': { claim: 'gate', state: 'does not verify' },
+  'expiry-broken': { claim: 'gate', state: 'does not verify' },
+  'nonce-repeated': { claim: 'gate', state: 'does not verify' },
+  'approver-repeated': { claim: 'gate', state: 'does not verify' },
+  'approver-not-allowed': { claim: 'gate', state: 'does not verify' },
+  'inputs-broken': { claim: 'gate', state: 'does not verify' },
+  'gate-outcome-differs': { claim: 'gate', state: 'does not verify' },
+
+  'decision-unsigned': { claim: 'gate-signature', state: 'not present' },
+  'passkey-unchecked': { claim: 'gate-signature', state: 'not checked' },
+  'passkey-missing': { claim: 'gate-signature', state: 'does not verify' },
+
+  'others-decided': { claim: 'four-eyes', state: 'proven' },
+  'owner-unknown': { claim: 'four-eyes', state: 'not checked' },
+  'starter-decided': { claim: 'four-eyes', state: 'does not verify' },
+  'starter-without-owner': { claim: 'four-eyes', state: 'does not verify' },
+
+  'follows-held': { claim: 'previous', state: 'proven' },
+  'first-in-series': { claim: 'previous', state: 'not present' },
+  'previous-not-held': { claim: 'previous', state: 'not checked' },
+  'previous-differs': { claim: 'previous', state: 'does not verify' },
+  fork: { claim: 'previous', state: 'does not verify' },
+
+  'expectation-holds': { claim: 'expectations', state: 'proven' },
+  'nothing-required': { claim: 'expectations', state: 'not present' },
+  'requirement-unchecked': { claim: 'expectations', state: 'not checked' },
+  'expectation-fails': { claim: 'expectations', state: 'does not verify' },
+  'definition-differs': { claim: 'expectations', state: 'does not verify' },
+  'gate-missing': { claim: 'expectations', state: 'does not verify' },
+  'gate-weaker': { claim: 'expectations', state: 'does not verify' },
+} as const satisfies Record<string, { claim: ClaimName; state: ClaimState }>
+export type ClaimCode = keyof typeof CODE
+
+/** One thing found. Screens, `--json` and tests read the same. */
+export type Claim = {
+  readonly claim: ClaimName
+  readonly state: ClaimState
+  readonly code: ClaimCode
+  /** JSON pointer into the document, '' for the whole of it. */
+  readonly where: string
+  /** A plain sentence. */
+  readonly message: string
+  /** Step or gate of the plan that it is about. */
+  readonly step_id?: string
+  readonly expected?: string
+  readonly actual?: string
+  readonly proves_not: string
+  /** The text whose digest is claimed, and shell lines that redo it on `envelope.json`. Our words, integers, hex and base64 only. */
+  readonly preimage?: string
+  readonly shell?: string
+}
+
+export function claimOf(
+  code: ClaimCode,
+  found: Pick<Claim, 'message'> & Partial<Omit<Claim, 'claim' | 'state' | 'code' | 'proves_not'>>,
+): Claim {
+  const { claim, state } = CODE[code]
+  return { claim, state, code, where: '', proves_not: CLAIM[claim].proves_not, ...found }
+}
+
+export const fails = ({ state }: Claim): boolean => state === 'does not verify'
+
+/** Of a long list of faults of one sort only so many are listed: a forged file must not write a verdict of its own size. */
+const MOST_FAULTS = 100
+
+export function firstOf(claims: Iterable<Claim>): Claim[] {
+  const first: Claim[] = []
+  for (const claim of claims) {
+    if (first.push(claim) === MOST_FAULTS) break
+  }
+  return first
+}

@@ -1,0 +1,314 @@
+import {
+  type Envelope,
+  type GateEntry,
+  type PlanGate,
+  type PlanStep,
+  type StepEntry,
+} from '#contract/envelope.ts'
+import { GATE_OUTCOME, type StepOutcome } from '#contract/status.ts'
+import { canonicalize } from './canonical.ts'
+import { type Entry } from './chain.ts'
+import { type Claim, claimOf, firstOf } from './claims.ts'
+import { countsOf, hasAttemptLeft, outcomeOf, totalsOf } from './summarise.ts'
+
+/**
+ * Does the record agree with itself? Chain and seal say that nobody changed it since; this is for the sealing key's
+ * own holder, who can chain and sign whatever he likes: what he writes must at least be a run that can have been.
+ */
+export function checkConsistency(envelope: Envelope, entries: readonly Entry[]): Claim[] {
+  const faults = firstOf(disagreements(envelope, entries))
+  if (faults.length > 0) return faults
+  const { counts, outcome } = envelope.closing
+  const message = `${counts.attempts} attempts of ${counts.steps} steps and ${counts.gates} gates agree with the plan, and the run ended as ${outcome}.`
+  return [claimOf('entries-agree', { message })]
+}
+
+function* disagreements(envelope: Envelope, entries: readonly Entry[]): Generator<Claim> {
+  yield* ofPlan(envelope)
+  yield* ofEntries(envelope, entries)
+  yield* ofClosing(envelope, entries)
+}
+
+function* ofPlan({ opening }: Envelope): Generator<Claim> {
+  const { steps, gates } = opening.plan
+  const names = new Set<string>()
+  for (const [list, planned] of [
+    ['steps', steps],
+    ['gates', gates],
+  ] as const) {
+    for (const [index, { step_id }] of planned.entries()) {
+      const where = `/opening/plan/${list}/${index}/step_id`
+      if (names.has(step_id))
+        yield claimOf('plan-broken', { where, step_id, message: `The plan has ${step_id} twice.` })
+      names.add(step_id)
+    }
+  }
+  for (const { step_id, needs } of [...steps, ...gates]) {
+    for (const need of needs.filter((name) => !names.has(name))) {
+      yield claimOf('plan-broken', {
+        where: '/opening/plan',
+        step_id,
+        message: `${step_id} needs ${need}, which the plan does not have.`,
+      })
+    }
+  }
+}
+
+/** What the walk over the entries has met so far. */
+type Met = {
+  /** How the attempts of each step ended. */
+  readonly attempts: Map<string, StepOutcome[]>
+  /** When each step succeeded and each gate opened. */
+  readonly done: Map<string, string>
+  readonly gates: Set<string>
+  readonly gateIds: Set<string>
+}
+
+function* ofEntries(envelope: Envelope, entries: readonly Entry[]): Generator<Claim> {
+  const { plan } = envelope.opening
+  const steps = new Map(plan.steps.map((step) => [step.step_id, step]))
+  const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
+  const met: Met = { attempts: new Map(), done: new Map(), gates: new Set(), gateIds: new Set() }
+  for (const entry of entries) {
+    if (entry.kind === 'step')
+      yield* ofStep(envelope, entry.body, steps.get(entry.body.step_id), met, entry.where)
+    if (entry.kind === 'gate')
+      yield* ofGate(envelope, entry.body, gates.get(entry.body.step_id), met, entry.where)
+  }
+}
+
+function* ofStep(
+  { opening, closing }: Envelope,
+  step: StepEntry,
+  planned: PlanStep | undefined,
+  met: Met,
+  where: string,
+): Generator<Claim> {
+  const { step_id, attempt } = step
+  const name = `Attempt ${attempt} of ${step_id}`
+  const at = { step_id, where }
+  if (planned === undefined) {
+    yield claimOf('not-in-plan', { ...at, message: `The plan has no step ${step_id}.` })
+    return
+  }
+  if (step.kind !== planned.kind || canonicalize(step.argv) !== canonicalize(planned.argv)) {
+    yield claimOf('plan-differs', {
+      ...at,
+      message: `${name} ran another command than the plan says.`,
+    })
+  }
+  const before = met.attempts.get(step_id) ?? []
+  if (attempt !== before.length + 1) {
+    yield claimOf('attempts-broken', {
+      ...at,
+      message: `${name} does not follow the attempt before it.`,
+      expected: String(before.length + 1),
+      actual: String(attempt),
+    })
+  }
+  if (!hasAttemptLeft(planned, before)) {
+    yield claimOf('attempts-broken', {
+      ...at,
+      message: `${name} was not allowed after those before it: ${before.join(', ')}.`,
+    })
+  }
+  yield* ofNeeds(planned, step.taken_over === undefined ? step.started_at : null, met, at)
+  const result = resultFault(step, planned)
+  if (result !== null) yield claimOf('result-broken', { ...at, message: `${name} ${result}.` })
+  const log = logFault(step)
+  if (log !== null)
+    yield claimOf('log-broken', {
+      ...at,
+      where: `${where}/log`,
+      message: `The log of ${name.toLowerCase()} ${log}.`,
+    })
+  if (new Set(step.artifacts.map(({ path }) => path)).size !== step.artifacts.length) {
+    yield claimOf('repeated', {
+      ...at,
+      where: `${where}/artifacts`,
+      message: `${name} has two artifacts of one path.`,
+    })
+  }
+  if (step.taken_over === undefined) {
+    yield* ofTimes(
+      [opening.started_at, step.started_at, step.finished_at, closing.finished_at],
+      name,
+      at,
+    )
+  } else if (opening.rerun_of === null || step.outcome !== 'succeeded') {
+    yield claimOf('lineage-broken', {
+      ...at,
+      message: `${name} is taken over, and ${opening.rerun_of === null ? 'this run repeats none' : 'did not succeed'}.`,
+    })
+  }
+  met.attempts.set(step_id, [...before, step.outcome])
+  if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
+}
+
+function* ofGate(
+  { opening, closing }: Envelope,
+  gate: GateEntry,
+  planned: PlanGate | undefined,
+  met: Met,
+  where: string,
+): Generator<Claim> {
+  const { step_id, gate_id } = gate
+  const at = { step_id, where }
+  if (planned === undefined) {
+    yield claimOf('not-in-plan', { ...at, message: `The plan has no gate ${step_id}.` })
+    return
+  }
+  if (
+    gate.question !== planned.question ||
+    canonicalize(gate.policy) !== canonicalize(planned.policy)
+  ) {
+    yield claimOf('plan-differs', {
+      ...at,
+      message: `Gate ${step_id} asked another question, or by another policy, than the plan says.`,
+    })
+  }
+  if (met.gates.has(step_id) || met.gateIds.has(gate_id)) {
+    yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
+  }
+  yield* ofNeeds(planned, gate.shown.opened_at, met, at)
+  yield* ofTimes(
+    [opening.started_at, gate.shown.opened_at, gate.resolved_at, closing.finished_at],
+    `Gate ${step_id}`,
+    at,
+  )
+  met.gates.add(step_id)
+  met.gateIds.add(gate_id)
+  if (GATE_OUTCOME[gate.outcome].opens) met.done.set(step_id, gate.resolved_at)
+}
+
+// By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs.
+function* ofNeeds(
+  { needs }: { needs: readonly string[] },
+  begun: string | null,
+  { done }: Met,
+  at: { step_id: string; where: string },
+): Generator<Claim> {
+  for (const need of needs) {
+    const ended = done.get(need)
+    if (ended === undefined) {
+      yield claimOf('needs-broken', {
+        ...at,
+        message: `${at.step_id} is recorded without ${need}, which it needs, having succeeded before.`,
+      })
+    } else if (begun !== null && begun < ended) {
+      yield claimOf('needs-broken', {
+        ...at,
+        message: `${at.step_id} began before ${need}, which it needs, had ended.`,
+        expected: `not before ${ended}`,
+        actual: begun,
+      })
+    }
+  }
+}
+
+// Instants of ours sort as text.
+function* ofTimes(
+  inOrder: readonly string[],
+  name: string,
+  at: { step_id: string; where: string },
+): Generator<Claim> {
+  const late = inOrder.findIndex((instant, index) => instant < (inOrder[index - 1] ?? ''))
+  if (late !== -1) {
+    yield claimOf('times-broken', {
+      ...at,
+      message: `${name} does not lie within the run, or ends before it begins.`,
+      expected: `not before ${inOrder[late - 1]}`,
+      actual: inOrder[late] ?? '',
+    })
+  }
+}
+
+function resultFault(
+  { outcome, exit_code, signal, reason }: StepEntry,
+  planned: PlanStep,
+): string | null {
+  if (exit_code !== null && signal !== null) return 'has an exit code and a signal'
+  switch (outcome) {
+    case 'succeeded':
+      return exit_code === 0 ? null : 'succeeded without exit code 0'
+    case 'failed':
+      return (exit_code ?? 0) !== 0 || signal !== null || reason !== null
+        ? null
+        : 'failed without a reason'
+    case 'timed_out':
+      return planned.timeout_ms === null ? 'timed out, and the plan gives no timeout' : null
+    case 'interrupted':
+    case 'aborted':
+      return null
+  }
+}
+
+function logFault({ log: { sha256, bytes, chunks, truncated } }: StepEntry): string | null {
+  const count = Math.ceil(bytes / (1024 * 1024))
+  if (chunks.length !== count)
+    return `has ${chunks.length} chunks where ${bytes} bytes have ${count}`
+  const differs = chunks.length === 1 && !truncated && chunks[0] !== sha256
+  return differs ? 'is one chunk with another digest' : null
+}
+
+function* ofClosing(
+  { opening, execution, gates, closing, evidence_id }: Envelope,
+  entries: readonly Entry[],
+): Generator<Claim> {
+  const recorded = entries.flatMap((entry) =>
+    entry.kind === 'step' || entry.kind === 'gate' ? [entry] : [],
+  )
+  const outcome = outcomeOf(opening.plan, recorded)
+  if (closing.outcome !== outcome) {
+    yield claimOf('outcome-differs', {
+      where: '/closing/outcome',
+      message: `The run is said to have ended as ${closing.outcome}; by its entries it ended as ${outcome}.`,
+      expected: outcome,
+      actual: closing.outcome,
+    })
+  }
+  if ((closing.reason === undefined) !== (closing.outcome === 'succeeded')) {
+    yield claimOf('reason-broken', {
+      where: '/closing',
+      message: 'A run gives a reason exactly when it did not succeed.',
+    })
+  }
+  yield* ofSum('counts-differ', 'counts', countsOf(execution.steps, gates), closing.counts)
+  // Cells in a part of their own are not in this file, so their totals cannot be redone here.
+  if (execution.steps.every(({ cells_part }) => cells_part === undefined)) {
+    const totals = totalsOf(execution.steps, closing.totals ?? { skipped: 0 })
+    yield* ofSum('totals-differ', 'totals', totals ?? null, closing.totals ?? null)
+  }
+  const { seal_seq, previous } = closing
+  if ((previous === null) !== (seal_seq === 1) || previous?.evidence_id === evidence_id) {
+    yield claimOf('series-broken', {
+      where: '/closing/previous',
+      message: 'The first envelope of a server has none before it; every other has another one.',
+    })
+  }
+  if (opening.started_at > closing.finished_at) {
+    yield claimOf('times-broken', {
+      where: '/closing/finished_at',
+      message: 'The run ended before it began.',
+      expected: `not before ${opening.started_at}`,
+      actual: closing.finished_at,
+    })
+  }
+}
+
+function* ofSum(
+  code: 'counts-differ' | 'totals-differ',
+  name: 'counts' | 'totals',
+  derived: unknown,
+  said: unknown,
+): Generator<Claim> {
+  const [expected, actual] = [canonicalize(derived), canonicalize(said)]
+  if (expected !== actual) {
+    yield claimOf(code, {
+      where: `/closing/${name}`,
+      message: `The ${name} are not those of the entries.`,
+      expected,
+      actual,
+    })
+  }
+}

@@ -1,0 +1,406 @@
+import {
+  type Decision,
+  type Envelope,
+  type GateEntry,
+  type RecordedDecision,
+  type StepEntry,
+} from '#contract/envelope.ts'
+import { type GateOutcome } from '#contract/status.ts'
+import { type Entry } from './chain.ts'
+import { type Claim, claimOf, firstOf } from './claims.ts'
+import { digestOf } from './digest.ts'
+
+/**
+ * One after the other, what the record of each gate claims: that its decisions are about this question and what the
+ * run had done until then, who signed them, and that nobody approved his own run.
+ */
+export function* checkGates(
+  envelope: Envelope,
+  entries: readonly Entry[],
+  /** Recomputed, by seq. */
+  links: readonly string[],
+): Generator<Claim> {
+  const places = indexOf(entries, links)
+  const nonces = new Set<string>()
+  for (const entry of entries) {
+    if (entry.kind !== 'gate') continue
+    const { body: gate, where } = entry
+    const faults = firstOf(gateFaults(envelope, entry, places, nonces))
+    yield* faults.length > 0
+      ? faults
+      : [
+          claimOf('gate-recorded', {
+            where,
+            step_id: gate.step_id,
+            message: sentence(gate, places),
+          }),
+        ]
+    yield* signatures(gate, where)
+    if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where)
+  }
+}
+
+type GateAt = Extract<Entry, { kind: 'gate' }>
+
+/** Where things stand in the chain. */
+type Places = {
+  readonly seqOfLink: ReadonlyMap<string, number>
+  /** Of a step that succeeded or a gate, by its id. */
+  readonly seqDone: ReadonlyMap<string, number>
+  readonly attempts: ReadonlyMap<
+    string,
+    readonly { readonly seq: number; readonly body: StepEntry }[]
+  >
+}
+
+function indexOf(entries: readonly Entry[], links: readonly string[]): Places {
+  const seqDone = new Map<string, number>()
+  const attempts = new Map<string, { seq: number; body: StepEntry }[]>()
+  for (const entry of entries) {
+    if (entry.kind === 'gate') seqDone.set(entry.body.step_id, entry.seq)
+    if (entry.kind !== 'step') continue
+    const { body, seq } = entry
+    if (body.outcome === 'succeeded') seqDone.set(body.step_id, seq)
+    const before = attempts.get(body.step_id)
+    if (before === undefined) attempts.set(body.step_id, [{ seq, body }])
+    else before.push({ seq, body })
+  }
+  return { seqOfLink: new Map(links.map((link, seq) => [link, seq])), seqDone, attempts }
+}
+
+function* gateFaults(
+  envelope: Envelope,
+  entry: GateAt,
+  places: Places,
+  nonces: Set<string>,
+): Generator<Claim> {
+  const { body: gate, where } = entry
+  yield* ofShown(envelope, entry, places)
+  const approvers = new Set<string>()
+  const shown_sha256 = digestOf(gate.shown)
+  for (const [index, recorded] of gate.decisions.entries()) {
+    const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/decision` }
+    const { decision } = recorded
+    yield* ofBinding(envelope, gate, decision, shown_sha256, at)
+    yield* ofDecisionTimes(gate, recorded, at)
+    yield* ofApprover(gate, recorded, at)
+    yield* ofInputs(gate, decision, at)
+    if (nonces.has(decision.nonce))
+      yield claimOf('nonce-repeated', { ...at, message: 'Two decisions answer one request.' })
+    if (approvers.has(decision.approver))
+      yield claimOf('approver-repeated', { ...at, message: `${decision.approver} decided twice.` })
+    nonces.add(decision.nonce)
+    approvers.add(decision.approver)
+  }
+  yield* ofOutcome(gate, where)
+}
+
+type At = { readonly step_id: string; readonly where: string }
+
+/** What the approver was shown is what the record says that there was. */
+function* ofShown(
+  { opening }: Envelope,
+  { body: gate, seq, where }: GateAt,
+  places: Places,
+): Generator<Claim> {
+  const { shown, policy, step_id } = gate
+  const at = { step_id, where: `${where}/shown` }
+  if (shown.question !== gate.question || shown.policy_sha256 !== digestOf(policy)) {
+    yield claimOf('shown-differs', {
+      ...at,
+      message: 'Another question or policy was shown than the one recorded.',
+    })
+  }
+  const term =
+    shown.expires_at === null ? null : Date.parse(shown.expires_at) - Date.parse(shown.opened_at)
+  if (term !== policy.expires_ms) {
+    yield claimOf('expiry-broken', {
+      ...at,
+      message: 'The gate expires at another time than its policy says.',
+      expected: `${policy.expires_ms} ms`,
+      actual: `${term} ms`,
+    })
+  }
+  const prefix = places.seqOfLink.get(shown.chain_head_before)
+  if (prefix === undefined || prefix >= seq) {
+    yield claimOf('prefix-wrong', {
+      ...at,
+      message: 'What was shown is of no part of this record before the gate.',
+    })
+    return
+  }
+  const needs = opening.plan.gates.find((gate) => gate.step_id === step_id)?.needs ?? []
+  for (const need of needs) {
+    if ((places.seqDone.get(need) ?? Infinity) > prefix) {
+      yield claimOf('prefix-wrong', {
+        ...at,
+        message: `${need}, which the gate needs, is not in what was shown.`,
+      })
+    }
+  }
+  for (const [index, artifact] of shown.artifacts.entries()) {
+    const attempt = places.attempts
+      .get(artifact.step_id)
+      ?.find(({ body, seq }) => body.attempt === artifact.attempt && seq <= prefix)
+    const kept = attempt?.body.artifacts.find(({ path }) => path === artifact.path)
+    if (kept?.sha256 !== artifact.sha256 || kept.bytes !== artifact.bytes) {
+      yield claimOf('shown-differs', {
+        ...at,
+        where: `${at.where}/artifacts/${index}`,
+        message: `An artifact of ${artifact.step_id} was shown that is not on record before the gate.`,
+      })
+    }
+  }
+  yield* ofRunning(shown, prefix, places, at)
+}
+
+// As far as the record can tell: a step that was running has ended since, and one that began before the gate opened and
+// ended after was running.
+function* ofRunning(
+  { running, opened_at }: GateEntry['shown'],
+  prefix: number,
+  { attempts }: Places,
+  at: At,
+): Generator<Claim> {
+  const listed = new Set(running)
+  for (const step_id of listed) {
+    if (!(attempts.get(step_id) ?? []).some(({ seq }) => seq > prefix)) {
+      yield claimOf('shown-differs', {
+        ...at,
+        message: `${step_id} was shown as running, and the record has no end of it.`,
+      })
+    }
+  }
+  for (const [step_id, ended] of attempts) {
+    const wasRunning = ended.some(
+      ({ seq, body }) =>
+        seq > prefix && body.taken_over === undefined && body.started_at < opened_at,
+    )
+    if (wasRunning && !listed.has(step_id)) {
+      yield claimOf('shown-differs', {
+        ...at,
+        message: `${step_id} was running when the gate opened, and was not shown.`,
+      })
+    }
+  }
+}
+
+/** Taken from another run, gate, question or moment, a decision is worth nothing here. */
+function* ofBinding(
+  { evidence_id, run_id }: Envelope,
+  { gate_id, question, shown }: GateEntry,
+  decision: Decision,
+  shown_sha256: string,
+  at: At,
+): Generator<Claim> {
+  const bound = {
+    evidence_id,
+    run_id,
+    gate_id,
+    question,
+    policy_sha256: shown.policy_sha256,
+    chain_head_before: shown.chain_head_before,
+    shown_sha256,
+  }
+  const pairs = [
+    ['evidence_id', decision.evidence_id, bound.evidence_id],
+    ['run_id', decision.run_id, bound.run_id],
+    ['gate_id', decision.gate_id, bound.gate_id],
+    ['question', decision.question, bound.question],
+    ['policy_sha256', decision.policy_sha256, bound.policy_sha256],
+    ['chain_head_before', decision.chain_head_before, bound.chain_head_before],
+    ['shown_sha256', decision.shown_sha256, bound.shown_sha256],
+  ] as const
+  for (const [member, actual, expected] of pairs) {
+    if (actual !== expected) {
+      yield claimOf('decision-unbound', {
+        ...at,
+        where: `${at.where}/${member}`,
+        message: `The decision is about another ${member}.`,
+        expected,
+        actual,
+      })
+    }
+  }
+}
+
+function* ofDecisionTimes(
+  { shown, resolved_at }: GateEntry,
+  { decision, assertion }: RecordedDecision,
+  at: At,
+): Generator<Claim> {
+  const { requested_at, decided_at, expires_at } = decision
+  const latest = expires_at ?? decided_at
+  if (
+    decided_at > latest ||
+    (shown.expires_at !== null && (expires_at === null || expires_at > shown.expires_at))
+  ) {
+    yield claimOf('expiry-broken', {
+      ...at,
+      message: `${decision.approver} decided after the gate had expired, or by a longer term than the gate has.`,
+      expected: `not after ${shown.expires_at}`,
+      actual: decided_at,
+    })
+  }
+  // With a passkey, decided_at is the approver's own clock, which the server's says nothing about.
+  const inOrder =
+    assertion === null
+      ? [shown.opened_at, requested_at, decided_at, resolved_at]
+      : [shown.opened_at, requested_at, resolved_at]
+  if (inOrder.some((instant, index) => instant < (inOrder[index - 1] ?? ''))) {
+    yield claimOf('expiry-broken', {
+      ...at,
+      message: `The decision of ${decision.approver} does not lie between the gate’s opening and its resolution.`,
+    })
+  }
+}
+
+// Roles are the server's: an envelope does not say who had which.
+function* ofApprover(
+  { policy }: GateEntry,
+  { decision, assertion }: RecordedDecision,
+  at: At,
+): Generator<Claim> {
+  const { approver } = decision
+  const person = /^(?:user|token):(.+)$/.exec(approver)
+  const isPerson =
+    assertion === null ? person !== null : !approver.includes(':') && approver !== 'system'
+  const isNamed = !approver.startsWith('user:') || policy.users.includes(person?.[1] ?? '')
+  if (!isPerson || (policy.roles.length === 0 && !isNamed)) {
+    yield claimOf('approver-not-allowed', {
+      ...at,
+      where: `${at.where}/approver`,
+      message: `${approver} is nobody whom the policy lets decide.`,
+    })
+  }
+}
+
+function* ofInputs(
+  { policy }: GateEntry,
+  { inputs, decision }: Decision,
+  at: At,
+): Generator<Claim> {
+  const asked = new Set(policy.inputs.map(({ name }) => name))
+  const missing = policy.inputs.some(
+    ({ name, required }) => required && (inputs[name] ?? '') === '',
+  )
+  if (
+    Object.keys(inputs).some((name) => !asked.has(name)) ||
+    (decision === 'approved' && missing)
+  ) {
+    yield claimOf('inputs-broken', {
+      ...at,
+      where: `${at.where}/inputs`,
+      message: 'The inputs are not those that the gate asks for.',
+    })
+  }
+}
+
+/** The outcome follows from the decisions, and what follows from none cannot look like a person's. */
+function* ofOutcome(
+  { outcome, policy, decisions, step_id, shown, resolved_at }: GateEntry,
+  where: string,
+): Generator<Claim> {
+  const approvals = decisions.filter(({ decision }) => decision.decision === 'approved').length
+  const rejections = decisions.length - approvals
+  if (!follows(outcome, approvals, rejections, policy.quorum)) {
+    yield claimOf('gate-outcome-differs', {
+      step_id,
+      where: `${where}/outcome`,
+      message: `${approvals} of ${policy.quorum} approvals and ${rejections} rejections do not make a gate ${outcome}.`,
+    })
+  }
+  const hasExpired = shown.expires_at !== null && resolved_at >= shown.expires_at
+  if (outcome === 'expired' && !hasExpired) {
+    yield claimOf('expiry-broken', {
+      step_id,
+      where: `${where}/resolved_at`,
+      message: 'The gate expired before its time.',
+      expected: `not before ${shown.expires_at ?? 'ever'}`,
+      actual: resolved_at,
+    })
+  }
+}
+
+function follows(
+  outcome: GateOutcome,
+  approvals: number,
+  rejections: number,
+  quorum: number,
+): boolean {
+  switch (outcome) {
+    case 'approved':
+      return approvals >= quorum && rejections === 0
+    case 'rejected':
+      return rejections > 0
+    case 'expired':
+    case 'aborted':
+      return approvals < quorum && rejections === 0
+  }
+}
+
+function sentence(
+  { step_id, outcome, decisions, shown }: GateEntry,
+  { seqOfLink }: Places,
+): string {
+  const people = decisions.map(({ decision }) => decision.approver).join(', ')
+  const prefix = seqOfLink.get(shown.chain_head_before)
+  const by = decisions.length > 0 ? `, decided by ${people}` : ', decided by nobody'
+  return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to link ${prefix}.`
+}
+
+function* signatures({ step_id, decisions, policy }: GateEntry, where: string): Generator<Claim> {
+  for (const [index, { decision, assertion }] of decisions.entries()) {
+    const at = { step_id, where: `${where}/decisions/${index}/assertion` }
+    if (assertion !== null) {
+      yield claimOf('passkey-unchecked', {
+        ...at,
+        message: `A passkey signature of ${decision.approver} is here, and this verifier does not check passkeys.`,
+      })
+    } else if (policy.sign === 'passkey') {
+      yield claimOf('passkey-missing', {
+        ...at,
+        message: `The policy asks for a passkey signature, and the decision of ${decision.approver} has none.`,
+      })
+    } else {
+      yield claimOf('decision-unsigned', {
+        ...at,
+        message: `The decision of ${decision.approver} is as the server recorded it: no signature of a person is there.`,
+      })
+    }
+  }
+}
+
+function fourEyes({ opening }: Envelope, { step_id, decisions }: GateEntry, where: string): Claim {
+  const at = { step_id, where: `${where}/decisions` }
+  const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
+  const approvers = decisions.map(({ decision }) => decision.approver)
+  const own = approvers.find((approver) => starters.includes(approver))
+  if (own !== undefined)
+    return claimOf('starter-decided', {
+      ...at,
+      message: `${own} started the run, or one that it repeats, and decided.`,
+    })
+  if (approvers.length === 0)
+    return claimOf('others-decided', {
+      ...at,
+      message: 'Nobody who started the run decided: nobody did.',
+    })
+  if (starters.includes('system')) {
+    return claimOf('starter-without-owner', {
+      ...at,
+      message:
+        'The system started the run, or one that it repeats: there is no first pair of eyes.',
+    })
+  }
+  if ([...starters, ...approvers].some((actor) => !actor.startsWith('user:'))) {
+    return claimOf('owner-unknown', {
+      ...at,
+      message: 'A token or a passkey took part, and the record does not say whose it is.',
+    })
+  }
+  return claimOf('others-decided', {
+    ...at,
+    message: `${approvers.join(', ')} decided; ${starters.join(', ')} started.`,
+  })
+}

@@ -1,0 +1,156 @@
+import { Envelope, type Limits } from '#contract/envelope.ts'
+import { parse, pointer } from '#contract/parse.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { canonicalize, utf8 } from './canonical.ts'
+import { EvidenceError } from './fault.ts'
+
+/**
+ * The document that these bytes are, or an `EvidenceError` that says why they are none. From here on the value means
+ * what the bytes say: nothing was dropped, repeated, decoded in a second way or left unread.
+ */
+export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
+  const text = readText(bytes, limits)
+  const value = readJson(text)
+  refuseForeign(value)
+  refuseUnsafeShape(value, limits)
+  refuseEscapedKeys(text)
+  if (canonicalize(value) !== text) {
+    throw new EvidenceError('not-canonical', 'the bytes are not the RFC 8785 form of what they say')
+  }
+  assertFits(value)
+  assertWithin(value, limits)
+  assertCovered(value)
+  return value
+}
+
+/** `too-large`, `byte-order-mark`, `not-utf8`. */
+function readText(bytes: Uint8Array, limits: Limits): string {
+  if (bytes.length > limits.bytes) {
+    throw new EvidenceError('too-large', `${bytes.length} bytes, at most ${limits.bytes} are read`)
+  }
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw new EvidenceError('byte-order-mark', 'begins with a byte order mark')
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new EvidenceError('not-utf8', 'is not UTF-8')
+  }
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new EvidenceError('not-json', 'is not one JSON document')
+  }
+}
+
+function refuseForeign(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new EvidenceError('not-an-envelope', 'is not a JSON object')
+  }
+  if (!('schema' in value) || value.schema !== PROFILE) {
+    throw new EvidenceError('not-an-envelope', `does not say that it is a ${PROFILE}`, '/schema')
+  }
+}
+
+// Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
+// recursion ends where the limit of depth does.
+function refuseUnsafeShape(
+  value: unknown,
+  limits: Limits,
+  depth = 1,
+  at: () => string = () => '',
+): void {
+  if (typeof value === 'string') {
+    // A UTF-16 unit is at most three bytes: most texts need no second look.
+    if (value.length * 3 > limits.textBytes && utf8(value).length > limits.textBytes) {
+      throw new EvidenceError('over-limit', `a text of more than ${limits.textBytes} bytes`, at())
+    }
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (depth > limits.depth)
+    throw new EvidenceError('too-deep', `nested deeper than ${limits.depth}`, at())
+  const isArray = Array.isArray(value)
+  for (const [key, child] of Object.entries(value)) {
+    if (!isArray && !ALLOWED_KEY.test(key)) {
+      throw new EvidenceError('key-not-allowed', 'a key with characters that no key has', at())
+    }
+    refuseUnsafeShape(child, limits, depth + 1, () => at() + pointer([key]))
+  }
+}
+
+const ALLOWED_KEY = /^(?!__proto__$)[A-Za-z0-9_.-]+$/
+
+// V8 can decode an escaped key as another one, depending on what it parsed before (nodejs/node#63785). So the bytes
+// decide: no allowed key needs an escape. A backslash is always inside a string; from each string's first one the
+// match runs to the end of that string, so that the search never begins in the middle of a string.
+function refuseEscapedKeys(text: string): void {
+  for (const [, colon] of text.matchAll(/\\[^][^"\\]*(?:\\[^][^"\\]*)*"(\s*:)?/g)) {
+    if (colon !== undefined)
+      throw new EvidenceError('key-escaped', 'a key is written with an escape')
+  }
+}
+
+function assertFits(value: unknown): asserts value is Envelope {
+  const parsed = parse(Envelope, value)
+  if (!parsed.ok) throw new EvidenceError('schema-violated', parsed.error.message, parsed.error.at)
+}
+
+function assertWithin({ execution, gates }: Envelope, limits: Limits): void {
+  if (execution.steps.length + gates.length > limits.entries) {
+    throw new EvidenceError('over-limit', `more than ${limits.entries} entries`, '/order')
+  }
+  for (const [index, step] of execution.steps.entries()) {
+    if (step.artifacts.length > limits.artifactsPerStep) {
+      const where = pointer(['execution', 'steps', index, 'artifacts'])
+      throw new EvidenceError('over-limit', `more than ${limits.artifactsPerStep} artifacts`, where)
+    }
+  }
+}
+
+/** Every member but `order` and `integrity` is in exactly one entry, and the chain has a link for each. */
+function assertCovered({ order, execution, gates, integrity }: Envelope): void {
+  const { links, count } = integrity.hash_chain
+  const chain = '/integrity/hash_chain'
+  const kinds = ['opening', ...order, 'closing']
+  const wrongKind = kinds.findIndex((kind, seq) => links[seq]?.kind !== kind)
+  const wrongSeq = links.findIndex(({ seq }, index) => seq !== index)
+  if (order.filter((kind) => kind === 'step').length !== execution.steps.length) {
+    throw new EvidenceError('coverage-broken', 'order does not have each step once', '/order')
+  }
+  if (order.length !== execution.steps.length + gates.length) {
+    throw new EvidenceError('coverage-broken', 'order does not have each gate once', '/order')
+  }
+  if (wrongKind !== -1) {
+    const where = `${chain}/links/${wrongKind}`
+    throw new EvidenceError(
+      'coverage-broken',
+      `link ${wrongKind} is not of the kind that order says`,
+      where,
+    )
+  }
+  if (wrongSeq !== -1) {
+    throw new EvidenceError(
+      'coverage-broken',
+      `link ${wrongSeq} has another seq`,
+      `${chain}/links/${wrongSeq}/seq`,
+    )
+  }
+  if (links.length !== kinds.length) {
+    throw new EvidenceError(
+      'coverage-broken',
+      `${links.length} links for ${kinds.length} entries`,
+      `${chain}/links`,
+    )
+  }
+  if (count !== links.length) {
+    throw new EvidenceError(
+      'coverage-broken',
+      `count is ${count}, there are ${links.length} links`,
+      `${chain}/count`,
+    )
+  }
+}

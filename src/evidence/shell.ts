@@ -1,0 +1,43 @@
+import { DSSE_PAYLOAD_TYPE } from '#contract/envelope.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { encodeBase64 } from './base64.ts'
+import { type Entry, type LinkFields, linkPreimage } from './chain.ts'
+
+/*
+ * Shell lines that redo a digest or a signature with jq, sha256sum and openssl on the saved file, without us. Nothing
+ * of a run may get into a line that a person pastes: only our words, integers, hex and base64.
+ * The file is canonical already, so `jq -c` writes back what it read; `-S` because jq keeps the order it was told.
+ */
+
+export const FILE = 'envelope.json'
+
+export function shellForEntry({ kind, where }: Pick<Entry, 'kind' | 'where'>): string {
+  const body = kind === 'opening' ? '{schema,evidence_id,run_id,opening}' : jqPath(where)
+  return `jq -cSj '{type:"${PROFILE}/entry",kind:"${kind}",body:${body}}' ${FILE} | sha256sum`
+}
+
+export function shellForLink(link: LinkFields): string {
+  return `printf %s '${linkPreimage(link)}' | sha256sum`
+}
+
+export function shellForContent(): string {
+  return `jq -cSj 'del(.integrity)' ${FILE} | sha256sum`
+}
+
+export function shellForSeal(publicKey: Uint8Array, payloadLength: number): string {
+  const spki = new Uint8Array([...ED25519_SPKI, ...publicKey])
+  return [
+    `printf %s ${encodeBase64(spki)} | base64 -d > key.der`,
+    `{ printf 'DSSEv1 ${DSSE_PAYLOAD_TYPE.length} ${DSSE_PAYLOAD_TYPE} ${payloadLength} '; jq -j .integrity.seal.payload ${FILE} | base64 -d; } > signed.bin`,
+    `jq -j '.integrity.seal.signatures[0].sig' ${FILE} | base64 -d > sig.bin`,
+    'openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key.der -in signed.bin -sigfile sig.bin',
+  ].join('\n')
+}
+
+// `/execution/steps/3` → `.execution.steps[3]`. Our own pointers: names of the schema and indices.
+function jqPath(pointer: string): string {
+  return pointer.replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.')
+}
+
+/** AlgorithmIdentifier of RFC 8410 and the bit string's head, before the 32 bytes. */
+const ED25519_SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]

@@ -1,0 +1,111 @@
+import {
+  type Closing,
+  type Counts,
+  type GateEntry,
+  type Plan,
+  type PlanStep,
+  type StepEntry,
+} from '#contract/envelope.ts'
+import { GATE_OUTCOME, type Outcome, STEP_OUTCOME, type StepOutcome } from '#contract/status.ts'
+import { type RecordedEntry } from './seal.ts'
+
+/*
+ * What follows from the entries of a run. The server closes a run with it and the verifier recomputes it: a closing
+ * that says anything else is not a matter of opinion.
+ */
+
+export function outcomeOf(plan: Plan, recorded: readonly RecordedEntry[]): Outcome {
+  return endingOf(plan, recorded).outcome
+}
+
+/**
+ * `succeeded`: the last attempt of every planned step succeeded and every planned gate opened. Else the first entry
+ * that ended the run decides, which is `by`; where none did, the run was stopped between two entries: `aborted`.
+ */
+export function endingOf(
+  plan: Plan,
+  recorded: readonly RecordedEntry[],
+): { outcome: Outcome; by: RecordedEntry | null } {
+  const planned = new Map(plan.steps.map((step) => [step.step_id, step]))
+  const tried = new Map<string, StepOutcome[]>()
+  const done = new Set<string>()
+  for (const entry of recorded) {
+    const { kind, body } = entry
+    if (kind === 'gate') {
+      if (!GATE_OUTCOME[body.outcome].opens) return { outcome: 'aborted', by: entry }
+      done.add(body.step_id)
+      continue
+    }
+    const { step_id, outcome } = body
+    const outcomes = tried.get(step_id) ?? []
+    outcomes.push(outcome)
+    tried.set(step_id, outcomes)
+    if (outcome === 'succeeded') done.add(step_id)
+    else if (outcome === 'aborted') return { outcome, by: entry }
+    else if (!hasAttemptLeft(planned.get(step_id), outcomes))
+      return { outcome: 'failed', by: entry }
+  }
+  const all = [...plan.steps, ...plan.gates].every(({ step_id }) => done.has(step_id))
+  return { outcome: all ? 'succeeded' : 'aborted', by: null }
+}
+
+/**
+ * So often may a crash or a shutdown cut off one step without using up its retries. A step that takes its server down
+ * with it must not do so for ever.
+ */
+export const MAX_INTERRUPTIONS = 3
+
+/** May a step have another attempt after attempts that ended so? A cut-off one uses up none of its retries [E30]. */
+export function hasAttemptLeft(
+  planned: Pick<PlanStep, 'retries'> | undefined,
+  outcomes: readonly StepOutcome[],
+): boolean {
+  const last = outcomes.at(-1)
+  if (planned === undefined) return false
+  if (last !== undefined && !STEP_OUTCOME[last].retried) return false
+  const interrupted = outcomes.filter((outcome) => outcome === 'interrupted').length
+  return interrupted <= MAX_INTERRUPTIONS && outcomes.length - interrupted <= planned.retries
+}
+
+export function countsOf(steps: readonly StepEntry[], gates: readonly GateEntry[]): Counts {
+  return {
+    steps: new Set(steps.map(({ step_id }) => step_id)).size,
+    attempts: steps.length,
+    gates: gates.length,
+    artifacts: steps.reduce((sum, { artifacts }) => sum + artifacts.length, 0),
+    log_bytes: steps.reduce((sum, { log }) => sum + log.bytes, 0),
+  }
+}
+
+/**
+ * Totals over the derived cells, absent where no step has any. `skipped` is not in the entries and is taken as said;
+ * so is the rest where a step keeps its cells in a part of its own, of which only the number is here.
+ */
+export function totalsOf(
+  steps: readonly StepEntry[],
+  said: { readonly skipped: number },
+): Closing['totals'] {
+  if (!steps.some(({ cells, cells_part }) => cells ?? cells_part)) return undefined
+  const cells = steps.flatMap((step) => step.cells ?? [])
+  return {
+    materialized: cells.filter(({ state }) => state === 'fresh').length,
+    skipped: said.skipped,
+    failures: cells.filter(({ state }) => state === 'failed').length,
+    total_cost: sumOf(cells.flatMap(({ cost }) => cost ?? [])),
+  }
+}
+
+/** Sum of decimal strings, without trailing zeros. Exact: by floats two verifiers would differ about a sum of money. */
+export function sumOf(decimals: readonly string[]): string {
+  const scale = Math.max(0, ...decimals.map((decimal) => fractionOf(decimal).length))
+  const total = decimals.reduce((sum, decimal) => sum + scaled(decimal, scale), 0n)
+  const digits = String(total < 0n ? -total : total).padStart(scale + 1, '0')
+  const whole = digits.slice(0, digits.length - scale)
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, '')
+  return `${total < 0n ? '-' : ''}${whole}${fraction && `.${fraction}`}`
+}
+
+const fractionOf = (decimal: string): string => decimal.split('.')[1] ?? ''
+
+const scaled = (decimal: string, scale: number): bigint =>
+  BigInt(decimal.replace('.', '') + '0'.repeat(scale - fractionOf(decimal).length))
