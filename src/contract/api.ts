@@ -109,6 +109,7 @@ export const DecisionAnswer = z.object({
   /** null while the quorum is not reached. */
   resolved: z.nullable(z.object({ outcome: z.string(), at: z.nullable(z.string()) })),
 })
+export type DecisionAnswer = z.infer<typeof DecisionAnswer>
 
 export const EnvelopeSummary = z.object({
   evidence_id: Id,

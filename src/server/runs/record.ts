@@ -168,8 +168,12 @@ function next(before: Current | null, fact: Fact): Current {
   if (fact.type === 'run_started') {
     const { run_id, evidence_id, opening } = fact
     if (before !== null) throw new StorageError('conflict', `${run_id} has started already`)
-    const body = { schema: PROFILE, evidence_id, run_id, opening }
-    const { state } = extendChain(openChain(evidence_id, run_id), 'opening', body)
+    const { state } = extendChain(openChain(evidence_id, run_id), 'opening', {
+      schema: PROFILE,
+      evidence_id,
+      run_id,
+      opening,
+    })
     const run = reduce(newRun(run_id), fact)
     return { run, evidence_id, opening, chain: state, facts: 1, bytes }
   }

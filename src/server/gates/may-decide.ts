@@ -1,0 +1,44 @@
+import type { Opening, Policy } from '#contract/envelope.ts'
+import { may, type Asker } from '#server/identity/asker.ts'
+
+/** Name of the person behind an actor; null for a token that nobody owns, and for the system. */
+export type OwnerOf = (actor: string) => string | null
+
+/** Why `asker` may not decide a gate of this policy; null when they may. */
+export function whyNot(
+  asker: Asker | null,
+  policy: Policy,
+  opening: StartedBy,
+  ownerOf: OwnerOf,
+): string | null {
+  if (asker === null) return 'sign in to decide'
+  if (!may(asker, 'decide')) return `the role ${asker.role} does not decide gates`
+  if (!isNamed(asker, policy))
+    return `this gate is for ${[...policy.roles, ...policy.users].join(' or ')}`
+  if (policy.sign === 'passkey') return 'this gate wants a passkey, which this server cannot check'
+  return policy.four_eyes ? sharedEyes(asker, opening, ownerOf) : null
+}
+
+export type StartedBy = Pick<Opening, 'actor' | 'rerun_of'>
+
+/** Whoever started the run, or one that it repeats. */
+export function startersOf({ actor, rerun_of }: StartedBy): string[] {
+  return [actor, ...(rerun_of?.starters ?? [])]
+}
+
+// By role or by name. An admin has every role, and is no other person than he is.
+function isNamed({ role, owner }: Asker, { roles, users }: Policy): boolean {
+  const byRole = roles.some((named) => named === role || role === 'admin')
+  return byRole || (owner !== null && users.includes(owner))
+}
+
+// Four eyes need two people. Where one of them is not known to be a person, they are not known to be two.
+function sharedEyes({ owner }: Asker, opening: StartedBy, ownerOf: OwnerOf): string | null {
+  if (owner === null) return 'four eyes: this token belongs to no person'
+  for (const starter of startersOf(opening)) {
+    const person = ownerOf(starter)
+    if (person === null) return `four eyes: ${starter} started the run and is no known person`
+    if (person === owner) return `four eyes: you started the run, as ${starter}`
+  }
+  return null
+}
