@@ -1,0 +1,14 @@
+import { StartError } from '#server/main.ts'
+import { ProblemError } from '#server/problem.ts'
+import { CommandError } from './command.ts'
+
+/** What a person can mend is one line; anything else keeps its stack. */
+export async function saidPlainly(act: () => Promise<number>): Promise<number> {
+  try {
+    return await act()
+  } catch (error) {
+    if (error instanceof StartError) throw new CommandError(error.message, 1, { cause: error })
+    if (error instanceof ProblemError) throw new CommandError(error.detail, 1, { cause: error })
+    throw error
+  }
+}

@@ -1,0 +1,33 @@
+import { administer } from '#server/main.ts'
+import { readLine, UsageError, type Command } from './command.ts'
+import { DATA_HELP, dataFolderOf } from './data-folder.ts'
+import { saidPlainly } from './said-plainly.ts'
+
+export const trust: Command = {
+  summary: "Export the server's key as a trust file",
+  help: `Usage: runseal trust export [--data DIR]
+
+Prints a trust file with the server's key on stdout. Carry it to a reader by a way that does not
+lead through the server, and compare the key's fingerprint there.
+
+${DATA_HELP}`,
+  usageExit: 2,
+  async run(argv) {
+    const { values, positionals } = readLine(
+      argv,
+      { data: { type: 'string' }, project: { type: 'string' } },
+      [1, 1],
+    )
+    if (positionals[0] !== 'export') throw new UsageError('the only word here is export')
+    const folder = dataFolderOf(values.data, values.project)
+    return await saidPlainly(async () => {
+      const { trustFile, close } = await administer(folder)
+      try {
+        console.log(JSON.stringify(await trustFile(), null, 2))
+      } finally {
+        await close()
+      }
+      return 0
+    })
+  },
+}

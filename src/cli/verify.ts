@@ -1,0 +1,122 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { LIMITS } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { CLAIM_STATE, keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { TrustFile } from '#contract/trust.ts'
+import type { Expectation } from '#evidence/expectations.ts'
+import { verifyEnvelope, type Verification } from '#evidence/verify.ts'
+import { wordsOf } from './ask.ts'
+import { CommandError, readLine, UsageError, type Command } from './command.ts'
+import { defuse } from './defuse.ts'
+
+export const verify: Command = {
+  summary: 'Check an evidence envelope, offline',
+  help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--json]
+
+Checks an envelope with nothing but the file and what you trust. No server is asked.
+
+  --trust FILE     a trust file that you vouch for; without one no seal is proven
+  --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
+                   what the file must be; may be repeated
+  --json           {verdict, claims: [{claim, state, code, where, message}]} on stdout
+
+Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
+3 nothing fails, but something required is not proven (no trust file, say).`,
+  usageExit: 2,
+  async run(argv) {
+    const { values, positionals } = readLine(
+      argv,
+      {
+        trust: { type: 'string', multiple: true },
+        expect: { type: 'string', multiple: true },
+        json: { type: 'boolean' },
+      },
+      [1, 1],
+    )
+    const [file = ''] = positionals
+    const expect = (values.expect ?? []).map(expectationOf)
+    const trust = await Promise.all((values.trust ?? []).map(readTrust))
+    const verification = await verifyEnvelope(await readEvidence(file), { trust, expect })
+    if (values.json === true) console.log(JSON.stringify(jsonOf(verification), null, 2))
+    else console.log(wordsFor(verification, trust.length > 0))
+    return VERDICT[verification.verdict].exitCode
+  },
+}
+
+const CANNOT_READ = 2
+
+// One byte beyond the limit is enough for the verifier to refuse the file, however large it is.
+async function readEvidence(file: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of createReadStream(file, { end: LIMITS.bytes }))
+      if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  } catch (error) {
+    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
+  }
+  return Buffer.concat(chunks)
+}
+
+async function readTrust(file: string) {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
+  })
+  const parsed = parseJson(TrustFile, text)
+  if (!parsed.ok)
+    throw new CommandError(
+      `${file} is no trust file: ${parsed.error.at} ${parsed.error.message}`,
+      CANNOT_READ,
+    )
+  return { file: parsed.value, source: 'pinned' as const }
+}
+
+function expectationOf(text: string): Expectation {
+  const [, kind, value] = /^(\w+)=(.+)$/s.exec(text) ?? []
+  const known = KINDS.find((one) => one === kind)
+  if (known === undefined || value === undefined)
+    throw new UsageError(`--expect ${JSON.stringify(text)} is none of ${KINDS.join('=…, ')}=…`)
+  return { kind: known, value }
+}
+const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
+
+function jsonOf({ verdict, claims }: Verification) {
+  return {
+    verdict,
+    claims: claims.map(({ claim, state, code, where, message }) => ({
+      claim,
+      state,
+      code,
+      where,
+      message,
+    })),
+  }
+}
+
+function wordsFor({ verdict, claims, envelope }: Verification, hasTrust: boolean): string {
+  const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))
+  const lines = claims.map(
+    ({ claim, state, where, message }) =>
+      `${state.padEnd(width)}  ${claim}: ${oneLine(message)}${where === '' ? '' : ` (${oneLine(where)})`}`,
+  )
+  const about =
+    envelope === null
+      ? ''
+      : ` It is the record of run ${envelope.run_id} of ${envelope.opening.definition.name}, which ${ENDED[envelope.closing.outcome]}.`
+  const advice =
+    verdict === 'not proven' && !hasTrust
+      ? '\n\nName the key that you trust with --trust FILE (see runseal trust --help).'
+      : ''
+  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${lines.join('\n')}${advice}`
+}
+
+const SENTENCE = {
+  proven: 'Proven: sealed by a key you trust, and unchanged since.',
+  'does not verify': 'This file does not verify. Do not use it as evidence.',
+  'not an envelope': 'This is no evidence envelope.',
+  'not proven': 'Nothing in this file is wrong, but not everything required is proven.',
+} as const satisfies Record<VerdictWord, string>
+
+const ENDED = { succeeded: 'succeeded', failed: 'failed', aborted: 'was aborted' } as const
+
+const oneLine = (text: string) => defuse(text).replaceAll(/[\n\t]/g, ' ')
