@@ -1,0 +1,114 @@
+import Database from 'better-sqlite3'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSqlite } from '#server/storage/sqlite.ts'
+import { appendOf, started, stepStarted } from '#test/recorded.ts'
+import { storageSuite } from '#test/storage-suite.ts'
+
+const newFolder = () => mkdtemp(join(tmpdir(), 'runseal-storage-'))
+
+storageSuite('SQLite', async () => {
+  const folder = await newFolder()
+  return {
+    open: (options) => openSqlite(folder, options),
+    startWriter: () =>
+      spawn(process.execPath, [join(import.meta.dirname, 'storage-writer.ts'), folder], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    async bytes() {
+      const files = await readdir(folder)
+      return Buffer.concat(await Promise.all(files.map((file) => readFile(join(folder, file)))))
+    },
+    remove: () => rm(folder, { recursive: true }),
+  }
+})
+
+describe('SQLite', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await newFolder()
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  const touch = (sql: string) => {
+    const db = new Database(join(folder, 'runseal.db'))
+    db.exec(sql)
+    db.close()
+  }
+
+  it('makes its folder for its owner alone', async () => {
+    const inner = join(folder, 'deep', 'data')
+    await (await openSqlite(inner, { server: true })).close()
+    expect((await stat(inner)).mode & 0o777).toBe(0o700)
+  })
+
+  it('[ST4] says in one line that another server holds the folder', async () => {
+    const store = await openSqlite(folder, { server: true })
+    await expect(openSqlite(folder, { server: true })).rejects.toThrow(
+      `another server holds the data folder ${folder}`,
+    )
+    await store.close()
+  })
+
+  it('[ST9] refuses a newer store and leaves it as it is', async () => {
+    touch('create table of_the_future (x); pragma user_version = 999')
+    const before = await readFile(join(folder, 'runseal.db'))
+    await expect(openSqlite(folder, { server: true })).rejects.toMatchObject({
+      code: 'newer',
+      message: expect.stringContaining('has version 999'),
+    })
+    expect(await readFile(join(folder, 'runseal.db'))).toEqual(before)
+    touch('drop table of_the_future; pragma user_version = 0')
+    await (await openSqlite(folder, { server: true })).close()
+  })
+
+  it('refuses a file that is no database', async () => {
+    await (await openSqlite(folder, { server: true })).close()
+    await writeFile(join(folder, 'runseal.db'), 'x'.repeat(4096))
+    await expect(openSqlite(folder, { server: true })).rejects.toMatchObject({ code: 'failed' })
+  })
+
+  it('[ST3] lets nobody change or remove a fact', async () => {
+    const store = await openSqlite(folder, { server: true })
+    await store.runs.append(appendOf([], [started('run_a')]))
+    await store.close()
+    expect(() => touch(`update fact set body = '{}'`)).toThrow('a fact is never changed')
+    expect(() => touch('delete from fact')).toThrow('a fact is never removed')
+  })
+
+  it('[ST10] refuses what does not fit its contract', async () => {
+    const store = await openSqlite(folder, { server: true })
+    await store.runs.append(appendOf([], [started('run_a')]))
+    touch(
+      `update run set status = 'fine'; insert into fact values ('run_a', 2, '{"type":"x"}', null)`,
+    )
+    await expect(store.runs.summary('run_a')).rejects.toMatchObject({ code: 'damaged' })
+    await expect(store.runs.facts('run_a')).rejects.toMatchObject({
+      code: 'damaged',
+      message: expect.stringContaining('fact 2 of run_a'),
+    })
+    await store.close()
+  })
+
+  it('[ST1] waits for one fsync with many appends, not for one each', async () => {
+    const store = await openSqlite(folder, { server: true })
+    const ids = Array.from({ length: 64 }, (_, i) => `run_${i}`)
+    await Promise.all(ids.map((id) => store.runs.append(appendOf([], [started(id)]))))
+    const frames = await walFrames(folder)
+    await Promise.all(
+      ids.map((id) => store.runs.append(appendOf([started(id)], [stepStarted(id)]))),
+    )
+    // Each commit writes every page that it changed; one commit writes a page that all of them changed once.
+    expect((await walFrames(folder)) - frames).toBeLessThan(ids.length)
+    await store.close()
+  })
+})
+
+async function walFrames(folder: string): Promise<number> {
+  const wal = await readFile(join(folder, 'runseal.db-wal'))
+  const pageBytes = wal.readUInt32BE(8)
+  return (wal.length - 32) / (pageBytes + 24)
+}

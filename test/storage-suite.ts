@@ -1,0 +1,486 @@
+import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Fact } from '#contract/fact.ts'
+import { newRun } from '#live/reduce.ts'
+import { summaryOf } from '#live/select.ts'
+import type {
+  Page,
+  PageRequest,
+  PreparedSeal,
+  RunFilter,
+  Storage,
+} from '#server/storage/storage.ts'
+import { openGate } from '#server/gates/gate-facts.ts'
+import {
+  aborted,
+  appendOf,
+  AT,
+  digest,
+  planGate,
+  runOf,
+  started,
+  stepFinished,
+  stepStarted,
+  succeeded,
+} from '#test/recorded.ts'
+
+/** Somewhere a store is on stable storage: opened again, it has what it had. */
+export type Place = {
+  open: (options: { server: boolean }) => Promise<Storage>
+  /**
+   * Another process that opens it as the server, appends step_started facts to the run `run_killed`, one call each and
+   * many at once, and prints the number of facts on record, a line each time that an append resolved.
+   */
+  startWriter: () => ChildProcess
+  /** Every byte that it holds, wherever. */
+  bytes: () => Promise<Buffer>
+  remove: () => Promise<void>
+}
+
+/** What every store keeps, whatever is behind it: the rules of `storage.ts`, by their ids. */
+export function storageSuite(name: string, makePlace: () => Promise<Place>): void {
+  describe(`storage: ${name}`, () => {
+    let place: Place
+    let store: Storage
+
+    beforeEach(async () => {
+      place = await makePlace()
+      store = await place.open({ server: true })
+    })
+    afterEach(async () => {
+      await store.close()
+      await place.remove()
+    })
+
+    /** Makes runs `run_000`, `run_001`, … */
+    async function makeRuns(count: number, first = 0): Promise<string[]> {
+      const ids = Array.from(
+        { length: count },
+        (_, i) => `run_${String(first + i).padStart(3, '0')}`,
+      )
+      for (const id of ids) await store.runs.append(appendOf([], [started(id)]))
+      return ids
+    }
+
+    it('[ST1] reads after close and open what was written before', async () => {
+      const [id = ''] = await makeRuns(1)
+      const facts = [started(id), stepStarted(id), stepFinished(id), succeeded(id)]
+      await store.runs.append(appendOf(facts.slice(0, 1), facts.slice(1)))
+      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.close()
+      store = await place.open({ server: true })
+      expect((await store.runs.facts(id)).map(({ fact }) => fact)).toEqual(facts)
+      expect(await store.runs.summary(id)).toEqual(summaryOf(runOf(facts)))
+      expect(await store.identity.user('ann')).toEqual({
+        name: 'ann',
+        role: 'admin',
+        created_at: AT,
+      })
+    })
+
+    it('[ST1] [ST4] has after SIGKILL all that had resolved, no hole, and no hold of the dead', async () => {
+      await store.close()
+      const writer = place.startWriter()
+      const told = { most: 0 }
+      const lines = createInterface({ input: writer.stdout ?? process.stdin })
+      // Anywhere in the life of a commit.
+      const enough = randomInt(200, 400)
+      for await (const line of lines) {
+        told.most = Number(line)
+        if (told.most >= enough) writer.kill('SIGKILL')
+      }
+      if (writer.exitCode === null && writer.signalCode === null) await once(writer, 'exit')
+      expect(writer.signalCode).toBe('SIGKILL')
+      store = await place.open({ server: true })
+      const facts = await store.runs.facts('run_killed')
+      expect(facts.length).toBeGreaterThanOrEqual(told.most)
+      expect(facts.slice(1).map(({ fact }) => fact)).toEqual(
+        facts.slice(1).map((_, i) => stepStarted('run_killed', i + 1)),
+      )
+      expect(await store.runs.summary('run_killed')).toEqual(
+        summaryOf(runOf(facts.map(({ fact }) => fact))),
+      )
+    })
+
+    it('[ST2] changes nothing by a refused call, and does not disturb those beside it', async () => {
+      const [a = '', b = ''] = await makeRuns(2)
+      const twice = [stepStarted(a), stepFinished(a)]
+      const results = await Promise.allSettled([
+        store.runs.append(appendOf([started(a)], twice)),
+        store.runs.append({ ...appendOf([started(a)], twice), gates: [] }),
+        store.identity.addToken({ ...token('t1'), owner: 'nobody' }),
+        store.runs.append(appendOf([started(b)], [stepStarted(b)])),
+        store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT }),
+        store.identity.addUser({ name: 'ann', role: 'viewer', created_at: AT }),
+      ])
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+      ])
+      expect(await store.runs.facts(a)).toHaveLength(3)
+      expect(await store.runs.facts(b)).toHaveLength(2)
+      expect(await store.identity.users()).toEqual([{ name: 'ann', role: 'admin', created_at: AT }])
+    })
+
+    it('[ST3] refuses facts that do not follow those on record', async () => {
+      const [id = ''] = await makeRuns(1)
+      const second = appendOf([started(id)], [stepStarted(id)])
+      for (const wrong of [0, 2, 7])
+        await expect(store.runs.append({ ...second, after: wrong })).rejects.toMatchObject({
+          code: 'conflict',
+        })
+      await expect(
+        store.runs.append({ ...second, facts: appendOf([], [stepStarted('run_other')]).facts }),
+      ).rejects.toMatchObject({ code: 'conflict' })
+      expect(await store.runs.facts(id)).toHaveLength(1)
+      expect(await store.runs.facts('run_other')).toEqual([])
+    })
+
+    it('[ST3] [ST4] keeps the order of each run while many are appended to at once', async () => {
+      const ids = await makeRuns(8)
+      await Promise.all(
+        ids.flatMap((id) =>
+          Array.from({ length: 40 }, (_, i) => {
+            const before = [
+              started(id),
+              ...Array.from({ length: i }, (_, j) => stepStarted(id, j + 1)),
+            ]
+            return store.runs.append(appendOf(before, [stepStarted(id, i + 1)]))
+          }),
+        ),
+      )
+      for (const id of ids)
+        expect((await store.runs.facts(id)).slice(1).map(({ fact }) => fact)).toEqual(
+          Array.from({ length: 40 }, (_, i) => stepStarted(id, i + 1)),
+        )
+    })
+
+    it('[ST4] lets one server in, and the command line beside it', async () => {
+      await expect(place.open({ server: true })).rejects.toMatchObject({ code: 'held' })
+      const beside = await place.open({ server: false })
+      await beside.identity.addUser({ name: 'bob', role: 'approver', created_at: AT })
+      expect(await store.identity.user('bob')).toMatchObject({ role: 'approver' })
+      await makeRuns(1)
+      expect(await beside.runs.summary('run_000')).toMatchObject({ status: 'running' })
+      await beside.close()
+      await expect(place.open({ server: true })).rejects.toMatchObject({ code: 'held' })
+      await store.close()
+      store = await place.open({ server: true })
+    })
+
+    it('[ST5] stores every name once', async () => {
+      const [a = '', b = ''] = await makeRuns(2)
+      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.identity.addToken(token('t1'))
+      await store.identity.addLink(link('l1'))
+      await store.identity.addSession({ ...link('s1'), created_at: AT })
+      const gateOf = (id: string) => withGate(id, 'gate_1')
+      await store.runs.append(appendOf([started(a)], gateOf(a)))
+      const again = [
+        store.runs.append(appendOf([], [started(a)])),
+        store.runs.append(appendOf([started(b)], gateOf(b))),
+        store.identity.addToken(token('t1')),
+        store.identity.addToken({ ...token('t2'), secret_sha256: token('t1').secret_sha256 }),
+        store.identity.addLink(link('l1')),
+        store.identity.addSession({ ...link('s1'), created_at: AT }),
+      ]
+      expect(await Promise.allSettled(again)).toEqual(again.map(() => CONFLICT))
+      expect(await store.gates.get('gate_1')).toMatchObject({ run: { run_id: a } })
+    })
+
+    it('[ST5] takes seals in line only', async () => {
+      await makeRuns(4)
+      const first = seal(1, null)
+      const second = seal(2, first)
+      await expect(store.seals.prepare(second)).rejects.toMatchObject({ code: 'conflict' })
+      await store.seals.prepare(first)
+      for (const wrong of [
+        first,
+        { ...seal(1, null), evidence_id: 'ev_other', run_id: 'run_002' },
+        seal(3, first),
+        { ...second, previous: null },
+        { ...second, previous: { evidence_id: 'ev_001', head: digest('another') } },
+        { ...second, evidence_id: 'ev_001' },
+        { ...second, run_id: 'run_001' },
+      ])
+        await expect(store.seals.prepare(wrong)).rejects.toMatchObject({ code: 'conflict' })
+      await store.seals.prepare(second)
+      expect(await store.seals.last()).toEqual({ ...second, file: null })
+    })
+
+    it('[ST5] gives one number to one of many that ask for it at once', async () => {
+      await makeRuns(6)
+      const results = await Promise.allSettled(
+        Array.from({ length: 5 }, (_, i) =>
+          store.seals.prepare({ ...seal(1, null), evidence_id: `ev_${i}`, run_id: `run_00${i}` }),
+        ),
+      )
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    })
+
+    it('[ST1] keeps the bytes of a statement, and lists what was written', async () => {
+      await makeRuns(4)
+      const seals = [seal(1, null)]
+      for (const n of [2, 3]) seals.push(seal(n, seals.at(-1) ?? null))
+      for (const each of seals) await store.seals.prepare(each)
+      const file = { sha256: digest('file'), bytes: 1234 }
+      await store.seals.written('ev_003', file)
+      await store.seals.written('ev_001', file)
+      await store.seals.written('ev_001', file)
+      await store.close()
+      store = await place.open({ server: true })
+      expect(await store.seals.of('ev_002')).toEqual({ ...seals[1], file: null })
+      expect(await store.seals.of('ev_003')).toEqual({ ...seals[2], file })
+      expect(await store.seals.of('ev_009')).toBeNull()
+      const { items } = await store.seals.list({ cursor: null, limit: 10 })
+      expect(items).toEqual([
+        {
+          evidence_id: 'ev_003',
+          run_id: 'run_003',
+          definition: 'release',
+          outcome: 'succeeded',
+          seal_seq: 3,
+          head: digest('head 3'),
+          ...file,
+          sealed_at: AT,
+        },
+        expect.objectContaining({ evidence_id: 'ev_001' }),
+      ])
+    })
+
+    it('[ST6] shows each run once and none is left out while others come in between', async () => {
+      const before = await makeRuns(25)
+      const shown: string[] = []
+      let made = 25
+      for await (const items of pages((page) => store.runs.list(any, page), 7)) {
+        shown.push(...items.map(({ run_id }) => run_id))
+        await makeRuns(3, made)
+        made += 3
+        // What is on record already may change, and stays where it is.
+        await store.runs.append(
+          appendOf([started(before[made - 26] ?? '')], [succeeded(before[made - 26] ?? '')]),
+        )
+      }
+      expect(shown).toEqual(before.toReversed())
+    })
+
+    it('[ST6] lists by status, definition and part of a text', async () => {
+      const ids = await makeRuns(3)
+      await store.runs.append(appendOf([started(ids[0] ?? '')], [aborted(ids[0] ?? '')]))
+      const other = started('run_other', {
+        definition: { name: 'tour', sha256: digest('tour') },
+        title: '100%_Sure\\',
+        actor: 'token:7',
+      })
+      await store.runs.append(appendOf([], [other]))
+      const idsOf = async (filter: Partial<RunFilter>) =>
+        (await store.runs.list({ ...any, ...filter }, { cursor: null, limit: 50 })).items.map(
+          ({ run_id }) => run_id,
+        )
+      expect(await idsOf({ status: ['aborted'] })).toEqual(['run_000'])
+      expect(await idsOf({ status: ['running', 'aborted'] })).toHaveLength(4)
+      expect(await idsOf({ status: [] })).toEqual([])
+      expect(await idsOf({ definition: 'tour' })).toEqual(['run_other'])
+      expect(await idsOf({ q: 'TOKEN:7' })).toEqual(['run_other'])
+      expect(await idsOf({ q: '100%_sure\\' })).toEqual(['run_other'])
+      expect(await idsOf({ q: '%' })).toEqual(['run_other'])
+      expect(await idsOf({ q: 'n_00_' })).toEqual([])
+      expect(await idsOf({ q: 'run_00', status: ['running'] })).toEqual(['run_002', 'run_001'])
+      expect(await store.runs.counts()).toEqual({
+        status: { queued: 0, running: 3, needs_input: 0, succeeded: 0, failed: 0, aborted: 1 },
+        seal: { open: 3, pending: 1, seal_failed: 0, sealed: 0 },
+      })
+    })
+
+    it('[ST6] lists gates: open ones oldest first, then resolved ones latest first', async () => {
+      const ids = await makeRuns(5)
+      for (const id of ids)
+        await store.runs.append(appendOf([started(id)], withGate(id, `gate_${id}`)))
+      for (const id of [ids[1] ?? '', ids[3] ?? '']) {
+        const facts = [started(id), ...withGate(id, `gate_${id}`)]
+        await store.runs.append(appendOf(facts, [aborted(id)]))
+      }
+      const listed: string[] = []
+      for await (const items of pages((page) => store.gates.list(null, page), 2))
+        listed.push(...items.map(({ gate, state }) => `${gate.gate_id} ${state}`))
+      expect(listed).toEqual([
+        'gate_run_000 open',
+        'gate_run_002 open',
+        'gate_run_004 open',
+        'gate_run_003 resolved',
+        'gate_run_001 resolved',
+      ])
+      const { items } = await store.gates.list('resolved', { cursor: null, limit: 50 })
+      expect(items.map(({ run }) => run.status)).toEqual(['aborted', 'aborted'])
+      expect(await store.gates.counts()).toEqual({ open: 3, oldest_opened_at: AT })
+    })
+
+    it('[ST6] refuses a cursor that it did not make', async () => {
+      for (const cursor of ['', 'x', '-1', '1 or 1=1', '9'.repeat(17)]) {
+        const page = { cursor, limit: 10 }
+        await expect(store.runs.list(any, page)).rejects.toMatchObject({ code: 'bad_cursor' })
+        await expect(store.gates.list(null, page)).rejects.toMatchObject({ code: 'bad_cursor' })
+        await expect(store.seals.list(page)).rejects.toMatchObject({ code: 'bad_cursor' })
+      }
+    })
+
+    it('[ST7] gives a link to one of twenty takers', async () => {
+      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      const { secret_sha256 } = link('l1')
+      await store.identity.addLink(link('l1'))
+      const beside = await place.open({ server: false })
+      const taken = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          (i % 2 ? store : beside).identity.takeLink(secret_sha256, AT),
+        ),
+      )
+      await beside.close()
+      expect(taken.filter((user) => user !== null)).toEqual(['ann'])
+      expect(await store.identity.takeLink(secret_sha256, AT)).toBeNull()
+    })
+
+    it('[ST7] gives nobody a link or session that has expired', async () => {
+      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.identity.addLink(link('l1'))
+      await store.identity.addSession({ ...link('s1'), created_at: AT })
+      const [l1, s1] = [digest('l1'), digest('s1')]
+      expect(await store.identity.takeLink(l1, LATER)).toBeNull()
+      expect(await store.identity.sessionOf(s1, LATER)).toBeNull()
+      expect(await store.identity.sessionOf(s1, AT)).toEqual({
+        ...link('s1'),
+        created_at: AT,
+        role: 'admin',
+      })
+      await store.identity.endSession(s1)
+      expect(await store.identity.sessionOf(s1, AT)).toBeNull()
+    })
+
+    it('[ST8] never writes a secret', async () => {
+      const secret = 'runseal_c2VjcmV0LW9mLWEtdG9rZW4'
+      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.identity.addToken({ ...token('t1'), secret_sha256: digest(secret) })
+      const clear = { secret_sha256: secret, user: 'ann', created_at: AT, expires_at: LATER }
+      const refused = [
+        store.identity.addToken({ ...token('t2'), secret_sha256: secret }),
+        store.identity.addToken({ ...token('t2'), secret_sha256: digest('x').toUpperCase() }),
+        store.identity.addLink({ secret_sha256: secret, user: 'ann', expires_at: LATER }),
+        store.identity.addSession(clear),
+      ]
+      expect(await Promise.allSettled(refused)).toEqual(refused.map(() => CONFLICT))
+      expect(await store.identity.tokenOf(digest(secret))).toMatchObject({ token_id: 't1' })
+      expect(await store.identity.token('t1')).toMatchObject({ role: 'operator', owner: 'ann' })
+      const bytes = await place.bytes()
+      expect(bytes.includes(digest(secret))).toBe(true)
+      expect(bytes.includes(secret)).toBe(false)
+    })
+
+    it('[ST1] remembers processes until they are removed', async () => {
+      const [id = ''] = await makeRuns(1)
+      const process = {
+        run_id: id,
+        step_id: 'build',
+        attempt: 1,
+        pid: 7,
+        pgid: 7,
+        start_ticks: 2 ** 40,
+        boot_id: 'b',
+      }
+      await store.processes.put(process)
+      await store.processes.put({ ...process, attempt: 2 })
+      await expect(store.processes.put(process)).rejects.toMatchObject({ code: 'conflict' })
+      await store.processes.remove(process)
+      await store.processes.remove(process)
+      await store.close()
+      store = await place.open({ server: true })
+      expect(await store.processes.list()).toEqual([{ ...process, attempt: 2 }])
+    })
+
+    it('[ST1] has for a restart every run that is not sealed, oldest first', async () => {
+      const ids = await makeRuns(3)
+      const [a = '', b = ''] = ids
+      const end = [succeeded(a)]
+      await store.runs.append(appendOf([started(a)], end))
+      const sealed: Fact = {
+        type: 'run_finalized',
+        run_id: b,
+        timestamp: AT,
+        evidence_id: 'ev_001',
+        seal_seq: 1,
+      }
+      await store.runs.append(appendOf([started(b)], [succeeded(b), sealed]))
+      expect((await store.runs.unfinished()).map(({ run_id, seal }) => [run_id, seal])).toEqual([
+        [a, 'pending'],
+        ['run_002', 'open'],
+      ])
+    })
+
+    it('[ST2] writes what was begun before it closes, and nothing after', async () => {
+      const begun = store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.check(AT)
+      await store.close()
+      await store.close()
+      await begun
+      for (const late of [store.runs.facts('run_000'), store.check(AT)])
+        await expect(late).rejects.toMatchObject({ code: 'failed' })
+      store = await place.open({ server: true })
+      expect(await store.identity.user('ann')).not.toBeNull()
+    })
+  })
+}
+
+const CONFLICT = { status: 'rejected', reason: expect.objectContaining({ code: 'conflict' }) }
+const LATER = '2026-11-12T09:40:00.000Z'
+const any: RunFilter = { status: null, definition: null, q: null }
+
+function withGate(run_id: string, gate_id: string): Fact[] {
+  return [
+    openGate({ run: newRun(run_id), chain: { head: digest(run_id) } }, planGate(), gate_id, AT),
+  ]
+}
+
+function seal(seal_seq: number, previous: PreparedSeal | null): PreparedSeal {
+  return {
+    seal_seq,
+    evidence_id: `ev_00${seal_seq}`,
+    run_id: `run_00${seal_seq}`,
+    previous: previous && { evidence_id: previous.evidence_id, head: previous.head },
+    head: digest(`head ${seal_seq}`),
+    definition: 'release',
+    outcome: 'succeeded',
+    sealed_at: AT,
+    statement: Uint8Array.of(0, 255, seal_seq, 128),
+  }
+}
+
+function token(token_id: string) {
+  return {
+    token_id,
+    secret_sha256: digest(token_id),
+    role: 'operator' as const,
+    owner: 'ann',
+    created_at: AT,
+  }
+}
+
+function link(name: string) {
+  return { secret_sha256: digest(name), user: 'ann', expires_at: LATER }
+}
+
+async function* pages<T>(
+  list: (page: PageRequest) => Promise<Page<T>>,
+  limit: number,
+): AsyncGenerator<T[]> {
+  let cursor: string | null = null
+  do {
+    const page: Page<T> = await list({ cursor, limit })
+    yield page.items
+    cursor = page.next_cursor
+  } while (cursor !== null)
+}
