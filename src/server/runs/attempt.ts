@@ -1,0 +1,271 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, constants, openSync } from 'node:fs'
+import { realpath, rm, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Artifact } from '#contract/envelope.ts'
+import type { StepOutcome } from '#contract/status.ts'
+import { ArtifactError, keepArtifact } from './artifact.ts'
+import { emptyLog, LogWriter, type LogSummary } from './log.ts'
+import { Mask } from './mask.ts'
+import { endGroup, hasMembers, identityOf } from './process-group.ts'
+import type { Ended, FromRunner, Launch } from './runner-protocol.ts'
+
+/** How it came to its end, before that is dressed as an entry. */
+type Result = {
+  exit_code: number | null
+  signal: NodeJS.Signals | null
+  outcome: StepOutcome
+  reason: string | null
+  artifacts: Artifact[]
+}
+
+/** One attempt of a step: a process group, its log, its artifacts. Lives in the runner. */
+export class Attempt {
+  /** Never rejects: whatever goes wrong is a failed attempt with its reason. */
+  readonly ended: Promise<Ended>
+  readonly #launch: Launch
+  readonly #say: (message: FromRunner) => void
+  #cause: 'timed_out' | 'aborted' | 'interrupted' | null = null
+  #pgid: number | null = null
+  #exited = false
+  #ending: Promise<void> | null = null
+  #toldBytes = 0
+  #toldAt = 0
+  #telling: NodeJS.Timeout | null = null
+
+  constructor(launch: Launch, say: (message: FromRunner) => void) {
+    this.#launch = launch
+    this.#say = say
+    this.ended = this.#run()
+  }
+
+  /** Ends the group: gently, then not. An attempt whose process has ended by itself keeps the outcome that it had. */
+  end(cause: 'timed_out' | 'aborted' | 'interrupted'): void {
+    if (this.#exited || this.#cause !== null) return
+    this.#cause = cause
+    this.#endGroup()
+  }
+
+  #endGroup(): void {
+    if (this.#pgid !== null) this.#ending ??= endGroup(this.#pgid, this.#launch.grace_ms)
+  }
+
+  async #run(): Promise<Ended> {
+    const started = new Date()
+    const { result, log } = await this.#logged()
+    const finished = new Date()
+    return {
+      type: 'ended',
+      id: this.#launch.id,
+      ...result,
+      started_at: started.toISOString(),
+      finished_at: finished.toISOString(),
+      duration_ms: Math.max(0, finished.getTime() - started.getTime()),
+      log,
+    }
+  }
+
+  async #logged(): Promise<{ result: Result; log: LogSummary }> {
+    const log = await LogWriter.create(this.#launch.log, this.#launch.max_log_bytes).catch(faultOf)
+    if (typeof log === 'string')
+      return { result: failed(`the log cannot be written: ${log}`), log: emptyLog() }
+    const result = await this.#execute(log).catch((cause: unknown) => failed(faultOf(cause)))
+    // Nothing ran, or not to its end: the log is where a person looks for the reason.
+    if (result.reason !== null)
+      await log.write('system', Buffer.from(`runseal: ${result.reason}\n`), new Date())
+    const summary = await log.close()
+    this.#tellOutput(summary.bytes)
+    if (log.fault === null || result.outcome !== 'succeeded') return { result, log: summary }
+    return { result: { ...result, outcome: 'failed', reason: log.fault }, log: summary }
+  }
+
+  async #execute(log: LogWriter): Promise<Result> {
+    const { argv, cwd, root, env, timeout_ms } = this.#launch
+    const folder = join(root, cwd)
+    const fault = await folderFault(root, folder, cwd)
+    if (fault !== null) return failed(fault)
+    const pipes = await openPipes(this.#launch.log)
+    const [program = '', ...args] = argv
+    let child: ChildProcess
+    try {
+      child = spawn(program, args, {
+        cwd: folder,
+        env,
+        detached: true,
+        stdio: ['ignore', pipes[0].write, pipes[1].write],
+      })
+    } catch (cause) {
+      for (const { read, write } of pipes) {
+        read.destroy()
+        closeSync(write)
+      }
+      return failed(spawnFault(cause, program))
+    }
+    const exit = exitOf(child)
+    for (const { write } of pipes) closeSync(write)
+    const reading = [
+      this.#pump(pipes[0].read, 'stdout', log),
+      this.#pump(pipes[1].read, 'stderr', log),
+    ]
+    if (child.pid !== undefined) await this.#began(child.pid)
+    const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
+    const { exit_code, signal, error } = await exit
+    this.#exited = true
+    if (timer !== null) clearTimeout(timer)
+    await this.#endLeftovers()
+    await this.#drain(reading, pipes)
+    if (error !== null) return failed(spawnFault(error, program))
+    return this.#resultOf(exit_code, signal)
+  }
+
+  async #began(pid: number): Promise<void> {
+    this.#pgid = pid
+    // It was to end before it began.
+    if (this.#cause !== null) this.#endGroup()
+    const identity = await identityOf(pid)
+    if (identity !== null) this.#say({ type: 'spawned', id: this.#launch.id, ...identity })
+  }
+
+  /** A step is over when its process is: what it left in its group goes with it. */
+  async #endLeftovers(): Promise<void> {
+    if (this.#pgid !== null && (await hasMembers(this.#pgid))) this.#endGroup()
+    await this.#ending
+  }
+
+  /** A process that left the group may hold the pipes open for ever; it is not waited for. */
+  async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
+    const patience = new AbortController()
+    await Promise.race([
+      Promise.all(reading),
+      sleep(DRAIN_MS, undefined, { signal: patience.signal, ref: false }).catch(() => {}),
+    ])
+    patience.abort()
+    for (const { read } of pipes) read.destroy()
+    await Promise.all(reading)
+  }
+
+  async #pump(pipe: Socket, name: 'stdout' | 'stderr', log: LogWriter): Promise<void> {
+    const mask = new Mask(this.#launch.secrets)
+    try {
+      for await (const chunk of pipe)
+        if (Buffer.isBuffer(chunk)) {
+          await log.write(name, mask.push(chunk), new Date())
+          this.#outputSoon(log)
+        }
+    } catch (cause) {
+      // Destroyed above, with a writer still there.
+      if (
+        !(cause instanceof Error && 'code' in cause && cause.code === 'ERR_STREAM_PREMATURE_CLOSE')
+      )
+        throw cause
+    }
+    await log.write(name, mask.end(), new Date())
+  }
+
+  #outputSoon(log: LogWriter): void {
+    const wait = this.#toldAt + OUTPUT_EVERY_MS - Date.now()
+    if (wait <= 0) this.#tellOutput(log.bytes)
+    else this.#telling ??= setTimeout(() => this.#tellOutput(log.bytes), wait)
+  }
+
+  #tellOutput(bytes: number): void {
+    if (this.#telling !== null) clearTimeout(this.#telling)
+    this.#telling = null
+    if (bytes === this.#toldBytes) return
+    this.#toldBytes = bytes
+    this.#toldAt = Date.now()
+    this.#say({ type: 'output', id: this.#launch.id, bytes })
+  }
+
+  async #resultOf(exit_code: number | null, signal: NodeJS.Signals | null): Promise<Result> {
+    const { timeout_ms, artifacts, root, keep_in } = this.#launch
+    const ended = { exit_code, signal, artifacts: [] }
+    switch (this.#cause) {
+      case 'timed_out':
+        return { ...ended, outcome: 'timed_out', reason: `timed out after ${timeout_ms} ms` }
+      case 'aborted':
+        return { ...ended, outcome: 'aborted', reason: 'aborted' }
+      case 'interrupted':
+        return { ...ended, outcome: 'interrupted', reason: 'the server stopped' }
+      case null:
+        break
+    }
+    if (exit_code !== 0) return { ...ended, outcome: 'failed', reason: null }
+    const kept: Artifact[] = []
+    for (const path of artifacts) {
+      try {
+        kept.push(await keepArtifact(root, path, keep_in))
+      } catch (cause) {
+        const reason =
+          cause instanceof ArtifactError ? cause.message : `artifact ${path}: ${String(cause)}`
+        return { ...ended, outcome: 'failed', reason, artifacts: kept }
+      }
+    }
+    return { ...ended, outcome: 'succeeded', reason: null, artifacts: kept }
+  }
+}
+
+const OUTPUT_EVERY_MS = 250
+const DRAIN_MS = 500
+
+function failed(reason: string): Result {
+  return { exit_code: null, signal: null, outcome: 'failed', reason, artifacts: [] }
+}
+
+async function folderFault(root: string, folder: string, cwd: string): Promise<string | null> {
+  const real = await realpath(folder).catch(() => null)
+  if (real === null || !(await stat(real)).isDirectory()) return `no such folder: ${cwd}`
+  // A link may have been put there since the definition was checked.
+  const inside = real === root || real.startsWith(root.endsWith('/') ? root : `${root}/`)
+  return inside ? null : `${cwd} is outside of the root`
+}
+
+function spawnFault(cause: unknown, program: string): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+  if (code === 'ENOENT') return `no such program: ${program}`
+  if (code === 'EACCES') return `not allowed to run: ${program}`
+  if (code === 'E2BIG') return `arguments and environment are too long: ${program}`
+  return `cannot run ${program}: ${code}`
+}
+
+/** Never rejects: a program that could not be started has `error`. */
+function exitOf(
+  child: ChildProcess,
+): Promise<{ exit_code: number | null; signal: NodeJS.Signals | null; error: unknown }> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ exit_code: null, signal: null, error }))
+    child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, error: null }))
+  })
+}
+
+type Pipes = readonly [OpenPipe, OpenPipe]
+type OpenPipe = { read: Socket; write: number }
+
+/**
+ * Node gives a child sockets for pipes, and a program that opens /dev/stderr, as many scripts do, cannot open a socket.
+ * These are pipes: named ones, whose names are gone before the step starts.
+ */
+async function openPipes(log: string): Promise<Pipes> {
+  const names = [`${log}.out`, `${log}.err`]
+  await Promise.all(names.map((name) => rm(name, { force: true })))
+  await promisify(execFile)('mkfifo', ['-m', '600', ...names])
+  try {
+    return [openPipe(`${log}.out`), openPipe(`${log}.err`)]
+  } finally {
+    await Promise.all(names.map((name) => rm(name, { force: true })))
+  }
+}
+
+function openPipe(name: string): OpenPipe {
+  // In this order neither opening waits for the other.
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
+  const write = openSync(name, constants.O_WRONLY)
+  return { read: new Socket({ fd, readable: true, writable: false }), write }
+}
+
+function faultOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,74 @@
+import type { StepEntry } from '#contract/envelope.ts'
+import type { Fact } from '#contract/fact.ts'
+import type { RecordedEntry } from '#evidence/seal.ts'
+import { endingOf } from '#evidence/summarise.ts'
+import { openGates } from '#live/select.ts'
+import { closeGate, refusalReason } from '#server/gates/gate-facts.ts'
+import type { Current } from './record.ts'
+
+/** Somebody's wish that the run ends. */
+export type Stop = { actor: string; reason: string }
+
+/**
+ * The last facts of a run that nothing runs of any more: open gates are closed, and the run ends as its entries say,
+ * which is what a verifier will recompute from them. `facts` are all that are on record.
+ */
+export function endingFacts(
+  { run, opening }: Current,
+  facts: readonly Fact[],
+  stop: Stop | null,
+  at: string,
+  salt: () => string,
+): Fact[] {
+  const closed = openGates(run).map((gate) => closeGate(run, gate, 'aborted', { at, salt: salt() }))
+  const entries = [...facts, ...closed].flatMap(entryOf)
+  const { outcome, by } = endingOf(opening.plan, entries)
+  const common = { run_id: run.run_id, timestamp: at }
+  switch (outcome) {
+    case 'succeeded':
+      return [...closed, { type: 'run_succeeded', ...common }]
+    case 'failed':
+      return [...closed, { type: 'run_failed', ...common, reason: failureReason(by) }]
+    case 'aborted':
+      return [...closed, { type: 'run_aborted', ...common, ...abortion(facts, by, stop) }]
+  }
+}
+
+function entryOf(fact: Fact): RecordedEntry[] {
+  if (fact.type === 'step_finished') return [{ kind: 'step', body: fact.entry }]
+  if (fact.type === 'gate_resolved') return [{ kind: 'gate', body: fact.entry }]
+  return []
+}
+
+function abortion(facts: readonly Fact[], by: RecordedEntry | null, stop: Stop | null): Stop {
+  if (by?.kind === 'gate' && by.body.outcome !== 'aborted') {
+    const { gate_id } = by.body
+    const resolved = facts.find(
+      (fact) => fact.type === 'gate_resolved' && fact.entry.gate_id === gate_id,
+    )
+    const actor = resolved?.type === 'gate_resolved' ? resolved.actor : 'system'
+    return { actor, reason: refusalReason(by.body) }
+  }
+  // Its wish was lost with a server that died while it ended the run.
+  return stop ?? { actor: 'system', reason: 'aborted' }
+}
+
+function failureReason(by: RecordedEntry | null): string {
+  if (by?.kind !== 'step') return 'failed'
+  const { step_id, outcome } = by.body
+  switch (outcome) {
+    case 'interrupted':
+      return `step ${step_id} was interrupted ${by.body.attempt} times`
+    case 'timed_out':
+      return `step ${step_id} ${by.body.reason ?? 'timed out'}`
+    case 'succeeded':
+    case 'aborted':
+    case 'failed':
+      return `step ${step_id} failed: ${whyOf(by.body)}`
+  }
+}
+
+function whyOf({ reason, signal, exit_code }: StepEntry): string {
+  if (reason !== null) return reason
+  return signal === null ? `exit code ${exit_code}` : `ended by ${signal}`
+}

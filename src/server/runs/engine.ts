@@ -1,0 +1,495 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { DefinitionSummary } from '#contract/api.ts'
+import type { Opening, PlanStep, StepEntry } from '#contract/envelope.ts'
+import type { Fact } from '#contract/fact.ts'
+import type { Frame } from '#contract/frame.ts'
+import type { Run } from '#contract/run.ts'
+import { reduce } from '#live/reduce.ts'
+import { openGate } from '#server/gates/gate-facts.ts'
+import type { Asker } from '#server/identity/asker.ts'
+import { ProblemError } from '#server/problem.ts'
+import type { Storage } from '#server/storage/storage.ts'
+import { endingFacts, type Stop } from './ending.ts'
+import { emptyLog, logFile, summaryOfLog } from './log.ts'
+import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
+import { endSurvivors } from './process-group.ts'
+import {
+  DefinitionError,
+  type Definition,
+  type LoadedProject,
+  type ProjectReader,
+} from './project.ts'
+import type { Current, Recorder } from './record.ts'
+import { createRunnerLink, endFormerRunner } from './runner-link.ts'
+import type { Ended } from './runner-protocol.ts'
+import { nextOf } from './schedule.ts'
+import { sourceOf } from './source.ts'
+import { linkLogs, pendingTakeovers, takeoversOf, type Takeovers } from './takeover.ts'
+
+/** Brings runs from their start to their end. What a run does next is decided by what is on record, nowhere else. */
+export type Engine = {
+  /** Of the project's file as it is now; where it is broken, as it was. */
+  definitions(): DefinitionSummary[]
+  /** `unknown_definition`, `bad_definition`, `bad_inputs`; resolves when the start is on disk. */
+  start(
+    name: string,
+    inputs: Readonly<Record<string, string>>,
+    asker: Asker,
+  ): Promise<{ run_id: string }>
+  /** Resolves when the run has ended as aborted. `run_ended` when it has ended otherwise. */
+  abort(run_id: string, asker: Asker, reason: string): Promise<void>
+  /** The same definition with the same inputs, from its start or taking over what succeeded. */
+  rerun(run_id: string, from: 'start' | 'failed', asker: Asker): Promise<{ run_id: string }>
+  /** After a start: ends what a former server left running, and goes on with every run that has not ended. */
+  recover(): Promise<void>
+  /** Ends what runs, as interrupted. Runs go on after the next start. */
+  stop(): Promise<void>
+}
+
+export type EngineOptions = {
+  project: ProjectReader
+  storage: Pick<Storage, 'runs' | 'processes'>
+  recorder: Recorder
+  sealer: { seal(run_id: string): Promise<void> }
+  publish: (frame: Frame) => void
+  /** The data folder. */
+  data: string
+  /** Of the server: the fingerprint of its sealing key, its version, and what it was started with. */
+  server: { key_id: string; version: string; environment: Environment }
+  now: () => Date
+  random: (bytes: number) => Buffer
+  /** A time-ordered id with this prefix. */
+  newId: (prefix: 'run' | 'ev' | 'gate') => string
+  /** Told what could not be recorded or sealed. The run stays as it is on record. */
+  failed: (error: unknown) => void
+  /** Attempts at one time, over all runs. */
+  concurrency?: number
+  graceMs?: number
+  maxLogBytes?: number
+}
+
+export function createEngine({
+  project,
+  storage,
+  recorder,
+  sealer,
+  publish,
+  data,
+  server,
+  now,
+  random,
+  newId,
+  failed,
+  concurrency = Math.max(2, availableParallelism()),
+  graceMs = 5000,
+  maxLogBytes = 64 * 1024 * 1024,
+}: EngineOptions): Engine {
+  const logs = join(data, 'logs')
+  const pidFile = join(data, 'runner.json')
+  const link = createRunnerLink(pidFile, graceMs)
+  /** Why runs are being stopped. */
+  const stops = new Map<string, Stop>()
+  const takeovers = new Map<string, Takeovers>()
+  /** Runs that would start more if there were room. */
+  const crowded = new Set<string>()
+  const busy = new Set<Promise<void>>()
+  let attempts = 0
+  let stopping = false
+
+  /** Told when their run has ended. */
+  const waiting = new Map<string, (() => void)[]>()
+
+  recorder.subscribe((fact, { run }) => {
+    if (run.ended === null) {
+      if (fact.type === 'gate_resolved') keep(advance(run.run_id))
+      return
+    }
+    for (const resume of waiting.get(run.run_id) ?? []) resume()
+    waiting.delete(run.run_id)
+  })
+
+  /** Work that nobody waits for but `stop`. */
+  function keep(work: Promise<void>): void {
+    const kept = work.catch(failed).finally(() => busy.delete(kept))
+    busy.add(kept)
+  }
+
+  /** Records what comes next, and does it. Any number of calls: what is under way is on record and not begun again. */
+  async function advance(run_id: string): Promise<void> {
+    let begun: readonly { step: PlanStep; attempt: number }[] = []
+    let isOver = false
+    let isStopped = false
+    let again = false
+    const current = await recorder
+      .record(run_id, (current) => {
+        const { run, opening } = current
+        if (run.ended !== null || stopping) return []
+        const next = nextOf(opening.plan, run, concurrency - attempts)
+        isStopped = next.stop || stops.has(run_id)
+        isOver = next.over || (isStopped && !isAnyRunning(run))
+        if (isOver || isStopped) return []
+        const taken = next.start.flatMap(({ step }) => takenOver(run_id, step.step_id))
+        again = taken.length > 0
+        if (again) return taken
+        if (next.start.length >= concurrency - attempts) crowded.add(run_id)
+        else crowded.delete(run_id)
+        begun = next.start
+        attempts += begun.length
+        return openingFacts(current, next)
+      })
+      .catch((error: unknown) => {
+        attempts -= begun.length
+        throw error
+      })
+    for (const { step, attempt } of begun) keep(execute(current, step, attempt))
+    if (isStopped) endRunning(current.run)
+    if (isOver) await finish(run_id)
+    else if (again) await advance(run_id)
+  }
+
+  function openingFacts(current: Current, next: ReturnType<typeof nextOf>): Fact[] {
+    const timestamp = now().toISOString()
+    const { run_id } = current.run
+    const started = next.start.map(({ step: { step_id, kind }, attempt }): Fact => ({
+      type: 'step_started',
+      run_id,
+      timestamp,
+      step_id,
+      kind,
+      attempt,
+    }))
+    const asked = { run: started.reduce(reduce, current.run), chain: current.chain }
+    const opened = next.open.map((gate) => openGate(asked, gate, newId('gate'), timestamp))
+    return [...started, ...opened]
+  }
+
+  function takenOver(run_id: string, step_id: string): Fact[] {
+    const entry = takeovers.get(run_id)?.get(step_id)
+    if (entry === undefined) return []
+    const { from: _, ...taken } = entry
+    const salted = { ...taken, salt: random(16).toString('hex') }
+    return [{ type: 'step_finished', run_id, timestamp: now().toISOString(), entry: salted }]
+  }
+
+  function endRunning(run: Run): void {
+    for (const { step_id, attempts } of run.steps)
+      for (const { attempt, finished } of attempts)
+        if (finished === null) link.end(idOf(run.run_id, step_id, attempt), 'aborted')
+  }
+
+  /** One attempt, from its start on record to its end on record. */
+  async function execute(current: Current, step: PlanStep, attempt: number): Promise<void> {
+    const { run_id } = current.run
+    try {
+      const ended = await launch(current, step, attempt)
+      if (ended === null) await cutOff(current.run, step, attempt)
+      else await finished(run_id, step, attempt, ended)
+      await storage.processes.remove({ run_id, step_id: step.step_id, attempt })
+    } finally {
+      attempts -= 1
+    }
+    await advance(run_id)
+    for (const other of crowded) if (other !== run_id) keep(advance(other))
+  }
+
+  async function launch(
+    { run: { run_id }, opening: { definition, inputs } }: Current,
+    step: PlanStep,
+    attempt: number,
+  ): Promise<Result | null> {
+    if (stopping) return { ...notStarted(now(), 'the server stopped'), outcome: 'interrupted' }
+    const { step_id, argv, cwd, timeout_ms, artifacts } = step
+    const { environment } = server
+    const known = project.lastGood()
+    const secrets = secretsOf(step, known.definitions.get(definition.name), environment)
+    if (secrets.missing !== null)
+      return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
+    const id = idOf(run_id, step_id, attempt)
+    let spawned = Promise.resolve()
+    const ending = link.launch(
+      {
+        type: 'launch',
+        id,
+        argv,
+        cwd,
+        root: known.root,
+        env: stepEnvironment(step, inputs, secrets.values, environment),
+        secrets: Object.values(secrets.values),
+        timeout_ms,
+        log: logFile(logs, run_id, step_id, attempt),
+        max_log_bytes: maxLogBytes,
+        artifacts,
+        keep_in: join(data, 'artifacts'),
+        grace_ms: graceMs,
+      },
+      {
+        spawned: (process) => {
+          const row = { run_id, step_id, attempt, pgid: process.pid, ...process }
+          spawned = storage.processes.put(row).catch(failed)
+        },
+        output: (bytes) => publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
+      },
+    )
+    // A stop that came between the record and the launch found nothing to end.
+    if (stops.has(run_id)) link.end(id, 'aborted')
+    const ended = await ending
+    await spawned
+    return ended
+  }
+
+  async function finished(
+    run_id: string,
+    { step_id, kind, argv }: PlanStep,
+    attempt: number,
+    {
+      exit_code,
+      signal,
+      outcome,
+      reason,
+      started_at,
+      finished_at,
+      duration_ms,
+      log,
+      artifacts,
+    }: Result,
+  ): Promise<void> {
+    const entry: StepEntry = {
+      step_id,
+      kind,
+      attempt,
+      argv,
+      exit_code,
+      signal,
+      outcome,
+      reason,
+      started_at,
+      finished_at,
+      duration_ms,
+      log,
+      artifacts,
+      salt: random(16).toString('hex'),
+    }
+    const timestamp = now().toISOString()
+    await recorder.record(run_id, () => [{ type: 'step_finished', run_id, timestamp, entry }])
+  }
+
+  /** An attempt whose runner died, or whose server did: what is left of it is ended, then it is recorded. */
+  async function cutOff(run: Run, step: PlanStep, attempt: number): Promise<void> {
+    const { run_id } = run
+    const { step_id } = step
+    for (const row of await storage.processes.list())
+      if (row.run_id === run_id && row.step_id === step_id && row.attempt === attempt)
+        await endSurvivors(row, graceMs)
+    const at = now()
+    const log = await summaryOfLog(logFile(logs, run_id, step_id, attempt), maxLogBytes)
+    const known = run.steps.find((one) => one.step_id === step_id)?.attempts
+    const started = known?.find((one) => one.attempt === attempt)?.started_at ?? at.toISOString()
+    await finished(run_id, step, attempt, {
+      ...notStarted(at, 'cut off: its runner or the server died'),
+      outcome: 'interrupted',
+      started_at: started,
+      duration_ms: Math.max(0, at.getTime() - Date.parse(started)),
+      log,
+    })
+  }
+
+  /** The run ends, by its entries in the order of their links; then it is sealed. */
+  async function finish(run_id: string): Promise<void> {
+    for (;;) {
+      const facts = (await storage.runs.facts(run_id)).map(({ fact }) => fact)
+      const before = { isEnded: false, isKnown: false }
+      await recorder.record(run_id, (current) => {
+        before.isEnded = current.run.ended !== null
+        before.isKnown = current.facts === facts.length
+        if (before.isEnded || !before.isKnown) return []
+        const salt = () => random(16).toString('hex')
+        return endingFacts(current, facts, stops.get(run_id) ?? null, now().toISOString(), salt)
+      })
+      if (before.isEnded) return
+      if (before.isKnown) break
+    }
+    stops.delete(run_id)
+    takeovers.delete(run_id)
+    crowded.delete(run_id)
+    await sealer.seal(run_id)
+  }
+
+  function readProject(): LoadedProject {
+    try {
+      return project.now()
+    } catch (error) {
+      if (error instanceof DefinitionError) throw new ProblemError('bad_definition', error.message)
+      throw error
+    }
+  }
+
+  function definitionOf(name: string): { definition: Definition; root: string } {
+    const { definitions, root } = readProject()
+    const definition = definitions.get(name)
+    if (definition === undefined)
+      throw new ProblemError('unknown_definition', `the project defines no run ${name}`)
+    return { definition, root }
+  }
+
+  async function open(
+    { definition, root }: { definition: Definition; root: string },
+    given: Readonly<Record<string, string>>,
+    actor: string,
+    rerun: { of: Opening['rerun_of']; taking: Takeovers },
+  ): Promise<{ run_id: string }> {
+    if (stopping) throw new ProblemError('draining', 'no run starts any more')
+    const inputs = resolveInputs(definition, given)
+    const plan = planOf(definition, inputs, server.environment)
+    const source = await sourceOf(root)
+    const run_id = newId('run')
+    // Before the run is on record: after a crash their presence says what was to be taken over.
+    await linkLogs(logs, run_id, rerun.taking)
+    if (rerun.taking.size > 0) takeovers.set(run_id, new Map(rerun.taking))
+    const timestamp = now().toISOString()
+    await recorder.open({
+      type: 'run_started',
+      run_id,
+      timestamp,
+      evidence_id: newId('ev'),
+      opening: {
+        server: server.key_id,
+        kind: 'pipeline',
+        title: definition.title,
+        definition: { name: definition.name, sha256: definition.sha256 },
+        plan,
+        actor,
+        inputs,
+        started_at: timestamp,
+        rerun_of: rerun.of,
+        ...(source === undefined ? {} : { source }),
+        runner: { version: server.version, isolation: 'none' },
+      },
+    })
+    keep(advance(run_id))
+    return { run_id }
+  }
+
+  async function read(run_id: string): Promise<Current> {
+    const current = await recorder.read(run_id)
+    if (current === null) throw new ProblemError('not_found', `there is no run ${run_id}`)
+    return current
+  }
+
+  return {
+    definitions() {
+      try {
+        return summaries(project.now())
+      } catch (error) {
+        if (error instanceof DefinitionError) return summaries(project.lastGood())
+        throw error
+      }
+    },
+
+    start: (name, inputs, { actor }) =>
+      open(definitionOf(name), inputs, actor, { of: null, taking: new Map() }),
+
+    async abort(run_id, { actor }, reason) {
+      const { run } = await read(run_id)
+      if (run.ended !== null)
+        throw new ProblemError('run_ended', `run ${run_id} has ${run.ended.outcome}`)
+      if (!stops.has(run_id)) stops.set(run_id, { actor, reason })
+      const ended = new Promise<void>((resolve) => {
+        waiting.set(run_id, [...(waiting.get(run_id) ?? []), resolve])
+      })
+      await advance(run_id)
+      await ended
+      const after = (await read(run_id)).run.ended
+      if (after?.outcome !== 'aborted')
+        throw new ProblemError('run_ended', `run ${run_id} has ${after?.outcome}`)
+    },
+
+    async rerun(run_id, from, { actor }) {
+      const { run, opening } = await read(run_id)
+      if (run.ended === null) throw new ProblemError('run_not_ended', `run ${run_id} goes on`)
+      const found = definitionOf(opening.definition.name)
+      if (from === 'failed' && run.sealed === null)
+        throw new ProblemError('run_not_ended', `run ${run_id} is not sealed yet`)
+      if (from === 'failed' && found.definition.sha256 !== opening.definition.sha256)
+        throw new ProblemError(
+          'bad_definition',
+          `${opening.definition.name} has changed since: run it again from its start`,
+        )
+      const starters = [...(opening.rerun_of?.starters ?? []), opening.actor]
+      return await open(found, opening.inputs, actor, {
+        of: { run_id, starters },
+        taking: from === 'failed' ? takeoversOf(await storage.runs.facts(run_id)) : new Map(),
+      })
+    },
+
+    async recover() {
+      await endFormerRunner(pidFile, graceMs)
+      const left = await storage.processes.list()
+      await Promise.all(left.map((row) => endSurvivors(row, graceMs)))
+      for (const { run_id } of await storage.runs.unfinished()) {
+        const { run, opening } = await read(run_id)
+        if (run.ended !== null) {
+          keep(sealer.seal(run_id))
+          continue
+        }
+        if (opening.rerun_of !== null)
+          takeovers.set(
+            run_id,
+            await pendingTakeovers(logs, run, await storage.runs.facts(opening.rerun_of.run_id)),
+          )
+        for (const step of opening.plan.steps) {
+          const last = run.steps.find(({ step_id }) => step_id === step.step_id)?.attempts.at(-1)
+          if (last?.finished === null) await cutOff(run, step, last.attempt)
+        }
+      }
+      for (const row of left) await storage.processes.remove(row)
+      for (const { run_id } of await storage.runs.unfinished()) keep(advance(run_id))
+    },
+
+    async stop() {
+      stopping = true
+      await link.stop()
+      while (busy.size > 0) await Promise.all(busy)
+    },
+  }
+}
+
+type Result = Omit<Ended, 'type' | 'id'>
+
+function notStarted(at: Date, reason: string): Result {
+  return {
+    exit_code: null,
+    signal: null,
+    outcome: 'failed',
+    reason,
+    started_at: at.toISOString(),
+    finished_at: at.toISOString(),
+    duration_ms: 0,
+    log: emptyLog(),
+    artifacts: [],
+  }
+}
+
+function idOf(run_id: string, step_id: string, attempt: number): string {
+  return `${run_id}/${step_id}/${attempt}`
+}
+
+function isAnyRunning({ steps }: Run): boolean {
+  return steps.some(({ attempts }) => attempts.some(({ finished }) => finished === null))
+}
+
+function summaries({ definitions }: LoadedProject): DefinitionSummary[] {
+  return Array.from(definitions.values(), ({ name, title, sha256, steps, gates, inputs }) => ({
+    name,
+    title,
+    sha256,
+    steps: steps.length,
+    gates: gates.length,
+    inputs: Object.entries(inputs).map(([name, { description, default: value, options }]) => ({
+      name,
+      description: description ?? null,
+      default: value ?? null,
+      options: options ?? null,
+    })),
+  }))
+}

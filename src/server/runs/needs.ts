@@ -1,0 +1,49 @@
+/** What needs what: by id, the ids that come before it. Ids that are no key are ignored. */
+export type Needs = ReadonlyMap<string, readonly string[]>
+
+/** A circle of needs, its first id repeated at the end, or null where there is none. Any depth: nothing recurses. */
+export function cycleIn(needs: Needs): readonly string[] | null {
+  const left = unorderable(needs)
+  const path: string[] = []
+  // Whatever is left needs something that is left, so this walk comes back to where it has been.
+  let id = left.keys().next().value
+  while (id !== undefined && !path.includes(id)) {
+    path.push(id)
+    id = needs.get(id)?.find((need) => left.has(need))
+  }
+  return id === undefined ? null : [...path.slice(path.indexOf(id)), id]
+}
+
+/** Everything that `id` needs, and what that needs, and so on; never `id` itself unless it is in a circle. */
+export function reachableFrom(needs: Needs, id: string): ReadonlySet<string> {
+  const found = new Set<string>()
+  const rest = [...(needs.get(id) ?? [])]
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (found.has(next)) continue
+    found.add(next)
+    rest.push(...(needs.get(next) ?? []))
+  }
+  return found
+}
+
+// Takes away what needs nothing that is left, until nothing can be taken.
+function unorderable(needs: Needs): ReadonlySet<string> {
+  const waiting = new Map<string, number>()
+  const neededBy = new Map<string, string[]>()
+  for (const [id, before] of needs) {
+    const known = before.filter((need) => needs.has(need))
+    waiting.set(id, known.length)
+    for (const need of known) neededBy.set(need, [...(neededBy.get(need) ?? []), id])
+  }
+  const free = [...waiting].flatMap(([id, count]) => (count === 0 ? [id] : []))
+  const left = new Set(needs.keys())
+  for (let id = free.pop(); id !== undefined; id = free.pop()) {
+    left.delete(id)
+    for (const next of neededBy.get(id) ?? []) {
+      const count = (waiting.get(next) ?? 0) - 1
+      waiting.set(next, count)
+      if (count === 0) free.push(next)
+    }
+  }
+  return left
+}

@@ -1,0 +1,67 @@
+import * as z from 'zod/mini'
+import { StepEntry } from '#contract/envelope.ts'
+import { Count } from '#contract/scalar.ts'
+
+/*
+ * What the server and its runner say to each other: JSON lines, one message each, over the runner's stdin and stdout.
+ * The end of stdin is the server's death or its wish: the runner ends every group and exits.
+ */
+
+/** Names an attempt between the two; made by the server. */
+const key = { id: z.string() }
+
+export const Launch = z.object({
+  type: z.literal('launch'),
+  ...key,
+  argv: z.array(z.string()),
+  /** From `root`, which is a real path. */
+  cwd: z.string(),
+  root: z.string(),
+  /** All of it: nothing is inherited. */
+  env: z.record(z.string(), z.string()),
+  secrets: z.array(z.string()),
+  timeout_ms: z.nullable(Count),
+  log: z.string(),
+  max_log_bytes: Count,
+  artifacts: z.array(z.string()),
+  /** Folder where artifacts are kept by digest. */
+  keep_in: z.string(),
+  grace_ms: Count,
+})
+export type Launch = z.infer<typeof Launch>
+
+export const ToRunner = z.discriminatedUnion('type', [
+  Launch,
+  z.object({ type: z.literal('end'), ...key, as: z.enum(['aborted', 'interrupted']) }),
+])
+export type ToRunner = z.infer<typeof ToRunner>
+
+/** How an attempt ended: the part of its entry that only its runner knows. */
+export const Ended = z.object({
+  type: z.literal('ended'),
+  ...key,
+  exit_code: StepEntry.shape.exit_code,
+  signal: StepEntry.shape.signal,
+  outcome: StepEntry.shape.outcome,
+  reason: StepEntry.shape.reason,
+  started_at: StepEntry.shape.started_at,
+  finished_at: StepEntry.shape.finished_at,
+  duration_ms: Count,
+  log: StepEntry.shape.log,
+  artifacts: StepEntry.shape.artifacts,
+})
+export type Ended = z.infer<typeof Ended>
+
+export const FromRunner = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('spawned'),
+    ...key,
+    pid: Count,
+    start_ticks: Count,
+    boot_id: z.string(),
+  }),
+  /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
+  z.object({ type: z.literal('output'), ...key, bytes: Count }),
+  Ended,
+])
+export type FromRunner = z.infer<typeof FromRunner>
