@@ -29,18 +29,25 @@ export type AppOptions = {
   requestId: () => string
   /** A line about a failure of the server's own. */
   log: (line: string) => void
+  /** A line of JSON for each request. */
+  logRequest?: (line: string) => void
 }
 
 /** The whole of HTTP but the listening: `Request` in, `Response` out. Only rows of ENDPOINT and the viewer are served. */
 export function createApp(options: AppOptions): Hono<Environment> {
-  const { routes, people, viewer, own, cookieName, requestId, log } = options
+  const { routes, people, viewer, own, cookieName, requestId, log, logRequest } = options
   const app = new Hono<Environment>()
 
   app.use(async (context, next) => {
     context.set('requestId', requestId())
     context.set('asker', null)
     context.set('session', null)
+    const startedAt = performance.now()
     await next()
+    const { method, path } = context.req
+    const { status } = context.res
+    const ms = Math.round(performance.now() - startedAt)
+    logRequest?.(JSON.stringify({ request_id: context.var.requestId, method, path, status, ms }))
     if (context.res === RESPONSE_ALREADY_SENT) return
     const { headers } = context.res
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value)

@@ -24,7 +24,7 @@ export type Companion = {
   }
   sealer: {
     seal(run_id: string): Promise<void>
-    read(evidence_id: string): Promise<Uint8Array | null>
+    read(evidence_id: string): Promise<{ bytes: Uint8Array }>
   }
   gates: Gates
   people: People

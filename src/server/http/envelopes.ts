@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { ENDPOINT } from '#contract/api.ts'
-import { ProblemError } from '#server/problem.ts'
 import type { Companion } from './companion.ts'
 import { pageOf } from './page.ts'
 import { queryOf, route } from './route.ts'
@@ -12,8 +11,7 @@ export const envelopeRoutes = ({ storage, sealer, serverKey }: Companion) => ({
   ),
 
   envelope: route(ENDPOINT.envelope, async ({ id, context }) => {
-    const bytes = await sealer.read(id('evidence_id'))
-    if (bytes === null) throw new ProblemError('not_found', 'there is no such envelope')
+    const { bytes } = await sealer.read(id('evidence_id'))
     // Of the bytes that are on the disk now, and asked again each time: a reader is to see what became of the file.
     const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
     const headers = { etag, 'cache-control': 'private, no-cache' }

@@ -1,0 +1,323 @@
+import { getRequestListener } from '@hono/node-server'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { basename, dirname, join } from 'node:path'
+import * as z from 'zod/mini'
+import { parseJson } from '#contract/parse.ts'
+import type { TrustFile } from '#contract/trust.ts'
+import { createBus } from './events/bus.ts'
+import { frameOf } from './events/frames.ts'
+import { createEventStreams, type Every } from './events/sse.ts'
+import { createGates } from './gates/gates.ts'
+import { createApp } from './http/app.ts'
+import { SECURITY_HEADERS } from './http/headers.ts'
+import { problemResponse } from './http/problems.ts'
+import { routesOf } from './http/routes.ts'
+import { loadViewer } from './http/viewer-files.ts'
+import { ADMIN, createPeople, type People } from './identity/people.ts'
+import { createEngine } from './runs/engine.ts'
+import { DefinitionError, openProject, type ProjectReader } from './runs/project.ts'
+import { createRecorder } from './runs/record.ts'
+import { writeDurably } from './seal/durable-file.ts'
+import { openKey, serverKeyOf } from './seal/key.ts'
+import { createSealer } from './seal/sealer.ts'
+import { openSqlite } from './storage/sqlite.ts'
+import { StorageError, type Storage } from './storage/storage.ts'
+import { timeOrderedId } from './time-ordered-id.ts'
+
+export type StartOptions = {
+  /** A folder with a runseal.yaml, or that file. */
+  project: string
+  data: string
+  /** Loopback only. */
+  host: string
+  /** 0: any that is free. */
+  port: number
+  /** Further origins that this server is reached by. */
+  origins?: readonly string[]
+  /** A line about a failure of the server's own. */
+  log: (line: string) => void
+  /** A line for each request. */
+  logRequest?: (line: string) => void
+}
+
+export type Running = {
+  url: string
+  project: string
+  /** Address of a one-time sign-in link for the admin. */
+  signInUrl: string
+  /** Ends what runs, tells everybody, and resolves when all of it is on record. */
+  close(): Promise<void>
+}
+
+/** What keeps a server or a command from starting, in one line for the person who typed it. */
+export class StartError extends Error {}
+
+/** Everything that makes a server, put together. */
+export async function start(options: StartOptions): Promise<Running> {
+  const { project: path, data, host, port, origins = [], log, logRequest } = options
+  refusePublic(host)
+  const now = () => new Date()
+  const project = readProject(path)
+  const { file, definitions } = project.lastGood()
+  const storage = await openStorage(data, { server: true })
+  const undo: (() => unknown)[] = [() => storage.close()]
+  try {
+    const { status } = await storage.runs.counts()
+    const isNew = Object.values(status).every((count) => count === 0)
+    const signer = await openKey(data, { make: isNew }).catch((error: unknown) => {
+      throw new StartError(wordsOf(error), { cause: error })
+    })
+    const failed = (error: unknown) => log(stackOf(error))
+
+    const bus = createBus({ epoch: epochOf(now()), now })
+    const streams = createEventStreams({ bus, every, random: Math.random })
+    const recorder = createRecorder(storage.runs)
+    recorder.subscribe((fact) => {
+      const frame = frameOf(fact)
+      if (frame !== null) bus.publish(frame)
+    })
+    const gates = createGates({ storage, recorder, now, random: randomBytes, failed })
+    const sealer = createSealer({
+      storage,
+      recorder,
+      signer,
+      folder: join(data, 'envelopes'),
+      now,
+      failed,
+    })
+    const people = createPeople({ store: storage.identity, now, randomBytes })
+    await people.ensureAdmin()
+    const engine = createEngine({
+      project,
+      recorder,
+      storage,
+      sealer,
+      publish: (frame) => bus.publish(frame),
+      data,
+      server: { key_id: signer.key_id, version: VERSION, environment: process.env },
+      now,
+      random: randomBytes,
+      newId: (prefix) => timeOrderedId(prefix, now(), randomBytes),
+      failed,
+    })
+
+    let url = ''
+    const own = () => [...namesOf(url), ...origins]
+    const cookieName = () => `runseal_${new URL(url).port}`
+    const requestId = () => randomBytes(8).toString('hex')
+    const app = createApp({
+      routes: routesOf({
+        storage,
+        recorder,
+        engine,
+        sealer,
+        gates,
+        people,
+        bus,
+        streams,
+        serverKey: serverKeyOf(signer),
+        about: {
+          version: VERSION,
+          project: basename(dirname(file)),
+          started_at: now().toISOString(),
+        },
+        logs: join(data, 'logs'),
+        artifacts: join(data, 'artifacts'),
+        cookieName,
+        now,
+      }),
+      people,
+      viewer: await loadViewer(join(PACKAGE, 'dist', 'viewer')),
+      own,
+      cookieName,
+      requestId,
+      log,
+      ...(logRequest && { logRequest }),
+    })
+    const listener = getRequestListener(app.fetch, {
+      // A request whose head makes no URL never reaches the app.
+      errorHandler(error) {
+        const response = problemResponse(error, requestId(), log)
+        for (const [name, value] of Object.entries(SECURITY_HEADERS))
+          response.headers.set(name, value)
+        return response
+      },
+    })
+    const server = createServer(
+      // Heads and bodies that trickle in are ended; a stream is an answer and not under these.
+      { headersTimeout: 10_000, requestTimeout: 60_000 },
+      (incoming, outgoing) => void listener(incoming, outgoing),
+    )
+    url = `http://localhost:${await listen(server, host, port)}`
+    undo.push(() => closed(server))
+
+    await writeDurably(join(data, RUNNING), JSON.stringify({ url }))
+    undo.push(() => rm(join(data, RUNNING), { force: true }))
+
+    await engine.recover()
+    await gates.resume()
+    await sealer.resume()
+    if (isNew && definitions.has('tour'))
+      await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
+
+    return {
+      url,
+      project: file,
+      signInUrl: await signInUrl(people, ADMIN, url),
+      async close() {
+        gates.stop()
+        await engine.stop()
+        streams.drain()
+        for (const step of undo.toReversed()) await step()
+      },
+    }
+  } catch (error) {
+    for (const step of undo.toReversed()) await step()
+    throw error
+  }
+}
+
+export type Administration = {
+  people: People
+  /** A sign-in link to the server that runs over this data folder, else to `url`. */
+  linkFor(name: string, url: string): Promise<string>
+  trustFile(): Promise<TrustFile>
+  close(): Promise<void>
+}
+
+/** A data folder, beside the server that may run over it. */
+export async function administer(data: string): Promise<Administration> {
+  const storage = await openStorage(data, { server: false })
+  const people = createPeople({
+    store: storage.identity,
+    now: () => new Date(),
+    randomBytes,
+  })
+  return {
+    people,
+    async linkFor(name, url) {
+      return await signInUrl(people, name, (await runningUrl(data)) ?? url)
+    },
+    async trustFile() {
+      const signer = await openKey(data, { make: false }).catch((error: unknown) => {
+        throw new StartError(wordsOf(error), { cause: error })
+      })
+      return {
+        schema: 'runseal/trust/1',
+        server_keys: [serverKeyOf(signer)],
+        approvers: [],
+        required: [],
+      }
+    },
+    close: () => storage.close(),
+  }
+}
+
+/** In the data folder while a server runs: where it can be reached. */
+const RUNNING = 'server.json'
+const Running = z.object({ url: z.string() })
+
+async function runningUrl(data: string): Promise<string | null> {
+  const text = await readFile(join(data, RUNNING), 'utf8').catch(() => '')
+  const parsed = parseJson(Running, text)
+  return parsed.ok ? parsed.value.url : null
+}
+
+// In the fragment, which no server, proxy or log ever sees; the page posts it on a click.
+async function signInUrl(people: People, name: string, url: string): Promise<string> {
+  return `${url}/sign-in#${await people.makeLink(name)}`
+}
+
+async function openStorage(data: string, mode: { server: boolean }): Promise<Storage> {
+  try {
+    return await openSqlite(data, mode)
+  } catch (error) {
+    if (error instanceof StorageError) throw new StartError(error.message, { cause: error })
+    throw error
+  }
+}
+
+function refusePublic(host: string): void {
+  if (!/^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host))
+    throw new StartError(
+      `--host ${host}: this version answers on this machine only (127.0.0.1, ::1, localhost)`,
+    )
+}
+
+function namesOf(url: string): string[] {
+  const { port } = new URL(url)
+  return ['localhost', '127.0.0.1', '[::1]'].map((name) => new URL(`http://${name}:${port}`).origin)
+}
+
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new StartError(listenWords(error, host, port), { cause: error }))
+    })
+    server.listen({ host: host.replaceAll(/[[\]]/g, ''), port }, resolve)
+  })
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : port
+}
+
+function listenWords(error: Error, host: string, port: number): string {
+  const code = 'code' in error ? error.code : ''
+  if (code === 'EADDRINUSE') return `port ${port} is taken; name another with --port`
+  if (code === 'EACCES')
+    return `port ${port} may not be used by this user; name another with --port`
+  return `cannot listen on ${host}:${port}: ${error.message}`
+}
+
+const CLOSING_MS = 1000
+
+/** Answers that are under way may end; who holds on to a connection is let go after a second. */
+async function closed(server: Server): Promise<void> {
+  const late = setTimeout(() => server.closeAllConnections(), CLOSING_MS)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+  clearTimeout(late)
+}
+
+const every: Every = (ms, act) => {
+  const timer = setInterval(act, ms)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+// Two starts within one millisecond are two epochs.
+function epochOf(now: Date): string {
+  return `${now.getTime().toString(36)}${randomBytes(3).toString('hex')}`
+}
+
+function readProject(path: string): ProjectReader {
+  try {
+    return openProject(path)
+  } catch (error) {
+    if (error instanceof DefinitionError)
+      throw new StartError(error.faults.join('\n'), { cause: error })
+    throw error
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+// The package's own folder, from a checkout's sources as from what was built of them.
+const PACKAGE = packageFolder(import.meta.dirname)
+const VERSION = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8'))).version
+
+function packageFolder(from: string): string {
+  return existsSync(join(from, 'package.json')) ? from : packageFolder(dirname(from))
+}

@@ -1,0 +1,184 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterEach, expect, it } from 'vitest'
+import type { Frame } from '#contract/frame.ts'
+import { streamServer } from './stream-server.ts'
+
+const undo: (() => unknown)[] = []
+afterEach(async () => {
+  for (const step of undo.splice(0)) await step()
+})
+
+async function serving(options?: Parameters<typeof streamServer>[0]) {
+  const server = await streamServer(options)
+  undo.push(() => server.close())
+  return server
+}
+
+const frames: Frame[] = [
+  { type: 'run_started', run_id: 'r', timestamp: '2026-05-10T12:34:56.000Z' },
+  {
+    kind: 'materialize.start',
+    ts: '2026-05-10T12:34:56Z',
+    actor: 'agent:demo',
+    targets: null,
+    record_ids: null,
+    force: false,
+  },
+]
+
+/** What a program prints, and a wait until that holds some text. */
+function outputOf(child: ChildProcess) {
+  let text = ''
+  const waiting = new Set<() => void>()
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    for (const look of waiting) look()
+  })
+  undo.push(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  })
+  return (wanted: string) =>
+    new Promise<string>((resolve) => {
+      const look = () => {
+        if (!text.includes(wanted)) return
+        waiting.delete(look)
+        resolve(text)
+      }
+      waiting.add(look)
+      look()
+    })
+}
+
+const has = (program: string) => {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+it('[S3] the curl line of the documents sees ": connected" at once, then frames', async (context) => {
+  if (!has('curl')) context.skip('there is no curl on this machine')
+  const { bus, port } = await serving()
+  const line = 'curl -N http://127.0.0.1:3000/events'.replace('3000', String(port))
+  const [program = '', ...args] = line.split(' ')
+  const until = outputOf(spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] }))
+  expect(await until('\n\n')).toMatch(/^: connected\nretry: \d+\n\n$/)
+  for (const frame of frames) bus.publish(frame)
+  const text = await until('materialize.start\ndata')
+  expect(text).toContain(`event: run_started\ndata: ${JSON.stringify(frames[0])}\nid: e1-1\n\n`)
+})
+
+it('[S3] the Python snippet of the documents receives the frames', async (context) => {
+  if (!has('python3')) context.skip('there is no python3 on this machine')
+  const { bus, port } = await serving()
+  const snippet = `import urllib.request, json
+with urllib.request.urlopen("http://127.0.0.1:3000/events") as r:
+    for raw in r:
+        line = raw.decode("utf-8").rstrip()
+        if line.startswith("data: "):
+            print(json.loads(line[len("data: "):]))
+`.replace('3000', String(port))
+  const python = spawn('python3', ['-u', '-c', snippet], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const until = outputOf(python)
+  await subscribed(bus)
+  for (const frame of frames) bus.publish(frame)
+  const text = await until('materialize.start')
+  expect(text).toContain(`{'type': 'run_started', 'run_id': 'r'`)
+  expect(text).toContain(`'targets': None, 'record_ids': None, 'force': False}`)
+})
+
+it('[S4] a keepalive is a comment, at each tick', async () => {
+  const { url, tick } = await serving()
+  const next = await chunksOf(await fetch(url))
+  expect(await next()).toBe(': connected\nretry: 2000\n\n')
+  tick()
+  expect(await next()).toBe(': keepalive\n\n')
+})
+
+it('[S10] retry is jittered between one and three seconds', async () => {
+  for (const [random, ms] of [
+    [0, 1000],
+    [0.9999, 2999],
+  ] as const) {
+    const { url } = await serving({ random: () => random })
+    const next = await chunksOf(await fetch(url))
+    expect(await next()).toContain(`retry: ${ms}\n`)
+  }
+})
+
+it('[S11] headers keep caches and proxies from holding frames back', async () => {
+  const { url } = await serving()
+  const { headers, status } = await fetch(url)
+  expect(status).toBe(200)
+  expect(Object.fromEntries(headers)).toMatchObject({
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  })
+})
+
+it('[S6] Last-Event-ID resumes', async () => {
+  const { bus, url } = await serving()
+  for (const frame of [...frames, ...frames]) bus.publish(frame)
+  const next = await chunksOf(await fetch(url, { headers: { 'last-event-id': 'e1-3' } }))
+  let text = ''
+  while (!text.includes('id: e1-4')) text += await next()
+  expect(text).not.toContain('id: e1-3')
+})
+
+it('[S12] draining ends every stream after what it still holds', async () => {
+  const { bus, url, streams } = await serving()
+  const response = await fetch(url)
+  bus.publish({ type: 'run_started', run_id: 'last' })
+  streams.drain()
+  const text = await response.text()
+  expect(text).toContain('"last"')
+  expect(bus.counts().subscribers).toBe(0)
+})
+
+it('[S9] a reader that stops reading holds a bounded number of frames, and gets a gap', async () => {
+  const { bus, port } = await serving()
+  const socket = connect(port, '127.0.0.1')
+  undo.push(() => socket.destroy())
+  socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(socket, 'readable')
+  await subscribed(bus)
+
+  // Far more than all the buffers of a socket take, while nobody reads.
+  const big = 'x'.repeat(4000)
+  const total = 20_000
+  for (let i = 0; i < total; i += 1) {
+    bus.publish({ type: 'run_failed', run_id: 'r', reason: big, status: 'failed' })
+    if (i % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(bus.counts().dropped).toBeGreaterThan(total / 2)
+
+  let text = ''
+  socket.setEncoding('utf8')
+  for await (const chunk of socket) {
+    text += String(chunk)
+    if (text.includes(`id: e1-${total}\n`)) break
+  }
+  const gaps = [...text.matchAll(/data: (\{"kind":"stream.gap".*\})/g)].map(([, data = '']) =>
+    JSON.parse(data),
+  )
+  const delivered = [...text.matchAll(/event: run_failed/g)].length
+  expect(gaps.length).toBeGreaterThan(0)
+  expect(delivered + bus.counts().dropped).toBe(total)
+})
+
+async function subscribed(bus: { counts(): { subscribers: number } }): Promise<void> {
+  while (bus.counts().subscribers === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+async function chunksOf(response: Response): Promise<() => Promise<string>> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  undo.push(() => reader?.cancel())
+  return async () => (await reader?.read())?.value ?? ''
+}
