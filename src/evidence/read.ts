@@ -12,8 +12,8 @@ export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
   const text = readText(bytes, limits)
   const value = readJson(text)
   refuseForeign(value)
-  refuseUnsafeShape(value, limits)
   refuseEscapedKeys(text)
+  refuseUnsafeShape(value, limits)
   if (canonicalize(value) !== text) {
     throw new EvidenceError('not-canonical', 'the bytes are not the RFC 8785 form of what they say')
   }

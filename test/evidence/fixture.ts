@@ -2,7 +2,7 @@ import {
   type Closing,
   type Content,
   type Decision,
-  type Envelope,
+  Envelope,
   type GateEntry,
   type Link,
   type Opening,
@@ -14,6 +14,7 @@ import {
   type Shown,
   type StepEntry,
 } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { OUTCOME } from '#contract/status.ts'
 import { type ServerKey, type TrustFile } from '#contract/trust.ts'
@@ -149,8 +150,9 @@ export async function sealContent(
   })
   const statement = prepareSeal(content, { count: state.seq, head: state.head }, sealed_at)
   const bytes = assembleEnvelope(content, links, await signStatement(statement, signer))
-  const envelope: Envelope = JSON.parse(new TextDecoder().decode(bytes))
-  return { bytes, envelope, content, links, statement }
+  const envelope = parseJson(Envelope, new TextDecoder().decode(bytes))
+  if (!envelope.ok) throw new RangeError(`not sealed: ${envelope.error.at} ${envelope.error.message}`)
+  return { bytes, envelope: envelope.value, content, links, statement }
 }
 
 /** The bytes of a document as it stands, its seal and digests untouched. */
@@ -303,7 +305,7 @@ export function startRun(
       gate_id,
       step_id,
       question,
-      policy,
+      policy: structuredClone(policy),
       shown,
       decisions: answers,
       outcome: isRejected ? 'rejected' : answers.length >= policy.quorum ? 'approved' : 'aborted',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { newSigner, pinned, type Shape, SHAPES } from './fixture.ts'
+import { newSigner, pinned, SHAPES } from './fixture.ts'
 
 const signer = await newSigner()
 const shapes = Object.entries(SHAPES)

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { newSigner, pinned, SHAPES } from './fixture.ts'
+
+// Every byte, not a sample: one that nobody looks at is a place to hide in.
+it.each(['one step', 'a rejected gate'] as const)(
+  '[V1] %s: no byte can be changed unnoticed',
+  { timeout: 120_000 },
+  async (shape) => {
+    const signer = await newSigner()
+    const { bytes } = await SHAPES[shape](signer)
+    const options = { trust: [pinned(signer)] }
+    expect((await verifyEnvelope(bytes, options)).verdict).toBe('proven')
+    const unnoticed: string[] = []
+    for (const [position, byte] of bytes.entries()) {
+      for (const value of [byte ^ 0x01, byte ^ 0x20, byte ^ 0x80, 0x30, 0x22]) {
+        if (value === byte) continue
+        const changed = bytes.slice()
+        changed[position] = value
+        const { verdict, envelope } = await verifyEnvelope(changed, options)
+        const isNoticed = verdict === 'does not verify' || verdict === 'not an envelope'
+        if (!isNoticed || envelope !== null) unnoticed.push(`byte ${position} as ${value}: ${verdict}`)
+      }
+    }
+    expect(unnoticed).toEqual([])
+  },
+)
