@@ -3,12 +3,10 @@
  * feed and tab stay, for text of ours that holds them.
  */
 export function defuse(text: string): string {
-  return text.replaceAll(HARMFUL, (found) =>
-    [...found].map((char) => `<U+${hex(char.codePointAt(0) ?? 0)}>`).join(''),
-  )
+  return text.replaceAll(HARMFUL, (found) => `<U+${hex(found.codePointAt(0) ?? 0)}>`)
 }
 
 const hex = (code: number) => code.toString(16).toUpperCase().padStart(4, '0')
 
 // Controls but line feed and tab, line separators, bidirectional and invisible format characters, tags, surrogates.
-const HARMFUL = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\u034F\u115F\u1160\u3164\uFFA0]/gu
+const HARMFUL = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115F\u1160\u3164\uFFA0]|\u034F/gu

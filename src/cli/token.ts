@@ -1,8 +1,7 @@
-import { administer } from '#server/main.ts'
+import { administering } from './administering.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { roleOf, ROLES } from './role.ts'
-import { saidPlainly } from './said-plainly.ts'
 
 export const token: Command = {
   summary: 'Make a bearer token',
@@ -29,14 +28,8 @@ ${DATA_HELP}`,
     if (positionals[0] !== 'create') throw new UsageError('the only word here is create')
     const role = roleOf(values.role)
     const folder = dataFolderOf(values.data, values.project)
-    return await saidPlainly(async () => {
-      const { people, close } = await administer(folder)
-      try {
-        console.log(await people.makeToken(role, values.user ?? null))
-      } finally {
-        await close()
-      }
-      return 0
+    return await administering(folder, async ({ people }) => {
+      console.log(await people.makeToken(role, values.user ?? null))
     })
   },
 }

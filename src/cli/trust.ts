@@ -1,7 +1,6 @@
-import { administer } from '#server/main.ts'
+import { administering } from './administering.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
-import { saidPlainly } from './said-plainly.ts'
 
 export const trust: Command = {
   summary: "Export the server's key as a trust file",
@@ -20,14 +19,8 @@ ${DATA_HELP}`,
     )
     if (positionals[0] !== 'export') throw new UsageError('the only word here is export')
     const folder = dataFolderOf(values.data, values.project)
-    return await saidPlainly(async () => {
-      const { trustFile, close } = await administer(folder)
-      try {
-        console.log(JSON.stringify(await trustFile(), null, 2))
-      } finally {
-        await close()
-      }
-      return 0
+    return await administering(folder, async (administration) => {
+      console.log(JSON.stringify(await administration.trustFile(), null, 2))
     })
   },
 }

@@ -1,9 +1,8 @@
-import { administer } from '#server/main.ts'
+import { administering } from './administering.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { serverOf } from './port.ts'
 import { roleOf, ROLES } from './role.ts'
-import { saidPlainly } from './said-plainly.ts'
 
 export const user: Command = {
   summary: 'Add a person',
@@ -25,15 +24,9 @@ ${DATA_HELP}`,
     if (word !== 'add') throw new UsageError('the only word here is add')
     const role = roleOf(values.role)
     const folder = dataFolderOf(values.data, values.project)
-    return await saidPlainly(async () => {
-      const { people, linkFor, close } = await administer(folder)
-      try {
-        await people.addUser(name, role)
-        console.log(await linkFor(name, serverOf(undefined)))
-      } finally {
-        await close()
-      }
-      return 0
+    return await administering(folder, async (administration) => {
+      await administration.people.addUser(name, role)
+      console.log(await administration.linkFor(name, serverOf(undefined)))
     })
   },
 }

@@ -165,11 +165,9 @@ it('[S9] a reader that stops reading holds a bounded number of frames, and gets 
     text += String(chunk)
     if (text.includes(`id: e1-${total}\n`)) break
   }
-  const gaps = [...text.matchAll(/data: (\{"kind":"stream.gap".*\})/g)].map(([, data = '']) =>
-    JSON.parse(data),
-  )
+  const gaps = [...text.matchAll(/event: stream.gap/g)].length
   const delivered = [...text.matchAll(/event: run_failed/g)].length
-  expect(gaps.length).toBeGreaterThan(0)
+  expect(gaps).toBeGreaterThan(0)
   expect(delivered + bus.counts().dropped).toBe(total)
 })
 
