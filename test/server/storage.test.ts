@@ -56,10 +56,8 @@ describe('SQLite', () => {
   it('[ST9] refuses a newer store and leaves it as it is', async () => {
     touch('create table of_the_future (x); pragma user_version = 999')
     const before = await readFile(join(folder, 'runseal.db'))
-    await expect(openSqlite(folder, { server: true })).rejects.toMatchObject({
-      code: 'newer',
-      message: expect.stringContaining('has version 999'),
-    })
+    await expect(openSqlite(folder, { server: true })).rejects.toMatchObject({ code: 'newer' })
+    await expect(openSqlite(folder, { server: true })).rejects.toThrow('has version 999')
     expect(await readFile(join(folder, 'runseal.db'))).toEqual(before)
     touch('drop table of_the_future; pragma user_version = 0')
     await (await openSqlite(folder, { server: true })).close()
@@ -86,10 +84,7 @@ describe('SQLite', () => {
       `update run set status = 'fine'; insert into fact values ('run_a', 2, '{"type":"x"}', null)`,
     )
     await expect(store.runs.summary('run_a')).rejects.toMatchObject({ code: 'damaged' })
-    await expect(store.runs.facts('run_a')).rejects.toMatchObject({
-      code: 'damaged',
-      message: expect.stringContaining('fact 2 of run_a'),
-    })
+    await expect(store.runs.facts('run_a')).rejects.toThrow('fact 2 of run_a')
     await store.close()
   })
 
