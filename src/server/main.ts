@@ -159,7 +159,6 @@ export async function start(options: StartOptions): Promise<Running> {
 
     await engine.recover()
     await gates.resume()
-    await sealer.resume()
     if (isNew && definitions.has('tour'))
       await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
 

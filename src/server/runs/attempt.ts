@@ -11,10 +11,10 @@ import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, type LogSummary } from './log.ts'
 import { Mask } from './mask.ts'
 import { endGroup, hasMembers, identityOf } from './process-group.ts'
-import type { Ended, FromRunner, Launch } from './runner-protocol.ts'
+import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
-type Result = {
+type Exit = {
   exit_code: number | null
   signal: NodeJS.Signals | null
   outcome: StepOutcome
@@ -25,7 +25,7 @@ type Result = {
 /** One attempt of a step: a process group, its log, its artifacts. Lives in the runner. */
 export class Attempt {
   /** Never rejects: whatever goes wrong is a failed attempt with its reason. */
-  readonly ended: Promise<Ended>
+  readonly ended: Promise<Result>
   readonly #launch: Launch
   readonly #say: (message: FromRunner) => void
   #cause: 'timed_out' | 'aborted' | 'interrupted' | null = null
@@ -53,22 +53,21 @@ export class Attempt {
     if (this.#pgid !== null) this.#ending ??= endGroup(this.#pgid, this.#launch.grace_ms)
   }
 
-  async #run(): Promise<Ended> {
+  async #run(): Promise<Result> {
     const started = new Date()
+    const begun = performance.now()
     const { result, log } = await this.#logged()
     const finished = new Date()
     return {
-      type: 'ended',
-      id: this.#launch.id,
       ...result,
       started_at: started.toISOString(),
       finished_at: finished.toISOString(),
-      duration_ms: Math.max(0, finished.getTime() - started.getTime()),
+      duration_ms: Math.round(performance.now() - begun),
       log,
     }
   }
 
-  async #logged(): Promise<{ result: Result; log: LogSummary }> {
+  async #logged(): Promise<{ result: Exit; log: LogSummary }> {
     const log = await LogWriter.create(this.#launch.log, this.#launch.max_log_bytes).catch(faultOf)
     if (typeof log === 'string')
       return { result: failed(`the log cannot be written: ${log}`), log: emptyLog() }
@@ -82,7 +81,7 @@ export class Attempt {
     return { result: { ...result, outcome: 'failed', reason: log.fault }, log: summary }
   }
 
-  async #execute(log: LogWriter): Promise<Result> {
+  async #execute(log: LogWriter): Promise<Exit> {
     const { argv, cwd, root, env, timeout_ms } = this.#launch
     const folder = join(root, cwd)
     const fault = await folderFault(root, folder, cwd)
@@ -180,7 +179,7 @@ export class Attempt {
     this.#say({ type: 'output', id: this.#launch.id, bytes })
   }
 
-  async #resultOf(exit_code: number | null, signal: NodeJS.Signals | null): Promise<Result> {
+  async #resultOf(exit_code: number | null, signal: NodeJS.Signals | null): Promise<Exit> {
     const { timeout_ms, artifacts, root, keep_in } = this.#launch
     const ended = { exit_code, signal, artifacts: [] }
     switch (this.#cause) {
@@ -211,7 +210,7 @@ export class Attempt {
 const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
 
-function failed(reason: string): Result {
+function failed(reason: string): Exit {
   return { exit_code: null, signal: null, outcome: 'failed', reason, artifacts: [] }
 }
 

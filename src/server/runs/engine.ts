@@ -1,14 +1,15 @@
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { DefinitionSummary } from '#contract/api.ts'
 import type { Opening, PlanStep, StepEntry } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Frame } from '#contract/frame.ts'
-import type { Run } from '#contract/run.ts'
+import type { Attempt, Run } from '#contract/run.ts'
 import { reduce } from '#live/reduce.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
 import { ProblemError } from '#server/problem.ts'
+import type { Sealer } from '#server/seal/sealer.ts'
 import type { Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
 import { emptyLog, logFile, summaryOfLog } from './log.ts'
@@ -22,7 +23,8 @@ import {
 } from './project.ts'
 import type { Current, Recorder } from './record.ts'
 import { createRunnerLink, endFormerRunner } from './runner-link.ts'
-import type { Ended } from './runner-protocol.ts'
+import type { Result } from './runner-protocol.ts'
+import { later, timeAfter } from './run-time.ts'
 import { nextOf } from './schedule.ts'
 import { sourceOf } from './source.ts'
 import { linkLogs, pendingTakeovers, takeoversOf, type Takeovers } from './takeover.ts'
@@ -51,7 +53,7 @@ export type EngineOptions = {
   project: ProjectReader
   storage: Pick<Storage, 'runs' | 'processes'>
   recorder: Recorder
-  sealer: { seal(run_id: string): Promise<void> }
+  sealer: Pick<Sealer, 'seal' | 'resume'>
   publish: (frame: Frame) => void
   /** The data folder. */
   data: string
@@ -129,7 +131,7 @@ export function createEngine({
         isStopped = next.stop || stops.has(run_id)
         isOver = next.over || (isStopped && !isAnyRunning(run))
         if (isOver || isStopped) return []
-        const taken = next.start.flatMap(({ step }) => takenOver(run_id, step.step_id))
+        const taken = next.start.flatMap(({ step }) => takenOver(run, step.step_id))
         again = taken.length > 0
         if (again) return taken
         if (next.start.length >= concurrency - attempts) crowded.add(run_id)
@@ -149,7 +151,7 @@ export function createEngine({
   }
 
   function openingFacts(current: Current, next: ReturnType<typeof nextOf>): Fact[] {
-    const timestamp = now().toISOString()
+    const timestamp = timeAfter(current.run, now())
     const { run_id } = current.run
     const started = next.start.map(({ step: { step_id, kind }, attempt }): Fact => ({
       type: 'step_started',
@@ -164,12 +166,13 @@ export function createEngine({
     return [...started, ...opened]
   }
 
-  function takenOver(run_id: string, step_id: string): Fact[] {
+  function takenOver(run: Run, step_id: string): Fact[] {
+    const { run_id } = run
     const entry = takeovers.get(run_id)?.get(step_id)
     if (entry === undefined) return []
     const { from: _, ...taken } = entry
     const salted = { ...taken, salt: random(16).toString('hex') }
-    return [{ type: 'step_finished', run_id, timestamp: now().toISOString(), entry: salted }]
+    return [{ type: 'step_finished', run_id, timestamp: timeAfter(run, now()), entry: salted }]
   }
 
   function endRunning(run: Run): void {
@@ -242,36 +245,17 @@ export function createEngine({
     run_id: string,
     { step_id, kind, argv }: PlanStep,
     attempt: number,
-    {
-      exit_code,
-      signal,
-      outcome,
-      reason,
-      started_at,
-      finished_at,
-      duration_ms,
-      log,
-      artifacts,
-    }: Result,
+    result: Result,
   ): Promise<void> {
-    const entry: StepEntry = {
-      step_id,
-      kind,
-      attempt,
-      argv,
-      exit_code,
-      signal,
-      outcome,
-      reason,
-      started_at,
-      finished_at,
-      duration_ms,
-      log,
-      artifacts,
-      salt: random(16).toString('hex'),
-    }
-    const timestamp = now().toISOString()
-    await recorder.record(run_id, () => [{ type: 'step_finished', run_id, timestamp, entry }])
+    const salt = random(16).toString('hex')
+    await recorder.record(run_id, ({ run }) => {
+      const begun = attemptOf(run, step_id, attempt)?.started_at ?? ''
+      const started_at = later(result.started_at, begun)
+      const finished_at = later(result.finished_at, started_at)
+      const times = { started_at, finished_at }
+      const entry: StepEntry = { step_id, kind, attempt, argv, ...result, ...times, salt }
+      return [{ type: 'step_finished', run_id, timestamp: timeAfter(run, now()), entry }]
+    })
   }
 
   /** An attempt whose runner died, or whose server did: what is left of it is ended, then it is recorded. */
@@ -281,15 +265,14 @@ export function createEngine({
     for (const row of await storage.processes.list())
       if (row.run_id === run_id && row.step_id === step_id && row.attempt === attempt)
         await endSurvivors(row, graceMs)
-    const at = now()
     const log = await summaryOfLog(logFile(logs, run_id, step_id, attempt), maxLogBytes)
-    const known = run.steps.find((one) => one.step_id === step_id)?.attempts
-    const started = known?.find((one) => one.attempt === attempt)?.started_at ?? at.toISOString()
+    const at = now()
+    const started_at = attemptOf(run, step_id, attempt)?.started_at ?? at.toISOString()
     await finished(run_id, step, attempt, {
       ...notStarted(at, 'cut off: its runner or the server died'),
       outcome: 'interrupted',
-      started_at: started,
-      duration_ms: Math.max(0, at.getTime() - Date.parse(started)),
+      started_at,
+      duration_ms: Math.max(0, at.getTime() - Date.parse(started_at)),
       log,
     })
   }
@@ -304,7 +287,8 @@ export function createEngine({
         before.isKnown = current.facts === facts.length
         if (before.isEnded || !before.isKnown) return []
         const salt = () => random(16).toString('hex')
-        return endingFacts(current, facts, stops.get(run_id) ?? null, now().toISOString(), salt)
+        const at = timeAfter(current.run, now())
+        return endingFacts(current, facts, stops.get(run_id) ?? null, at, salt)
       })
       if (before.isEnded) return
       if (before.isKnown) break
@@ -319,7 +303,12 @@ export function createEngine({
     try {
       return project.now()
     } catch (error) {
-      if (error instanceof DefinitionError) throw new ProblemError('bad_definition', error.message)
+      // What is answered names no folder of this machine.
+      if (error instanceof DefinitionError)
+        throw new ProblemError(
+          'bad_definition',
+          error.message.replaceAll(`${dirname(project.lastGood().file)}/`, ''),
+        )
       throw error
     }
   }
@@ -428,10 +417,7 @@ export function createEngine({
       await Promise.all(left.map((row) => endSurvivors(row, graceMs)))
       for (const { run_id } of await storage.runs.unfinished()) {
         const { run, opening } = await read(run_id)
-        if (run.ended !== null) {
-          keep(sealer.seal(run_id))
-          continue
-        }
+        if (run.ended !== null) continue
         if (opening.rerun_of !== null)
           takeovers.set(
             run_id,
@@ -443,6 +429,8 @@ export function createEngine({
         }
       }
       for (const row of left) await storage.processes.remove(row)
+      // Before anything goes on, so that no run is sealed from two sides.
+      await sealer.resume()
       for (const { run_id } of await storage.runs.unfinished()) keep(advance(run_id))
     },
 
@@ -453,8 +441,6 @@ export function createEngine({
     },
   }
 }
-
-type Result = Omit<Ended, 'type' | 'id'>
 
 function notStarted(at: Date, reason: string): Result {
   return {
@@ -468,6 +454,11 @@ function notStarted(at: Date, reason: string): Result {
     log: emptyLog(),
     artifacts: [],
   }
+}
+
+function attemptOf({ steps }: Run, step_id: string, attempt: number): Attempt | undefined {
+  const attempts = steps.find((step) => step.step_id === step_id)?.attempts
+  return attempts?.find((one) => one.attempt === attempt)
 }
 
 function idOf(run_id: string, step_id: string, attempt: number): string {

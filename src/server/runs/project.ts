@@ -360,6 +360,12 @@ class RunCheck {
 
   #step(step: DefinedStep, path: Path): DefinitionStep {
     const cwd = this.#inside(step.cwd ?? '.', [...path, 'cwd'])
+    const artifacts = (step.artifacts ?? []).map((artifact, index) =>
+      this.#artifact(cwd, artifact, [...path, 'artifacts', index]),
+    )
+    for (const [index, artifact] of artifacts.entries())
+      if (artifacts.indexOf(artifact) !== index)
+        this.#fault([...path, 'artifacts', index], `${artifact} is there twice`)
     return {
       step_id: step.id,
       kind: step.kind ?? 'command',
@@ -369,9 +375,7 @@ class RunCheck {
       env: this.#env(step, path),
       retries: step.retries ?? 0,
       timeout_ms: this.#duration(step.timeout, [...path, 'timeout'], MAX_TIMEOUT_MS),
-      artifacts: (step.artifacts ?? []).map((artifact, index) =>
-        this.#artifact(cwd, artifact, [...path, 'artifacts', index]),
-      ),
+      artifacts,
     }
   }
 

@@ -9,12 +9,12 @@ import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import { Count } from '#contract/scalar.ts'
 import { endSurvivors, groupEnded, identityOf, type ProcessIdentity } from './process-group.ts'
-import { FromRunner, type Ended, type Launch, type ToRunner } from './runner-protocol.ts'
+import { FromRunner, type Result, type Launch, type ToRunner } from './runner-protocol.ts'
 
 /** The server's end of its runner. A runner that died is replaced at the next launch. */
 export type RunnerLink = {
   /** How the attempt ended; null when its runner died with it, and what it left is to be looked for. */
-  launch(launch: Launch, told: Told): Promise<Ended | null>
+  launch(launch: Launch, told: Told): Promise<Result | null>
   end(id: string, as: 'aborted' | 'interrupted'): void
   /** Ends what still runs, and the runner. */
   stop(): Promise<void>
@@ -27,7 +27,7 @@ export type Told = {
 
 /** `pidFile` says on disk which process the runner is. */
 export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
-  const pending = new Map<string, Told & { ended: (ended: Ended | null) => void }>()
+  const pending = new Map<string, Told & { ended: (result: Result | null) => void }>()
   let runner: Runner | null = null
 
   function begin(): Runner {
@@ -74,7 +74,7 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
         break
       case 'ended':
         pending.delete(message.id)
-        attempt.ended(message)
+        attempt.ended(message.result)
         break
     }
   }

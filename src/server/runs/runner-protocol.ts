@@ -37,9 +37,7 @@ export const ToRunner = z.discriminatedUnion('type', [
 export type ToRunner = z.infer<typeof ToRunner>
 
 /** How an attempt ended: the part of its entry that only its runner knows. */
-export const Ended = z.object({
-  type: z.literal('ended'),
-  ...key,
+export const Result = z.object({
   exit_code: StepEntry.shape.exit_code,
   signal: StepEntry.shape.signal,
   outcome: StepEntry.shape.outcome,
@@ -50,7 +48,7 @@ export const Ended = z.object({
   log: StepEntry.shape.log,
   artifacts: StepEntry.shape.artifacts,
 })
-export type Ended = z.infer<typeof Ended>
+export type Result = z.infer<typeof Result>
 
 export const FromRunner = z.discriminatedUnion('type', [
   z.object({
@@ -62,6 +60,6 @@ export const FromRunner = z.discriminatedUnion('type', [
   }),
   /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
   z.object({ type: z.literal('output'), ...key, bytes: Count }),
-  Ended,
+  z.object({ type: z.literal('ended'), ...key, result: Result }),
 ])
 export type FromRunner = z.infer<typeof FromRunner>

@@ -35,7 +35,7 @@ process.exit(0)
 async function launch(launch: Launch): Promise<void> {
   const attempt = new Attempt(launch, say)
   attempts.set(launch.id, attempt)
-  say(await attempt.ended)
+  say({ type: 'ended', id: launch.id, result: await attempt.ended })
   attempts.delete(launch.id)
 }
 
