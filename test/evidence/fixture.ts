@@ -151,7 +151,8 @@ export async function sealContent(
   const statement = prepareSeal(content, { count: state.seq, head: state.head }, sealed_at)
   const bytes = assembleEnvelope(content, links, await signStatement(statement, signer))
   const envelope = parseJson(Envelope, new TextDecoder().decode(bytes))
-  if (!envelope.ok) throw new RangeError(`not sealed: ${envelope.error.at} ${envelope.error.message}`)
+  if (!envelope.ok)
+    throw new RangeError(`not sealed: ${envelope.error.at} ${envelope.error.message}`)
   return { bytes, envelope: envelope.value, content, links, statement }
 }
 

@@ -19,7 +19,8 @@ it.each(['one step', 'a rejected gate'] as const)(
         changed[position] = value
         const { verdict, envelope } = await verifyEnvelope(changed, options)
         const isNoticed = verdict === 'does not verify' || verdict === 'not an envelope'
-        if (!isNoticed || envelope !== null) unnoticed.push(`byte ${position} as ${value}: ${verdict}`)
+        if (!isNoticed || envelope !== null)
+          unnoticed.push(`byte ${position} as ${value}: ${verdict}`)
       }
     }
     expect(unnoticed).toEqual([])
