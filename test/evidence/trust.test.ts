@@ -1,0 +1,324 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type RequiredDefinition,
+  type ServerKey,
+  type TrustedApprover,
+  type TrustFile,
+  type TrustSource,
+} from '#contract/trust.ts'
+import { sha256 } from '#evidence/digest.ts'
+import { type Expectation } from '#evidence/expectations.ts'
+import { trustFault, type Trusted } from '#evidence/trust.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import {
+  approvedRun,
+  newSigner,
+  pinned,
+  sealContent,
+  type Sealed,
+  serverKeyOf,
+  SHAPES,
+  trustFileOf,
+} from './fixture.ts'
+
+const signer = await newSigner()
+const other = await newSigner(2)
+const sealed = await approvedRun(signer).seal({
+  seal_seq: 3,
+  previous: { evidence_id: 'ev-0', head: sha256('x') },
+})
+
+async function verdictBy(trust: Trusted[], { bytes }: Sealed = sealed) {
+  const { verdict, claims, sealed_by } = await verifyEnvelope(bytes, { trust })
+  const seal = claims.find(({ claim }) => claim === 'seal')
+  return { verdict, state: seal?.state, code: seal?.code, message: seal?.message, sealed_by }
+}
+
+const from = (source: TrustSource, over: Partial<ServerKey> = {}): Trusted => ({
+  file: trustFileOf(signer, { server_keys: [serverKeyOf(signer, over)] }),
+  source,
+})
+
+describe('whose key it is', () => {
+  it('[V7] without a key the signature is not checked, and nothing is proven', async () => {
+    const { verdict, state, code, sealed_by } = await verdictBy([pinned(other)])
+    expect({ verdict, state, code, sealed_by }).toEqual({
+      verdict: 'not proven',
+      state: 'not checked',
+      code: 'key-unknown',
+      sealed_by: null,
+    })
+  })
+
+  it.each<[TrustSource, string, string]>([
+    ['first_seen', 'key-first-seen', 'first seen on this device'],
+    ['offered', 'key-offered', 'proves nothing about the server'],
+  ])('[V7] a key that was %s proves nothing', async (source, code, words) => {
+    const found = await verdictBy([from(source)])
+    expect(found).toMatchObject({
+      verdict: 'not proven',
+      state: 'not checked',
+      code,
+      sealed_by: { key_id: signer.key_id, source },
+    })
+    expect(found.message).toContain(words)
+  })
+
+  it('[V7] a wrong signature is wrong by an offered key too', async () => {
+    const text = new TextDecoder().decode(sealed.bytes)
+    const bytes = new TextEncoder().encode(
+      text.replace(/(?<="sig":")./, (sig) => (sig === 'A' ? 'B' : 'A')),
+    )
+    const found = await verdictBy([from('offered')], { ...sealed, bytes })
+    expect(found).toMatchObject({
+      verdict: 'does not verify',
+      code: 'signature-wrong',
+      sealed_by: null,
+    })
+  })
+
+  it('[V7] the best source counts, and the name is the one that it gives', async () => {
+    const trust = [from('offered', { name: 'says so' }), from('pinned', { name: 'CI' })]
+    expect(await verdictBy(trust)).toMatchObject({
+      verdict: 'proven',
+      sealed_by: { source: 'pinned', name: 'CI' },
+    })
+  })
+
+  it.each<[Partial<ServerKey>, string]>([
+    [{ status: 'retired', last_seal_seq: 2 }, 'key-retired'],
+    [{ status: 'retired', last_seal_seq: null }, 'key-retired'],
+    [{ status: 'revoked', last_seal_seq: 2 }, 'key-revoked'],
+    [{ status: 'retired', last_seal_seq: 3 }, 'seal-signed'],
+    [{ status: 'revoked', last_seal_seq: 3 }, 'seal-signed'],
+  ])('[V7] a key that is %o, for seal 3', async (over, code) => {
+    expect((await verdictBy([from('pinned', over)])).code).toBe(code)
+  })
+
+  it('[V7] an older copy of a trust file does not undo a revocation', async () => {
+    const revoked = from('pinned', { status: 'revoked', last_seal_seq: null })
+    expect((await verdictBy([from('pinned'), revoked])).code).toBe('key-revoked')
+  })
+})
+
+describe('a trust file', () => {
+  const approver: TrustedApprover = {
+    id: 'ann',
+    name: 'Ann',
+    rp_id: 'localhost',
+    origins: ['http://localhost:3000'],
+    credential_id: 'YQ',
+    public_key: 'AAAA',
+    alg: 'ES256',
+    may: { definitions: null, gates: null },
+    status: 'active',
+    last_seal_seq: null,
+  }
+  const key = serverKeyOf(signer)
+  const required = { name: 'release', sha256: null, gates: [] }
+
+  it.each<[string, Partial<TrustFile>, string]>([
+    [
+      'an id that is not its key’s',
+      { server_keys: [{ ...key, key_id: sha256('x') }] },
+      'is not the id of its key',
+    ],
+    [
+      'a key that is too short',
+      { server_keys: [{ ...key, public_key: 'AAAA' }] },
+      'is no Ed25519 public key',
+    ],
+    [
+      'a key of low order',
+      { server_keys: [{ ...key, public_key: `${'A'.repeat(43)}=` }] },
+      'is no Ed25519 public key',
+    ],
+    [
+      'base64 with bits left over',
+      { server_keys: [{ ...key, public_key: key.public_key.replace(/.=$/, '/=') }] },
+      'is no Ed25519 public key',
+    ],
+    ['one key twice', { server_keys: [key, key] }, 'is there twice'],
+    [
+      'one approver’s key under two ids',
+      { approvers: [approver, { ...approver, id: 'ben' }] },
+      'has the public key of another approver',
+    ],
+    [
+      'one id for two approvers',
+      { approvers: [approver, { ...approver, public_key: 'AAAB' }] },
+      'is there twice',
+    ],
+    ['one definition required twice', { required: [required, required] }, 'is required twice'],
+  ])('[V6] with %s is refused, and with it its requirements', async (_name, over, reason) => {
+    const file = trustFileOf(signer, over)
+    expect(trustFault(file)).toContain(reason)
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer), { file, source: 'pinned' }],
+    })
+    expect(claims.filter(({ claim }) => claim === 'trust')).toMatchObject([
+      { state: 'not checked', code: 'trust-file-refused' },
+    ])
+    expect(verdict).toBe('not proven')
+  })
+
+  it('[V6] without fault is used', () => {
+    expect(
+      trustFault(
+        trustFileOf(signer, { server_keys: [key, serverKeyOf(other)], approvers: [approver] }),
+      ),
+    ).toBeNull()
+  })
+})
+
+describe('what the reader requires', () => {
+  const definition = sealed.envelope.opening.definition
+  const gate = {
+    step_id: 'ship',
+    quorum: 1,
+    four_eyes: false,
+    sign: 'session',
+    question: null,
+    roles: null,
+  } as const
+  const requiring = (over: Partial<RequiredDefinition>, { bytes }: Sealed = sealed) =>
+    verifyEnvelope(bytes, {
+      trust: [
+        pinned(signer, { required: [{ name: 'release', sha256: null, gates: [], ...over }] }),
+      ],
+    })
+  const codesOf = async (over: Partial<RequiredDefinition>, of?: Sealed) => {
+    const { verdict, claims } = await requiring(over, of)
+    return [
+      verdict,
+      ...claims.flatMap(({ claim, code }) => (claim === 'expectations' ? [code] : [])),
+    ]
+  }
+
+  it('[V15] nothing: then that is said', async () => {
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust: [pinned(signer)] })
+    expect(verdict).toBe('proven')
+    expect(claims.find(({ claim }) => claim === 'expectations')).toMatchObject({
+      state: 'not present',
+      code: 'nothing-required',
+      message: 'You required no gate of release.',
+    })
+  })
+
+  it.each<[string, Partial<RequiredDefinition>, string[]]>([
+    [
+      'this definition',
+      { sha256: definition.sha256 },
+      ['proven', 'expectation-holds', 'nothing-required'],
+    ],
+    [
+      'another definition',
+      { sha256: sha256('x') },
+      ['does not verify', 'definition-differs', 'nothing-required'],
+    ],
+    [
+      'another name',
+      { name: 'deploy', gates: [{ ...gate, quorum: 2 }] },
+      ['proven', 'nothing-required'],
+    ],
+    ['the gate', { gates: [gate] }, ['proven', 'expectation-holds']],
+    [
+      'its question',
+      { gates: [{ ...gate, question: 'Go on with ship?' }] },
+      ['proven', 'expectation-holds'],
+    ],
+    [
+      'its role',
+      { gates: [{ ...gate, roles: ['approver', 'admin'] }] },
+      ['proven', 'expectation-holds'],
+    ],
+    [
+      'a gate that is not planned',
+      { gates: [{ ...gate, step_id: 'legal' }] },
+      ['does not verify', 'gate-missing'],
+    ],
+    ['more approvals', { gates: [{ ...gate, quorum: 2 }] }, ['does not verify', 'gate-weaker']],
+    ['four eyes', { gates: [{ ...gate, four_eyes: true }] }, ['does not verify', 'gate-weaker']],
+    ['passkeys', { gates: [{ ...gate, sign: 'passkey' }] }, ['does not verify', 'gate-weaker']],
+    [
+      'another question',
+      { gates: [{ ...gate, question: 'Lunch?' }] },
+      ['does not verify', 'gate-weaker'],
+    ],
+    [
+      'another role',
+      { gates: [{ ...gate, roles: ['admin'] }] },
+      ['does not verify', 'gate-weaker'],
+    ],
+  ])('[V15] %s', async (_name, over, codes) => {
+    expect(await codesOf(over)).toEqual(codes)
+  })
+
+  it('[V15] a gate that the run ended before', async () => {
+    const failed = await SHAPES['a step that fails'](signer)
+    expect(await codesOf({ gates: [{ ...gate, step_id: 'ship' }] }, failed)).toEqual([
+      'does not verify',
+      'gate-missing',
+    ])
+    const empty = await SHAPES['no step at all'](signer)
+    expect(await codesOf({}, empty)).toEqual(['proven', 'nothing-required'])
+  })
+
+  it('[V15] four eyes, where the record does not say whose a token is', async () => {
+    const owned = await SHAPES['two approvals, four eyes and inputs'](signer)
+    expect(await codesOf({ gates: [{ ...gate, four_eyes: true, quorum: 2 }] }, owned)).toEqual([
+      'proven',
+      'expectation-holds',
+    ])
+    const token = await approvedRun(signer, { actor: 'token:ci' }, { four_eyes: true }).seal()
+    expect(await codesOf({ gates: [{ ...gate, four_eyes: true }] }, token)).toEqual([
+      'not proven',
+      'requirement-unchecked',
+    ])
+  })
+
+  it('[V15] a passkey, which is not checked yet', async () => {
+    const assertion = {
+      credential_id: 'YQ',
+      client_data_json: 'YQ',
+      authenticator_data: 'YQ',
+      signature: 'YQ',
+    }
+    const run = approvedRun(signer, {}, { sign: 'passkey' })
+    for (const entry of run.recorded) {
+      if (entry.kind === 'gate')
+        for (const answer of entry.body.decisions)
+          Object.assign(answer, { assertion }).decision.approver = 'ann'
+    }
+    const { content } = await run.seal()
+    expect(
+      await codesOf({ gates: [{ ...gate, sign: 'passkey' }] }, await sealContent(content, signer)),
+    ).toEqual(['not proven', 'requirement-unchecked'])
+  })
+
+  it.each<[TrustSource]>([['first_seen'], ['offered']])(
+    '[V15] a file that was %s requires nothing',
+    async (source) => {
+      const required = [{ name: 'release', sha256: sha256('x'), gates: [] }]
+      const trust: Trusted[] = [pinned(signer), { file: trustFileOf(signer, { required }), source }]
+      expect((await verifyEnvelope(sealed.bytes, { trust })).verdict).toBe('proven')
+    },
+  )
+
+  it.each<[Expectation['kind'], string]>([
+    ['run', 'run-1'],
+    ['evidence', 'ev-1'],
+    ['definition', 'release'],
+    ['outcome', 'succeeded'],
+  ])('[V15] the %s is %s', async (kind, value) => {
+    const verdictWith = async (expected: string) =>
+      (
+        await verifyEnvelope(sealed.bytes, {
+          trust: [pinned(signer)],
+          expect: [{ kind, value: expected }],
+        })
+      ).verdict
+    expect(await verdictWith(value)).toBe('proven')
+    expect(await verdictWith('another')).toBe('does not verify')
+  })
+})
