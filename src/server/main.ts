@@ -7,12 +7,13 @@ import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
+import type { Signer } from '#evidence/seal.ts'
 import { createBus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
 import { createEventStreams, type Every } from './events/sse.ts'
 import { createGates } from './gates/gates.ts'
 import { createApp } from './http/app.ts'
-import { SECURITY_HEADERS } from './http/headers.ts'
+import { secured } from './http/headers.ts'
 import { problemResponse } from './http/problems.ts'
 import { routesOf } from './http/routes.ts'
 import { loadViewer } from './http/viewer-files.ts'
@@ -27,14 +28,10 @@ import { openSqlite } from './storage/sqlite.ts'
 import { StorageError, type Storage } from './storage/storage.ts'
 import { timeOrderedId } from './time-ordered-id.ts'
 
-export type StartOptions = {
+export type ComposeOptions = {
   /** A folder with a runseal.yaml, or that file. */
   project: string
   data: string
-  /** Loopback only. */
-  host: string
-  /** 0: any that is free. */
-  port: number
   /** Further origins that this server is reached by. */
   origins?: readonly string[]
   /** A line about a failure of the server's own. */
@@ -43,8 +40,16 @@ export type StartOptions = {
   logRequest?: (line: string) => void
 }
 
+export type StartOptions = ComposeOptions & {
+  /** Loopback only. */
+  host: string
+  /** 0: any that is free. */
+  port: number
+}
+
 export type Running = {
   url: string
+  /** The project's file. */
   project: string
   /** Address of a one-time sign-in link for the admin. */
   signInUrl: string
@@ -52,25 +57,76 @@ export type Running = {
   close(): Promise<void>
 }
 
-/** What keeps a server or a command from starting, in one line for the person who typed it. */
+/** What keeps a server or a command from starting, in words for the person who typed it. */
 export class StartError extends Error {}
 
-/** Everything that makes a server, put together. */
-export async function start(options: StartOptions): Promise<Running> {
-  const { project: path, data, host, port, origins = [], log, logRequest } = options
+/** A server on its port. */
+export async function start({ host, port, ...options }: StartOptions): Promise<Running> {
   refusePublic(host)
+  let url = ''
+  const companion = await compose(options, () => url)
+  const undo: (() => unknown)[] = [() => companion.close()]
+  try {
+    const listener = getRequestListener(companion.answer, { errorHandler: companion.answerFault })
+    const server = createServer(
+      // Heads and bodies that trickle in are ended; a stream is an answer and not under these.
+      { headersTimeout: 10_000, requestTimeout: 60_000 },
+      (incoming, outgoing) => void listener(incoming, outgoing),
+    )
+    url = `http://localhost:${await listen(server, host, port)}`
+    undo.push(() => closed(server))
+    await writeDurably(join(options.data, RUNNING), JSON.stringify({ url }))
+    undo.push(() => rm(join(options.data, RUNNING), { force: true }))
+    await companion.begin()
+    return {
+      url,
+      project: companion.project,
+      signInUrl: await signInUrl(companion.people, ADMIN, url),
+      async close() {
+        await companion.stop()
+        await undone(undo)
+      },
+    }
+  } catch (error) {
+    await undone(undo)
+    throw error
+  }
+}
+
+async function undone(undo: readonly (() => unknown)[]): Promise<void> {
+  for (const step of undo.toReversed()) await step()
+}
+
+export type Composed = {
+  /** `bindings`: what the request came by, if it came by a port. */
+  answer: (request: Request, bindings: object) => Response | Promise<Response>
+  /** A request whose head makes no URL: it never reaches `answer`. */
+  answerFault: (error: unknown) => Response
+  people: People
+  /** The project's file. */
+  project: string
+  /** Brings what a former server left to its end, and goes on with the rest. */
+  begin(): Promise<void>
+  /** Ends what runs, on record, and then every stream. */
+  stop(): Promise<void>
+  /** Lets go of the data folder. */
+  close(): Promise<void>
+}
+
+/** Everything that makes a server but its port, put together. `address`: where it is reached. */
+export async function compose(
+  { project: path, data, origins = [], log, logRequest }: ComposeOptions,
+  address: () => string,
+): Promise<Composed> {
   const now = () => new Date()
+  const failed = (error: unknown) => log(stackOf(error))
   const project = readProject(path)
   const { file, definitions } = project.lastGood()
   const storage = await openStorage(data, { server: true })
-  const undo: (() => unknown)[] = [() => storage.close()]
   try {
     const { status } = await storage.runs.counts()
     const isNew = Object.values(status).every((count) => count === 0)
-    const signer = await openKey(data, { make: isNew }).catch((error: unknown) => {
-      throw new StartError(wordsOf(error), { cause: error })
-    })
-    const failed = (error: unknown) => log(stackOf(error))
+    const signer = await openSigner(data, isNew)
 
     const bus = createBus({ epoch: epochOf(now()), now })
     const streams = createEventStreams({ bus, every, random: Math.random })
@@ -104,77 +160,60 @@ export async function start(options: StartOptions): Promise<Running> {
       failed,
     })
 
-    let url = ''
-    const own = () => [...namesOf(url), ...origins]
-    const cookieName = () => `runseal_${new URL(url).port}`
+    const cookieName = () => `runseal_${new URL(address()).port}`
     const requestId = () => randomBytes(8).toString('hex')
+    const routes = routesOf({
+      storage,
+      recorder,
+      engine,
+      sealer,
+      gates,
+      people,
+      bus,
+      streams,
+      serverKey: serverKeyOf(signer),
+      about: {
+        version: VERSION,
+        project: basename(dirname(file)),
+        started_at: now().toISOString(),
+      },
+      logs: join(data, 'logs'),
+      artifacts: join(data, 'artifacts'),
+      cookieName,
+      now,
+    })
     const app = createApp({
-      routes: routesOf({
-        storage,
-        recorder,
-        engine,
-        sealer,
-        gates,
-        people,
-        bus,
-        streams,
-        serverKey: serverKeyOf(signer),
-        about: {
-          version: VERSION,
-          project: basename(dirname(file)),
-          started_at: now().toISOString(),
-        },
-        logs: join(data, 'logs'),
-        artifacts: join(data, 'artifacts'),
-        cookieName,
-        now,
-      }),
+      routes,
       people,
       viewer: await loadViewer(join(PACKAGE, 'dist', 'viewer')),
-      own,
+      own: () => [...namesOf(address()), ...origins],
       cookieName,
       requestId,
       log,
       ...(logRequest && { logRequest }),
     })
-    const listener = getRequestListener(app.fetch, {
-      // A request whose head makes no URL never reaches the app.
-      errorHandler(error) {
-        const response = problemResponse(error, requestId(), log)
-        for (const [name, value] of Object.entries(SECURITY_HEADERS))
-          response.headers.set(name, value)
-        return response
-      },
-    })
-    const server = createServer(
-      // Heads and bodies that trickle in are ended; a stream is an answer and not under these.
-      { headersTimeout: 10_000, requestTimeout: 60_000 },
-      (incoming, outgoing) => void listener(incoming, outgoing),
-    )
-    url = `http://localhost:${await listen(server, host, port)}`
-    undo.push(() => closed(server))
-
-    await writeDurably(join(data, RUNNING), JSON.stringify({ url }))
-    undo.push(() => rm(join(data, RUNNING), { force: true }))
-
-    await engine.recover()
-    await gates.resume()
-    if (isNew && definitions.has('tour'))
-      await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
 
     return {
-      url,
+      answer: (request, bindings) => app.fetch(request, bindings),
+      answerFault: (error) => secured(problemResponse(error, requestId(), log)),
+      people,
       project: file,
-      signInUrl: await signInUrl(people, ADMIN, url),
-      async close() {
+      async begin() {
+        await engine.recover()
+        await gates.resume()
+        await sealer.resume()
+        if (isNew && definitions.has('tour'))
+          await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
+      },
+      async stop() {
         gates.stop()
         await engine.stop()
         streams.drain()
-        for (const step of undo.toReversed()) await step()
       },
+      close: () => storage.close(),
     }
   } catch (error) {
-    for (const step of undo.toReversed()) await step()
+    await storage.close()
     throw error
   }
 }
@@ -201,9 +240,7 @@ export async function administer(data: string): Promise<Administration> {
       return await signInUrl(people, name, (await runningUrl(data)) ?? url)
     },
     async trustFile() {
-      const signer = await openKey(data, { make: false }).catch((error: unknown) => {
-        throw new StartError(wordsOf(error), { cause: error })
-      })
+      const signer = await openSigner(data, false)
       return {
         schema: 'runseal/trust/1',
         server_keys: [serverKeyOf(signer)],
@@ -237,6 +274,12 @@ async function openStorage(data: string, mode: { server: boolean }): Promise<Sto
     if (error instanceof StorageError) throw new StartError(error.message, { cause: error })
     throw error
   }
+}
+
+async function openSigner(data: string, make: boolean): Promise<Signer> {
+  return await openKey(data, { make }).catch((error: unknown) => {
+    throw new StartError(wordsOf(error), { cause: error })
+  })
 }
 
 function refusePublic(host: string): void {

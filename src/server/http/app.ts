@@ -15,7 +15,7 @@ import {
   checkReader,
   type OwnOrigins,
 } from './guard.ts'
-import { SECURITY_HEADERS } from './headers.ts'
+import { secured } from './headers.ts'
 import { problemResponse } from './problems.ts'
 import type { Environment, Routes } from './route.ts'
 import type { ViewerFiles } from './viewer-files.ts'
@@ -49,10 +49,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
     const ms = Math.round(performance.now() - startedAt)
     logRequest?.(JSON.stringify({ request_id: context.var.requestId, method, path, status, ms }))
     if (context.res === RESPONSE_ALREADY_SENT) return
-    const { headers } = context.res
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value)
-    headers.set('request-id', context.var.requestId)
-    if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
+    secured(context.res).headers.set('request-id', context.var.requestId)
   })
   app.use(async (context, next) => {
     checkHost(context.req.raw.headers, own)
