@@ -1,0 +1,110 @@
+import { lazy, Suspense, useState } from 'react'
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
+import { Clock } from './parts/clock.tsx'
+import { PageBoundary } from './parts/failure.tsx'
+import { useHotkeys } from './parts/hotkeys.ts'
+import { KeyboardHelp } from './parts/keyboard-help.tsx'
+import { Notice, SkeletonRows } from './parts/notice.tsx'
+import { Page } from './parts/page.tsx'
+import { Header } from './header.tsx'
+import { RunsPage } from './operate/runs-page.tsx'
+import { useLive } from './store.ts'
+import { useEventStream } from './stream/use-event-stream.ts'
+
+const RunPage = lazy(() => import('./operate/run-page.tsx').then((m) => ({ default: m.RunPage })))
+const GatesPage = lazy(() =>
+  import('./approve/gates-page.tsx').then((m) => ({ default: m.GatesPage })),
+)
+const GatePage = lazy(() =>
+  import('./approve/gate-page.tsx').then((m) => ({ default: m.GatePage })),
+)
+const GateAnswer = lazy(() =>
+  import('./approve/gate-answer.tsx').then((m) => ({ default: m.GateAnswer })),
+)
+const EnvelopesPage = lazy(() =>
+  import('./review/envelopes-page.tsx').then((m) => ({ default: m.EnvelopesPage })),
+)
+const EnvelopePage = lazy(() =>
+  import('./review/envelope-page.tsx').then((m) => ({ default: m.EnvelopePage })),
+)
+const TrustPage = lazy(() =>
+  import('./review/trust-page.tsx').then((m) => ({ default: m.TrustPage })),
+)
+const SignInPage = lazy(() => import('./sign-in-page.tsx').then((m) => ({ default: m.SignInPage })))
+
+export function App() {
+  const connection = useEventStream()
+  const offsetMs = useLive((state) => state.offsetMs)
+  const heardAt = useLive((state) => state.heardAt)
+  const [path, navigate] = useLocation()
+  const [help, setHelp] = useState(false)
+  useHotkeys({
+    '?': () => setHelp(true),
+    1: () => navigate('/runs'),
+    2: () => navigate('/gates'),
+    3: () => navigate('/evidence'),
+  })
+  return (
+    <Clock state={{ offsetMs, stoppedAt: connection.state === 'live' ? null : heardAt }}>
+      <a
+        href="#main"
+        className="button absolute -top-20 left-2 z-50 focus:top-2"
+        onClick={() => document.getElementById('main')?.focus()}
+      >
+        Skip to the page
+      </a>
+      <Header onHelp={() => setHelp(true)} />
+      <PageBoundary page={path}>
+        <Suspense
+          fallback={
+            <Page title="Loading" heading={<span className="text-ink-3">Loading</span>}>
+              <SkeletonRows rows={6} height="h-12" />
+            </Page>
+          }
+        >
+          <Switch>
+            <Route path="/">
+              <Redirect to="/runs" replace />
+            </Route>
+            <Route path="/runs" component={RunsPage} />
+            <Route path="/runs/:run_id">
+              {({ run_id }) => (
+                <RunPage
+                  key={run_id}
+                  run_id={run_id}
+                  gate={(gate_id) => <GateAnswer gate_id={gate_id} />}
+                />
+              )}
+            </Route>
+            <Route path="/gates" component={GatesPage} />
+            <Route path="/gates/:gate_id">
+              {({ gate_id }) => <GatePage key={gate_id} gate_id={gate_id} />}
+            </Route>
+            <Route path="/evidence" component={EnvelopesPage} />
+            <Route path="/evidence/trust" component={TrustPage} />
+            <Route path="/evidence/:evidence_id">
+              {({ evidence_id }) => <EnvelopePage key={evidence_id} evidence_id={evidence_id} />}
+            </Route>
+
+            <Route path="/sign-in" component={SignInPage} />
+            <Route>
+              <Page title="No such page">
+                <Notice
+                  title="There is nothing at this address"
+                  action={
+                    <Link href="/runs" className="button">
+                      Go to the runs
+                    </Link>
+                  }
+                >
+                  A link may be cut short, or be from another version of Runseal.
+                </Notice>
+              </Page>
+            </Route>
+          </Switch>
+        </Suspense>
+      </PageBoundary>
+      <KeyboardHelp open={help} onClose={() => setHelp(false)} />
+    </Clock>
+  )
+}

@@ -1,0 +1,233 @@
+import { CONNECTION, type Connection } from '#live/connection.ts'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useLocation } from 'wouter'
+import { useDeviceNow } from './parts/clock.tsx'
+import { SEAL_PATH } from './parts/glyph.tsx'
+import { RunText } from './parts/run-text.tsx'
+import { duration } from './parts/time.tsx'
+import { sessionQuery, signOut, statusQuery } from './queries.ts'
+import { useLive } from './store.ts'
+import { reconnect } from './stream/use-event-stream.ts'
+
+export function Header({ onHelp }: { onHelp: () => void }) {
+  const [path] = useLocation()
+  const status = useQuery(statusQuery)
+  const open = status.data?.gates.open ?? 0
+  return (
+    <header className="sticky top-0 z-30 border-b border-line bg-paper">
+      <div className="mx-auto flex h-12 max-w-[120rem] items-center gap-1 px-3 sm:gap-4 sm:px-6">
+        <Link
+          href="/runs"
+          className="flex items-center gap-2 text-base font-semibold tracking-tight"
+        >
+          <svg viewBox="0 0 16 16" className="size-6 text-seal" aria-hidden="true">
+            <path d={SEAL_PATH} fill="currentColor" />
+            <path
+              d="M4.9 6.5h6.2"
+              className="stroke-paper"
+              strokeWidth="1.3"
+              strokeLinecap="round"
+              strokeDasharray="0.1 2"
+            />
+            <path
+              d="M4.9 9.6h6.2"
+              className="stroke-paper"
+              strokeWidth="1.3"
+              strokeLinecap="round"
+            />
+          </svg>
+          <span className="max-sm:sr-only">Runseal</span>
+        </Link>
+        <nav aria-label="Places" className="flex h-full items-stretch">
+          {PLACES.map(({ href, label }) => (
+            <Link
+              key={href}
+              href={href}
+              aria-current={path.startsWith(href) ? 'page' : undefined}
+              className="flex items-center gap-1.5 border-b-2 border-transparent px-2 font-medium text-ink-2 hover:text-ink aria-[current]:border-ink aria-[current]:text-ink sm:px-3"
+            >
+              {label}
+              {href === '/gates' && open > 0 && (
+                <span className="rounded-full bg-waiting-wash px-1.5 text-xs font-semibold text-waiting">
+                  {open}
+                  <span className="sr-only"> open</span>
+                </span>
+              )}
+            </Link>
+          ))}
+        </nav>
+        <div className="ml-auto flex items-center gap-1 sm:gap-2">
+          <StreamIndicator />
+          <button
+            type="button"
+            className="button min-h-8 px-2 max-md:hidden"
+            data-look="quiet"
+            onClick={onHelp}
+            aria-label="Keys"
+            title="Keys (?)"
+          >
+            ?
+          </button>
+          <Person />
+        </div>
+      </div>
+    </header>
+  )
+}
+
+const PLACES = [
+  { href: '/runs', label: 'Runs' },
+  { href: '/gates', label: 'Gates' },
+  { href: '/evidence', label: 'Evidence' },
+] as const
+
+/** Flashes while anything runs; says in words how the stream is. Opens what one needs to know when it is not well. */
+function StreamIndicator() {
+  const connection = useLive((state) => state.connection)
+  const materializing = useLive((state) => state.board.materializing)
+  const status = useQuery(statusQuery)
+  const running = (status.data?.runs.running ?? 0) > 0 || materializing
+  return (
+    <>
+      <button
+        type="button"
+        popoverTarget="stream"
+        className="button min-h-8 gap-2 px-2"
+        data-look="quiet"
+      >
+        <span
+          aria-hidden="true"
+          className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
+        />
+        <span role="status" className="max-xs:sr-only">
+          <Words connection={connection} />
+          {running && <span className="sr-only">, something runs</span>}
+        </span>
+      </button>
+      <StreamPanel connection={connection} />
+    </>
+  )
+}
+
+const DOT = {
+  connecting: 'rounded-full border-2 border-ink-3',
+  live: 'rounded-full bg-active',
+  silent: 'rotate-45 bg-waiting',
+  retrying: 'rotate-45 border-2 border-waiting',
+  'signed-out': 'border-2 border-ink-3',
+  refused: 'bg-bad',
+  offline: 'border-2 border-bad',
+} as const satisfies Record<Connection['state'], string>
+
+function Words({ connection }: { connection: Connection }) {
+  const heardAt = useLive((state) => state.heardAt)
+  const now = useDeviceNow()
+  const { label } = CONNECTION[connection.state]
+  if (connection.state === 'live' || connection.state === 'connecting' || heardAt === null)
+    return <>{label}</>
+  return (
+    <>
+      {label} · as of {duration(now - heardAt, 1)} ago
+    </>
+  )
+}
+
+function StreamPanel({ connection }: { connection: Connection }) {
+  const { counts, gaps } = useLive((state) => state.board)
+  return (
+    <div
+      id="stream"
+      popover="auto"
+      className="card fixed inset-auto top-12 right-3 w-[min(24rem,calc(100vw-1.5rem))] p-4 text-ink shadow-xl"
+    >
+      <h2 className="text-base font-semibold">
+        The stream is {CONNECTION[connection.state].label.toLowerCase()}
+      </h2>
+      <p className="mt-1 text-ink-2">{SAYS[connection.state]}</p>
+      {'why' in connection && (
+        <p className="mt-1 text-ink-2">
+          Last: <RunText text={connection.why} max={200} />
+        </p>
+      )}
+      <dl className="mt-3 grid grid-cols-[1fr_auto] gap-x-4 gap-y-1 border-t border-line pt-3">
+        <dt>Frames received</dt>
+        <dd>{counts.frames.toLocaleString('en')}</dd>
+        <dt>Repeated or out of order (harmless)</dt>
+        <dd>{(counts.repeated + counts.outOfOrder).toLocaleString('en')}</dd>
+        <dt>Gaps (the record fills them)</dt>
+        <dd>{gaps.length.toLocaleString('en')}</dd>
+        <dt>Not understood</dt>
+        <dd>{(counts.malformed + counts.unknown).toLocaleString('en')}</dd>
+      </dl>
+      {connection.state !== 'live' && (
+        <button type="button" className="button mt-3" onClick={reconnect}>
+          Connect now
+        </button>
+      )}
+    </div>
+  )
+}
+
+const SAYS = {
+  connecting: 'Asking the server for its stream.',
+  live: 'Changes arrive as they happen. They are hints: what counts is on record, and evidence is what this browser verified.',
+  silent:
+    'The connection is open but nothing came for 20 s, not even a heartbeat: the server may hang, or a proxy may hold frames back. Clocks stand still and the server is asked every few seconds.',
+  retrying:
+    'The connection was lost and is tried again by itself. Until then the server is asked every few seconds.',
+  'signed-out': 'This server shows its runs to signed-in people only. Open a sign-in link.',
+  refused:
+    'The server, or something before it, refuses the stream. Check that the address is the server’s own and that a proxy lets event streams through.',
+  offline: 'This device has no network. What you see is what was known before.',
+} as const satisfies Record<Connection['state'], string>
+
+function Person() {
+  const client = useQueryClient()
+  const session = useQuery(sessionQuery)
+  const leave = useMutation(signOut(client))
+  if (!session.data) return null
+  if (session.data.actor === null)
+    return (
+      <Link href="/sign-in" className="button px-2 sm:px-3">
+        Sign in
+      </Link>
+    )
+  const name = session.data.actor.replace(/^user:/, '')
+  return (
+    <>
+      <button
+        type="button"
+        popoverTarget="person"
+        className="button px-2"
+        data-look="quiet"
+        aria-label={`Signed in as ${name}`}
+      >
+        <span
+          aria-hidden="true"
+          className="grid size-6 place-items-center rounded-full bg-ink text-xs font-semibold text-paper"
+        >
+          {name.slice(0, 1).toUpperCase()}
+        </span>
+        <span className="max-lg:hidden">{name}</span>
+      </button>
+      <div
+        id="person"
+        popover="auto"
+        className="card fixed inset-auto top-12 right-3 w-64 p-4 text-ink shadow-xl"
+      >
+        <p className="text-base font-semibold">
+          <RunText text={name} />
+        </p>
+        <p className="text-ink-2">{session.data.role}</p>
+        <button
+          type="button"
+          className="button mt-3 w-full"
+          disabled={leave.isPending}
+          onClick={() => leave.mutate()}
+        >
+          Sign out
+        </button>
+      </div>
+    </>
+  )
+}

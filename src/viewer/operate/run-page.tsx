@@ -1,0 +1,233 @@
+import { RUN_STATUS, SEAL_STATE, STEP_STATUS } from '#contract/status.ts'
+import { isBehind } from '#live/board.ts'
+import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
+import { told } from '#live/told.ts'
+import { ApiError } from '#viewer/api.ts'
+import { Failure } from '#viewer/parts/failure.tsx'
+import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { Page } from '#viewer/parts/page.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { Evidence, State } from '#viewer/parts/state.tsx'
+import { Lasting, When } from '#viewer/parts/time.tsx'
+import { ToldWord } from '#viewer/parts/told.tsx'
+import { verdictQuery } from '#viewer/queries.ts'
+import { useLive } from '#viewer/store.ts'
+import { useRun } from '#viewer/stream/use-event-stream.ts'
+import { skipToken, useQuery } from '@tanstack/react-query'
+import { lazy, type ReactNode, Suspense, useMemo } from 'react'
+import { Link, useSearchParams } from 'wouter'
+import { planOrder } from './plan-order.ts'
+import { presentOf } from './present.ts'
+import { RunActions } from './run-actions.tsx'
+import { StepList } from './step-list.tsx'
+import { Timelines } from './timelines.tsx'
+
+const LogPane = lazy(() => import('./log-pane.tsx').then((m) => ({ default: m.LogPane })))
+
+export function RunPage({
+  run_id,
+  gate,
+}: {
+  run_id: string
+  /** How an open gate is answered; given from above, since the approver's part is another's. */
+  gate: (gate_id: string) => ReactNode
+}) {
+  const { run, failed, again } = useRun(run_id)
+  const board = useLive((state) => state.board)
+  const [search, setSearch] = useSearchParams()
+  const evidence_id = run?.record?.sealed?.evidence_id ?? null
+  const verdict = useQuery(
+    evidence_id === null
+      ? { ...verdictQuery('', null), queryFn: skipToken }
+      : verdictQuery(evidence_id, run_id),
+  )
+  const verified = verdict.data?.run ?? null
+  const present = useMemo(() => run && presentOf(board, run, verified), [board, run, verified])
+  const nodes = useMemo(() => (present ? planOrder(present) : []), [present])
+
+  if (failed !== null && run?.record == null)
+    return (
+      <Page title="Run">
+        {failed instanceof ApiError && failed.code === 'not_found' ? (
+          <Notice
+            title="No such run"
+            action={
+              <Link href="/runs" className="button">
+                Go to the runs
+              </Link>
+            }
+          >
+            This server has no run <RunText text={run_id} max={140} />.
+          </Notice>
+        ) : (
+          <Failure error={failed} again={again} />
+        )}
+      </Page>
+    )
+  if (!run || !present)
+    return (
+      <Page title="Run" heading={<span className="skeleton inline-block h-6 w-64" />} wide>
+        <div className="card overflow-hidden">
+          <SkeletonRows rows={6} height="h-10" />
+        </div>
+      </Page>
+    )
+
+  const status = statusOf(present)
+  const chosen =
+    search.get('step') ??
+    nodes.findLast((node) => node.kind === 'step' && isTelling(stepStatusOf(present, node.step)))
+      ?.id ??
+    null
+  const step = chosen === null ? undefined : stepOf(present, chosen)
+  const attempt =
+    step?.attempts.find((one) => String(one.attempt) === search.get('attempt')) ??
+    step?.attempts.at(-1)
+  const choose = (next: { step: string; attempt?: number }) =>
+    setSearch(
+      { step: next.step, ...(next.attempt ? { attempt: String(next.attempt) } : {}) },
+      { replace: true },
+    )
+  const statusTold = told({
+    hint: statusOf(run.hint),
+    recorded: run.record && !isBehind(board, run) ? statusOf(run.record) : null,
+    verified: verified && statusOf(verified),
+  })
+  const title = present.started?.title ?? present.started?.definition ?? run_id
+  return (
+    <Page
+      title={title}
+      wide
+      heading={<RunText text={title} max={160} />}
+      actions={<RunActions run={present} />}
+    >
+      <section aria-label="Where the run stands" className="flex flex-col gap-2">
+        <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-base">
+          <span className="flex items-center gap-2" data-testid="status">
+            <State of={RUN_STATUS[status]} />
+            {statusTold && <ToldWord by={statusTold.by} />}
+          </span>
+          <EvidenceState
+            run_id={run_id}
+            seal={sealStateOf(present)}
+            evidence_id={evidence_id}
+            verdict={verdict}
+          />
+        </div>
+        <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
+          <code className="font-mono">{run_id}</code>
+          {present.started?.actor != null && (
+            <span>
+              by <RunText text={present.started.actor} max={80} />
+            </span>
+          )}
+          <span>
+            started <When at={present.started?.at ?? null} />
+          </span>
+          <span>
+            {present.ended ? 'took' : 'for'}{' '}
+            <Lasting from={present.started?.at ?? null} to={present.ended?.at ?? null} />
+          </span>
+          {present.rerun_of !== null && (
+            <Link href={`/runs/${encodeURIComponent(present.rerun_of)}`} className="link">
+              repeats an earlier run
+            </Link>
+          )}
+          {Object.entries(present.inputs ?? {}).map(([name, value]) => (
+            <span key={name}>
+              {name} = <RunText text={value} max={80} />
+            </span>
+          ))}
+        </p>
+        {present.ended?.reason != null && present.ended.reason !== '' && (
+          <p className="text-ink-2">
+            Reason: <RunText text={present.ended.reason} max={400} />
+          </p>
+        )}
+      </section>
+
+      {openGates(present).map(({ gate_id }) => (
+        <Suspense key={gate_id} fallback={<div className="card h-40" />}>
+          {gate(gate_id)}
+        </Suspense>
+      ))}
+      {sealStateOf(present) === 'seal_failed' && (
+        <Notice tone="bad" title="The run has ended but could not be sealed">
+          <RunText text={present.seal_failed?.reason ?? ''} max={400} /> Its steps are on record and
+          nothing is lost; there is no evidence until sealing succeeds. “Seal again” tries the same
+          bytes once more.
+        </Notice>
+      )}
+
+      <div className="grid items-start gap-4 xl:grid-cols-[minmax(22rem,5fr)_8fr] 3xl:grid-cols-[minmax(22rem,4fr)_6fr_minmax(30rem,5fr)]">
+        <StepList run={present} nodes={nodes} chosen={chosen} choose={choose} />
+        <section aria-label="Log" className="card min-w-0 overflow-hidden">
+          {step && attempt && chosen !== null ? (
+            <Suspense fallback={<SkeletonRows rows={10} height="h-6" />}>
+              <LogPane
+                key={`${chosen} ${attempt.attempt}`}
+                address={{ run_id, step_id: chosen, attempt: attempt.attempt }}
+                attempts={step.attempts}
+                state={STEP_STATUS[stepStatusOf(present, step)]}
+                choose={(next) => choose({ step: chosen, attempt: next })}
+              />
+            </Suspense>
+          ) : (
+            <div className="p-4 text-ink-2">
+              {nodes.length === 0
+                ? 'Nothing has started yet. The log of each step appears here as it is written.'
+                : 'This step has not started, so it has no log.'}
+            </div>
+          )}
+        </section>
+        <div className="min-w-0 xl:col-span-2 3xl:col-span-1">
+          <Timelines run={run} verified={verified} order={nodes.map(({ id }) => id)} />
+        </div>
+      </div>
+    </Page>
+  )
+}
+
+const isTelling = (status: keyof typeof STEP_STATUS): boolean =>
+  status !== 'pending' && status !== 'skipped'
+
+/** Another thing than the outcome: is there evidence, and did this browser verify it? */
+function EvidenceState({
+  run_id,
+  seal,
+  evidence_id,
+  verdict,
+}: {
+  run_id: string
+  seal: keyof typeof SEAL_STATE
+  evidence_id: string | null
+  verdict: { data: { verdict: string } | undefined; isError: boolean; isFetching: boolean }
+}) {
+  if (evidence_id === null) return <Evidence of={SEAL_STATE[seal]} />
+  const word = verdict.data?.verdict
+  const refused = word === 'does not verify' || word === 'not an envelope'
+  return (
+    <Link
+      href={`/evidence/${encodeURIComponent(evidence_id)}?run=${encodeURIComponent(run_id)}`}
+      className="flex items-center gap-2"
+      data-testid="evidence"
+    >
+      <Evidence
+        of={
+          refused
+            ? { label: 'Evidence does not verify', tone: 'bad' }
+            : word === undefined
+              ? {
+                  label: verdict.isError ? 'Sealed · could not be fetched' : 'Sealed · verifying',
+                  tone: verdict.isFetching ? 'active' : 'neutral',
+                }
+              : { label: 'Sealed', tone: word === 'proven' ? 'good' : 'neutral' }
+        }
+      />
+      {word !== undefined && !refused && <ToldWord by="verified" />}
+      <span className="link text-sm text-ink-2">
+        {word === 'proven' ? 'by a key you pinned' : refused ? 'see why' : 'open the evidence'}
+      </span>
+    </Link>
+  )
+}

@@ -1,0 +1,144 @@
+import type { DefinitionSummary } from '#contract/api.ts'
+import { wordsOf } from '#viewer/api.ts'
+import { Dialog } from '#viewer/parts/dialog.tsx'
+import { Failure } from '#viewer/parts/failure.tsx'
+import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { definitionsQuery, startRun } from '#viewer/queries.ts'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useLocation } from 'wouter'
+
+/** Starts one of the project's definitions: never a command. */
+export function StartDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
+  return (
+    <Dialog open={open} onClose={onClose} title="Start a run">
+      <Definitions onClose={onClose} />
+    </Dialog>
+  )
+}
+
+function Definitions({ onClose }: { onClose: () => void }) {
+  const definitions = useQuery(definitionsQuery)
+  const [chosen, choose] = useState<string | null>(null)
+  if (definitions.isPending) return <SkeletonRows rows={3} height="h-12" />
+  if (definitions.isError) return <Failure error={definitions.error} again={definitions.refetch} />
+  const { items } = definitions.data
+  const definition = items.find(({ name }) => name === chosen) ?? items[0]
+  if (!definition)
+    return (
+      <Notice title="This project defines no run">
+        Add one to its <code className="font-mono">runseal.yaml</code> and start the server again.
+      </Notice>
+    )
+  return (
+    <>
+      <fieldset className="flex max-h-64 flex-col gap-1 overflow-auto">
+        <legend className="sr-only">Definition</legend>
+        {items.map(({ name, title, steps, gates }) => (
+          <label
+            key={name}
+            className="flex cursor-pointer items-baseline gap-3 rounded-md border border-line px-3 py-2 hover:bg-hover has-checked:border-ink has-focus-visible:outline-2 has-focus-visible:outline-seal"
+          >
+            <input
+              type="radio"
+              name="definition"
+              className="accent-ink"
+              checked={name === definition.name}
+              onChange={() => choose(name)}
+            />
+            <span className="min-w-0 flex-1">
+              <span className="block truncate font-medium">
+                <RunText text={title} max={120} />
+              </span>
+              <span className="block truncate text-xs text-ink-3">
+                <code className="font-mono">{name}</code> · {count(steps, 'step')}
+                {gates > 0 && ` · ${count(gates, 'gate')}`}
+              </span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <Inputs key={definition.name} definition={definition} onClose={onClose} />
+    </>
+  )
+}
+
+function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClose: () => void }) {
+  const client = useQueryClient()
+  const [, navigate] = useLocation()
+  const start = useMutation(startRun(client))
+  const [inputs, setInputs] = useState(() =>
+    Object.fromEntries(
+      definition.inputs.map(({ name, default: value, options }) => [
+        name,
+        value ?? options?.[0] ?? '',
+      ]),
+    ),
+  )
+  return (
+    <form
+      className="flex flex-col gap-3"
+      onSubmit={(event) => {
+        event.preventDefault()
+        start.mutate(
+          { definition: definition.name, inputs },
+          {
+            onSuccess: ({ run_id }) => {
+              onClose()
+              navigate(`/runs/${encodeURIComponent(run_id)}`)
+            },
+          },
+        )
+      }}
+    >
+      {definition.inputs.map(({ name, description, default: value, options }) => (
+        <label key={name} className="flex flex-col gap-1">
+          <span className="font-medium">
+            {name}
+            {value === null && <span className="font-normal text-ink-3"> · required</span>}
+          </span>
+          {description !== null && (
+            <span className="text-ink-2">
+              <RunText text={description} />
+            </span>
+          )}
+          {options === null ? (
+            <input
+              className="field"
+              required={value === null}
+              value={inputs[name] ?? ''}
+              onChange={(event) => setInputs({ ...inputs, [name]: event.target.value })}
+            />
+          ) : (
+            <select
+              className="field"
+              value={inputs[name] ?? ''}
+              onChange={(event) => setInputs({ ...inputs, [name]: event.target.value })}
+            >
+              {options.map((option) => (
+                <option key={option}>{option}</option>
+              ))}
+            </select>
+          )}
+        </label>
+      ))}
+      {start.isError && (
+        <p role="alert" className="text-bad">
+          {wordsOf(start.error).title}: {wordsOf(start.error).detail}
+        </p>
+      )}
+      <div className="flex justify-end gap-2">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="button" data-look="main" disabled={start.isPending}>
+          {start.isPending ? 'Starting' : 'Start'}
+        </button>
+      </div>
+    </form>
+  )
+}
+
+const count = (many: number, one: string): string =>
+  `${many.toLocaleString('en')} ${one}${many === 1 ? '' : 's'}`

@@ -1,0 +1,119 @@
+import type { Run } from '#contract/run.ts'
+import type { TwoTimelines } from '#live/board.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { ToldValue } from '#viewer/parts/told.tsx'
+import { VirtualList } from '#viewer/parts/virtual-list.tsx'
+import { useLive } from '#viewer/store.ts'
+import { useMemo } from 'react'
+import { type FactRow, factRows, type Said } from './two-timelines.ts'
+
+const ROW_PX = 34
+const MOST_ROWS_IN_SIGHT = 18
+
+/** The two timelines side by side: what the stream hinted, and what is on record. */
+export function Timelines({
+  run,
+  verified,
+  order,
+}: {
+  run: TwoTimelines
+  verified: Run | null
+  order: readonly string[]
+}) {
+  const gaps = useLive((state) => state.board.gaps)
+  const rows = useMemo(
+    () => factRows(run.hint, run.record, verified, order),
+    [run.hint, run.record, verified, order],
+  )
+  return (
+    <section aria-label="Two timelines" className="card overflow-hidden">
+      <div className="border-b border-line px-3 py-2">
+        <h2 className="font-semibold">Two timelines</h2>
+        <p className="text-xs text-ink-2">
+          The stream hints, the record counts. What only the stream said does not exist for an
+          audit.
+        </p>
+      </div>
+      {gaps.length > 0 && (
+        <p className="border-b border-dashed border-waiting bg-waiting-wash px-3 py-1.5 text-xs">
+          {gaps.length === 1
+            ? 'A stretch of the stream did not arrive'
+            : `${gaps.length} stretches of the stream did not arrive`}
+          , the last up to frame <code className="font-mono">{gaps.at(-1)?.to}</code>. Nothing is
+          guessed for it; the record fills it.
+        </p>
+      )}
+      <div
+        aria-hidden="true"
+        className={`${COLUMNS} h-7 border-b border-line text-xs text-ink-3 max-sm:hidden`}
+      >
+        <span>Fact</span>
+        <span>Stream hinted</span>
+        <span>On record</span>
+        <span>So it is</span>
+      </div>
+      {rows.length === 0 ? (
+        <p className="p-4 text-ink-2">Nothing was said yet, by the stream or by the record.</p>
+      ) : (
+        <VirtualList
+          label="Facts of the run"
+          count={rows.length}
+          rowPx={ROW_PX}
+          className={rows.length > MOST_ROWS_IN_SIGHT ? 'h-153' : ''}
+          draw={(index) => {
+            const row = rows[index]
+            return row && <Row row={row} />
+          }}
+        />
+      )}
+    </section>
+  )
+}
+
+const COLUMNS =
+  'grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 px-3 sm:grid-cols-[minmax(0,5fr)_minmax(0,4fr)_minmax(0,4fr)_minmax(0,5fr)]'
+
+function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+  return (
+    <div className={`${COLUMNS} h-full border-b border-line`}>
+      <span className="truncate">
+        <span className="font-medium">
+          <RunText text={about} max={80} />
+        </span>{' '}
+        <span className="text-ink-2">{what}</span>
+      </span>
+      <SaidCell said={hint} none="not heard" dashed />
+      <SaidCell said={record} none="not on record" />
+      <span className="truncate">
+        <ToldValue told={told} draw={(value) => <RunText text={value} max={60} />} />
+      </span>
+    </div>
+  )
+}
+
+function SaidCell({
+  said,
+  none,
+  dashed = false,
+}: {
+  said: Said | null
+  none: string
+  dashed?: boolean
+}) {
+  return (
+    <span className="truncate text-ink-2 max-sm:hidden">
+      {said === null ? (
+        <span className={`text-ink-3 ${dashed ? 'border-b border-dashed border-line-strong' : ''}`}>
+          {none}
+        </span>
+      ) : (
+        <>
+          <RunText text={said.value} max={60} />{' '}
+          <time dateTime={said.at ?? undefined} className="text-xs text-ink-3">
+            {said.at?.slice(11, 23)}
+          </time>
+        </>
+      )}
+    </span>
+  )
+}

@@ -1,0 +1,32 @@
+import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react'
+
+/**
+ * The screen's clock, in milliseconds of the server's. `stoppedAt` is the last sign of life: without a heartbeat no
+ * duration advances [U3].
+ */
+export type ClockState = { offsetMs: number; stoppedAt: number | null }
+
+export function Clock({ state, children }: { state: ClockState; children: ReactNode }) {
+  return <ClockContext value={state}>{children}</ClockContext>
+}
+
+/** Now by the server's clock, once a second; stands still while the server is silent. */
+export function useNow(): number {
+  const { offsetMs, stoppedAt } = useContext(ClockContext)
+  const second = useSyncExternalStore(everySecond, wholeSecond)
+  return (stoppedAt ?? second) + offsetMs
+}
+
+/** Now by this device's clock: for saying how old something is, which must go on while the server is silent. */
+export function useDeviceNow(): number {
+  return useSyncExternalStore(everySecond, wholeSecond)
+}
+
+const ClockContext = createContext<ClockState>({ offsetMs: 0, stoppedAt: null })
+
+function everySecond(changed: () => void): () => void {
+  const timer = setInterval(changed, 1000)
+  return () => clearInterval(timer)
+}
+
+const wholeSecond = (): number => Math.floor(Date.now() / 1000) * 1000

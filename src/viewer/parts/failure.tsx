@@ -1,0 +1,44 @@
+import { Component, type ReactNode } from 'react'
+import { wordsOf } from '#viewer/api.ts'
+import { Notice } from './notice.tsx'
+
+/** A request that gave no answer: what, why, and the way on. */
+export function Failure({ error, again }: { error: unknown; again: () => unknown }) {
+  const { title, detail } = wordsOf(error)
+  return (
+    <Notice
+      tone="bad"
+      title={title}
+      action={
+        <button type="button" className="button" onClick={() => void again()}>
+          Try again
+        </button>
+      }
+    >
+      {detail}
+    </Notice>
+  )
+}
+
+/** A fault of ours in one page leaves the rest standing. `page` changes with the address: another page begins anew. */
+export class PageBoundary extends Component<
+  { page: string; children: ReactNode },
+  { failed: { error: unknown; page: string } | null }
+> {
+  override state: { failed: { error: unknown; page: string } | null } = { failed: null }
+
+  static getDerivedStateFromError(error: unknown) {
+    return { failed: { error, page: location.pathname } }
+  }
+
+  override render() {
+    const { failed } = this.state
+    return failed !== null && failed.page === this.props.page ? (
+      <main className="mx-auto w-full max-w-3xl p-4">
+        <Failure error={failed.error} again={() => this.setState({ failed: null })} />
+      </main>
+    ) : (
+      this.props.children
+    )
+  }
+}

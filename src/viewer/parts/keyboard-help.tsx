@@ -1,0 +1,61 @@
+import { Dialog } from './dialog.tsx'
+
+/** Every key of every place, from one table. */
+export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
+  return (
+    <Dialog open={open} onClose={onClose} title="Keys">
+      <div className="flex flex-col gap-4">
+        {KEYS.map(({ place, keys }) => (
+          <section key={place}>
+            <h3 className="mb-1 font-semibold text-ink-2">{place}</h3>
+            <dl className="grid grid-cols-[6rem_1fr] gap-y-1">
+              {keys.map(([key, does]) => (
+                <div key={key} className="contents">
+                  <dt>
+                    <kbd className="rounded-sm border border-line-strong px-1.5 font-mono text-xs">
+                      {key}
+                    </kbd>
+                  </dt>
+                  <dd>{does}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+      <form method="dialog" className="flex justify-end">
+        <button type="submit" className="button">
+          Close
+        </button>
+      </form>
+    </Dialog>
+  )
+}
+
+const KEYS = [
+  {
+    place: 'Everywhere',
+    keys: [
+      ['1 2 3', 'Runs, Gates, Evidence'],
+      ['?', 'This list'],
+      ['Esc', 'Close a dialog'],
+    ],
+  },
+  {
+    place: 'Lists',
+    keys: [
+      ['j k', 'Next, previous'],
+      ['Enter', 'Open'],
+      ['/', 'Search'],
+      ['n', 'Start a run'],
+    ],
+  },
+  {
+    place: 'A run',
+    keys: [
+      ['j k', 'Next, previous step'],
+      ['f', 'Follow or pause the log'],
+      ['/', 'Search in the log'],
+    ],
+  },
+] as const

@@ -1,0 +1,38 @@
+import { visible } from './visible.ts'
+
+/**
+ * The one way that text of a run, a definition or a person reaches the screen. Text only, isolated in its direction,
+ * bounded in length, with every character that would act or hide made visible.
+ */
+export function RunText({
+  text,
+  max = 500,
+  block = false,
+  keep = block ? '\n\t' : '',
+}: {
+  text: string
+  max?: number
+  block?: boolean
+  keep?: '' | '\n\t' | '\t'
+}) {
+  const cut = text.length > max
+  const pieces = visible(cut ? text.slice(0, max) : text, keep)
+  return (
+    <bdi className={block ? 'break-words whitespace-pre-wrap' : undefined}>
+      {pieces.map((piece, index) =>
+        'shown' in piece ? (
+          piece.shown
+        ) : (
+          <span key={index} className="control-character" title={piece.means}>
+            {piece.named}
+          </span>
+        ),
+      )}
+      {cut && (
+        <span className="text-ink-3" title="The rest is not drawn here">
+          … {(text.length - max).toLocaleString('en')} more characters
+        </span>
+      )}
+    </bdi>
+  )
+}

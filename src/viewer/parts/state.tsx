@@ -1,0 +1,53 @@
+import type { Tone } from '#contract/status.ts'
+import { Glyph } from './glyph.tsx'
+
+type Row = { label: string; tone: Tone }
+
+/** How work stands or ended: a row of RUN_STATUS, STEP_STATUS, OUTCOME or GATE_OUTCOME. Says nothing of evidence. */
+export function State({ of, wordless = false }: { of: Row; wordless?: boolean }) {
+  return <Drawn of={of} family="outcome" colour={OUTCOME_COLOUR[of.tone]} wordless={wordless} />
+}
+
+/** How evidence stands: a row of SEAL_STATE or CLAIM_STATE. Never the green of an outcome. */
+export function Evidence({ of, wordless = false }: { of: Row; wordless?: boolean }) {
+  return <Drawn of={of} family="evidence" colour={EVIDENCE_COLOUR[of.tone]} wordless={wordless} />
+}
+
+function Drawn({
+  of,
+  family,
+  colour,
+  wordless,
+}: {
+  of: Row
+  family: 'outcome' | 'evidence'
+  colour: string
+  wordless: boolean
+}) {
+  return (
+    <span className={`inline-flex items-center gap-1.5 font-medium whitespace-nowrap ${colour}`}>
+      <Glyph tone={of.tone} family={family} />
+      <span className={wordless ? 'sr-only' : undefined}>{of.label}</span>
+    </span>
+  )
+}
+
+const OUTCOME_COLOUR = {
+  idle: 'text-ink-3',
+  active: 'text-active',
+  waiting: 'text-waiting',
+  good: 'text-good',
+  bad: 'text-bad',
+  muted: 'text-ink-2',
+  neutral: 'text-ink-2',
+} as const satisfies Record<Tone, string>
+
+const EVIDENCE_COLOUR = {
+  idle: 'text-ink-3',
+  active: 'text-seal',
+  waiting: 'text-ink-2',
+  good: 'text-seal',
+  bad: 'text-bad',
+  muted: 'text-ink-3',
+  neutral: 'text-seal',
+} as const satisfies Record<Tone, string>

@@ -1,0 +1,63 @@
+/** A stretch of untrusted text: shown as it is, or one character that would act or hide, named instead. */
+export type Piece = { shown: string } | { named: string; means: string }
+
+/**
+ * Text of a run or a person, without the characters that would act on the reader's screen or hide from it [U1]:
+ * controls, bidirectional overrides, zero-width and other invisible ones, lone surrogates, and piles of combining
+ * marks. They are named, never dropped: a name with a hidden character in it must not look like the one without.
+ * `keep` are the control characters that the place can show (line feed and tab in a block of text).
+ */
+export function visible(text: string, keep: '' | '\n\t' | '\t' = ''): Piece[] {
+  const pieces: Piece[] = []
+  let from = 0
+  for (const match of text.matchAll(HARMFUL)) {
+    const [found] = match
+    if (keep.includes(found)) continue
+    if (match.index > from) pieces.push({ shown: text.slice(from, match.index) })
+    pieces.push(nameOf(found))
+    from = match.index + found.length
+  }
+  if (from < text.length) pieces.push({ shown: text.slice(from) })
+  return pieces
+}
+
+// U+200D joins emoji and is harmless right after one; the variation selectors FE0E and FE0F choose emoji or text.
+const HARMFUL =
+  /[\p{Cc}\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200C\u200E\u200F\u2028-\u202E\u2060-\u206F\u3164\uFE00-\uFE0D\uFEFF\uFFA0\uFFF0-\uFFFB\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}]|(?<![\p{Extended_Pictographic}\uFE0F\u{1F3FB}-\u{1F3FF}])\u200D|\p{Cs}|(?<=\p{M}{4})\p{M}+/gu
+
+const NAMES: Readonly<Record<string, string>> = {
+  '\0': 'null',
+  '\t': 'tab',
+  '\n': 'line feed',
+  '\r': 'carriage return',
+  '\u001B': 'escape',
+  '\u00AD': 'soft hyphen',
+  '\u061C': 'arabic letter mark',
+  '\u200B': 'zero width space',
+  '\u200C': 'zero width non-joiner',
+  '\u200D': 'zero width joiner',
+  '\u200E': 'left-to-right mark',
+  '\u200F': 'right-to-left mark',
+  '\u202A': 'left-to-right embedding',
+  '\u202B': 'right-to-left embedding',
+  '\u202C': 'pop directional formatting',
+  '\u202D': 'left-to-right override',
+  '\u202E': 'right-to-left override',
+  '\u2066': 'left-to-right isolate',
+  '\u2067': 'right-to-left isolate',
+  '\u2068': 'first strong isolate',
+  '\u2069': 'pop directional isolate',
+  '\uFEFF': 'byte order mark',
+}
+const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\r': '␍', '\t': '⇥', '\u001B': '␛' }
+
+function nameOf(found: string): Piece {
+  const codes = [...found].map(
+    (character) =>
+      `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`,
+  )
+  if (codes.length > 1)
+    return { named: `+${codes.length} marks`, means: `${codes.length} more combining marks` }
+  const [code = ''] = codes
+  return { named: SIGNS[found] ?? code, means: `${code} ${NAMES[found] ?? 'invisible character'}` }
+}

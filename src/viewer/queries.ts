@@ -1,0 +1,311 @@
+import { ENDPOINT } from '#contract/api.ts'
+import type { Run, RunResource } from '#contract/run.ts'
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  mutationOptions,
+  type QueryClient,
+  queryOptions,
+} from '@tanstack/react-query'
+import { ask, ApiError, send } from './api.ts'
+import { readKept, rememberHead, see, trustedOf } from './trust-store.ts'
+import { page, type PageView, verify } from './verifier.ts'
+
+/*
+ * Every question to the server, once. A key begins with what it is about, so that the stream can say "runs changed"
+ * without knowing who asked which page.
+ */
+
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: ({ signal }) => ask(ENDPOINT.session, { signal }),
+  staleTime: 60_000,
+})
+
+export const statusQuery = queryOptions({
+  queryKey: ['status'],
+  queryFn: ({ signal }) => ask(ENDPOINT.status, { signal }),
+})
+
+export const definitionsQuery = queryOptions({
+  queryKey: ['definitions'],
+  queryFn: ({ signal }) => ask(ENDPOINT.definitions, { signal }),
+})
+
+export type RunFilter = { status: string; definition: string; q: string }
+
+export const runsQuery = (filter: RunFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['runs', filter],
+    queryFn: ({ signal, pageParam }) =>
+      ask(ENDPOINT.listRuns, { signal, query: { ...filter, cursor: pageParam, limit: '100' } }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+  })
+
+export const gatesQuery = (state: 'open' | 'resolved') =>
+  infiniteQueryOptions({
+    queryKey: ['gates', state],
+    queryFn: ({ signal, pageParam }) =>
+      ask(ENDPOINT.listGates, { signal, query: { state, cursor: pageParam, limit: '50' } }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next_cursor,
+  })
+
+export const gateQuery = (gate_id: string) =>
+  queryOptions({
+    queryKey: ['gates', 'one', gate_id],
+    queryFn: ({ signal }) => ask(ENDPOINT.gate, { params: { gate_id }, signal }),
+  })
+
+export const envelopesQuery = infiniteQueryOptions({
+  queryKey: ['envelopes'],
+  queryFn: ({ signal, pageParam }) =>
+    ask(ENDPOINT.listEnvelopes, { signal, query: { cursor: pageParam, limit: '100' } }),
+  initialPageParam: '',
+  getNextPageParam: (page) => page.next_cursor,
+})
+
+export const offeredTrustQuery = queryOptions({
+  queryKey: ['trust'],
+  queryFn: ({ signal }) => ask(ENDPOINT.trust, { signal }),
+})
+
+/** An artifact as text, for a look beside a question; null where it is not text or too long to show. */
+export const artifactQuery = (sha256: string) =>
+  queryOptions({
+    queryKey: ['artifact', sha256],
+    queryFn: async ({ signal }) => {
+      const response = await send(ENDPOINT.artifact, { params: { sha256 }, signal })
+      return textOf(new Uint8Array(await response.arrayBuffer()))
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** One run as the server has it on record, and the stream position that it is at least as new as. */
+export async function fetchRun(run_id: string, signal: AbortSignal): Promise<RunResource> {
+  return await ask(ENDPOINT.run, { params: { run_id }, signal })
+}
+
+/** The run of an answer, without what follows from it. */
+export function runOf(resource: RunResource): Run {
+  const { run_id, started, inputs, plan, rerun_of, gates, ended, sealed, seal_failed } = resource
+  const steps = resource.steps.map(({ step_id, kind, attempts }) => ({ step_id, kind, attempts }))
+  return { run_id, started, inputs, plan, rerun_of, steps, gates, ended, sealed, seal_failed }
+}
+
+export type LogPart = {
+  bytes: Uint8Array
+  from: number
+  total: number
+  truncated: boolean
+  ended: boolean
+}
+export type LogAddress = { run_id: string; step_id: string; attempt: number }
+
+/** At most `limit` bytes of a log from `offset`. Past the end is an empty part, not an error. */
+export async function fetchLog(
+  { run_id, step_id, attempt }: LogAddress,
+  offset: number,
+  limit: number,
+  signal: AbortSignal,
+): Promise<LogPart> {
+  const response = await send(ENDPOINT.log, {
+    params: { run_id, step_id },
+    query: { attempt: String(attempt), offset: String(offset), limit: String(limit) },
+    signal,
+  })
+  const number = (name: string, otherwise: number) => {
+    const text = response.headers.get(name)
+    return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : otherwise
+  }
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  const from = number('log-offset', Math.max(0, offset))
+  return {
+    bytes,
+    from,
+    total: number('log-bytes', from + bytes.length),
+    truncated: response.headers.get('log-truncated') === 'true',
+    ended: response.headers.get('log-ended') === 'true',
+  }
+}
+
+/** Which pipe each part of a log came by, from `offset`. */
+export async function fetchLogIndex(
+  { run_id, step_id, attempt }: LogAddress,
+  offset: number,
+  limit: number,
+  signal: AbortSignal,
+) {
+  return await ask(ENDPOINT.logIndex, {
+    params: { run_id, step_id },
+    query: { attempt: String(attempt), offset: String(offset), limit: String(limit) },
+    signal,
+  })
+}
+
+/** The stored bytes of an envelope, exactly. What they are worth is for the verifier to say. */
+export async function fetchEnvelope(
+  evidence_id: string,
+  signal: AbortSignal,
+): Promise<ArrayBuffer> {
+  const response = await send(ENDPOINT.envelope, {
+    params: { evidence_id },
+    signal,
+    cache: 'no-store',
+  })
+  return await response.arrayBuffer()
+}
+
+/** What this reader keeps of trust in this browser, beside what the server offers now. */
+export const trustQuery = queryOptions({
+  queryKey: ['trust', 'kept'],
+  queryFn: async ({ client }) => {
+    const [kept, offered] = await Promise.all([
+      readKept(),
+      client.fetchQuery({ ...offeredTrustQuery, staleTime: 60_000 }),
+    ])
+    const unseen = offered.server_keys.filter(({ key_id }) => !Object.hasOwn(kept.seen, key_id))
+    if (unseen.length > 0) await see(unseen, new Date().toISOString())
+    // A key is "first seen" from the second look on; a new one beside older ones means that the server changed it.
+    const isChanged = unseen.length > 0 && Object.keys(kept.seen).length > 0
+    return { kept, offered, changed: isChanged ? unseen : [] }
+  },
+  staleTime: Number.POSITIVE_INFINITY,
+})
+
+/** The envelope's bytes, fetched and verified in the worker with this reader's trust. */
+export const verdictQuery = (evidence_id: string, run_id: string | null) =>
+  queryOptions({
+    queryKey: ['verdict', evidence_id, run_id],
+    queryFn: async ({ client, signal }) => {
+      const [bytes, { kept, offered }] = await Promise.all([
+        fetchEnvelope(evidence_id, signal),
+        client.fetchQuery(trustQuery),
+      ])
+      const verdict = await verify({
+        bytes,
+        trust: trustedOf(kept, offered.server_keys),
+        asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
+        previous: kept.heads,
+      })
+      const { summary, sealed_by } = verdict
+      if (verdict.verdict === 'proven' && summary && sealed_by)
+        await rememberHead({
+          server: sealed_by.key_id,
+          evidence_id,
+          head: summary.head,
+          seal_seq: summary.closing.seal_seq,
+        })
+      return verdict
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** Rows of a view of a verified envelope, a block of `PAGE_ROWS` at a time. */
+export const PAGE_ROWS = 200
+export const evidencePageQuery = (evidence_id: string, view: PageView, block: number) =>
+  queryOptions({
+    queryKey: ['verdict', evidence_id, 'page', view, block],
+    queryFn: async () => await page(evidence_id, view, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/* Changes. Each takes the client, for the session's secret and to ask again what it changed. */
+
+export const startRun = (client: QueryClient) =>
+  mutationOptions({
+    mutationFn: async (body: { definition: string; inputs: Record<string, string> }) =>
+      await ask(ENDPOINT.startRun, { body, secret: await secretOf(client) }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['runs'] }),
+  })
+
+export const abortRun = (client: QueryClient, run_id: string) =>
+  mutationOptions({
+    mutationFn: async (reason: string) =>
+      await ask(ENDPOINT.abortRun, {
+        params: { run_id },
+        body: reason === '' ? {} : { reason },
+        secret: await secretOf(client),
+      }),
+  })
+
+export const rerunRun = (client: QueryClient, run_id: string) =>
+  mutationOptions({
+    mutationFn: async (from: 'start' | 'failed') =>
+      await ask(ENDPOINT.rerunRun, {
+        params: { run_id },
+        body: { from },
+        secret: await secretOf(client),
+      }),
+  })
+
+export const sealRun = (client: QueryClient, run_id: string) =>
+  mutationOptions({
+    mutationFn: async () =>
+      await ask(ENDPOINT.sealRun, { params: { run_id }, secret: await secretOf(client) }),
+  })
+
+export const decideGate = (client: QueryClient, gate_id: string) =>
+  mutationOptions({
+    mutationFn: async (body: {
+      decision: 'approved' | 'rejected'
+      comment: string
+      inputs: Record<string, string>
+    }) =>
+      await ask(ENDPOINT.decideGate, {
+        params: { gate_id },
+        body,
+        secret: await secretOf(client),
+      }),
+    // Also after a refusal: the usual one is that somebody else was faster, and then the gate is another.
+    onSettled: () => client.invalidateQueries({ queryKey: ['gates'] }),
+  })
+
+/** What this reader pins is their own: no server is asked. Every verdict is made again by it. */
+export const changeTrust = (client: QueryClient) =>
+  mutationOptions({
+    mutationFn: (change: () => Promise<unknown>) => change(),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: trustQuery.queryKey })
+      await client.invalidateQueries({ queryKey: ['verdict'] })
+    },
+  })
+
+export const signIn = (client: QueryClient) =>
+  mutationOptions({
+    mutationFn: async (token: string) => await ask(ENDPOINT.signIn, { body: { token } }),
+    onSuccess: async (session) => {
+      client.setQueryData(sessionQuery.queryKey, session)
+      await client.invalidateQueries()
+    },
+  })
+
+export const signOut = (client: QueryClient) =>
+  mutationOptions({
+    mutationFn: async () => {
+      await send(ENDPOINT.signOut, { secret: await secretOf(client) })
+    },
+    onSuccess: () => client.invalidateQueries(),
+  })
+
+/** Once more for what a passing fault may have caused, never for a refusal. */
+export function retryOnce(failures: number, error: Error): boolean {
+  return failures < 1 && error instanceof ApiError && (error.status === 0 || error.status >= 500)
+}
+
+async function secretOf(client: QueryClient): Promise<string | null> {
+  return (await client.ensureQueryData(sessionQuery)).secret
+}
+
+const MAX_SHOWN_BYTES = 256 * 1024
+
+function textOf(bytes: Uint8Array): string | null {
+  if (bytes.length > MAX_SHOWN_BYTES) return null
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}

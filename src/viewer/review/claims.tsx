@@ -1,0 +1,119 @@
+import { CLAIM_STATE, keysOf } from '#contract/status.ts'
+import { CLAIM, type Claim } from '#evidence/claims.ts'
+import { Copy } from '#viewer/parts/copy.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { Evidence } from '#viewer/parts/state.tsx'
+
+/** Every claim by itself, in one of the four words. Never a score, never one tick over all. */
+export function Claims({ claims }: { claims: readonly Claim[] }) {
+  return (
+    <section aria-label="Claims" className="card overflow-hidden">
+      <h2 className="flex flex-wrap items-baseline justify-between gap-x-4 border-b border-line px-4 py-2 font-semibold">
+        Claims
+        <span className="text-xs font-normal text-ink-2">
+          {keysOf(CLAIM_STATE)
+            .map(
+              (state) => [state, claims.filter((claim) => claim.state === state).length] as const,
+            )
+            .filter(([, count]) => count > 0)
+            .map(([state, count]) => `${count} ${state}`)
+            .join(' · ')}
+        </span>
+      </h2>
+      <ul className="divide-y divide-line">
+        {claims.map((claim, index) => (
+          <li key={index}>
+            <Row claim={claim} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Row({ claim }: { claim: Claim }) {
+  const { title, proves } = CLAIM[claim.claim]
+  return (
+    <details className="group" open={claim.state === 'does not verify'}>
+      <summary className="grid list-none grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 md:grid-cols-[9rem_11rem_minmax(0,1fr)_auto]">
+        <span data-claim={claim.claim} className="max-md:row-start-1">
+          <Evidence of={CLAIM_STATE[claim.state]} />
+        </span>
+        <span className="font-medium max-md:col-start-1">{title}</span>
+        <span className="text-ink-2 max-md:col-span-2">
+          <RunText text={claim.message} max={600} />
+        </span>
+        <span
+          aria-hidden="true"
+          className="text-ink-3 group-open:rotate-90 max-md:col-start-2 max-md:row-start-1"
+        >
+          ›
+        </span>
+      </summary>
+      <dl className="grid gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:pl-41">
+        <dt className="text-ink-3">Means</dt>
+        <dd>{proves}</dd>
+        <dt className="text-ink-3">Does not prove</dt>
+        <dd>{claim.proves_not}</dd>
+        {(claim.where !== '' || claim.step_id !== undefined) && (
+          <>
+            <dt className="text-ink-3">Where</dt>
+            <dd>
+              {claim.step_id !== undefined && (
+                <>
+                  <RunText text={claim.step_id} max={140} />{' '}
+                </>
+              )}
+              <code className="font-mono break-all">
+                <RunText text={claim.where} max={300} />
+              </code>
+            </dd>
+          </>
+        )}
+        {claim.expected !== undefined && (
+          <>
+            <dt className="text-ink-3">Expected</dt>
+            <dd className="font-mono break-all">
+              <RunText text={claim.expected} max={600} />
+            </dd>
+          </>
+        )}
+        {claim.actual !== undefined && (
+          <>
+            <dt className="text-ink-3">Actual</dt>
+            <dd className="font-mono break-all">
+              <RunText text={claim.actual} max={600} />
+            </dd>
+          </>
+        )}
+        {claim.preimage !== undefined && (
+          <>
+            <dt className="text-ink-3">Digest is over</dt>
+            <dd className="font-mono text-xs break-all">
+              <RunText text={claim.preimage} max={2000} />
+            </dd>
+          </>
+        )}
+        {claim.shell !== undefined && (
+          <>
+            <dt className="text-ink-3">
+              Redo it
+              <Copy text={claim.shell} />
+            </dt>
+            <dd>
+              <pre
+                // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
+                tabIndex={0}
+                role="region"
+                aria-label="Shell lines"
+                className="overflow-x-auto rounded-md bg-sunken p-2 font-mono text-xs"
+              >
+                {claim.shell}
+              </pre>
+            </dd>
+          </>
+        )}
+      </dl>
+    </details>
+  )
+}

@@ -1,0 +1,96 @@
+import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
+import { Failure } from '#viewer/parts/failure.tsx'
+import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { Page } from '#viewer/parts/page.tsx'
+import { useRowKeys } from '#viewer/parts/row-keys.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { State } from '#viewer/parts/state.tsx'
+import { When } from '#viewer/parts/time.tsx'
+import { envelopesQuery } from '#viewer/queries.ts'
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { Link } from 'wouter'
+import { KeyChanged } from './key-changed.tsx'
+
+/** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
+export function EnvelopesPage() {
+  const envelopes = useInfiniteQuery(envelopesQuery)
+  const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
+  const list = useRowKeys<HTMLUListElement>()
+  return (
+    <Page
+      title="Evidence"
+      actions={
+        <Link href="/evidence/trust" className="button">
+          Keys you trust
+        </Link>
+      }
+    >
+      <KeyChanged />
+      <p className="max-w-prose text-ink-2">
+        The sealed records as this server lists them. A record is evidence once your browser has
+        verified it: open one.
+      </p>
+      {envelopes.isPending ? (
+        <div className="card overflow-hidden">
+          <SkeletonRows rows={6} height="h-14" />
+        </div>
+      ) : envelopes.isError && items.length === 0 ? (
+        <Failure error={envelopes.error} again={envelopes.refetch} />
+      ) : items.length === 0 ? (
+        <Notice
+          title="No sealed record yet"
+          action={
+            <Link href="/runs" className="button">
+              Go to the runs
+            </Link>
+          }
+        >
+          Every run is sealed when it ends, however it ended.
+        </Notice>
+      ) : (
+        <ul ref={list} className="card divide-y divide-line overflow-hidden">
+          {items.map(({ evidence_id, definition, outcome, seal_seq, sealed_at, bytes, run_id }) => (
+            <li key={evidence_id}>
+              <Link
+                href={`/evidence/${encodeURIComponent(evidence_id)}?run=${encodeURIComponent(run_id)}`}
+                data-row=""
+                className="grid grid-cols-[3.5rem_minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 hover:bg-hover focus-visible:-outline-offset-2"
+              >
+                <span className="text-ink-3">
+                  <span className="sr-only">seal number </span>#{seal_seq}
+                </span>
+                <span className="min-w-0">
+                  <span className="block truncate text-base font-medium">
+                    <RunText text={definition} max={120} />
+                  </span>
+                  <code className="block truncate font-mono text-xs text-ink-3">{evidence_id}</code>
+                </span>
+                <span className="flex flex-col items-end gap-0.5">
+                  <State
+                    of={{
+                      ...RUN_STATUS[outcome],
+                      label: `Run ${OUTCOME[outcome].label.toLowerCase()}`,
+                    }}
+                  />
+                  <span className="text-xs text-ink-2">
+                    <When at={sealed_at} ago /> · {Math.ceil(bytes / 1024).toLocaleString('en')} KiB
+                  </span>
+                </span>
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+      {envelopes.hasNextPage && (
+        <button
+          type="button"
+          className="button self-center"
+          disabled={envelopes.isFetchingNextPage}
+          onClick={() => void envelopes.fetchNextPage()}
+        >
+          Show older records
+        </button>
+      )}
+    </Page>
+  )
+}

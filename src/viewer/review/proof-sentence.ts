@@ -1,0 +1,59 @@
+import { TRUST_SOURCE } from '#contract/trust.ts'
+import type { Claim } from '#evidence/claims.ts'
+import type { Verdict } from '#viewer/verifier.ts'
+
+/** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
+export function proofSentence({
+  verdict,
+  claims,
+  sealed_by,
+}: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>): {
+  tone: 'proven' | 'part' | 'refused'
+  title: string
+  text: string
+} {
+  const failing = claims.filter(({ state }) => state === 'does not verify')
+  switch (verdict) {
+    case 'not an envelope':
+      return {
+        tone: 'refused',
+        title: 'This file is no evidence envelope',
+        text: 'It could not be read as one, so nothing of it is shown.',
+      }
+    case 'does not verify':
+      return {
+        tone: 'refused',
+        title: 'This file does not verify',
+        text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.`,
+      }
+    case 'proven':
+      return {
+        tone: 'proven',
+        title: 'The record is proven to be whole and sealed by a key you trust',
+        text: `It is complete, unchanged since it was sealed, and signed by ${keyName(sealed_by)}. It does not prove that what was recorded is true.`,
+      }
+    case 'not proven':
+      return {
+        tone: 'part',
+        title: isWhole(claims)
+          ? 'The record is whole, but whose it is is not proven'
+          : 'Nothing fails, but something you required is not proven',
+        text:
+          sealed_by === null
+            ? 'The document, its chain and its seal agree. The key that signed it is not one that you know: anyone could have made this file.'
+            : sealed_by.source === 'pinned'
+              ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
+              : `The document, its chain and its seal agree. The key is ${TRUST_SOURCE[sealed_by.source].label}. Compare its fingerprint with one you got elsewhere, and pin it.`,
+      }
+  }
+}
+
+const isWhole = (claims: readonly Claim[]): boolean =>
+  (['chain', 'content', 'binding', 'consistency'] as const).every((name) =>
+    claims.some(({ claim, state }) => claim === name && state === 'proven'),
+  )
+
+const keyName = (by: Verdict['sealed_by']): string =>
+  by === null
+    ? 'a key you do not know'
+    : `${TRUST_SOURCE[by.source].label}${by.name ? ` (${by.name})` : ''}`

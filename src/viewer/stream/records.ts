@@ -1,0 +1,112 @@
+import type { RunResource } from '#contract/run.ts'
+import { isBehind } from '#live/board.ts'
+import { type LiveStore, withRecord } from '#viewer/store.ts'
+
+/** Shortest time between two questions about one run; four times as long as the answer took, if that is more. */
+const MIN_GAP_MS = 300
+
+export type RecordsRim = {
+  ask: (run_id: string, signal: AbortSignal) => Promise<RunResource>
+  monotonic: () => number
+  wall: () => number
+}
+
+type Watched = {
+  watchers: number
+  asking: AbortController | null
+  notBefore: number
+  timer: ReturnType<typeof setTimeout> | undefined
+}
+
+export type Records = {
+  /** Keeps the record of a run as new as the stream's hints, until the function it answers is called. */
+  watch: (run_id: string) => () => void
+  /** Asks again for every watched run that can still change; `run_id`: for that one, whatever is known. */
+  again: (run_id?: string) => void
+  stop: () => void
+}
+
+/**
+ * Asks for the record of each run that a screen watches, whenever a hint is newer than the record [L8]. The frames
+ * that arrive while an answer is under way are in the hints already: there is no hole between snapshot and stream.
+ */
+export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
+  const watched = new Map<string, Watched>()
+
+  const needed = (run_id: string): boolean => {
+    const { board, failed } = store.getState()
+    const run = board.runs.get(run_id)
+    return !failed.has(run_id) && (run === undefined || isBehind(board, run))
+  }
+
+  const consider = (run_id: string, entry: Watched): void => {
+    if (entry.asking || entry.timer !== undefined || !needed(run_id)) return
+    const wait = entry.notBefore - rim.monotonic()
+    if (wait <= 0) return void ask(run_id, entry)
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined
+      consider(run_id, entry)
+    }, wait)
+  }
+
+  const ask = async (run_id: string, entry: Watched): Promise<void> => {
+    const asking = new AbortController()
+    entry.asking = asking
+    const began = rim.monotonic()
+    try {
+      const resource = await rim.ask(run_id, asking.signal)
+      if (!asking.signal.aborted) store.setState((state) => withRecord(state, resource, rim.wall()))
+    } catch (error) {
+      if (!asking.signal.aborted)
+        store.setState((state) => ({ failed: new Map(state.failed).set(run_id, error) }))
+    } finally {
+      const took = rim.monotonic() - began
+      entry.notBefore = rim.monotonic() + Math.max(MIN_GAP_MS, 4 * took)
+      entry.asking = null
+      if (!asking.signal.aborted) consider(run_id, entry)
+    }
+  }
+
+  const unsubscribe = store.subscribe((state, before) => {
+    if (state.board === before.board) return
+    for (const [run_id, entry] of watched) consider(run_id, entry)
+  })
+
+  const drop = (run_id: string, entry: Watched): void => {
+    clearTimeout(entry.timer)
+    entry.asking?.abort()
+    watched.delete(run_id)
+  }
+
+  return {
+    watch: (run_id) => {
+      const entry = watched.get(run_id) ?? {
+        watchers: 0,
+        asking: null,
+        notBefore: 0,
+        timer: undefined,
+      }
+      watched.set(run_id, entry)
+      entry.watchers += 1
+      consider(run_id, entry)
+      return () => {
+        entry.watchers -= 1
+        if (entry.watchers === 0) drop(run_id, entry)
+      }
+    },
+    again: (only) => {
+      const { board, failed } = store.getState()
+      for (const [run_id, entry] of watched) {
+        const settled = board.runs.get(run_id)?.record?.sealed && !failed.has(run_id)
+        if (only === undefined ? settled : only !== run_id) continue
+        const left = new Map(store.getState().failed)
+        if (left.delete(run_id)) store.setState({ failed: left })
+        if (!entry.asking) void ask(run_id, entry)
+      }
+    },
+    stop: () => {
+      unsubscribe()
+      for (const [run_id, entry] of watched) drop(run_id, entry)
+    },
+  }
+}
