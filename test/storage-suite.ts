@@ -6,12 +6,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Fact } from '#contract/fact.ts'
 import { newRun } from '#live/reduce.ts'
 import { summaryOf } from '#live/select.ts'
-import type {
-  Page,
-  PageRequest,
-  PreparedSeal,
-  RunFilter,
-  Storage,
+import {
+  StorageError,
+  type Page,
+  type PageRequest,
+  type PreparedSeal,
+  type RunFilter,
+  type Storage,
 } from '#server/storage/storage.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import {

@@ -1,6 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EnvelopeSummary } from '#contract/api.ts'
 import { LIMITS, type Content, type Limits, type Link, type Seal } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Outcome } from '#contract/status.ts'
@@ -22,8 +21,6 @@ import { ProblemError } from '#server/problem.ts'
 import type { Recorder } from '#server/runs/record.ts'
 import {
   StorageError,
-  type Page,
-  type PageRequest,
   type PreparedSeal,
   type RecordedFact,
   type Storage,
@@ -45,7 +42,6 @@ export type Sealer = {
    * the reader to find out. `not_found`.
    */
   read(evidence_id: string): Promise<{ bytes: Uint8Array; sha256: string }>
-  list(page: PageRequest): Promise<Page<EnvelopeSummary>>
 }
 
 export function createSealer({
@@ -146,7 +142,8 @@ export function createSealer({
     seal,
     async resume() {
       for (const { run_id, outcome } of await runs.unfinished())
-        if (outcome !== null) await seal(run_id)
+        // One record that is damaged must not keep the others from being sealed, nor the server from starting.
+        if (outcome !== null) await seal(run_id).catch(failed)
     },
     async read(evidence_id) {
       const row = await seals.of(evidence_id)
@@ -158,7 +155,6 @@ export function createSealer({
         throw new ProblemError('not_found', `the file of envelope ${evidence_id} is gone`)
       }
     },
-    list: (page) => seals.list(page),
   }
 }
 
