@@ -375,8 +375,9 @@ export function createEngine({
       }
     },
 
-    start: (name, inputs, { actor }) =>
-      open(definitionOf(name), inputs, actor, { of: null, taking: new Map() }),
+    async start(name, inputs, { actor }) {
+      return await open(definitionOf(name), inputs, actor, { of: null, taking: new Map() })
+    },
 
     async abort(run_id, { actor }, reason) {
       const { run } = await read(run_id)

@@ -262,7 +262,15 @@ function faultsOf(issues: readonly z.core.$ZodIssue[]): ShapeFault[] {
       case 'invalid_key':
         return [{ path, message: issue.issues[0]?.message ?? issue.message }]
       case 'invalid_type':
-        return [{ path, message: lowerCased(issue.message) }]
+        return [
+          {
+            path,
+            message:
+              issue.expected === 'string'
+                ? 'must be text: put it in quotes'
+                : lowerCased(issue.message),
+          },
+        ]
       case 'invalid_format':
       case 'invalid_value':
       case 'invalid_element':

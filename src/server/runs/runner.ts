@@ -1,12 +1,15 @@
 import { createInterface } from 'node:readline'
 import { parseJson } from '#contract/parse.ts'
 import { Attempt } from './attempt.ts'
+import { closeInherited } from './inherited.ts'
 import { type FromRunner, type Launch, ToRunner } from './runner-protocol.ts'
 
 /*
  * The runner: a small process of its own that starts the steps, since spawning from a large heap stalls an event loop.
  * The server dies, stdin ends, every group is ended and the runner exits: no step outlives both.
  */
+
+closeInherited()
 
 const attempts = new Map<string, Attempt>()
 const running = new Set<Promise<void>>()
