@@ -72,7 +72,7 @@ export function App() {
                 <RunPage
                   key={run_id}
                   run_id={run_id}
-                  gate={(gate_id) => <GateAnswer gate_id={gate_id} />}
+                  renderGate={(gate_id) => <GateAnswer gate_id={gate_id} />}
                 />
               )}
             </Route>

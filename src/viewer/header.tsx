@@ -99,10 +99,10 @@ function StreamIndicator() {
           aria-hidden="true"
           className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
         />
-        <span role="status" className="max-xs:sr-only">
+        <output className="max-xs:sr-only">
           <Words connection={connection} />
           {running && <span className="sr-only">, something runs</span>}
-        </span>
+        </output>
       </button>
       <StreamPanel connection={connection} />
     </>

@@ -164,7 +164,7 @@ export const trustQuery = queryOptions({
   queryFn: async ({ client }) => {
     const [kept, offered] = await Promise.all([
       readKept(),
-      client.fetchQuery({ ...offeredTrustQuery, staleTime: 60_000 }),
+      client.query({ ...offeredTrustQuery, staleTime: 60_000 }),
     ])
     const unseen = offered.server_keys.filter(({ key_id }) => !Object.hasOwn(kept.seen, key_id))
     if (unseen.length > 0) await see(unseen, new Date().toISOString())
@@ -182,7 +182,7 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
     queryFn: async ({ client, signal }) => {
       const [bytes, { kept, offered }] = await Promise.all([
         fetchEnvelope(evidence_id, signal),
-        client.fetchQuery(trustQuery),
+        client.query(trustQuery),
       ])
       const verdict = await verify({
         bytes,
@@ -296,7 +296,7 @@ export function retryOnce(failures: number, error: Error): boolean {
 }
 
 async function secretOf(client: QueryClient): Promise<string | null> {
-  return (await client.ensureQueryData(sessionQuery)).secret
+  return (await client.query({ ...sessionQuery, staleTime: 'static' })).secret
 }
 
 const MAX_SHOWN_BYTES = 256 * 1024

@@ -17,8 +17,7 @@ import { ShownArtifacts } from './shown-artifacts.tsx'
 /** A question to a person: what is asked and shown, who may answer, and the answer. */
 export function GateAnswer({ gate_id }: { gate_id: string }) {
   const gate = useQuery(gateQuery(gate_id))
-  if (gate.isPending)
-    return <div className="card h-48" role="status" aria-label="Loading the gate" />
+  if (gate.isPending) return <output className="card block h-48" aria-label="Loading the gate" />
   if (gate.isError)
     return gate.error instanceof ApiError && gate.error.code === 'not_found' ? (
       <Notice
@@ -51,10 +50,14 @@ export function GateAnswer({ gate_id }: { gate_id: string }) {
           <RunText text={gate.data.question ?? gate.data.reason ?? gate_id} max={2000} block />
         </h2>
       </div>
-      <div className="flex flex-col gap-4 p-4">
-        <Asked gate={gate.data} />
-        <ShownArtifacts shown={gate.data.shown} />
-        <Decisions gate={gate.data} />
+      <div
+        className={`grid gap-x-8 gap-y-4 p-4 ${isOpen ? 'lg:grid-cols-[minmax(0,1fr)_24rem]' : ''}`}
+      >
+        <div className="flex min-w-0 flex-col gap-4">
+          <Asked gate={gate.data} />
+          <ShownArtifacts shown={gate.data.shown} />
+          <Decisions gate={gate.data} />
+        </div>
         {isOpen && <Form key={gate_id} gate={gate.data} />}
       </div>
     </section>
@@ -87,10 +90,7 @@ export function Expiry({ at }: { at: string }) {
 
 function Asked({ gate: { policy, shown, run } }: { gate: GateResource }) {
   if (policy === null) return null
-  const who = [
-    ...policy.users.map((user) => `${user}`),
-    ...policy.roles.map((role) => `anyone with the role ${role}`),
-  ]
+  const who = [...policy.users, ...policy.roles.map((role) => `anyone with the role ${role}`)]
   return (
     <dl className="grid grid-cols-[8rem_minmax(0,1fr)] gap-x-4 gap-y-1">
       <dt className="text-ink-3">Run</dt>
@@ -172,9 +172,9 @@ function Form({ gate }: { gate: GateResource }) {
   if (gate.policy?.sign === 'passkey')
     return <p className="text-ink-2">This gate asks for a decision signed with a passkey.</p>
   return (
-    <div className="flex flex-col gap-3 border-t border-line pt-4">
+    <div className="flex flex-col gap-3 max-lg:border-t max-lg:border-line max-lg:pt-4">
       {gate.policy?.inputs.map(({ name, label, required }) => (
-        <label key={name} className="flex max-w-xl flex-col gap-1">
+        <label key={name} className="flex flex-col gap-1">
           <span className="font-medium">
             <RunText text={label} max={200} />
             {required && <span className="font-normal text-ink-3"> · required to approve</span>}
@@ -186,13 +186,13 @@ function Form({ gate }: { gate: GateResource }) {
           />
         </label>
       ))}
-      <label className="flex max-w-xl flex-col gap-1">
+      <label className="flex flex-col gap-1">
         <span className="font-medium">
           Comment <span className="font-normal text-ink-3">· optional, goes on record</span>
         </span>
         <textarea
           className="field"
-          rows={2}
+          rows={3}
           maxLength={10_000}
           value={comment}
           onChange={(event) => setComment(event.target.value)}
@@ -220,7 +220,7 @@ function Form({ gate }: { gate: GateResource }) {
         >
           Reject
         </ChangeButton>
-        <span className="text-ink-2">
+        <span className="w-full text-ink-2">
           {whyNot ??
             (decide.data && decide.data.resolved === null
               ? 'Your decision is on record. More people must approve.'

@@ -46,15 +46,16 @@ function ArtifactText({ sha256, path }: { sha256: string; path: string }) {
       ) : artifact.data === null ? (
         <p className="px-3 py-2 text-ink-2">It is not text, or too long to be shown here.</p>
       ) : (
-        <pre
+        <section
           // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
           tabIndex={0}
-          role="region"
           aria-label={`Content of ${path}`}
-          className="max-h-80 overflow-auto bg-sunken px-3 py-2 font-mono text-xs"
+          className="max-h-80 overflow-auto bg-sunken px-3 py-2"
         >
-          <RunText text={artifact.data} max={100_000} keep={'\n\t'} />
-        </pre>
+          <pre className="font-mono text-xs">
+            <RunText text={artifact.data} max={100_000} keep={'\n\t'} />
+          </pre>
+        </section>
       )}
       <a
         href={`/api/artifacts/${sha256}`}

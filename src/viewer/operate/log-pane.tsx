@@ -49,7 +49,8 @@ export function LogPane({
           <State of={state} />
         </h2>
         {attempts.length > 1 && (
-          <span role="group" aria-label="Attempts" className="flex gap-1">
+          <fieldset className="flex gap-1">
+            <legend className="sr-only">Attempts</legend>
             {attempts.map(({ attempt }) => (
               <button
                 key={attempt}
@@ -62,7 +63,7 @@ export function LogPane({
                 Attempt {attempt}
               </button>
             ))}
-          </span>
+          </fieldset>
         )}
         <span className="ml-auto flex items-center gap-1.5">
           <input
@@ -81,9 +82,9 @@ export function LogPane({
             }}
           />
           {query !== '' && (
-            <span role="status" className="text-xs text-ink-2">
+            <output className="text-xs text-ink-2">
               {hits.length === 0 ? 'none' : `${(hit % hits.length) + 1} of ${hits.length}`}
-            </span>
+            </output>
           )}
           <button
             type="button"
@@ -136,7 +137,7 @@ export function LogPane({
             if (atEnd !== follow && query === '') setFollow(atEnd)
           }}
           active={query === '' ? undefined : active}
-          draw={(index) => {
+          renderRow={(index) => {
             const line = tail.lines[index]
             return (
               line && (

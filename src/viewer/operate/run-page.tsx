@@ -1,5 +1,4 @@
 import { RUN_STATUS, SEAL_STATE, STEP_STATUS } from '#contract/status.ts'
-import { isBehind } from '#live/board.ts'
 import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
 import { told } from '#live/told.ts'
 import { ApiError } from '#viewer/api.ts'
@@ -26,11 +25,11 @@ const LogPane = lazy(() => import('./log-pane.tsx').then((m) => ({ default: m.Lo
 
 export function RunPage({
   run_id,
-  gate,
+  renderGate,
 }: {
   run_id: string
   /** How an open gate is answered; given from above, since the approver's part is another's. */
-  gate: (gate_id: string) => ReactNode
+  renderGate: (gate_id: string) => ReactNode
 }) {
   const { run, failed, again } = useRun(run_id)
   const board = useLive((state) => state.board)
@@ -45,7 +44,7 @@ export function RunPage({
   const present = useMemo(() => run && presentOf(board, run, verified), [board, run, verified])
   const nodes = useMemo(() => (present ? planOrder(present) : []), [present])
 
-  if (failed !== null && run?.record == null)
+  if (failed !== null && !run?.record)
     return (
       <Page title="Run">
         {failed instanceof ApiError && failed.code === 'not_found' ? (
@@ -88,11 +87,13 @@ export function RunPage({
       { step: next.step, ...(next.attempt ? { attempt: String(next.attempt) } : {}) },
       { replace: true },
     )
-  const statusTold = told({
-    hint: statusOf(run.hint),
-    recorded: run.record && !isBehind(board, run) ? statusOf(run.record) : null,
-    verified: verified && statusOf(verified),
+  // A timeline that has not said all is silent about the status, it does not contradict it. How a run ended can be.
+  const ended = told({
+    hint: run.hint.ended?.outcome,
+    recorded: run.record?.ended?.outcome,
+    verified: verified?.ended?.outcome,
   })
+  const toldBy = ended?.by ?? (run.record && statusOf(run.record) === status ? 'recorded' : 'hint')
   const title = present.started?.title ?? present.started?.definition ?? run_id
   return (
     <Page
@@ -105,7 +106,7 @@ export function RunPage({
         <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-base">
           <span className="flex items-center gap-2" data-testid="status">
             <State of={RUN_STATUS[status]} />
-            {statusTold && <ToldWord by={statusTold.by} />}
+            <ToldWord by={toldBy} />
           </span>
           <EvidenceState
             run_id={run_id}
@@ -116,7 +117,7 @@ export function RunPage({
         </div>
         <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
           <code className="font-mono">{run_id}</code>
-          {present.started?.actor != null && (
+          {present.started && present.started.actor !== null && (
             <span>
               by <RunText text={present.started.actor} max={80} />
             </span>
@@ -139,7 +140,7 @@ export function RunPage({
             </span>
           ))}
         </p>
-        {present.ended?.reason != null && present.ended.reason !== '' && (
+        {present.ended && present.ended.reason !== null && present.ended.reason !== '' && (
           <p className="text-ink-2">
             Reason: <RunText text={present.ended.reason} max={400} />
           </p>
@@ -148,7 +149,7 @@ export function RunPage({
 
       {openGates(present).map(({ gate_id }) => (
         <Suspense key={gate_id} fallback={<div className="card h-40" />}>
-          {gate(gate_id)}
+          {renderGate(gate_id)}
         </Suspense>
       ))}
       {sealStateOf(present) === 'seal_failed' && (

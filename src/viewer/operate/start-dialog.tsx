@@ -38,7 +38,7 @@ function Definitions({ onClose }: { onClose: () => void }) {
         {items.map(({ name, title, steps, gates }) => (
           <label
             key={name}
-            className="flex cursor-pointer items-baseline gap-3 rounded-md border border-line px-3 py-2 hover:bg-hover has-checked:border-ink has-focus-visible:outline-2 has-focus-visible:outline-seal"
+            className="grid cursor-pointer grid-cols-[auto_minmax(0,1fr)] gap-x-3 rounded-md border border-line px-3 py-2 hover:bg-hover has-checked:border-ink has-focus-visible:outline-2 has-focus-visible:outline-seal"
           >
             <input
               type="radio"
@@ -47,14 +47,12 @@ function Definitions({ onClose }: { onClose: () => void }) {
               checked={name === definition.name}
               onChange={() => choose(name)}
             />
-            <span className="min-w-0 flex-1">
-              <span className="block truncate font-medium">
-                <RunText text={title} max={120} />
-              </span>
-              <span className="block truncate text-xs text-ink-3">
-                <code className="font-mono">{name}</code> · {count(steps, 'step')}
-                {gates > 0 && ` · ${count(gates, 'gate')}`}
-              </span>
+            <span className="truncate font-medium">
+              <RunText text={title} max={120} />
+            </span>
+            <span className="col-start-2 truncate text-xs text-ink-3">
+              {name} · {count(steps, 'step')}
+              {gates > 0 && ` · ${count(gates, 'gate')}`}
             </span>
           </label>
         ))}

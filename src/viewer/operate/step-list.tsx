@@ -52,7 +52,7 @@ export function StepList({
           rowPx={ROW_PX}
           className={nodes.length > MOST_ROWS_IN_SIGHT ? 'h-140' : ''}
           active={at === -1 ? undefined : at}
-          draw={(index) => {
+          renderRow={(index) => {
             const node = nodes[index]
             if (!node) return null
             return (
@@ -123,7 +123,7 @@ function Took({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
 function Bars({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
   const now = useNow()
   const from = Date.parse(run.started?.at ?? '')
-  const to = run.ended?.at != null ? Date.parse(run.ended.at) : now
+  const to = run.ended && run.ended.at !== null ? Date.parse(run.ended.at) : now
   const place = (at: string | null, otherwise: number) =>
     Math.min(
       1,

@@ -60,7 +60,7 @@ export function Timelines({
           count={rows.length}
           rowPx={ROW_PX}
           className={rows.length > MOST_ROWS_IN_SIGHT ? 'h-153' : ''}
-          draw={(index) => {
+          renderRow={(index) => {
             const row = rows[index]
             return row && <Row row={row} />
           }}
@@ -85,7 +85,7 @@ function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
       <SaidCell said={hint} none="not heard" dashed />
       <SaidCell said={record} none="not on record" />
       <span className="truncate">
-        <ToldValue told={told} draw={(value) => <RunText text={value} max={60} />} />
+        <ToldValue told={told} renderValue={(value) => <RunText text={value} max={60} />} />
       </span>
     </div>
   )

@@ -29,13 +29,13 @@ const NOTICE_LOOK = { plain: '', bad: 'border-bad', waiting: 'border-waiting' } 
 /** Rows of the height that the content will have: nothing jumps when it comes. */
 export function SkeletonRows({ rows, height }: { rows: number; height: string }) {
   return (
-    <div aria-busy="true" aria-label="Loading" role="status">
+    <output className="block" aria-busy="true" aria-label="Loading">
       {Array.from({ length: rows }, (_, row) => (
         <div key={row} className={`flex items-center border-b border-line px-4 ${height}`}>
           <span className="skeleton h-3 w-1/3" />
           <span className="skeleton ml-auto h-3 w-16" />
         </div>
       ))}
-    </div>
+    </output>
   )
 }

@@ -8,19 +8,19 @@ import type { ReactNode } from 'react'
  */
 export function ToldValue<T>({
   told,
-  draw,
+  renderValue,
 }: {
   told: Told<T> | null
-  draw: (value: T) => ReactNode
+  renderValue: (value: T) => ReactNode
 }) {
   if (told === null) return <span className="text-ink-3">not said</span>
   return (
     <span className="inline-flex flex-wrap items-baseline gap-x-2 gap-y-1">
-      <span>{draw(told.value)}</span>
+      <span>{renderValue(told.value)}</span>
       {told.by === 'contradicted' && (
         <span className="text-bad">
           {told.insteadBy === 'hint' ? 'the stream said ' : 'the server said '}
-          <s>{draw(told.instead)}</s>
+          <s>{renderValue(told.instead)}</s>
         </span>
       )}
       <ToldWord by={told.by} />

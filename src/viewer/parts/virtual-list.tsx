@@ -11,7 +11,7 @@ const MAX_HEIGHT_PX = 16_000_000
 export function VirtualList({
   count,
   rowPx,
-  draw,
+  renderRow,
   label,
   className = '',
   follow = false,
@@ -21,7 +21,7 @@ export function VirtualList({
 }: {
   count: number
   rowPx: number
-  draw: (index: number) => ReactNode
+  renderRow: (index: number) => ReactNode
   label: string
   className?: string
   follow?: boolean
@@ -31,7 +31,7 @@ export function VirtualList({
 }) {
   const box = useRef<HTMLDivElement>(null)
   const shown = Math.min(count, Math.floor(MAX_HEIGHT_PX / rowPx))
-  // oxlint-disable-next-line react/react-compiler -- the virtualizer measures the real DOM
+  // oxlint-disable-next-line react/incompatible-library -- no compiler memoises what it answers
   const rows = useVirtualizer({
     count: shown,
     getScrollElement: () => box.current,
@@ -49,10 +49,9 @@ export function VirtualList({
   }, [active, rows])
   useEffect(() => onRange?.(first, last + 1), [first, last, onRange])
   return (
-    <div
+    <section
       ref={box}
       className={`overflow-auto ${className}`}
-      role="group"
       aria-label={label}
       // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
       tabIndex={0}
@@ -67,7 +66,7 @@ export function VirtualList({
             className="absolute inset-x-0 top-0"
             style={{ height: rowPx, transform: `translateY(${start}px)` }}
           >
-            {draw(index)}
+            {renderRow(index)}
           </div>
         ))}
       </div>
@@ -76,6 +75,6 @@ export function VirtualList({
           {(count - shown).toLocaleString('en')} more rows are not drawn here
         </p>
       )}
-    </div>
+    </section>
   )
 }

@@ -23,6 +23,7 @@ export function visible(text: string, keep: '' | '\n\t' | '\t' = ''): Piece[] {
 
 // U+200D joins emoji and is harmless right after one; the variation selectors FE0E and FE0F choose emoji or text.
 const HARMFUL =
+  // oxlint-disable-next-line no-misleading-character-class -- each of them is meant by itself
   /[\p{Cc}\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200C\u200E\u200F\u2028-\u202E\u2060-\u206F\u3164\uFE00-\uFE0D\uFEFF\uFFA0\uFFF0-\uFFFB\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}]|(?<![\p{Extended_Pictographic}\uFE0F\u{1F3FB}-\u{1F3FF}])\u200D|\p{Cs}|(?<=\p{M}{4})\p{M}+/gu
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -52,7 +53,9 @@ const NAMES: Readonly<Record<string, string>> = {
 const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\r': '␍', '\t': '⇥', '\u001B': '␛' }
 
 function nameOf(found: string): Piece {
-  const codes = [...found].map(
+  const codes = Array.from(
+    found,
+
     (character) =>
       `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`,
   )

@@ -100,7 +100,7 @@ function View({ view, summary }: { view: PageView; summary: Summary }) {
       rowPx={rowPx}
       className={`${count * rowPx > 560 || view === 'raw' ? 'h-140' : ''} ${view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
       onRange={onRange}
-      draw={rowAt}
+      renderRow={rowAt}
     />
   )
 }

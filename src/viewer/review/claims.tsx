@@ -101,15 +101,14 @@ function Row({ claim }: { claim: Claim }) {
               <Copy text={claim.shell} />
             </dt>
             <dd>
-              <pre
+              <section
                 // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
                 tabIndex={0}
-                role="region"
                 aria-label="Shell lines"
-                className="overflow-x-auto rounded-md bg-sunken p-2 font-mono text-xs"
+                className="overflow-x-auto rounded-md bg-sunken p-2"
               >
-                {claim.shell}
-              </pre>
+                <pre className="font-mono text-xs">{claim.shell}</pre>
+              </section>
             </dd>
           </>
         )}

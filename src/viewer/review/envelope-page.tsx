@@ -50,9 +50,9 @@ export function EnvelopePage({ evidence_id }: { evidence_id: string }) {
       <KeyChanged />
       {verdict.isPending ? (
         <div className="card overflow-hidden">
-          <p className="border-b border-line px-4 py-3 text-ink-2" role="status">
+          <output className="block border-b border-line px-4 py-3 text-ink-2">
             Fetching the sealed bytes and verifying them in this browser.
-          </p>
+          </output>
           <SkeletonRows rows={6} height="h-11" />
         </div>
       ) : verdict.isError ? (

@@ -8,7 +8,7 @@ import {
 import { trustFault } from '#evidence/trust.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -201,6 +201,7 @@ function TrustFileDrop({ adopted }: { adopted: (file: TrustFile) => void }) {
     setSaid({ ok: true, text: `${file.name} is what you trust now` })
   }
   return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the button beside it is for all
     <section
       aria-label="Trust file"
       className="card border-dashed p-4"
@@ -225,9 +226,9 @@ function TrustFileDrop({ adopted }: { adopted: (file: TrustFile) => void }) {
         />
       </label>
       {said && (
-        <p role="status" className={`mt-2 ${said.ok ? 'text-ink' : 'text-bad'}`}>
+        <output className={`mt-2 block ${said.ok ? 'text-ink' : 'text-bad'}`}>
           <RunText text={said.text} max={400} />
-        </p>
+        </output>
       )}
     </section>
   )

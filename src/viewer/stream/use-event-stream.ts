@@ -69,11 +69,10 @@ let wake: () => void = () => undefined
 // Every answer of the status is a sign of life, with the server's clock in it.
 function listenToClock(client: QueryClient, store: LiveStore): () => void {
   let answeredAt = 0
-  return client.getQueryCache().subscribe(({ query }) => {
-    if (query.queryKey[0] !== statusQuery.queryKey[0] || query.state.dataUpdatedAt <= answeredAt)
-      return
-    answeredAt = query.state.dataUpdatedAt
-    const status = client.getQueryData(statusQuery.queryKey)
-    if (status) store.setState((state) => withClock(state, status.server.now, wall()))
+  return client.getQueryCache().subscribe(() => {
+    const { data: status, dataUpdatedAt } = client.getQueryState(statusQuery.queryKey) ?? {}
+    if (!status || dataUpdatedAt === undefined || dataUpdatedAt <= answeredAt) return
+    answeredAt = dataUpdatedAt
+    store.setState((state) => withClock(state, status.server.now, wall()))
   })
 }

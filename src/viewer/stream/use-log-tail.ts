@@ -16,7 +16,6 @@ export function useLogTail(
   const [tail, setTail] = useState(EMPTY_TAIL)
   const reader = useRef<ReturnType<typeof readLog> | null>(null)
   useEffect(() => {
-    setTail(EMPTY_TAIL)
     reader.current = readLog({ run_id, step_id, attempt }, back, rim, setTail)
     return () => reader.current?.stop()
   }, [run_id, step_id, attempt, back])
