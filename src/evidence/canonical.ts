@@ -2,45 +2,55 @@ import serialize from 'canonicalize'
 import { EvidenceError } from './fault.ts'
 
 /**
- * RFC 8785 text of `value`. What JSON cannot say is refused with `not-writable`: the library would drop an undefined
- * member and write null for an undefined element, and two different values would have one digest.
+ * RFC 8785 text of `value`, a tree. What JSON cannot say is refused with `not-writable`: `JSON.stringify` and the library
+ * alike would drop an undefined member and write null for an undefined element, and two values would have one digest.
  */
 export function canonicalize(value: unknown): string {
-  refuseUnwritable(value)
-  try {
-    const text = serialize(value)
-    if (text !== undefined) return text
-  } catch (cause) {
-    throw new EvidenceError('not-writable', lowerCased(cause))
-  }
-  throw new EvidenceError('not-writable', `${typeof value} has no JSON form`)
+  // Where the members stand in canonical order already, as in all that was read from a canonical file, RFC 8785 is what
+  // the engine itself writes, ten times as fast.
+  const text = isInOrder(value) ? JSON.stringify(value) : serialize(value)
+  if (text === undefined) throw new EvidenceError('not-writable', 'has no JSON form')
+  return text
 }
 
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
-// Numbers and strings are left to the library, which refuses NaN, infinities and lone surrogates; so are cycles.
-function refuseUnwritable(root: unknown): void {
-  const seen = new Set<object>()
-  const rest = [root]
-  while (rest.length > 0) {
-    const value = rest.pop()
-    if (typeof value === 'object') {
-      if (value === null || seen.has(value)) continue
-      seen.add(value)
-      for (const child of Object.values(value)) rest.push(child)
-    } else if (
-      typeof value !== 'string' &&
-      typeof value !== 'number' &&
-      typeof value !== 'boolean'
-    ) {
+function isInOrder(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      if (value.isWellFormed()) return true
+      throw new EvidenceError('not-writable', 'half a surrogate pair has no JSON form')
+    case 'number':
+      if (Number.isFinite(value)) return true
+      throw new EvidenceError('not-writable', `${value} has no JSON form`)
+    case 'boolean':
+      return true
+    case 'object':
+      return value === null || (Array.isArray(value) ? areInOrder(value) : areMembersInOrder(value))
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+    case 'bigint':
       throw new EvidenceError('not-writable', `${typeof value} has no JSON form`)
-    }
   }
 }
 
-function lowerCased(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return message.charAt(0).toLowerCase() + message.slice(1)
+// To the end, whatever the order: the library drops what is refused here.
+function areInOrder(values: readonly unknown[]): boolean {
+  let inOrder = true
+  for (const value of values) inOrder = isInOrder(value) && inOrder
+  return inOrder
+}
+
+function areMembersInOrder(object: object): boolean {
+  let inOrder = true
+  let before = ''
+  const members: [string, unknown][] = Object.entries(object)
+  for (const [key, value] of members) {
+    inOrder = isInOrder(key) && isInOrder(value) && inOrder && before <= key
+    before = key
+  }
+  return inOrder
 }

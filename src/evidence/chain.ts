@@ -56,7 +56,7 @@ export function extendChain<K extends LinkKind>(
 }
 
 export function entryDigest<K extends LinkKind>(kind: K, body: EntryBody[K]): string {
-  return digestOf({ type: `${PROFILE}/entry`, kind, body })
+  return digestOf({ body, kind, type: `${PROFILE}/entry` })
 }
 
 export function linkDigest(link: LinkFields): string {
@@ -65,7 +65,7 @@ export function linkDigest(link: LinkFields): string {
 
 /** The text whose SHA-256 is the link. Hex, integers and our own words only: safe to print into a shell line. */
 export function linkPreimage({ seq, prev, kind, entry }: LinkFields): string {
-  return canonicalize({ type: `${PROFILE}/link`, seq, prev, kind, entry })
+  return canonicalize({ entry, kind, prev, seq, type: `${PROFILE}/link` })
 }
 
 export type LinkFields = { seq: number; prev: string; kind: LinkKind; entry: string }
@@ -76,7 +76,7 @@ export function* entriesOf(content: Content): Generator<Entry> {
   let seq = 0
   yield {
     kind: 'opening',
-    body: { schema, evidence_id, run_id, opening },
+    body: { evidence_id, opening, run_id, schema },
     seq: seq++,
     where: '/opening',
   }

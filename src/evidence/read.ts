@@ -2,7 +2,7 @@ import { Envelope, type Limits } from '#contract/envelope.ts'
 import { parse, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { canonicalize, utf8 } from './canonical.ts'
-import { EvidenceError } from './fault.ts'
+import { EvidenceError, type FaultCode } from './fault.ts'
 
 /**
  * The document that these bytes are, or an `EvidenceError` that says why they are none. From here on the value means
@@ -55,32 +55,39 @@ function refuseForeign(value: unknown): void {
   }
 }
 
+function refuseUnsafeShape(value: unknown, limits: Limits): void {
+  const fault = shapeFault(value, limits, 1)
+  if (fault !== null) throw new EvidenceError(fault.code, fault.message, pointer(fault.path))
+}
+
+type ShapeFault = { code: FaultCode; message: string; path: string[] }
+
 // Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
 // recursion ends where the limit of depth does.
-function refuseUnsafeShape(
-  value: unknown,
-  limits: Limits,
-  depth = 1,
-  at: () => string = () => '',
-): void {
+function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault | null {
   if (typeof value === 'string') {
     // A UTF-16 unit is at most three bytes: most texts need no second look.
-    if (value.length * 3 > limits.textBytes && utf8(value).length > limits.textBytes) {
-      throw new EvidenceError('over-limit', `a text of more than ${limits.textBytes} bytes`, at())
-    }
-    return
+    const isLong = value.length * 3 > limits.textBytes && utf8(value).length > limits.textBytes
+    return isLong
+      ? { code: 'over-limit', message: `a text of more than ${limits.textBytes} bytes`, path: [] }
+      : null
   }
-  if (typeof value !== 'object' || value === null) return
+  if (!isObject(value)) return null
   if (depth > limits.depth)
-    throw new EvidenceError('too-deep', `nested deeper than ${limits.depth}`, at())
+    return { code: 'too-deep', message: `nested deeper than ${limits.depth}`, path: [] }
   const isArray = Array.isArray(value)
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (!isArray && !ALLOWED_KEY.test(key)) {
-      throw new EvidenceError('key-not-allowed', 'a key with characters that no key has', at())
+      return { code: 'key-not-allowed', message: 'a key with characters that no key has', path: [] }
     }
-    refuseUnsafeShape(child, limits, depth + 1, () => at() + pointer([key]))
+    const fault = shapeFault(value[key], limits, depth + 1)
+    if (fault !== null) return { ...fault, path: [key, ...fault.path] }
   }
+  return null
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 
 const ALLOWED_KEY = /^(?!__proto__$)[A-Za-z0-9_.-]+$/
 

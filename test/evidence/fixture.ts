@@ -205,6 +205,8 @@ export function startRun(
     runner: { version: '0.1.0', isolation: 'none' },
     ...over,
   }
+  const plannedSteps = new Map(steps.map((step) => [step.step_id, step]))
+  const attempts = new Map<string, number>()
   const recorded: RecordedEntry[] = []
   let chain = extendChain(openChain(evidence_id, run_id), 'opening', {
     schema: PROFILE,
@@ -222,8 +224,9 @@ export function startRun(
     recorded.flatMap((entry) => (entry.kind === 'step' ? [entry.body] : []))
 
   function step(step_id: string, over: Partial<StepEntry> = {}): StepEntry {
-    const planned = steps.find((step) => step.step_id === step_id) ?? planStep(step_id)
-    const attempt = stepsOf().filter((before) => before.step_id === step_id).length + 1
+    const planned = plannedSteps.get(step_id) ?? planStep(step_id)
+    const attempt = (attempts.get(step_id) ?? 0) + 1
+    attempts.set(step_id, attempt)
     const outcome = over.outcome ?? 'succeeded'
     const log = `${step_id} ${attempt}\n`
     const entry: StepEntry = {
