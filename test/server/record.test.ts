@@ -118,6 +118,19 @@ it('[RE5] goes on from what is on disk after a write that failed', async () => {
   expect(data.told).toEqual([started(RUN), stepStarted(RUN)])
 })
 
+it('[RE5] knows what is on disk though the write said that it failed', async () => {
+  const { runs } = data.storage
+  const append: typeof runs.append = async (facts) => {
+    await runs.append(facts)
+    if (facts.after === 1) throw new Error('the connection was lost')
+  }
+  const recorder = createRecorder({ ...runs, append })
+  await recorder.open(started(RUN))
+  await expect(recorder.record(RUN, () => [stepStarted(RUN)])).rejects.toThrow('was lost')
+  expect((await recorder.read(RUN))?.facts).toBe(2)
+  expect((await recorder.record(RUN, () => [stepFinished(RUN)])).facts).toBe(3)
+})
+
 it('[RE2] refuses a record that was changed on disk', async () => {
   await data.recorder.open(started(RUN))
   await data.recorder.record(RUN, () => [stepFinished(RUN)])

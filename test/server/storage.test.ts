@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createCommit } from '#server/storage/sqlite-commit.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import { appendOf, started, stepStarted } from '#test/recorded.ts'
 import { storageSuite } from '#test/storage-suite.ts'
@@ -99,6 +100,40 @@ describe('SQLite', () => {
     // Each commit writes every page that it changed; one commit writes a page that all of them changed once.
     expect((await walFrames(folder)) - frames).toBeLessThan(ids.length)
     await store.close()
+  })
+})
+
+describe('group commit', () => {
+  let db: Database.Database
+  beforeEach(() => {
+    db = new Database(':memory:')
+    db.pragma('foreign_keys = ON')
+    db.exec(`create table kept (id integer primary key);
+      create table owed (id references kept (id) deferrable initially deferred)`)
+  })
+  afterEach(() => db.close())
+  const keep = (id: number) => () => db.prepare('insert into kept values (?)').run(id).changes
+  const count = () => db.prepare('select count(*) from kept').pluck().get()
+
+  it('[ST1] resolves nothing when the commit itself fails', async () => {
+    const commit = createCommit(db)
+    // Checked when the transaction commits, and not before.
+    const owe = () => db.prepare('insert into owed values (99)').run()
+    const both = await Promise.allSettled([commit(keep(1)), commit(owe)])
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(count()).toBe(0)
+    expect(await commit(keep(1))).toBe(1)
+  })
+
+  it('[ST2] rejects all when one loses the transaction, as a full disk does', async () => {
+    const commit = createCommit(db)
+    const lose = () => {
+      db.exec('rollback')
+      throw new Error('disk full')
+    }
+    const three = await Promise.allSettled([commit(keep(1)), commit(lose), commit(keep(2))])
+    expect(three.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(count()).toBe(0)
   })
 })
 

@@ -74,18 +74,19 @@ export function createGates({
   }
 
   async function resourceOf(row: GateRow, asker: Asker | null): Promise<GateResource> {
-    const { opening } = await currentOf(row.run.run_id)
-    const { policy, shown } = openedGate(row.gate)
-    const ownerOf = await ownersOf(startersOf(opening))
-    const why_not =
-      row.state === 'resolved' ? 'the gate is resolved' : whyNot(asker, policy, opening, ownerOf)
+    const why_not = row.state === 'resolved' ? 'the gate is resolved' : await whyNotNow(row, asker)
     return {
       ...row.gate,
       state: row.state,
       run: row.run,
-      expires_at: shown.expires_at,
+      expires_at: row.gate.shown?.expires_at ?? null,
       may_decide: { yes: why_not === null, why_not },
     }
+  }
+
+  async function whyNotNow({ run, gate }: GateRow, asker: Asker | null): Promise<string | null> {
+    const { opening } = await currentOf(run.run_id)
+    return whyNot(asker, openedGate(gate).policy, opening, await ownersOf(startersOf(opening)))
   }
 
   async function challenge(gate_id: string, asker: Asker): Promise<Challenge> {
@@ -119,7 +120,7 @@ export function createGates({
       const after = await recorder.record(run.run_id, (current) => {
         const gate = openGateOf(current, gate_id)
         if (gate.decisions !== before) return []
-        const at = later(now().toISOString(), gate.shown.opened_at)
+        const at = now().toISOString()
         if (isOver(gate, at)) {
           settled.expired = true
           return [closeGate(current.run, gate, 'expired', { at, salt: salt() })]
