@@ -67,7 +67,11 @@ export async function start({ host, port, ...options }: StartOptions): Promise<R
   const companion = await compose(options, () => url)
   const undo: (() => unknown)[] = [() => companion.close()]
   try {
-    const listener = getRequestListener(companion.answer, { errorHandler: companion.answerFault })
+    const listener = getRequestListener(companion.answer, {
+      errorHandler: companion.answerFault,
+      // Its own Response forgets, when a middleware copies it, that a stream has been answered already.
+      overrideGlobalObjects: false,
+    })
     const server = createServer(
       // Heads and bodies that trickle in are ended; a stream is an answer and not under these.
       { headersTimeout: 10_000, requestTimeout: 60_000 },
