@@ -1,12 +1,13 @@
 import Database from 'better-sqlite3'
 import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCommit } from '#server/storage/sqlite-commit.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
-import { appendOf, started, stepStarted } from '#test/recorded.ts'
+import { appendOf, AT, started, stepStarted } from '#test/recorded.ts'
 import { storageSuite } from '#test/storage-suite.ts'
 
 const newFolder = () => mkdtemp(join(tmpdir(), 'runseal-storage-'))
@@ -16,7 +17,7 @@ storageSuite('SQLite', async () => {
   return {
     open: (options) => openSqlite(folder, options),
     startWriter: () =>
-      spawn(process.execPath, [join(import.meta.dirname, 'storage-writer.ts'), folder], {
+      spawn(process.execPath, [fileURLToPath(import.meta.resolve('./storage-writer.ts')), folder], {
         stdio: ['ignore', 'pipe', 'inherit'],
       }),
     async bytes() {
@@ -44,6 +45,14 @@ describe('SQLite', () => {
     const inner = join(folder, 'deep', 'data')
     await (await openSqlite(inner, { server: true })).close()
     expect((await stat(inner)).mode & 0o777).toBe(0o700)
+    // And its files, in a folder that was there before.
+    await chmod(folder, 0o755)
+    const store = await openSqlite(folder, { server: true })
+    await store.check(AT)
+    const files = (await readdir(folder)).filter((file) => file !== 'deep')
+    expect(files.toSorted()).toEqual(['lock', 'runseal.db', 'runseal.db-shm', 'runseal.db-wal'])
+    for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600)
+    await store.close()
   })
 
   it('[ST4] says in one line that another server holds the folder', async () => {

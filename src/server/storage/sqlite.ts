@@ -8,7 +8,7 @@ import {
   sql,
   type Compilable,
 } from 'kysely'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fact } from '#contract/fact.ts'
 import { parse, parseJson, type Parsed } from '#contract/parse.ts'
@@ -50,7 +50,7 @@ export async function openSqlite(folder: string, open: { server: boolean }): Pro
 // An exclusive transaction on a database of its own that is never committed. The lock is the kernel's and belongs to the
 // process, so it ends with it, SIGKILL or not, and leaves nothing behind that a next start would have to judge.
 function takeHold(folder: string): Database.Database {
-  const hold = new Database(join(folder, 'lock'), { timeout: 0 })
+  const hold = openOwn(join(folder, 'lock'), 0)
   try {
     hold.exec('begin exclusive')
     return hold
@@ -62,8 +62,14 @@ function takeHold(folder: string): Database.Database {
   }
 }
 
+// Made for its owner alone, whatever the umask, in a folder that may be older and open; journals take the same mode.
+function openOwn(path: string, timeout: number): Database.Database {
+  closeSync(openSync(path, 'a', 0o600))
+  return new Database(path, { timeout })
+}
+
 function openDatabase(path: string): Database.Database {
-  const db = new Database(path, { timeout: 5000 })
+  const db = openOwn(path, 5000)
   try {
     refuseNewer(db, path)
     db.pragma('journal_mode = WAL')
