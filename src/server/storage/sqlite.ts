@@ -52,6 +52,7 @@ export async function openSqlite(folder: string, open: { server: boolean }): Pro
 function takeHold(folder: string): Database.Database {
   const hold = openOwn(join(folder, 'lock'), 0)
   try {
+    hold.pragma('journal_mode = MEMORY')
     hold.exec('begin exclusive')
     return hold
   } catch (error) {
