@@ -209,9 +209,12 @@ it('[SE1] refuses what cannot be sealed now', async () => {
   await data.recorder.open(started('run_a', { server: data.signer.key_id }))
   await expect(data.sealer.seal('run_x')).rejects.toMatchObject({ code: 'not_found' })
   await expect(data.sealer.seal('run_a')).rejects.toMatchObject({ code: 'run_not_ended' })
-  await endedRun('run_b')
-  await data.sealer.seal('run_b')
-  await expect(data.sealer.seal('run_b')).rejects.toMatchObject({ code: 'already_sealed' })
+})
+
+it('[SE1] seals a run once, whoever asks for it meanwhile', async () => {
+  await endedRun('run_a')
+  await Promise.all([data.sealer.seal('run_a'), data.sealer.resume(), data.sealer.seal('run_a')])
+  expect(data.told.filter(({ type }) => type === 'run_finalized')).toHaveLength(1)
 })
 
 it('[SE5] gives no number to an envelope that no verifier would read', async () => {

@@ -31,8 +31,8 @@ import { writeDurably } from './durable-file.ts'
 export type Sealer = {
   /**
    * Resolves when the run is sealed, or when it is on record that it could not be (`seal_failed`): it can be called
-   * again then, and goes on with the same number and the same statement. `not_found`, `run_not_ended`,
-   * `already_sealed`.
+   * again then, and goes on with the same number and the same statement. Nothing is done for a run that is sealed.
+   * `not_found`, `run_not_ended`.
    */
   seal(run_id: string): Promise<void>
   /** Seals every run that ended and is not sealed: what a crash left, by the same way. */
@@ -77,7 +77,7 @@ export function createSealer({
     if (current === null) throw new ProblemError('not_found', `there is no run ${run_id}`)
     const { run, evidence_id } = current
     if (run.ended === null) throw new ProblemError('run_not_ended', `${run_id} has not ended`)
-    if (run.sealed) throw new ProblemError('already_sealed', `${run_id} is sealed`)
+    if (run.sealed) return
     const timestamp = () => later(now().toISOString(), run.ended?.at ?? '')
     try {
       const { seal_seq } = await makeEnvelope(run_id, evidence_id, timestamp())
