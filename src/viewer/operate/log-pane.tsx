@@ -1,6 +1,7 @@
 import type { Attempt } from '#contract/run.ts'
 import type { Tone } from '#contract/status.ts'
 import { wordsOf } from '#viewer/api.ts'
+import { counted } from '#viewer/parts/counted.ts'
 import { classesOf, type Span } from '#viewer/parts/ansi.ts'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -129,7 +130,7 @@ export function LogPane({
       ) : (
         <VirtualList
           label={`Log of ${address.step_id}`}
-          className="flex-1 bg-sunken py-1 font-mono text-xs"
+          className="flex-1 py-1 font-mono text-xs"
           count={tail.lines.length}
           rowPx={LINE_PX}
           follow={follow && query === ''}
@@ -153,7 +154,7 @@ export function LogPane({
       )}
       <div className="flex h-7 items-center justify-between gap-3 border-t border-line px-3 text-xs text-ink-3">
         <span>
-          {tail.lines.length.toLocaleString('en')} lines, {bytes(tail.total)}
+          {counted(tail.lines.length, 'line')}, {bytes(tail.total)}
         </span>
         <span>{tail.ended ? 'complete' : 'may grow'}</span>
       </div>

@@ -161,7 +161,13 @@ export function RunPage({
       )}
 
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(22rem,5fr)_8fr] 3xl:grid-cols-[minmax(22rem,4fr)_6fr_minmax(30rem,5fr)]">
-        <StepList run={present} nodes={nodes} chosen={chosen} choose={choose} />
+        <StepList
+          run={present}
+          nodes={nodes}
+          chosen={chosen}
+          choose={choose}
+          isVerified={verified !== null}
+        />
         <section aria-label="Log" className="card min-w-0 overflow-hidden">
           {step && attempt && chosen !== null ? (
             <Suspense fallback={<SkeletonRows rows={10} height="h-6" />}>

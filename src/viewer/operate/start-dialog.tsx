@@ -1,5 +1,6 @@
 import type { DefinitionSummary } from '#contract/api.ts'
 import { wordsOf } from '#viewer/api.ts'
+import { counted } from '#viewer/parts/counted.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
@@ -51,8 +52,8 @@ function Definitions({ onClose }: { onClose: () => void }) {
               <RunText text={title} max={120} />
             </span>
             <span className="col-start-2 truncate text-xs text-ink-3">
-              {name} · {count(steps, 'step')}
-              {gates > 0 && ` · ${count(gates, 'gate')}`}
+              {name} · {counted(steps, 'step')}
+              {gates > 0 && ` · ${counted(gates, 'gate')}`}
             </span>
           </label>
         ))}
@@ -137,6 +138,3 @@ function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClos
     </form>
   )
 }
-
-const count = (many: number, one: string): string =>
-  `${many.toLocaleString('en')} ${one}${many === 1 ? '' : 's'}`

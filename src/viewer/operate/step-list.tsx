@@ -6,6 +6,7 @@ import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { Lasting } from '#viewer/parts/time.tsx'
+import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { endOf } from './two-timelines.ts'
 import type { Node } from './plan-order.ts'
@@ -22,8 +23,11 @@ export function StepList({
   nodes,
   chosen,
   choose,
+  isVerified,
 }: {
   run: Run
+  /** What is drawn is from a record that this browser verified. */
+  isVerified: boolean
   nodes: readonly Node[]
   chosen: string | null
   choose: (next: { step: string }) => void
@@ -40,7 +44,11 @@ export function StepList({
       <h2 className="flex h-9 items-center justify-between border-b border-line px-3 font-semibold">
         Steps
         <span className="text-xs font-normal text-ink-3">
-          {nodes.length > 0 && `${nodes.length.toLocaleString('en')} in order of their needs`}
+          {isVerified ? (
+            <ToldWord by="verified" />
+          ) : (
+            nodes.length > 0 && `${nodes.length.toLocaleString('en')} in order of their needs`
+          )}
         </span>
       </h2>
       {nodes.length === 0 ? (

@@ -25,7 +25,9 @@ function Drawn({
   wordless: boolean
 }) {
   return (
-    <span className={`inline-flex items-center gap-1.5 font-medium whitespace-nowrap ${colour}`}>
+    <span
+      className={`inline-flex items-center gap-1.5 align-top font-medium whitespace-nowrap ${colour}`}
+    >
       <Glyph tone={of.tone} family={family} />
       <span className={wordless ? 'sr-only' : undefined}>{of.label}</span>
     </span>

@@ -1,5 +1,6 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { ApiError } from '#viewer/api.ts'
+import { counted } from '#viewer/parts/counted.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Glyph } from '#viewer/parts/glyph.tsx'
@@ -104,6 +105,11 @@ function Judged({ evidence_id, verdict }: { evidence_id: string; verdict: Verdic
               {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
             </a>
           </p>
+          {tone === 'part' && verdict.sealed_by?.source !== 'pinned' && (
+            <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
+              Compare the fingerprint
+            </Link>
+          )}
         </div>
       </section>
       {summary && <Contents summary={summary} />}
@@ -167,8 +173,8 @@ function Contents({ summary }: { summary: Summary }) {
         </dd>
         <dt className="text-ink-3">Recorded</dt>
         <dd>
-          {closing.counts.steps} steps in {closing.counts.attempts} attempts, {closing.counts.gates}{' '}
-          gates, {closing.counts.artifacts} artifacts
+          {counted(closing.counts.steps, 'step')} in {counted(closing.counts.attempts, 'attempt')},{' '}
+          {counted(closing.counts.gates, 'gate')}, {counted(closing.counts.artifacts, 'artifact')}
         </dd>
         <dt className="text-ink-3">Place in series</dt>
         <dd>

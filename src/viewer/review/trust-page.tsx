@@ -6,6 +6,7 @@ import {
   TrustFile as TrustFileSchema,
 } from '#contract/trust.ts'
 import { trustFault } from '#evidence/trust.ts'
+import { counted } from '#viewer/parts/counted.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
@@ -172,7 +173,7 @@ function Required({ kept: { pinned } }: { kept: Kept }) {
         {pinned.required.map(({ name, sha256, gates }) => (
           <li key={name}>
             <RunText text={name} max={140} />: {sha256 === null ? 'any version' : 'one version'},{' '}
-            {gates.length} gates
+            {counted(gates.length, 'gate')}
           </li>
         ))}
         {pinned.approvers.map(({ id, name }) => (
