@@ -8,7 +8,7 @@ import {
 } from '#contract/envelope.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
-import { type ClaimCode } from '#evidence/claims.ts'
+import { type ClaimCode, CODE } from '#evidence/claims.ts'
 import { digestOf, sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
@@ -330,6 +330,8 @@ describe('whoever does not hold the key', () => {
   })
 })
 
+const ruleOf = (code: ClaimCode): string => (CODE[code].claim === 'gate' ? 'V11' : 'V10')
+
 /** Of an honest document, changed, then chained and sealed again by the real key. */
 describe('whoever does hold the key', () => {
   const gate = (change: (gate: GateEntry) => void) => (content: Content) =>
@@ -339,7 +341,7 @@ describe('whoever does hold the key', () => {
   const step = (step_id: string, change: (step: StepEntry) => void) => (content: Content) =>
     content.execution.steps.filter((step) => step.step_id === step_id).forEach(change)
 
-  it.each<[string, ClaimCode, (content: Content) => void]>([
+  const attacks: [string, ClaimCode, (content: Content) => void][] = [
     [
       'says that it failed',
       'outcome-differs',
@@ -548,12 +550,16 @@ describe('whoever does hold the key', () => {
       'inputs-broken',
       decision((decision) => (decision.inputs = { ticket: 'A-1' })),
     ],
-  ])('[V10] %s', async (_name, code, change) => {
-    const { bytes } = await sealContent(changed(honest.content, change), signer)
-    const { verdict, codes } = await verdictOn(bytes)
-    expect(verdict).toBe('does not verify')
-    expect(codes).toContain(code)
-  })
+  ]
+  it.each(attacks.map(([name, code, change]) => [ruleOf(code), name, code, change] as const))(
+    '[%s] %s',
+    async (_rule, _name, code, change) => {
+      const { bytes } = await sealContent(changed(honest.content, change), signer)
+      const { verdict, codes } = await verdictOn(bytes)
+      expect(verdict).toBe('does not verify')
+      expect(codes).toContain(code)
+    },
+  )
 
   it('[V10] has more attempts than the plan allows', async () => {
     const run = startRun(signer, { steps: [planStep('build')] })
@@ -630,6 +636,6 @@ describe('a series', () => {
   })
 })
 
-it('[V1] digests are of canonical bytes', () => {
+it('[S1] digests are of canonical bytes', () => {
   expect(digestOf({ b: 1, a: 'ä' })).toBe(sha256(utf8(canonicalize({ a: 'ä', b: 1 }))))
 })

@@ -35,12 +35,12 @@ function need(context: TestContext, ...programs: string[]): void {
 }
 
 describe('the shell lines of a claim', () => {
-  it('[V15] openssl verifies the seal', (context) => {
+  it('[V18] openssl verifies the seal', (context) => {
     need(context, 'openssl', 'jq', 'base64')
     expect(redo('seal')).toContain('Signature Verified Successfully')
   })
 
-  it('[V15] openssl refuses the seal of a changed statement', (context) => {
+  it('[V18] openssl refuses the seal of a changed statement', (context) => {
     need(context, 'openssl', 'jq', 'base64')
     redo('seal')
     const openssl = (message: Uint8Array): number | null => {
@@ -52,12 +52,12 @@ describe('the shell lines of a claim', () => {
     expect(openssl(Buffer.from('DSSEv1 28 application/vnd.in-toto+json 2 {}'))).not.toBe(0)
   })
 
-  it('[V15] jq and sha256sum make the content digest', (context) => {
+  it('[V18] jq and sha256sum make the content digest', (context) => {
     need(context, 'jq', 'sha256sum')
     expect(redo('content')).toContain(envelope.integrity.content_sha256)
   })
 
-  it('[V15] jq and sha256sum make the last entry and the head', (context) => {
+  it('[V18] jq and sha256sum make the last entry and the head', (context) => {
     need(context, 'jq', 'sha256sum')
     const { links, head } = envelope.integrity.hash_chain
     expect(redo('chain').split(/\s+-\s+/)).toEqual([links.at(-1)?.entry, head, ''])

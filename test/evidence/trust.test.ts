@@ -150,7 +150,7 @@ describe('a trust file', () => {
       'is there twice',
     ],
     ['one definition required twice', { required: [required, required] }, 'is required twice'],
-  ])('[V6] with %s is refused, and with it its requirements', async (_name, over, reason) => {
+  ])('[V17] with %s is refused, and with it its requirements', async (_name, over, reason) => {
     const file = trustFileOf(signer, over)
     expect(trustFault(file)).toContain(reason)
     const { verdict, claims } = await verifyEnvelope(sealed.bytes, {
@@ -162,7 +162,7 @@ describe('a trust file', () => {
     expect(verdict).toBe('not proven')
   })
 
-  it('[V6] without fault is used', () => {
+  it('[V17] without fault is used', () => {
     expect(
       trustFault(
         trustFileOf(signer, { server_keys: [key, serverKeyOf(other)], approvers: [approver] }),

@@ -1,0 +1,111 @@
+import { createServer } from 'node:http'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'vite'
+import { expect, it, onTestFinished } from 'vitest'
+import { encodeBase64 } from '#evidence/base64.ts'
+import { launchChromium } from '#test/chromium.ts'
+import { newSigner, SHAPES, trustFileOf } from '#test/evidence/fixture.ts'
+import { type Input, tryAll } from '#test/evidence/portable.ts'
+import {
+  readJcsCases,
+  readVectors,
+  VECTOR_FILES,
+  whyNoVectors,
+} from '#test/evidence/vector-files.ts'
+
+it('[V16] Chromium and Node make the same of every vector and every file', async (context) => {
+  const missing = ['jcs-cyberphone', 'jcs-es6-numbers', 'dsse', 'wycheproof'].flatMap(
+    (name) => whyNoVectors(name) ?? [],
+  )
+  if (missing.length > 0) context.skip(missing.join('; '))
+  const input = await inputOf()
+  const inNode: unknown = JSON.parse(JSON.stringify(await tryAll(input)))
+  expect(inNode).toMatchObject({
+    jcs: { cases: 6, failures: [] },
+    numbers: { cases: 10_000, failures: [] },
+    dsse: { cases: 9, failures: [] },
+    ed25519: { cases: 151, failures: [] },
+  })
+  expect(await inChromium(input)).toEqual(inNode)
+})
+
+/** Every vector, every shape of run, and each of those with a byte changed. */
+async function inputOf(): Promise<Input> {
+  const signer = await newSigner()
+  const files: string[] = []
+  for (const seal of Object.values(SHAPES)) {
+    const { bytes } = await seal(signer)
+    files.push(encodeBase64(bytes))
+    for (const position of [0, 100, bytes.length >> 1, bytes.length - 500]) {
+      files.push(encodeBase64(bytes.map((byte, index) => (index === position ? byte ^ 1 : byte))))
+    }
+  }
+  return {
+    jcs: readJcsCases(),
+    numbers: readVectors(VECTOR_FILES.numbers),
+    dsse: readVectors(VECTOR_FILES.dsse),
+    ed25519: readVectors(VECTOR_FILES.ed25519),
+    trust: trustFileOf(signer),
+    files,
+  }
+}
+
+async function inChromium(input: Input): Promise<unknown> {
+  const folder = await mkdtemp(join(tmpdir(), 'runseal-vectors-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await build({
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      outDir: folder,
+      emptyOutDir: false,
+      copyPublicDir: false,
+      target: 'es2024',
+      lib: {
+        entry: join(import.meta.dirname, '../evidence/in-page.ts'),
+        formats: ['es'],
+        fileName: () => 'page.js',
+      },
+    },
+  })
+  const script = await readFile(join(folder, 'page.js'), 'utf8')
+  const answers = new Map([
+    [
+      '/',
+      {
+        type: 'text/html',
+        body: '<!doctype html><title>Vectors</title><script type="module" src="/page.js"></script>',
+      },
+    ],
+    ['/page.js', { type: 'text/javascript', body: script }],
+    ['/input.json', { type: 'application/json', body: JSON.stringify(input) }],
+  ])
+  const server = createServer(({ url = '/' }, response) => {
+    const answer = answers.get(url)
+    // The policy of the real page: what ships must not need eval.
+    response.setHeader(
+      'Content-Security-Policy',
+      "default-src 'none'; script-src 'self'; connect-src 'self'",
+    )
+    response.setHeader('Content-Type', `${answer?.type ?? 'text/plain'}; charset=utf-8`)
+    response.writeHead(answer === undefined ? 404 : 200).end(answer?.body)
+  })
+  const origin = await new Promise<string>((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      resolve(`http://localhost:${typeof address === 'object' ? address?.port : ''}`)
+    })
+  })
+  const browser = await launchChromium()
+  try {
+    const page = await browser.newPage()
+    await page.goto(origin)
+    const text = await page.locator('#done').textContent({ timeout: 60_000 })
+    return JSON.parse(text ?? 'null')
+  } finally {
+    await browser.close()
+    server.close()
+  }
+}

@@ -1,0 +1,44 @@
+import * as z from 'zod/mini'
+import { TrustFile } from '#contract/trust.ts'
+import { decodeBase64 } from '#evidence/base64.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { dsseFailures, ed25519Failures, jcsFailures, numberFailures } from './vectors.ts'
+
+/** What Node and a page in a browser are both given, and must make the same of. */
+
+export const Input = z.object({
+  jcs: z.array(
+    z.object({ name: z.string(), input: z.string(), output: z.string(), outhex: z.string() }),
+  ),
+  numbers: z.string(),
+  dsse: z.string(),
+  ed25519: z.string(),
+  trust: TrustFile,
+  /** Files in base64. */
+  files: z.array(z.string()),
+})
+export type Input = z.infer<typeof Input>
+
+export async function tryAll({
+  jcs,
+  numbers,
+  dsse,
+  ed25519,
+  trust,
+  files,
+}: Input): Promise<unknown> {
+  const verifications = []
+  for (const file of files) {
+    const { verdict, claims, sealed_by } = await verifyEnvelope(decodeBase64(file), {
+      trust: [{ file: trust, source: 'pinned' }],
+    })
+    verifications.push({ verdict, claims, sealed_by })
+  }
+  return {
+    jcs: jcsFailures(jcs),
+    numbers: numberFailures(numbers),
+    dsse: await dsseFailures(dsse),
+    ed25519: await ed25519Failures(ed25519),
+    verifications,
+  }
+}
