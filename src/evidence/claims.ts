@@ -2,60 +2,72 @@ import { type ClaimState } from '#contract/status.ts'
 
 /**
  * Everything a verdict can say. `proves` and `proves_not` are what a person reads under a claim: the second is as much
- * a part of the verdict as the first.
+ * a part of the verdict as the first. `keepsBack` are the states in which a claim keeps the verdict from being proven:
+ * what all readers need does so, and what this one asked for; what only some runs have does not.
  */
 export const CLAIM = {
   bytes: {
     title: 'Readable file',
     proves: 'The file is one JSON document and says that it is an evidence envelope.',
     proves_not: 'Anything about what it says.',
+    keepsBack: [],
   },
   canonical: {
     title: 'Canonical form',
     proves: 'The bytes can be read in one way only.',
     proves_not: 'Anything about what they say.',
+    keepsBack: [],
   },
   schema: {
     title: 'Closed schema',
     proves: 'The document has every member that version 1 asks for, and no other.',
     proves_not: 'Anything about what the members say.',
+    keepsBack: [],
   },
   coverage: {
     title: 'Coverage',
     proves: 'Every member of the document is under exactly one link of the chain.',
     proves_not: 'That the links are right.',
+    keepsBack: [],
   },
   trust: {
     title: 'Trust file',
+    // It may have held a requirement that this file would not meet.
     proves: 'The trust file can be relied on.',
     proves_not: 'Anything about this envelope.',
+    keepsBack: ['not checked'],
   },
   chain: {
     title: 'Hash chain',
     proves: 'No entry was changed, removed, added or moved after the chain was made.',
     proves_not:
       'Who made the chain: anyone can make a new one, and only the seal says whose it is.',
+    keepsBack: ['not present', 'not checked'],
   },
   content: {
     title: 'Content digest',
     proves: 'The document is the one that the content digest was made of.',
     proves_not: 'Who made the digest: only the seal says whose it is.',
+    keepsBack: ['not present', 'not checked'],
   },
   seal: {
     title: 'Seal signature',
     proves: 'The holder of the named key signed this seal.',
     proves_not:
       'That what was recorded is true, that everything was recorded, or who held the key. Where runs are not isolated, a run could read it.',
+    keepsBack: ['not present', 'not checked'],
   },
   binding: {
     title: 'Seal binding',
     proves: 'The seal is about this document, this chain and this server’s key, and nothing else.',
     proves_not: 'When it was sealed: the time is the server’s clock.',
+    keepsBack: ['not present', 'not checked'],
   },
   asked: {
     title: 'Asked for',
     proves: 'This is the record that you asked for.',
     proves_not: 'That there is no other record of the same run.',
+    keepsBack: ['not checked'],
   },
   consistency: {
     title: 'Consistency',
@@ -63,6 +75,7 @@ export const CLAIM = {
       'The entries agree with the plan, with each other and with how the run is said to have ended.',
     proves_not:
       'That a step did what its exit code says, that the files executed were those of the commit, what was masked, or that times are right.',
+    keepsBack: ['not present', 'not checked'],
   },
   gate: {
     title: 'Gate',
@@ -70,28 +83,36 @@ export const CLAIM = {
       'The decisions are about this run, this question, this policy and what the run had done until then.',
     proves_not:
       'That a person decided, that they had the role, what their screen showed, or that no refusal was dropped and asked again.',
+    keepsBack: [],
   },
   'gate-signature': {
     title: 'Signature of the decision',
     proves: 'The approver’s own key signed the decision.',
     proves_not: 'Who held the key.',
+    keepsBack: [],
   },
   'four-eyes': {
     title: 'Four eyes',
     proves: 'Nobody who started the run, or a run that it repeats, decided.',
     proves_not: 'That two names are two persons.',
+    keepsBack: [],
   },
   previous: {
     title: 'Place in the series',
     proves: 'The envelope follows the one that you hold.',
     proves_not: 'That no later envelope is withheld.',
+    keepsBack: [],
   },
   expectations: {
     title: 'Expectations',
     proves: 'What you required is so.',
     proves_not: 'Anything that you did not require.',
+    keepsBack: ['not checked'],
   },
-} as const satisfies Record<string, { title: string; proves: string; proves_not: string }>
+} as const satisfies Record<
+  string,
+  { title: string; proves: string; proves_not: string; keepsBack: readonly ClaimState[] }
+>
 export type ClaimName = keyof typeof CLAIM
 
 /** Each thing that a verifier can find, the claim it is about and what it makes of it. Closed: `--json` prints these. */
@@ -134,7 +155,7 @@ export const CODE = {
   'server-differs': { claim: 'binding', state: 'does not verify' },
 
   'asked-fits': { claim: 'asked', state: 'proven' },
-  'nothing-asked': { claim: 'asked', state: 'not checked' },
+  'nothing-asked': { claim: 'asked', state: 'not present' },
   'run-differs': { claim: 'asked', state: 'does not verify' },
   'evidence-differs': { claim: 'asked', state: 'does not verify' },
 
@@ -219,6 +240,11 @@ export function claimOf(
 }
 
 export const fails = ({ state }: Claim): boolean => state === 'does not verify'
+
+export function keepsBack({ claim, state }: Claim): boolean {
+  const states: readonly ClaimState[] = CLAIM[claim].keepsBack
+  return states.includes(state)
+}
 
 /** Of a long list of faults of one sort only so many are listed: a forged file must not write a verdict of its own size. */
 const MOST_FAULTS = 100

@@ -106,7 +106,7 @@ describe('how a run ended', () => {
     expect(left(0, 'interrupted', 'failed')).toBe(false)
     expect(left(5, 'succeeded')).toBe(false)
     expect(left(5, 'aborted')).toBe(false)
-    const cutOff = new Array<StepOutcome>(MAX_INTERRUPTIONS).fill('interrupted')
+    const cutOff = Array.from({ length: MAX_INTERRUPTIONS }, (): StepOutcome => 'interrupted')
     expect(left(0, ...cutOff)).toBe(true)
     expect(left(0, ...cutOff, 'interrupted')).toBe(false)
   })

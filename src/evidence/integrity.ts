@@ -1,0 +1,122 @@
+import { type Envelope } from '#contract/envelope.ts'
+import { canonicalize, utf8 } from './canonical.ts'
+import {
+  type ChainState,
+  type Entry,
+  extendChain,
+  linkDigest,
+  linkPreimage,
+  openChain,
+} from './chain.ts'
+import { type Claim, claimOf, firstOf } from './claims.ts'
+import { sha256OfMany } from './digest.ts'
+import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
+
+/**
+ * Recomputes the chain from the entries alone, for all that follows. The stored links are walked beside it, each against
+ * the stored one before it, so that a change shows where it is and not in everything after it.
+ */
+export function checkChain(
+  envelope: Envelope,
+  entries: readonly Entry[],
+): { claims: Claim[]; links: string[]; state: ChainState } {
+  const { links: stored, head } = envelope.integrity.hash_chain
+  let state = openChain(envelope.evidence_id, envelope.run_id)
+  let prev = state.head
+  const links: string[] = []
+  const faults: Claim[] = []
+  for (const [seq, { kind, body, where }] of entries.entries()) {
+    const known = stored[seq]
+    if (known === undefined) break
+    const { state: next, link } = extendChain(state, kind, body)
+    if (known.entry !== link.entry) {
+      const message = `Entry ${seq} (${kind}) is not the one that was linked.`
+      faults.push(
+        claimOf('entry-changed', {
+          where,
+          message,
+          expected: known.entry,
+          actual: link.entry,
+          shell: shellForEntry({ kind, where }),
+          ...stepOf(body),
+        }),
+      )
+    }
+    const fields = { seq, prev, kind, entry: known.entry }
+    const isSame = prev === state.head && known.entry === link.entry
+    const expected = isSame ? link.link : linkDigest(fields)
+    if (known.link !== expected) {
+      const at = `/integrity/hash_chain/links/${seq}/link`
+      const message = `Link ${seq} does not follow from the link before it and its entry.`
+      faults.push(
+        claimOf('link-broken', {
+          where: at,
+          message,
+          expected,
+          actual: known.link,
+          preimage: linkPreimage(fields),
+          shell: shellForLink(fields),
+        }),
+      )
+    }
+    prev = known.link
+    state = next
+    links.push(link.link)
+  }
+  if (head !== prev) {
+    const message = 'The head is not the last link.'
+    faults.push(
+      claimOf('head-differs', {
+        where: '/integrity/hash_chain/head',
+        message,
+        expected: prev,
+        actual: head,
+      }),
+    )
+  }
+  return {
+    claims: faults.length > 0 ? firstOf(faults) : [wholeChain(envelope, links)],
+    links,
+    state,
+  }
+}
+
+const stepOf = (body: object): { step_id?: string } =>
+  'step_id' in body && typeof body.step_id === 'string' ? { step_id: body.step_id } : {}
+
+function wholeChain({ integrity }: Envelope, links: readonly string[]): Claim {
+  const { links: stored } = integrity.hash_chain
+  const last = stored.at(-1)
+  const message = `All ${links.length} entries are as they were linked, up to the head.`
+  if (last === undefined) return claimOf('chain-whole', { message })
+  const fields = { seq: last.seq, prev: links.at(-2) ?? '', kind: last.kind, entry: last.entry }
+  return claimOf('chain-whole', {
+    message,
+    where: '/integrity/hash_chain',
+    actual: last.link,
+    preimage: linkPreimage(fields),
+    shell: `${shellForEntry({ kind: 'closing', where: '/closing' })}\n${shellForLink(fields)}`,
+  })
+}
+
+/** The digest is our own, for all that follows. */
+export async function checkContent({
+  integrity,
+  ...content
+}: Envelope): Promise<{ claim: Claim; digest: string }> {
+  const digest = await sha256OfMany(utf8(canonicalize(content)))
+  const at = {
+    where: '/integrity/content_sha256',
+    expected: integrity.content_sha256,
+    actual: digest,
+    shell: shellForContent(),
+  }
+  const claim =
+    digest === integrity.content_sha256
+      ? claimOf('content-whole', { ...at, message: 'The document has the digest that it says.' })
+      : claimOf('content-differs', {
+          ...at,
+          message: 'The document has another digest than it says.',
+        })
+  return { claim, digest }
+}

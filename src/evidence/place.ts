@@ -1,0 +1,86 @@
+import { type Envelope } from '#contract/envelope.ts'
+import { type Claim, claimOf } from './claims.ts'
+
+/** What the reader asked for, where the file answers a question. */
+export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
+
+/** A verified envelope that the reader holds. `server` is the id of its sealing key: each server counts its own series. */
+export type HeldEnvelope = {
+  readonly server: string
+  readonly evidence_id: string
+  readonly head: string
+  readonly seal_seq: number
+}
+
+export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> {
+  const pairs = [
+    ['run_id', 'run-differs', asked.run_id],
+    ['evidence_id', 'evidence-differs', asked.evidence_id],
+  ] as const
+  let isAsked = false
+  for (const [member, code, expected] of pairs) {
+    if (expected === undefined) continue
+    isAsked = true
+    const actual = envelope[member]
+    const at = { where: `/${member}`, expected, actual }
+    yield actual === expected
+      ? claimOf('asked-fits', { ...at, message: `The ${member} is the one that you asked for.` })
+      : claimOf(code, { ...at, message: `This is a record, but not the one that you asked for.` })
+  }
+  if (!isAsked)
+    yield claimOf('nothing-asked', {
+      message: 'You did not say which run or evidence you asked for.',
+    })
+}
+
+/** Against what the reader holds of this server's series: a removal leaves a hole, a second version is a fork. */
+export function checkPrevious(
+  { evidence_id, opening, closing }: Envelope,
+  head: string,
+  held: readonly HeldEnvelope[],
+): Claim {
+  const { previous, seal_seq } = closing
+  const at = { where: '/closing/previous' }
+  const series = held.filter(({ server }) => server === opening.server)
+  const fork = series.find((other) =>
+    other.evidence_id === evidence_id
+      ? other.head !== head || other.seal_seq !== seal_seq
+      : other.seal_seq === seal_seq,
+  )
+  if (fork !== undefined) {
+    return claimOf('fork', {
+      ...at,
+      message: `You hold another envelope in this place: the server sealed two.`,
+      expected: fork.head,
+      actual: head,
+    })
+  }
+  if (previous === null)
+    return claimOf('first-in-series', {
+      ...at,
+      message: 'It says that it is the first envelope of its server.',
+    })
+  const before = series.find(
+    (other) => other.seal_seq === seal_seq - 1 || other.evidence_id === previous.evidence_id,
+  )
+  if (before === undefined) {
+    return claimOf('previous-not-held', {
+      ...at,
+      message: `You do not hold the envelope before it, ${previous.evidence_id}.`,
+    })
+  }
+  const follows =
+    before.head === previous.head &&
+    before.evidence_id === previous.evidence_id &&
+    before.seal_seq === seal_seq - 1
+  const pair = { ...at, expected: before.head, actual: previous.head }
+  return follows
+    ? claimOf('follows-held', {
+        ...pair,
+        message: `It follows ${previous.evidence_id}, which you hold.`,
+      })
+    : claimOf('previous-differs', {
+        ...pair,
+        message: 'It follows another envelope than the one that you hold.',
+      })
+}

@@ -1,0 +1,116 @@
+import { DSSE_PAYLOAD_TYPE, type Envelope, Statement } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
+import { decodeBase64 } from './base64.ts'
+import { canonicalize } from './canonical.ts'
+import { type ChainState } from './chain.ts'
+import { type Claim, type ClaimCode, claimOf } from './claims.ts'
+import { verifyDsse } from './dsse.ts'
+import { EvidenceError } from './fault.ts'
+import { statementOf } from './seal.ts'
+import { shellForSeal } from './shell.ts'
+import { findKey, type TrustedKey, type Trusted } from './trust.ts'
+
+/** The key whose signature is on the seal, where the reader has that key and the signature is right. */
+export type SealedBy = {
+  readonly key_id: string
+  readonly source: TrustSource
+  readonly name?: string
+}
+
+/** The signature alone. A wrong one is wrong by whoever's key; a right one proves something by a pinned key only. */
+export async function checkSeal(
+  { integrity: { seal }, closing }: Envelope,
+  trust: readonly Trusted[],
+): Promise<{ claim: Claim; by: SealedBy | null }> {
+  const where = '/integrity/seal'
+  const keyid = seal.signatures[0]?.keyid ?? ''
+  const trusted = findKey(trust, keyid, closing.seal_seq)
+  if (trusted === null) {
+    const message = `The seal names the key ${keyid}, which you do not have.`
+    return { claim: claimOf('key-unknown', { where, message }), by: null }
+  }
+  const { key, public_key, source } = trusted
+  const result = await verifyDsse(seal, {
+    keys: [{ key_id: keyid, public_key }],
+    threshold: 1,
+    payloadTypes: [DSSE_PAYLOAD_TYPE],
+  })
+  if (!result.ok) {
+    const message = `The signature is not one of the key ${keyid} over this seal.`
+    return { claim: claimOf('signature-wrong', { where, message }), by: null }
+  }
+  const shell = shellForSeal(public_key, result.payload.length)
+  const by = { key_id: keyid, source, ...(key.name !== undefined && { name: key.name }) }
+  return { claim: claimOf(codeOf(trusted), { where, message: sealSentence(trusted), shell }), by }
+}
+
+function codeOf({ key, source, counts }: TrustedKey): ClaimCode {
+  if (!counts) return key.status === 'revoked' ? 'key-revoked' : 'key-retired'
+  switch (source) {
+    case 'pinned':
+      return 'seal-signed'
+    case 'first_seen':
+      return 'key-first-seen'
+    case 'offered':
+      return 'key-offered'
+  }
+}
+
+function sealSentence({ key, source, counts }: TrustedKey): string {
+  const { label, proves } = TRUST_SOURCE[source]
+  const by = `The seal is signed by the key ${key.key_id} (${label})`
+  if (!counts) return `${by}, which is ${key.status} and does not count for this envelope.`
+  return proves ? `${by}.` : `${by}: that the key is the server’s is not checked.`
+}
+
+/** What was signed is this document, this chain and this server: rebuilt from our own recomputation, byte for byte. */
+export function checkBinding(
+  envelope: Envelope,
+  { head, seq: count }: ChainState,
+  digest: string,
+): Claim {
+  const { seal } = envelope.integrity
+  const where = '/integrity/seal/payload'
+  const text = payloadText(seal.payload)
+  const statement = parseJson(Statement, text)
+  if (!statement.ok)
+    return claimOf('statement-unreadable', {
+      where,
+      message: 'The seal is over no statement about an envelope.',
+    })
+  const { sealed_at } = statement.value.predicate
+  const rebuilt = canonicalize(statementOf(envelope, digest, { count, head }, sealed_at))
+  if (text !== rebuilt) {
+    return claimOf('statement-differs', {
+      where,
+      message: 'The seal is about another document or another chain.',
+      expected: rebuilt,
+      actual: text,
+    })
+  }
+  const { server } = envelope.opening
+  const keyid = seal.signatures[0]?.keyid ?? ''
+  if (server !== keyid) {
+    return claimOf('server-differs', {
+      where: '/opening/server',
+      message: 'The run was recorded under another key than the one that sealed it.',
+      expected: keyid,
+      actual: server,
+    })
+  }
+  return claimOf('seal-bound', {
+    where,
+    message: `The seal is about this document, this chain and this server’s key. Sealed at ${sealed_at} by the server’s clock.`,
+  })
+}
+
+// '' for what is no text: no statement then.
+function payloadText(payload: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decodeBase64(payload))
+  } catch (fault) {
+    if (fault instanceof EvidenceError || fault instanceof TypeError) return ''
+    throw fault
+  }
+}
