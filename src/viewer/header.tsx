@@ -99,7 +99,11 @@ function StreamIndicator() {
           aria-hidden="true"
           className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
         />
-        <output className="max-xs:sr-only">
+        <output
+          className={
+            connection.state === 'live' ? 'max-xs:sr-only' : 'max-xs:max-w-24 max-xs:truncate'
+          }
+        >
           <Words connection={connection} />
           {running && <span className="sr-only">, something runs</span>}
         </output>

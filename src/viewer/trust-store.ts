@@ -2,7 +2,7 @@ import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
 import { type ServerKey, TrustFile } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { HeldEnvelope } from '#evidence/verify.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 
 /**

@@ -2,7 +2,8 @@ import type { Closing, GateEntry, Opening, StepEntry } from '#contract/envelope.
 import type { Run } from '#contract/run.ts'
 import type { Claim } from '#evidence/claims.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { HeldEnvelope, Verification } from '#evidence/verify.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
+import type { Verification } from '#evidence/verify.ts'
 
 /* The page's side of verify.worker.ts, and what the two say to each other. */
 

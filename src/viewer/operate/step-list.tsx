@@ -68,7 +68,7 @@ export function StepList({
                 type="button"
                 aria-pressed={node.id === chosen}
                 onClick={() => choose({ step: node.id })}
-                className="grid h-full w-full grid-cols-[auto_minmax(0,1fr)_minmax(0,1fr)_4.5rem] items-center gap-x-2.5 border-b border-line px-3 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover"
+                className="grid h-full w-full grid-cols-[auto_minmax(0,1fr)_auto] sm:grid-cols-[auto_minmax(0,1fr)_minmax(0,1fr)_4.5rem] items-center gap-x-2.5 border-b border-line px-3 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover"
               >
                 {node.kind === 'step' ? (
                   <State of={STEP_STATUS[stepStatusOf(run, node.step)]} wordless />
@@ -90,7 +90,9 @@ export function StepList({
                 ) : (
                   <span className="truncate text-xs text-ink-2">{gateState(run, node).label}</span>
                 )}
-                <span className="text-right text-xs text-ink-2">
+                <span
+                  className={`text-right text-xs text-ink-2 ${node.kind === 'gate' ? 'max-sm:hidden' : ''}`}
+                >
                   {node.kind === 'step' && <Took run={run} node={node} />}
                 </span>
               </button>
@@ -137,9 +139,9 @@ function Bars({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
       1,
       Math.max(0, ((at === null ? otherwise : Date.parse(at)) - from) / Math.max(1, to - from)),
     )
-  if (Number.isNaN(from)) return <span />
+  if (Number.isNaN(from)) return <span className="max-sm:hidden" />
   return (
-    <span aria-hidden="true" className="relative h-2 rounded-full bg-sunken">
+    <span aria-hidden="true" className="relative h-2 rounded-full bg-line/60 max-sm:hidden">
       {node.step?.attempts.map(({ attempt, started_at, finished }) => {
         const start = place(started_at, from)
         const end = place(finished?.finished_at ?? null, to)

@@ -1,7 +1,7 @@
 import type { Run } from '#contract/run.ts'
 import type { TwoTimelines } from '#live/board.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { ToldValue } from '#viewer/parts/told.tsx'
+import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
 import { useMemo } from 'react'
@@ -71,7 +71,7 @@ export function Timelines({
 }
 
 const COLUMNS =
-  'grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 px-3 sm:grid-cols-[minmax(0,5fr)_minmax(0,4fr)_minmax(0,4fr)_minmax(0,5fr)]'
+  'grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 px-3 sm:grid-cols-[minmax(0,4fr)_minmax(0,4fr)_minmax(0,4fr)_7rem]'
 
 function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
   return (
@@ -82,9 +82,17 @@ function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
         </span>{' '}
         <span className="text-ink-2">{what}</span>
       </span>
-      <SaidCell said={hint} none="not heard" dashed />
+      <SaidCell
+        said={hint}
+        none="not heard"
+        dashed
+        wrong={told.by === 'contradicted' && hint?.value !== told.value}
+      />
       <SaidCell said={record} none="not on record" />
-      <span className="truncate">
+      <span className="max-sm:hidden">
+        <ToldWord by={told.by} />
+      </span>
+      <span className="truncate sm:hidden">
         <ToldValue told={told} renderValue={(value) => <RunText text={value} max={60} />} />
       </span>
     </div>
@@ -95,10 +103,12 @@ function SaidCell({
   said,
   none,
   dashed = false,
+  wrong = false,
 }: {
   said: Said | null
   none: string
   dashed?: boolean
+  wrong?: boolean
 }) {
   return (
     <span className="truncate text-ink-2 max-sm:hidden">
@@ -108,7 +118,13 @@ function SaidCell({
         </span>
       ) : (
         <>
-          <RunText text={said.value} max={60} />{' '}
+          {wrong ? (
+            <s className="text-bad">
+              <RunText text={said.value} max={60} />
+            </s>
+          ) : (
+            <RunText text={said.value} max={60} />
+          )}{' '}
           <time dateTime={said.at ?? undefined} className="text-xs text-ink-3">
             {said.at?.slice(11, 23)}
           </time>

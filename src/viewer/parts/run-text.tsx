@@ -18,7 +18,7 @@ export function RunText({
   const cut = text.length > max
   const pieces = visible(cut ? text.slice(0, max) : text, keep)
   return (
-    <bdi className={block ? 'break-words whitespace-pre-wrap' : undefined}>
+    <bdi className={`[overflow-wrap:anywhere] ${block ? 'whitespace-pre-wrap' : ''}`}>
       {pieces.map((piece, index) =>
         'shown' in piece ? (
           piece.shown

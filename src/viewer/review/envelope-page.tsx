@@ -9,7 +9,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { verdictQuery } from '#viewer/queries.ts'
+import { trustQuery, verdictQuery } from '#viewer/queries.ts'
 import type { Summary, Verdict } from '#viewer/verifier.ts'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'wouter'
@@ -81,7 +81,9 @@ export function EnvelopePage({ evidence_id }: { evidence_id: string }) {
 }
 
 function Judged({ evidence_id, verdict }: { evidence_id: string; verdict: Verdict }) {
-  const { tone, title, text } = proofSentence(verdict)
+  const trust = useQuery(trustQuery)
+  const seen = trust.data?.kept.seen[verdict.sealed_by?.key_id ?? ''] ?? null
+  const { tone, title, text } = proofSentence(verdict, seen)
   const { summary } = verdict
   return (
     <>

@@ -1,13 +1,12 @@
-import { TRUST_SOURCE } from '#contract/trust.ts'
+import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import type { Claim } from '#evidence/claims.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
-export function proofSentence({
-  verdict,
-  claims,
-  sealed_by,
-}: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>): {
+export function proofSentence(
+  { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
+  seen: string | null,
+): {
   tone: 'proven' | 'part' | 'refused'
   title: string
   text: string
@@ -43,7 +42,7 @@ export function proofSentence({
             ? 'The document, its chain and its seal agree. The key that signed it is not one that you know: anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
-              : `The document, its chain and its seal agree. The key is ${TRUST_SOURCE[sealed_by.source].label}. Compare its fingerprint with one you got elsewhere, and pin it.`,
+              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen)}. Compare its fingerprint with one you got elsewhere, and pin it.`,
       }
   }
 }
@@ -52,6 +51,14 @@ const isWhole = (claims: readonly Claim[]): boolean =>
   (['chain', 'content', 'binding', 'consistency'] as const).every((name) =>
     claims.some(({ claim, state }) => claim === name && state === 'proven'),
   )
+
+/** Worded by where the key is from; a key seen before says since when. */
+const sourceOf = (source: TrustSource, seen: string | null): string =>
+  source === 'first_seen' && seen !== null
+    ? `${TRUST_SOURCE.first_seen.label} on ${DAY.format(new Date(seen))}, which proves nothing about who holds it`
+    : TRUST_SOURCE[source].label
+
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 
 const keyName = (by: Verdict['sealed_by']): string =>
   by === null
