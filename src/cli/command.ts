@@ -2,8 +2,6 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 
 /** One command of the line: a file each. */
 export type Command = {
-  /** For the list of commands. */
-  summary: string
   /** Whole text of `--help`. */
   help: string
   /** Exit code when the line itself is wrong. */

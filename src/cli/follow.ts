@@ -22,11 +22,13 @@ export async function* follow(
   let lastEventId: string | null = null
   let waitMs = FIRST_WAIT_MS
   for (;;) {
+    const connection = new AbortController()
     try {
       const response = await reach(
         server,
         runId === null ? '/events' : `/events?run_id=${encodeURIComponent(runId)}`,
         {
+          signal: connection.signal,
           headers: {
             ...authorization(server),
             accept: 'text/event-stream',
@@ -48,6 +50,9 @@ export async function* follow(
     } catch (error) {
       if (error instanceof CommandError) throw error
       yield { what: 'lost', why: wordsOf(error) }
+    } finally {
+      // Whoever stops listening lets go of the connection, which would keep the process alive.
+      connection.abort()
     }
     await sleep(waitMs * (0.5 + Math.random()))
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)

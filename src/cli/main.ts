@@ -1,16 +1,32 @@
 #!/usr/bin/env node
 import { CommandError, UsageError, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
-import { run } from './run.ts'
-import { serve } from './serve.ts'
-import { token } from './token.ts'
-import { trust } from './trust.ts'
-import { user } from './user.ts'
-import { verify } from './verify.ts'
-import { watch } from './watch.ts'
 
-const COMMANDS = new Map<string, Command>(
-  Object.entries({ serve, run, watch, verify, token, user, trust }),
+type Entry = { summary: string; load: () => Promise<Command> }
+
+// Loaded when it is named: `verify` waits for no database.
+const COMMANDS = new Map<string, Entry>(
+  Object.entries({
+    serve: {
+      summary: 'Start the companion server over a project',
+      load: async () => (await import('./serve.ts')).serve,
+    },
+    run: { summary: 'Start a run', load: async () => (await import('./run.ts')).run },
+    watch: {
+      summary: 'Print what the stream says, readable',
+      load: async () => (await import('./watch.ts')).watch,
+    },
+    verify: {
+      summary: 'Check an evidence envelope, offline',
+      load: async () => (await import('./verify.ts')).verify,
+    },
+    token: { summary: 'Make a bearer token', load: async () => (await import('./token.ts')).token },
+    user: { summary: 'Add a person', load: async () => (await import('./user.ts')).user },
+    trust: {
+      summary: "Export the server's key as a trust file",
+      load: async () => (await import('./trust.ts')).trust,
+    },
+  }),
 )
 
 process.exitCode = await main(process.argv.slice(2))
@@ -20,11 +36,12 @@ async function main([name, ...argv]: string[]): Promise<number> {
     console.log(overview())
     return 0
   }
-  const command = COMMANDS.get(name)
-  if (command === undefined) {
+  const entry = COMMANDS.get(name)
+  if (entry === undefined) {
     console.error(`runseal: there is no command ${JSON.stringify(name)}\n\n${overview()}`)
     return 2
   }
+  const command = await entry.load()
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(command.help)
     return 0

@@ -9,7 +9,6 @@ import { serverOf } from './port.ts'
 const NOT_STARTED = 3
 
 export const run: Command = {
-  summary: 'Start a run',
   help: `Usage: runseal run NAME [--input K=V]… [--server URL] [--token TOKEN] [--wait]
 
 Starts a registered definition and prints the run's id on stdout.

@@ -5,7 +5,6 @@ import { DEFAULT_PORT, portOf } from './port.ts'
 import { saidPlainly } from './said-plainly.ts'
 
 export const serve: Command = {
-  summary: 'Start the companion server over a project',
   help: `Usage: runseal serve [PROJECT] [--data DIR] [--port ${DEFAULT_PORT}] [--host 127.0.0.1]
 
 Serves the viewer and runs what the project's runseal.yaml defines, until Ctrl-C: that ends running
@@ -34,6 +33,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
     const port = portOf(values.port)
     const origins = (values.origin ?? []).map(originOf)
     const project = projectOf(positionals[0])
+    const stopped = stopSignal()
     return await saidPlainly(async () => {
       const server = await start({
         project,
@@ -47,7 +47,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
       console.log(`Runseal is at ${server.url} over ${server.project}`)
       console.log(`Sign in, once and within ten minutes: ${server.signInUrl}`)
       console.log('Whoever can use this machine can read; a change needs a sign-in or a token.')
-      await stopSignal()
+      await stopped
       console.log('Stopping: running steps end and are recorded. Ctrl-C again ends at once.')
       await server.close()
       return 0
@@ -64,7 +64,7 @@ function originOf(text: string): string {
 const SAME_SIGNAL_MS = 1000
 const LONGEST_STOP_MS = 9000
 
-/** Resolves at the first SIGINT or SIGTERM; a second one, or a stop that takes too long, ends the process. */
+/** Resolves at the first SIGINT or SIGTERM, also while the server starts; a second one, or a stop that takes too long, ends the process. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let firstAt: number | null = null

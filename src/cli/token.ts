@@ -4,7 +4,6 @@ import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { roleOf, ROLES } from './role.ts'
 
 export const token: Command = {
-  summary: 'Make a bearer token',
   help: `Usage: runseal token create --role ROLE [--user NAME] [--data DIR]
 
 Makes a token and prints it, alone, on stdout. It is told once and kept as a digest.

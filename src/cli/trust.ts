@@ -3,7 +3,6 @@ import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 
 export const trust: Command = {
-  summary: "Export the server's key as a trust file",
   help: `Usage: runseal trust export [--data DIR]
 
 Prints a trust file with the server's key on stdout. Carry it to a reader by a way that does not

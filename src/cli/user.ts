@@ -5,7 +5,6 @@ import { serverOf } from './port.ts'
 import { roleOf, ROLES } from './role.ts'
 
 export const user: Command = {
-  summary: 'Add a person',
   help: `Usage: runseal user add NAME --role ROLE [--data DIR]
 
 Adds a person and prints a sign-in link on stdout: good for one sign-in within ten minutes.

@@ -11,7 +11,6 @@ import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
 
 export const verify: Command = {
-  summary: 'Check an evidence envelope, offline',
   help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--json]
 
 Checks an envelope with nothing but the file and what you trust. No server is asked.

@@ -7,7 +7,6 @@ import { frameLine } from './frame-line.ts'
 import { serverOf } from './port.ts'
 
 export const watch: Command = {
-  summary: 'Print what the stream says, readable',
   help: `Usage: runseal watch [RUN] [--server URL] [--token TOKEN]
 
 Prints a line for each frame of the stream until Ctrl-C; with a run, until that run is sealed.

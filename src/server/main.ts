@@ -69,7 +69,7 @@ export async function start({ host, port, ...options }: StartOptions): Promise<R
   try {
     const listener = getRequestListener(companion.answer, {
       errorHandler: companion.answerFault,
-      // Its own Response forgets, when a middleware copies it, that a stream has been answered already.
+      // With the adapter's Response in the place of Node's, one that was made before is no instance of it.
       overrideGlobalObjects: false,
     })
     const server = createServer(

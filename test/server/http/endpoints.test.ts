@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
 import { ENDPOINT } from '#contract/api.ts'
+import type { TrustFile } from '#contract/trust.ts'
 import { keysOf } from '#contract/status.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { companion, type TestCompanion } from './companion.ts'
@@ -118,7 +119,7 @@ it('[H11] the envelope is the stored bytes, and its ETag is their digest', async
   expect(same.status).toBe(304)
 
   const { server_keys } = await server.ask(ENDPOINT.trust.answer, '/api/trust')
-  const file = { schema: 'runseal/trust/1', server_keys, approvers: [], required: [] } as const
+  const file: TrustFile = { schema: 'runseal/trust/1', server_keys, approvers: [], required: [] }
   const { verdict } = await verifyEnvelope(bytes, { trust: [{ file, source: 'pinned' }] })
   expect(verdict).toBe('proven')
 
@@ -179,7 +180,7 @@ it('[H14] a list is read in pages; a cursor of nobody and a wrong filter are ref
   const seen = [...first.items, ...second.items].map(({ run_id }) => run_id)
   expect(new Set(seen).size).toBe(seen.length)
   for (const query of ['cursor=nobody', 'limit=0', 'limit=201', 'status=gone'])
-    expect((await server.send(`/api/runs?${query}`)).status, query).toBe(400)
+    expect([query, (await server.send(`/api/runs?${query}`)).status]).toEqual([query, 400])
 })
 
 it('[H15] sealing again what is sealed, and what goes on, is refused', async () => {

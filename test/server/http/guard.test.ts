@@ -66,7 +66,7 @@ it('[H3] a change by cookie needs exact Origin, Sec-Fetch-Site and the page secr
     { 'runseal-secret': 'x'.repeat(43) },
   ]) {
     const answer = await server.send('/api/runs', { ...change, headers: { ...headers, ...broken } })
-    expect(await problemOf(answer), JSON.stringify(broken)).toBe('bad_origin')
+    expect([broken, await problemOf(answer)]).toEqual([broken, 'bad_origin'])
   }
 })
 
@@ -145,7 +145,7 @@ it('[H6] every answer carries the policy, whatever it is', async () => {
     ['/api/status', { headers: { host: 'evil.example' } }],
   ] as const) {
     const { headers } = await server.send(path, init)
-    expect(headers.get('content-security-policy'), path).toMatch(
+    expect(headers.get('content-security-policy')).toMatch(
       /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'$/,
     )
     expect(headers.get('x-content-type-options')).toBe('nosniff')

@@ -1,0 +1,184 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import * as z from 'zod/mini'
+import { ENDPOINT } from '#contract/api.ts'
+import { parseJson } from '#contract/parse.ts'
+import { TrustFile } from '#contract/trust.ts'
+import { end, project, runseal, serving, type Serving } from './command-line.ts'
+
+// Real processes, on a machine that may be busy with others.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let folder: string
+let remove: () => Promise<void>
+let server: Serving
+let environment: Record<string, string>
+
+beforeAll(async () => {
+  ;({ folder, remove } = await project())
+  server = await serving(folder)
+  const data = { RUNSEAL_DATA: join(folder, '.runseal') }
+  const { stdout } = await runseal(['token', 'create', '--role', 'operator'], data)
+  environment = { ...data, RUNSEAL_SERVER: server.url, RUNSEAL_TOKEN: stdout.trim() }
+})
+afterAll(async () => {
+  await end(server)
+  await remove()
+})
+
+const Told = z.strictObject({
+  verdict: z.string(),
+  claims: z.array(
+    z.strictObject({
+      claim: z.string(),
+      state: z.string(),
+      code: z.string(),
+      where: z.string(),
+      message: z.string(),
+    }),
+  ),
+})
+
+const run = (...args: string[]) => runseal(args, environment)
+
+it('[C1] run prints the id alone, and its exit code is the outcome', async () => {
+  const good = await run('run', 'good', '--input', 'word=a=b', '--wait')
+  expect(good).toMatchObject({ code: 0 })
+  expect(good.stdout).toMatch(/^run_[0-9a-z]{26}\n$/)
+  expect(good.stderr).toContain('step_finished')
+  const answer = await fetch(`${server.url}/api/runs/${good.stdout.trim()}`)
+  expect(parseJson(ENDPOINT.run.answer, await answer.text())).toMatchObject({
+    value: { outcome: 'succeeded', seal: 'sealed', inputs: { word: 'a=b' } },
+  })
+  expect(await run('run', 'bad', '--wait')).toMatchObject({ code: 1 })
+})
+
+it('[C1] an aborted run ends the waiting one with 2', async () => {
+  const waiting = run('run', 'gated', '--wait')
+  const post = (path: string, body: object) =>
+    fetch(new URL(path, server.url), {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${environment['RUNSEAL_TOKEN']}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify(body),
+    })
+  for (;;) {
+    const answer = await fetch(`${server.url}/api/runs?definition=gated&status=needs_input`)
+    const list = parseJson(ENDPOINT.listRuns.answer, await answer.text())
+    const run_id = list.ok ? list.value.items[0]?.run_id : undefined
+    if (run_id === undefined) continue
+    expect((await post(`/api/runs/${run_id}/abort`, { reason: 'enough' })).status).toBe(200)
+    break
+  }
+  expect(await waiting).toMatchObject({ code: 2 })
+})
+
+it.each([
+  [['run', 'none'], {}, 'No such definition'],
+  [['run', 'good', '--input', 'other=1'], {}, 'inputs'],
+  [['run', 'good', '--input', 'word'], {}, 'NAME=VALUE'],
+  [['run', 'good'], { RUNSEAL_TOKEN: '' }, 'Sign in'],
+  [['run', 'good'], { RUNSEAL_TOKEN: 'wrong' }, 'token'],
+  [['run', 'good', '--server', 'http://127.0.0.1:1'], {}, 'no server answers'],
+  [['run', 'good', '--bogus'], {}, '--help'],
+  [['run'], {}, '--help'],
+])('[C1] %j could not be started: 3', async (args, changed, words) => {
+  const { code, stdout, stderr } = await runseal(args, { ...environment, ...changed })
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+  expect(stderr).toContain(words)
+})
+
+it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', async () => {
+  const { stdout } = await run('run', 'good', '--wait')
+  const run_id = stdout.trim()
+  const answer = await fetch(`${server.url}/api/runs/${run_id}`)
+  const found = parseJson(ENDPOINT.run.answer, await answer.text())
+  const evidence_id = found.ok ? (found.value.evidence_id ?? '') : ''
+  const sealed = join(folder, '.runseal', 'envelopes', `${evidence_id}.json`)
+  const trust = join(folder, 'trust.json')
+  const exported = await run('trust', 'export')
+  expect(parseJson(TrustFile, exported.stdout)).toMatchObject({
+    ok: true,
+    value: { server_keys: [{ status: 'active' }], approvers: [], required: [] },
+  })
+  await writeFile(trust, exported.stdout)
+
+  const proven = await run('verify', sealed, '--trust', trust)
+  expect(proven).toMatchObject({ code: 0, stderr: '' })
+  expect(proven.stdout.split('\n')[0]).toContain(`${run_id} of good, which succeeded`)
+  const expected = ['--expect', `run=${run_id}`, '--expect', `evidence=${evidence_id}`]
+  expect(
+    await run('verify', sealed, '--trust', trust, ...expected, '--expect', 'outcome=succeeded'),
+  ).toMatchObject({ code: 0 })
+  expect(await run('verify', sealed, '--trust', trust, '--expect', 'outcome=failed')).toMatchObject(
+    { code: 1 },
+  )
+  expect(await run('verify', sealed)).toMatchObject({ code: 3 })
+
+  const json = await run('verify', sealed, '--trust', trust, '--json')
+  const told = parseJson(Told, json.stdout)
+  expect(told).toMatchObject({ ok: true, value: { verdict: 'proven' } })
+
+  const changed = join(folder, 'changed.json')
+  await writeFile(changed, (await readFile(sealed, 'utf8')).replace('"hello"', '"hallo"'))
+  expect(await run('verify', changed, '--trust', trust)).toMatchObject({ code: 1 })
+  expect(await run('verify', join(folder, 'runseal.yaml'))).toMatchObject({ code: 2 })
+  expect(await run('verify', join(folder, 'none.json'))).toMatchObject({ code: 2, stdout: '' })
+  expect(await run('verify', folder)).toMatchObject({ code: 2, stdout: '' })
+  expect(await run('verify', sealed, '--trust', sealed)).toMatchObject({ code: 2, stdout: '' })
+  expect(await run('verify', sealed, '--expect', 'colour=red')).toMatchObject({ code: 2 })
+})
+
+it('[C3] a token beside the running server works at once, and is alone on stdout', async () => {
+  const made = await run('token', 'create', '--role', 'viewer', '--user', 'admin')
+  expect(made.stdout).toMatch(/^runseal_[\w-]{43}\n$/)
+  const answer = await fetch(`${server.url}/api/session`, {
+    headers: { authorization: `Bearer ${made.stdout.trim()}` },
+  })
+  expect(await answer.json()).toMatchObject({ role: 'viewer' })
+  expect(await run('token', 'create', '--role', 'king')).toMatchObject({ code: 2, stdout: '' })
+  expect(await run('token', 'create', '--role', 'viewer', '--user', 'x')).toMatchObject({ code: 1 })
+})
+
+it('[C4] a person is added with a link to the port that the server runs at', async () => {
+  const added = await run('user', 'add', 'ann', '--role', 'approver')
+  expect(added.stdout).toMatch(/^http:\/\/localhost:\d+\/sign-in#[\w-]{43}\n$/)
+  const link = new URL(added.stdout.trim())
+  expect(link.origin).toBe(server.url)
+  const answer = await fetch(`${server.url}/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: server.url },
+    body: JSON.stringify({ token: link.hash.slice(1) }),
+  })
+  expect(await answer.json()).toMatchObject({ actor: 'user:ann', role: 'approver' })
+  expect(await run('user', 'add', 'ann', '--role', 'viewer')).toMatchObject({ code: 1, stdout: '' })
+})
+
+it('[C5] watch prints a line for each frame, and ends when its run is sealed', async () => {
+  const { stdout } = await run('run', 'good', '--wait')
+  const run_id = stdout.trim()
+  const watched = await run('watch', run_id)
+  expect(watched.code).toBe(0)
+  expect(watched.stdout).toContain('seal=sealed')
+  expect(await run('watch', 'run_none')).toMatchObject({ code: 1 })
+})
+
+it.each(['serve', 'run', 'watch', 'verify', 'token', 'user', 'trust'])(
+  '[C6] %s --help on stdout, and a wrong option on stderr with a hint',
+  async (command) => {
+    const help = await runseal([command, '--help'])
+    expect(help).toMatchObject({ code: 0, stderr: '' })
+    expect(help.stdout).toContain(`Usage: runseal ${command}`)
+    const wrong = await runseal([command, '--no-such-option'])
+    expect(wrong).toMatchObject({ code: command === 'run' ? 3 : 2, stdout: '' })
+    expect(wrong.stderr).toContain(`runseal ${command} --help`)
+  },
+)
+
+it('[C6] an unknown command is refused, and none at all is answered with the list', async () => {
+  expect(await runseal(['fly'])).toMatchObject({ code: 2, stdout: '' })
+  expect((await runseal([])).stdout).toContain('verify')
+})
