@@ -166,33 +166,24 @@ function readYaml(
         })
     },
   }
-  const parsed = parseOrFail(name, source, lines)
+  const parsed = parseDocument(source, {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    schema: 'core',
+    resolveKnownTags: false,
+    stringKeys: true,
+    merge: true,
+  })
   // A tag that is not of the core schema is only a warning to the parser; it would change what a value means.
-  for (const { pos, message } of [...parsed.errors, ...parsed.warnings]) at(pos[0], message)
+  for (const { pos, code, message } of [...parsed.errors, ...parsed.warnings])
+    at(pos[0], code === 'RESOURCE_EXHAUSTION' ? 'is nested too deep' : lowerCased(message))
   if (found.length > 0) throw new DefinitionError(doc.faults)
   const value = toValue(name, parsed)
   const fault: Fault = (path, message, key) => at(offsetOf(parsed, path, key), message)
   refuseOddText(value, [], fault)
   if (found.length > 0) throw new DefinitionError(doc.faults)
   return { doc, value, fault }
-}
-
-function parseOrFail(name: string, source: string, lineCounter: LineCounter): Document.Parsed {
-  try {
-    return parseDocument(source, {
-      lineCounter,
-      prettyErrors: false,
-      version: '1.2',
-      schema: 'core',
-      resolveKnownTags: false,
-      stringKeys: true,
-      merge: true,
-    })
-  } catch (cause) {
-    // Brackets nested by the thousand overflow the parser's stack.
-    if (cause instanceof RangeError) throw new DefinitionError([`${name}:1:1: is nested too deep`])
-    throw cause
-  }
 }
 
 function toValue(name: string, parsed: Document.Parsed): unknown {

@@ -1,0 +1,166 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import * as z from 'zod/mini'
+import { OPERATOR, openWorkshop, workshop } from './workshop.ts'
+
+const PROJECT = `
+runs:
+  tour:
+    steps:
+      - { id: quick, run: echo done }
+      - { id: long, needs: [quick], run: 'echo $$ >> pids; sleep 3600 & echo $! >> pids; sleep 3600' }
+      - { id: last, needs: [ask, long], run: exit 0 }
+    gates:
+      - { id: ask, question: Go on? }
+`
+
+const Pid = z.object({ pid: z.number() })
+
+// A process that ended stays in the table until somebody asks how.
+function isRunning(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}/stat`)) return false
+  return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+}
+
+async function eventually<T>(read: () => T | null): Promise<T> {
+  for (;;) {
+    const found = read()
+    if (found !== null) return found
+    await sleep(20)
+  }
+}
+
+function pidsOf(root: string): number[] | null {
+  if (!existsSync(join(root, 'pids'))) return null
+  const pids = readFileSync(join(root, 'pids'), 'utf8').trim().split('\n').map(Number)
+  return pids.length < 2 ? null : pids
+}
+
+/** A real server over a new folder; its first run begins by itself. */
+async function serverIn(folder: string) {
+  const options = {
+    project: join(folder, 'project'),
+    data: join(folder, 'data'),
+    host: '127.0.0.1',
+    port: 0,
+  }
+  const server = spawn(
+    process.execPath,
+    [
+      '--input-type=module-typescript',
+      '-e',
+      `const { start } = await import('#server/main.ts'); await start({ ...${JSON.stringify(options)}, log: console.error })`,
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  )
+  onTestFinished(() => void server.kill('SIGKILL'))
+  return server
+}
+
+describe('a server that is killed', () => {
+  it.each([['alone'], ['together with its runner']])(
+    '[R20] %s leaves nothing running, and its run goes on after the next start',
+    async (how) => {
+      const folder = mkdtempSync(join(tmpdir(), 'runseal-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      const root = join(folder, 'project')
+      mkdirSync(root)
+      writeFileSync(join(root, 'runseal.yaml'), PROJECT)
+      const server = await serverIn(folder)
+      const pids = await eventually(() => pidsOf(root))
+      const runner = Pid.parse(
+        JSON.parse(readFileSync(join(folder, 'data', 'runner.json'), 'utf8')),
+      )
+      const exit = once(server, 'exit')
+      server.kill('SIGKILL')
+      if (how !== 'alone') process.kill(runner.pid, 'SIGKILL')
+      await exit
+
+      const second = await openWorkshop(folder)
+      onTestFinished(() => second.close())
+      const [known] = await second.storage.runs.unfinished()
+      const run_id = known?.run_id ?? ''
+      await second.engine.recover()
+      for (const pid of pids) expect(isRunning(pid)).toBe(false)
+      const going = await second.until(
+        run_id,
+        ({ steps }) => steps.find(({ step_id }) => step_id === 'long')?.attempts.length === 2,
+      )
+      expect(going.gates).toMatchObject([{ step_id: 'ask', resolved: null }])
+      await second.engine.abort(run_id, OPERATOR, 'seen')
+      const { envelope } = await second.sealed(run_id)
+      expect(
+        envelope.execution.steps.map(({ step_id, outcome }) => `${step_id} ${outcome}`),
+      ).toEqual(['quick succeeded', 'long interrupted', 'long aborted'])
+      expect(await second.storage.processes.list()).toEqual([])
+    },
+    20_000,
+  )
+})
+
+describe('a server that is stopped', () => {
+  it('[R21] records what runs as interrupted, and goes on after the next start', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'runseal-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const runs = `
+  heals:
+    steps: [{ id: one, run: 'test -e seen || { touch seen; sleep 3600; }' }]
+`
+    const first = await workshop(runs, { folder })
+    const run_id = await first.start('heals')
+    await eventually(() => (existsSync(join(first.root, 'seen')) ? true : null))
+    await first.close()
+    await expect(first.engine.start('heals', {}, OPERATOR)).rejects.toMatchObject({
+      code: 'draining',
+    })
+    expect(existsSync(join(folder, 'data', 'runner.json'))).toBe(false)
+
+    const second = await openWorkshop(folder)
+    onTestFinished(() => second.close())
+    expect((await second.runOf(run_id)).ended).toBeNull()
+    await second.engine.recover()
+    const { run, envelope } = await second.sealed(run_id)
+    expect(run.ended?.outcome).toBe('succeeded')
+    expect(envelope.execution.steps).toMatchObject([
+      { attempt: 1, outcome: 'interrupted', reason: 'the server stopped' },
+      { attempt: 2, outcome: 'succeeded' },
+    ])
+  })
+})
+
+describe('a runner that dies', () => {
+  it('[R22] has its attempts recorded as interrupted, and is replaced', async () => {
+    const { start, sealed, root, data } = await workshop(`
+  heals:
+    steps: [{ id: one, run: 'test -e pids || { echo $$ > pids; echo x >> pids; sleep 3600; }' }]
+`)
+    const run_id = await start('heals')
+    const pids = await eventually(() => pidsOf(root))
+    const { pid } = Pid.parse(JSON.parse(readFileSync(join(data, 'runner.json'), 'utf8')))
+    process.kill(pid, 'SIGKILL')
+    const { envelope } = await sealed(run_id)
+    expect(envelope.execution.steps).toMatchObject([
+      { attempt: 1, outcome: 'interrupted' },
+      { attempt: 2, outcome: 'succeeded' },
+    ])
+    expect(isRunning(pids[0] ?? 0)).toBe(false)
+  })
+
+  it('[R22] with the same step over and over fails that step in the end', async () => {
+    const { run: execute } = await workshop(`
+  deadly:
+    steps: [{ id: kills, run: kill -9 $PPID; sleep 3600 }]
+`)
+    const { run, envelope } = await execute('deadly')
+    expect(run.ended).toMatchObject({
+      outcome: 'failed',
+      reason: 'step kills was interrupted 4 times',
+    })
+    expect(envelope.execution.steps).toHaveLength(4)
+  })
+})
