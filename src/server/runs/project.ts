@@ -81,7 +81,7 @@ export type LoadedProject = {
 export type Definition = {
   name: string
   title: string
-  /** SHA-256 of the canonical form of all the rest; no secret value is in it [D8]. */
+  /** SHA-256 of the canonical form of all the rest; no secret value is in it [D5]. */
   sha256: string
   inputs: Readonly<Record<string, DefinedInput>>
   steps: readonly DefinitionStep[]
