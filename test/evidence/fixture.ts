@@ -493,7 +493,6 @@ export const SHAPES = {
     return run.seal()
   },
 } as const satisfies Record<string, (signer: Signer) => Promise<Sealed>>
-export type Shape = keyof typeof SHAPES
 
 /** build → ship (gate) → publish. */
 export function gatedPlan(policy: Partial<Policy> = {}): Plan {
