@@ -1,3 +1,4 @@
+import { RequestError } from '@hono/node-server'
 import { PROBLEM, type Problem } from '#contract/problem.ts'
 import { ProblemError } from '#server/problem.ts'
 import { StorageError } from '#server/storage/storage.ts'
@@ -27,6 +28,9 @@ function asProblem(error: unknown): ProblemError | null {
   // The one storage error that an asker causes.
   if (error instanceof StorageError && error.code === 'bad_cursor')
     return new ProblemError('bad_request', 'cursor: is not one that this server gave')
+  // A Host or a target that makes no URL.
+  if (error instanceof RequestError)
+    return new ProblemError('bad_request', 'the head of the request makes no URL')
   return null
 }
 
