@@ -97,7 +97,8 @@ export function totalsOf(
 
 /** Sum of decimal strings, without trailing zeros. Exact: by floats two verifiers would differ about a sum of money. */
 export function sumOf(decimals: readonly string[]): string {
-  const scale = Math.max(0, ...decimals.map((decimal) => fractionOf(decimal).length))
+  // Not by spreading: a forged file may list more cells than a call takes arguments.
+  const scale = decimals.reduce((most, decimal) => Math.max(most, fractionOf(decimal).length), 0)
   const total = decimals.reduce((sum, decimal) => sum + scaled(decimal, scale), 0n)
   const digits = String(total < 0n ? -total : total).padStart(scale + 1, '0')
   const whole = digits.slice(0, digits.length - scale)

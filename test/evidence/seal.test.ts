@@ -125,6 +125,10 @@ describe('how a run ended', () => {
   ])('[S6] the sum of %j is %s', (decimals, sum) => {
     expect(sumOf(decimals)).toBe(sum)
   })
+
+  it('[S6] a million of them are summed too', () => {
+    expect(sumOf(Array.from({ length: 1_000_000 }, () => '0.01'))).toBe('10000')
+  })
 })
 
 describe('a verification under way', () => {
