@@ -200,7 +200,7 @@ export class Attempt {
       } catch (cause) {
         const reason =
           cause instanceof ArtifactError ? cause.message : `artifact ${path}: ${String(cause)}`
-        return { ...ended, outcome: 'failed', reason, artifacts: kept }
+        return { ...ended, outcome: 'failed', reason: clip(reason), artifacts: kept }
       }
     }
     return { ...ended, outcome: 'succeeded', reason: null, artifacts: kept }
@@ -211,7 +211,7 @@ const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
 
 function failed(reason: string): Exit {
-  return { exit_code: null, signal: null, outcome: 'failed', reason, artifacts: [] }
+  return { exit_code: null, signal: null, outcome: 'failed', reason: clip(reason), artifacts: [] }
 }
 
 async function folderFault(root: string, folder: string, cwd: string): Promise<string | null> {
@@ -263,6 +263,11 @@ function openPipe(name: string): OpenPipe {
   const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
   const write = openSync(name, constants.O_WRONLY)
   return { read: new Socket({ fd, readable: true, writable: false }), write }
+}
+
+// A program may be named by 64 kB of text; a reason is for a person, and has to fit its entry.
+function clip(reason: string): string {
+  return reason.length <= 1024 ? reason : `${reason.slice(0, 1023).toWellFormed()}…`
 }
 
 function faultOf(cause: unknown): string {

@@ -119,6 +119,17 @@ export function createEngine({
 
   /** Records what comes next, and does it. Any number of calls: what is under way is on record and not begun again. */
   async function advance(run_id: string): Promise<void> {
+    try {
+      await proceed(run_id)
+    } catch (error) {
+      if (!(error instanceof ProblemError && error.code === 'too_large')) throw error
+      // The record is full. It must still be sealed, so the run ends here.
+      stops.set(run_id, { actor: 'system', reason: error.detail })
+      await proceed(run_id)
+    }
+  }
+
+  async function proceed(run_id: string): Promise<void> {
     let begun: readonly { step: PlanStep; attempt: number }[] = []
     let isOver = false
     let isStopped = false

@@ -10,7 +10,8 @@ import {
   durationMs,
   Project,
 } from '#contract/definition.ts'
-import { LIMITS, type PlanGate, type PlanStep } from '#contract/envelope.ts'
+import { ArtifactPath, LIMITS, type PlanGate, type PlanStep } from '#contract/envelope.ts'
+import { parse } from '#contract/parse.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { MAX_INTERRUPTIONS } from '#evidence/summarise.ts'
 import { cycleIn, reachableFrom } from './needs.ts'
@@ -470,9 +471,7 @@ class RunCheck {
   #artifact(cwd: string, artifact: string, at: Path): string {
     this.#noReferences(artifact, at)
     const path = this.#inside(posix.join(cwd, artifact), at)
-    // oxlint-disable-next-line no-control-regex -- control characters are what it refuses
-    if (artifact === '' || path === '.' || /[\u0000-\u001f\u007f\\]|\/$/.test(artifact))
-      this.#fault(at, 'names no file')
+    if (artifact.endsWith('/') || !parse(ArtifactPath, path).ok) this.#fault(at, 'names no file')
     if (posix.isAbsolute(artifact)) this.#fault(at, 'must be a path from cwd')
     return path
   }

@@ -154,6 +154,30 @@ describe('a run', () => {
     )
   })
 
+  it('[R5] gives a reason that fits, however long a program is named', async () => {
+    const { run: execute } = await workshop(`
+  long:
+    steps: [{ id: long, argv: [${'x'.repeat(65_000)}] }]
+`)
+    expect((await execute('long')).run.ended?.reason).toHaveLength(
+      1024 + 'step long failed: '.length,
+    )
+  })
+
+  it('[R17] ends a run whose record is full, while it can still be sealed', async () => {
+    const steps = Array.from({ length: 20 }, (_, i) => `{ id: s${i}, run: exit 0 }`)
+    const { run: execute } = await workshop(
+      `
+  many:
+    steps: [${steps.join(', ')}]
+`,
+      { limits: { entries: 8 }, concurrency: 2 },
+    )
+    const { run } = await execute('many')
+    expect(run.ended?.outcome).toBe('aborted')
+    expect(run.ended?.reason).toMatch(/^the record of .* is full/)
+  })
+
   it('[R6] waits at a gate, and goes on when it is approved', async () => {
     const { start, until, gates, sealed } = await workshop(`
   asks:

@@ -3,7 +3,7 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import { LIMITS, type Envelope } from '#contract/envelope.ts'
+import { LIMITS, type Envelope, type Limits } from '#contract/envelope.ts'
 import type { Frame } from '#contract/frame.ts'
 import type { Run } from '#contract/run.ts'
 import { entriesOf } from '#evidence/chain.ts'
@@ -27,6 +27,7 @@ export type Workshop = Awaited<ReturnType<typeof openWorkshop>>
 type Options = Partial<Pick<EngineOptions, 'concurrency' | 'graceMs' | 'maxLogBytes'>> & {
   environment?: Record<string, string>
   folder?: string
+  limits?: Partial<Limits>
 }
 
 /** A whole executor, real to the disk, over a project of `runs` (YAML). Everything ends with the test. */
@@ -45,7 +46,7 @@ export async function workshop(runs: string, options: Options = {}): Promise<Wor
 /** The same over a folder that has its project already. */
 export async function openWorkshop(
   folder: string,
-  { environment = { PATH: process.env['PATH'] ?? '' }, ...limits }: Options = {},
+  { environment = { PATH: process.env['PATH'] ?? '' }, limits, ...bounds }: Options = {},
 ) {
   const root = join(folder, 'project')
   const data = join(folder, 'data')
@@ -55,7 +56,7 @@ export async function openWorkshop(
   const frames: Frame[] = []
   const storage = await openSqlite(data, { server: true })
   const signer = await openKey(data, { make: true })
-  const recorder = createRecorder(storage.runs)
+  const recorder = createRecorder(storage.runs, { ...LIMITS, ...limits })
   recorder.subscribe((fact) => {
     const frame = frameOf(fact)
     if (frame !== null) frames.push(frame)
@@ -82,7 +83,7 @@ export async function openWorkshop(
     newId: (prefix) => timeOrderedId(prefix, now(), randomBytes),
     failed,
     graceMs: 300,
-    ...limits,
+    ...bounds,
   })
   let closed = false
 
