@@ -205,7 +205,6 @@ export async function compose(
       async begin() {
         await engine.recover()
         await gates.resume()
-        await sealer.resume()
         if (isNew && definitions.has('tour'))
           await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
       },

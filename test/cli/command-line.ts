@@ -76,6 +76,8 @@ runs:
     steps: [{ id: say, run: exit 3 }]
   slow:
     steps: [{ id: sleep, run: sleep 600, retries: 1 }]
+  stubborn:
+    steps: [{ id: sleep, run: 'trap "" TERM; while :; do sleep 1; done' }]
   gated:
     steps: [{ id: say, run: echo hello }]
     gates: [{ id: go, needs: [say], question: 'Go on?' }]

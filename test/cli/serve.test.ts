@@ -44,18 +44,18 @@ async function until(server: Serving, run_id: string, isSo: (run: RunAnswer) => 
   }
 }
 
-async function startSlow(server: Serving, folder: string): Promise<string> {
+async function startAsAdmin(server: Serving, folder: string, name: string): Promise<string> {
   const data = join(folder, '.runseal')
   const token = await runseal(['token', 'create', '--role', 'admin', '--data', data])
   const environment = { RUNSEAL_SERVER: server.url, RUNSEAL_TOKEN: token.stdout.trim() }
-  const { stdout } = await runseal(['run', 'slow'], environment)
+  const { stdout } = await runseal(['run', name], environment)
   return stdout.trim()
 }
 
 it('[C7] Ctrl-C ends a running step as interrupted, exits 0, and the next start goes on', async () => {
   const folder = await fresh()
   const first = await served(folder)
-  const run_id = await startSlow(first, folder)
+  const run_id = await startAsAdmin(first, folder, 'slow')
   await until(first, run_id, ({ steps }) => steps.some(({ status }) => status === 'running'))
   first.child.kill('SIGINT')
   expect(await exitOf(first.child)).toEqual([0, null])
@@ -67,6 +67,22 @@ it('[C7] Ctrl-C ends a running step as interrupted, exits 0, and the next start 
   expect(run.status).toBe('running')
   second.child.kill('SIGTERM')
   expect(await exitOf(second.child)).toEqual([0, null])
+})
+
+it('[C7] a step that ignores SIGTERM is killed, and that is on record before the exit', async () => {
+  const folder = await fresh()
+  const first = await served(folder)
+  const run_id = await startAsAdmin(first, folder, 'stubborn')
+  await until(first, run_id, ({ steps }) => steps.some(({ status }) => status === 'running'))
+  first.child.kill('SIGINT')
+  expect(await exitOf(first.child)).toEqual([0, null])
+
+  const second = await served(folder)
+  const { steps } = await ask(second, ENDPOINT.run.answer, `/api/runs/${run_id}`)
+  expect(steps[0]?.attempts[0]?.finished).toMatchObject({
+    outcome: 'interrupted',
+    signal: 'SIGKILL',
+  })
 })
 
 it('[C7] the two SIGINT that npm makes of one Ctrl-C are one', async () => {
