@@ -6,6 +6,7 @@ import { SEAL_PATH } from './parts/glyph.tsx'
 import { RunText } from './parts/run-text.tsx'
 import { duration } from './parts/time.tsx'
 import { sessionQuery, signOut, statusQuery } from './queries.ts'
+import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
 import { reconnect } from './stream/use-event-stream.ts'
 
@@ -192,7 +193,13 @@ function Person() {
   if (!session.data) return null
   if (session.data.actor === null)
     return (
-      <Link href="/sign-in" className="button px-2 sm:px-3">
+      <Link
+        href="/sign-in"
+        className="button px-2 sm:px-3"
+        onClick={() => {
+          if (!location.pathname.startsWith('/sign-in')) rememberPlace()
+        }}
+      >
         Sign in
       </Link>
     )

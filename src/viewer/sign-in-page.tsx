@@ -5,6 +5,7 @@ import { wordsOf } from './api.ts'
 import { Notice } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { signIn } from './queries.ts'
+import { placeToReturn } from './return-to.ts'
 import { reconnect } from './stream/use-event-stream.ts'
 
 /**
@@ -43,7 +44,7 @@ export function SignInPage() {
               enter.mutate(token, {
                 onSuccess: () => {
                   reconnect()
-                  navigate('/runs', { replace: true })
+                  navigate(placeToReturn(), { replace: true })
                 },
               })
             }

@@ -2,6 +2,7 @@ import type { Shown } from '#contract/envelope.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { artifactQuery } from '#viewer/queries.ts'
 import { useQuery } from '@tanstack/react-query'
 
@@ -49,7 +50,7 @@ function ArtifactText({ sha256, path }: { sha256: string; path: string }) {
         <section
           // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
           tabIndex={0}
-          aria-label={`Content of ${path}`}
+          aria-label={`Content of ${plain(path)}`}
           className="max-h-80 overflow-auto bg-sunken px-3 py-2"
         >
           <pre className="font-mono text-xs">

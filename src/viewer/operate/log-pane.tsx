@@ -6,6 +6,7 @@ import { classesOf, type Span } from '#viewer/parts/ansi.ts'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import type { LogAddress } from '#viewer/queries.ts'
 import type { LogLine } from '#viewer/stream/log-tail.ts'
@@ -129,7 +130,7 @@ export function LogPane({
         </p>
       ) : (
         <VirtualList
-          label={`Log of ${address.step_id}`}
+          label={`Log of ${plain(address.step_id)}`}
           className="flex-1 py-1 font-mono text-xs"
           count={tail.lines.length}
           rowPx={LINE_PX}

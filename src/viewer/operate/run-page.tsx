@@ -8,6 +8,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { verdictQuery } from '#viewer/queries.ts'
 import { useLive } from '#viewer/store.ts'
@@ -97,7 +98,7 @@ export function RunPage({
   const title = present.started?.title ?? present.started?.definition ?? run_id
   return (
     <Page
-      title={title}
+      title={plain(title)}
       wide
       heading={<RunText text={title} max={160} />}
       actions={<RunActions run={present} />}

@@ -5,6 +5,7 @@ import { Dialog } from '#viewer/parts/dialog.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { definitionsQuery, startRun } from '#viewer/queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -34,30 +35,24 @@ function Definitions({ onClose }: { onClose: () => void }) {
     )
   return (
     <>
-      <fieldset className="flex max-h-64 flex-col gap-1 overflow-auto">
-        <legend className="sr-only">Definition</legend>
-        {items.map(({ name, title, steps, gates }) => (
-          <label
-            key={name}
-            className="grid cursor-pointer grid-cols-[auto_minmax(0,1fr)] gap-x-3 rounded-md border border-line px-3 py-2 hover:bg-hover has-checked:border-ink has-focus-visible:outline-2 has-focus-visible:outline-seal"
-          >
-            <input
-              type="radio"
-              name="definition"
-              className="accent-ink"
-              checked={name === definition.name}
-              onChange={() => choose(name)}
-            />
-            <span className="truncate font-medium">
-              <RunText text={title} max={120} />
-            </span>
-            <span className="col-start-2 truncate text-xs text-ink-3">
-              {name} · {counted(steps, 'step')}
-              {gates > 0 && ` · ${counted(gates, 'gate')}`}
-            </span>
-          </label>
-        ))}
-      </fieldset>
+      <label className="flex flex-col gap-1">
+        <span className="font-medium">Definition</span>
+        <select
+          className="field"
+          value={definition.name}
+          onChange={(event) => choose(event.target.value)}
+        >
+          {items.map(({ name, title }) => (
+            <option key={name} value={name}>
+              {plain(title)} ({name})
+            </option>
+          ))}
+        </select>
+        <span className="text-ink-3">
+          {counted(definition.steps, 'step')}
+          {definition.gates > 0 && `, ${counted(definition.gates, 'gate')}`}
+        </span>
+      </label>
       <Inputs key={definition.name} definition={definition} onClose={onClose} />
     </>
   )
@@ -116,7 +111,9 @@ function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClos
               onChange={(event) => setInputs({ ...inputs, [name]: event.target.value })}
             >
               {options.map((option) => (
-                <option key={option}>{option}</option>
+                <option key={option} value={option}>
+                  {plain(option)}
+                </option>
               ))}
             </select>
           )}

@@ -21,6 +21,14 @@ export function visible(text: string, keep: '' | '\n\t' | '\t' = ''): Piece[] {
   return pieces
 }
 
+/** The same as one string, for where no element can stand: the title of a page, an option, a label. */
+export function plain(text: string, max = 160): string {
+  const cut = text.length > max ? `${text.slice(0, max)}…` : text
+  return visible(cut)
+    .map((piece) => ('shown' in piece ? piece.shown : piece.named))
+    .join('')
+}
+
 // U+200D joins emoji and is harmless right after one; the variation selectors FE0E and FE0F choose emoji or text.
 const HARMFUL =
   // oxlint-disable-next-line no-misleading-character-class -- each of them is meant by itself

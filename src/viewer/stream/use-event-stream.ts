@@ -21,7 +21,7 @@ export function useEventStream(): Live['connection'] {
   useEffect(() => {
     const refresh = createRefresh(client)
     const events = startEvents(live, {
-      transport: fetchTransport,
+      transport: fetchTransport('/events'),
       monotonic,
       wall,
       random: Math.random,

@@ -1,0 +1,13 @@
+const KEY = 'runseal.return-to'
+
+/** Remembers where the person is, for after the sign-in: its link opens another tab, so the tab's own storage is no use. */
+export function rememberPlace(): void {
+  localStorage.setItem(KEY, location.pathname + location.search)
+}
+
+/** Where the person wanted to be, once; a place of this viewer, whatever the storage says. */
+export function placeToReturn(): string {
+  const place = localStorage.getItem(KEY) ?? ''
+  localStorage.removeItem(KEY)
+  return /^\/(runs|gates|evidence)(\/|\?|$)/.test(place) ? place : '/runs'
+}

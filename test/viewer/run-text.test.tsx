@@ -1,0 +1,56 @@
+import { render, screen } from '@testing-library/react'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain, visible } from '#viewer/parts/visible.ts'
+
+describe('RunText', () => {
+  it('[U1] shows markup as text', () => {
+    const { container } = render(<RunText text={'<img src=x onerror=alert(1)> <b>x</b>'} />)
+    expect(container.textContent).toBe('<img src=x onerror=alert(1)> <b>x</b>')
+    expect(container.querySelectorAll('img, b')).toHaveLength(0)
+  })
+
+  it.each([
+    ['right-to-left override', 'invoice\u202Efdp.exe', 'U+202E'],
+    ['right-to-left isolate', 'a\u2067b', 'U+2067'],
+    ['zero width space', 'a\u200Bb', 'U+200B'],
+    ['zero width joiner', 'a\u200Db', 'U+200D'],
+    ['byte order mark', '\uFEFFa', 'U+FEFF'],
+    ['null', 'a\0b', 'U+0000'],
+    ['escape', 'a\u001B[2Kb', '␛'],
+    ['carriage return', 'good\rbad!', '␍'],
+    ['invisible character', 'a\u{E0041}b', 'U+E0041'],
+    ['invisible character', 'a\uD800b', 'U+D800'],
+    ['line feed', 'one\ntwo', '↵'],
+  ])('[U1] names a %s', (means, text, named) => {
+    render(<RunText text={text} />)
+    expect(screen.getByText(named).title).toContain(means)
+  })
+
+  it('[U1] is isolated in its direction, keeps line feeds in a block, and leaves emoji whole', () => {
+    const { container } = render(<RunText text={'one\n👩‍🔬\ttwo'} block />)
+    expect(container.querySelector('bdi')?.textContent).toBe('one\n👩‍🔬\ttwo')
+    expect(container.querySelector('.control-character')).toBeNull()
+  })
+
+  it('[U1] is bounded, and says how much is not drawn', () => {
+    const { container } = render(<RunText text={'x'.repeat(100_000)} max={10} />)
+    expect(container.textContent).toBe('xxxxxxxxxx… 99,990 more characters')
+  })
+
+  it('[U1] does not pile up combining marks', () => {
+    expect(plain(`a${'\u0301'.repeat(50)}`)).toBe(`a${'\u0301'.repeat(4)}+46 marks`)
+  })
+
+  it('[U1] whatever the text, no character that acts or hides is left in what is shown', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const shown = visible(text)
+          .map((piece) => ('shown' in piece ? piece.shown : ''))
+          .join('')
+        expect(shown).not.toMatch(/[\p{Cc}\u202A-\u202E\u2066-\u2069\u200B\uFEFF]|\p{Cs}/u)
+      }),
+    )
+  })
+})

@@ -1,0 +1,140 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { cleanup, render, screen, within } from '@testing-library/react'
+import axe from 'axe-core'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Trusted } from '#evidence/trust.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import {
+  newSigner,
+  pinned,
+  planGate,
+  planStep,
+  type Sealed,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
+import { trustQuery } from '#viewer/queries.ts'
+import { Judged } from '#viewer/review/judged.tsx'
+import { NOTHING_KEPT } from '#viewer/trust-store.ts'
+import type { Verdict } from '#viewer/verifier.ts'
+
+let sealed: Sealed
+let signer: Awaited<ReturnType<typeof newSigner>>
+
+beforeAll(async () => {
+  signer = await newSigner()
+  const run = startRun(signer, {
+    steps: [planStep('build')],
+    gates: [planGate('ship', { needs: ['build'] })],
+  })
+  run.step('build')
+  run.gate('ship', { decisions: [{ approver: 'user:ann', comment: 'I have seen it' }] })
+  sealed = await run.seal()
+})
+
+async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTMLElement> {
+  const { verdict, claims, envelope, sealed_by } = await verifyEnvelope(bytes, { trust })
+  const answer: Verdict = {
+    ask: 'verify',
+    verdict,
+    claims,
+    sealed_by,
+    bytes: bytes.length,
+    summary: envelope && {
+      ...envelope.opening,
+      source: envelope.opening.source ?? null,
+      evidence_id: envelope.evidence_id,
+      run_id: envelope.run_id,
+      closing: envelope.closing,
+      head: envelope.integrity.hash_chain.head,
+      entries: envelope.integrity.hash_chain.count,
+      key_id: signer.key_id,
+    },
+    run: null,
+  }
+  const client = new QueryClient()
+  client.setQueryData(trustQuery.queryKey, {
+    kept: { ...NOTHING_KEPT, seen: { [signer.key_id]: '2026-11-12T09:30:00.000Z' } },
+    offered: { server_keys: [], approvers: [] },
+    changed: [],
+  })
+  cleanup()
+  const { container } = render(
+    <QueryClientProvider client={client}>
+      <Judged evidence_id="ev-1" verdict={answer} />
+    </QueryClientProvider>,
+  )
+  return container
+}
+
+const verdict = () => within(screen.getByRole('region', { name: 'Verdict' }))
+const claims = () => screen.getByRole('region', { name: 'Claims' })
+const stateOf = (claim: string) => claims().querySelector(`[data-claim=${claim}]`)?.textContent
+
+describe('a verdict', () => {
+  it('says what is proven and by whose key', async () => {
+    await judge(sealed.bytes, [pinned(signer)])
+    verdict().getByRole('heading', {
+      name: 'The record is proven to be whole and sealed by a key you trust',
+    })
+    verdict().getByText(/signed by a key you pinned\. It does not prove that what was recorded/)
+    expect(stateOf('seal')).toBe('proven')
+    expect(stateOf('gate-signature')).toBe('not present')
+  })
+
+  it('says that a key seen before, or only offered, proves nothing about who holds it', async () => {
+    const file = trustFileOf(signer)
+    await judge(sealed.bytes, [{ file, source: 'first_seen' }])
+    verdict().getByRole('heading', {
+      name: 'The record is whole, but whose it is is not proven',
+    })
+    verdict().getByText(/first seen on this device on 12 Nov 2026/)
+    expect(stateOf('seal')).toBe('not checked')
+    await judge(sealed.bytes, [{ file, source: 'offered' }])
+    verdict().getByText(/offered by this server: proves nothing about the server/)
+  })
+
+  it('says that nobody is known to have sealed it', async () => {
+    await judge(sealed.bytes, [])
+    verdict().getByText(/not one that you know: anyone could have made this file/)
+  })
+
+  it('[U5] of a changed file is the refusal, the claims that fail, and nothing of the file', async () => {
+    const changed = sealed.bytes.slice()
+    const at = new TextDecoder().decode(changed).indexOf('I have seen it')
+    changed[at + 'I have '.length] = 'b'.charCodeAt(0)
+    const container = await judge(changed, [pinned(signer)])
+    verdict().getByRole('heading', { name: 'This file does not verify' })
+    expect(stateOf('chain')).toBe('does not verify')
+    expect(
+      new Set([...claims().querySelectorAll('[data-claim]')].map((e) => e.textContent)),
+    ).toEqual(new Set(['does not verify']))
+    expect(container.textContent).not.toContain('I have')
+    expect(screen.queryByRole('region', { name: 'What is on record' })).toBeNull()
+    expect(screen.queryByRole('region', { name: 'The run' })).toBeNull()
+    screen.getByRole('link', { name: 'Download the unverified file' })
+  })
+
+  it('[U5] of a file that is no envelope is only that', async () => {
+    await judge(new TextEncoder().encode('<html>'), [pinned(signer)])
+    verdict().getByRole('heading', { name: 'This file is no evidence envelope' })
+    screen.getByRole('link', { name: 'Download the unverified file' })
+  })
+
+  it('draws a sealed run that failed as failed, and its evidence not as failed', async () => {
+    const run = startRun(signer, { steps: [planStep('build')] })
+    run.step('build', { outcome: 'failed', exit_code: 7 })
+    await judge((await run.seal()).bytes, [pinned(signer)])
+    within(screen.getByRole('region', { name: 'The run' })).getByText('Run failed')
+    verdict().getByText(/proven to be whole/)
+  })
+
+  it('has no axe violation', async () => {
+    const container = await judge(sealed.bytes, [pinned(signer)])
+    const { violations } = await axe.run(container, {
+      // jsdom has no layout, so no colours; the journeys look at them in a browser.
+      rules: { 'color-contrast': { enabled: false } },
+    })
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+  })
+})
