@@ -10,7 +10,7 @@ import type { StepOutcome } from '#contract/status.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, type LogSummary } from './log.ts'
 import { Mask } from './mask.ts'
-import { endGroup, hasMembers, identityOf } from './process-group.ts'
+import { endGroup, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
@@ -104,12 +104,12 @@ export class Attempt {
       return failed(spawnFault(cause, program))
     }
     const exit = exitOf(child)
+    if (child.pid !== undefined) this.#began(child.pid)
     for (const { write } of pipes) closeSync(write)
     const reading = [
       this.#pump(pipes[0].read, 'stdout', log),
       this.#pump(pipes[1].read, 'stderr', log),
     ]
-    if (child.pid !== undefined) await this.#began(child.pid)
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
     const { exit_code, signal, error } = await exit
     this.#exited = true
@@ -120,18 +120,19 @@ export class Attempt {
     return this.#resultOf(exit_code, signal)
   }
 
-  async #began(pid: number): Promise<void> {
+  #began(pid: number): void {
+    // In the same breath as the spawning: whoever dies now, the group can be found.
+    writeIdentity(this.#launch.pid_file, pid)
     this.#pgid = pid
     // It was to end before it began.
     if (this.#cause !== null) this.#endGroup()
-    const identity = await identityOf(pid)
-    if (identity !== null) this.#say({ type: 'spawned', id: this.#launch.id, ...identity })
   }
 
   /** A step is over when its process is: what it left in its group goes with it. */
   async #endLeftovers(): Promise<void> {
-    if (this.#pgid !== null && (await hasMembers(this.#pgid))) this.#endGroup()
+    if (this.#pgid !== null && hasMembers(this.#pgid)) this.#endGroup()
     await this.#ending
+    await rm(this.#launch.pid_file, { force: true })
   }
 
   /** A process that left the group may hold the pipes open for ever; it is not waited for. */

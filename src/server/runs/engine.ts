@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { DefinitionSummary } from '#contract/api.ts'
 import type { Opening, PlanStep, StepEntry } from '#contract/envelope.ts'
@@ -12,9 +13,9 @@ import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
 import type { Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
-import { emptyLog, logFile, summaryOfLog } from './log.ts'
+import { emptyLog, logFile, pidFileOf, summaryOfLog } from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
-import { endSurvivors } from './process-group.ts'
+import { endGroup, survivorIn } from './process-group.ts'
 import {
   DefinitionError,
   type Definition,
@@ -51,7 +52,7 @@ export type Engine = {
 
 export type EngineOptions = {
   project: ProjectReader
-  storage: Pick<Storage, 'runs' | 'processes'>
+  storage: Pick<Storage, 'runs'>
   recorder: Recorder
   sealer: Pick<Sealer, 'seal' | 'resume'>
   publish: (frame: Frame) => void
@@ -199,7 +200,6 @@ export function createEngine({
       const ended = await launch(current, step, attempt)
       if (ended === null) await cutOff(current.run, step, attempt)
       else await finished(run_id, step, attempt, ended)
-      await storage.processes.remove({ run_id, step_id: step.step_id, attempt })
     } finally {
       attempts -= 1
     }
@@ -220,7 +220,7 @@ export function createEngine({
     if (secrets.missing !== null)
       return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
     const id = idOf(run_id, step_id, attempt)
-    let spawned = Promise.resolve()
+    const log = logFile(logs, run_id, step_id, attempt)
     const ending = link.launch(
       {
         type: 'launch',
@@ -231,25 +231,18 @@ export function createEngine({
         env: stepEnvironment(step, inputs, secrets.values, environment),
         secrets: Object.values(secrets.values),
         timeout_ms,
-        log: logFile(logs, run_id, step_id, attempt),
+        log,
+        pid_file: pidFileOf(log),
         max_log_bytes: maxLogBytes,
         artifacts,
         keep_in: join(data, 'artifacts'),
         grace_ms: graceMs,
       },
-      {
-        spawned: (process) => {
-          const row = { run_id, step_id, attempt, pgid: process.pid, ...process }
-          spawned = storage.processes.put(row).catch(failed)
-        },
-        output: (bytes) => publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
-      },
+      (bytes) => publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
     )
     // A stop that came between the record and the launch found nothing to end.
     if (stops.has(run_id)) link.end(id, 'aborted')
-    const ended = await ending
-    await spawned
-    return ended
+    return await ending
   }
 
   async function finished(
@@ -273,10 +266,11 @@ export function createEngine({
   async function cutOff(run: Run, step: PlanStep, attempt: number): Promise<void> {
     const { run_id } = run
     const { step_id } = step
-    for (const row of await storage.processes.list())
-      if (row.run_id === run_id && row.step_id === step_id && row.attempt === attempt)
-        await endSurvivors(row, graceMs)
-    const log = await summaryOfLog(logFile(logs, run_id, step_id, attempt), maxLogBytes)
+    const file = logFile(logs, run_id, step_id, attempt)
+    const survivor = await survivorIn(pidFileOf(file))
+    if (survivor !== null) await endGroup(survivor.pid, graceMs)
+    await rm(pidFileOf(file), { force: true })
+    const log = await summaryOfLog(file, maxLogBytes)
     const at = now()
     const started_at = attemptOf(run, step_id, attempt)?.started_at ?? at.toISOString()
     await finished(run_id, step, attempt, {
@@ -425,8 +419,7 @@ export function createEngine({
 
     async recover() {
       await endFormerRunner(pidFile, graceMs)
-      const left = await storage.processes.list()
-      await Promise.all(left.map((row) => endSurvivors(row, graceMs)))
+      const cut: Promise<void>[] = []
       for (const { run_id } of await storage.runs.unfinished()) {
         const { run, opening } = await read(run_id)
         if (run.ended !== null) continue
@@ -437,10 +430,10 @@ export function createEngine({
           )
         for (const step of opening.plan.steps) {
           const last = run.steps.find(({ step_id }) => step_id === step.step_id)?.attempts.at(-1)
-          if (last?.finished === null) await cutOff(run, step, last.attempt)
+          if (last?.finished === null) cut.push(cutOff(run, step, last.attempt))
         }
       }
-      for (const row of left) await storage.processes.remove(row)
+      await Promise.all(cut)
       // Before anything goes on, so that no run is sealed from two sides.
       await sealer.resume()
       for (const { run_id } of await storage.runs.unfinished()) keep(advance(run_id))

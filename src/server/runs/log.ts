@@ -25,6 +25,11 @@ export function indexFile(log: string): string {
   return log.replace(/\.log$/, '.idx')
 }
 
+/** While the attempt runs: which process group writes the log. */
+export function pidFileOf(log: string): string {
+  return log.replace(/\.log$/, '.pid')
+}
+
 /**
  * Writes one log. Only `maxBytes` are kept: what comes after is dropped, so that a step that floods its log still runs.
  * A write resolves when its bytes are with the system, which is what holds the step back. It never rejects: from the

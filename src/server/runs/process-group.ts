@@ -1,17 +1,42 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ProcessRow } from '#server/storage/storage.ts'
+import * as z from 'zod/mini'
+import { parseJson } from '#contract/parse.ts'
+import { Count } from '#contract/scalar.ts'
 
 /** What tells a process from a later one with the same pid. */
-export type ProcessIdentity = Pick<ProcessRow, 'pid' | 'start_ticks' | 'boot_id'>
+const Identity = z.object({
+  pid: Count,
+  /** Field 22 of /proc/PID/stat. */
+  start_ticks: Count,
+  boot_id: z.string(),
+})
+export type ProcessIdentity = z.infer<typeof Identity>
 
-/** null when it is gone, or where there is no /proc. */
-export async function identityOf(pid: number): Promise<ProcessIdentity | null> {
-  const found = await statOf(pid)
-  const boot_id = await bootId()
-  return found === null || boot_id === null
-    ? null
-    : { pid, start_ticks: found.start_ticks, boot_id }
+/**
+ * Says in `file` which process this is. Synchronous, so that nothing comes between its start and this; not flushed,
+ * since a crash that loses the file ends the process too.
+ */
+export function writeIdentity(file: string, pid: number): void {
+  const stat = statOf(pid)
+  if (stat !== null)
+    writeFileSync(file, JSON.stringify({ pid, start_ticks: stat.start_ticks, boot_id: bootId() }), {
+      mode: 0o600,
+    })
+}
+
+/** null when there is no such file, or when the process that it names is gone with its group. */
+export async function survivorIn(file: string): Promise<ProcessIdentity | null> {
+  const read = parseJson<ProcessIdentity>(Identity, await readFile(file, 'utf8').catch(() => ''))
+  if (!read.ok || bootId() !== read.value.boot_id) return null
+  const { pid, start_ticks } = read.value
+  const leader = statOf(pid)
+  if (leader !== null && leader.start_ticks !== start_ticks) return null
+  // The leader may be gone and others of the group not; while one of them lives, the kernel gives its number to nobody.
+  const members = membersOf(pid)
+  const ours = members.every((one) => one.session === pid && one.start_ticks >= start_ticks)
+  return members.length > 0 && ours ? read.value : null
 }
 
 /**
@@ -28,23 +53,8 @@ export async function endGroup(pgid: number, graceMs: number): Promise<void> {
 }
 
 /** Does the group have members, zombies not counted? */
-export async function hasMembers(pgid: number): Promise<boolean> {
-  return signalGroup(pgid, 0) && (await membersOf(pgid)).some(({ state }) => state !== 'Z')
-}
-
-/**
- * Ends the group that `survivor` led, if it is that one: after a crash the number may belong to somebody else.
- * Its leader may be gone and others of the group not; while one of them lives, the kernel does not give the number away.
- */
-export async function endSurvivors(survivor: ProcessIdentity, graceMs: number): Promise<void> {
-  if ((await bootId()) !== survivor.boot_id) return
-  const leader = await statOf(survivor.pid)
-  if (leader !== null && leader.start_ticks !== survivor.start_ticks) return
-  const members = await membersOf(survivor.pid)
-  const ours = members.every(
-    ({ session, start_ticks }) => session === survivor.pid && start_ticks >= survivor.start_ticks,
-  )
-  if (members.length > 0 && ours) await endGroup(survivor.pid, graceMs)
+export function hasMembers(pgid: number): boolean {
+  return signalGroup(pgid, 0) && membersOf(pgid).some(({ state }) => state !== 'Z')
 }
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
@@ -52,10 +62,10 @@ export async function groupEnded(pgid: number, withinMs: number): Promise<boolea
   // By the clock: on a busy machine a look at /proc takes longer than the pause after it.
   const until = performance.now() + withinMs
   while (performance.now() < until) {
-    if (!(await hasMembers(pgid))) return true
+    if (!hasMembers(pgid)) return true
     await sleep(POLL_MS)
   }
-  return !(await hasMembers(pgid))
+  return !hasMembers(pgid)
 }
 
 const AFTER_KILL_MS = 2000
@@ -66,48 +76,43 @@ function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pgid, signal)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ESRCH') return false
+    const code = cause instanceof Error && 'code' in cause ? cause.code : null
+    if (code === 'ESRCH') return false
+    // Another user's, by sudo or the like: it is there, and cannot be ended from here.
+    if (code === 'EPERM') return true
     throw cause
   }
 }
 
-type Stat = { pid: number; state: string; pgid: number; session: number; start_ticks: number }
+type Stat = { state: string; pgid: number; session: number; start_ticks: number }
 
-async function membersOf(pgid: number): Promise<Stat[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const stats = await Promise.all(pids.map(statOf))
-  return stats.flatMap((found) => (found?.pgid === pgid ? [found] : []))
+function membersOf(pgid: number): Stat[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids
+    .map((pid) => statOf(Number(pid)))
+    .filter((stat) => stat?.pgid === pgid)
+    .filter((stat) => stat !== null)
 }
 
-async function statOf(pid: number): Promise<Stat | null> {
-  const text = await readOrNull(`/proc/${pid}/stat`)
+function statOf(pid: number): Stat | null {
+  const text = readOrNull(`/proc/${pid}/stat`)
   if (text === null) return null
   // The program's name may hold spaces and brackets; the fields after its last bracket do not.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const [state = '', , pgid, session] = fields
-  return {
-    pid,
-    state,
-    pgid: Number(pgid),
-    session: Number(session),
-    start_ticks: Number(fields[19]),
-  }
+  return { state, pgid: Number(pgid), session: Number(session), start_ticks: Number(fields[19]) }
 }
 
-async function bootId(): Promise<string | null> {
-  return (await readOrNull('/proc/sys/kernel/random/boot_id'))?.trim() ?? null
+function bootId(): string {
+  return readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
-async function readOrNull(file: string): Promise<string | null> {
+function readOrNull(file: string): string | null {
   try {
-    return await readFile(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (cause) {
     // ESRCH: it ended between open and read.
-    if (
-      cause instanceof Error &&
-      'code' in cause &&
-      ['ENOENT', 'ESRCH'].includes(String(cause.code))
-    )
+    if (cause instanceof Error && 'code' in cause && /^(ENOENT|ESRCH)$/.test(String(cause.code)))
       return null
     throw cause
   }

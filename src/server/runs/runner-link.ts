@@ -1,33 +1,26 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, extname } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
-import { Count } from '#contract/scalar.ts'
-import { endSurvivors, groupEnded, identityOf, type ProcessIdentity } from './process-group.ts'
+import { endGroup, groupEnded, survivorIn, writeIdentity } from './process-group.ts'
 import { FromRunner, type Result, type Launch, type ToRunner } from './runner-protocol.ts'
 
 /** The server's end of its runner. A runner that died is replaced at the next launch. */
 export type RunnerLink = {
   /** How the attempt ended; null when its runner died with it, and what it left is to be looked for. */
-  launch(launch: Launch, told: Told): Promise<Result | null>
+  launch(launch: Launch, output: (bytes: number) => void): Promise<Result | null>
   end(id: string, as: 'aborted' | 'interrupted'): void
   /** Ends what still runs, and the runner. */
   stop(): Promise<void>
 }
 
-export type Told = {
-  spawned: (process: ProcessIdentity) => void
-  output: (bytes: number) => void
-}
-
 /** `pidFile` says on disk which process the runner is. */
 export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
-  const pending = new Map<string, Told & { ended: (result: Result | null) => void }>()
+  const pending = new Map<string, Pending>()
   let runner: Runner | null = null
 
   function begin(): Runner {
@@ -38,18 +31,18 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       env: {},
       detached: true,
     })
-    const begun = { child, known: writePid(pidFile, child.pid) }
-    begun.known.catch(() => child.kill('SIGKILL'))
-    child.once('error', () => lost(begun))
-    child.once('exit', () => lost(begun))
-    // Writing to one that died fails; its exit tells the rest.
+    if (child.pid !== undefined) writeIdentity(pidFile, child.pid)
+    // 'close' comes when all that it said was heard, 'exit' may come before.
+    child.once('close', () => lost(child))
+    child.once('error', () => lost(child))
+    // Writing to one that died fails; its end tells the rest.
     child.stdin.on('error', () => {})
     createInterface({ input: child.stdout }).on('line', (line) => {
       const read = parseJson<FromRunner>(FromRunner, line)
       if (read.ok) hear(read.value)
       else child.kill('SIGKILL')
     })
-    return begun
+    return child
   }
 
   function lost(gone: Runner): void {
@@ -64,11 +57,6 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
     const attempt = pending.get(message.id)
     if (attempt === undefined) return
     switch (message.type) {
-      case 'spawned': {
-        const { pid, start_ticks, boot_id } = message
-        attempt.spawned({ pid, start_ticks, boot_id })
-        break
-      }
       case 'output':
         attempt.output(message.bytes)
         break
@@ -80,11 +68,11 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
   }
 
   return {
-    launch(launch, told) {
-      const begun = (runner ??= begin())
+    launch(launch, output) {
+      const child = (runner ??= begin())
       return new Promise((ended) => {
-        pending.set(launch.id, { ...told, ended })
-        say(begun, launch)
+        pending.set(launch.id, { output, ended })
+        say(child, launch)
       })
     },
 
@@ -94,25 +82,26 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
 
     async stop() {
       if (runner === null) return
-      const { child } = runner
-      const exit = once(child, 'exit')
+      const child = runner
+      const end = once(child, 'close')
       child.stdin.end()
       const late = setTimeout(() => child.kill('SIGKILL'), graceMs + STOP_MARGIN_MS)
-      await exit
+      await end
       clearTimeout(late)
       await rm(pidFile, { force: true })
     },
   }
 }
 
-type Runner = { child: ChildProcessByStdio<Writable, Readable, null>; known: Promise<void> }
+type Pending = {
+  output: (bytes: number) => void
+  ended: (result: Result | null) => void
+}
 
-// Nothing is started by a runner that a restart would not know of. Messages keep their order.
-function say({ child, known }: Runner, message: ToRunner): void {
-  void known.then(
-    () => child.stdin.write(`${JSON.stringify(message)}\n`),
-    () => {},
-  )
+type Runner = ChildProcessByStdio<Writable, Readable, null>
+
+function say({ stdin }: Runner, message: ToRunner): void {
+  stdin.write(`${JSON.stringify(message)}\n`)
 }
 
 /**
@@ -120,28 +109,14 @@ function say({ child, known }: Runner, message: ToRunner): void {
  * read for good. One that does not come to an end is ended.
  */
 export async function endFormerRunner(pidFile: string, graceMs: number): Promise<void> {
-  const text = await readFile(pidFile, 'utf8').catch(() => '')
-  const read = parseJson<ProcessIdentity>(Identity, text)
-  if (!read.ok) return
-  const { pid, start_ticks } = read.value
-  const there = await identityOf(pid)
-  if (there?.start_ticks === start_ticks && there.boot_id === read.value.boot_id)
-    await groupEnded(pid, graceMs + STOP_MARGIN_MS)
-  await endSurvivors(read.value, 0)
+  const runner = await survivorIn(pidFile)
+  if (runner !== null && !(await groupEnded(runner.pid, graceMs + STOP_MARGIN_MS)))
+    await endGroup(runner.pid, 0)
   await rm(pidFile, { force: true })
 }
-
-const Identity = z.object({ pid: Count, start_ticks: Count, boot_id: z.string() })
 
 // Beside this file, as source and as it is built.
 const RUNNER = fileURLToPath(new URL(`./runner${extname(import.meta.url)}`, import.meta.url))
 
 // The grace, the wait after SIGKILL and the last writes of the logs.
 const STOP_MARGIN_MS = 3000
-
-async function writePid(pidFile: string, pid: number | undefined): Promise<void> {
-  const identity = pid === undefined ? null : await identityOf(pid)
-  if (identity === null) return
-  await mkdir(dirname(pidFile), { recursive: true, mode: 0o700 })
-  await writeFile(pidFile, JSON.stringify(identity), { mode: 0o600 })
-}

@@ -22,6 +22,8 @@ export const Launch = z.object({
   secrets: z.array(z.string()),
   timeout_ms: z.nullable(Count),
   log: z.string(),
+  /** Written as soon as there is a process, gone when its group is. */
+  pid_file: z.string(),
   max_log_bytes: Count,
   artifacts: z.array(z.string()),
   /** Folder where artifacts are kept by digest. */
@@ -51,13 +53,6 @@ export const Result = z.object({
 export type Result = z.infer<typeof Result>
 
 export const FromRunner = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('spawned'),
-    ...key,
-    pid: Count,
-    start_ticks: Count,
-    boot_id: z.string(),
-  }),
   /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
   z.object({ type: z.literal('output'), ...key, bytes: Count }),
   z.object({ type: z.literal('ended'), ...key, result: Result }),
