@@ -206,20 +206,17 @@ function Person() {
   const name = session.data.actor.replace(/^user:/, '')
   return (
     <>
-      <button
-        type="button"
-        popoverTarget="person"
-        className="button px-2"
-        data-look="quiet"
-        aria-label={`Signed in as ${name}`}
-      >
+      <button type="button" popoverTarget="person" className="button px-2" data-look="quiet">
         <span
           aria-hidden="true"
           className="grid size-6 place-items-center rounded-full bg-ink text-xs font-semibold text-paper"
         >
           {name.slice(0, 1).toUpperCase()}
         </span>
-        <span className="max-lg:hidden">{name}</span>
+        <span className="sr-only">Signed in as </span>
+        <span className="max-lg:sr-only">
+          <RunText text={name} max={60} />
+        </span>
       </button>
       <div
         id="person"

@@ -1,6 +1,7 @@
 import type { Run } from '#contract/run.ts'
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { stepStatusOf } from '#live/select.ts'
+import { useMemo } from 'react'
 import { useNow } from '#viewer/parts/clock.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -39,6 +40,7 @@ export function StepList({
   }
   useHotkeys({ j: () => walk(1), k: () => walk(-1) })
   const needs = nodes[at]?.needs ?? []
+  const axisEnd = useMemo(() => endOfAxis(run), [run])
   return (
     <section aria-label="Steps" className="card min-w-0 overflow-hidden">
       <h2 className="flex h-9 items-center justify-between border-b border-line px-3 font-semibold">
@@ -86,7 +88,7 @@ export function StepList({
                   </span>
                 </span>
                 {node.kind === 'step' ? (
-                  <Bars run={run} node={node} />
+                  <Bars run={run} node={node} end={axisEnd} />
                 ) : (
                   <span className="truncate text-xs text-ink-2">{gateState(run, node).label}</span>
                 )}
@@ -129,11 +131,19 @@ function Took({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
   )
 }
 
-/** Attempts on the run's time, from its start to its end or now. */
-function Bars({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
+/** Attempts on the run's time, from its start to `end`, or to now. */
+function Bars({
+  run,
+  node,
+  end: known,
+}: {
+  run: Run
+  node: Node & { kind: 'step' }
+  end: number | null
+}) {
   const now = useNow()
   const from = Date.parse(run.started?.at ?? '')
-  const to = run.ended && run.ended.at !== null ? Date.parse(run.ended.at) : now
+  const to = known ?? now
   const place = (at: string | null, otherwise: number) =>
     Math.min(
       1,
@@ -155,6 +165,17 @@ function Bars({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
       })}
     </span>
   )
+}
+
+// While nothing runs, a wait for a person does not press what was done into a sliver.
+function endOfAxis(run: Run): number | null {
+  if (run.ended && run.ended.at !== null) return Date.parse(run.ended.at)
+  const attempts = run.steps.flatMap((step) => step.attempts)
+  if (attempts.length === 0 || attempts.some(({ finished }) => finished === null)) return null
+  return attempts.reduce((last, { finished }) => {
+    const at = Date.parse(finished?.finished_at ?? '')
+    return at > last ? at : last
+  }, 0)
 }
 
 function barColour(finished: { outcome: string | null; exit_code: number | null } | null): string {

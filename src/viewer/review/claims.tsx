@@ -51,7 +51,7 @@ function Row({ claim }: { claim: Claim }) {
         </span>
       </summary>
       <dl className="grid gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:pl-41">
-        <dt className="text-ink-3">Means</dt>
+        <dt className="text-ink-3">{claim.state === 'proven' ? 'Means' : 'Would mean'}</dt>
         <dd>{proves}</dd>
         <dt className="text-ink-3">Does not prove</dt>
         <dd>{claim.proves_not}</dd>
@@ -104,7 +104,7 @@ function Row({ claim }: { claim: Claim }) {
               <section
                 // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
                 tabIndex={0}
-                aria-label="Shell lines"
+                aria-label={`Shell lines for ${claim.code} ${claim.where}`}
                 className="overflow-x-auto rounded-md bg-sunken p-2"
               >
                 <pre className="font-mono text-xs">{claim.shell}</pre>

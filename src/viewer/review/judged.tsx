@@ -32,7 +32,8 @@ export function Judged({ evidence_id, verdict }: { evidence_id: string; verdict:
           <h2 className="text-lg font-semibold">{title}</h2>
           <p className="max-w-prose text-ink">{text}</p>
           <p className="text-ink-2">
-            Verified in this browser over {verdict.bytes.toLocaleString('en')} bytes.{' '}
+            {tone === 'refused' ? 'Checked' : 'Verified'} in this browser over{' '}
+            {verdict.bytes.toLocaleString('en')} bytes.{' '}
             <a
               href={`/api/envelopes/${encodeURIComponent(evidence_id)}`}
               download={`${evidence_id}.json`}
