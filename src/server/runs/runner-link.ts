@@ -1,7 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -115,8 +114,8 @@ export async function endFormerRunner(pidFile: string, graceMs: number): Promise
   await rm(pidFile, { force: true })
 }
 
-// Beside this file, as source and as it is built.
-const RUNNER = fileURLToPath(new URL(`./runner${extname(import.meta.url)}`, import.meta.url))
+// The build carries what it finds named so.
+const RUNNER = fileURLToPath(new URL('./runner.ts', import.meta.url))
 
 // The grace, the wait after SIGKILL and the last writes of the logs.
 const STOP_MARGIN_MS = 3000
