@@ -38,7 +38,10 @@ export type Summary = Pick<
   key_id: string
 }
 
-/** `summary` and `run` are null as soon as one claim does not verify: then there is nothing to draw. */
+/**
+ * `summary` and `run` are null as soon as one claim does not verify: then there is nothing to draw. `run` also where
+ * no key at hand has checked the signature: its facts are then not called verified.
+ */
 export type Verdict = {
   ask: 'verify'
   verdict: Verification['verdict']

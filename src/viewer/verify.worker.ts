@@ -40,7 +40,8 @@ async function answer(question: Question): Promise<Answer> {
         sealed_by,
         bytes: bytes.byteLength,
         summary: envelope && summaryOf(envelope),
-        run: envelope && replay(envelope),
+        // Without a signature that was checked, even by an offered key, anybody may have written the record.
+        run: envelope && sealed_by && replay(envelope),
       }
     }
     case 'page': {

@@ -12,6 +12,7 @@ import { plain } from '#viewer/parts/visible.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { verdictQuery } from '#viewer/queries.ts'
 import { useLive } from '#viewer/store.ts'
+import type { Verdict } from '#viewer/verifier.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
@@ -209,7 +210,11 @@ function EvidenceState({
   run_id: string
   seal: keyof typeof SEAL_STATE
   evidence_id: string | null
-  verdict: { data: { verdict: string } | undefined; isError: boolean; isFetching: boolean }
+  verdict: {
+    data: Pick<Verdict, 'verdict' | 'run'> | undefined
+    isError: boolean
+    isFetching: boolean
+  }
 }) {
   if (evidence_id === null) return <Evidence of={SEAL_STATE[seal]} />
   const word = verdict.data?.verdict
@@ -232,7 +237,7 @@ function EvidenceState({
               : { label: 'Sealed', tone: word === 'proven' ? 'good' : 'neutral' }
         }
       />
-      {word !== undefined && !refused && <ToldWord by="verified" />}
+      {verdict.data?.run && <ToldWord by="verified" />}
       <span className="link text-sm text-ink-2">
         {word === 'proven' ? 'by a key you pinned' : refused ? 'see why' : 'open the evidence'}
       </span>
