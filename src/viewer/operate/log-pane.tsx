@@ -121,7 +121,7 @@ export function LogPane({
         </div>
       )}
       {tail.lines.length === 0 ? (
-        <p className="p-4 text-ink-2">
+        <p className="flex-1 p-4 text-ink-2">
           {!tail.loaded
             ? 'Reading the log.'
             : tail.ended

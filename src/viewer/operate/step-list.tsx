@@ -13,7 +13,7 @@ import { endOf } from './two-timelines.ts'
 import type { Node } from './plan-order.ts'
 
 const ROW_PX = 40
-const MOST_ROWS_IN_SIGHT = 14
+const MOST_ROWS_IN_SIGHT = 13
 
 /**
  * Steps and gates in the order in which they can run, each with its attempts as bars on the run's own time. What the
@@ -60,7 +60,7 @@ export function StepList({
           label="Steps and gates"
           count={nodes.length}
           rowPx={ROW_PX}
-          className={nodes.length > MOST_ROWS_IN_SIGHT ? 'h-140' : ''}
+          className={nodes.length > MOST_ROWS_IN_SIGHT ? 'h-131' : ''}
           active={at === -1 ? undefined : at}
           renderRow={(index) => {
             const node = nodes[index]
