@@ -132,6 +132,51 @@ describe('a server that is stopped', () => {
   })
 })
 
+describe('a rerun from the failed steps', () => {
+  it('[R14] [R20] still knows after a restart what it takes over behind a gate', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'runseal-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const first = await workshop(
+      `
+  ships:
+    steps:
+      - { id: make, run: echo made >> made }
+      - { id: ship, needs: [ask], run: echo shipped >> shipped }
+      - { id: tell, needs: [ship], run: test -e healed }
+    gates:
+      - { id: ask, needs: [make], question: Ship? }
+`,
+      { folder },
+    )
+    const approve = async (house: typeof first, run_id: string) => {
+      const { gates } = await house.until(run_id, ({ gates }) => gates.length === 1)
+      await house.gates.decide(gates[0]?.gate_id ?? '', OPERATOR, { decision: 'approved' })
+    }
+    const run_id = await first.start('ships')
+    await approve(first, run_id)
+    expect((await first.sealed(run_id)).run.ended?.outcome).toBe('failed')
+    const again = await first.engine.rerun(run_id, 'failed', OPERATOR)
+    await first.until(again.run_id, ({ gates }) => gates.length === 1)
+    await first.close()
+
+    const second = await openWorkshop(folder)
+    onTestFinished(() => second.close())
+    writeFileSync(join(second.root, 'healed'), '')
+    await second.engine.recover()
+    await approve(second, again.run_id)
+    const { run, envelope } = await second.sealed(again.run_id)
+    expect(run.ended?.outcome).toBe('succeeded')
+    expect(
+      envelope.execution.steps.map(({ step_id, taken_over }) => [step_id, taken_over?.seq]),
+    ).toEqual([
+      ['make', 1],
+      ['ship', 3],
+      ['tell', undefined],
+    ])
+    expect(readFileSync(join(second.root, 'shipped'), 'utf8')).toBe('shipped\n')
+  })
+})
+
 describe('a runner that dies', () => {
   it('[R22] has its attempts recorded as interrupted, and is replaced', async () => {
     const { start, sealed, root, data } = await workshop(`
