@@ -196,9 +196,9 @@ describe('a runner that dies', () => {
   })
 
   it('[R22] with the same step over and over fails that step in the end', async () => {
-    const { run: execute } = await workshop(`
+    const { run: execute, root } = await workshop(`
   deadly:
-    steps: [{ id: kills, run: kill -9 $PPID; sleep 3600 }]
+    steps: [{ id: kills, run: echo $$ >> pids; kill -9 $PPID; sleep 3600 }]
 `)
     const { run, envelope } = await execute('deadly')
     expect(run.ended).toMatchObject({
@@ -206,5 +206,6 @@ describe('a runner that dies', () => {
       reason: 'step kills was interrupted 4 times',
     })
     expect(envelope.execution.steps).toHaveLength(4)
+    for (const pid of pidsOf(root) ?? [0]) expect(isRunning(pid)).toBe(false)
   })
 })
