@@ -26,9 +26,12 @@ export async function serveProject(
     { project: folder, data: join(folder, 'data'), log: (line) => console.error(line) },
     () => url,
   )
-  const listener = getRequestListener(companion.answer, { errorHandler: companion.answerFault })
+  const listener = getRequestListener(companion.answer, {
+    errorHandler: companion.answerFault,
+    overrideGlobalObjects: false,
+  })
   const server = createServer((incoming, outgoing) => {
-    if (incoming.url === '/events') onStream(outgoing)
+    if (incoming.url?.startsWith('/events')) onStream(outgoing)
     void listener(incoming, outgoing)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
