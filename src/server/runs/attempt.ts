@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
-import { emptyLog, LogWriter, type LogSummary } from './log.ts'
+import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask } from './mask.ts'
 import { endGroup, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
@@ -249,11 +249,11 @@ type OpenPipe = { read: Socket; write: number }
  * These are pipes: named ones, whose names are gone before the step starts.
  */
 async function openPipes(log: string): Promise<Pipes> {
-  const names = [`${log}.out`, `${log}.err`]
+  const names = pipesOf(log)
   await Promise.all(names.map((name) => rm(name, { force: true })))
   await promisify(execFile)('mkfifo', ['-m', '600', ...names])
   try {
-    return [openPipe(`${log}.out`), openPipe(`${log}.err`)]
+    return [openPipe(names[0]), openPipe(names[1])]
   } finally {
     await Promise.all(names.map((name) => rm(name, { force: true })))
   }

@@ -13,9 +13,9 @@ import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
 import type { Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
-import { emptyLog, logFile, pidFileOf, summaryOfLog } from './log.ts'
+import { emptyLog, logFile, pidFileOf, pipesOf, summaryOfLog } from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
-import { endGroup, survivorIn } from './process-group.ts'
+import { endGroup, groupsHolding, survivorIn } from './process-group.ts'
 import {
   DefinitionError,
   type Definition,
@@ -268,7 +268,11 @@ export function createEngine({
     const { step_id } = step
     const file = logFile(logs, run_id, step_id, attempt)
     const survivor = await survivorIn(pidFileOf(file))
-    if (survivor !== null) await endGroup(survivor.pid, graceMs)
+    const groups = new Set([
+      ...(survivor === null ? [] : [survivor.pid]),
+      ...groupsHolding(pipesOf(file)),
+    ])
+    await Promise.all(Array.from(groups, (pgid) => endGroup(pgid, graceMs)))
     await rm(pidFileOf(file), { force: true })
     const log = await summaryOfLog(file, maxLogBytes)
     const at = now()

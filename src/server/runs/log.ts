@@ -25,6 +25,11 @@ export function indexFile(log: string): string {
   return log.replace(/\.log$/, '.idx')
 }
 
+/** Names that the pipes of stdout and stderr have until the attempt starts. */
+export function pipesOf(log: string): readonly [string, string] {
+  return [`${log}.out`, `${log}.err`]
+}
+
 /** While the attempt runs: which process group writes the log. */
 export function pidFileOf(log: string): string {
   return log.replace(/\.log$/, '.pid')

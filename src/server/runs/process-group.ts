@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
@@ -37,6 +38,18 @@ export async function survivorIn(file: string): Promise<ProcessIdentity | null> 
   const members = membersOf(pid)
   const ours = members.every((one) => one.session === pid && one.start_ticks >= start_ticks)
   return members.length > 0 && ours ? read.value : null
+}
+
+/**
+ * Groups that hold a pipe which once had one of these names; the last two segments tell them apart. A step that kills its
+ * runner with its first breath is in no file, but its output still goes to such a pipe.
+ */
+export function groupsHolding(pipes: readonly string[]): number[] {
+  const names = pipes.map((pipe) => `/${basename(dirname(pipe))}/${basename(pipe)}`)
+  const isOne = (link: string) =>
+    names.some((name) => link.replace(/ \(deleted\)$/, '').endsWith(name))
+  const holders = pids().filter((pid) => linksOf(pid).some(isOne))
+  return [...new Set(holders.flatMap((pid) => statOf(pid)?.pgid ?? []))]
 }
 
 /**
@@ -87,11 +100,24 @@ function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
 type Stat = { state: string; pgid: number; session: number; start_ticks: number }
 
 function membersOf(pgid: number): Stat[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids
-    .map((pid) => statOf(Number(pid)))
-    .filter((stat) => stat?.pgid === pgid)
-    .filter((stat) => stat !== null)
+  return pids().flatMap((pid) => {
+    const stat = statOf(pid)
+    return stat?.pgid === pgid ? [stat] : []
+  })
+}
+
+function pids(): number[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+}
+
+/** What the descriptors of a process lead to; none where they are not ours to see, or the process is gone. */
+function linksOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`))
+  } catch (cause) {
+    if (isGoneOrForeign(cause)) return []
+    throw cause
+  }
 }
 
 function statOf(pid: number): Stat | null {
@@ -107,13 +133,27 @@ function bootId(): string {
   return readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
+// One descriptor that is closed meanwhile must not hide the others.
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch (cause) {
+    if (isGoneOrForeign(cause)) return ''
+    throw cause
+  }
+}
+
 function readOrNull(file: string): string | null {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    // ESRCH: it ended between open and read.
-    if (cause instanceof Error && 'code' in cause && /^(ENOENT|ESRCH)$/.test(String(cause.code)))
-      return null
+    if (isGoneOrForeign(cause)) return null
     throw cause
   }
+}
+
+// ESRCH: it ended between open and read.
+function isGoneOrForeign(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(code)
 }
