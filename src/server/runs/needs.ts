@@ -4,14 +4,16 @@ export type Needs = ReadonlyMap<string, readonly string[]>
 /** A circle of needs, its first id repeated at the end, or null where there is none. Any depth: nothing recurses. */
 export function cycleIn(needs: Needs): readonly string[] | null {
   const left = unorderable(needs)
-  const path: string[] = []
+  const path = new Set<string>()
   // Whatever is left needs something that is left, so this walk comes back to where it has been.
   let id = left.keys().next().value
-  while (id !== undefined && !path.includes(id)) {
-    path.push(id)
+  while (id !== undefined && !path.has(id)) {
+    path.add(id)
     id = needs.get(id)?.find((need) => left.has(need))
   }
-  return id === undefined ? null : [...path.slice(path.indexOf(id)), id]
+  if (id === undefined) return null
+  const walked = [...path]
+  return [...walked.slice(walked.indexOf(id)), id]
 }
 
 /** Everything that `id` needs, and what that needs, and so on; never `id` itself unless it is in a circle. */
@@ -33,7 +35,11 @@ function unorderable(needs: Needs): ReadonlySet<string> {
   for (const [id, before] of needs) {
     const known = before.filter((need) => needs.has(need))
     waiting.set(id, known.length)
-    for (const need of known) neededBy.set(need, [...(neededBy.get(need) ?? []), id])
+    for (const need of known) {
+      const dependants = neededBy.get(need)
+      if (dependants === undefined) neededBy.set(need, [id])
+      else dependants.push(id)
+    }
   }
   const free = [...waiting].flatMap(([id, count]) => (count === 0 ? [id] : []))
   const left = new Set(needs.keys())
