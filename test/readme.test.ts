@@ -33,10 +33,9 @@ describe('the README', () => {
     const at = Buffer.from(bytes).indexOf('"approved"')
     changed.set(Buffer.from('"rejected"'), at)
 
-    expect(check(bytes, signer.public_key)).toMatchObject({
-      status: 0,
-      stdout: expect.stringContaining('Signature Verified Successfully'),
-    })
+    const honest = check(bytes, signer.public_key)
+    expect(honest.status).toBe(0)
+    expect(honest.stdout).toContain('Signature Verified Successfully')
     expect(check(changed, signer.public_key).status).not.toBe(0)
     expect(check(bytes, (await newSigner(2)).public_key).status).not.toBe(0)
   })

@@ -160,8 +160,6 @@ const SCHEMAS = {
 /** Value of the `event:` line. */
 export type FrameName = RunFrame['type'] | LifecycleFrame['kind'] | StreamGap['kind']
 
-export const FRAME_NAMES: readonly FrameName[] = keysOf(SCHEMAS)
-
 /** A frame's own name, which is also its `event:` line. */
 export function frameName(frame: Frame): FrameName {
   return 'type' in frame ? frame.type : frame.kind

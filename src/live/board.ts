@@ -86,7 +86,8 @@ export function receive(board: Board, received: readonly Received[]): Board {
     }
     const known = runs.get(frame.run_id)
     const hint = reduce(known?.hint ?? newRun(frame.run_id), frame)
-    const heard = at ?? position
+    // More output is asked for by its own offset; the record of the run has nothing new for it.
+    const heard = frame.type === 'step_output' ? (known?.heard ?? null) : (at ?? position)
     if (known && known.hint === hint && samePosition(known.heard, heard)) continue
     runs.set(frame.run_id, { record: null, asOf: null, ...known, hint, heard })
   }

@@ -1,18 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { BrowserContext, Page } from 'playwright-core'
+import * as z from 'zod/mini'
 
 /** Everything that goes wrong in any page of the context from now on, in words. */
 export async function collectFaults(context: BrowserContext): Promise<() => string[]> {
   const faults: string[] = []
-  await context.exposeFunction('runsealFault', (fault: string) => faults.push(fault))
+  await context.exposeFunction('runsealFault', (fault: string) => {
+    faults.push(fault)
+  })
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
-      const report: unknown = Reflect.get(window, 'runsealFault')
-      if (typeof report === 'function')
-        report(
-          `securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`,
-        )
+      const fault = `${event.violatedDirective} ${event.blockedURI} ${event.sample}`
+      const tell: unknown = Reflect.get(window, 'runsealFault')
+      if (typeof tell === 'function') Reflect.apply(tell, undefined, [`policy: ${fault}`])
     })
   })
   context.on('weberror', (error) => faults.push(`page error: ${error.error().message}`))
@@ -29,14 +30,10 @@ export async function axeViolations(page: Page): Promise<string[]> {
   const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
   // Evaluated by the debugger, which the page's own policy does not reach.
   await page.evaluate(axe)
-  return await page.evaluate(async () => {
-    const axe: unknown = Reflect.get(window, 'axe')
-    if (typeof axe !== 'object' || axe === null || !('run' in axe) || typeof axe.run !== 'function')
-      throw new Error('axe is not there')
-    const { violations } = await axe.run(document, { resultTypes: ['violations'] })
-    return violations.map(
-      (violation: { id: string; nodes: { html: string }[] }) =>
-        `${violation.id}: ${violation.nodes[0]?.html ?? ''}`,
-    )
-  })
+  const found = await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)
+  return Findings.parse(found).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)
 }
+
+const Findings = z.object({
+  violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
+})

@@ -1,7 +1,5 @@
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { existsSync, openAsBlob } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { ENDPOINT } from '#contract/api.ts'
 import { parse } from '#contract/parse.ts'
 import { Sha256 } from '#contract/scalar.ts'
@@ -13,9 +11,10 @@ export const artifactRoutes = ({ artifacts }: Companion) => ({
   artifact: route(ENDPOINT.artifact, async ({ id }) => {
     const sha256 = id('sha256')
     const file = join(artifacts, sha256)
-    const found = parse(Sha256, sha256).ok ? await stat(file).catch(() => null) : null
-    if (found === null) throw new ProblemError('not_found', 'there is no artifact of this digest')
-    return new Response(Readable.toWeb(createReadStream(file)), {
+    if (!parse(Sha256, sha256).ok || !existsSync(file))
+      throw new ProblemError('not_found', 'there is no artifact of this digest')
+    const found = await openAsBlob(file)
+    return new Response(found.stream(), {
       headers: {
         // Attacker: a run whose artifact is a page. It is never displayed in this origin.
         'content-type': ENDPOINT.artifact.answer,
