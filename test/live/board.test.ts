@@ -65,6 +65,13 @@ describe('the board', () => {
     expect(behind(record(newer, ended, at(6)))).toBe(false)
   })
 
+  it('[L8] is not behind for more output alone', () => {
+    const output = { type: 'step_output' as const, run_id: 'r', step_id: 's', bytes: 9 }
+    const board = receive(record(EMPTY_BOARD, ended, at(5)), [{ id: at(6), frame: output }])
+    expect(behind(board)).toBe(false)
+    expect(board.runs.get('r')?.hint.steps[0]?.attempts[0]?.output_bytes).toBe(9)
+  })
+
   it('[L8] is behind after a gap and after another epoch, unless the run is over and sealed', () => {
     const gap = {
       id: at(8),
