@@ -16,6 +16,8 @@ export type Companion = {
   command: (...args: string[]) => Promise<string>
   /** Ends it as Ctrl-C does, and answers its exit code. */
   stop: () => Promise<number | null>
+  /** Ends it as a loss of power does. */
+  kill: () => Promise<void>
 }
 
 export async function startCompanion({
@@ -43,6 +45,10 @@ export async function startCompanion({
     async command(...args) {
       const run = promisify(execFile)
       return (await run(process.execPath, ['src/cli/main.ts', ...args, '--data', folder])).stdout
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
     },
     async stop() {
       if (child.exitCode === null) child.kill('SIGINT')

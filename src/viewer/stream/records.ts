@@ -4,6 +4,12 @@ import { type LiveStore, withRecord } from '#viewer/store.ts'
 
 /** Shortest time between two questions about one run; four times as long as the answer took, if that is more. */
 const MIN_GAP_MS = 300
+/**
+ * A live connection does not mean that every frame came: whatever stands between may drop the last. A run is asked for
+ * after so long without a frame, and one that ended without its envelope sooner.
+ */
+const UNHEARD_MS = 20_000
+const UNSEALED_MS = 4000
 
 export type RecordsRim = {
   ask: (run_id: string, signal: AbortSignal) => Promise<RunResource>
@@ -33,20 +39,23 @@ export type Records = {
 export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
   const watched = new Map<string, Watched>()
 
-  const needed = (run_id: string): boolean => {
+  /** When the record is to be asked for; null: not before something else happens. */
+  const dueAt = (run_id: string, { notBefore }: Watched): number | null => {
     const { board, failed } = store.getState()
+    if (failed.has(run_id)) return null
     const run = board.runs.get(run_id)
-    return !failed.has(run_id) && (run === undefined || isBehind(board, run))
+    if (run === undefined || run.record === null || isBehind(board, run)) return notBefore
+    if (run.record.sealed !== null) return null
+    return notBefore + (run.record.ended === null ? UNHEARD_MS : UNSEALED_MS)
   }
 
   const consider = (run_id: string, entry: Watched): void => {
-    if (entry.asking || entry.timer !== undefined || !needed(run_id)) return
-    const wait = entry.notBefore - rim.monotonic()
+    clearTimeout(entry.timer)
+    const due = entry.asking ? null : dueAt(run_id, entry)
+    if (due === null) return
+    const wait = due - rim.monotonic()
     if (wait <= 0) return void ask(run_id, entry)
-    entry.timer = setTimeout(() => {
-      entry.timer = undefined
-      consider(run_id, entry)
-    }, wait)
+    entry.timer = setTimeout(() => consider(run_id, entry), wait)
   }
 
   const ask = async (run_id: string, entry: Watched): Promise<void> => {
