@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { vi } from 'vitest'
 import { RunStartedAnswer } from '#contract/api.ts'
 import { RunResource } from '#contract/run.ts'
 import { launchChromium } from '#test/chromium.ts'
@@ -60,11 +60,14 @@ export async function setScene(yaml: string): Promise<Scene> {
     put: (name) => writeFile(join(project, name), ''),
     start: async (definition, inputs = {}) =>
       RunStartedAnswer.parse(await ask('/api/runs', { definition, inputs })).run_id,
-    recorded: async (run_id, isSo) => {
-      const read = async () => RunResource.parse(await ask(`/api/runs/${run_id}`))
-      await expect.poll(async () => isSo(await read()), { timeout: 30_000 }).toBe(true)
-      return await read()
-    },
+    recorded: (run_id, isSo) =>
+      vi.waitUntil(
+        async () => {
+          const run = RunResource.parse(await ask(`/api/runs/${run_id}`))
+          return isSo(run) && run
+        },
+        { timeout: 30_000, interval: 100 },
+      ),
     approve: async (gate_id) => {
       await ask(`/api/gates/${gate_id}/decisions`, { decision: 'approved' })
     },
