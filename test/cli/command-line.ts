@@ -77,7 +77,7 @@ runs:
   slow:
     steps: [{ id: sleep, run: sleep 600, retries: 1 }]
   stubborn:
-    steps: [{ id: sleep, run: 'trap "" TERM; while :; do sleep 1; done' }]
+    steps: [{ id: sleep, run: 'trap "" TERM; echo deaf; while :; do sleep 1; done' }]
   gated:
     steps: [{ id: say, run: echo hello }]
     gates: [{ id: go, needs: [say], question: 'Go on?' }]

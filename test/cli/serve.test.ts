@@ -73,7 +73,10 @@ it('[C7] a step that ignores SIGTERM is killed, and that is on record before the
   const folder = await fresh()
   const first = await served(folder)
   const run_id = await startAsAdmin(first, folder, 'stubborn')
-  await until(first, run_id, ({ steps }) => steps.some(({ status }) => status === 'running'))
+  // It runs before it is deaf; its log says when it is.
+  const log = `${first.url}/api/runs/${run_id}/steps/sleep/log`
+  while (!(await (await fetch(log)).text()).includes('deaf'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
   first.child.kill('SIGINT')
   expect(await exitOf(first.child)).toEqual([0, null])
 
