@@ -17,6 +17,14 @@ export function fuller<T extends Known>(a: T, b: T): T {
   return more > 0 ? b : a
 }
 
+/** The first where it says anything: it is the stronger. */
+export function firstSaid<T extends Known>(a: T, b: T): T {
+  return a === null ? b : a
+}
+
+/** Which of two that are told of one thing. */
+export type Choose = <T extends Known>(a: T, b: T) => T
+
 export function larger(a: number, b: number): number {
   return b > a ? b : a
 }

@@ -1,7 +1,7 @@
 import type { Fact } from '#contract/fact.ts'
 import type { RunFrame } from '#contract/frame.ts'
 import type { Attempt, Gate, Run, Step } from '#contract/run.ts'
-import { fuller, joinSorted, larger } from './join.ts'
+import { type Choose, firstSaid, fuller, joinSorted, larger } from './join.ts'
 
 /** What can be said of a run: a fact on record, or a frame that hints at one. */
 export type Signal = RunFrame | Fact
@@ -34,56 +34,74 @@ export function newRun(run_id: string): Run {
   }
 }
 
-/** All that either of two timelines of one run knows. Commutative, associative, idempotent; `a` itself if it knew all. */
+/** All that either of two timelines knows. Commutative, associative, idempotent; `a` itself if it knew all. */
 export function join(a: Run, b: Run): Run {
-  const joined: Run = {
-    run_id: a.run_id,
-    started: fuller(a.started, b.started),
-    inputs: fuller(a.inputs, b.inputs),
-    plan: fuller(a.plan, b.plan),
-    rerun_of: fuller(a.rerun_of, b.rerun_of),
-    steps: joinSorted(a.steps, b.steps, (step) => step.step_id, joinStep),
-    gates: joinSorted(a.gates, b.gates, (gate) => gate.gate_id, joinGate),
-    ended: fuller(a.ended, b.ended),
-    sealed: fuller(a.sealed, b.sealed),
-    seal_failed: fuller(a.seal_failed, b.seal_failed),
-  }
-  return keep(a, joined)
+  return combine(a, b, fuller)
 }
 
-function joinStep(a: Step, b: Step): Step {
+/** All that the stronger timeline says, and what the weaker says beside it: what a screen draws as the present. */
+export function over(stronger: Run, weaker: Run): Run {
+  return combine(stronger, weaker, firstSaid)
+}
+
+function combine(a: Run, b: Run, choose: Choose): Run {
+  return keep(a, {
+    run_id: a.run_id,
+    started: choose(a.started, b.started),
+    inputs: choose(a.inputs, b.inputs),
+    plan: choose(a.plan, b.plan),
+    rerun_of: choose(a.rerun_of, b.rerun_of),
+    steps: joinSorted(
+      a.steps,
+      b.steps,
+      (step) => step.step_id,
+      (x, y) => combineSteps(x, y, choose),
+    ),
+    gates: joinSorted(
+      a.gates,
+      b.gates,
+      (gate) => gate.gate_id,
+      (x, y) => combineGates(x, y, choose),
+    ),
+    ended: choose(a.ended, b.ended),
+    sealed: choose(a.sealed, b.sealed),
+    seal_failed: choose(a.seal_failed, b.seal_failed),
+  })
+}
+
+function combineSteps(a: Step, b: Step, choose: Choose): Step {
   return keep(a, {
     step_id: a.step_id,
-    kind: fuller(a.kind, b.kind),
-    attempts: joinSorted(a.attempts, b.attempts, (attempt) => attempt.attempt, joinAttempt),
+    kind: choose(a.kind, b.kind),
+    attempts: joinSorted(
+      a.attempts,
+      b.attempts,
+      (attempt) => attempt.attempt,
+      (x, y) => combineAttempts(x, y, choose),
+    ),
   })
 }
 
-function joinAttempt(a: Attempt, b: Attempt): Attempt {
+function combineAttempts(a: Attempt, b: Attempt, choose: Choose): Attempt {
   return keep(a, {
     attempt: a.attempt,
-    started_at: fuller(a.started_at, b.started_at),
+    started_at: choose(a.started_at, b.started_at),
     output_bytes: larger(a.output_bytes, b.output_bytes),
-    finished: fuller(a.finished, b.finished),
+    finished: choose(a.finished, b.finished),
   })
 }
 
-function joinGate(a: Gate, b: Gate): Gate {
+function combineGates(a: Gate, b: Gate, choose: Choose): Gate {
   return keep(a, {
     gate_id: a.gate_id,
-    step_id: fuller(a.step_id, b.step_id),
-    reason: fuller(a.reason, b.reason),
-    opened_at: fuller(a.opened_at, b.opened_at),
-    question: fuller(a.question, b.question),
-    policy: fuller(a.policy, b.policy),
-    shown: fuller(a.shown, b.shown),
-    decisions: joinSorted(
-      a.decisions,
-      b.decisions,
-      (said) => said.decision.approver,
-      (x, y) => fuller(x, y),
-    ),
-    resolved: fuller(a.resolved, b.resolved),
+    step_id: choose(a.step_id, b.step_id),
+    reason: choose(a.reason, b.reason),
+    opened_at: choose(a.opened_at, b.opened_at),
+    question: choose(a.question, b.question),
+    policy: choose(a.policy, b.policy),
+    shown: choose(a.shown, b.shown),
+    decisions: joinSorted(a.decisions, b.decisions, (said) => said.decision.approver, choose),
+    resolved: choose(a.resolved, b.resolved),
   })
 }
 

@@ -1,4 +1,5 @@
-import { RUN_STATUS, SEAL_STATE, STEP_STATUS } from '#contract/status.ts'
+import type { Run } from '#contract/run.ts'
+import { RUN_STATUS, SEAL_STATE, STEP_STATUS, type StepStatus } from '#contract/status.ts'
 import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
 import { told } from '#live/told.ts'
 import { ApiError } from '#viewer/api.ts'
@@ -17,7 +18,7 @@ import { useRun } from '#viewer/stream/use-event-stream.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
 import { Link, useSearchParams } from 'wouter'
-import { planOrder } from './plan-order.ts'
+import { type Node, planOrder } from './plan-order.ts'
 import { presentOf } from './present.ts'
 import { RunActions } from './run-actions.tsx'
 import { StepList } from './step-list.tsx'
@@ -75,11 +76,7 @@ export function RunPage({
     )
 
   const status = statusOf(present)
-  const chosen =
-    search.get('step') ??
-    nodes.findLast((node) => node.kind === 'step' && isTelling(stepStatusOf(present, node.step)))
-      ?.id ??
-    null
+  const chosen = search.get('step') ?? mostTelling(present, nodes)
   const step = chosen === null ? undefined : stepOf(present, chosen)
   const attempt =
     step?.attempts.find((one) => String(one.attempt) === search.get('attempt')) ??
@@ -197,8 +194,16 @@ export function RunPage({
   )
 }
 
-const isTelling = (status: keyof typeof STEP_STATUS): boolean =>
-  status !== 'pending' && status !== 'skipped'
+/** The step whose log one would open: what runs, else what ran last. */
+function mostTelling(run: Run, nodes: readonly Node[]): string | null {
+  const having = (isSo: (status: StepStatus) => boolean) =>
+    nodes.findLast((node) => node.kind === 'step' && isSo(stepStatusOf(run, node.step)))?.id
+  return (
+    having((status) => status === 'running') ??
+    having((status) => status !== 'pending' && status !== 'skipped') ??
+    null
+  )
+}
 
 /** Another thing than the outcome: is there evidence, and did this browser verify it? */
 function EvidenceState({
