@@ -39,6 +39,9 @@ export default defineConfig(({ isSsrBuild }) => ({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/viewer/**', 'test/e2e/**', 'test/bench/**'],
+          // Ends what hangs. How long a machine takes that does other things too is nothing to fail for.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -48,6 +51,7 @@ export default defineConfig(({ isSsrBuild }) => ({
           include: ['test/viewer/**/*.test.{ts,tsx}'],
           environment: 'jsdom',
           setupFiles: 'test/dom-cleanup.ts',
+          testTimeout: 60_000,
         },
       },
       {
