@@ -76,7 +76,7 @@ export function GatesPage() {
                       gate.may_decide.yes ? (
                         <strong className="font-semibold text-ink">you may decide</strong>
                       ) : (
-                        'not yours to decide'
+                        (gate.may_decide.why_not ?? 'not yours to decide')
                       )
                     ) : (
                       <RunText text={gate.resolved?.by ?? ''} max={80} />
