@@ -1,5 +1,7 @@
-import type { ServerResponse } from 'node:http'
+import { subscribe } from 'node:diagnostics_channel'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { expect, it } from 'vitest'
+import * as z from 'zod/mini'
 import { launchChromium } from '#test/chromium.ts'
 import { percentile, report, rounded } from './report.ts'
 import { serveProject } from './served.ts'
@@ -14,13 +16,19 @@ runs:
       - { id: two, retries: 100, run: sleep 0.15; exit 1 }
 `
 
+const HttpStarted = z.object({
+  request: z.instanceof(IncomingMessage),
+  response: z.instanceof(ServerResponse),
+})
+
 /** By `<step> <rank>`, in milliseconds since 1970. The rank rises with each frame of a step: 2 per attempt. */
 type Times = Record<string, number>
 type Seen = { first: Times; painted: Times }
 
 it('brings a frame to the screen', async () => {
   const published: Times = {}
-  const companion = await serveProject(PROJECT, (response) => stampWrites(response, published))
+  subscribe('http.server.request.start', (message) => stampStream(message, published))
+  const companion = await serveProject(PROJECT)
   const run_id = await companion.startRun('bench')
   const browser = await launchChromium()
   const page = await browser.newPage()
@@ -73,7 +81,9 @@ function reached(times: Times, frame: string): number | undefined {
 }
 
 /** The bus writes a frame to the streams at the instant that it is published: the first of them counts. */
-function stampWrites(response: ServerResponse, published: Times): void {
+function stampStream(message: unknown, published: Times): void {
+  const { request, response } = HttpStarted.parse(message)
+  if (request.url?.startsWith('/events') !== true) return
   const write = response.write.bind(response)
   response.write = (chunk: string | Uint8Array) => {
     const text = Buffer.from(chunk).toString()
