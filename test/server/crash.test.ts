@@ -1,0 +1,148 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { campaign, type Death, type Report } from './crash/campaign.ts'
+
+/*
+ * A real server is ended by SIGKILL, three times over one folder, and then brought to the end. `npm run test:crash`
+ * does it with as many seeds as make a thousand deaths; `RUNSEAL_SEED=n` does it again with one of them.
+ */
+
+const KILLS = Number(process.env['RUNSEAL_KILLS'] ?? 0)
+const SEED = process.env['RUNSEAL_SEED']
+const MINUTE = 60_000
+
+// Between every two writes of an attempt, of a decision and of a seal. They die in this order, one of each a folder.
+const ATTEMPT = [
+  'server commit step_started: before',
+  'server commit step_started: after',
+  'server launch: after',
+  'runner open build.log: after',
+  'both spawn step: after',
+  'both write build.pid: after',
+  'runner write test.pid: after',
+  'both rename part digest: before',
+  'runner rename part digest: after',
+  'both datasync test.log: after',
+  'server commit step_finished: before',
+  'server commit step_finished: after',
+]
+const DECISION = [
+  'server commit needs_input: before',
+  'server commit needs_input: after',
+  'server commit gate_decided: before',
+  'server commit gate_decided: after',
+  'server commit gate_resolved: before',
+  'server commit gate_resolved: after',
+]
+const SEAL = [
+  'server commit statement: before',
+  'server commit statement: after',
+  'server open ev.json.tmp: before',
+  'server open ev.json.tmp: after',
+  'server writeFile ev.json.tmp: after',
+  'server sync ev.json.tmp: after',
+  'server rename ev.json.tmp ev.json: after',
+  'server sync envelopes: after',
+  'server commit written: before',
+  'server commit written: after',
+  'server commit run_finalized: before',
+  'server commit run_finalized: after',
+]
+
+let undisturbed: Report
+/** Every point of an undisturbed server and of one that has to recover, with how often it is passed. */
+const points = new Map<string, number>()
+
+beforeAll(async () => {
+  undisturbed = await campaign([], { trace: true })
+  const recovered = await campaign([deathAt('both write test.pid: after')], { trace: true })
+  for (const point of [...undisturbed.points, ...recovered.points])
+    points.set(point, (points.get(point) ?? 0) + 1)
+}, 2 * MINUTE)
+
+describe('a server that is killed at any moment', () => {
+  it('[CR1] is compared with one that was not', () => {
+    expect(undisturbed.faults).toEqual([])
+    expect(Object.keys(undisturbed.endings)).toEqual(['four', 'one', 'three', 'two'])
+  })
+
+  const exact = SEED === undefined && KILLS === 0 ? ATTEMPT : []
+  it.concurrent.for(exact.map((attempt, at) => [attempt, DECISION[at % 6], SEAL[at]] as const))(
+    '[CR2] loses nothing at %s, at %s and at %s',
+    { timeout: 4 * MINUTE },
+    async (names) => {
+      expect(await survives(names.map((name) => deathAt(name ?? '')))).toBe(3)
+    },
+  )
+
+  it(
+    '[CR3] loses nothing at seeded moments',
+    async () => {
+      const first = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
+      const seeds = SEED === undefined ? Math.max(1, Math.ceil(KILLS / 3)) : 1
+      const tally = { died: 0, done: 0, failed: new Array<string>() }
+      const left = Array.from({ length: seeds }, (_, at) => first + at)
+      const worker = async () => {
+        for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+          const deaths = deathsOf(seed)
+          const told = `RUNSEAL_SEED=${seed} ${deaths.map(wordsOf).join('; ')}`
+          try {
+            const died = await survives(deaths)
+            tally.died += died
+          } catch (error) {
+            tally.failed.push(`${told}\n${error instanceof Error ? error.message : String(error)}`)
+            console.log(tally.failed.at(-1))
+          }
+          tally.done += 1
+          console.log(
+            `${tally.done}/${seeds}: ${tally.died} deaths, ${tally.failed.length} failed. ${told}`,
+          )
+        }
+      }
+      await Promise.all([worker(), worker()])
+      expect(tally.failed).toEqual([])
+    },
+    (KILLS + 20) * MINUTE,
+  )
+})
+
+async function survives(deaths: readonly Death[]): Promise<number> {
+  const { faults, endings, died } = await campaign(deaths)
+  expect({ faults, endings }).toEqual({ faults: [], endings: undisturbed.endings })
+  return died
+}
+
+function deathAt(named: string, nth = 1): Death {
+  const [, role = '', point = ''] = /^(\w+) (.*)$/.exec(named) ?? []
+  if (role !== 'server' && role !== 'runner' && role !== 'both')
+    throw new Error(`no role: ${named}`)
+  return { role, point, nth }
+}
+
+/** Three deaths: a moment in four is a time, the others are points. */
+function deathsOf(seed: number): Death[] {
+  const random = randomOf(seed)
+  const below = (count: number) => Math.floor(random() * count)
+  const names = [...points.keys()].toSorted()
+  return Array.from({ length: 3 }, (_, at): Death => {
+    if (below(4) === 0) return { afterMs: below(1500) }
+    const name = names[below(names.length)] ?? ''
+    // In a later life there is less left to pass.
+    const nth = 1 + below(at === 0 ? (points.get(name) ?? 1) : 1)
+    return deathAt(below(2) === 0 ? name.replace(/^runner /, 'both ') : name, nth)
+  })
+}
+
+function wordsOf(death: Death): string {
+  return 'point' in death ? `${death.role} ${death.point} ${death.nth}` : `${death.afterMs} ms`
+}
+
+// mulberry32
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
