@@ -3,6 +3,7 @@ import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { Clock } from './parts/clock.tsx'
 import { PageBoundary } from './parts/failure.tsx'
 import { useHotkeys } from './parts/hotkeys.ts'
+import { useKeptFocus } from './parts/kept-focus.ts'
 import { KeyboardHelp } from './parts/keyboard-help.tsx'
 import { Notice, SkeletonRows } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
@@ -38,6 +39,7 @@ export function App() {
   const heardAt = useLive((state) => state.heardAt)
   const [path, navigate] = useLocation()
   const [help, setHelp] = useState(false)
+  useKeptFocus()
   useHotkeys({
     '?': () => setHelp(true),
     1: () => navigate('/runs'),

@@ -1,0 +1,56 @@
+import { useEffect } from 'react'
+
+/**
+ * When what has the focus is taken away or switched off, the focus goes to what is left around it, or to the new page
+ * [U9]: never to nowhere, where a screen reader falls silent.
+ */
+export function useKeptFocus(): void {
+  useEffect(() => {
+    let held: HTMLElement[] = []
+    let frame = 0
+
+    const focused = ({ target }: FocusEvent) => {
+      held = around(target)
+    }
+    // A key that acts without a focus is used from the page as a whole.
+    const pressed = () => {
+      if (document.activeElement === document.body) held = around(page())
+    }
+    const keep = () => {
+      const [focus, ...rest] = held
+      if (!focus || document.activeElement !== document.body || canHold(focus)) return
+      const next = rest.find((one) => canHold(one) && !one.contains(page())) ?? page()
+      if (!next) return
+      if (next.tabIndex < 0) next.tabIndex = -1
+      next.focus({ preventScroll: true })
+    }
+    const observer = new MutationObserver(() => {
+      cancelAnimationFrame(frame)
+      // The browser lets go of what is switched off only when it draws.
+      frame = requestAnimationFrame(keep)
+    })
+
+    document.addEventListener('focusin', focused)
+    document.addEventListener('keydown', pressed, { capture: true })
+    observer.observe(document.body, {
+      childList: true,
+      subtree: true,
+      attributeFilter: ['disabled', 'open'],
+    })
+    return () => {
+      document.removeEventListener('focusin', focused)
+      document.removeEventListener('keydown', pressed, { capture: true })
+      observer.disconnect()
+      cancelAnimationFrame(frame)
+    }
+  }, [])
+}
+
+const page = (): HTMLElement | null => document.getElementById('main')
+
+function around(element: EventTarget | null): HTMLElement[] {
+  return element instanceof HTMLElement ? [element, ...around(element.parentElement)] : []
+}
+
+const canHold = (element: HTMLElement): boolean =>
+  element.checkVisibility() && !element.matches(':disabled')
