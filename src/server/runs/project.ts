@@ -1,6 +1,17 @@
 import { readFileSync, realpathSync, statSync, type Stats } from 'node:fs'
 import { basename, dirname, join, posix, resolve } from 'node:path'
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Pair,
+  type YAMLMap,
+} from 'yaml'
 import type * as z from 'zod/mini'
 import {
   type DefinedGate,
@@ -104,8 +115,11 @@ export class DefinitionError extends Error {
 /** A whole argv element, or a part of a question. */
 export const INPUT_REFERENCE = /\{\{inputs\.([a-z][a-z0-9_]*)\}\}/g
 
-const MAX_BYTES = 1024 * 1024
+// Reading a file of this size takes about a second, in which the server does nothing else.
+const MAX_BYTES = 512 * 1024
 const MAX_FAULTS = 50
+const MAX_DEPTH = 64
+const MAX_ALIASES = 500
 // A timer of Node holds 2^31 - 1 ms.
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 const MAX_EXPIRY_MS = 3650 * 86_400_000
@@ -174,17 +188,57 @@ function readYaml(
     schema: 'core',
     resolveKnownTags: false,
     stringKeys: true,
+    // The parser compares each key with all before it, which takes minutes for a file of keys alone.
+    uniqueKeys: false,
     merge: true,
   })
   // A tag that is not of the core schema is only a warning to the parser; it would change what a value means.
   for (const { pos, code, message } of [...parsed.errors, ...parsed.warnings])
     at(pos[0], code === 'RESOURCE_EXHAUSTION' ? 'is nested too deep' : lowerCased(message))
+  if (found.length === 0) refuseOddStructure(parsed, at)
   if (found.length > 0) throw new DefinitionError(doc.faults)
   const value = toValue(name, parsed)
   const fault: Fault = (path, message, key) => at(offsetOf(parsed, path, key), message)
   refuseOddText(value, [], fault)
   if (found.length > 0) throw new DefinitionError(doc.faults)
   return { doc, value, fault }
+}
+
+/**
+ * What is well-formed and would still be read as something else, or for ever: a key twice, an alias of
+ * nothing or inside of what it names, and more aliases or levels than a definition has a use for.
+ */
+function refuseOddStructure(doc: Document.Parsed, fault: (at: number, message: string) => void) {
+  const anchors = new Set<string>()
+  let aliases = 0
+  visit(doc, (_, node, path) => {
+    const offset = startOf(node) ?? 0
+    if (path.length > MAX_DEPTH) {
+      fault(offset, 'is nested too deep')
+      return visit.BREAK
+    }
+    if (isMap(node)) refuseRepeatedKeys(node, fault)
+    if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined)
+      anchors.add(node.anchor)
+    if (!isAlias(node)) return undefined
+    if (!anchors.has(node.source)) fault(offset, `*${node.source} names nothing before it`)
+    if (path.some((holder) => (isMap(holder) || isSeq(holder)) && holder.anchor === node.source))
+      fault(offset, `*${node.source} is inside of what it names`)
+    aliases += 1
+    if (aliases <= MAX_ALIASES) return undefined
+    fault(offset, `there are more than ${MAX_ALIASES} aliases`)
+    return visit.BREAK
+  })
+}
+
+function refuseRepeatedKeys(map: YAMLMap, fault: (at: number, message: string) => void): void {
+  const known = new Set<unknown>()
+  for (const { key } of map.items) {
+    if (!isScalar(key)) continue
+    if (known.has(key.value))
+      fault(startOf(key) ?? 0, `map keys must be unique: ${String(key.value)} is there twice`)
+    known.add(key.value)
+  }
 }
 
 function toValue(name: string, parsed: Document.Parsed): unknown {
@@ -217,9 +271,7 @@ function offsetOf(doc: Document.Parsed, path: Path, key?: string): number {
   let offset = startOf(node) ?? 0
   for (const segment of path) {
     if (isAlias(node)) node = node.resolve(doc)
-    const held = isMap(node)
-      ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment))
-      : undefined
+    const held = isMap(node) ? pairsOf(node).get(String(segment)) : undefined
     if (isSeq(node)) node = node.items[Number(segment)]
     else if (held !== undefined) {
       offset = startOf(held.key) ?? offset
@@ -232,8 +284,20 @@ function offsetOf(doc: Document.Parsed, path: Path, key?: string): number {
 }
 
 function offsetOfKey(node: unknown, name: string): number | undefined {
-  if (!isMap(node)) return undefined
-  return startOf(node.items.find(({ key }) => isScalar(key) && key.value === name)?.key)
+  return isMap(node) ? startOf(pairsOf(node).get(name)?.key) : undefined
+}
+
+// Kept: a file may have a hundred thousand faults in one mapping.
+const PAIRS = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
+
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = PAIRS.get(map)
+  if (known !== undefined) return known
+  const pairs = new Map(
+    map.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : '', pair]),
+  )
+  PAIRS.set(map, pairs)
+  return pairs
 }
 
 function startOf(node: unknown): number | undefined {

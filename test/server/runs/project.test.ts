@@ -246,7 +246,7 @@ describe('a fault in runseal.yaml', () => {
 
   it('[D2] is a file that is too large, or no UTF-8, or not there', () => {
     expect(faultsOf(`# ${'x'.repeat(1024 * 1024)}`)).toEqual([
-      'runseal.yaml:1:1: is larger than 1048576 bytes',
+      'runseal.yaml:1:1: is larger than 524288 bytes',
     ])
     expect(faultsOf(Uint8Array.of(0xff, 0xfe))).toEqual(['runseal.yaml:1:1: is not UTF-8'])
     expect(() => loadProject('/nowhere')).toThrow(/^\/nowhere: no such project$/)
