@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Opening, PlanGate, Policy, StepEntry } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
+import type { ActName } from '#contract/people.ts'
 import type { Run } from '#contract/run.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { openGates, summaryOf } from '#live/select.ts'
-import type { Append } from '#server/storage/storage.ts'
+import type { Act, Append } from '#server/storage/storage.ts'
 
 /*
  * Facts of a run as a server records them, for whatever is tested below the executor: a step `build`, and gates that
@@ -140,7 +141,13 @@ export function appendOf(before: readonly Fact[], facts: readonly Fact[]): Appen
     facts: facts.map((fact) => ({ fact, link: 'opening' in fact ? digest(fact.run_id) : null })),
     summary: summaryOf(run),
     gates: run.gates.map((gate) => ({ gate, state: open.includes(gate) ? 'open' : 'resolved' })),
+    acts: [],
   }
+}
+
+/** Something that somebody did, as a store is told of it. */
+export function actOf(act: ActName, about: string): Act {
+  return { at: AT, actor: 'user:ann', act, about, detail: null }
 }
 
 export function runOf(facts: readonly Fact[]): Run {

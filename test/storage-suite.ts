@@ -13,10 +13,12 @@ import {
   type PreparedSeal,
   type RunFilter,
   type Storage,
+  type User,
 } from '#server/storage/storage.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import {
   aborted,
+  actOf,
   appendOf,
   AT,
   digest,
@@ -70,16 +72,12 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       const [id = ''] = await makeRuns(1)
       const facts = [started(id), stepStarted(id), stepFinished(id), succeeded(id)]
       await store.runs.append(appendOf(facts.slice(0, 1), facts.slice(1)))
-      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.identity.addUser(ANN, added)
       await store.close()
       store = await place.open({ server: true })
       expect((await store.runs.facts(id)).map(({ fact }) => fact)).toEqual(facts)
       expect(await store.runs.summary(id)).toEqual(summaryOf(runOf(facts)))
-      expect(await store.identity.user('ann')).toEqual({
-        name: 'ann',
-        role: 'admin',
-        created_at: AT,
-      })
+      expect(await store.identity.user('ann')).toEqual(ANN)
     })
 
     it('[ST1] [ST4] has after SIGKILL all that had resolved, no hole, and no hold of the dead', async () => {
@@ -112,10 +110,10 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       const results = await Promise.allSettled([
         store.runs.append(appendOf([started(a)], twice)),
         store.runs.append({ ...appendOf([started(a)], twice), gates: [] }),
-        store.identity.addToken({ ...token('t1'), owner: 'nobody' }),
+        store.identity.addToken({ ...token('t1'), owner: 'nobody' }, made),
         store.runs.append(appendOf([started(b)], [stepStarted(b)])),
-        store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT }),
-        store.identity.addUser({ name: 'ann', role: 'viewer', created_at: AT }),
+        store.identity.addUser(ANN, added),
+        store.identity.addUser({ ...ANN, role: 'viewer' }, added),
       ])
       expect(results.map(({ status }) => status)).toEqual([
         'fulfilled',
@@ -127,7 +125,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       ])
       expect(await store.runs.facts(a)).toHaveLength(3)
       expect(await store.runs.facts(b)).toHaveLength(2)
-      expect(await store.identity.users()).toEqual([{ name: 'ann', role: 'admin', created_at: AT }])
+      expect(await store.identity.users()).toEqual([ANN])
     })
 
     it('[ST3] refuses facts that do not follow those on record', async () => {
@@ -166,7 +164,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
     it('[ST4] lets one server in, and the command line beside it', async () => {
       await expect(place.open({ server: true })).rejects.toMatchObject({ code: 'held' })
       const beside = await place.open({ server: false })
-      await beside.identity.addUser({ name: 'bob', role: 'approver', created_at: AT })
+      await beside.identity.addUser({ ...ANN, name: 'bob', role: 'approver' }, added)
       expect(await store.identity.user('bob')).toMatchObject({ role: 'approver' })
       await makeRuns(1)
       expect(await beside.runs.summary('run_000')).toMatchObject({ status: 'running' })
@@ -178,19 +176,19 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
 
     it('[ST5] stores every name once', async () => {
       const [a = '', b = ''] = await makeRuns(2)
-      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
-      await store.identity.addToken(token('t1'))
-      await store.identity.addLink(link('l1'))
-      await store.identity.addSession({ ...link('s1'), created_at: AT })
+      await store.identity.addUser(ANN, added)
+      await store.identity.addToken(token('t1'), made)
+      await store.identity.addLink(link('l1'), linked)
+      await store.identity.addSession(session('s1'), signedIn)
       const gateOf = (id: string) => withGate(id, 'gate_1')
       await store.runs.append(appendOf([started(a)], gateOf(a)))
       const again = [
         store.runs.append(appendOf([], [started(a)])),
         store.runs.append(appendOf([started(b)], gateOf(b))),
-        store.identity.addToken(token('t1')),
-        store.identity.addToken({ ...token('t2'), secret_sha256: token('t1').secret_sha256 }),
-        store.identity.addLink(link('l1')),
-        store.identity.addSession({ ...link('s1'), created_at: AT }),
+        store.identity.addToken(token('t1'), made),
+        store.identity.addToken({ ...token('t2'), secret_sha256: token('t1').secret_sha256 }, made),
+        store.identity.addLink(link('l1'), linked),
+        store.identity.addSession(session('s1'), signedIn),
       ]
       expect(await codesOf(again)).toEqual(again.map(() => 'conflict'))
       expect(await store.gates.get('gate_1')).toMatchObject({ run: { run_id: a } })
@@ -333,9 +331,9 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
     })
 
     it('[ST7] gives a link to one of twenty takers', async () => {
-      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      await store.identity.addUser(ANN, added)
       const { secret_sha256 } = link('l1')
-      await store.identity.addLink(link('l1'))
+      await store.identity.addLink(link('l1'), linked)
       const beside = await place.open({ server: false })
       const taken = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
@@ -348,34 +346,95 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
     })
 
     it('[ST7] gives nobody a link or session that has expired', async () => {
-      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
-      await store.identity.addLink(link('l1'))
-      await store.identity.addSession({ ...link('s1'), created_at: AT })
+      await store.identity.addUser(ANN, added)
+      await store.identity.addLink(link('l1'), linked)
+      await store.identity.addSession(session('s1'), signedIn)
       const [l1, s1] = [digest('l1'), digest('s1')]
       expect(await store.identity.takeLink(l1, LATER)).toBeNull()
-      expect(await store.identity.sessionOf(s1, LATER)).toBeNull()
-      expect(await store.identity.sessionOf(s1, AT)).toEqual({
-        ...link('s1'),
-        created_at: AT,
+      expect(await store.identity.sessionOf(s1, LATER, LONG_AGO)).toBeNull()
+      expect(await store.identity.sessionOf(s1, AT, LONG_AGO)).toEqual({
+        ...session('s1'),
         role: 'admin',
       })
-      await store.identity.endSession(s1)
-      expect(await store.identity.sessionOf(s1, AT)).toBeNull()
+      expect(await store.identity.sessionOf(s1, AT, AT)).toBeNull()
+      await store.identity.endSessions({ session_id: 's1' }, signedOut)
+      expect(await store.identity.sessionOf(s1, AT, LONG_AGO)).toBeNull()
+    })
+
+    it('[ST11] keeps what was done, numbered, with what it did and never without', async () => {
+      await store.identity.addUser(ANN, added)
+      await Promise.allSettled([
+        store.identity.addUser(ANN, added),
+        store.identity.addToken(token('t1'), made),
+        store.identity.addToken(token('t1'), made),
+        store.identity.revokeToken('t9', AT, made),
+        store.identity.endSessions({ user: 'ann' }, signedOut),
+        store.identity.changeUser('bob', { role: 'admin' }, added),
+        store.identity.changeUser('ann', { role: 'viewer' }, added),
+      ])
+      await store.runs.append({ ...appendOf([], [started('run_a')]), acts: [signedIn] })
+      await expect(
+        store.runs.append({ ...appendOf([], [started('run_a')]), acts: [signedIn] }),
+      ).rejects.toMatchObject({ code: 'conflict' })
+      const list = await store.journal.list({ cursor: null, limit: 2 })
+      expect(list.items).toEqual([
+        { n: 3, ...signedIn },
+        { n: 2, ...made },
+      ])
+      expect(await store.journal.list({ cursor: list.next_cursor, limit: 2 })).toEqual({
+        items: [{ n: 1, ...added }],
+        next_cursor: null,
+      })
+    })
+
+    it('[ST12] keeps an admin, and nothing of who is disabled counts', async () => {
+      const { identity } = store
+      await identity.addUser(ANN, added)
+      await identity.addUser({ ...ANN, name: 'bob' }, added)
+      await identity.addToken(token('t1'), made)
+      await identity.addLink(link('l1'), linked)
+      await identity.addSession(session('s1'), signedIn)
+      const both = await Promise.allSettled([
+        identity.changeUser('ann', { disabled_at: AT }, added),
+        identity.changeUser('bob', { role: 'viewer' }, added),
+      ])
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+      expect(await identity.user('bob')).toMatchObject({ role: 'admin' })
+      expect(await identity.tokenOf(token('t1').secret_sha256, AT)).toBeNull()
+      expect(await identity.sessionOf(digest('s1'), AT, LONG_AGO)).toBeNull()
+      expect(await identity.takeLink(digest('l1'), AT)).toBeNull()
+      await identity.changeUser('ann', { disabled_at: null }, added)
+      expect(await identity.tokenOf(token('t1').secret_sha256, AT)).not.toBeNull()
+      expect(await identity.sessionOf(digest('s1'), AT, LONG_AGO)).toBeNull()
+    })
+
+    it('[ST12] finds no token that is revoked or has expired', async () => {
+      const { identity } = store
+      await identity.addUser(ANN, added)
+      await identity.addToken({ ...token('t1'), expires_at: LATER }, made)
+      await identity.addToken(token('t2'), made)
+      expect(await identity.tokenOf(digest('t1'), AT)).not.toBeNull()
+      expect(await identity.tokenOf(digest('t1'), LATER)).toBeNull()
+      expect(await identity.revokeToken('t2', AT, made)).toBe(true)
+      expect(await identity.revokeToken('t2', AT, made)).toBe(false)
+      expect(await identity.tokenOf(digest('t2'), AT)).toBeNull()
+      // Who stands behind what it did is still to be known.
+      expect(await identity.token('t2')).toMatchObject({ owner: 'ann', revoked_at: AT })
     })
 
     it('[ST8] never writes a secret', async () => {
       const secret = 'runseal_c2VjcmV0LW9mLWEtdG9rZW4'
-      await store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
-      await store.identity.addToken({ ...token('t1'), secret_sha256: digest(secret) })
-      const clear = { secret_sha256: secret, user: 'ann', created_at: AT, expires_at: LATER }
+      await store.identity.addUser(ANN, added)
+      await store.identity.addToken({ ...token('t1'), secret_sha256: digest(secret) }, made)
+      const clear = { ...session('s1'), secret_sha256: secret }
       const refused = [
-        store.identity.addToken({ ...token('t2'), secret_sha256: secret }),
-        store.identity.addToken({ ...token('t2'), secret_sha256: digest('x').toUpperCase() }),
-        store.identity.addLink({ secret_sha256: secret, user: 'ann', expires_at: LATER }),
-        store.identity.addSession(clear),
+        store.identity.addToken({ ...token('t2'), secret_sha256: secret }, made),
+        store.identity.addToken({ ...token('t2'), secret_sha256: digest('x').toUpperCase() }, made),
+        store.identity.addLink({ secret_sha256: secret, user: 'ann', expires_at: LATER }, linked),
+        store.identity.addSession(clear, signedIn),
       ]
       expect(await codesOf(refused)).toEqual(refused.map(() => 'conflict'))
-      expect(await store.identity.tokenOf(digest(secret))).toMatchObject({ token_id: 't1' })
+      expect(await store.identity.tokenOf(digest(secret), AT)).toMatchObject({ token_id: 't1' })
       expect(await store.identity.token('t1')).toMatchObject({ role: 'operator', owner: 'ann' })
       const bytes = await place.bytes()
       expect(bytes.includes(digest(secret))).toBe(true)
@@ -423,7 +482,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
     })
 
     it('[ST2] writes what was begun before it closes, and nothing after', async () => {
-      const begun = store.identity.addUser({ name: 'ann', role: 'admin', created_at: AT })
+      const begun = store.identity.addUser(ANN, added)
       await store.check(AT)
       await store.close()
       await store.close()
@@ -436,6 +495,13 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
   })
 }
 
+const LONG_AGO = '2026-01-01T00:00:00.000Z'
+const ANN: User = { name: 'ann', role: 'admin', created_at: AT, disabled_at: null }
+const added = actOf('user_added', 'ann')
+const made = actOf('token_made', 't1')
+const linked = actOf('link_made', 'ann')
+const signedIn = actOf('signed_in', 's1')
+const signedOut = actOf('signed_out', 's1')
 const LATER = '2026-11-12T09:40:00.000Z'
 const any: RunFilter = { status: null, definition: null, q: null }
 
@@ -466,7 +532,13 @@ function token(token_id: string) {
     role: 'operator' as const,
     owner: 'ann',
     created_at: AT,
+    expires_at: null,
+    revoked_at: null,
   }
+}
+
+function session(session_id: string) {
+  return { session_id, ...link(session_id), created_at: AT, seen_at: AT }
 }
 
 function link(name: string) {

@@ -20,8 +20,22 @@ const COMMANDS = new Map<string, Entry>(
       summary: 'Check an evidence envelope, offline',
       load: async () => (await import('./verify.ts')).verify,
     },
-    token: { summary: 'Make a bearer token', load: async () => (await import('./token.ts')).token },
-    user: { summary: 'Add a person', load: async () => (await import('./user.ts')).user },
+    user: {
+      summary: 'People: add, list, role',
+      load: async () => (await import('./user.ts')).user,
+    },
+    token: {
+      summary: 'Bearer tokens: create, list, revoke',
+      load: async () => (await import('./token.ts')).token,
+    },
+    session: {
+      summary: 'Who is signed in: list, end',
+      load: async () => (await import('./session.ts')).session,
+    },
+    journal: {
+      summary: 'Who did what',
+      load: async () => (await import('./journal.ts')).journal,
+    },
     trust: {
       summary: "Export the server's key as a trust file",
       load: async () => (await import('./trust.ts')).trust,

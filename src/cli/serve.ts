@@ -14,9 +14,15 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
                    Runseal examples/release
   --data DIR       data folder; default RUNSEAL_DATA, else .runseal in the project
   --port PORT      default RUNSEAL_PORT, else ${DEFAULT_PORT}; 0 takes any that is free
-  --host HOST      an address of this machine alone; default 127.0.0.1
+  --host HOST      default 127.0.0.1; beyond this machine only over HTTPS and with --origin
   --origin URL     a further address that browsers reach this server by; may be repeated
-  --verbose        a line of JSON for each request on stderr`,
+  --private        reading needs a sign-in too; so it does wherever others than this machine can come
+  --tls-cert FILE  certificate in PEM, with --tls-key FILE: serve HTTPS
+  --trusted-proxy ADDR
+                   a proxy that does HTTPS for this server: its X-Forwarded-* count; may be repeated
+  --allow-origin ORIGIN
+                   pages from there may read, and never change; may be repeated
+  --log            a line of JSON for each request on stderr, without anything that lets one in`,
   usageExit: 2,
   async run(argv) {
     const { values, positionals } = readLine(
@@ -26,12 +32,19 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         port: { type: 'string' },
         host: { type: 'string' },
         origin: { type: 'string', multiple: true },
-        verbose: { type: 'boolean' },
+        private: { type: 'boolean' },
+        'tls-cert': { type: 'string' },
+        'tls-key': { type: 'string' },
+        'trusted-proxy': { type: 'string', multiple: true },
+        'allow-origin': { type: 'string', multiple: true },
+        log: { type: 'boolean' },
       },
       [0, 1],
     )
     const port = portOf(values.port)
-    const origins = (values.origin ?? []).map(originOf)
+    const origins = (values.origin ?? []).map(originOf('--origin'))
+    const allowOrigins = (values['allow-origin'] ?? []).map(originOf('--allow-origin'))
+    const tls = tlsOf(values['tls-cert'], values['tls-key'])
     const project = projectOf(positionals[0])
     const stopped = stopSignal()
     return await saidPlainly(async () => {
@@ -41,12 +54,24 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         host: values.host ?? '127.0.0.1',
         port,
         origins,
-        log: (line) => console.error(line),
-        ...(values.verbose === true && { logRequest: (line: string) => console.error(line) }),
+        allowOrigins,
+        private: values.private ?? false,
+        trustedProxies: values['trusted-proxy'] ?? [],
+        ...(tls && { tls }),
+        ...(values.log === true
+          ? {
+              log: (failure: string) => console.error(lineOf({ failure })),
+              logRequest: (entry: object) => console.error(lineOf(entry)),
+            }
+          : { log: (line: string) => console.error(line) }),
       })
       console.log(`Runseal is at ${server.url} over ${server.project}`)
       console.log(`Sign in, once and within ten minutes: ${server.signInUrl}`)
-      console.log('Whoever can use this machine can read; a change needs a sign-in or a token.')
+      console.log(
+        server.signInToRead
+          ? 'Whoever reads or changes anything needs a sign-in or a token.'
+          : 'Whoever can use this machine can read; a change needs a sign-in or a token.',
+      )
       await stopped
       console.log('Stopping: running steps end and are recorded. Ctrl-C again ends at once.')
       await server.close()
@@ -55,11 +80,19 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
   },
 }
 
-function originOf(text: string): string {
+const originOf = (option: string) => (text: string) => {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    throw new UsageError(`--origin ${JSON.stringify(text)} is no http or https address`)
+    throw new UsageError(`${option} ${JSON.stringify(text)} is no http or https address`)
   return new URL(text).origin
 }
+
+function tlsOf(cert: string | undefined, key: string | undefined) {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert === undefined && key === undefined) return null
+  throw new UsageError('--tls-cert and --tls-key belong together')
+}
+
+const lineOf = (entry: object) => JSON.stringify({ at: new Date().toISOString(), ...entry })
 
 const SAME_SIGNAL_MS = 1000
 const LONGEST_STOP_MS = 9000

@@ -1,5 +1,17 @@
 import * as z from 'zod/mini'
 import { Decision, RecordedDecision, Shown } from './envelope.ts'
+import {
+  AddUser,
+  ChangeUser,
+  JournalEntry,
+  LinkMade,
+  MakeToken,
+  Person,
+  SessionResource,
+  SessionsEnded,
+  TokenMade,
+  TokenResource,
+} from './people.ts'
 import { Gate, RunResource, RunSummary } from './run.ts'
 import { Count, Id, Key, Sha256, Text } from './scalar.ts'
 import { keysOf, OUTCOME, ROLE, RUN_STATUS, type Permission } from './status.ts'
@@ -161,12 +173,12 @@ const Range = {
   limit: z.optional(z.string().check(z.regex(/^[1-9]\d{0,6}$/))),
 }
 
-type Access = 'anyone' | Permission
+type Access = 'anyone' | 'signed_in' | Permission
 
 type Row = {
   method: 'GET' | 'POST' | 'DELETE'
   path: `/${string}`
-  /** Who may: `read` is anyone unless the server asks everyone to sign in. */
+  /** Who may: `read` is anyone unless the server asks everyone to sign in; `signed_in` is every role. */
   access: Access
   summary: string
   query?: Record<string, z.ZodMiniType>
@@ -361,6 +373,100 @@ export const ENDPOINT = {
     summary: 'End the session',
     status: 204,
     answer: 'none',
+  },
+  listSessions: {
+    method: 'GET',
+    path: '/api/sessions',
+    access: 'signed_in',
+    summary: "One's own sessions; for an admin, everybody's",
+    query: { user: z.optional(Id) },
+    status: 200,
+    answer: page(SessionResource),
+  },
+  endSessions: {
+    method: 'DELETE',
+    path: '/api/sessions',
+    access: 'signed_in',
+    summary: "End all of one's own sessions; for an admin, those of `user`",
+    query: { user: z.optional(Id) },
+    status: 200,
+    answer: SessionsEnded,
+  },
+  endSession: {
+    method: 'DELETE',
+    path: '/api/sessions/{session_id}',
+    access: 'signed_in',
+    summary: 'End a session',
+    status: 204,
+    answer: 'none',
+  },
+  listUsers: {
+    method: 'GET',
+    path: '/api/users',
+    access: 'administer',
+    summary: 'People and their roles',
+    status: 200,
+    answer: page(Person),
+  },
+  addUser: {
+    method: 'POST',
+    path: '/api/users',
+    access: 'administer',
+    summary: 'Add a person',
+    body: AddUser,
+    status: 201,
+    answer: Person,
+  },
+  changeUser: {
+    method: 'POST',
+    path: '/api/users/{name}',
+    access: 'administer',
+    summary: 'Give a person another role; disable or enable them',
+    body: ChangeUser,
+    status: 200,
+    answer: Person,
+  },
+  makeLink: {
+    method: 'POST',
+    path: '/api/users/{name}/links',
+    access: 'administer',
+    summary: 'Make a one-time sign-in link for a person',
+    status: 201,
+    answer: LinkMade,
+  },
+  listTokens: {
+    method: 'GET',
+    path: '/api/tokens',
+    access: 'administer',
+    summary: 'Tokens, without their secrets',
+    status: 200,
+    answer: page(TokenResource),
+  },
+  makeToken: {
+    method: 'POST',
+    path: '/api/tokens',
+    access: 'administer',
+    summary: 'Make a bearer token; its secret is told once',
+    body: MakeToken,
+    status: 201,
+    answer: TokenMade,
+  },
+  revokeToken: {
+    method: 'DELETE',
+    path: '/api/tokens/{token_id}',
+    access: 'administer',
+    summary: 'Revoke a token',
+    status: 204,
+    answer: 'none',
+  },
+  journal: {
+    method: 'GET',
+    path: '/api/journal',
+    access: 'administer',
+    summary: 'Who did what, newest first; append-only, and nobody reading is in it',
+    query: Paging,
+    status: 200,
+    answer: page(JournalEntry),
   },
   events: {
     method: 'GET',

@@ -2,7 +2,9 @@ import { getRequestListener } from '@hono/node-server'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
+import { isIP } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
@@ -12,12 +14,14 @@ import { createBus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
 import { createEventStreams, type Every } from './events/sse.ts'
 import { createGates } from './gates/gates.ts'
-import { createApp } from './http/app.ts'
+import { createApp, DEFAULT_ACCESS, type Access, type RequestLogEntry } from './http/app.ts'
+import { isLoopback, plainAddress } from './http/client.ts'
 import { secured } from './http/headers.ts'
+import { createHttpServer, DEFAULT_LIMITS, type Limits, type Tls } from './http/listen.ts'
 import { problemResponse } from './http/problems.ts'
 import { routesOf } from './http/routes.ts'
 import { loadViewer } from './http/viewer-files.ts'
-import { ADMIN, createPeople, type People } from './identity/people.ts'
+import { createPeople, type People } from './identity/people.ts'
 import { createEngine } from './runs/engine.ts'
 import { DefinitionError, openProject, type ProjectReader } from './runs/project.ts'
 import { createRecorder } from './runs/record.ts'
@@ -25,7 +29,7 @@ import { writeDurably } from './seal/durable-file.ts'
 import { openKey, serverKeyOf } from './seal/key.ts'
 import { createSealer } from './seal/sealer.ts'
 import { openSqlite } from './storage/sqlite.ts'
-import { StorageError, type Storage } from './storage/storage.ts'
+import { StorageError, type JournalStore, type Storage } from './storage/storage.ts'
 import { timeOrderedId } from './time-ordered-id.ts'
 
 export type ComposeOptions = {
@@ -34,21 +38,31 @@ export type ComposeOptions = {
   data: string
   /** Further origins that this server is reached by. */
   origins?: readonly string[]
+  access?: Access
   /** A line about a failure of the server's own. */
   log: (line: string) => void
-  /** A line for each request. */
-  logRequest?: (line: string) => void
+  /** Told of each request. */
+  logRequest?: (entry: RequestLogEntry) => void
 }
 
-export type StartOptions = ComposeOptions & {
-  /** Loopback only. */
+export type StartOptions = Omit<ComposeOptions, 'access'> & {
+  /** Beyond loopback only with HTTPS, of its own or of a proxy, and with an origin. */
   host: string
   /** 0: any that is free. */
   port: number
+  /** Files in PEM. */
+  tls?: Tls
+  /** Everything needs a sign-in. So it does anyway where others than this machine can come. */
+  private?: boolean
+  allowOrigins?: readonly string[]
+  trustedProxies?: readonly string[]
+  limits?: Partial<Limits>
 }
 
 export type Running = {
+  /** Where people open it. */
   url: string
+  signInToRead: boolean
   /** The project's file. */
   project: string
   /** Address of a one-time sign-in link for the admin. */
@@ -61,10 +75,11 @@ export type Running = {
 export class StartError extends Error {}
 
 /** A server on its port. */
-export async function start({ host, port, ...options }: StartOptions): Promise<Running> {
-  refusePublic(host)
-  let url = ''
-  const companion = await compose(options, () => url)
+export async function start({ host, port, limits, ...options }: StartOptions): Promise<Running> {
+  const reach = reachOf(host, options)
+  const tls = options.tls ? await readTls(options.tls) : null
+  let local = ''
+  const companion = await compose({ ...options, access: reach.access }, () => local)
   const undo: (() => unknown)[] = [() => companion.close()]
   try {
     const listener = getRequestListener(companion.answer, {
@@ -72,20 +87,22 @@ export async function start({ host, port, ...options }: StartOptions): Promise<R
       // With the adapter's Response in the place of Node's, one that was made before is no instance of it.
       overrideGlobalObjects: false,
     })
-    const server = createServer(
-      // Heads and bodies that trickle in are ended; a stream is an answer and not under these.
-      { headersTimeout: 10_000, requestTimeout: 60_000 },
+    const server = createHttpServer(
       (incoming, outgoing) => void listener(incoming, outgoing),
+      companion.answerFault,
+      { tls, limits: { ...DEFAULT_LIMITS, ...limits } },
     )
-    url = `http://localhost:${await listen(server, host, port)}`
+    local = `${tls ? 'https' : 'http'}://localhost:${await listen(server, host, port)}`
+    const url = reach.origin ?? local
     undo.push(() => closed(server))
     await writeDurably(join(options.data, RUNNING), JSON.stringify({ url }))
     undo.push(() => rm(join(options.data, RUNNING), { force: true }))
     await companion.begin()
     return {
       url,
+      signInToRead: reach.access.signInToRead,
       project: companion.project,
-      signInUrl: await signInUrl(companion.people, ADMIN, url),
+      signInUrl: await signInUrl(companion.people, companion.admin, url, 'system'),
       async close() {
         await companion.stop()
         await undone(undo)
@@ -107,6 +124,8 @@ export type Composed = {
   /** A request whose head makes no URL: it never reaches `answer`. */
   answerFault: (error: unknown) => Response
   people: People
+  /** Name of somebody who may do everything. */
+  admin: string
   /** The project's file. */
   project: string
   /** Brings what a former server left to its end, and goes on with the rest. */
@@ -119,7 +138,7 @@ export type Composed = {
 
 /** Everything that makes a server but its port, put together. `address`: where it is reached. */
 export async function compose(
-  { project: path, data, origins = [], log, logRequest }: ComposeOptions,
+  { project: path, data, origins = [], access = DEFAULT_ACCESS, log, logRequest }: ComposeOptions,
   address: () => string,
 ): Promise<Composed> {
   const now = () => new Date()
@@ -148,8 +167,15 @@ export async function compose(
       now,
       failed,
     })
-    const people = createPeople({ store: storage.identity, now, randomBytes })
-    await people.ensureAdmin()
+    const people = createPeople({
+      store: storage.identity,
+      journal: storage.journal,
+      now,
+      randomBytes,
+      changed: () => streams.recheck(),
+      failed,
+    })
+    const admin = await people.ensureAdmin()
     const engine = createEngine({
       project,
       recorder,
@@ -180,6 +206,7 @@ export async function compose(
         version: VERSION,
         project: basename(dirname(file)),
         started_at: now().toISOString(),
+        reads: access.signInToRead ? 'signed_in' : 'open',
       },
       logs: join(data, 'logs'),
       artifacts: join(data, 'artifacts'),
@@ -191,6 +218,7 @@ export async function compose(
       people,
       viewer: await loadViewer(join(PACKAGE, 'dist', 'viewer')),
       own: () => [...namesOf(address()), ...origins],
+      access,
       cookieName,
       requestId,
       log,
@@ -201,6 +229,7 @@ export async function compose(
       answer: (request, bindings) => app.fetch(request, bindings),
       answerFault: (error) => secured(problemResponse(error, requestId(), log)),
       people,
+      admin,
       project: file,
       async begin() {
         await engine.recover()
@@ -223,8 +252,9 @@ export async function compose(
 
 export type Administration = {
   people: People
+  journal: JournalStore
   /** A sign-in link to the server that runs over this data folder, else to `url`. */
-  linkFor(name: string, url: string): Promise<string>
+  linkFor(name: string, url: string, by: string): Promise<string>
   trustFile(): Promise<TrustFile>
   close(): Promise<void>
 }
@@ -234,13 +264,18 @@ export async function administer(data: string): Promise<Administration> {
   const storage = await openStorage(data, { server: false })
   const people = createPeople({
     store: storage.identity,
+    journal: storage.journal,
     now: () => new Date(),
     randomBytes,
+    failed(error) {
+      throw error
+    },
   })
   return {
     people,
-    async linkFor(name, url) {
-      return await signInUrl(people, name, (await runningUrl(data)) ?? url)
+    journal: storage.journal,
+    async linkFor(name, url, by) {
+      return await signInUrl(people, name, (await runningUrl(data)) ?? url, by)
     },
     async trustFile() {
       const signer = await openSigner(data, false)
@@ -266,8 +301,9 @@ async function runningUrl(data: string): Promise<string | null> {
 }
 
 // In the fragment, which no server, proxy or log ever sees; the page posts it on a click.
-async function signInUrl(people: People, name: string, url: string): Promise<string> {
-  return `${url}/sign-in#${await people.makeLink(name)}`
+async function signInUrl(people: People, name: string, url: string, by: string): Promise<string> {
+  const { token } = await people.makeLink(name, by)
+  return `${url}/sign-in#${token}`
 }
 
 async function openStorage(data: string, mode: { server: boolean }): Promise<Storage> {
@@ -285,16 +321,66 @@ async function openSigner(data: string, make: boolean): Promise<Signer> {
   })
 }
 
-function refusePublic(host: string): void {
-  if (!/^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host))
+/** Who may come how, and by which origin from elsewhere. Where others than this machine can come, nothing is open. */
+function reachOf(
+  host: string,
+  {
+    tls,
+    private: isPrivate = false,
+    origins = [],
+    allowOrigins = [],
+    trustedProxies = [],
+  }: Omit<StartOptions, 'host' | 'port'>,
+): { access: Access; origin: string | null } {
+  const isWide = !isLocalName(host)
+  const away = origins.filter((origin) => !isLocalName(new URL(origin).hostname))
+  for (const address of trustedProxies)
+    if (isIP(address) === 0) throw new StartError(`--trusted-proxy ${address}: is no IP address`)
+  if (isWide && !tls && trustedProxies.length === 0)
     throw new StartError(
-      `--host ${host}: this version answers on this machine only (127.0.0.1, ::1, localhost)`,
+      `--host ${host}: beyond this machine only over HTTPS; give --tls-cert and --tls-key, or name by --trusted-proxy the proxy that has them`,
     )
+  if (isWide && away.length === 0)
+    throw new StartError(
+      `--host ${host}: say by --origin https://NAME how browsers elsewhere reach this server`,
+    )
+  const plain = away.find((origin) => !origin.startsWith('https:'))
+  if (plain !== undefined)
+    throw new StartError(`--origin ${plain}: from another machine this server answers HTTPS`)
+  return {
+    origin: away[0] ?? null,
+    access: {
+      ...DEFAULT_ACCESS,
+      signInToRead: isPrivate || isWide || away.length > 0 || trustedProxies.length > 0,
+      allowOrigins,
+      trustedProxies: new Set(trustedProxies.map(plainAddress)),
+    },
+  }
+}
+
+function isLocalName(host: string): boolean {
+  return host === 'localhost' || isLoopback(host.replaceAll(/[[\]]/g, ''))
+}
+
+async function readTls({ cert, key }: Tls): Promise<Tls> {
+  const read = (path: string) =>
+    readFile(path, 'utf8').catch((error: unknown) => {
+      throw new StartError(wordsOf(error), { cause: error })
+    })
+  const tls = { cert: await read(cert), key: await read(key) }
+  try {
+    createSecureContext(tls)
+  } catch (error) {
+    throw new StartError(`--tls-cert and --tls-key: ${wordsOf(error)}`, { cause: error })
+  }
+  return tls
 }
 
 function namesOf(url: string): string[] {
-  const { port } = new URL(url)
-  return ['localhost', '127.0.0.1', '[::1]'].map((name) => new URL(`http://${name}:${port}`).origin)
+  const { protocol, port } = new URL(url)
+  return ['localhost', '127.0.0.1', '[::1]'].map(
+    (name) => new URL(`${protocol}//${name}:${port}`).origin,
+  )
 }
 
 async function listen(server: Server, host: string, port: number): Promise<number> {

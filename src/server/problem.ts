@@ -7,10 +7,12 @@ import { PROBLEM, type ProblemCode } from '#contract/problem.ts'
 export class ProblemError extends Error {
   readonly code: ProblemCode
   readonly detail: string
-  constructor(code: ProblemCode, detail: string) {
+  readonly retryAfterSeconds: number | null
+  constructor(code: ProblemCode, detail: string, retryAfterSeconds: number | null = null) {
     super(`${PROBLEM[code].title}: ${detail}`)
     this.name = 'ProblemError'
     this.code = code
     this.detail = detail
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }

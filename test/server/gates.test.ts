@@ -9,6 +9,7 @@ import { closeGate, openGate, refusalReason } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
 import { serverKeyOf } from '#server/seal/key.ts'
 import {
+  actOf,
   after,
   AT,
   digest,
@@ -26,7 +27,10 @@ let data: DataFolder
 beforeEach(async () => {
   data = await makeDataFolder()
   for (const name of ['ann', 'bob', 'cyd', 'dan'])
-    await data.storage.identity.addUser({ name, role: 'approver', created_at: AT })
+    await data.storage.identity.addUser(
+      { name, role: 'approver', created_at: AT, disabled_at: null },
+      actOf('user_added', name),
+    )
 })
 afterEach(async () => {
   vi.useRealTimers()
@@ -46,7 +50,11 @@ const user = (name: string, role: Role = 'approver'): Asker => ({
 
 async function token(id: string, owner: string | null, role: Role = 'approver'): Promise<Asker> {
   const secret_sha256 = digest(id)
-  await data.storage.identity.addToken({ token_id: id, secret_sha256, role, owner, created_at: AT })
+  const never = { created_at: AT, expires_at: null, revoked_at: null }
+  await data.storage.identity.addToken(
+    { token_id: id, secret_sha256, role, owner, ...never },
+    actOf('token_made', id),
+  )
   return { actor: `token:${id}`, role, owner }
 }
 

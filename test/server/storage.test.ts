@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCommit } from '#server/storage/sqlite-commit.ts'
+import { MIGRATIONS } from '#server/storage/sqlite-schema.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
-import { appendOf, AT, started, stepStarted } from '#test/recorded.ts'
+import { actOf, appendOf, AT, digest, started, stepStarted } from '#test/recorded.ts'
 import { storageSuite } from '#test/storage-suite.ts'
 
 const newFolder = () => mkdtemp(join(tmpdir(), 'runseal-storage-'))
@@ -73,6 +74,30 @@ describe('SQLite', () => {
     await (await openSqlite(folder, { server: true })).close()
   })
 
+  it('[ST9] brings a store of the first version forward, with its people and their sessions', async () => {
+    const secret = (name: string) => digest(name)
+    touch(`${MIGRATIONS[0]}; pragma user_version = 1;
+      insert into user values ('ann', 'admin', '${AT}');
+      insert into token values ('t1', '${secret('t1')}', 'operator', 'ann', '${AT}');
+      insert into session values ('${secret('s1')}', 'ann', '${AT}', '9999-01-01T00:00:00.000Z')`)
+    const store = await openSqlite(folder, { server: true })
+    expect(await store.identity.user('ann')).toEqual({
+      name: 'ann',
+      role: 'admin',
+      created_at: AT,
+      disabled_at: null,
+    })
+    expect(await store.identity.tokenOf(secret('t1'), AT)).toMatchObject({ expires_at: null })
+    const session = await store.identity.sessionOf(secret('s1'), AT, '')
+    expect(session?.session_id).toMatch(/^[0-9a-f]{16}$/)
+    expect(session?.seen_at).toBe(AT)
+    expect(await store.journal.list({ cursor: null, limit: 9 })).toEqual({
+      items: [],
+      next_cursor: null,
+    })
+    await store.close()
+  })
+
   it('refuses a file that is no database', async () => {
     await (await openSqlite(folder, { server: true })).close()
     await writeFile(join(folder, 'runseal.db'), 'x'.repeat(4096))
@@ -85,6 +110,14 @@ describe('SQLite', () => {
     await store.close()
     expect(() => touch(`update fact set body = '{}'`)).toThrow('a fact is never changed')
     expect(() => touch('delete from fact')).toThrow('a fact is never removed')
+  })
+
+  it('[ST11] lets nobody change or remove an act', async () => {
+    const store = await openSqlite(folder, { server: true })
+    await store.journal.add(actOf('signed_in', 's1'))
+    await store.close()
+    expect(() => touch(`update journal set actor = 'user:bob'`)).toThrow('never changed')
+    expect(() => touch('delete from journal')).toThrow('never removed')
   })
 
   it('[ST10] refuses what does not fit its contract', async () => {

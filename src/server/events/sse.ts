@@ -6,6 +6,8 @@ import type { Bus } from './bus.ts'
 export type EventStreams = {
   /** Answers `response` with the stream, until either side ends it. `draining` or `overloaded` before the first byte. */
   open(response: ServerResponse, wanted: Wanted): void
+  /** Asks of every stream whether its reader may still read. */
+  recheck(): void
   /** Ends every stream after what it still holds; the readers come back to whoever listens then. */
   drain(): void
 }
@@ -14,6 +16,8 @@ export type Wanted = {
   runId: string | null
   lastEventId: string | null
   headers: Readonly<Record<string, string>>
+  /** Asked with every keepalive, since a session or token also ends by time or from outside of this process. */
+  mayStay: () => Promise<boolean>
 }
 
 /** Calls `act` every so many milliseconds until the answered function is called. */
@@ -32,12 +36,12 @@ export function createEventStreams({
   /** 0 to 1. */
   random: () => number
 }): EventStreams {
-  const responses = new Set<ServerResponse>()
+  const open = new Map<ServerResponse, { leave: () => void; recheck: () => void }>()
   let draining = false
   return {
-    open(response, { runId, lastEventId, headers }) {
+    open(response, { runId, lastEventId, headers, mayStay }) {
       if (draining) throw new ProblemError('draining', 'the server is stopping')
-      if (responses.size >= MAX_STREAMS)
+      if (open.size >= MAX_STREAMS)
         throw new ProblemError('overloaded', `${MAX_STREAMS} streams are open`)
       response.writeHead(200, headers)
       // Everybody is thrown off at once by a restart and must not come back at once.
@@ -49,20 +53,33 @@ export function createEventStreams({
         lastEventId,
       )
       const stop = every(KEEPALIVE_MS, () => {
+        recheck()
         // Whoever refuses writes has bytes on the way already, and no reader may grow the process.
         if (!response.writableNeedDrain) response.write(': keepalive\n\n')
       })
-      responses.add(response)
-      response.on('drain', drained)
-      response.on('close', () => {
+      function leave(): void {
         end()
         stop()
-        responses.delete(response)
-      })
+        open.delete(response)
+        response.end()
+      }
+      // Where it cannot be found out whether they may, they may not.
+      function recheck(): void {
+        mayStay().then(
+          (yes) => yes || leave(),
+          () => leave(),
+        )
+      }
+      open.set(response, { leave, recheck })
+      response.on('drain', drained)
+      response.on('close', leave)
+    },
+    recheck() {
+      for (const { recheck } of open.values()) recheck()
     },
     drain() {
       draining = true
-      for (const response of responses) response.end()
+      for (const { leave } of open.values()) leave()
     },
   }
 }

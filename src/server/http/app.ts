@@ -1,22 +1,28 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono, type Context } from 'hono'
+import { Hono, type Context, type Next } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { getCookie } from 'hono/cookie'
 import { ENDPOINT } from '#contract/api.ts'
 import { keysOf } from '#contract/status.ts'
-import { may } from '#server/identity/asker.ts'
+import { may, type Asker } from '#server/identity/asker.ts'
 import type { People } from '#server/identity/people.ts'
 import { ProblemError } from '#server/problem.ts'
+import { bearerOf } from './bearer.ts'
 import { MAX_BODY_BYTES } from './body.ts'
+import { clientOf, type TrustedProxies } from './client.ts'
+import { corsOf, preflight } from './cors.ts'
 import {
   checkCookieChange,
+  checkHeaderCount,
   checkHost,
   checkPageSecret,
   checkReader,
+  checkSecure,
   type OwnOrigins,
 } from './guard.ts'
-import { secured } from './headers.ts'
+import { hstsOf, secured } from './headers.ts'
 import { problemResponse } from './problems.ts'
+import { createRateLimit, type Rate } from './rate-limit.ts'
 import type { Environment, Routes } from './route.ts'
 import type { ViewerFiles } from './viewer-files.ts'
 
@@ -25,62 +31,95 @@ export type AppOptions = {
   people: People
   viewer: ViewerFiles
   own: OwnOrigins
+  access: Access
   cookieName: () => string
   requestId: () => string
   /** A line about a failure of the server's own. */
   log: (line: string) => void
-  /** A line of JSON for each request. */
-  logRequest?: (line: string) => void
+  /** Told of each request, with nothing in it that would let anybody in. */
+  logRequest?: (entry: RequestLogEntry) => void
+}
+
+/** Who may come how. */
+export type Access = {
+  /** Reading needs a sign-in too. */
+  signInToRead: boolean
+  /** Origins elsewhere whose pages may read, and never change. */
+  allowOrigins: readonly string[]
+  trustedProxies: TrustedProxies
+  /** Sign-ins by the client's address, changes by whoever makes them. */
+  rates: { signIn: Rate; change: Rate }
+}
+
+export const DEFAULT_ACCESS: Access = {
+  signInToRead: false,
+  allowOrigins: [],
+  trustedProxies: new Set(),
+  rates: { signIn: { burst: 20, perSecond: 0.2 }, change: { burst: 240, perSecond: 20 } },
+}
+
+export type RequestLogEntry = {
+  request_id: string
+  method: string
+  path: string
+  status: number
+  ms: number
+  actor: string | null
+  address: string
 }
 
 /** The whole of HTTP but the listening: `Request` in, `Response` out. Only rows of ENDPOINT and the viewer are served. */
 export function createApp(options: AppOptions): Hono<Environment> {
-  const { routes, people, viewer, own, cookieName, requestId, log, logRequest } = options
+  const { routes, people, viewer, own, access, cookieName, requestId, log, logRequest } = options
+  const limitSignIn = createRateLimit(access.rates.signIn)
+  const limitChange = createRateLimit(access.rates.change)
   const app = new Hono<Environment>()
 
   app.use(async (context, next) => {
+    const { headers } = context.req.raw
+    const client = clientOf(context.env.incoming, headers, access.trustedProxies)
     context.set('requestId', requestId())
+    context.set('client', client)
     context.set('asker', null)
     context.set('session', null)
+    context.set('cors', corsOf(headers, access.allowOrigins))
     const startedAt = performance.now()
     await next()
-    const { method, path } = context.req
-    const { status } = context.res
-    const ms = Math.round(performance.now() - startedAt)
-    logRequest?.(JSON.stringify({ request_id: context.var.requestId, method, path, status, ms }))
+    const entry = logRequest && entryOf(context, performance.now() - startedAt)
+    if (entry) logRequest(entry)
     if (context.res === RESPONSE_ALREADY_SENT) return
-    secured(context.res).headers.set('request-id', context.var.requestId)
+    const { cors } = context.var
+    const answer = secured(context.res, { ...cors, ...hstsOf(client, own()) })
+    answer.headers.set('request-id', context.var.requestId)
   })
   app.use(async (context, next) => {
-    checkHost(context.req.raw.headers, own)
+    checkHost(context.var.client, own)
+    checkSecure(context.var.client)
+    checkHeaderCount(context.env.incoming?.rawHeaders ?? [])
     await next()
   })
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError() {
-        throw new ProblemError('too_large', `a body is at most ${MAX_BODY_BYTES} bytes`)
-      },
-    }),
-  )
 
   for (const name of keysOf(ENDPOINT)) {
     const row = ENDPOINT[name]
-    app.on(row.method, honoPath(row.path), async (context) => {
-      checkReader(context.req.raw.headers, own)
+    const isOpen = row.access === 'anyone' || (row.access === 'read' && !access.signInToRead)
+    const enter = async (context: Context<Environment>, next: Next) => {
+      const { headers } = context.req.raw
+      const changing = row.method !== 'GET'
+      checkReader(headers, changing ? own() : [...own(), ...access.allowOrigins])
+      if (name === 'signIn') limitSignIn(context.var.client.address, performance.now())
       await identify(context, name === 'signIn')
       const { asker } = context.var
-      if (row.access !== 'anyone' && row.access !== 'read') {
-        if (asker === null)
-          throw new ProblemError('unauthenticated', 'open a sign-in link or send a bearer token')
-        if (!may(asker, row.access))
-          throw new ProblemError('forbidden', `a ${asker.role} may not ${row.access}`)
-      }
-      return await routes[name](context)
-    })
+      if (changing && asker !== null) limitChange(asker.actor, performance.now())
+      if (!isOpen) refuseStranger(asker, row.access)
+      await next()
+    }
+    const limits = 'body' in row ? [limitBody] : []
+    app.on(row.method, honoPath(row.path), enter, ...limits, (context) => routes[name](context))
   }
   for (const path of new Set(keysOf(ENDPOINT).map((name) => ENDPOINT[name].path)))
     app.all(honoPath(path), (context) => {
+      const answer = preflight(context)
+      if (answer !== null) return answer
       throw new ProblemError('method_not_allowed', `${context.req.method} is not for ${path}`)
     })
 
@@ -103,11 +142,10 @@ export function createApp(options: AppOptions): Hono<Environment> {
       if (changing) checkCookieChange(headers, own)
       context.set('session', await people.bySession(cookie))
     }
-    const authorization = headers.get('authorization')
-    if (authorization !== null) {
-      const [, token = ''] = /^Bearer ([\w.~+/=-]{1,256})$/i.exec(authorization) ?? []
-      const asker = await people.byToken(token)
-      if (asker === null) throw new ProblemError('unauthenticated', 'the bearer token is unknown')
+    if (headers.has('authorization')) {
+      const asker = await people.byToken(bearerOf(headers))
+      if (asker === null)
+        throw new ProblemError('unauthenticated', 'the bearer token is unknown, expired or revoked')
       context.set('asker', asker)
       return
     }
@@ -116,6 +154,37 @@ export function createApp(options: AppOptions): Hono<Environment> {
     // Whoever signs in anew has no page secret of the old session to show.
     if (changing && !signingIn) checkPageSecret(headers, session)
     context.set('asker', session.asker)
+    await people.see(session)
+  }
+}
+
+const limitBody = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError() {
+    throw new ProblemError('too_large', `a body is at most ${MAX_BODY_BYTES} bytes`)
+  },
+})
+
+type RowAccess = (typeof ENDPOINT)[keyof typeof ENDPOINT]['access']
+
+function refuseStranger(asker: Asker | null, access: RowAccess): void {
+  if (asker === null)
+    throw new ProblemError('unauthenticated', 'open a sign-in link or send a bearer token')
+  if (access !== 'anyone' && access !== 'signed_in' && !may(asker, access))
+    throw new ProblemError('forbidden', `a ${asker.role} may not ${access}`)
+}
+
+// The path as it came, without its query, in ASCII; whoever puts a token into a path finds it masked.
+function entryOf(context: Context<Environment>, ms: number): RequestLogEntry {
+  const { requestId, asker, client } = context.var
+  return {
+    request_id: requestId,
+    method: context.req.method,
+    path: new URL(context.req.url).pathname.replaceAll(/runseal_[\w-]+/gi, 'runseal_***'),
+    status: context.res.status,
+    ms: Math.round(ms),
+    actor: asker?.actor ?? null,
+    address: client.address,
   }
 }
 

@@ -1,13 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { SignedIn } from '#server/identity/people.ts'
 import { ProblemError } from '#server/problem.ts'
+import type { Client } from './client.ts'
 
 /** Origins that this server is reached by, with their ports. */
 export type OwnOrigins = () => readonly string[]
 
 /** Attacker: a page whose name was rebound to 127.0.0.1. It cannot choose what its browser says in Host. */
-export function checkHost(headers: Headers, own: OwnOrigins): void {
-  const host = headers.get('host') ?? ''
+export function checkHost({ host }: Client, own: OwnOrigins): void {
   if (!own().some((origin) => new URL(origin).host === host.toLowerCase()))
     throw new ProblemError(
       'bad_host',
@@ -15,12 +15,26 @@ export function checkHost(headers: Headers, own: OwnOrigins): void {
     )
 }
 
+/** Attacker: whoever reads along between a client elsewhere and this machine. */
+export function checkSecure({ https, local }: Client): void {
+  if (!https && !local)
+    throw new ProblemError('insecure', 'from another machine this server answers HTTPS')
+}
+
+const MAX_HEADER_LINES = 100
+
+/** Counted here and refused: Node would leave out those beyond a count, and an Origin must not be left out. */
+export function checkHeaderCount(rawHeaders: readonly string[]): void {
+  if (rawHeaders.length / 2 > MAX_HEADER_LINES)
+    throw new ProblemError('head_too_large', `a request has at most ${MAX_HEADER_LINES} headers`)
+}
+
 /** Attacker: a page elsewhere, also on another port of this machine, that makes the browser read from here. */
-export function checkReader(headers: Headers, own: OwnOrigins): void {
+export function checkReader(headers: Headers, origins: readonly string[]): void {
   const site = headers.get('sec-fetch-site')
   const origin = headers.get('origin')
-  const ours = origin !== null && own().includes(origin)
-  if ((origin !== null && !ours) || (site !== null && !SITES_OF_OURS.has(site) && !ours))
+  const known = origin !== null && origins.includes(origin)
+  if ((origin !== null && !known) || (site !== null && !SITES_OF_OURS.has(site) && !known))
     throw new ProblemError('bad_origin', 'open the page of this server itself')
 }
 

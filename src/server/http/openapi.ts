@@ -17,7 +17,7 @@ export function openapiOf(version: string) {
         operationId: name,
         summary: row.summary,
         'x-runseal-access': row.access,
-        security: row.access === 'anyone' || row.access === 'read' ? [{}, ...SIGNED_IN] : SIGNED_IN,
+        security: isOpen(row.access) ? [{}, ...SIGNED_IN] : SIGNED_IN,
         parameters: [...pathParameters(row.path), ...('query' in row ? queryOf(row.query) : [])],
         ...('body' in row && {
           requestBody: { required: true, content: { 'application/json': schemaOf(row.body) } },
@@ -61,6 +61,8 @@ export const openapiRoutes = ({ about: { version } }: Companion) => ({
 })
 
 const SIGNED_IN = [{ bearer: [] }, { session: [] }]
+
+const isOpen = (access: string) => access === 'anyone' || access === 'read'
 
 function pathParameters(path: string) {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({

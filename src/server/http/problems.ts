@@ -19,7 +19,10 @@ export function problemResponse(error: unknown, requestId: string, log: (line: s
   }
   return new Response(JSON.stringify(problem), {
     status,
-    headers: { 'content-type': 'application/problem+json' },
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(known?.retryAfterSeconds && { 'retry-after': String(known.retryAfterSeconds) }),
+    },
   })
 }
 

@@ -8,11 +8,19 @@ import type { Asker } from '#server/identity/asker.ts'
 import type { SignedIn } from '#server/identity/people.ts'
 import { ProblemError } from '#server/problem.ts'
 import { jsonBody } from './body.ts'
+import type { Client } from './client.ts'
 
 /** What a request brings along. Without a port (`app.request`) there is no `outgoing`. */
 export type Environment = {
   Bindings: Partial<HttpBindings>
-  Variables: { requestId: string; asker: Asker | null; session: SignedIn | null }
+  Variables: {
+    requestId: string
+    client: Client
+    asker: Asker | null
+    session: SignedIn | null
+    /** What a page of an allowed origin needs to read the answer; empty for everybody else. */
+    cors: Readonly<Record<string, string>>
+  }
 }
 
 /** One request to a row of the endpoint table. */
@@ -69,7 +77,11 @@ export function queryOf<Shape extends z.core.$ZodShape>(
   row: { query: Shape },
   call: Call<unknown>,
 ) {
-  return fits(z.object(row.query), call.context.req.query(), 'query')
+  const given = Object.entries(call.context.req.queries())
+  const twice = given.find(([, values]) => values.length > 1)
+  if (twice) throw new ProblemError('bad_request', `query/${twice[0]}: is given twice`)
+  const values = Object.fromEntries(given.map(([name, [value]]) => [name, value]))
+  return fits(z.object(row.query), values, 'query')
 }
 
 function fits<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {

@@ -5,6 +5,7 @@ import { gateRoutes } from './gates.ts'
 import { logRoutes } from './logs.ts'
 import { openapiRoutes } from './openapi.ts'
 import type { Routes } from './route.ts'
+import { peopleRoutes } from './people.ts'
 import { runRoutes } from './runs.ts'
 import { statusRoutes } from './server-status.ts'
 import { sessionRoutes } from './session.ts'
@@ -20,6 +21,7 @@ export function routesOf(companion: Companion): Routes {
     ...gateRoutes(companion),
     ...envelopeRoutes(companion),
     ...sessionRoutes(companion),
+    ...peopleRoutes(companion),
     ...streamRoutes(companion),
     ...openapiRoutes(companion),
   }

@@ -47,11 +47,14 @@ export const runRoutes = ({ storage, recorder, engine, sealer, bus, now }: Compa
       return await engine.rerun(id('run_id'), from, person())
     }),
 
-    sealRun: route(ENDPOINT.sealRun, async ({ id }) => {
+    sealRun: route(ENDPOINT.sealRun, async ({ id, person }) => {
       const run_id = id('run_id')
       const { seal } = await resource(run_id)
       if (seal === 'open') throw new ProblemError('run_not_ended', `run ${run_id} goes on`)
       if (seal === 'sealed') throw new ProblemError('already_sealed', `run ${run_id} is sealed`)
+      const { actor } = person()
+      const at = now().toISOString()
+      await storage.journal.add({ at, actor, act: 'seal_retried', about: run_id, detail: null })
       await sealer.seal(run_id)
       const after = await resource(run_id)
       if (after.seal_failed !== null && after.sealed === null)

@@ -13,7 +13,6 @@ export const statusRoutes = ({ storage, engine, bus, serverKey, about, now }: Co
         now: now().toISOString(),
         key_id: serverKey.key_id,
         isolation: 'none' as const,
-        reads: 'open' as const,
       },
       stream: { position, subscribers: bus.counts().subscribers },
       runs: runs.status,

@@ -6,24 +6,30 @@ import { route } from './route.ts'
 
 export const sessionRoutes = ({ people, cookieName }: Companion) => ({
   session: route(ENDPOINT.session, async ({ asker, context }) => {
-    const { session } = context.var
-    if (session !== null && session.asker === asker) return answerOf(session)
-    const nobody = { actor: null, role: null }
-    return { ...(asker ?? nobody), secret: null, expires_at: null }
+    const { session, cors } = context.var
+    if (session === null || session.asker !== asker) {
+      const nobody = { actor: null, role: null }
+      return { ...(asker ?? nobody), secret: null, expires_at: null }
+    }
+    // A page elsewhere that may read is still none that may change.
+    const isOurs = !('access-control-allow-origin' in cors)
+    return isOurs ? answerOf(session) : { ...answerOf(session), secret: null }
   }),
 
   signIn: route(ENDPOINT.signIn, async ({ body, context }) => {
     const { token } = await body()
-    const signedIn = await people.signIn(token)
+    const { address, https } = context.var.client
+    const signedIn = await people.signIn(token, address)
     setCookie(context, cookieName(), signedIn.session, {
       ...COOKIE,
+      secure: https,
       expires: new Date(signedIn.expires_at),
     })
     return context.json(answerOf(signedIn), ENDPOINT.signIn.status)
   }),
 
   signOut: route(ENDPOINT.signOut, async ({ context }) => {
-    if (context.var.session !== null) await people.signOut(context.var.session.session)
+    if (context.var.session !== null) await people.signOut(context.var.session)
     deleteCookie(context, cookieName(), COOKIE)
     return context.body(null, ENDPOINT.signOut.status)
   }),

@@ -1,132 +1,297 @@
 import { createHash, createHmac } from 'node:crypto'
 import { parse } from '#contract/parse.ts'
+import type {
+  ActName,
+  ChangeUser,
+  LinkMade,
+  Person,
+  SessionResource,
+  TokenMade,
+  TokenResource,
+} from '#contract/people.ts'
 import { Id } from '#contract/scalar.ts'
-import type { Role } from '#contract/status.ts'
+import { keysOf, ROLE, type Role } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
-import { StorageError, type IdentityStore } from '#server/storage/storage.ts'
+import {
+  StorageError,
+  type Act,
+  type IdentityStore,
+  type JournalStore,
+  type Session,
+  type Token,
+} from '#server/storage/storage.ts'
 import type { Asker } from './asker.ts'
 
-/** Users, their sessions, and tokens. Every secret is 32 random bytes, told once and kept as its digest only. */
+/**
+ * Users, their sessions, and tokens. Every secret is 32 random bytes, told once and kept as its digest only. `by` is the
+ * actor who does it: each change is an act in the journal.
+ */
 export type People = {
-  /** `bad_request` when the name is taken or is no name. */
-  addUser(name: string, role: Role): Promise<void>
-  /** The first start of a server needs somebody who may do everything. */
-  ensureAdmin(): Promise<void>
-  /** Secret of a one-time link for a user, valid for ten minutes. */
-  makeLink(name: string): Promise<string>
-  /** Secret of a token. `owner`: the user whom it belongs to, if any. */
-  makeToken(role: Role, owner: string | null): Promise<string>
-  /** `link_invalid` when the link is used, expired or unknown. */
-  signIn(link: string): Promise<SignedIn>
-  signOut(session: string): Promise<void>
+  /** `bad_request` when the name is none, `name_taken`. */
+  addUser(name: string, role: Role, by: string): Promise<Person>
+  users(): Promise<Person[]>
+  /** `not_found`, or `last_admin` where nobody would be left who may do everything. */
+  changeUser(name: string, change: ChangeUser, by: string): Promise<Person>
+  /** The first start of a server needs somebody who may do everything. Answers the name of one who may. */
+  ensureAdmin(): Promise<string>
+  /** A one-time link for a user, valid for ten minutes. `not_found`, or `forbidden` for one who is disabled. */
+  makeLink(name: string, by: string): Promise<LinkMade>
+  makeToken(wanted: WantedToken, by: string): Promise<TokenMade>
+  tokens(): Promise<TokenResource[]>
+  /** `not_found` where there is none that still counts. */
+  revokeToken(token_id: string, by: string): Promise<void>
+  /** `link_invalid` when the link is used, expired or unknown. `from`: the address that asks, for the journal. */
+  signIn(link: string, from: string): Promise<SignedIn>
+  signOut(session: SignedIn): Promise<void>
+  /** Of one user, or null: of all. */
+  sessions(user: string | null, asking: SignedIn | null): Promise<SessionResource[]>
+  /** `not_found` where there is none, or none of `user`; null: whose ever it is. */
+  endSession(session_id: string, user: string | null, by: string): Promise<void>
+  /** How many there were. */
+  endSessions(user: string, by: string): Promise<number>
   bySession(session: string): Promise<SignedIn | null>
+  /** Its person asks for something just now: it is not idle. */
+  see(session: SignedIn): Promise<void>
   byToken(token: string): Promise<Asker | null>
 }
 
+/** `owner`: the user whom it belongs to, if any. */
+export type WantedToken = { role: Role; owner: string | null; expires_at: string | null }
+
 export type SignedIn = {
   asker: Asker
+  session_id: string
   /** Secret of the session, for the cookie. */
   session: string
   /** What the page sends back with every change: a cookie alone changes nothing. */
   pageSecret: string
+  seen_at: string
   expires_at: string
 }
 
-export const ADMIN = 'admin'
+const ADMIN = 'admin'
 const LINK_MS = 10 * 60_000
 const SESSION_MS = 7 * 24 * 60 * 60_000
+const IDLE_MS = 24 * 60 * 60_000
+// Written once a minute at most: being seen is no reason to wait for the disk each time.
+const SEEN_MS = 60_000
 
 export function createPeople({
   store,
+  journal,
   now,
   randomBytes,
+  changed = () => {},
+  failed,
 }: {
   store: IdentityStore
+  journal: JournalStore
   now: () => Date
   randomBytes: (count: number) => Buffer
+  /** Told when somebody may do less than before. */
+  changed?: () => void
+  /** Told what went wrong and kept nobody from anything. */
+  failed: (error: unknown) => void
 }): People {
   const secret = () => randomBytes(32).toString('base64url')
+  const newId = () => randomBytes(8).toString('hex')
   const inMs = (ms: number) => new Date(now().getTime() + ms).toISOString()
+  const idleSince = () => inMs(-IDLE_MS)
 
-  async function known(name: string): Promise<void> {
-    if ((await store.user(name)) === null)
-      throw new ProblemError('bad_request', `there is no user ${JSON.stringify(name)}`)
+  const act = (
+    name: ActName,
+    actor: string | null,
+    about: string | null,
+    detail: string | null = null,
+  ): Act => ({ at: inMs(0), actor, act: name, about, detail })
+
+  async function revoked(token_id: string, by: string): Promise<boolean> {
+    return await store.revokeToken(token_id, inMs(0), act('token_revoked', by, token_id))
+  }
+
+  // Whoever may less than before does not keep it by a token.
+  async function revokeBeyond(role: Role, owner: string, by: string): Promise<void> {
+    for (const token of await store.tokens())
+      if (token.owner === owner && isBeyond(token.role, role)) await revoked(token.token_id, by)
+  }
+
+  async function ended(which: Parameters<IdentityStore['endSessions']>[0], done: Act) {
+    const count = await store.endSessions(which, done)
+    if (count > 0) changed()
+    return count
   }
 
   const people: People = {
-    async addUser(name, role) {
+    async addUser(name, role, by) {
       if (!parse(Id, name).ok)
         throw new ProblemError('bad_request', 'a user name is letters, digits, _, . and -')
+      const user = { name, role, created_at: inMs(0), disabled_at: null }
       try {
-        await store.addUser({ name, role, created_at: now().toISOString() })
+        await store.addUser(user, act('user_added', by, name, role))
       } catch (error) {
         if (error instanceof StorageError && error.code === 'conflict')
-          throw new ProblemError('bad_request', `there is a user ${name} already`)
+          throw new ProblemError('name_taken', `there is a user ${name} already`)
         throw error
+      }
+      return user
+    },
+
+    users: () => store.users(),
+
+    async changeUser(name, { role, disabled }, by) {
+      const said = [role, disabled === undefined ? undefined : disabled ? 'disabled' : 'enabled']
+      const change = {
+        ...(role !== undefined && { role }),
+        ...(disabled !== undefined && { disabled_at: disabled ? inMs(0) : null }),
+      }
+      if (Object.keys(change).length === 0)
+        throw new ProblemError('bad_request', 'name a role, or whether they are disabled')
+      try {
+        const done = act('user_changed', by, name, said.filter(Boolean).join(', '))
+        const user = await store.changeUser(name, change, done)
+        if (user === null) throw new ProblemError('not_found', `there is no user ${name}`)
+        if (role !== undefined) await revokeBeyond(role, name, by)
+        return user
+      } catch (error) {
+        if (error instanceof StorageError && error.code === 'conflict')
+          throw new ProblemError('last_admin', `make somebody else an admin before ${name} is none`)
+        throw error
+      } finally {
+        changed()
       }
     },
 
     async ensureAdmin() {
-      if ((await store.user(ADMIN)) === null) await people.addUser(ADMIN, 'admin')
+      const admins = (await store.users()).filter(
+        ({ role, disabled_at }) => role === 'admin' && disabled_at === null,
+      )
+      if (admins.length === 0) await people.addUser(ADMIN, 'admin', 'system')
+      return admins.find(({ name }) => name === ADMIN)?.name ?? admins[0]?.name ?? ADMIN
     },
 
-    async makeLink(name) {
-      await known(name)
-      const link = secret()
-      await store.addLink({ secret_sha256: digest(link), user: name, expires_at: inMs(LINK_MS) })
-      return link
+    async makeLink(name, by) {
+      const user = await store.user(name)
+      if (user === null)
+        throw new ProblemError('not_found', `there is no user ${JSON.stringify(name)}`)
+      if (user.disabled_at !== null) throw new ProblemError('forbidden', `${name} is disabled`)
+      const token = secret()
+      const expires_at = inMs(LINK_MS)
+      const link = { secret_sha256: digest(token), user: name, expires_at }
+      await store.addLink(link, act('link_made', by, name))
+      return { token, expires_at }
     },
 
-    async makeToken(role, owner) {
-      if (owner !== null) await known(owner)
+    async makeToken({ role, owner, expires_at }, by) {
+      if (owner !== null && (await store.user(owner)) === null)
+        throw new ProblemError('bad_request', `there is no user ${JSON.stringify(owner)}`)
       const token = `runseal_${secret()}`
-      await store.addToken({
-        token_id: randomBytes(8).toString('hex'),
-        secret_sha256: digest(token),
+      const made = {
+        token_id: newId(),
         role,
         owner,
-        created_at: now().toISOString(),
-      })
-      return token
+        created_at: inMs(0),
+        expires_at,
+        revoked_at: null,
+      }
+      await store.addToken(
+        { ...made, secret_sha256: digest(token) },
+        act('token_made', by, made.token_id, owner === null ? role : `${role} of ${owner}`),
+      )
+      return { ...made, token }
     },
 
-    async signIn(link) {
-      const user = await store.takeLink(digest(link), now().toISOString())
+    tokens: async () => (await store.tokens()).map(withoutSecret),
+
+    async revokeToken(token_id, by) {
+      if (!(await revoked(token_id, by)))
+        throw new ProblemError('not_found', `there is no token ${token_id} to revoke`)
+      changed()
+    },
+
+    async signIn(link, from) {
+      const user = await store.takeLink(digest(link), inMs(0))
       const session = secret()
       if (user !== null)
-        await store.addSession({
-          secret_sha256: digest(session),
-          user,
-          created_at: now().toISOString(),
-          expires_at: inMs(SESSION_MS),
-        })
+        await store.addSession(
+          {
+            session_id: newId(),
+            secret_sha256: digest(session),
+            user,
+            created_at: inMs(0),
+            seen_at: inMs(0),
+            expires_at: inMs(SESSION_MS),
+          },
+          act('signed_in', `user:${user}`, null, from),
+        )
       const signedIn = user === null ? null : await people.bySession(session)
-      if (signedIn === null)
+      if (signedIn === null) {
+        await journal.add(act('sign_in_refused', null, null, from))
         throw new ProblemError('link_invalid', 'ask for another: a link is good for one sign-in')
+      }
       return signedIn
     },
 
-    async signOut(session) {
-      await store.endSession(digest(session))
+    async signOut({ session_id, asker }) {
+      await ended({ session_id }, act('signed_out', asker.actor, session_id))
+    },
+
+    async sessions(user, asking) {
+      const rows = await store.sessions(user, inMs(0), idleSince())
+      return rows.map((row) => resourceOf(row, asking))
+    },
+
+    async endSession(session_id, user, by) {
+      const rows = await store.sessions(user, inMs(0), idleSince())
+      const found = rows.find((row) => row.session_id === session_id)
+      const done = act('session_ended', by, session_id, found ? `of ${found.user}` : null)
+      if (found === undefined || (await ended({ session_id }, done)) === 0)
+        throw new ProblemError('not_found', `there is no session ${session_id}`)
+    },
+
+    async endSessions(user, by) {
+      return await ended({ user }, act('session_ended', by, user, 'all'))
     },
 
     async bySession(session) {
-      const row = await store.sessionOf(digest(session), now().toISOString())
+      const row = await store.sessionOf(digest(session), inMs(0), idleSince())
       if (row === null) return null
       return {
         asker: { actor: `user:${row.user}`, role: row.role, owner: row.user },
+        session_id: row.session_id,
         session,
         pageSecret: pageSecretOf(session),
+        seen_at: row.seen_at,
         expires_at: row.expires_at,
       }
     },
 
+    async see({ session_id, seen_at }) {
+      // A full disk keeps nobody from reading.
+      if (seen_at <= inMs(-SEEN_MS)) await store.seeSession(session_id, inMs(0)).catch(failed)
+    },
+
     async byToken(token) {
-      const row = await store.tokenOf(digest(token))
+      const row = await store.tokenOf(digest(token), inMs(0))
       return row && { actor: `token:${row.token_id}`, role: row.role, owner: row.owner }
     },
   }
   return people
+}
+
+/** May `role` do something that `than` may not? */
+function isBeyond(role: Role, than: Role): boolean {
+  return keysOf(ROLE[role]).some((permission) => ROLE[role][permission] && !ROLE[than][permission])
+}
+
+function withoutSecret(row: Token): TokenResource {
+  const { token_id, role, owner, created_at, expires_at, revoked_at } = row
+  return { token_id, role, owner, created_at, expires_at, revoked_at }
+}
+
+function resourceOf(row: Session, asking: SignedIn | null): SessionResource {
+  const { session_id, user, created_at, seen_at, expires_at } = row
+  const current = session_id === asking?.session_id
+  return { session_id, user, created_at, seen_at, expires_at, current }
 }
 
 // The secrets have 256 bits of their own: a plain digest is enough, and there is nothing to guess.

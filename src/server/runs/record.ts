@@ -13,6 +13,7 @@ import {
   type RecordedFact,
   type Storage,
 } from '#server/storage/storage.ts'
+import { actsOf } from './acts.ts'
 
 /** What is on record of a run. */
 export type Current = {
@@ -93,6 +94,7 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
         facts: recorded,
         summary: summaryOf(current.run),
         gates: changedGates(before?.run ?? null, current.run),
+        acts: facts.flatMap(actsOf),
       })
     } catch (error) {
       // Whether it is on disk is not known here: the next call reads what is.

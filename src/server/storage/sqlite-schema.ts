@@ -1,7 +1,8 @@
 import type { Generated, GeneratedAlways } from 'kysely'
 import type { RunSummary } from '#contract/run.ts'
-import type { Outcome, Role } from '#contract/status.ts'
-import type { GateState, Link, ProcessRow, Session, User } from './storage.ts'
+import type { JournalEntry } from '#contract/people.ts'
+import type { Outcome } from '#contract/status.ts'
+import type { GateState, Link, ProcessRow, Session, Token, User } from './storage.ts'
 
 /** Rows as SQLite has them. A `made` counts up in the order of insertion; `body` is JSON. */
 export type Tables = {
@@ -32,15 +33,10 @@ export type Tables = {
     file_bytes: number | null
   }
   user: User
-  token: {
-    token_id: string
-    secret_sha256: string
-    role: Role
-    owner: string | null
-    created_at: string
-  }
+  token: Token
   session: Session
   link: Link
+  journal: Omit<JournalEntry, 'n'> & { n: Generated<number> }
   checked: { one: 1; at: string }
 }
 
@@ -133,5 +129,35 @@ export const MIGRATIONS: readonly string[] = [
     expires_at text not null
   ) strict;
   create table checked (one integer primary key check (one = 1), at text not null) strict;
+  `,
+  `
+  alter table user add column disabled_at text;
+  alter table token add column expires_at text;
+  alter table token add column revoked_at text;
+
+  create table session_2 (
+    session_id text primary key,
+    secret_sha256 ${secret} unique,
+    user text not null references user (name),
+    created_at text not null,
+    seen_at text not null,
+    expires_at text not null
+  ) strict;
+  insert into session_2 select lower(hex(randomblob(8))), secret_sha256, user, created_at, created_at, expires_at
+    from session;
+  drop table session;
+  alter table session_2 rename to session;
+  create index session_by_user on session (user);
+
+  create table journal (
+    n integer primary key,
+    at text not null,
+    actor text,
+    act text not null,
+    about text,
+    detail text
+  ) strict;
+  create trigger act_is_kept before update on journal begin select raise(abort, 'an act is never changed'); end;
+  create trigger act_stays before delete on journal begin select raise(abort, 'an act is never removed'); end;
   `,
 ]

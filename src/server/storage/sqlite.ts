@@ -12,11 +12,13 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fact } from '#contract/fact.ts'
 import { parse, parseJson, type Parsed } from '#contract/parse.ts'
+import { JournalEntry } from '#contract/people.ts'
 import { Gate, RunSummary } from '#contract/run.ts'
 import { createCommit } from './sqlite-commit.ts'
 import { MIGRATIONS, type Tables } from './sqlite-schema.ts'
 import {
   StorageError,
+  type Act,
   type Append,
   type GateRow,
   type GateState,
@@ -122,6 +124,10 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     const { sql, parameters } = query.compile()
     db.prepare(sql).run(...parameters)
   }
+  // Deletion is forbidden, so that the next number is always one more than the last.
+  function enter(act: Act): void {
+    run(builder.insertInto('journal').values(act))
+  }
   async function read<T>(query: () => T): Promise<T> {
     try {
       return query()
@@ -172,6 +178,7 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
             if (first(gateRows().where('gate_id', '=', gate_id))?.run_id !== run_id)
               throw new StorageError('conflict', `gate ${gate_id} is of another run`)
           }
+          for (const act of append.acts) enter(act)
         }),
       facts: (run_id) =>
         read(() =>
@@ -334,33 +341,113 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     },
 
     identity: {
-      addUser: (user) => write(() => run(builder.insertInto('user').values(user))),
+      addUser: (user, act) =>
+        write(() => {
+          run(builder.insertInto('user').values(user))
+          enter(act)
+        }),
       user: (name) =>
         read(() => first(builder.selectFrom('user').selectAll().where('name', '=', name))),
       users: () => read(() => all(builder.selectFrom('user').selectAll().orderBy('name'))),
-      addToken: (token) => write(() => run(builder.insertInto('token').values(token))),
+      changeUser: (name, change, act) =>
+        write(() => {
+          const user = first(
+            builder.updateTable('user').set(change).where('name', '=', name).returningAll(),
+          )
+          if (user === null) return null
+          if (first(enabledAdmins()) === null)
+            throw new StorageError('conflict', `${name} is the last admin`)
+          if (user.disabled_at !== null)
+            for (const table of ['session', 'link'] as const)
+              run(builder.deleteFrom(table).where('user', '=', name))
+          enter(act)
+          return user
+        }),
+      addToken: (token, act) =>
+        write(() => {
+          run(builder.insertInto('token').values(token))
+          enter(act)
+        }),
       token: (token_id) =>
         read(() => first(builder.selectFrom('token').selectAll().where('token_id', '=', token_id))),
-      tokenOf: (secret_sha256) =>
+      tokens: () =>
         read(() =>
-          first(builder.selectFrom('token').selectAll().where('secret_sha256', '=', secret_sha256)),
+          all(
+            builder
+              .selectFrom('token')
+              .selectAll()
+              .orderBy('created_at', 'desc')
+              .orderBy('token_id'),
+          ),
         ),
-      addSession: (session) => write(() => run(builder.insertInto('session').values(session))),
-      sessionOf: (secret_sha256, now) =>
+      tokenOf: (secret_sha256, now) =>
         read(() =>
           first(
             builder
-              .selectFrom('session')
-              .innerJoin('user', 'user.name', 'session.user')
-              .selectAll('session')
-              .select('user.role')
+              .selectFrom('token')
+              .leftJoin('user', 'user.name', 'token.owner')
+              .selectAll('token')
               .where('secret_sha256', '=', secret_sha256)
-              .where('expires_at', '>', now),
+              .where('revoked_at', 'is', null)
+              .where((of) => of.or([of('expires_at', 'is', null), of('expires_at', '>', now)]))
+              .where('user.disabled_at', 'is', null),
           ),
         ),
-      endSession: (secret_sha256) =>
-        write(() => run(builder.deleteFrom('session').where('secret_sha256', '=', secret_sha256))),
-      addLink: (link) => write(() => run(builder.insertInto('link').values(link))),
+      revokeToken: (token_id, revoked_at, act) =>
+        write(() => {
+          const revoked = first(
+            builder
+              .updateTable('token')
+              .set({ revoked_at })
+              .where('token_id', '=', token_id)
+              .where('revoked_at', 'is', null)
+              .returning('token_id'),
+          )
+          if (revoked !== null) enter(act)
+          return revoked !== null
+        }),
+      addSession: (session, act) =>
+        write(() => {
+          run(builder.deleteFrom('session').where('expires_at', '<=', act.at))
+          run(builder.insertInto('session').values(session))
+          enter(act)
+        }),
+      sessionOf: (secret_sha256, now, idleSince) =>
+        read(() =>
+          first(
+            sessionRows(now, idleSince)
+              .innerJoin('user', 'user.name', 'session.user')
+              .select('user.role')
+              .where('secret_sha256', '=', secret_sha256)
+              .where('user.disabled_at', 'is', null),
+          ),
+        ),
+      sessions: (user, now, idleSince) =>
+        read(() => {
+          const rows = sessionRows(now, idleSince).orderBy('created_at', 'desc')
+          return all(user === null ? rows : rows.where('user', '=', user))
+        }),
+      seeSession: (session_id, seen_at) =>
+        write(() =>
+          run(builder.updateTable('session').set({ seen_at }).where('session_id', '=', session_id)),
+        ),
+      endSessions: (which, act) =>
+        write(() => {
+          const rows = builder.deleteFrom('session').returning('session_id')
+          const ended = all(
+            'user' in which
+              ? rows.where('user', '=', which.user)
+              : rows.where('session_id', '=', which.session_id),
+          )
+          if (ended.length > 0) enter(act)
+          return ended.length
+        }),
+      addLink: (link, act) =>
+        write(() => {
+          run(builder.deleteFrom('link').where('expires_at', '<=', act.at))
+          run(builder.insertInto('link').values(link))
+          enter(act)
+        }),
       takeLink: (secret_sha256, now) =>
         write(() => {
           const taken = first(
@@ -371,6 +458,26 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
               .returning('user'),
           )
           return taken?.user ?? null
+        }),
+    },
+
+    journal: {
+      add: (act) => write(() => enter(act)),
+      list: (page) =>
+        read(() => {
+          const before = placeOf(page)
+          let query = builder
+            .selectFrom('journal')
+            .selectAll()
+            .orderBy('n', 'desc')
+            .limit(page.limit + 1)
+          if (before !== null) query = query.where('n', '<', before)
+          return pageOf(
+            all(query),
+            page,
+            (row) => row.n,
+            (row) => sound(parse(JournalEntry, row), `act ${row.n}`),
+          )
         }),
     },
 
@@ -448,6 +555,23 @@ function gateOfRow(row: RunSummary & { gate_id: string; body: string; state: Gat
 
 function summaryOfRow(row: RunSummary): RunSummary {
   return sound(parse(RunSummary, row), `row of ${row.run_id}`)
+}
+
+function enabledAdmins() {
+  return builder
+    .selectFrom('user')
+    .select('name')
+    .where('role', '=', 'admin')
+    .where('disabled_at', 'is', null)
+    .limit(1)
+}
+
+function sessionRows(now: string, idleSince: string) {
+  return builder
+    .selectFrom('session')
+    .selectAll('session')
+    .where('expires_at', '>', now)
+    .where('seen_at', '>', idleSince)
 }
 
 function lastSeal() {

@@ -1,6 +1,7 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
 import type { Previous } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
+import type { JournalEntry, Person, SessionResource, TokenResource } from '#contract/people.ts'
 import type { Gate, RunSummary } from '#contract/run.ts'
 import type { Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
 
@@ -29,6 +30,10 @@ import type { Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
  * form is refused with `conflict`, so that a secret passed by mistake is never written.
  * [ST9] Versions. An older store is brought forward when it is opened, in one transaction; a newer one is refused with
  * `newer` and left as it is.
+ * [ST11] The journal is numbered from 1 without holes, and its entries are never changed or removed. What an act did and
+ * its entry are one transaction: neither is there without the other.
+ * [ST12] There is always an admin who is not disabled: a change that would leave none is refused with `conflict`. Whoever
+ * is disabled has no sessions and no links, and tokens of theirs are not found by their secret.
  * [ST10] What is read is checked against its contract; what does not fit is refused with `damaged`, never passed on.
  *
  * Every other failure (disk full, I/O, a store that is closed) rejects with `failed` and its cause.
@@ -39,6 +44,7 @@ export type Storage = {
   processes: ProcessStore
   seals: SealStore
   identity: IdentityStore
+  journal: JournalStore
   /** Resolves when the store could be written just now. */
   check(at: string): Promise<void>
   /** Writes what was begun, then lets go of the store and of the server's hold. Later calls are refused. */
@@ -80,6 +86,8 @@ export type Append = {
   summary: RunSummary
   /** Gates that these facts made or changed. */
   gates: readonly { gate: Gate; state: GateState }[]
+  /** What these facts say that somebody did. */
+  acts: readonly Act[]
 }
 
 /** `link` is that of the hash chain which the fact's body made; null where it has none. */
@@ -154,36 +162,53 @@ export type SealedFile = { sha256: string; bytes: number }
 /** `file` is null until the envelope is on disk. */
 export type SealRow = PreparedSeal & { file: SealedFile | null }
 
+export type JournalStore = {
+  add(act: Act): Promise<void>
+  /** The latest first. */
+  list(page: PageRequest): Promise<Page<JournalEntry>>
+}
+
+/** An entry of the journal before it has its number. */
+export type Act = Omit<JournalEntry, 'n'>
+
+/** Every change is one act, in the same transaction [ST11]. */
 export type IdentityStore = {
-  addUser(user: User): Promise<void>
+  addUser(user: User, act: Act): Promise<void>
   user(name: string): Promise<User | null>
   users(): Promise<User[]>
-  addToken(token: Token): Promise<void>
+  /** [ST12]. The user after it; null where there is none of this name. */
+  changeUser(
+    name: string,
+    change: Partial<Pick<User, 'role' | 'disabled_at'>>,
+    act: Act,
+  ): Promise<User | null>
+  addToken(token: Token, act: Act): Promise<void>
   token(token_id: string): Promise<Token | null>
-  tokenOf(secret_sha256: string): Promise<Token | null>
-  addSession(session: Session): Promise<void>
-  /** null when it expired at or before `now`. */
-  sessionOf(secret_sha256: string, now: string): Promise<(Session & { role: Role }) | null>
-  /** No error where it is not there. */
-  endSession(secret_sha256: string): Promise<void>
-  addLink(link: Link): Promise<void>
+  /** The latest first, also those that are revoked or expired. */
+  tokens(): Promise<Token[]>
+  /** null when it is unknown, revoked, expired at or before `now`, or of somebody who is disabled. */
+  tokenOf(secret_sha256: string, now: string): Promise<Token | null>
+  /** false, and no act, where there is none that was not revoked before. */
+  revokeToken(token_id: string, at: string, act: Act): Promise<boolean>
+  addSession(session: Session, act: Act): Promise<void>
+  /** null when it expired at or before `now`, or was last seen at or before `idleSince`. */
+  sessionOf(
+    secret_sha256: string,
+    now: string,
+    idleSince: string,
+  ): Promise<(Session & { role: Role }) | null>
+  /** Those that `sessionOf` would find, the latest first; of one user, or null: of all. */
+  sessions(user: string | null, now: string, idleSince: string): Promise<Session[]>
+  seeSession(session_id: string, seen_at: string): Promise<void>
+  /** How many there were to end; no act where there was none. */
+  endSessions(which: { session_id: string } | { user: string }, act: Act): Promise<number>
+  addLink(link: Link, act: Act): Promise<void>
   /** Uses the link up [ST7]: the name of its user, or null when it is used, expired at or before `now`, or unknown. */
   takeLink(secret_sha256: string, now: string): Promise<string | null>
 }
 
-export type User = { name: string; role: Role; created_at: string }
+export type User = Person
 /** `owner` is the user that the token belongs to, if any. */
-export type Token = {
-  token_id: string
-  secret_sha256: string
-  role: Role
-  owner: string | null
-  created_at: string
-}
-export type Session = {
-  secret_sha256: string
-  user: string
-  created_at: string
-  expires_at: string
-}
+export type Token = TokenResource & { secret_sha256: string }
+export type Session = Omit<SessionResource, 'current'> & { secret_sha256: string }
 export type Link = { secret_sha256: string; user: string; expires_at: string }

@@ -13,6 +13,7 @@ import { type Envelope, LIMITS } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import { frameName, parseFrame, type Frame } from '#contract/frame.ts'
 import { parseJson } from '#contract/parse.ts'
+import type { Role } from '#contract/status.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import { readEnvelope } from '#evidence/read.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
@@ -84,10 +85,11 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
   await writeFile(join(project, 'runseal.yaml'), PROJECT(marks))
   await writeFile(join(project, 'step.sh'), STEP)
   const administration = await administer(data)
-  const { people } = administration
+  const tokenOf = async (role: Role) =>
+    (await administration.people.makeToken({ role, owner: null, expires_at: null }, 'system')).token
   const tokens = {
-    operator: await people.makeToken('operator', null),
-    approvers: [await people.makeToken('approver', null), await people.makeToken('approver', null)],
+    operator: await tokenOf('operator'),
+    approvers: [await tokenOf('approver'), await tokenOf('approver')],
   }
   await administration.close()
 

@@ -19,6 +19,7 @@ export async function streamServer(options: { ringFrames?: number; random?: () =
       runId: searchParams.get('run_id'),
       lastEventId: typeof last === 'string' ? last : null,
       headers: STREAM_HEADERS,
+      mayStay: async () => true,
     })
   })
   server.listen(0, '127.0.0.1')

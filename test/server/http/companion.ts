@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import type { Role } from '#contract/status.ts'
-import { compose } from '#server/main.ts'
+import { compose, type ComposeOptions } from '#server/main.ts'
 
 const PROJECT = `
 runs:
@@ -24,13 +24,16 @@ runs:
 export const ORIGIN = 'http://localhost:3000'
 
 /** The whole server over a fresh data folder, without a port: real storage, real steps, real seal. */
-export async function companion() {
+export async function companion({
+  project = PROJECT,
+  ...options
+}: Partial<ComposeOptions> & { project?: string } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'runseal-http-'))
-  await writeFile(join(folder, 'runseal.yaml'), PROJECT)
+  await writeFile(join(folder, 'runseal.yaml'), project)
   const logged: string[] = []
   const data = join(folder, '.runseal')
   const composed = await compose(
-    { project: folder, data, log: (line) => logged.push(line) },
+    { ...options, project: folder, data, log: (line) => logged.push(line) },
     () => ORIGIN,
   )
   await composed.begin()
@@ -62,6 +65,8 @@ export async function companion() {
     return parsed.value
   }
 
+  const link = async (name = 'admin') => (await composed.people.makeLink(name, 'system')).token
+
   return {
     ...composed,
     folder,
@@ -69,12 +74,16 @@ export async function companion() {
     logged,
     send,
     ask,
-    token: (role: Role, owner: string | null = null) => composed.people.makeToken(role, owner),
+    link,
+    async token(role: Role, owner: string | null = null) {
+      const wanted = { role, owner, expires_at: null }
+      return (await composed.people.makeToken(wanted, 'system')).token
+    },
     /** A browser that has opened a sign-in link of the admin. */
     async browser(): Promise<{ headers: Record<string, string>; cookie: string }> {
       const response = await send('/api/session', {
         method: 'POST',
-        body: { token: await composed.people.makeLink('admin') },
+        body: { token: await link() },
         headers: OF_OUR_PAGE,
       })
       const [cookie = ''] = (response.headers.get('set-cookie') ?? '').split(';')

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { ENDPOINT } from '#contract/api.ts'
 import { Problem } from '#contract/problem.ts'
-import { keysOf, ROLE } from '#contract/status.ts'
 import { companion, OF_OUR_PAGE, type TestCompanion } from './companion.ts'
 
 let server: TestCompanion
@@ -78,29 +76,6 @@ it('[H3] a cookie beside a bearer token does not spare a page the Origin', async
     'bad_origin',
   )
   expect(await problemOf(await server.send('/api/runs', change))).toBe('unknown_definition')
-})
-
-it('[H4] who may do what is the table of endpoints and roles', async () => {
-  const tokens = new Map<string, string>()
-  for (const role of keysOf(ROLE)) tokens.set(role, await server.token(role))
-  for (const name of keysOf(ENDPOINT)) {
-    const { method, path, access } = ENDPOINT[name]
-    // The stream needs the raw response; its access is read, as that of others here.
-    if (name === 'events') continue
-    const url = path.replaceAll(/\{\w+\}/g, 'none')
-    const body = method === 'POST' ? { body: {} } : {}
-    const open = access === 'anyone' || access === 'read'
-    const nobody = await server.send(url, { method, ...body })
-    if (open) expect([200, 204, 400, 404], `${name} nobody`).toContain(nobody.status)
-    else expect(await problemOf(nobody), `${name} nobody`).toBe('unauthenticated')
-    for (const role of keysOf(ROLE)) {
-      const token = tokens.get(role) ?? ''
-      const answer = await server.send(url, { method, ...body, token })
-      if (open || ROLE[role][access])
-        expect([200, 201, 204, 400, 404], `${name} ${role}`).toContain(answer.status)
-      else expect(await problemOf(answer), `${name} ${role}`).toBe('forbidden')
-    }
-  }
 })
 
 it('[H4] an unknown token is told so, also where anyone may read', async () => {

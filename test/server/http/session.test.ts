@@ -14,7 +14,7 @@ const nobody = { actor: null, role: null, secret: null, expires_at: null }
 it('[P8] the cookie is HttpOnly, SameSite=Strict, and named for the port', async () => {
   const response = await server.send('/api/session', {
     method: 'POST',
-    body: { token: await server.people.makeLink('admin') },
+    body: { token: await server.link() },
     headers: OF_OUR_PAGE,
   })
   expect(response.status).toBe(201)
@@ -54,7 +54,7 @@ it('[P10] signing out ends the session, and needs the page secret', async () => 
 })
 
 it('[P10] a page elsewhere signs nobody in', async () => {
-  const body = { token: await server.people.makeLink('admin') }
+  const body = { token: await server.link() }
   for (const headers of [
     { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' },
     { origin: 'http://localhost:5173', 'sec-fetch-site': 'same-site' },
