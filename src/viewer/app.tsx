@@ -31,6 +31,9 @@ const EnvelopePage = lazy(() =>
 const TrustPage = lazy(() =>
   import('./review/trust-page.tsx').then((m) => ({ default: m.TrustPage })),
 )
+const ReferencePage = lazy(() =>
+  import('./reference-page.tsx').then((m) => ({ default: m.ReferencePage })),
+)
 const SignInPage = lazy(() => import('./sign-in-page.tsx').then((m) => ({ default: m.SignInPage })))
 
 export function App() {
@@ -88,6 +91,7 @@ export function App() {
               {({ evidence_id }) => <EnvelopePage key={evidence_id} evidence_id={evidence_id} />}
             </Route>
 
+            <Route path="/reference" component={ReferencePage} />
             <Route path="/sign-in" component={SignInPage} />
             <Route>
               <Page title="No such page">

@@ -1,4 +1,5 @@
 import { ENDPOINT } from '#contract/api.ts'
+import { OpenApiDocument } from '#contract/openapi.ts'
 import type { Run, RunResource } from '#contract/run.ts'
 import {
   infiniteQueryOptions,
@@ -70,6 +71,12 @@ export const envelopesQuery = infiniteQueryOptions({
 export const offeredTrustQuery = queryOptions({
   queryKey: ['trust'],
   queryFn: ({ signal }) => ask(ENDPOINT.trust, { signal }),
+})
+
+export const referenceQuery = queryOptions({
+  queryKey: ['reference'],
+  queryFn: ({ signal }) => ask({ ...ENDPOINT.openapi, answer: OpenApiDocument }, { signal }),
+  staleTime: Infinity,
 })
 
 /** An artifact as text, for a look beside a question; null where it is not text or too long to show. */

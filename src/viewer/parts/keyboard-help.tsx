@@ -1,3 +1,4 @@
+import { Link } from 'wouter'
 import { Dialog } from './dialog.tsx'
 
 /** Every key of every place, from one table. */
@@ -23,7 +24,10 @@ export function KeyboardHelp({ open, onClose }: { open: boolean; onClose: () => 
           </section>
         ))}
       </div>
-      <form method="dialog" className="flex justify-end">
+      <form method="dialog" className="flex items-center justify-between">
+        <Link href="/reference" className="link text-ink-2" onClick={onClose}>
+          The API, for tools of your own
+        </Link>
         <button type="submit" className="button">
           Close
         </button>
