@@ -1,0 +1,112 @@
+import { expect, it } from 'vitest'
+import { placeOf, walkSeries, type Placed } from '#evidence/series.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+
+const signer = await newSigner()
+
+/** A really sealed and verified envelope's place. */
+async function sealed(seal_seq: number, before: Placed | null, id = `ev-${seal_seq}`, by = signer) {
+  const run = startRun(
+    by,
+    { steps: [planStep('build')] },
+    { evidence_id: id, run_id: `run-${id}`, title: `${id} after ${before?.head}` },
+  )
+  run.step('build')
+  const previous = before && { evidence_id: before.evidence_id, head: before.head }
+  const { bytes } = await run.seal({ seal_seq, previous })
+  const { envelope, verdict } = await verifyEnvelope(bytes, { trust: [pinned(by)] })
+  expect(verdict).toBe('proven')
+  if (envelope === null) throw new Error('does not verify')
+  return placeOf(envelope)
+}
+
+async function four() {
+  const one = await sealed(1, null)
+  const two = await sealed(2, one)
+  const three = await sealed(3, two)
+  return [one, two, three, await sealed(4, three)] as const
+}
+
+const faultsOf = (...walk: Parameters<typeof walkSeries>) =>
+  walkSeries(...walk).flatMap(({ faults }) => faults)
+
+it('[W1] a whole series has no fault, in whatever order and however often it is read', async () => {
+  const [one, two, three, last] = await four()
+  expect(walkSeries([three, one, last, two, three, one])).toEqual([
+    { server: signer.key_id, count: 4, last, faults: [] },
+  ])
+  expect(walkSeries([])).toEqual([])
+})
+
+it('[W1] what is missing is named: by the one after it, by the numbers, by what was remembered', async () => {
+  const [one, two, three, four_] = await four()
+  expect(faultsOf([one, three, four_])).toMatchObject([
+    { fault: 'missing', evidence_id: 'ev-2', from: 2, to: 2, by: 'ev-3' },
+  ])
+  expect(faultsOf([four_])).toMatchObject([
+    { fault: 'missing', evidence_id: 'ev-3', by: 'ev-4' },
+    { fault: 'missing', evidence_id: null, from: 1, to: 2, by: null },
+  ])
+  expect(faultsOf([one, two, three])).toEqual([])
+  expect(faultsOf([one, two, three], { remembered: [four_] })).toMatchObject([
+    { fault: 'missing', evidence_id: 'ev-4', from: 4, by: null },
+  ])
+  expect(walkSeries([], { remembered: [four_] })).toMatchObject([
+    { count: 0, last: null, faults: [{ fault: 'missing', evidence_id: 'ev-4' }] },
+  ])
+})
+
+it('[W2] two in one place are a fork, by number, by id or by what they follow', async () => {
+  const [one, two] = await four()
+  const rival = await sealed(2, one, 'ev-2b')
+  expect(faultsOf([one, two, rival])).toMatchObject([
+    { fault: 'forked', seal_seq: 2, evidence_ids: ['ev-2', 'ev-2b'] },
+  ])
+  const again = { ...(await sealed(1, null, 'ev-1b')), evidence_id: 'ev-1' }
+  expect(faultsOf([one, two, again])).toMatchObject([
+    { fault: 'forked', seal_seq: 1, evidence_ids: ['ev-1', 'ev-1'] },
+  ])
+  const later = await sealed(3, one, 'ev-3b')
+  expect(faultsOf([one, two, later])).toMatchObject([
+    { fault: 'misplaced', evidence_id: 'ev-3b' },
+    { fault: 'forked', evidence_ids: ['ev-2', 'ev-3b'] },
+  ])
+})
+
+it('[W3] one that was sealed anew is not the one that the next was sealed over', async () => {
+  const [one, two, three] = await four()
+  const anew = { ...(await sealed(2, one, 'ev-2b')), evidence_id: 'ev-2' }
+  expect(faultsOf([one, anew, three])).toMatchObject([
+    { fault: 'resealed', evidence_id: 'ev-2', expected: two.head, actual: anew.head, by: 'ev-3' },
+  ])
+  expect(faultsOf([one, anew], { remembered: [one, two] })).toMatchObject([
+    { fault: 'resealed', evidence_id: 'ev-2', expected: two.head, by: null },
+  ])
+})
+
+it('[W4] a number that does not follow is named', async () => {
+  const one = await sealed(1, null)
+  const two = await sealed(2, one)
+  const five = await sealed(5, two)
+  expect(faultsOf([one, two, five])).toMatchObject([
+    { fault: 'misplaced', evidence_id: 'ev-5', seal_seq: 5 },
+    { fault: 'missing', evidence_id: null, from: 3, to: 3 },
+  ])
+})
+
+it('[W5] each key has a series of its own, and one that takes over goes on counting', async () => {
+  const other = await newSigner(2)
+  const one = await sealed(1, null)
+  const two = await sealed(2, one, 'ev-2', other)
+  expect(walkSeries([one, two])).toMatchObject([
+    { server: signer.key_id, count: 1, faults: [] },
+    { server: other.key_id, count: 1, faults: [] },
+  ])
+  expect(faultsOf([two])).toMatchObject([{ fault: 'missing', evidence_id: 'ev-1' }])
+})
+
+it('[W6] what is there and does not verify is not missing', async () => {
+  const [one, , three] = await four()
+  expect(faultsOf([one, three], { unusable: ['ev-2'] })).toEqual([])
+})
