@@ -62,6 +62,8 @@ export type StartOptions = Omit<ComposeOptions, 'access'> & {
 export type Running = {
   /** Where people open it. */
   url: string
+  /** Where programs on this machine reach it. */
+  local: string
   signInToRead: boolean
   /** The project's file. */
   project: string
@@ -100,6 +102,7 @@ export async function start({ host, port, limits, ...options }: StartOptions): P
     await companion.begin()
     return {
       url,
+      local,
       signInToRead: reach.access.signInToRead,
       project: companion.project,
       signInUrl: await signInUrl(companion.people, companion.admin, url, 'system'),
