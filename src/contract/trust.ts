@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { Base64, Base64Url, Id, Sha256, Text } from './scalar.ts'
+import { Base64, Base64Url, Id, Key, Sha256, Text } from './scalar.ts'
 import { keysOf, ROLE } from './status.ts'
 
 /*
@@ -27,6 +27,8 @@ export type ServerKey = z.infer<typeof ServerKey>
 export const TrustedApprover = z.strictObject({
   id: Id,
   name: Text,
+  /** Who that is among the server's people: four eyes are counted by it. Absent: not known. */
+  user: z.optional(Key),
   rp_id: z.string(),
   origins: z.array(z.string()).check(z.minLength(1)),
   credential_id: Base64Url,

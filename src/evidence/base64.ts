@@ -21,3 +21,25 @@ export function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
   if (btoa(binary) !== text) throw new EvidenceError('not-base64', 'is not canonical base64')
   return Uint8Array.from(binary, (character) => character.charCodeAt(0))
 }
+
+/** The same for what only has to be looked at: null where it is not base64. */
+export function tryBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  try {
+    return decodeBase64(text)
+  } catch (fault) {
+    if (fault instanceof EvidenceError) return null
+    throw fault
+  }
+}
+
+/** The alphabet of URLs, without padding: what WebAuthn writes. */
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return encodeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
+/** As strict as `tryBase64`. */
+export function tryBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
+  if (/[^A-Za-z0-9_-]/.test(text)) return null
+  const standard = text.replaceAll('-', '+').replaceAll('_', '/')
+  return tryBase64(standard + '='.repeat(-text.length & 3))
+}

@@ -88,7 +88,7 @@ export const CLAIM = {
   'gate-signature': {
     title: 'Signature of the decision',
     proves: 'The approver’s own key signed the decision.',
-    proves_not: 'Who held the key.',
+    proves_not: 'Who held the key, or what their screen showed.',
     keepsBack: [],
   },
   'four-eyes': {
@@ -188,8 +188,18 @@ export const CODE = {
   'gate-outcome-differs': { claim: 'gate', state: 'does not verify' },
 
   'decision-unsigned': { claim: 'gate-signature', state: 'not present' },
+  'decision-signed': { claim: 'gate-signature', state: 'proven' },
   'passkey-unchecked': { claim: 'gate-signature', state: 'not checked' },
   'passkey-missing': { claim: 'gate-signature', state: 'does not verify' },
+  'assertion-unreadable': { claim: 'gate-signature', state: 'does not verify' },
+  'assertion-unbound': { claim: 'gate-signature', state: 'does not verify' },
+  'origin-refused': { claim: 'gate-signature', state: 'does not verify' },
+  'user-not-verified': { claim: 'gate-signature', state: 'does not verify' },
+  'credential-differs': { claim: 'gate-signature', state: 'does not verify' },
+  'decision-signature-wrong': { claim: 'gate-signature', state: 'does not verify' },
+  'approver-not-entitled': { claim: 'gate-signature', state: 'does not verify' },
+  'approver-retired': { claim: 'gate-signature', state: 'does not verify' },
+  'approver-revoked': { claim: 'gate-signature', state: 'does not verify' },
 
   'others-decided': { claim: 'four-eyes', state: 'proven' },
   'owner-unknown': { claim: 'four-eyes', state: 'not checked' },

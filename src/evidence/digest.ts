@@ -7,7 +7,12 @@ import { canonicalize, utf8 } from './canonical.ts'
  * is small it is also several times faster than waiting for WebCrypto.
  */
 export function sha256(data: string | Uint8Array): string {
-  return bytesToHex(hash(typeof data === 'string' ? utf8(data) : data))
+  return bytesToHex(sha256Bytes(data))
+}
+
+/** The same as its 32 bytes. */
+export function sha256Bytes(data: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hash(typeof data === 'string' ? utf8(data) : data))
 }
 
 /** SHA-256 of the RFC 8785 bytes of `value`: the one way anything of ours is digested. */

@@ -1,6 +1,5 @@
-import { decodeBase64 } from './base64.ts'
+import { tryBase64 } from './base64.ts'
 import { utf8 } from './canonical.ts'
-import { EvidenceError } from './fault.ts'
 import { verifyEd25519 } from './key.ts'
 
 /** Dead Simple Signing Envelope, v1. */
@@ -63,11 +62,5 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
 
 // DSSE allows either alphabet, each strict in itself; the schema of our own seals allows the standard one only.
 function decodeEither(text: string): Uint8Array<ArrayBuffer> | null {
-  const standard = /[+/]/.test(text) ? text : text.replaceAll('-', '+').replaceAll('_', '/')
-  try {
-    return decodeBase64(standard)
-  } catch (fault) {
-    if (fault instanceof EvidenceError) return null
-    throw fault
-  }
+  return tryBase64(/[+/]/.test(text) ? text : text.replaceAll('-', '+').replaceAll('_', '/'))
 }

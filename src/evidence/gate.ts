@@ -9,23 +9,27 @@ import { type GateOutcome } from '#contract/status.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
 import { digestOf } from './digest.ts'
+import { type HeldEnvelope } from './place.ts'
+import { checkSignatures } from './signed.ts'
+import { pinnedApprovers, type Trusted } from './trust.ts'
 
 /**
  * One after the other, what the record of each gate claims: that its decisions are about this question and what the
  * run had done until then, who signed them, and that nobody approved his own run.
  */
-export function* checkGates(
+export async function* checkGates(
   envelope: Envelope,
   entries: readonly Entry[],
   /** Recomputed, by seq. */
   links: readonly string[],
-): Generator<Claim> {
+  reader: Reader,
+): AsyncGenerator<Claim> {
   const places = indexOf(entries, links)
-  const nonces = new Set<string>()
+  const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
   for (const entry of entries) {
     if (entry.kind !== 'gate') continue
     const { body: gate, where } = entry
-    const faults = firstOf(gateFaults(envelope, entry, places, nonces))
+    const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
     yield* faults.length > 0
       ? faults
       : [
@@ -35,10 +39,21 @@ export function* checkGates(
             message: sentence(gate, places),
           }),
         ]
-    yield* signatures(gate, where)
-    if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where)
+    yield* checkSignatures(envelope, gate, where, reader.trust)
+    if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where, reader.trust)
   }
 }
+
+/** What the reader has: whom they pinned, and the envelopes that they verified before. */
+type Reader = { readonly trust: readonly Trusted[]; readonly previous: readonly HeldEnvelope[] }
+
+/** Requests that were answered: in what the reader holds, with the digest of the decision, and so far in this record. */
+type Nonces = { readonly held: ReadonlyMap<string, string>; readonly here: Set<string> }
+
+const heldBy = (held: readonly HeldEnvelope[]): ReadonlyMap<string, string> =>
+  new Map(
+    held.flatMap(({ decisions = [] }) => decisions.map(({ nonce, sha256 }) => [nonce, sha256])),
+  )
 
 type GateAt = Extract<Entry, { kind: 'gate' }>
 
@@ -72,11 +87,12 @@ function* gateFaults(
   envelope: Envelope,
   entry: GateAt,
   places: Places,
-  nonces: Set<string>,
+  nonces: Nonces,
+  trust: readonly Trusted[],
 ): Generator<Claim> {
   const { body: gate, where } = entry
   yield* ofShown(envelope, entry, places)
-  const approvers = new Set<string>()
+  const met = new Set<string>()
   const shown_sha256 = digestOf(gate.shown)
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/decision` }
@@ -85,12 +101,20 @@ function* gateFaults(
     yield* ofDecisionTimes(gate, recorded, at)
     yield* ofApprover(gate, recorded, at)
     yield* ofInputs(gate, decision, at)
-    if (nonces.has(decision.nonce))
+    const { nonce } = decision
+    // The very same decision may be held: this envelope may be.
+    const before = nonces.held.get(nonce)
+    if (nonces.here.has(nonce) || (before !== undefined && before !== digestOf(decision)))
       yield claimOf('nonce-repeated', { ...at, message: 'Two decisions answer one request.' })
-    if (approvers.has(decision.approver))
-      yield claimOf('approver-repeated', { ...at, message: `${decision.approver} decided twice.` })
-    nonces.add(decision.nonce)
-    approvers.add(decision.approver)
+    nonces.here.add(nonce)
+    const { person } = personOf(decision.approver, trust)
+    const keys = pinnedApprovers(trust, decision.approver).map(({ public_key }) => public_key)
+    if ([person, ...keys].some((one) => met.has(one)))
+      yield claimOf('approver-repeated', {
+        ...at,
+        message: `${decision.approver} decided twice, or by another’s passkey.`,
+      })
+    for (const one of [person, ...keys]) met.add(one)
   }
   yield* ofOutcome(gate, where)
 }
@@ -349,37 +373,20 @@ function sentence(
   return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to link ${prefix}.`
 }
 
-function* signatures({ step_id, decisions, policy }: GateEntry, where: string): Generator<Claim> {
-  for (const [index, { decision, assertion }] of decisions.entries()) {
-    const at = { step_id, where: `${where}/decisions/${index}/assertion` }
-    if (assertion !== null) {
-      yield claimOf('passkey-unchecked', {
-        ...at,
-        message: `A passkey signature of ${decision.approver} is here, and this verifier does not check passkeys.`,
-      })
-    } else if (policy.sign === 'passkey') {
-      yield claimOf('passkey-missing', {
-        ...at,
-        message: `The policy asks for a passkey signature, and the decision of ${decision.approver} has none.`,
-      })
-    } else {
-      yield claimOf('decision-unsigned', {
-        ...at,
-        message: `The decision of ${decision.approver} is as the server recorded it: no signature of a person is there.`,
-      })
-    }
-  }
-}
-
-function fourEyes({ opening }: Envelope, { step_id, decisions }: GateEntry, where: string): Claim {
+function fourEyes(
+  { opening }: Envelope,
+  { step_id, decisions }: GateEntry,
+  where: string,
+  trust: readonly Trusted[],
+): Claim {
   const at = { step_id, where: `${where}/decisions` }
   const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
-  const approvers = decisions.map(({ decision }) => decision.approver)
-  const own = approvers.find((approver) => starters.includes(approver))
+  const approvers = decisions.map(({ decision }) => personOf(decision.approver, trust))
+  const own = approvers.find(({ person }) => starters.includes(person))
   if (own !== undefined)
     return claimOf('starter-decided', {
       ...at,
-      message: `${own} started the run, or one that it repeats, and decided.`,
+      message: `${own.person} started the run, or one that it repeats, and decided.`,
     })
   if (approvers.length === 0)
     return claimOf('others-decided', {
@@ -393,14 +400,32 @@ function fourEyes({ opening }: Envelope, { step_id, decisions }: GateEntry, wher
         'The system started the run, or one that it repeats: there is no first pair of eyes.',
     })
   }
-  if ([...starters, ...approvers].some((actor) => !actor.startsWith('user:'))) {
+  if (!starters.every(isUser) || !approvers.every(({ isKnown }) => isKnown)) {
     return claimOf('owner-unknown', {
       ...at,
-      message: 'A token or a passkey took part, and the record does not say whose it is.',
+      message:
+        'A token took part, or a passkey of nobody whom you pinned as a user, and the record does not say whose it is.',
     })
   }
   return claimOf('others-decided', {
     ...at,
-    message: `${approvers.join(', ')} decided; ${starters.join(', ')} started.`,
+    message: `${approvers.map(({ person }) => person).join(', ')} decided; ${starters.join(', ')} started.`,
   })
 }
+
+/**
+ * Who an approver is among the server's people. A passkey is whom the reader pinned it as; of one that was pinned as
+ * nobody it is only known that a namesake would be too near.
+ */
+function personOf(
+  approver: string,
+  trust: readonly Trusted[],
+): { readonly person: string; readonly isKnown: boolean } {
+  if (approver.includes(':')) return { person: approver, isKnown: isUser(approver) }
+  const [user, ...others] = new Set(pinnedApprovers(trust, approver).map(({ user }) => user))
+  return others.length > 0 || user === undefined
+    ? { person: `user:${approver}`, isKnown: false }
+    : { person: `user:${user}`, isKnown: true }
+}
+
+const isUser = (actor: string): boolean => actor.startsWith('user:')

@@ -10,6 +10,8 @@ export type HeldEnvelope = {
   readonly evidence_id: string
   readonly head: string
   readonly seal_seq: number
+  /** Its decisions, so that no request is answered a second time in another envelope. */
+  readonly decisions?: readonly { readonly nonce: string; readonly sha256: string }[]
 }
 
 export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> {

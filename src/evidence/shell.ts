@@ -2,6 +2,7 @@ import { DSSE_PAYLOAD_TYPE } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { encodeBase64 } from './base64.ts'
 import { type Entry, type LinkFields, linkPreimage } from './chain.ts'
+import { ED25519_SPKI } from './spki.ts'
 
 /*
  * Shell lines that redo a digest or a signature with jq, sha256sum and openssl on the saved file, without us. Nothing
@@ -38,6 +39,3 @@ export function shellForSeal(publicKey: Uint8Array, payloadLength: number): stri
 function jqPath(pointer: string): string {
   return pointer.replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.')
 }
-
-/** AlgorithmIdentifier of RFC 8410 and the bit string's head, before the 32 bytes. */
-const ED25519_SPKI = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]

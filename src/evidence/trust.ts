@@ -1,8 +1,14 @@
-import { type ServerKey, type TrustFile, TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
+import {
+  type ServerKey,
+  type TrustedApprover,
+  type TrustFile,
+  TRUST_SOURCE,
+  type TrustSource,
+} from '#contract/trust.ts'
 import { keysOf } from '#contract/status.ts'
-import { decodeBase64 } from './base64.ts'
-import { EvidenceError } from './fault.ts'
+import { decodeBase64, tryBase64, tryBase64Url } from './base64.ts'
 import { isUsablePublicKey, keyIdOf } from './key.ts'
+import { decodeSpki } from './spki.ts'
 
 /** A trust file and where the reader has it from. */
 export type Trusted = { readonly file: TrustFile; readonly source: TrustSource }
@@ -40,19 +46,34 @@ export function findKey(
   return null
 }
 
+/** Everything that the reader pinned under this id. Nobody else's word makes an approver. */
+export function pinnedApprovers(trust: readonly Trusted[], id: string): TrustedApprover[] {
+  return trust
+    .filter(({ source }) => source === 'pinned')
+    .flatMap(({ file }) => file.approvers.filter((approver) => approver.id === id))
+}
+
 /**
  * Why a trust file is refused as a whole, or null. One key under two ids would let one holder pass for two; an id that
  * is not its key's would let another key be confirmed by the fingerprint of a good one.
  */
 export function trustFault(file: TrustFile): string | null {
+  const keys = new Map<string, string>()
   for (const { key_id, public_key } of file.server_keys) {
-    const raw = decoded(public_key)
+    const raw = tryBase64(public_key)
     if (raw === null || !isUsablePublicKey(raw)) return `${key_id} is no Ed25519 public key`
     if (keyIdOf(raw) !== key_id) return `${key_id} is not the id of its key`
+    keys.set(key_id, key_id)
   }
-  const keys = file.approvers.map(({ public_key }) => public_key)
-  const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index)
-  if (twice !== -1) return `${file.approvers[twice]?.id} has the public key of another approver`
+  for (const { id, public_key, alg, credential_id } of file.approvers) {
+    const key = decodeSpki(public_key)
+    if (key?.alg !== alg) return `${id} has no ${alg} public key`
+    if (tryBase64Url(credential_id) === null) return `${id} has no strict base64url as credential`
+    // By the key itself, which the server's own may be too.
+    const other = keys.get(keyIdOf(key.raw))
+    if (other !== undefined) return `${id} has the public key of ${other}`
+    keys.set(keyIdOf(key.raw), id)
+  }
   const ids = [
     ...file.server_keys.map(({ key_id }) => key_id),
     ...file.approvers.map(({ id }) => id),
@@ -61,18 +82,18 @@ export function trustFault(file: TrustFile): string | null {
   if (again !== undefined) return `${again} is there twice`
   const names = file.required.map(({ name }) => name)
   const required = names.find((name, index) => names.indexOf(name) !== index)
-  return required === undefined ? null : `${required} is required twice`
+  if (required !== undefined) return `${required} is required twice`
+  const twice = file.required.find(({ gates }) => {
+    const gateIds = gates.map(({ step_id }) => step_id)
+    return new Set(gateIds).size !== gateIds.length
+  })
+  return twice === undefined ? null : `${twice.name} has one gate required twice`
 }
 
-function counts({ status, last_seal_seq }: ServerKey, seal_seq: number): boolean {
+/** A retired or revoked key counts up to the last seal that its holder vouched for. */
+export function counts(
+  { status, last_seal_seq }: Pick<ServerKey, 'status' | 'last_seal_seq'>,
+  seal_seq: number,
+): boolean {
   return status === 'active' || (last_seal_seq !== null && seal_seq <= last_seal_seq)
-}
-
-function decoded(base64: string): Uint8Array<ArrayBuffer> | null {
-  try {
-    return decodeBase64(base64)
-  } catch (fault) {
-    if (fault instanceof EvidenceError) return null
-    throw fault
-  }
 }

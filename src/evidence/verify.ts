@@ -73,7 +73,10 @@ export async function verifyEnvelope(
   const binding = checkBinding(envelope, chain.state, content.digest)
 
   stage('record')
-  const gates = [...checkGates(envelope, entries, chain.links)]
+  const previous = options.previous ?? []
+  const gates: Claim[] = []
+  for await (const claim of checkGates(envelope, entries, chain.links, { trust, previous }))
+    gates.push(claim)
   const claims = [
     ...trustClaims,
     ...chain.claims,
@@ -83,7 +86,7 @@ export async function verifyEnvelope(
     ...checkAsked(envelope, options.asked ?? {}),
     ...checkConsistency(envelope, entries),
     ...gates,
-    checkPrevious(envelope, chain.state.head, options.previous ?? []),
+    checkPrevious(envelope, chain.state.head, previous),
     ...checkExpectations(envelope, options.expect ?? [], trust, gates),
   ]
   const verdict = verdictOf(claims)

@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { launchChromium } from '#test/chromium.ts'
 import { newSigner, SHAPES, trustFileOf } from '#test/evidence/fixture.ts'
+import { newPasskey } from '#test/evidence/passkey.ts'
 import { type Input, tryAll } from '#test/evidence/portable.ts'
 import {
   readJcsCases,
@@ -14,11 +15,16 @@ import {
   VECTOR_FILES,
   whyNoVectors,
 } from '#test/evidence/vector-files.ts'
+import { WEBAUTHN_ANSWERS } from '#test/evidence/vectors.ts'
 
 it('[V16] Chromium and Node make the same of every vector and every file', async (context) => {
-  const missing = ['jcs-cyberphone', 'jcs-es6-numbers', 'dsse', 'wycheproof'].flatMap(
-    (name) => whyNoVectors(name) ?? [],
-  )
+  const missing = [
+    'jcs-cyberphone',
+    'jcs-es6-numbers',
+    'dsse',
+    'wycheproof',
+    'webauthn-w3c-l3',
+  ].flatMap((name) => whyNoVectors(name) ?? [])
   if (missing.length > 0) context.skip(missing.join('; '))
   const input = await inputOf()
   const inNode: unknown = JSON.parse(JSON.stringify(await tryAll(input)))
@@ -27,6 +33,8 @@ it('[V16] Chromium and Node make the same of every vector and every file', async
     numbers: { cases: 10_000, failures: [] },
     dsse: { cases: 9, failures: [] },
     ed25519: { cases: 151, failures: [] },
+    es256: { cases: 262, failures: [] },
+    webauthn: WEBAUTHN_ANSWERS,
   })
   expect(await inChromium(input)).toEqual(inNode)
 })
@@ -47,7 +55,9 @@ async function inputOf(): Promise<Input> {
     numbers: readVectors(VECTOR_FILES.numbers),
     dsse: readVectors(VECTOR_FILES.dsse),
     ed25519: readVectors(VECTOR_FILES.ed25519),
-    trust: trustFileOf(signer),
+    es256: readVectors(VECTOR_FILES.es256),
+    webauthn: readVectors(VECTOR_FILES.webauthn),
+    trust: trustFileOf(signer, { approvers: [newPasskey('ann').approver] }),
     files,
   }
 }

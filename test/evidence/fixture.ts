@@ -33,6 +33,7 @@ import {
 } from '#evidence/seal.ts'
 import { countsOf, endingOf, totalsOf } from '#evidence/summarise.ts'
 import { type Trusted } from '#evidence/trust.ts'
+import { newPasskey } from './passkey.ts'
 
 /*
  * Honest runs, recorded and sealed by the code that ships. Everything is the same each time: keys come from a number,
@@ -162,7 +163,10 @@ export function bytesOf(document: unknown): Uint8Array<ArrayBuffer> {
 }
 
 type RunOptions = { [K in 'evidence_id' | 'run_id']?: string } & Partial<Opening>
-type Answer = Partial<Decision> & { approver: string; assertion?: RecordedDecision['assertion'] }
+export type Answer = Partial<Decision> & {
+  approver: string
+  sign?: (decision: Decision) => RecordedDecision['assertion']
+}
 type GateOptions = Partial<Omit<GateEntry, 'decisions' | 'shown'>> & {
   decisions?: Answer[]
   shown?: Partial<Shown>
@@ -283,8 +287,8 @@ export function startRun(
       ...shownOver,
     }
     const gate_id = over.gate_id ?? `${run_id}-${step_id}`
-    const answers = decisions.map(({ assertion = null, ...answer }): RecordedDecision => ({
-      decision: {
+    const answers = decisions.map(({ sign, ...answer }): RecordedDecision => {
+      const decision: Decision = {
         type: `${PROFILE}/gate-decision`,
         evidence_id,
         run_id,
@@ -301,9 +305,9 @@ export function startRun(
         expires_at: shown.expires_at,
         decided_at: tick(),
         ...answer,
-      },
-      assertion,
-    }))
+      }
+      return { decision, assertion: sign?.(decision) ?? null }
+    })
     const isRejected = answers.some(({ decision }) => decision.decision === 'rejected')
     const entry: GateEntry = {
       gate_id,
@@ -433,6 +437,11 @@ export const SHAPES = {
     run.step('publish')
     return run.seal()
   },
+  'a gate that two passkeys answered': (signer) => {
+    const passkeys = [newPasskey('ann'), newPasskey('ben', { seed: 8, alg: 'EdDSA' })]
+    const answers = passkeys.map(({ approver, sign }) => ({ approver: approver.id, sign }))
+    return approvedRun(signer, {}, { quorum: 2, sign: 'passkey' }, answers).seal()
+  },
   'steps side by side, a gate between': (signer) => {
     const run = startRun(signer, {
       steps: [
@@ -509,10 +518,11 @@ export function approvedRun(
   signer: Signer,
   options: RunOptions = {},
   policy: Partial<Policy> = {},
+  decisions: Answer[] = [{ approver: 'user:ann' }],
 ): RunBuilder {
   const run = startRun(signer, gatedPlan(policy), options)
   run.step('build')
-  run.gate('ship', { decisions: [{ approver: 'user:ann' }] })
+  run.gate('ship', { decisions })
   run.step('publish')
   return run
 }

@@ -2,7 +2,14 @@ import * as z from 'zod/mini'
 import { TrustFile } from '#contract/trust.ts'
 import { decodeBase64 } from '#evidence/base64.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { dsseFailures, ed25519Failures, jcsFailures, numberFailures } from './vectors.ts'
+import {
+  dsseFailures,
+  ed25519Failures,
+  es256Failures,
+  jcsFailures,
+  numberFailures,
+  webauthnAnswers,
+} from './vectors.ts'
 
 /** What Node and a page in a browser are both given, and must make the same of. */
 
@@ -13,6 +20,8 @@ export const Input = z.object({
   numbers: z.string(),
   dsse: z.string(),
   ed25519: z.string(),
+  es256: z.string(),
+  webauthn: z.string(),
   trust: TrustFile,
   /** Files in base64. */
   files: z.array(z.string()),
@@ -24,6 +33,8 @@ export async function tryAll({
   numbers,
   dsse,
   ed25519,
+  es256,
+  webauthn,
   trust,
   files,
 }: Input): Promise<unknown> {
@@ -39,6 +50,8 @@ export async function tryAll({
     numbers: numberFailures(numbers),
     dsse: await dsseFailures(dsse),
     ed25519: await ed25519Failures(ed25519),
+    es256: await es256Failures(es256),
+    webauthn: await webauthnAnswers(webauthn),
     verifications,
   }
 }

@@ -2,24 +2,25 @@ import { describe, expect, it } from 'vitest'
 import {
   type RequiredDefinition,
   type ServerKey,
-  type TrustedApprover,
   type TrustFile,
   type TrustSource,
 } from '#contract/trust.ts'
+import { encodeBase64 } from '#evidence/base64.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { type Expectation } from '#evidence/expectations.ts'
+import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   approvedRun,
   newSigner,
   pinned,
-  sealContent,
   type Sealed,
   serverKeyOf,
   SHAPES,
   trustFileOf,
 } from './fixture.ts'
+import { newPasskey } from './passkey.ts'
 
 const signer = await newSigner()
 const other = await newSigner(2)
@@ -102,20 +103,17 @@ describe('whose key it is', () => {
 })
 
 describe('a trust file', () => {
-  const approver: TrustedApprover = {
-    id: 'ann',
-    name: 'Ann',
-    rp_id: 'localhost',
-    origins: ['http://localhost:3000'],
-    credential_id: 'YQ',
-    public_key: 'AAAA',
-    alg: 'ES256',
-    may: { definitions: null, gates: null },
-    status: 'active',
-    last_seal_seq: null,
-  }
+  const { approver } = newPasskey('ann')
   const key = serverKeyOf(signer)
   const required = { name: 'release', sha256: null, gates: [] }
+  const requiredGate = {
+    step_id: 'ship',
+    quorum: 1,
+    four_eyes: false,
+    sign: 'session',
+    question: null,
+    roles: null,
+  } as const
 
   it.each<[string, Partial<TrustFile>, string]>([
     [
@@ -142,12 +140,40 @@ describe('a trust file', () => {
     [
       'one approver’s key under two ids',
       { approvers: [approver, { ...approver, id: 'ben' }] },
-      'has the public key of another approver',
+      'ben has the public key of ann',
     ],
     [
       'one id for two approvers',
-      { approvers: [approver, { ...approver, public_key: 'AAAB' }] },
+      { approvers: [approver, newPasskey('ann', { seed: 8 }).approver] },
       'is there twice',
+    ],
+    [
+      'the server’s key as an approver’s',
+      {
+        approvers: [
+          {
+            ...approver,
+            alg: 'EdDSA',
+            public_key: encodeBase64(Uint8Array.from([...ED25519_SPKI, ...signer.public_key])),
+          },
+        ],
+      },
+      `ann has the public key of ${signer.key_id}`,
+    ],
+    [
+      'a key of another algorithm than it says',
+      { approvers: [{ ...approver, alg: 'EdDSA' }] },
+      'ann has no EdDSA public key',
+    ],
+    [
+      'a credential id with bits left over',
+      { approvers: [{ ...approver, credential_id: 'AB' }] },
+      'ann has no strict base64url',
+    ],
+    [
+      'one gate required twice',
+      { required: [{ ...required, gates: [requiredGate, requiredGate] }] },
+      'release has one gate required twice',
     ],
     ['one definition required twice', { required: [required, required] }, 'is required twice'],
   ])('[V17] with %s is refused, and with it its requirements', async (_name, over, reason) => {
@@ -277,23 +303,18 @@ describe('what the reader requires', () => {
     ])
   })
 
-  it('[V15] a passkey, which is not checked yet', async () => {
-    const assertion = {
-      credential_id: 'YQ',
-      client_data_json: 'YQ',
-      authenticator_data: 'YQ',
-      signature: 'YQ',
-    }
-    const run = approvedRun(signer, {}, { sign: 'passkey' })
-    for (const entry of run.recorded) {
-      if (entry.kind === 'gate')
-        for (const answer of entry.body.decisions)
-          Object.assign(answer, { assertion }).decision.approver = 'ann'
-    }
-    const { content } = await run.seal()
-    expect(
-      await codesOf({ gates: [{ ...gate, sign: 'passkey' }] }, await sealContent(content, signer)),
-    ).toEqual(['not proven', 'requirement-unchecked'])
+  it('[V15] a passkey, which is checked where the reader pinned whose it is', async () => {
+    const passkey = newPasskey('ann')
+    const signed = await approvedRun(signer, {}, { sign: 'passkey' }, [
+      { approver: 'ann', sign: passkey.sign },
+    ]).seal()
+    const gates = [{ ...gate, sign: 'passkey' as const }]
+    expect(await codesOf({ gates }, signed)).toEqual(['not proven', 'requirement-unchecked'])
+    const trust = pinned(signer, {
+      approvers: [passkey.approver],
+      required: [{ name: 'release', sha256: null, gates }],
+    })
+    expect((await verifyEnvelope(signed.bytes, { trust: [trust] })).verdict).toBe('proven')
   })
 
   it.each<[TrustSource]>([['first_seen'], ['offered']])(

@@ -32,4 +32,6 @@ export const VECTOR_FILES = {
   numbers: 'jcs-es6-numbers/es6numbers-10000.txt',
   dsse: 'dsse/vectors.json',
   ed25519: 'wycheproof/testvectors_v1/ed25519_test.json',
+  es256: 'wycheproof/testvectors_v1/ecdsa_secp256r1_sha256_p1363_test.json',
+  webauthn: 'webauthn-w3c-l3/vectors.json',
 } as const

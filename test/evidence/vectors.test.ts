@@ -1,6 +1,14 @@
 import { expect, it, type TestContext } from 'vitest'
 import { readJcsCases, readVectors, VECTOR_FILES, whyNoVectors } from './vector-files.ts'
-import { dsseFailures, ed25519Failures, jcsFailures, numberFailures } from './vectors.ts'
+import {
+  dsseFailures,
+  ed25519Failures,
+  es256Failures,
+  jcsFailures,
+  numberFailures,
+  WEBAUTHN_ANSWERS,
+  webauthnAnswers,
+} from './vectors.ts'
 
 function need(context: TestContext, folder: string): void {
   const reason = whyNoVectors(folder)
@@ -28,4 +36,14 @@ it('[V13] Ed25519: the vectors of Wycheproof', async (context) => {
     cases: 151,
     failures: [],
   })
+})
+
+it('[V13] ECDSA P-256: the vectors of Wycheproof', async (context) => {
+  need(context, 'wycheproof')
+  expect(await es256Failures(readVectors(VECTOR_FILES.es256))).toEqual({ cases: 262, failures: [] })
+})
+
+it('[V20] passkeys: the assertions of the WebAuthn text, as approvals', async (context) => {
+  need(context, 'webauthn-w3c-l3')
+  expect(await webauthnAnswers(readVectors(VECTOR_FILES.webauthn))).toEqual(WEBAUTHN_ANSWERS)
 })

@@ -1,8 +1,11 @@
 import * as z from 'zod/mini'
-import { decodeBase64 } from '#evidence/base64.ts'
+import { assertionFault, signatureFault } from '#evidence/approval.ts'
+import { decodeBase64, encodeBase64, encodeBase64Url } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { preAuthEncoding, verifyDsse } from '#evidence/dsse.ts'
 import { verifyEd25519 } from '#evidence/key.ts'
+import { derOfSignature, signatureOfDer, verifyEs256 } from '#evidence/p256.ts'
+import { ED25519_SPKI, P256_SPKI } from '#evidence/spki.ts'
 
 /*
  * Vectors that nobody on this project wrote, through the code that ships. Pure, so that Node and a page in a browser
@@ -81,6 +84,78 @@ export async function ed25519Failures(json: string): Promise<Failures> {
   return { cases, failures }
 }
 
+/** Wycheproof, through the point and the two numbers and through the DER that they are written as. */
+export async function es256Failures(json: string): Promise<Failures> {
+  const { testGroups } = EcdsaVectors.parse(JSON.parse(json))
+  const failures: string[] = []
+  let cases = 0
+  for (const { publicKey, tests } of testGroups) {
+    for (const { tcId, comment, msg, sig, result } of tests) {
+      cases += 1
+      const [key, message, signature] = [publicKey.uncompressed, msg, sig].map(bytesOfHex)
+      if (!key || !message || !signature) throw new RangeError('a vector has three parts')
+      const isValid = await verifyEs256(key, message, signature)
+      if (isValid !== (result === 'valid')) failures.push(`${tcId} ${comment}: ${result}`)
+      if (!isValid) continue
+      const again = signatureOfDer(derOfSignature(signature))
+      if (again === null || hexOf(again) !== hexOf(signature))
+        failures.push(`${tcId} ${comment}: not the same by DER`)
+    }
+  }
+  return { cases, failures }
+}
+
+/** What the assertions of the WebAuthn text are as approvals: each is signed rightly, and policy refuses all but one. */
+export async function webauthnAnswers(json: string): Promise<Record<string, string>> {
+  const { rpId, vectors } = WebauthnVectors.parse(JSON.parse(json))
+  const answers: Record<string, string> = {}
+  for (const { section, origin, authentication, credentialPublicKeyCose: cose } of vectors) {
+    const { public_key, alg } = spkiOfCose(bytesOfHex(cose))
+    const credential_id = encodeBase64Url(utf8(section))
+    const assertion = {
+      credential_id,
+      client_data_json: encodeBase64Url(bytesOfHex(authentication.clientDataJSON)),
+      authenticator_data: encodeBase64Url(bytesOfHex(authentication.authenticatorData)),
+      signature: encodeBase64Url(bytesOfHex(authentication.signature)),
+    }
+    const approver = {
+      id: 'ann',
+      name: 'Ann',
+      rp_id: rpId,
+      origins: [origin],
+      credential_id,
+      public_key,
+      alg,
+      may: { definitions: null, gates: null },
+      status: 'active' as const,
+      last_seal_seq: null,
+    }
+    const challenge = encodeBase64Url(bytesOfHex(authentication.challenge))
+    const fault = await assertionFault(assertion, challenge, approver)
+    const signature = await signatureFault(approver, assertion)
+    answers[section] = `${signature?.code ?? 'signed'}, ${fault?.code ?? 'approved'}`
+  }
+  return answers
+}
+
+/** No user was verified in 16.2, 16.3 and 16.11; 16.4 and 16.5 were made within a page of another site. */
+export const WEBAUTHN_ANSWERS = {
+  '16.2': 'signed, user-not-verified',
+  '16.3': 'signed, user-not-verified',
+  '16.4': 'signed, origin-refused',
+  '16.5': 'signed, origin-refused',
+  '16.6': 'signed, approved',
+  '16.11': 'signed, user-not-verified',
+} as const
+
+// The COSE keys of these vectors have their members in one order: x and y, or x, stand where they always stand.
+function spkiOfCose(cose: Uint8Array): { public_key: string; alg: 'ES256' | 'EdDSA' } {
+  const [x, y] = [cose.subarray(10, 42), cose.subarray(45, 77)]
+  return y.length > 0
+    ? { alg: 'ES256', public_key: encodeBase64(Uint8Array.from([...P256_SPKI, 4, ...x, ...y])) }
+    : { alg: 'EdDSA', public_key: encodeBase64(Uint8Array.from([...ED25519_SPKI, ...x])) }
+}
+
 export type Failures = { cases: number; failures: string[] }
 
 const DsseVectors = z.object({
@@ -115,6 +190,40 @@ const WycheproofVectors = z.object({
           result: z.enum(['valid', 'invalid']),
         }),
       ),
+    }),
+  ),
+})
+
+const EcdsaVectors = z.object({
+  testGroups: z.array(
+    z.object({
+      publicKey: z.object({ uncompressed: z.string() }),
+      tests: z.array(
+        z.object({
+          tcId: z.int(),
+          comment: z.string(),
+          msg: z.string(),
+          sig: z.string(),
+          result: z.enum(['valid', 'invalid']),
+        }),
+      ),
+    }),
+  ),
+})
+
+const WebauthnVectors = z.object({
+  rpId: z.string(),
+  vectors: z.array(
+    z.object({
+      section: z.string(),
+      origin: z.string(),
+      credentialPublicKeyCose: z.string(),
+      authentication: z.object({
+        challenge: z.string(),
+        authenticatorData: z.string(),
+        clientDataJSON: z.string(),
+        signature: z.string(),
+      }),
     }),
   ),
 })

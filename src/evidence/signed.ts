@@ -1,0 +1,103 @@
+import { type Envelope, type GateEntry, type RecordedDecision } from '#contract/envelope.ts'
+import { type TrustedApprover } from '#contract/trust.ts'
+import { assertionFault, challengeOf } from './approval.ts'
+import { type Claim, claimOf } from './claims.ts'
+import { counts, pinnedApprovers, type Trusted } from './trust.ts'
+
+/** One claim for each decision of a gate, refusals too: whose signature is on it? */
+export async function* checkSignatures(
+  envelope: Envelope,
+  gate: GateEntry,
+  where: string,
+  trust: readonly Trusted[],
+): AsyncGenerator<Claim> {
+  for (const [index, recorded] of gate.decisions.entries()) {
+    const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/assertion` }
+    yield await ofDecision(envelope, gate, recorded, trust, at)
+  }
+}
+
+type At = { readonly step_id: string; readonly where: string }
+
+async function ofDecision(
+  envelope: Envelope,
+  { step_id, policy, shown }: GateEntry,
+  { decision, assertion }: RecordedDecision,
+  trust: readonly Trusted[],
+  at: At,
+): Promise<Claim> {
+  const { approver } = decision
+  if (assertion === null) {
+    return policy.sign === 'passkey'
+      ? claimOf('passkey-missing', {
+          ...at,
+          message: `The policy asks for a passkey signature, and the decision of ${approver} has none.`,
+        })
+      : claimOf('decision-unsigned', {
+          ...at,
+          message: `The decision of ${approver} is as the server recorded it: no signature of a person is there.`,
+        })
+  }
+  const pinned = pinnedApprovers(trust, approver)
+  // Two of the reader's files may have two passkeys of one person; of one passkey, every record has to agree.
+  const records = pinned.filter(({ credential_id }) => credential_id === assertion.credential_id)
+  const asked = records.length > 0 ? records : [pinned[0] ?? null]
+  const challenge = challengeOf(decision)
+  for (const record of asked) {
+    const fault = await assertionFault(assertion, challenge, record)
+    if (fault !== null) {
+      const { code, member, message } = fault
+      return claimOf(code, {
+        ...at,
+        where: member === '' ? at.where : `${at.where}/${member}`,
+        message: `The signature of ${approver} ${message}.`,
+      })
+    }
+    const refusal = record && entitlementFault(record, envelope, step_id)
+    if (refusal !== null) {
+      const { code, message } = refusal
+      return claimOf(code, {
+        ...at,
+        message: `The signature of ${approver} is right, and ${message}.`,
+      })
+    }
+  }
+  const [record] = records
+  if (record === undefined) {
+    return claimOf('passkey-unchecked', {
+      ...at,
+      message: `A passkey signature of ${approver} is here, and you pinned no approver of that id.`,
+    })
+  }
+  return claimOf('decision-signed', {
+    ...at,
+    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.`,
+    actual: record.public_key,
+  })
+}
+
+/** Was this passkey to decide this? */
+function entitlementFault(
+  { may, status, ...validity }: TrustedApprover,
+  { opening, closing }: Envelope,
+  step_id: string,
+): {
+  code: 'approver-not-entitled' | 'approver-retired' | 'approver-revoked'
+  message: string
+} | null {
+  if (!counts({ status, ...validity }, closing.seal_seq)) {
+    return {
+      code: status === 'revoked' ? 'approver-revoked' : 'approver-retired',
+      message: `the passkey is ${status} and does not count for this envelope`,
+    }
+  }
+  const { name } = opening.definition
+  const isWithin =
+    (may.definitions?.includes(name) ?? true) && (may.gates?.includes(step_id) ?? true)
+  return isWithin
+    ? null
+    : {
+        code: 'approver-not-entitled',
+        message: `you pinned the passkey for other definitions or gates than ${step_id} of ${name}`,
+      }
+}
