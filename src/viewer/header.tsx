@@ -102,7 +102,9 @@ function StreamIndicator() {
         />
         <output
           className={
-            connection.state === 'live' ? 'max-xs:sr-only' : 'max-xs:max-w-24 max-xs:truncate'
+            connection.state === 'live'
+              ? 'max-xs:sr-only'
+              : 'max-xs:absolute max-xs:inset-x-0 max-xs:top-full max-xs:bg-waiting-wash max-xs:text-xs'
           }
         >
           <Words connection={connection} />

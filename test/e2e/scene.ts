@@ -17,7 +17,7 @@ export type Scene = {
   page: Page
   faults: () => string[]
   /** Puts a file into the project: what its steps wait for. */
-  put: (name: string) => Promise<void>
+  put: (name: string, text?: string) => Promise<void>
   /** Starts a run as a program does and answers its id. */
   start: (definition: string, inputs?: Record<string, string>) => Promise<string>
   /** The run on record once it is as wanted. */
@@ -57,7 +57,7 @@ export async function setScene(yaml: string): Promise<Scene> {
     context,
     page,
     faults,
-    put: (name) => writeFile(join(project, name), ''),
+    put: (name, text = '') => writeFile(join(project, name), text),
     start: async (definition, inputs = {}) =>
       RunStartedAnswer.parse(await ask('/api/runs', { definition, inputs })).run_id,
     recorded: (run_id, isSo) =>

@@ -68,7 +68,15 @@ export function RunPage({
     )
   if (!run || !present)
     return (
-      <Page title="Run" heading={<span className="skeleton inline-block h-6 w-64" />} wide>
+      <Page
+        title="Run"
+        heading={
+          <span className="skeleton inline-block h-6 w-64">
+            <span className="sr-only">Loading the run</span>
+          </span>
+        }
+        wide
+      >
         <div className="card overflow-hidden">
           <SkeletonRows rows={6} height="h-10" />
         </div>

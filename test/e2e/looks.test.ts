@@ -1,0 +1,260 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { axeViolations } from './page-faults.ts'
+import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
+
+/* Every page, light and dark, narrow and wide; and what runs say, which is text wherever it is drawn. */
+
+const MARKUP = '<img src=x onerror="window.owned=1">'
+const HOSTILE = `${MARKUP} \u202Egnp.exe\u202C \u001B[2J\u001B]0;owned\u0007 ${'w'.repeat(300)}`
+
+const PROJECT = `
+runs:
+  hostile:
+    title: ${JSON.stringify(HOSTILE)}
+    inputs:
+      said: { description: ${JSON.stringify(HOSTILE)} }
+    steps:
+      - id: shout
+        argv: [/bin/sh, -c, '. ./shout.sh', '{{inputs.said}}']
+        artifacts: [said.txt]
+    gates:
+      - id: look
+        needs: [shout]
+        question: 'Have you seen {{inputs.said}}?'
+        show: [shout/said.txt]
+  endless:
+    title: Has no end
+    steps:
+      - id: wait
+        run: while true; do echo tick; sleep 1; done
+  broken:
+    title: Breaks after an attempt more
+    steps:
+      - id: work
+        retries: 1
+        run: echo 'this cannot work' >&2; exit 7
+      - id: never
+        needs: [work]
+        run: echo never
+`
+const SHOUT = String.raw`
+printf '%s\n' "$INPUT_SAID" | tee said.txt
+printf 'A\0B \033[31mred\033[0m \033[8mhidden\033[0m \033]8;;http://x.example\007link\033]8;;\007 \342\200\256override\n'
+head -c 10000 /dev/zero | tr '\0' x
+echo
+`
+
+const SIZES = [380, 1440, 2560]
+const SCHEMES = ['light', 'dark'] as const
+
+let scene: Scene
+let page: Page
+
+beforeAll(async () => {
+  scene = await setScene(PROJECT)
+  page = scene.page
+  await scene.put('shout.sh', SHOUT)
+})
+afterAll(async () => {
+  await scene?.close()
+})
+
+/** Opens a page, and once `there` is drawn, looks at it in every size and colour. */
+async function look(path: string, there: () => Locator): Promise<void> {
+  await page.goto(`${scene.companion.url}${path}`)
+  await there().first().waitFor()
+  const found: Record<string, readonly string[]> = {}
+  for (const colorScheme of SCHEMES)
+    for (const width of SIZES) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 900 })
+      const faults = await page.evaluate(layoutFaults)
+      if (width === 1440 || (width === 380 && colorScheme === 'light'))
+        faults.push(...(await axeViolations(page)))
+      if (faults.length > 0) found[`${colorScheme} ${width}`] = faults
+    }
+  expect(found).toEqual({})
+  expect(await page.evaluate(textFaults)).toEqual([])
+}
+
+const text = (words: string) => () => page.getByRole('main').getByText(words)
+
+describe('a new server', () => {
+  it.each([
+    ['runs', '/runs', text('No run yet')],
+    ['gates', '/gates', text('Nothing waits for a person')],
+    ['evidence', '/evidence', text('No sealed record yet')],
+    ['trust', '/evidence/trust', text('Fingerprint · SHA-256')],
+    ['a sign-in without a link', '/sign-in', text('Open a sign-in link')],
+    ['nothing', '/runs/nothing/here', text('There is nothing at this address')],
+    ['no run', '/runs/run_none', text('No such run')],
+    ['no gate', '/gates/gate_none', text('No such gate')],
+    ['no evidence', '/evidence/ev_none', text('No such record')],
+  ])('%s', (_, path, there) => look(path, there))
+
+  it('a sign-in', async () => {
+    const { pathname, hash } = new URL(scene.companion.signInUrl)
+    await look(`${pathname}${hash}`, text('Sign in on this browser'))
+  })
+})
+
+describe('a server with runs', () => {
+  const run = { endless: '', hostile: '', broken: '' }
+  const gate = { hostile: '' }
+  const evidence = { broken: '', hostile: '' }
+
+  beforeAll(async () => {
+    await signIn(page, scene.companion.signInUrl)
+    run.endless = await scene.start('endless')
+    run.broken = await scene.start('broken')
+    run.hostile = await scene.start('hostile', { said: HOSTILE })
+    evidence.broken = (await scene.recorded(run.broken, isSealed)).evidence_id ?? ''
+    const asking = await scene.recorded(run.hostile, ({ open_gates }) => open_gates === 1)
+    gate.hostile = asking.gates[0]?.gate_id ?? ''
+  })
+
+  it('runs', () => look('/runs', text('Has no end')))
+
+  it('the dialog that starts one', async () => {
+    const dialog = page.getByRole('dialog')
+    await look('/runs', () => page.getByRole('button', { name: 'Start a run' }))
+    await page.getByRole('button', { name: 'Start a run' }).click()
+    await dialog.getByLabel('said').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    expect(await page.evaluate(textFaults)).toEqual([])
+  })
+
+  it('a run that goes on', () =>
+    look(`/runs/${run.endless}`, () => runPage(page).log.getByText('tick')))
+
+  it('a run that failed', () =>
+    look(`/runs/${run.broken}`, () => runPage(page).stands.locator('[data-told=verified]')))
+
+  it('a run that asks, its log full of what a terminal would obey', async () => {
+    const { log } = runPage(page)
+    await look(`/runs/${run.hostile}?step=shout`, () => log.getByText('override'))
+    await log.getByText('more characters').waitFor()
+    await log.getByText('hidden').waitFor()
+    expect(await log.getByRole('link').count()).toBe(0)
+  })
+
+  it.each([`/runs`, `/runs/run_1`, '/gates', '/gates/gate_1', '/evidence', '/evidence/ev_1'])(
+    '%s while no answer comes',
+    async (path) => {
+      await page.route('**/api/**', () => undefined)
+      await look(path, () => page.getByRole('main').getByRole('status'))
+      await page.unroute('**/api/**')
+    },
+  )
+
+  it('runs while the stream is away', async () => {
+    await page.route('**/events', (route) => route.abort())
+    await look('/runs', () => page.getByRole('banner').getByText('Reconnecting'))
+    await page.unroute('**/events')
+  })
+
+  it('gates', () => look('/gates', text('Have you seen')))
+
+  it('a gate', async () => {
+    await look(`/gates/${gate.hostile}`, () => page.getByRole('button', { name: 'Approve' }))
+    await page.getByRole('region', { name: 'Content of said.txt' }).getByText(MARKUP).waitFor()
+  })
+
+  it('evidence', () => look('/evidence', text('broken')))
+
+  it('the evidence of a hostile run', async () => {
+    await scene.approve(gate.hostile)
+    evidence.hostile = (await scene.recorded(run.hostile, isSealed)).evidence_id ?? ''
+    const record = page.getByRole('region', { name: 'What is on record' })
+    const path = `/evidence/${evidence.hostile}`
+    await look(path, () => record.getByText(MARKUP))
+    await page.goto(`${scene.companion.url}${path}?view=gates`)
+    await record.getByText(MARKUP).waitFor()
+    expect(await page.evaluate(textFaults)).toEqual([])
+    await page.goto(`${scene.companion.url}${path}?view=raw`)
+    await record.getByText('"closing": {').waitFor()
+    expect(await page.evaluate(textFaults)).toEqual([])
+  })
+
+  it('the evidence of a run that failed', () =>
+    look(`/evidence/${evidence.broken}`, text('exit 7')))
+
+  it('evidence that is refused', async () => {
+    const file = join(scene.companion.data, 'envelopes', `${evidence.broken}.json`)
+    await writeFile(file, (await readFile(file, 'utf8')).replace('exit 7', 'exit 0'))
+    await look(`/evidence/${evidence.broken}`, text('This file does not verify'))
+    expect(await page.getByText('exit 0').count()).toBe(0)
+  })
+
+  it('met no violation of the content security policy, no page error and no console error', () => {
+    expect(scene.faults()).toEqual([])
+  })
+})
+
+/** What stands beside the page, or over its header. Runs in the page. */
+function layoutFaults(): string[] {
+  const faults: string[] = []
+  const { clientWidth: width, scrollWidth, scrollHeight } = document.documentElement
+  if (scrollWidth > width) faults.push(`the page scrolls sideways: ${scrollWidth} in ${width}`)
+  const called = (element: Element) => element.outerHTML.slice(0, 100)
+  const rectOf = (element: Element) => element.getBoundingClientRect()
+  // What is smaller is for screen readers only, and what is in a box that scrolls can be scrolled to.
+  const isDrawn = (element: Element) => element.checkVisibility() && rectOf(element).width > 1
+  const scrolls = (element: Element | null): boolean =>
+    element !== null &&
+    element !== document.body &&
+    (['auto', 'scroll'].includes(getComputedStyle(element).overflowX) ||
+      scrolls(element.parentElement))
+
+  for (const control of document.querySelectorAll(
+    'main :is(a, button, input, select, textarea, summary)',
+  )) {
+    const { left, right } = rectOf(control)
+    if (isDrawn(control) && (left < 0 || right > width + 1) && !scrolls(control.parentElement))
+      faults.push(`is cut off: ${called(control)}`)
+  }
+
+  const header = document.querySelector('header')
+  if (!header) return [...faults, 'there is no header']
+  const inHeader = [...header.querySelectorAll('a, button')].filter(isDrawn)
+  for (const [index, one] of inHeader.entries()) {
+    const { left, right, top, bottom } = rectOf(one)
+    if (left < 0 || right > width || top < 0 || bottom > rectOf(header).bottom)
+      faults.push(`is outside of the header: ${called(one)}`)
+    for (const other of inHeader.slice(index + 1)) {
+      const its = rectOf(other)
+      if (left < its.right && its.left < right && top < its.bottom && its.top < bottom)
+        faults.push(`${called(one)} overlaps ${called(other)}`)
+    }
+  }
+  for (const scrolled of [0, scrollHeight / 2, scrollHeight]) {
+    window.scrollTo(0, scrolled)
+    for (let x = 5; x < width; x += width / 20) {
+      const onTop = document.elementFromPoint(x, rectOf(header).height / 2)
+      if (!onTop || !header.contains(onTop))
+        faults.push(`is over the header: ${onTop ? called(onTop) : 'nothing'}`)
+    }
+  }
+  window.scrollTo(0, 0)
+  return faults
+}
+
+/** What text of a run did besides being read. Runs in the page. */
+function textFaults(): string[] {
+  const faults: string[] = []
+  if (Reflect.has(window, 'owned')) faults.push('a script of a run was run')
+  if (document.querySelector('main img, main script, main iframe'))
+    faults.push('text became markup')
+  const drawn = `${document.title} ${document.body.textContent}`
+  // oxlint-disable-next-line no-control-regex -- these are what must not be drawn
+  const raw = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069].{0,20}/.exec(
+    drawn,
+  )
+  if (raw) faults.push(`a character that acts is drawn as it is: ${JSON.stringify(raw[0])}`)
+  const longest = Math.max(...drawn.split(/\s/).map((word) => word.length))
+  if (longest > 9000) faults.push(`a word of ${longest} characters is drawn`)
+  return faults
+}
