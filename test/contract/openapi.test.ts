@@ -8,10 +8,9 @@ it('[A1] the page of the API reads the document that is made of the endpoint tab
   const read = parse(OpenApiDocument, JSON.parse(JSON.stringify(openapiOf('1.0.0'))))
   const operations = read.ok
     ? Object.values(read.value.paths).flatMap((methods) => Object.values(methods))
-    : read.error
-  expect(operations).toMatchObject(
-    expect.arrayContaining(
-      Object.keys(ENDPOINT).map((name) => expect.objectContaining({ operationId: name })),
-    ),
+    : []
+  expect(read).toMatchObject({ ok: true })
+  expect(operations.map(({ operationId }) => operationId).toSorted()).toEqual(
+    Object.keys(ENDPOINT).toSorted(),
   )
 })
