@@ -16,20 +16,20 @@ import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
  * Recomputes the chain from the entries alone, for all that follows. The stored links are walked beside it, each against
  * the stored one before it, so that a change shows where it is and not in everything after it.
  */
-export function checkChain(
-  envelope: Envelope,
-  entries: readonly Entry[],
-): { claims: Claim[]; links: string[]; state: ChainState } {
+export function checkChain(envelope: Envelope, entries: readonly Entry[]): ChainCheck {
   const { links: stored, head } = envelope.integrity.hash_chain
   let state = openChain(envelope.evidence_id, envelope.run_id)
   let prev = state.head
   const links: string[] = []
   const faults: Claim[] = []
+  const changed: number[] = []
+  const broken: number[] = []
   for (const [seq, { kind, body, where }] of entries.entries()) {
     const known = stored[seq]
     if (known === undefined) break
     const { state: next, link } = extendChain(state, kind, body)
     if (known.entry !== link.entry) {
+      changed.push(seq)
       const message = `Entry ${seq} (${kind}) is not the one that was linked.`
       faults.push(
         claimOf('entry-changed', {
@@ -46,6 +46,7 @@ export function checkChain(
     const isSame = prev === state.head && known.entry === link.entry
     const expected = isSame ? link.link : linkDigest(fields)
     if (known.link !== expected) {
+      broken.push(seq)
       const at = `/integrity/hash_chain/links/${seq}/link`
       const message = `Link ${seq} does not follow from the link before it and its entry.`
       faults.push(
@@ -78,7 +79,21 @@ export function checkChain(
     claims: faults.length > 0 ? firstOf(faults) : [wholeChain(envelope, links)],
     links,
     state,
+    changed,
+    broken,
+    isHeadRight: head === prev,
   }
+}
+
+export type ChainCheck = {
+  readonly claims: readonly Claim[]
+  /** Recomputed, by seq, and the state after the last. */
+  readonly links: readonly string[]
+  readonly state: ChainState
+  /** By seq: entries that are not the ones linked, and stored links that do not follow from what they are of. */
+  readonly changed: readonly number[]
+  readonly broken: readonly number[]
+  readonly isHeadRight: boolean
 }
 
 const stepOf = (body: object): { step_id?: string } =>

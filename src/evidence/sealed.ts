@@ -105,8 +105,8 @@ export function checkBinding(
   })
 }
 
-// '' for what is no text: no statement then.
-function payloadText(payload: string): string {
+/** '' for what is no text: no statement then. */
+export function payloadText(payload: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decodeBase64(payload))
   } catch (fault) {

@@ -10,6 +10,7 @@ import { checkGates } from './gate.ts'
 import { checkChain, checkContent } from './integrity.ts'
 import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
 import { readEnvelope } from './read.ts'
+import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { trustFault, type Trusted } from './trust.ts'
 
@@ -36,6 +37,8 @@ export type Verification = {
   /** null as soon as one claim does not verify. */
   readonly envelope: VerifiedEnvelope | null
   readonly sealed_by: SealedBy | null
+  /** Where one claim does not verify: what can still be said. null where none fails, and where the file is not read. */
+  readonly remaining: Remaining | null
 }
 
 declare const verified: unique symbol
@@ -95,6 +98,7 @@ export async function verifyEnvelope(
     claims,
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
     sealed_by: seal.by,
+    remaining: verdict === 'does not verify' ? remainingOf(envelope, entries, chain, claims) : null,
   }
 }
 
@@ -125,7 +129,7 @@ const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, cod
 
 function refused(claim: Claim): Verification {
   const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
-  return { verdict, claims: [claim], envelope: null, sealed_by: null }
+  return { verdict, claims: [claim], envelope: null, sealed_by: null, remaining: null }
 }
 
 function usableTrust(trust: readonly Trusted[]): { trust: Trusted[]; claims: Claim[] } {

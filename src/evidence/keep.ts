@@ -1,0 +1,51 @@
+import { type RequiredDefinition } from '#contract/trust.ts'
+import { digestOf } from './digest.ts'
+import { type HeldEnvelope } from './place.ts'
+import { type VerifiedEnvelope } from './verify.ts'
+
+/* What a reader keeps of an envelope that they verified, for the next one. */
+
+/** Its place in the series of its server, and the requests that were answered in it. */
+export function heldOf({
+  evidence_id,
+  opening,
+  closing,
+  gates,
+  integrity,
+}: VerifiedEnvelope): HeldEnvelope {
+  return {
+    server: opening.server,
+    evidence_id,
+    head: integrity.hash_chain.head,
+    seal_seq: closing.seal_seq,
+    decisions: gates.flatMap(({ decisions }) =>
+      decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: digestOf(decision) })),
+    ),
+  }
+}
+
+/**
+ * "Require this definition, these gates", for the `required` of a trust file. `any version` leaves its digest open and
+ * holds later versions to the same gates. A question that repeats an input of this run is another in the next run, so
+ * it is not pinned.
+ */
+export function requirementOf(
+  { opening }: VerifiedEnvelope,
+  pin: 'this version' | 'any version',
+): RequiredDefinition {
+  const { definition, plan, inputs } = opening
+  const values = Object.values(inputs).filter((value) => value !== '')
+  return {
+    name: definition.name,
+    sha256: pin === 'this version' ? definition.sha256 : null,
+    gates: plan.gates.map(({ step_id, question, policy }) => ({
+      step_id,
+      quorum: policy.quorum,
+      four_eyes: policy.four_eyes,
+      sign: policy.sign,
+      question: values.some((value) => question.includes(value)) ? null : question,
+      // Roles cannot be pinned where the policy admits by name.
+      roles: policy.users.length > 0 || policy.roles.length === 0 ? null : policy.roles,
+    })),
+  }
+}

@@ -1,0 +1,144 @@
+import { type Envelope, Statement } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { type Entry } from './chain.ts'
+import { type Claim } from './claims.ts'
+import { type ChainCheck } from './integrity.ts'
+import { payloadText } from './sealed.ts'
+
+/**
+ * What can still be said of a file that does not verify. It is for finding out what happened to it: nothing of it makes
+ * the file, or a part of it, a record to rely on.
+ */
+export type Remaining = {
+  readonly entries: number
+  /** So many entries, from the first on, are as they were linked. */
+  readonly intact: number
+  /** Where the chain breaks first; null where it is whole. */
+  readonly broken: Place | null
+  /** Every entry that is not the one that was linked. */
+  readonly changed: readonly Place[]
+  /** A seal by a pinned key is over these very links: what is not changed is what was sealed. */
+  readonly sealed: boolean
+  /** What a pinned passkey froze, and is still so: entries 0 to `upTo`. */
+  readonly frozen: readonly Frozen[]
+  /** All of this in words. */
+  readonly sentences: readonly string[]
+}
+
+export type Place = {
+  readonly seq: number
+  readonly kind: Entry['kind']
+  readonly where: string
+  readonly step_id?: string
+}
+
+export type Frozen = {
+  readonly step_id: string
+  readonly approver: string
+  readonly decision: 'approved' | 'rejected'
+  readonly upTo: number
+}
+
+export function remainingOf(
+  envelope: Envelope,
+  entries: readonly Entry[],
+  chain: ChainCheck,
+  claims: readonly Claim[],
+): Remaining {
+  const { changed, broken, isHeadRight, links } = chain
+  const first = Math.min(changed[0] ?? Infinity, broken[0] ?? Infinity)
+  const isWhole = first === Infinity && isHeadRight
+  const placesOf = (seqs: readonly number[]): Place[] =>
+    seqs.flatMap((seq) => {
+      const entry = entries[seq]
+      return entry === undefined ? [] : [placeOf(entry)]
+    })
+  const [breaking] = placesOf([first])
+  const found = {
+    entries: entries.length,
+    intact: Math.min(first, entries.length),
+    broken: isWhole ? null : (breaking ?? placesOf([entries.length - 1])[0] ?? null),
+    changed: placesOf(changed),
+    sealed: broken.length === 0 && isHeadRight && isSealOver(envelope, claims),
+    frozen: frozenBy(envelope, links, claims),
+  }
+  return { ...found, sentences: [...sentencesOf(found)] }
+}
+
+function placeOf({ seq, kind, where, body }: Entry): Place {
+  return { seq, kind, where, ...('step_id' in body && { step_id: body.step_id }) }
+}
+
+/** Whoever changed entries and links alike has no such seal. */
+function isSealOver(
+  { evidence_id, run_id, integrity }: Envelope,
+  claims: readonly Claim[],
+): boolean {
+  const { head, count } = integrity.hash_chain
+  const statement = parseJson(Statement, payloadText(integrity.seal.payload))
+  if (!statement.ok || !claims.some(({ code }) => code === 'seal-signed')) return false
+  const { subject, predicate } = statement.value
+  return (
+    predicate.hash_chain.head === head &&
+    predicate.hash_chain.count === count &&
+    predicate.run_id === run_id &&
+    subject[0]?.name === evidence_id
+  )
+}
+
+// By the recomputed links: a signed link that comes out again is of these entries, whatever else was changed.
+function frozenBy(
+  { evidence_id, run_id, gates }: Envelope,
+  links: readonly string[],
+  claims: readonly Claim[],
+): Frozen[] {
+  const signed = new Set(
+    claims.flatMap(({ code, where }) => (code === 'decision-signed' ? [where] : [])),
+  )
+  if (signed.size === 0) return []
+  const seqs = new Map(links.map((link, seq) => [link, seq]))
+  return gates.flatMap(({ step_id, decisions }, gate) =>
+    decisions.flatMap(({ decision: said }, index) => {
+      const upTo = seqs.get(said.chain_head_before)
+      const isOfThisRun = said.evidence_id === evidence_id && said.run_id === run_id
+      return upTo !== undefined &&
+        isOfThisRun &&
+        signed.has(`/gates/${gate}/decisions/${index}/assertion`)
+        ? [{ step_id, approver: said.approver, decision: said.decision, upTo }]
+        : []
+    }),
+  )
+}
+
+function* sentencesOf({
+  entries,
+  intact,
+  broken,
+  changed,
+  sealed,
+  frozen,
+}: Omit<Remaining, 'sentences'>): Generator<string> {
+  if (broken === null)
+    yield 'The chain is intact to its end: what does not verify is something else.'
+  else if (intact === 0) yield 'The chain is broken from its first entry on.'
+  else if (intact === entries)
+    yield 'The entries are as they were linked; the head is not the last link.'
+  else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
+  if (changed.length > 0) {
+    const named = changed.slice(0, MOST_NAMED).map(nameOf)
+    const more = changed.length - named.length
+    yield `Changed since they were linked: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`
+  }
+  yield sealed
+    ? `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.`
+    : 'No seal by a key that you pinned is over these links: anyone can have made them.'
+  for (const { step_id, approver, decision, upTo } of frozen) {
+    yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.`
+  }
+}
+
+function nameOf({ seq, kind, step_id }: Place): string {
+  return `entry ${seq} (${step_id === undefined ? kind : `${kind} ${step_id}`})`
+}
+
+const MOST_NAMED = 20

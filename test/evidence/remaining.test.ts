@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest'
+import { type Envelope } from '#contract/envelope.ts'
+import { sha256 } from '#evidence/digest.ts'
+import { heldOf, requirementOf } from '#evidence/keep.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { approvedRun, bytesOf, newSigner, pinned, sealContent, SHAPES } from './fixture.ts'
+import { newPasskey } from './passkey.ts'
+
+const signer = await newSigner()
+const ann = newPasskey('ann')
+const trust = [pinned(signer, { approvers: [ann.approver] })]
+const signed = [{ approver: 'ann', sign: ann.sign }]
+const honest = await approvedRun(signer, {}, { sign: 'passkey' }, signed).seal()
+
+async function remainingOf(change: (document: Envelope) => void, by = trust) {
+  const document = structuredClone(honest.envelope)
+  change(document)
+  const { verdict, remaining, envelope } = await verifyEnvelope(bytesOf(document), { trust: by })
+  expect([verdict, envelope]).toEqual(['does not verify', null])
+  return remaining
+}
+
+const renamed = (step_id: string) => (document: Envelope) => {
+  for (const step of document.execution.steps) if (step.step_id === step_id) step.duration_ms = 1
+}
+
+const FROZEN = { step_id: 'ship', approver: 'ann', decision: 'approved', upTo: 1 }
+const SENTENCE = {
+  sealed: (others: number) =>
+    `A seal by a key that you pinned is over these very links: the other ${others} of 5 entries are as they were sealed.`,
+  unsealed: 'No seal by a key that you pinned is over these links: anyone can have made them.',
+  frozen:
+    'The passkey of ann that you pinned signed “approved” at gate ship: everything up to entry 1 is as it was then.',
+}
+
+describe('of a file that does not verify', () => {
+  it('[V21] the first break, every changed entry, and what the seal and a passkey still hold', async () => {
+    expect(await remainingOf(renamed('publish'))).toEqual({
+      entries: 5,
+      intact: 3,
+      broken: { seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' },
+      changed: [{ seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' }],
+      sealed: true,
+      frozen: [FROZEN],
+      sentences: [
+        'Up to entry 2 the chain is intact; it breaks first at entry 3 (step publish).',
+        'Changed since they were linked: entry 3 (step publish).',
+        SENTENCE.sealed(4),
+        SENTENCE.frozen,
+      ],
+    })
+  })
+
+  it('[V21] what was signed is not frozen once it was changed', async () => {
+    const remaining = await remainingOf(renamed('build'))
+    expect(remaining).toMatchObject({ intact: 1, sealed: true, frozen: [] })
+    expect(remaining?.sentences).toHaveLength(3)
+  })
+
+  it('[V21] the opening', async () => {
+    const remaining = await remainingOf(({ opening }) => (opening.title = 'Another'))
+    expect(remaining).toMatchObject({ intact: 0, frozen: [], sealed: true })
+    expect(remaining?.sentences[0]).toBe('The chain is broken from its first entry on.')
+  })
+
+  it('[V21] a link: then nothing says whose the links are', async () => {
+    const remaining = await remainingOf(({ integrity }) => {
+      for (const link of integrity.hash_chain.links) if (link.seq === 2) link.link = sha256('x')
+    })
+    expect(remaining).toMatchObject({ intact: 2, changed: [], sealed: false, frozen: [FROZEN] })
+    expect(remaining?.sentences).toEqual([
+      'Up to entry 1 the chain is intact; it breaks first at entry 2 (gate ship).',
+      SENTENCE.unsealed,
+      SENTENCE.frozen,
+    ])
+  })
+
+  it('[V21] the head', async () => {
+    const remaining = await remainingOf(
+      ({ integrity }) => (integrity.hash_chain.head = sha256('x')),
+    )
+    expect(remaining).toMatchObject({ intact: 5, broken: { kind: 'closing' }, sealed: false })
+    expect(remaining?.sentences[0]).toContain('the head is not the last link')
+  })
+
+  it('[V21] a chain that was made again by somebody else: the passkey holds what it signed', async () => {
+    const content = structuredClone(honest.content)
+    for (const step of content.execution.steps)
+      if (step.step_id === 'publish') step.salt = '0'.repeat(32)
+    const { envelope } = await sealContent(content, await newSigner(2))
+    const bytes = bytesOf(envelope)
+    const { remaining } = await verifyEnvelope(bytes, { trust })
+    expect(remaining).toMatchObject({ intact: 5, broken: null, sealed: false, frozen: [FROZEN] })
+    expect(remaining?.sentences).toEqual([
+      'The chain is intact to its end: what does not verify is something else.',
+      SENTENCE.unsealed,
+      SENTENCE.frozen,
+    ])
+  })
+
+  it('[V21] whose key nobody pinned: nothing is held', async () => {
+    const remaining = await remainingOf(renamed('publish'), [])
+    expect(remaining).toMatchObject({ intact: 3, sealed: false, frozen: [] })
+  })
+
+  it('[V21] many changed entries are all listed, and some named', async () => {
+    const { envelope } = await SHAPES['a step that succeeds when tried again'](signer)
+    const document = structuredClone(envelope)
+    for (const step of document.execution.steps) step.salt = '0'.repeat(32)
+    const { remaining } = await verifyEnvelope(bytesOf(document), { trust })
+    expect(remaining?.changed.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
+  })
+
+  it('[V21] that cannot be read, and of one in which nothing fails, there is nothing to say', async () => {
+    const half = await verifyEnvelope(honest.bytes.subarray(0, 500), { trust })
+    expect(half.remaining).toBeNull()
+    expect(await verifyEnvelope(honest.bytes, { trust })).toMatchObject({
+      verdict: 'proven',
+      remaining: null,
+    })
+  })
+})
+
+describe('what a reader keeps', () => {
+  const verified = async (bytes: Uint8Array) => {
+    const { envelope } = await verifyEnvelope(bytes, { trust })
+    if (envelope === null) throw new Error('does not verify')
+    return envelope
+  }
+
+  it('[V22] the place and the decisions of an envelope', async () => {
+    const held = heldOf(await verified(honest.bytes))
+    expect(held).toMatchObject({ server: signer.key_id, evidence_id: 'ev-1', seal_seq: 1 })
+    expect(held.decisions).toHaveLength(1)
+    const { verdict } = await verifyEnvelope(honest.bytes, { trust, previous: [held] })
+    expect(verdict).toBe('proven')
+  })
+
+  it('[V22] "require this definition, these gates" holds for it, and not for less', async () => {
+    const envelope = await verified(honest.bytes)
+    const requirement = requirementOf(envelope, 'this version')
+    expect(requirement).toEqual({
+      name: 'release',
+      sha256: envelope.opening.definition.sha256,
+      gates: [
+        {
+          step_id: 'ship',
+          quorum: 1,
+          four_eyes: false,
+          sign: 'passkey',
+          question: 'Go on with ship?',
+          roles: ['approver'],
+        },
+      ],
+    })
+    const verdictWith = async (bytes: Uint8Array, required = requirement) => {
+      const requiring = pinned(signer, { approvers: [ann.approver], required: [required] })
+      return (await verifyEnvelope(bytes, { trust: [requiring] })).verdict
+    }
+    expect(await verdictWith(honest.bytes)).toBe('proven')
+    const session = await approvedRun(signer).seal()
+    expect(await verdictWith(session.bytes)).toBe('does not verify')
+    expect(await verdictWith(session.bytes, requirementOf(envelope, 'any version'))).toBe(
+      'does not verify',
+    )
+  })
+
+  it('[V22] pins no question that repeats an input, and no roles where names are admitted', async () => {
+    const run = approvedRun(signer, { inputs: { what: 'ship' } }, { roles: [], users: ['ann'] })
+    const [gate] = requirementOf(await verified((await run.seal()).bytes), 'any version').gates
+    expect(gate).toMatchObject({ question: null, roles: null })
+  })
+})
