@@ -1,5 +1,8 @@
+import { diskFault } from '#server/disk-fault.ts'
 import { StartError } from '#server/main.ts'
 import { ProblemError } from '#server/problem.ts'
+import { StorageError } from '#server/storage/storage.ts'
+import { wordsOf } from './ask.ts'
 import { CommandError } from './command.ts'
 
 /** What a person can mend is one line; anything else keeps its stack. */
@@ -9,6 +12,8 @@ export async function saidPlainly(act: () => Promise<number>): Promise<number> {
   } catch (error) {
     if (error instanceof StartError) throw new CommandError(error.message, 1, { cause: error })
     if (error instanceof ProblemError) throw new CommandError(error.detail, 1, { cause: error })
+    const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)
+    if (disk !== null) throw new CommandError(`${disk}: ${wordsOf(error)}`, 1, { cause: error })
     throw error
   }
 }

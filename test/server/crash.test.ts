@@ -67,7 +67,7 @@ describe('a server that is killed at any moment', () => {
 
   const exact = SEED === undefined && KILLS === 0 ? ATTEMPT : []
   it.concurrent.for(exact.map((attempt, at) => [attempt, DECISION[at % 6], SEAL[at]] as const))(
-    '[CR2] loses nothing at %s, at %s and at %s',
+    '[CR2] [CR3] loses nothing at %s, at %s and at %s',
     { timeout: 4 * MINUTE },
     async (names) => {
       expect(await survives(names.map((name) => deathAt(name ?? '')))).toBe(3)
@@ -75,7 +75,7 @@ describe('a server that is killed at any moment', () => {
   )
 
   it(
-    '[CR3] loses nothing at seeded moments',
+    '[CR2] [CR3] loses nothing at seeded moments',
     async () => {
       const first = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
       const seeds = SEED === undefined ? Math.max(1, Math.ceil(KILLS / 3)) : 1

@@ -240,7 +240,7 @@ it('[SE4] [SE6] seals the others where one record is damaged', async () => {
   await data.reopen()
   await data.sealer.resume()
   const left = await data.storage.runs.unfinished()
-  expect(left.map(({ run_id }) => run_id)).toEqual(['run_b'])
+  expect(left).toEqual(['run_b'])
   expect(data.faults).toMatchObject([{ code: 'damaged' }])
   expect((await envelopeOf('run_c')).closing.seal_seq).toBe(2)
 })

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { mkdir, open, readlink, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readlink, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
+import { makeFolder, syncFolder } from '#server/seal/durable-file.ts'
 
 /** Why a declared artifact was not kept; the attempt fails with it. */
 export class ArtifactError extends Error {
@@ -25,9 +26,10 @@ export async function keepArtifact(
   const source = await openInside(root, path)
   const part = join(artifacts, `.part-${randomUUID()}`)
   try {
-    await mkdir(artifacts, { recursive: true, mode: 0o700 })
+    await makeFolder(artifacts)
     const { sha256, bytes } = await copy(source, part)
     await rename(part, join(artifacts, sha256))
+    await syncFolder(artifacts)
     return { path, sha256, bytes }
   } finally {
     await source.close()

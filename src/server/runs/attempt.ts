@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
+import { faultWords } from '#server/disk-fault.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask } from './mask.ts'
@@ -68,10 +69,12 @@ export class Attempt {
   }
 
   async #logged(): Promise<{ result: Exit; log: LogSummary }> {
-    const log = await LogWriter.create(this.#launch.log, this.#launch.max_log_bytes).catch(faultOf)
+    const log = await LogWriter.create(this.#launch.log, this.#launch.max_log_bytes).catch(
+      faultWords,
+    )
     if (typeof log === 'string')
       return { result: failed(`the log cannot be written: ${log}`), log: emptyLog() }
-    const result = await this.#execute(log).catch((cause: unknown) => failed(faultOf(cause)))
+    const result = await this.#execute(log).catch((cause: unknown) => failed(faultWords(cause)))
     // Nothing ran, or not to its end: the log is where a person looks for the reason.
     if (result.reason !== null)
       await log.write('system', Buffer.from(`runseal: ${result.reason}\n`), new Date())
@@ -104,7 +107,7 @@ export class Attempt {
       return failed(spawnFault(cause, program))
     }
     const exit = exitOf(child)
-    if (child.pid !== undefined) this.#began(child.pid)
+    const unnoted = child.pid === undefined ? null : this.#began(child.pid)
     for (const { write } of pipes) closeSync(write)
     const reading = [
       this.#pump(pipes[0].read, 'stdout', log),
@@ -117,15 +120,23 @@ export class Attempt {
     await this.#endLeftovers()
     await this.#drain(reading, pipes)
     if (error !== null) return failed(spawnFault(error, program))
+    if (unnoted !== null) return failed(`its process could not be noted: ${unnoted}`)
     return this.#resultOf(exit_code, signal)
   }
 
-  #began(pid: number): void {
-    // In the same breath as the spawning: whoever dies now, the group can be found.
-    writeIdentity(this.#launch.pid_file, pid)
+  /** Why the group cannot be found by others, if so: then it does not run on. */
+  #began(pid: number): string | null {
     this.#pgid = pid
+    try {
+      // In the same breath as the spawning: whoever dies now, the group can be found.
+      writeIdentity(this.#launch.pid_file, pid)
+    } catch (cause) {
+      this.#endGroup()
+      return faultWords(cause)
+    }
     // It was to end before it began.
     if (this.#cause !== null) this.#endGroup()
+    return null
   }
 
   /** A step is over when its process is: what it left in its group goes with it. */
@@ -200,7 +211,9 @@ export class Attempt {
         kept.push(await keepArtifact(root, path, keep_in))
       } catch (cause) {
         const reason =
-          cause instanceof ArtifactError ? cause.message : `artifact ${path}: ${String(cause)}`
+          cause instanceof ArtifactError
+            ? cause.message
+            : `artifact ${path} cannot be kept: ${faultWords(cause)}`
         return { ...ended, outcome: 'failed', reason: clip(reason), artifacts: kept }
       }
     }
@@ -251,7 +264,11 @@ type OpenPipe = { read: Socket; write: number }
 async function openPipes(log: string): Promise<Pipes> {
   const names = pipesOf(log)
   await Promise.all(names.map((name) => rm(name, { force: true })))
-  await promisify(execFile)('mkfifo', ['-m', '600', ...names])
+  await promisify(execFile)('mkfifo', ['-m', '600', ...names]).catch((cause: unknown) => {
+    // It says the path and then the system's words, which are all that is for everybody.
+    const words = /([^:\n]*)\s*$/.exec(cause instanceof Error ? cause.message : '')?.[1]?.trim()
+    throw new Error(`its pipes cannot be made: ${words}`, { cause })
+  })
   try {
     return [openPipe(names[0]), openPipe(names[1])]
   } finally {
@@ -269,8 +286,4 @@ function openPipe(name: string): OpenPipe {
 // A program may be named by 64 kB of text; a reason is for a person, and has to fit its entry.
 function clip(reason: string): string {
   return reason.length <= 1024 ? reason : `${reason.slice(0, 1023).toWellFormed()}…`
-}
-
-function faultOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,17 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DefinitionSummary } from '#contract/api.ts'
 import type { Opening, PlanStep, StepEntry } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Frame } from '#contract/frame.ts'
 import type { Attempt, Run } from '#contract/run.ts'
 import { reduce } from '#live/reduce.ts'
+import { faultWords } from '#server/disk-fault.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
-import type { Storage } from '#server/storage/storage.ts'
+import { isDamage, StorageError, type Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
 import { emptyLog, logFile, pidFileOf, pipesOf, summaryOfLog } from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
@@ -24,7 +26,7 @@ import {
 } from './project.ts'
 import type { Current, Recorder } from './record.ts'
 import { createRunnerLink, endFormerRunner } from './runner-link.ts'
-import type { Result } from './runner-protocol.ts'
+import type { Launch, Result } from './runner-protocol.ts'
 import { later, timeAfter } from './run-time.ts'
 import { nextOf } from './schedule.ts'
 import { sourceOf } from './source.ts'
@@ -97,8 +99,10 @@ export function createEngine({
   /** Runs that would start more if there were room. */
   const crowded = new Set<string>()
   const busy = new Set<Promise<void>>()
+  const halt = new AbortController()
   let attempts = 0
   let stopping = false
+  let recovering = false
 
   /** Told when their run has ended. */
   const waiting = new Map<string, (() => void)[]>()
@@ -118,15 +122,33 @@ export function createEngine({
     busy.add(kept)
   }
 
+  /**
+   * Again and again until the store can be written: what happened is not forgotten because a disk was full for a while,
+   * and goes on without a restart. `write` may have been done already when its failure was told. A server that starts
+   * or stops does not wait: the next start finds what is on record.
+   */
+  async function lasting<T>(write: () => Promise<T>): Promise<T> {
+    for (let waitMs = AGAIN_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_AGAIN_MS)) {
+      try {
+        return await write()
+      } catch (error) {
+        const isStore = error instanceof StorageError && error.code === 'failed'
+        if (!isStore || recovering || stopping) throw error
+        if (waitMs === AGAIN_MS) failed(error)
+      }
+      await sleep(waitMs, undefined, { signal: halt.signal }).catch(() => {})
+    }
+  }
+
   /** Records what comes next, and does it. Any number of calls: what is under way is on record and not begun again. */
   async function advance(run_id: string): Promise<void> {
     try {
-      await proceed(run_id)
+      await lasting(() => proceed(run_id))
     } catch (error) {
       if (!(error instanceof ProblemError && error.code === 'too_large')) throw error
       // The record is full. It must still be sealed, so the run ends here.
       stops.set(run_id, { actor: 'system', reason: error.detail })
-      await proceed(run_id)
+      await lasting(() => proceed(run_id))
     }
   }
 
@@ -221,25 +243,30 @@ export function createEngine({
       return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
     const id = idOf(run_id, step_id, attempt)
     const log = logFile(logs, run_id, step_id, attempt)
-    const ending = link.launch(
-      {
-        type: 'launch',
-        id,
-        argv,
-        cwd,
-        root: known.root,
-        env: stepEnvironment(step, inputs, secrets.values, environment),
-        secrets: Object.values(secrets.values),
-        timeout_ms,
-        log,
-        pid_file: pidFileOf(log),
-        max_log_bytes: maxLogBytes,
-        artifacts,
-        keep_in: join(data, 'artifacts'),
-        grace_ms: graceMs,
-      },
-      (bytes) => publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
-    )
+    const launch: Launch = {
+      type: 'launch',
+      id,
+      argv,
+      cwd,
+      root: known.root,
+      env: stepEnvironment(step, inputs, secrets.values, environment),
+      secrets: Object.values(secrets.values),
+      timeout_ms,
+      log,
+      pid_file: pidFileOf(log),
+      max_log_bytes: maxLogBytes,
+      artifacts,
+      keep_in: join(data, 'artifacts'),
+      grace_ms: graceMs,
+    }
+    let ending: ReturnType<typeof link.launch>
+    try {
+      ending = link.launch(launch, (bytes) =>
+        publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
+      )
+    } catch (error) {
+      return notStarted(now(), `no runner can be started: ${faultWords(error)}`)
+    }
     // A stop that came between the record and the launch found nothing to end.
     if (stops.has(run_id)) link.end(id, 'aborted')
     return await ending
@@ -252,14 +279,17 @@ export function createEngine({
     result: Result,
   ): Promise<void> {
     const salt = random(16).toString('hex')
-    await recorder.record(run_id, ({ run }) => {
-      const begun = attemptOf(run, step_id, attempt)?.started_at ?? ''
+    const end = (run: Run): Fact[] => {
+      const known = attemptOf(run, step_id, attempt)
+      if (known?.finished) return []
+      const begun = known?.started_at ?? ''
       const started_at = later(result.started_at, begun)
       const finished_at = later(result.finished_at, started_at)
       const times = { started_at, finished_at }
       const entry: StepEntry = { step_id, kind, attempt, argv, ...result, ...times, salt }
       return [{ type: 'step_finished', run_id, timestamp: timeAfter(run, now()), entry }]
-    })
+    }
+    await lasting(() => recorder.record(run_id, ({ run }) => end(run)))
   }
 
   /** An attempt whose runner died, or whose server did: what is left of it is ended, then it is recorded. */
@@ -274,20 +304,31 @@ export function createEngine({
     ])
     await Promise.all(Array.from(groups, (pgid) => endGroup(pgid, graceMs)))
     await rm(pidFileOf(file), { force: true })
-    const log = await summaryOfLog(file, maxLogBytes)
+    const log = await summaryOfLog(file, maxLogBytes).catch(faultWords)
+    const lost = typeof log === 'string' ? `; its log cannot be read: ${log}` : ''
     const at = now()
     const started_at = attemptOf(run, step_id, attempt)?.started_at ?? at.toISOString()
     await finished(run_id, step, attempt, {
-      ...notStarted(at, 'cut off: its runner or the server died'),
+      ...notStarted(at, `cut off: its runner or the server died${lost}`),
       outcome: 'interrupted',
       started_at,
       duration_ms: Math.max(0, at.getTime() - Date.parse(started_at)),
-      log,
+      ...(typeof log === 'string' ? {} : { log }),
     })
   }
 
   /** The run ends, by its entries in the order of their links; then it is sealed. */
   async function finish(run_id: string): Promise<void> {
+    const ending = { isOurs: false }
+    if (!(await lasting(() => end(run_id, ending)))) return
+    stops.delete(run_id)
+    takeovers.delete(run_id)
+    crowded.delete(run_id)
+    await lasting(() => sealer.seal(run_id))
+  }
+
+  /** Is it to be sealed from here? */
+  async function end(run_id: string, ending: { isOurs: boolean }): Promise<boolean> {
     for (;;) {
       const facts = (await storage.runs.facts(run_id)).map(({ fact }) => fact)
       const before = { isEnded: false, isKnown: false }
@@ -295,17 +336,13 @@ export function createEngine({
         before.isEnded = current.run.ended !== null
         before.isKnown = current.facts === facts.length
         if (before.isEnded || !before.isKnown) return []
+        ending.isOurs = true
         const salt = () => random(16).toString('hex')
         const at = timeAfter(current.run, now())
         return endingFacts(current, facts, stops.get(run_id) ?? null, at, salt)
       })
-      if (before.isEnded) return
-      if (before.isKnown) break
+      if (before.isEnded || before.isKnown) return ending.isOurs
     }
-    stops.delete(run_id)
-    takeovers.delete(run_id)
-    crowded.delete(run_id)
-    await sealer.seal(run_id)
   }
 
   function readProject(): LoadedProject {
@@ -368,6 +405,33 @@ export function createEngine({
     return { run_id }
   }
 
+  /** Ends and records what a former server left running of the run. */
+  async function pickUp(run_id: string): Promise<void> {
+    const { run, opening } = await read(run_id)
+    if (run.ended !== null) return
+    if (opening.rerun_of !== null)
+      takeovers.set(
+        run_id,
+        await pendingTakeovers(logs, run, await storage.runs.facts(opening.rerun_of.run_id)),
+      )
+    const cut: Promise<void>[] = []
+    for (const step of opening.plan.steps) {
+      const last = run.steps.find(({ step_id }) => step_id === step.step_id)?.attempts.at(-1)
+      if (last?.finished === null) cut.push(cutOff(run, step, last.attempt))
+    }
+    await Promise.all(cut)
+  }
+
+  /** Nothing goes on from a damaged record, and it keeps neither the others nor the server from it. */
+  async function unlessDamaged(run_id: string, act: (run_id: string) => Promise<void>) {
+    try {
+      await act(run_id)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      failed(new Error(`run ${run_id} stays as it is: ${faultWords(error)}`, { cause: error }))
+    }
+  }
+
   async function read(run_id: string): Promise<Current> {
     const current = await recorder.read(run_id)
     if (current === null) throw new ProblemError('not_found', `there is no run ${run_id}`)
@@ -422,34 +486,28 @@ export function createEngine({
     },
 
     async recover() {
+      recovering = true
       await endFormerRunner(pidFile, graceMs)
-      const cut: Promise<void>[] = []
-      for (const { run_id } of await storage.runs.unfinished()) {
-        const { run, opening } = await read(run_id)
-        if (run.ended !== null) continue
-        if (opening.rerun_of !== null)
-          takeovers.set(
-            run_id,
-            await pendingTakeovers(logs, run, await storage.runs.facts(opening.rerun_of.run_id)),
-          )
-        for (const step of opening.plan.steps) {
-          const last = run.steps.find(({ step_id }) => step_id === step.step_id)?.attempts.at(-1)
-          if (last?.finished === null) cut.push(cutOff(run, step, last.attempt))
-        }
-      }
-      await Promise.all(cut)
+      const unfinished = await storage.runs.unfinished()
+      await Promise.all(unfinished.map((run_id) => unlessDamaged(run_id, pickUp)))
       // Before anything goes on, so that no run is sealed from two sides.
       await sealer.resume()
-      for (const { run_id } of await storage.runs.unfinished()) keep(advance(run_id))
+      recovering = false
+      for (const run_id of await storage.runs.unfinished())
+        keep(unlessDamaged(run_id, (run_id) => advance(run_id)))
     },
 
     async stop() {
       stopping = true
+      halt.abort()
       await link.stop()
       while (busy.size > 0) await Promise.all(busy)
     },
   }
 }
+
+const AGAIN_MS = 100
+const LONGEST_AGAIN_MS = 5000
 
 function notStarted(at: Date, reason: string): Result {
   return {

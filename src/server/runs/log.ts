@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
+import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type * as z from 'zod/mini'
 import { LogIndex } from '#contract/api.ts'
 import type { StepEntry } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
+import { faultWords } from '#server/disk-fault.ts'
+import { makeFolder, syncFolder } from '#server/seal/durable-file.ts'
 
 /*
  * The log of one attempt: the raw bytes as they came from both pipes (secrets masked), and beside it an index of
@@ -41,6 +43,7 @@ export function pidFileOf(log: string): string {
  * first one that failed (a full disk) nothing more is kept, and `fault` says why.
  */
 export class LogWriter {
+  readonly #folder: string
   readonly #log: FileHandle
   readonly #index: FileHandle
   readonly #maxBytes: number
@@ -51,18 +54,25 @@ export class LogWriter {
   #entries = 0
   #last: { pipe: Pipe; at: number } | null = null
 
-  constructor(log: FileHandle, index: FileHandle, maxBytes: number) {
+  constructor(folder: string, log: FileHandle, index: FileHandle, maxBytes: number) {
+    this.#folder = folder
     this.#log = log
     this.#index = index
     this.#maxBytes = maxBytes
   }
 
   static async create(file: string, maxBytes: number): Promise<LogWriter> {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(file))
     // A file that is there may be a link to the log of another run, which took this step over: never written through.
     await Promise.all([file, indexFile(file)].map((name) => rm(name, { force: true })))
     const log = await open(file, 'wx', 0o600)
-    return new LogWriter(log, await open(indexFile(file), 'wx', 0o600), maxBytes)
+    try {
+      const index = await open(indexFile(file), 'wx', 0o600)
+      return new LogWriter(dirname(file), log, index, maxBytes)
+    } catch (cause) {
+      await log.close()
+      throw cause
+    }
   }
 
   get bytes(): number {
@@ -107,6 +117,7 @@ export class LogWriter {
       await this.#guard(() => file.datasync())
       await file.close()
     }
+    await this.#guard(() => syncFolder(this.#folder))
     return this.#digest.summary(this.#truncated || this.fault !== null)
   }
 
@@ -114,7 +125,7 @@ export class LogWriter {
     try {
       await write()
     } catch (cause) {
-      this.fault ??= `the log cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`
+      this.fault ??= `the log cannot be written: ${faultWords(cause)}`
     }
   }
 }

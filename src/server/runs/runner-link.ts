@@ -10,7 +10,10 @@ import { FromRunner, type Result, type Launch, type ToRunner } from './runner-pr
 
 /** The server's end of its runner. A runner that died is replaced at the next launch. */
 export type RunnerLink = {
-  /** How the attempt ended; null when its runner died with it, and what it left is to be looked for. */
+  /**
+   * How the attempt ended; null when its runner died with it, and what it left is to be looked for. Throws when there
+   * is no runner and none can be started.
+   */
   launch(launch: Launch, output: (bytes: number) => void): Promise<Result | null>
   end(id: string, as: 'aborted' | 'interrupted'): void
   /** Ends what still runs, and the runner. */
@@ -30,7 +33,13 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       env: {},
       detached: true,
     })
-    if (child.pid !== undefined) writeIdentity(pidFile, child.pid)
+    try {
+      if (child.pid !== undefined) writeIdentity(pidFile, child.pid)
+    } catch (cause) {
+      // No later server would find it.
+      child.kill('SIGKILL')
+      throw cause
+    }
     // 'close' comes when all that it said was heard, 'exit' may come before.
     child.once('close', () => lost(child))
     child.once('error', () => lost(child))

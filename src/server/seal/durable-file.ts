@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises'
+import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -15,11 +15,25 @@ export async function writeDurably(path: string, bytes: Uint8Array | string): Pr
     await file.close()
   }
   await rename(temporary, path)
-  // The name itself is on disk only when its folder is.
-  const folder = await open(dirname(path))
+  await syncFolder(dirname(path))
+}
+
+/** A name, new or moved, is on stable storage only when its folder is. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path)
   try {
     await folder.sync()
   } finally {
     await folder.close()
+  }
+}
+
+/** The folder and those above it, for their owner alone, are there and on stable storage. */
+export async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made))
+    if (made === first) return
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS, type Content, type Limits, type Link, type Seal } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
@@ -17,15 +17,17 @@ import {
   type Signer,
 } from '#evidence/seal.ts'
 import { countsOf } from '#evidence/summarise.ts'
+import { faultWords } from '#server/disk-fault.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { Recorder } from '#server/runs/record.ts'
 import {
+  isDamage,
   StorageError,
   type PreparedSeal,
   type RecordedFact,
   type Storage,
 } from '#server/storage/storage.ts'
-import { writeDurably } from './durable-file.ts'
+import { makeFolder, writeDurably } from './durable-file.ts'
 
 /** Makes the envelope of every ended run, one run at a time. */
 export type Sealer = {
@@ -123,7 +125,7 @@ export function createSealer({
       await seals.prepare(row)
     }
     const bytes = assembleEnvelope(content, links, await signStatement(row.statement, signer))
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder)
     await writeDurably(pathOf(evidence_id), bytes)
     await seals.written(evidence_id, { sha256: await sha256OfMany(bytes), bytes: bytes.length })
     return row
@@ -141,9 +143,14 @@ export function createSealer({
   return {
     seal,
     async resume() {
-      for (const { run_id, outcome } of await runs.unfinished())
-        // One record that is damaged must not keep the others from being sealed, nor the server from starting.
-        if (outcome !== null) await seal(run_id).catch(failed)
+      for (const run_id of await runs.unfinished())
+        try {
+          if ((await recorder.read(run_id))?.run.ended) await seal(run_id)
+        } catch (error) {
+          // One record that is damaged must not keep the others from being sealed, nor the server from starting.
+          if (!isDamage(error)) throw error
+          failed(error)
+        }
     },
     async read(evidence_id) {
       const row = await seals.of(evidence_id)
@@ -233,15 +240,15 @@ function unsigned(statement: Uint8Array, { key_id }: Signer): Seal {
   }
 }
 
-// Everybody who may read the run reads this: a system's error is told by its code, which names no path.
 function reasonOf(error: unknown): string {
-  const code = codeOf(error)
   if (error instanceof EvidenceError)
     return `no envelope can be made: ${error.where} ${error.message}`
+  if (error instanceof StorageError && error.code === 'failed')
+    return `the store could not be written: ${faultWords(error.cause)}`
   if (error instanceof StorageError) return `the store refused (${error.code}): ${error.message}`
-  return code === null
+  return codeOf(error) === null
     ? 'the envelope could not be made'
-    : `the envelope could not be written: ${code}`
+    : `the envelope could not be written: ${faultWords(error)}`
 }
 
 function codeOf(error: unknown): string | null {

@@ -210,8 +210,12 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
       unfinished: () =>
         read(() =>
           all(
-            builder.selectFrom('run').selectAll().where('seal', '<>', 'sealed').orderBy('made'),
-          ).map(summaryOfRow),
+            builder
+              .selectFrom('run')
+              .select('run_id')
+              .where('seal', '<>', 'sealed')
+              .orderBy('made'),
+          ).map(({ run_id }) => run_id),
         ),
       counts: () =>
         read(() => {

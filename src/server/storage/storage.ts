@@ -59,6 +59,11 @@ export class StorageError extends Error {
     this.code = code
   }
 }
+/** Of one record and not of the store: the others can be gone on with. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof StorageError && error.code === 'damaged'
+}
+
 export type StorageErrorCode = 'conflict' | 'held' | 'newer' | 'bad_cursor' | 'damaged' | 'failed'
 
 export type PageRequest = { cursor: string | null; limit: number }
@@ -72,8 +77,11 @@ export type RunStore = {
   summary(run_id: string): Promise<RunSummary | null>
   /** Latest made first. */
   list(filter: RunFilter, page: PageRequest): Promise<Page<RunSummary>>
-  /** Runs that have not ended or are not sealed, oldest first: what a restart has to bring to an end. */
-  unfinished(): Promise<RunSummary[]>
+  /**
+   * Ids of the runs that have not ended or are not sealed, oldest first: what a restart has to bring to an end. Ids
+   * alone, so that a row which is damaged keeps no other run from it.
+   */
+  unfinished(): Promise<string[]>
   /** Every status is there, with 0 where no run has it. */
   counts(): Promise<{ status: Record<RunStatus, number>; seal: Record<SealState, number> }>
 }

@@ -1,12 +1,10 @@
 import { createParser } from 'eventsource-parser'
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type * as z from 'zod/mini'
 import { ENDPOINT } from '#contract/api.ts'
 import { type Envelope, LIMITS } from '#contract/envelope.ts'
@@ -21,6 +19,7 @@ import { frameOf } from '#server/events/frames.ts'
 import { administer } from '#server/main.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import type { Faults } from './faults.ts'
+import { begin, type Life } from './life.ts'
 
 /** How one life of the server ends: at a point of `faults.ts`, or so long after it was ready to answer. */
 export type Death = Omit<NonNullable<Faults['die']>, 'latch'> | { afterMs: number }
@@ -145,41 +144,6 @@ type Known = {
   told: Frame[]
   /** What the API answered as done: each is found in one of the facts. */
   acknowledged: string[]
-}
-
-type Life = {
-  child: ChildProcess
-  /** null when it died before it could say where it is. */
-  url: string | null
-  ended: Promise<[number | null, string | null]>
-  said: () => string
-}
-
-async function begin(project: string, data: string, faults: Faults): Promise<Life> {
-  const preload = fileURLToPath(import.meta.resolve('./faults.ts'))
-  const child = spawn(
-    process.execPath,
-    ['--import', preload, 'src/cli/main.ts', 'serve', project, '--data', data, '--port', '0'],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], RUNSEAL_FAULTS: JSON.stringify(faults) },
-    },
-  )
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const ended = once(child, 'exit').then((): [number | null, string | null] => [
-    child.exitCode,
-    child.signalCode,
-  ])
-  const url = await new Promise<string | null>((resolve) => {
-    let text = ''
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      if (/sign-in#\S+\n/.test(text)) resolve(/http:\/\/localhost:\d+/.exec(text)?.[0] ?? null)
-    })
-    child.once('exit', () => resolve(null))
-  })
-  return { child, url, ended, said: () => said }
 }
 
 /** Starts what is not started, answers what is asked; true when all is sealed, false when the server died. */

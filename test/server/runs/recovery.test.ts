@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -83,8 +84,7 @@ describe('a server that is killed', () => {
 
       const second = await openWorkshop(folder)
       onTestFinished(() => second.close())
-      const [known] = await second.storage.runs.unfinished()
-      const run_id = known?.run_id ?? ''
+      const [run_id = ''] = await second.storage.runs.unfinished()
       await second.engine.recover()
       for (const pid of pids) expect(isRunning(pid)).toBe(false)
       const going = await second.until(
@@ -100,6 +100,37 @@ describe('a server that is killed', () => {
     },
     20_000,
   )
+})
+
+describe('a record that is damaged', () => {
+  it.each([
+    ['a fact', `drop trigger fact_is_kept; update fact set link = null where run_id = '$'`],
+    ['the row of the run', `update run set status = 'lost' where run_id = '$'`],
+  ])('[R26] (%s) is told, and keeps nobody else from going on', async (_, damage) => {
+    const folder = mkdtempSync(join(tmpdir(), 'runseal-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const runs = `
+  asks:
+    steps: [{ id: one, needs: [ask], run: exit 0 }]
+    gates: [{ id: ask, question: Go on? }]
+`
+    const first = await workshop(runs, { folder })
+    const ids = [await first.start('asks'), await first.start('asks'), await first.start('asks')]
+    for (const id of ids) await first.until(id, ({ gates }) => gates.length > 0)
+    await first.close()
+    const beside = new Database(join(folder, 'data', 'runseal.db'))
+    beside.exec(damage.replace('$', ids[1] ?? ''))
+    beside.close()
+
+    const second = await openWorkshop(folder)
+    onTestFinished(() => second.close())
+    await second.engine.recover()
+    for (const id of [ids[0], ids[2]]) {
+      await second.engine.abort(id ?? '', OPERATOR, 'seen')
+      expect((await second.runOf(id ?? '')).ended?.outcome).toBe('aborted')
+    }
+    if (damage.includes('link')) expect(second.faults.map(String).join()).toContain(ids[1])
+  })
 })
 
 describe('a server that is stopped', () => {

@@ -1,0 +1,214 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type * as z from 'zod/mini'
+import { ENDPOINT } from '#contract/api.ts'
+import { parseJson } from '#contract/parse.ts'
+import { administer } from '#server/main.ts'
+import { begin, type Life } from './crash/life.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const PROJECT = `
+runs:
+  say:
+    steps:
+      - { id: say, run: 'echo $$ > pid; echo hello; echo kept > out; while [ -e wait ]; do sleep 0.05; done', artifacts: [out] }
+`
+const FULL = 'the disk is full (ENOSPC)'
+
+/** A project, a place for data, and the file that makes the disk full while it is there. */
+async function place(data?: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'runseal-disk-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const project = join(folder, 'project')
+  await mkdir(project)
+  await writeFile(join(project, 'runseal.yaml'), PROJECT)
+  return { project, data: data ?? join(folder, 'data'), full: join(folder, 'full') }
+}
+type Place = Awaited<ReturnType<typeof place>>
+
+/** A server for which what matches `what` is refused as long as the disk is full. */
+async function serve({ project, data, full }: Place, what: string) {
+  const administration = await administer(data)
+  const token = await administration.people.makeToken('admin', null)
+  await administration.close()
+  const life = await begin(project, data, { full: { while: full, what } })
+  onTestFinished(() => void life.child.kill('SIGKILL'))
+
+  async function ask<T>(
+    row: { method: string; path: string; answer: z.ZodMiniType<T> },
+    path: string,
+    body?: object,
+  ): Promise<T | number> {
+    const response = await fetch(`${life.url}${path}`, {
+      method: row.method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    const parsed = parseJson(row.answer, await response.text())
+    return response.ok && parsed.ok ? parsed.value : response.status
+  }
+  async function start(): Promise<string> {
+    const answer = await ask(ENDPOINT.startRun, '/api/runs', { definition: 'say', inputs: {} })
+    if (typeof answer === 'number') throw new Error(`not started: ${answer}`)
+    return answer.run_id
+  }
+  async function until(run_id: string, isSo: (run: RunAnswer) => boolean): Promise<RunAnswer> {
+    for (;;) {
+      const run = await ask(ENDPOINT.run, `/api/runs/${run_id}`)
+      if (typeof run !== 'number' && isSo(run)) return run
+      await sleep(20)
+    }
+  }
+  const seal = (run_id: string) => ask(ENDPOINT.sealRun, `/api/runs/${run_id}/seal`, {})
+  return { life, ask, start, until, seal }
+}
+type RunAnswer = z.infer<typeof ENDPOINT.run.answer>
+
+const isSealed = ({ seal }: RunAnswer) => seal === 'sealed'
+const reasonOf = (run: RunAnswer) => run.steps[0]?.attempts[0]?.finished?.reason
+
+async function ended({ child, ended }: Life): Promise<unknown> {
+  child.kill('SIGTERM')
+  return await ended
+}
+
+describe('a disk that is full', () => {
+  it.each([
+    ['the log', '^write \\w+\\.log$', `the log cannot be written: ${FULL}`],
+    ['the index of the log', '^open \\w+\\.idx$', `the log cannot be written: ${FULL}`],
+    ['an artifact', '^writeFile part$', `artifact out cannot be kept: ${FULL}`],
+    [
+      'the place where the process is noted',
+      '^write \\w+\\.pid$',
+      `its process could not be noted: ${FULL}`,
+    ],
+    ['the place where the runner is noted', 'runner.json$', `no runner can be started: ${FULL}`],
+  ])(
+    '[R23] for %s fails the step, which says so; what comes after it succeeds',
+    async (_, what, reason) => {
+      const there = await place()
+      const { life, start, until } = await serve(there, what)
+      await writeFile(there.full, '')
+      const failed = await until(await start(), isSealed)
+      expect(failed.outcome).toBe('failed')
+      expect(reasonOf(failed)).toBe(reason)
+      await rm(there.full)
+      expect((await until(await start(), isSealed)).outcome).toBe('succeeded')
+      expect(await ended(life)).toEqual([0, null])
+    },
+  )
+
+  it('[R23] leaves no process behind that could not be noted', async () => {
+    const there = await place()
+    const { start, until } = await serve(there, '^write \\w+\\.pid$')
+    await writeFile(there.full, '')
+    await writeFile(join(there.project, 'wait'), '')
+    expect((await until(await start(), isSealed)).outcome).toBe('failed')
+    // It may have been ended before it could say who it is.
+    const file = join(there.project, 'pid')
+    const pid = (existsSync(file) && (await readFile(file, 'utf8')).trim()) || 'none'
+    expect(existsSync(`/proc/${pid}/stat`)).toBe(false)
+  })
+
+  it.each([['by a person'], ['at the next start']])(
+    '[SE4] for the envelope is on record, and mended %s',
+    async (how) => {
+      const there = await place()
+      const first = await serve(there, '^writeFile ev\\.json')
+      await writeFile(there.full, '')
+      const run_id = await first.start()
+      const { seal_failed, outcome } = await first.until(
+        run_id,
+        ({ seal }) => seal === 'seal_failed',
+      )
+      expect(outcome).toBe('succeeded')
+      expect(seal_failed?.reason).toBe(`the envelope could not be written: ${FULL}`)
+      expect(await first.seal(run_id)).toBe(500)
+      await rm(there.full)
+      if (how === 'by a person') {
+        await first.seal(run_id)
+        await first.until(run_id, isSealed)
+        return
+      }
+      await ended(first.life)
+      const second = await serve(there, '^$')
+      await second.until(run_id, isSealed)
+    },
+  )
+
+  it('[R24] for the store keeps what is on record, and the run goes on when there is room', async () => {
+    const there = await place()
+    const { life, start, until, ask } = await serve(there, '^store ')
+    await writeFile(join(there.project, 'wait'), '')
+    const run_id = await start()
+    await until(run_id, () => existsSync(join(there.project, 'pid')))
+    await writeFile(there.full, '')
+    await rm(join(there.project, 'wait'))
+    while (!life.said().includes('disk is full')) await sleep(20)
+    const run = await ask(ENDPOINT.run, `/api/runs/${run_id}`)
+    expect(run).toMatchObject({ status: 'running', outcome: null })
+    await expect(start()).rejects.toThrow('not started: 5')
+    await rm(there.full)
+    expect((await until(run_id, isSealed)).outcome).toBe('succeeded')
+    expect((await until(await start(), isSealed)).outcome).toBe('succeeded')
+    expect(await ended(life)).toEqual([0, null])
+  })
+
+  it.each([['^store '], ['server\\.json'], ['key\\.pem']])(
+    '[C9] at the start ends it in one line (%s)',
+    async (what) => {
+      const { project, data, full } = await place()
+      await writeFile(full, '')
+      const life = await begin(project, data, { full: { while: full, what } })
+      expect(life.url).toBeNull()
+      expect(await life.ended).toEqual([1, null])
+      expect(life.said()).toMatch(/^runseal serve: .*(disk is full|no space left).*\n$/)
+    },
+  )
+})
+
+describe('a real disk', () => {
+  it('[R24] that is full, and then read-only', async (context) => {
+    const data = await mkdtemp(join(tmpdir(), 'runseal-mount-'))
+    onTestFinished(() => rm(data, { recursive: true, force: true }))
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=700', 'tmpfs', data])
+    if (mounted.status !== 0) context.skip('this user may not mount a disk of its own')
+    onTestFinished(() => void spawnSync('umount', ['-l', data]))
+
+    const there = await place(data)
+    const { life, start, until } = await serve(there, '^$')
+    await writeFile(join(there.project, 'wait'), '')
+    const run_id = await start()
+    await until(run_id, () => existsSync(join(there.project, 'pid')))
+    const ballast = join(data, 'ballast')
+    const { bavail, bsize } = await statfs(data)
+    await writeFile(ballast, Buffer.alloc(bavail * bsize))
+    expect((await statfs(data)).bavail).toBe(0)
+    await rm(join(there.project, 'wait'))
+    const first = await Promise.race([
+      until(run_id, ({ outcome }) => outcome !== null),
+      (async () => {
+        while (!/full|no space/i.test(life.said())) await sleep(20)
+        return null
+      })(),
+    ])
+    // Whether the step or the store noticed first is the disk's affair: it is said, and nobody died of it.
+    if (first !== null) expect(reasonOf(first)).toContain('disk is full')
+    await rm(ballast)
+    await until(run_id, isSealed)
+    expect((await until(await start(), isSealed)).outcome).toBe('succeeded')
+    expect(await ended(life)).toEqual([0, null])
+
+    expect(spawnSync('mount', ['-o', 'remount,ro', data]).status).toBe(0)
+    const again = await begin(there.project, data, {})
+    expect(await again.ended).toEqual([1, null])
+    expect(again.said()).toMatch(/^runseal serve: .*(read-?only|cannot be written).*\n$/i)
+    expect(readdirSync(join(data, 'envelopes'))).toHaveLength(2)
+  })
+})
