@@ -35,7 +35,8 @@ type Place = Awaited<ReturnType<typeof place>>
 /** A server for which what matches `what` is refused as long as the disk is full. */
 async function serve({ project, data, full }: Place, what: string) {
   const administration = await administer(data)
-  const token = await administration.people.makeToken('admin', null)
+  const wanted = { role: 'admin', owner: null, expires_at: null } as const
+  const { token } = await administration.people.makeToken(wanted, 'system')
   await administration.close()
   const life = await begin(project, data, { full: { while: full, what } })
   onTestFinished(() => void life.child.kill('SIGKILL'))
