@@ -138,11 +138,12 @@ wrap(fs, 'writeFileSync', (_, [file]) => `write ${nameOf(file)}`)
 // Processes. The runner gets the same faults; what it starts gets nothing.
 const { spawn } = childProcess
 Reflect.set(childProcess, 'spawn', (program: string, args: string[], options: object): unknown => {
-  const isRunner = args[0]?.endsWith('runner.ts') === true
+  const at = args.findIndex((arg) => arg.endsWith('runner.ts'))
+  const isRunner = at !== -1
   const name = isRunner ? 'runner' : 'step'
   point(`spawn ${name}: before`)
   const child = isRunner
-    ? spawn(program, ['--import', OWN, ...args], {
+    ? spawn(program, args.toSpliced(at, 0, '--import', OWN), {
         ...options,
         env: { [VARIABLE]: process.env[VARIABLE] ?? '' },
       })
