@@ -24,6 +24,14 @@ const COMMANDS = new Map<string, Entry>(
       summary: 'People: add, list, role',
       load: async () => (await import('./user.ts')).user,
     },
+    backup: {
+      summary: 'Write a backup, also while the server runs',
+      load: async () => (await import('./backup.ts')).backup,
+    },
+    restore: {
+      summary: 'Make a data folder from a backup',
+      load: async () => (await import('./restore.ts')).restore,
+    },
     token: {
       summary: 'Bearer tokens: create, list, revoke',
       load: async () => (await import('./token.ts')).token,

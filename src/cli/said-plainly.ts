@@ -1,3 +1,4 @@
+import { BackupError } from '#server/backup.ts'
 import { diskFault } from '#server/disk-fault.ts'
 import { StartError } from '#server/main.ts'
 import { ProblemError } from '#server/problem.ts'
@@ -10,7 +11,8 @@ export async function saidPlainly(act: () => Promise<number>): Promise<number> {
   try {
     return await act()
   } catch (error) {
-    if (error instanceof StartError) throw new CommandError(error.message, 1, { cause: error })
+    if (error instanceof StartError || error instanceof BackupError)
+      throw new CommandError(error.message, 1, { cause: error })
     if (error instanceof ProblemError) throw new CommandError(error.detail, 1, { cause: error })
     const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)
     if (disk !== null) throw new CommandError(`${disk}: ${wordsOf(error)}`, 1, { cause: error })

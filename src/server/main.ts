@@ -10,6 +10,7 @@ import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
+import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
 import { createBus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
 import { createEventStreams, type Every } from './events/sse.ts'
@@ -291,6 +292,16 @@ export async function administer(data: string): Promise<Administration> {
     },
     close: () => storage.close(),
   }
+}
+
+/** A backup of a data folder, also while a server runs over it. */
+export async function backUp(data: string, file: string): Promise<Manifest> {
+  return await makeBackup((folder) => openStorage(folder, { server: false }), data, file)
+}
+
+/** A data folder from a backup. */
+export async function restore(file: string, data: string): Promise<Manifest> {
+  return await restoreBackup((folder) => openStorage(folder, { server: false }), file, data)
 }
 
 /** In the data folder while a server runs: where it can be reached. */

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { open, readlink, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
-import { makeFolder, syncFolder } from '#server/seal/durable-file.ts'
+import { makeFolder, flush } from '#server/seal/durable-file.ts'
 
 /** Why a declared artifact was not kept; the attempt fails with it. */
 export class ArtifactError extends Error {
@@ -29,7 +29,7 @@ export async function keepArtifact(
     await makeFolder(artifacts)
     const { sha256, bytes } = await copy(source, part)
     await rename(part, join(artifacts, sha256))
-    await syncFolder(artifacts)
+    await flush(artifacts)
     return { path, sha256, bytes }
   } finally {
     await source.close()

@@ -7,7 +7,7 @@ import { LogIndex } from '#contract/api.ts'
 import type { StepEntry } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { faultWords } from '#server/disk-fault.ts'
-import { makeFolder, syncFolder } from '#server/seal/durable-file.ts'
+import { makeFolder, flush } from '#server/seal/durable-file.ts'
 
 /*
  * The log of one attempt: the raw bytes as they came from both pipes (secrets masked), and beside it an index of
@@ -117,7 +117,7 @@ export class LogWriter {
       await this.#guard(() => file.datasync())
       await file.close()
     }
-    await this.#guard(() => syncFolder(this.#folder))
+    await this.#guard(() => flush(this.#folder))
     return this.#digest.summary(this.#truncated || this.fault !== null)
   }
 

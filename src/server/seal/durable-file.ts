@@ -15,16 +15,16 @@ export async function writeDurably(path: string, bytes: Uint8Array | string): Pr
     await file.close()
   }
   await rename(temporary, path)
-  await syncFolder(dirname(path))
+  await flush(dirname(path))
 }
 
-/** A name, new or moved, is on stable storage only when its folder is. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path)
+/** What a file holds, or the names in a folder, is on stable storage. A name, new or moved, is only when its folder is. */
+export async function flush(path: string): Promise<void> {
+  const opened = await open(path)
   try {
-    await folder.sync()
+    await opened.sync()
   } finally {
-    await folder.close()
+    await opened.close()
   }
 }
 
@@ -33,7 +33,7 @@ export async function makeFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 })
   if (first === undefined) return
   for (let made = path; ; made = dirname(made)) {
-    await syncFolder(dirname(made))
+    await flush(dirname(made))
     if (made === first) return
   }
 }

@@ -485,6 +485,15 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
         }),
     },
 
+    snapshot: (file) =>
+      read(() => {
+        closeSync(openSync(file, 'wx', 0o600))
+        db.prepare('vacuum into ?').run(file)
+        const copy = new Database(file)
+        copy.exec('delete from session; delete from link')
+        copy.close()
+      }),
+
     check: (at) =>
       write(() =>
         run(

@@ -45,6 +45,11 @@ export type Storage = {
   seals: SealStore
   identity: IdentityStore
   journal: JournalStore
+  /**
+   * [ST12] Writes all that is on record by now, at one moment, to a file of its own that opens as a store, for its owner
+   * alone. Sessions and links are left out: what was ended or used since is not good again. Others go on meanwhile.
+   */
+  snapshot(file: string): Promise<void>
   /** Resolves when the store could be written just now. */
   check(at: string): Promise<void>
   /** Writes what was begun, then lets go of the store and of the server's hold. Later calls are refused. */

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { create, extract, replace } from 'tar'
+import * as z from 'zod/mini'
+import type { EnvelopeSummary } from '#contract/api.ts'
+import { parseJson } from '#contract/parse.ts'
+import { Count } from '#contract/scalar.ts'
+import { makeFolder, flush } from './seal/durable-file.ts'
+import type { Page, Storage } from './storage/storage.ts'
+
+/*
+ * A backup is one tar file: `backup.json`, which says what it is, a snapshot of the store, the sealing key, and every
+ * envelope, log and artifact that the snapshot speaks of. It is made while the server runs: what a fact names was on
+ * disk before the fact, so files that are read after the snapshot are all there. What is about processes and about
+ * this server's being there stays out: a restored server must not end what the other one runs.
+ */
+
+/** Why there is no backup, or nothing was restored: for the person who asked. */
+export class BackupError extends Error {}
+
+const Manifest = z.strictObject({
+  schema: z.literal('runseal/backup/1'),
+  runs: Count,
+  envelopes: Count,
+})
+export type Manifest = z.infer<typeof Manifest>
+
+const MANIFEST = 'backup.json'
+const STORE = 'runseal.db'
+const KEY = 'key.pem'
+const KEPT =
+  /^(key\.pem|envelopes\/[\w-]+\.json|logs\/[\w-]+\/[\w.-]+\.(log|idx)|artifacts\/[0-9a-f]{64})$/
+
+type Open = (folder: string) => Promise<Storage>
+
+/**
+ * Resolves when the file is whole and on stable storage, readable by its owner alone. It must not be there before.
+ * `open` opens a store that is there, beside the server that may run over it.
+ */
+export async function makeBackup(open: Open, data: string, file: string): Promise<Manifest> {
+  if (existsSync(file)) throw new BackupError(`${file} is there already`)
+  for (const needed of [STORE, KEY])
+    if (!existsSync(join(data, needed))) throw new BackupError(`${data} is no data folder`)
+  const beside = dirname(resolve(file))
+  const staging = await mkdtemp(join(beside, '.runseal-backup-'))
+  try {
+    await using(await open(data), (store) => store.snapshot(join(staging, STORE)))
+    const { manifest, envelopes } = await using(await open(staging), contentsOf)
+    await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
+    const archive = join(staging, 'archive')
+    const how = { file: archive, portable: true, strict: true, mode: 0o600 }
+    await create({ ...how, cwd: staging }, [MANIFEST, STORE])
+    // An envelope that the snapshot does not know would be sealed again, differently, by who restores it.
+    const sealed = envelopes.map(({ evidence_id }) => envelopeFile(evidence_id))
+    const others = [...(await filesIn(data, 'logs')), ...(await filesIn(data, 'artifacts'))]
+    const kept = [KEY, ...sealed, ...others.filter((name) => KEPT.test(name))]
+    await replace({ ...how, cwd: data }, kept)
+    await flush(archive)
+    await rename(archive, file)
+    await flush(beside)
+    return manifest
+  } finally {
+    await rm(staging, { recursive: true, force: true })
+  }
+}
+
+/** Into a folder that is not there or is empty. Nothing is left of a restoring that failed. */
+export async function restoreBackup(open: Open, file: string, data: string): Promise<Manifest> {
+  if ((await readdir(data).catch(ignoreMissing)).length > 0)
+    throw new BackupError(`${data} is not empty: name a folder that is`)
+  await makeFolder(dirname(resolve(data)))
+  const part = await mkdtemp(`${resolve(data)}.part-`)
+  try {
+    await unpack(file, part)
+    const read = parseJson(Manifest, await readFile(join(part, MANIFEST), 'utf8').catch(() => ''))
+    if (!read.ok) throw new BackupError(`${file} is no backup of Runseal`)
+    await rm(join(part, MANIFEST))
+    const { manifest, envelopes } = await using(await open(part), contentsOf)
+    if (manifest.runs !== read.value.runs || manifest.envelopes !== read.value.envelopes)
+      throw new BackupError(
+        `${file} is damaged: it says that it holds ${JSON.stringify(read.value)}`,
+      )
+    for (const envelope of envelopes) await refuseChanged(part, envelope)
+    for (const name of await filesIn(part, '.')) await flush(join(part, name))
+    for (const folder of ['.', 'envelopes', 'logs', 'artifacts'])
+      if (existsSync(join(part, folder))) await flush(join(part, folder))
+    await rename(part, data)
+    await flush(dirname(resolve(data)))
+    return manifest
+  } finally {
+    await rm(part, { recursive: true, force: true })
+  }
+}
+
+async function unpack(file: string, folder: string): Promise<void> {
+  const strange: string[] = []
+  try {
+    await extract({
+      file,
+      cwd: folder,
+      strict: true,
+      umask: 0o077,
+      filter(path, entry) {
+        const isFile = 'type' in entry && (entry.type === 'File' || entry.type === 'OldFile')
+        const isKept = isFile && (KEPT.test(path) || path === MANIFEST || path === STORE)
+        if (!isKept) strange.push(path)
+        return isKept
+      },
+    })
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    throw new BackupError(`${file} cannot be read: ${words}`, { cause: error })
+  }
+  if (strange.length > 0)
+    throw new BackupError(`${file} is no backup of Runseal: it has ${JSON.stringify(strange[0])}`)
+}
+
+async function refuseChanged(folder: string, { evidence_id, sha256 }: EnvelopeSummary) {
+  const bytes = await readFile(join(folder, envelopeFile(evidence_id))).catch(() => null)
+  if (bytes === null) throw new BackupError(`the backup has no file of envelope ${evidence_id}`)
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+    throw new BackupError(`envelope ${evidence_id} is not what was sealed: nothing was restored`)
+}
+
+async function contentsOf(store: Storage) {
+  const envelopes: EnvelopeSummary[] = []
+  let cursor: string | null = null
+  do {
+    const page: Page<EnvelopeSummary> = await store.seals.list({ cursor, limit: 200 })
+    envelopes.push(...page.items)
+    cursor = page.next_cursor
+  } while (cursor !== null)
+  const { status } = await store.runs.counts()
+  const runs = Object.values(status).reduce((sum, count) => sum + count, 0)
+  const manifest: Manifest = {
+    schema: 'runseal/backup/1',
+    runs,
+    envelopes: envelopes.length,
+  }
+  return { manifest, envelopes }
+}
+
+async function using<T>(store: Storage, act: (store: Storage) => Promise<T>): Promise<T> {
+  try {
+    return await act(store)
+  } finally {
+    await store.close()
+  }
+}
+
+const envelopeFile = (evidence_id: string) => `envelopes/${evidence_id}.json`
+
+/** Regular files below, named from `folder`. */
+async function filesIn(folder: string, below: string): Promise<string[]> {
+  const options = { recursive: true, withFileTypes: true } as const
+  const found = await readdir(join(folder, below), options).catch(ignoreMissing)
+  return found
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+}
+
+function ignoreMissing(error: unknown): never[] {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+  throw error
+}
