@@ -131,7 +131,12 @@ export function createApp(options: AppOptions): Hono<Environment> {
   app.notFound(() => {
     throw new ProblemError('not_found', 'nothing is served by this name')
   })
-  app.onError((error, context) => problemResponse(error, context.var.requestId, log))
+  app.onError((error, context) => {
+    // Whoever went away in the middle of a body: that is no failure of the server's, and nobody reads the answer.
+    const isGone = error === context.env.incoming?.errored
+    const what = isGone ? new ProblemError('bad_request', 'the body ended too early') : error
+    return problemResponse(what, context.var.requestId, log)
+  })
   return app
 
   async function identify(context: Context<Environment>, signingIn: boolean): Promise<void> {

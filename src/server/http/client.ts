@@ -1,5 +1,4 @@
 import { BlockList, isIP } from 'node:net'
-import type { Environment } from './route.ts'
 
 /** Who is at the other end, as far as it can be known. */
 export type Client = {
@@ -20,7 +19,7 @@ export type TrustedProxies = ReadonlySet<string>
  * the right which is no trusted proxy is what the outermost trusted one has seen.
  */
 export function clientOf(
-  incoming: Environment['Bindings']['incoming'],
+  incoming: { socket: { remoteAddress?: string | undefined } } | undefined,
   headers: Headers,
   trusted: TrustedProxies,
 ): Client {
