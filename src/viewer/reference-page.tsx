@@ -91,12 +91,13 @@ function Details({ operation }: { operation: Operation }) {
         </dl>
       )}
       {Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => (
-        <Schema key={type} title={`Send ${type}`} schema={schema} />
+        <Schema key={type} of={operation.operationId} title={`Send ${type}`} schema={schema} />
       ))}
       {Object.entries(responses).flatMap(([status, { content }]) =>
         Object.entries(content ?? {}).map(([type, { schema }]) => (
           <Schema
             key={`${status} ${type}`}
+            of={operation.operationId}
             title={`${status === 'default' ? 'An error' : status} answers ${type}`}
             schema={schema}
           />
@@ -106,7 +107,7 @@ function Details({ operation }: { operation: Operation }) {
   )
 }
 
-function Schema({ title, schema }: { title: string; schema: object | undefined }) {
+function Schema({ of, title, schema }: { of: string; title: string; schema: object | undefined }) {
   return (
     <details>
       <summary className="cursor-pointer text-ink-2">{title}</summary>
@@ -114,7 +115,7 @@ function Schema({ title, schema }: { title: string; schema: object | undefined }
         <section
           // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
           tabIndex={0}
-          aria-label={title}
+          aria-label={`${of}: ${title}`}
           className="mt-1 max-h-96 overflow-auto rounded-md bg-sunken p-2"
         >
           <pre className="font-mono text-xs">{JSON.stringify(schema, null, 2)}</pre>

@@ -62,10 +62,13 @@ afterAll(async () => {
   await scene?.close()
 })
 
-/** Opens a page, and once `there` is drawn, looks at it in every size and colour. */
+/** Opens a page, and once `there` is drawn, looks at it unfolded, in every size and colour. */
 async function look(path: string, there: () => Locator): Promise<void> {
   await page.goto(`${scene.companion.url}${path}`)
   await there().first().waitFor()
+  await page.evaluate(() => {
+    for (const folded of document.querySelectorAll('details')) folded.open = true
+  })
   const found: Record<string, readonly string[]> = {}
   for (const colorScheme of SCHEMES)
     for (const width of SIZES) {
@@ -89,6 +92,7 @@ describe('a new server', () => {
     ['evidence', '/evidence', text('No sealed record yet')],
     ['trust', '/evidence/trust', text('Fingerprint · SHA-256')],
     ['a sign-in without a link', '/sign-in', text('Open a sign-in link')],
+    ['the API', '/reference', text('problem details')],
     ['nothing', '/runs/nothing/here', text('There is nothing at this address')],
     ['no run', '/runs/run_none', text('No such run')],
     ['no gate', '/gates/gate_none', text('No such gate')],
@@ -209,12 +213,11 @@ function layoutFaults(): string[] {
     (['auto', 'scroll'].includes(getComputedStyle(element).overflowX) ||
       scrolls(element.parentElement))
 
-  for (const control of document.querySelectorAll(
-    'main :is(a, button, input, select, textarea, summary)',
-  )) {
-    const { left, right } = rectOf(control)
-    if (isDrawn(control) && (left < 0 || right > width + 1) && !scrolls(control.parentElement))
-      faults.push(`is cut off: ${called(control)}`)
+  const whole = 'a, button, input, select, textarea, summary, h1, h2, h3, p, dt, dd, li'
+  for (const element of document.querySelectorAll(`main :is(${whole})`)) {
+    const { left, right } = rectOf(element)
+    if (isDrawn(element) && (left < 0 || right > width + 1) && !scrolls(element.parentElement))
+      faults.push(`is cut off: ${called(element)}`)
   }
 
   const header = document.querySelector('header')

@@ -50,7 +50,7 @@ function Row({ claim }: { claim: Claim }) {
           ›
         </span>
       </summary>
-      <dl className="grid gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:pl-41">
+      <dl className="grid grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:pl-41">
         <dt className="text-ink-3">{claim.state === 'proven' ? 'Means' : 'Would mean'}</dt>
         <dd>{proves}</dd>
         <dt className="text-ink-3">Does not prove</dt>
