@@ -109,6 +109,13 @@ export const CLAIM = {
     proves_not: 'Anything that you did not require.',
     keepsBack: ['not checked'],
   },
+  attached: {
+    title: 'Log or artifact',
+    proves: 'These are the bytes that the step’s entry has the digest of.',
+    proves_not:
+      'That the step wrote nothing else, or what was masked before it was kept. For a file, that it does what it should.',
+    keepsBack: [],
+  },
 } as const satisfies Record<
   string,
   { title: string; proves: string; proves_not: string; keepsBack: readonly ClaimState[] }
@@ -219,6 +226,11 @@ export const CODE = {
   'definition-differs': { claim: 'expectations', state: 'does not verify' },
   'gate-missing': { claim: 'expectations', state: 'does not verify' },
   'gate-weaker': { claim: 'expectations', state: 'does not verify' },
+
+  'attached-whole': { claim: 'attached', state: 'proven' },
+  'attached-missing': { claim: 'attached', state: 'not checked' },
+  'attached-differs': { claim: 'attached', state: 'does not verify' },
+  'attached-unknown': { claim: 'attached', state: 'does not verify' },
 } as const satisfies Record<string, { claim: ClaimName; state: ClaimState }>
 export type ClaimCode = keyof typeof CODE
 

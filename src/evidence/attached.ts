@@ -1,0 +1,111 @@
+import { type Claim, claimOf } from './claims.ts'
+import { sha256OfMany } from './digest.ts'
+import { type VerifiedEnvelope } from './verify.ts'
+
+/** A log or an artifact that an entry has the digest of. `chunks` are those of each MiB, for a log. */
+export type Part = {
+  readonly kind: 'log' | 'artifact'
+  readonly step_id: string
+  readonly attempt: number
+  /** JSON pointer of the digest. */
+  readonly where: string
+  /** null for a log. */
+  readonly path: string | null
+  readonly sha256: string
+  readonly bytes: number
+  readonly chunks: readonly string[]
+}
+
+/** Everything that is on record beside the envelope, in the order of the entries. A log without a byte is nothing. */
+export function partsOf({ execution }: VerifiedEnvelope): Part[] {
+  return execution.steps.flatMap(({ step_id, attempt, log, artifacts }, index): Part[] => {
+    const of = { step_id, attempt }
+    const at = `/execution/steps/${index}`
+    const files = artifacts.map((artifact, nth): Part => ({
+      ...of,
+      kind: 'artifact',
+      where: `${at}/artifacts/${nth}/sha256`,
+      path: artifact.path,
+      sha256: artifact.sha256,
+      bytes: artifact.bytes,
+      chunks: [],
+    }))
+    const { sha256, bytes, chunks } = log
+    return bytes === 0
+      ? files
+      : [
+          { ...of, kind: 'log', where: `${at}/log/sha256`, path: null, sha256, bytes, chunks },
+          ...files,
+        ]
+  })
+}
+
+/** What these bytes are. `name` is what they came under: it can only accuse them. */
+export async function checkAttached(
+  parts: readonly Part[],
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<{ claim: Claim; part: Part | null }> {
+  const actual = await sha256OfMany(bytes)
+  const same = parts.filter(({ sha256 }) => sha256 === actual)
+  const [part] = same
+  if (part === undefined)
+    return { claim: await notOnRecord(parts, name, bytes, actual), part: null }
+  for (const one of same) {
+    const fault = await faultOf(one, bytes)
+    if (fault !== null) return { claim: differs(one, actual, fault), part: null }
+  }
+  const also = same.length > 1 ? `, and ${same.length - 1} more on record` : ''
+  const message = `${name} is ${wordsFor(part)}${also}.`
+  const at = { where: part.where, step_id: part.step_id, expected: part.sha256, actual }
+  return { claim: claimOf('attached-whole', { ...at, message }), part }
+}
+
+/** What is on record and not among `found`; null where nothing is. */
+export function missingParts(parts: readonly Part[], found: readonly Part[]): Claim | null {
+  const here = new Set(found.map(({ sha256 }) => sha256))
+  const missing = parts.filter(({ sha256 }) => !here.has(sha256))
+  const [first] = missing
+  if (first === undefined) return null
+  const message = `${missing.length} of ${parts.length} logs and artifacts on record are not here, first ${wordsFor(first)}.`
+  return claimOf('attached-missing', { message, where: first.where, step_id: first.step_id })
+}
+
+async function notOnRecord(
+  parts: readonly Part[],
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  actual: string,
+): Promise<Claim> {
+  const [said] = /[0-9a-f]{64}/.exec(name) ?? []
+  const meant = parts.find(({ sha256 }) => sha256 === said)
+  return meant === undefined
+    ? claimOf('attached-unknown', {
+        message: `${name} is nothing that this run has on record.`,
+        actual,
+      })
+    : differs(meant, actual, (await faultOf(meant, bytes)) ?? 'it has another digest')
+}
+
+const differs = (part: Part, actual: string, fault: string): Claim =>
+  claimOf('attached-differs', {
+    message: `This is not ${wordsFor(part)}: ${fault}.`,
+    where: part.where,
+    step_id: part.step_id,
+    expected: part.sha256,
+    actual,
+  })
+
+const MIB = 1024 * 1024
+
+async function faultOf({ bytes: size, chunks }: Part, bytes: Uint8Array<ArrayBuffer>) {
+  for (const [index, chunk] of chunks.entries())
+    if ((await sha256OfMany(bytes.subarray(index * MIB, (index + 1) * MIB))) !== chunk)
+      return `MiB ${index + 1} of ${chunks.length} is another one`
+  return bytes.length === size ? null : `it has ${bytes.length} bytes and the record says ${size}`
+}
+
+function wordsFor({ kind, step_id, attempt, path }: Part): string {
+  const by = `step ${step_id}, attempt ${attempt}`
+  return kind === 'log' ? `the log of ${by}` : `the artifact ${path} of ${by}`
+}

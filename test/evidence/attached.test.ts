@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest'
+import { checkAttached, missingParts, partsOf } from '#evidence/attached.ts'
+import { sha256 } from '#evidence/digest.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+
+const MIB = 1024 * 1024
+const signer = await newSigner()
+const long = new Uint8Array(2 * MIB + 5).map((_, at) => at % 251)
+const file = new TextEncoder().encode('a package')
+
+async function parts() {
+  const run = startRun(signer, {
+    steps: [planStep('build', { artifacts: ['out/a.tgz'] }), planStep('quiet')],
+  })
+  run.step('build', {
+    log: {
+      sha256: sha256(long),
+      bytes: long.length,
+      lines: 1,
+      truncated: false,
+      chunks: [0, 1, 2].map((at) => sha256(long.subarray(at * MIB, (at + 1) * MIB))),
+    },
+    artifacts: [{ path: 'out/a.tgz', sha256: sha256(file), bytes: file.length }],
+  })
+  run.step('quiet', {
+    log: { sha256: sha256(''), bytes: 0, lines: 0, truncated: false, chunks: [] },
+  })
+  const { bytes } = await run.seal()
+  const { envelope } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  if (envelope === null) throw new Error('does not verify')
+  return partsOf(envelope)
+}
+
+it('[A1] bytes are what their digest says, under whatever name', async () => {
+  const on_record = await parts()
+  expect(on_record.map(({ kind, path }) => [kind, path])).toEqual([
+    ['log', null],
+    ['artifact', 'out/a.tgz'],
+  ])
+  const log = await checkAttached(on_record, 'readme.txt', long)
+  expect(log.claim).toMatchObject({
+    code: 'attached-whole',
+    where: '/execution/steps/0/log/sha256',
+  })
+  expect(log.claim.message).toBe('readme.txt is the log of step build, attempt 1.')
+  const artifact = await checkAttached(on_record, 'a.tgz', file)
+  expect(artifact.part).toEqual(on_record[1])
+})
+
+it('[A2] changed bytes are refused, and the first MiB that differs is named', async () => {
+  const on_record = await parts()
+  const name = `logs/${on_record[0]?.sha256}`
+  const changed = long.slice()
+  changed[MIB + 1] = 0
+  expect(await checkAttached(on_record, name, changed)).toMatchObject({
+    part: null,
+    claim: {
+      code: 'attached-differs',
+      state: 'does not verify',
+      message: 'This is not the log of step build, attempt 1: MiB 2 of 3 is another one.',
+    },
+  })
+  const cut = await checkAttached(on_record, name, long.slice(0, 2 * MIB))
+  expect(cut.claim.message).toContain('MiB 3 of 3')
+  const longer = await checkAttached(on_record, on_record[1]?.sha256 ?? '', changed)
+  expect(longer.claim.message).toContain('and the record says 9')
+  const unknown = await checkAttached(on_record, 'a.tgz', changed)
+  expect(unknown.claim).toMatchObject({ code: 'attached-unknown', state: 'does not verify' })
+})
+
+it('[A2] a record whose own digests contradict each other proves no bytes', async () => {
+  const on_record = (await parts()).map((part) => ({ ...part, chunks: part.chunks.toReversed() }))
+  expect((await checkAttached(on_record, 'log', long)).claim.code).toBe('attached-differs')
+})
+
+it('[A3] what is not at hand is not checked, and counted', async () => {
+  const on_record = await parts()
+  expect(missingParts(on_record, [])).toMatchObject({ state: 'not checked' })
+  expect(missingParts(on_record, on_record.slice(0, 1))?.message).toContain('1 of 2')
+  expect(missingParts(on_record, on_record)).toBeNull()
+})
