@@ -16,6 +16,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
   --port PORT      default RUNSEAL_PORT, else ${DEFAULT_PORT}; 0 takes any that is free
   --host HOST      default 127.0.0.1; beyond this machine only over HTTPS and with --origin
   --origin URL     a further address that browsers reach this server by; may be repeated
+  --run-as USER    run steps as this user, who cannot read the data folder; needs root
   --private        reading needs a sign-in too; so it does wherever others than this machine can come
   --tls-cert FILE  certificate in PEM, with --tls-key FILE: serve HTTPS
   --trusted-proxy ADDR
@@ -32,6 +33,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         port: { type: 'string' },
         host: { type: 'string' },
         origin: { type: 'string', multiple: true },
+        'run-as': { type: 'string' },
         private: { type: 'boolean' },
         'tls-cert': { type: 'string' },
         'tls-key': { type: 'string' },
@@ -58,6 +60,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         private: values.private ?? false,
         trustedProxies: values['trusted-proxy'] ?? [],
         ...(tls && { tls }),
+        ...(values['run-as'] !== undefined && { runAs: values['run-as'] }),
         ...(values.log === true
           ? {
               log: (failure: string) => console.error(lineOf({ failure })),

@@ -26,6 +26,7 @@ import { createPeople, type People } from './identity/people.ts'
 import { createEngine } from './runs/engine.ts'
 import { DefinitionError, openProject, type ProjectReader } from './runs/project.ts'
 import { createRecorder } from './runs/record.ts'
+import { stepUser, StepUserError, type StepUser } from './runs/step-user.ts'
 import { writeDurably } from './seal/durable-file.ts'
 import { openKey, serverKeyOf } from './seal/key.ts'
 import { createSealer } from './seal/sealer.ts'
@@ -40,6 +41,8 @@ export type ComposeOptions = {
   /** Further origins that this server is reached by. */
   origins?: readonly string[]
   access?: Access
+  /** Name of the user that steps run as; the server's own where it is not there. */
+  runAs?: string
   /** A line about a failure of the server's own. */
   log: (line: string) => void
   /** Told of each request. */
@@ -142,7 +145,15 @@ export type Composed = {
 
 /** Everything that makes a server but its port, put together. `address`: where it is reached. */
 export async function compose(
-  { project: path, data, origins = [], access = DEFAULT_ACCESS, log, logRequest }: ComposeOptions,
+  {
+    project: path,
+    data,
+    origins = [],
+    access = DEFAULT_ACCESS,
+    runAs,
+    log,
+    logRequest,
+  }: ComposeOptions,
   address: () => string,
 ): Promise<Composed> {
   const now = () => new Date()
@@ -151,6 +162,7 @@ export async function compose(
   const { file, definitions } = project.lastGood()
   const storage = await openStorage(data, { server: true })
   try {
+    const user = runAs === undefined ? null : await stepUserOf(runAs, data)
     const { status } = await storage.runs.counts()
     const isNew = Object.values(status).every((count) => count === 0)
     const signer = await openSigner(data, isNew)
@@ -187,6 +199,7 @@ export async function compose(
       sealer,
       publish: (frame) => bus.publish(frame),
       data,
+      stepUser: user,
       server: { key_id: signer.key_id, version: VERSION, environment: process.env },
       now,
       random: randomBytes,
@@ -210,6 +223,7 @@ export async function compose(
         version: VERSION,
         project: basename(dirname(file)),
         started_at: now().toISOString(),
+        isolation: user === null ? 'none' : 'user',
         reads: access.signInToRead ? 'signed_in' : 'open',
       },
       logs: join(data, 'logs'),
@@ -327,6 +341,13 @@ async function openStorage(data: string, mode: { server: boolean }): Promise<Sto
     if (error instanceof StorageError) throw new StartError(error.message, { cause: error })
     throw error
   }
+}
+
+async function stepUserOf(name: string, data: string): Promise<StepUser> {
+  return await stepUser(name, data).catch((error: unknown) => {
+    if (error instanceof StepUserError) throw new StartError(error.message, { cause: error })
+    throw error
+  })
 }
 
 async function openSigner(data: string, make: boolean): Promise<Signer> {

@@ -31,7 +31,7 @@ export type Companion = {
   bus: Bus
   streams: EventStreams
   serverKey: ServerKey
-  about: Pick<Status['server'], 'version' | 'project' | 'started_at' | 'reads'>
+  about: Pick<Status['server'], 'version' | 'project' | 'started_at' | 'reads' | 'isolation'>
   /** Folder of the logs. */
   logs: string
   /** Folder of the artifacts, each named by its digest. */

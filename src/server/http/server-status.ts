@@ -12,7 +12,6 @@ export const statusRoutes = ({ storage, engine, bus, serverKey, about, now }: Co
         ...about,
         now: now().toISOString(),
         key_id: serverKey.key_id,
-        isolation: 'none' as const,
       },
       stream: { position, subscribers: bus.counts().subscribers },
       runs: runs.status,

@@ -13,21 +13,26 @@ export class ArtifactError extends Error {
   }
 }
 
+/** What may be kept of a step: files of at most so many bytes, and only those of this user where steps run as one. */
+export type Allowance = { bytes: number; owner: number | null }
+
 /**
  * Keeps the file at `path`, which is from `root` (a real path), in the folder `artifacts` under its digest. Only a
  * regular file is kept, and no link is followed on the way to it: a step must not be able to publish what lies
- * outside of the root. What is digested is the copy, so that a later change of the file changes nothing.
+ * outside of the root. Nor what only the server may read: where steps have a user of their own, that user has to own
+ * the file. What is digested is the copy, so that a later change of the file changes nothing.
  */
 export async function keepArtifact(
   root: string,
   path: string,
   artifacts: string,
+  allowance: Allowance,
 ): Promise<Artifact> {
-  const source = await openInside(root, path)
+  const source = await openInside(root, path, allowance)
   const part = join(artifacts, `.part-${randomUUID()}`)
   try {
     await makeFolder(artifacts)
-    const { sha256, bytes } = await copy(source, part)
+    const { sha256, bytes } = await copy(source, part, (size) => refuseLarge(path, size, allowance))
     await rename(part, join(artifacts, sha256))
     await flush(artifacts)
     return { path, sha256, bytes }
@@ -37,37 +42,52 @@ export async function keepArtifact(
   }
 }
 
-async function openInside(root: string, path: string): Promise<FileHandle> {
+async function openInside(root: string, path: string, allowance: Allowance): Promise<FileHandle> {
   const file = join(root, path)
   const folder = await realpath(dirname(file)).catch(() => null)
   if (folder === null) throw new ArtifactError(`artifact missing: ${path}`)
   if (folder !== dirname(file)) throw new ArtifactError(`artifact is behind a link: ${path}`)
-  // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-  const handle = await open(file, flags).catch((cause: unknown) => {
+  // Named, not opened: to open a device is to use it, and a FIFO would wait for a writer.
+  const named = await open(file, O_PATH | constants.O_NOFOLLOW).catch((cause: unknown) => {
     throw new ArtifactError(`${refusalOf(cause)}: ${path}`)
   })
   try {
-    if (!(await handle.stat()).isFile())
-      throw new ArtifactError(`artifact is no regular file: ${path}`)
+    const found = await named.stat()
+    if (found.isSymbolicLink()) throw new ArtifactError(`artifact is a link: ${path}`)
+    if (!found.isFile()) throw new ArtifactError(`artifact is no regular file: ${path}`)
+    if (allowance.owner !== null && found.uid !== allowance.owner)
+      throw new ArtifactError(`artifact is another user's: ${path}`)
+    refuseLarge(path, found.size, allowance)
+    const itself = `/proc/self/fd/${named.fd}`
     // A folder on the way may have become a link between the check and the opening.
-    if ((await readlink(`/proc/self/fd/${handle.fd}`)) !== file)
+    if ((await readlink(itself)) !== file)
       throw new ArtifactError(`artifact is behind a link: ${path}`)
-    return handle
-  } catch (cause) {
-    await handle.close()
-    throw cause
+    return await open(itself, constants.O_RDONLY).catch((cause: unknown) => {
+      throw new ArtifactError(`${refusalOf(cause)}: ${path}`)
+    })
+  } finally {
+    await named.close()
   }
+}
+
+/** Linux: a name of the file that can be asked about, and opened through /proc. Node has no word for it. */
+const O_PATH = 0o10000000
+
+function refuseLarge(path: string, size: number, { bytes }: Allowance): void {
+  if (size > bytes) throw new ArtifactError(`artifact is larger than ${bytes} bytes: ${path}`)
 }
 
 function refusalOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   if (code === 'ENOENT') return 'artifact missing'
-  if (code === 'ELOOP') return 'artifact is a link'
   return `artifact cannot be read (${code})`
 }
 
-async function copy(source: FileHandle, part: string): Promise<{ sha256: string; bytes: number }> {
+async function copy(
+  source: FileHandle,
+  part: string,
+  refuse: (bytes: number) => void,
+): Promise<{ sha256: string; bytes: number }> {
   const target = await open(part, 'wx', 0o600)
   try {
     const digest = createHash('sha256')
@@ -76,6 +96,8 @@ async function copy(source: FileHandle, part: string): Promise<{ sha256: string;
       if (!Buffer.isBuffer(chunk)) continue
       digest.update(chunk)
       bytes += chunk.length
+      // It may grow while it is copied.
+      refuse(bytes)
       await target.writeFile(chunk)
     }
     await target.sync()

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
-import { realpath, rm, stat } from 'node:fs/promises'
+import { chown, realpath, rm, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { faultWords } from '#server/disk-fault.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask } from './mask.ts'
-import { endGroup, hasMembers, writeIdentity } from './process-group.ts'
+import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
@@ -85,11 +85,11 @@ export class Attempt {
   }
 
   async #execute(log: LogWriter): Promise<Exit> {
-    const { argv, cwd, root, env, timeout_ms } = this.#launch
+    const { argv, cwd, root, env, run_as, timeout_ms } = this.#launch
     const folder = join(root, cwd)
     const fault = await folderFault(root, folder, cwd)
     if (fault !== null) return failed(fault)
-    const pipes = await openPipes(this.#launch.log)
+    const pipes = await openPipes(this.#launch.log, run_as)
     const [program = '', ...args] = argv
     let child: ChildProcess
     try {
@@ -97,6 +97,8 @@ export class Attempt {
         cwd: folder,
         env,
         detached: true,
+        // With a user, Node drops all groups but this one.
+        ...run_as,
         stdio: ['ignore', pipes[0].write, pipes[1].write],
       })
     } catch (cause) {
@@ -146,14 +148,14 @@ export class Attempt {
     await rm(this.#launch.pid_file, { force: true })
   }
 
-  /** A process that left the group may hold the pipes open for ever; it is not waited for. */
+  /** A process that left group and session may still hold the pipes: it is of this step, and is ended too. */
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
-    const patience = new AbortController()
-    await Promise.race([
-      Promise.all(reading),
-      sleep(DRAIN_MS, undefined, { signal: patience.signal, ref: false }).catch(() => {}),
-    ])
-    patience.abort()
+    if (!(await isReadSoon(reading))) {
+      const holders = groupsHolding(pipesOf(this.#launch.log))
+      await Promise.all(holders.map((pgid) => endGroup(pgid, this.#launch.grace_ms)))
+      await isReadSoon(reading)
+    }
+    // Whoever holds them now is another user's, and is not waited for.
     for (const { read } of pipes) read.destroy()
     await Promise.all(reading)
   }
@@ -192,7 +194,7 @@ export class Attempt {
   }
 
   async #resultOf(exit_code: number | null, signal: NodeJS.Signals | null): Promise<Exit> {
-    const { timeout_ms, artifacts, root, keep_in } = this.#launch
+    const { timeout_ms, artifacts, root, keep_in, run_as, max_artifact_bytes } = this.#launch
     const ended = { exit_code, signal, artifacts: [] }
     switch (this.#cause) {
       case 'timed_out':
@@ -206,9 +208,13 @@ export class Attempt {
     }
     if (exit_code !== 0) return { ...ended, outcome: 'failed', reason: null }
     const kept: Artifact[] = []
+    let room = max_artifact_bytes
     for (const path of artifacts) {
       try {
-        kept.push(await keepArtifact(root, path, keep_in))
+        const allowance = { bytes: room, owner: run_as?.uid ?? null }
+        const artifact = await keepArtifact(root, path, keep_in, allowance)
+        room -= artifact.bytes
+        kept.push(artifact)
       } catch (cause) {
         const reason =
           cause instanceof ArtifactError
@@ -223,6 +229,16 @@ export class Attempt {
 
 const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
+
+async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
+  const patience = new AbortController()
+  const isRead = await Promise.race([
+    Promise.all(reading).then(() => true),
+    sleep(DRAIN_MS, false, { signal: patience.signal, ref: false }).catch(() => false),
+  ])
+  patience.abort()
+  return isRead
+}
 
 function failed(reason: string): Exit {
   return { exit_code: null, signal: null, outcome: 'failed', reason: clip(reason), artifacts: [] }
@@ -261,7 +277,7 @@ type OpenPipe = { read: Socket; write: number }
  * Node gives a child sockets for pipes, and a program that opens /dev/stderr, as many scripts do, cannot open a socket.
  * These are pipes: named ones, whose names are gone before the step starts.
  */
-async function openPipes(log: string): Promise<Pipes> {
+async function openPipes(log: string, owner: Launch['run_as']): Promise<Pipes> {
   const names = pipesOf(log)
   await Promise.all(names.map((name) => rm(name, { force: true })))
   await promisify(execFile)('mkfifo', ['-m', '600', ...names]).catch((cause: unknown) => {
@@ -270,6 +286,8 @@ async function openPipes(log: string): Promise<Pipes> {
     throw new Error(`its pipes cannot be made: ${words}`, { cause })
   })
   try {
+    // So that the step can open /dev/stderr as its own.
+    if (owner !== null) await Promise.all(names.map((name) => chown(name, owner.uid, owner.gid)))
     return [openPipe(names[0]), openPipe(names[1])]
   } finally {
     await Promise.all(names.map((name) => rm(name, { force: true })))

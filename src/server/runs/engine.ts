@@ -30,6 +30,7 @@ import type { Launch, Result } from './runner-protocol.ts'
 import { later, timeAfter } from './run-time.ts'
 import { nextOf } from './schedule.ts'
 import { sourceOf } from './source.ts'
+import type { StepUser } from './step-user.ts'
 import { linkLogs, pendingTakeovers, takeoversOf, type Takeovers } from './takeover.ts'
 
 /** Brings runs from their start to their end. What a run does next is decided by what is on record, nowhere else. */
@@ -60,6 +61,8 @@ export type EngineOptions = {
   publish: (frame: Frame) => void
   /** The data folder. */
   data: string
+  /** Whom steps run as; null: the server's own user. */
+  stepUser: StepUser | null
   /** Of the server: the fingerprint of its sealing key, its version, and what it was started with. */
   server: { key_id: string; version: string; environment: Environment }
   now: () => Date
@@ -72,6 +75,8 @@ export type EngineOptions = {
   concurrency?: number
   graceMs?: number
   maxLogBytes?: number
+  /** Of one attempt's artifacts together. */
+  maxArtifactBytes?: number
 }
 
 export function createEngine({
@@ -81,6 +86,7 @@ export function createEngine({
   sealer,
   publish,
   data,
+  stepUser,
   server,
   now,
   random,
@@ -89,7 +95,10 @@ export function createEngine({
   concurrency = Math.max(2, availableParallelism()),
   graceMs = 5000,
   maxLogBytes = 64 * 1024 * 1024,
+  maxArtifactBytes = 1024 * 1024 * 1024,
 }: EngineOptions): Engine {
+  const environment =
+    stepUser === null ? server.environment : { ...server.environment, HOME: stepUser.home }
   const logs = join(data, 'logs')
   const pidFile = join(data, 'runner.json')
   const link = createRunnerLink(pidFile, graceMs)
@@ -230,15 +239,20 @@ export function createEngine({
   }
 
   async function launch(
-    { run: { run_id }, opening: { definition, inputs } }: Current,
+    { run: { run_id }, opening: { definition, inputs, runner } }: Current,
     step: PlanStep,
     attempt: number,
   ): Promise<Result | null> {
     if (stopping) return { ...notStarted(now(), 'the server stopped'), outcome: 'interrupted' }
     const { step_id, argv, cwd, timeout_ms, artifacts } = step
-    const { environment } = server
+    // What the run's opening says of its isolation is sealed already.
+    if (runner.isolation === 'user' && stepUser === null)
+      return notStarted(
+        now(),
+        'the run has its steps run as another user, and this server does not',
+      )
     const known = project.lastGood()
-    const secrets = secretsOf(step, known.definitions.get(definition.name), environment)
+    const secrets = secretsOf(step, known.definitions.get(definition.name), server.environment)
     if (secrets.missing !== null)
       return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
     const id = idOf(run_id, step_id, attempt)
@@ -249,6 +263,7 @@ export function createEngine({
       argv,
       cwd,
       root: known.root,
+      run_as: stepUser === null ? null : { uid: stepUser.uid, gid: stepUser.gid },
       env: stepEnvironment(step, inputs, secrets.values, environment),
       secrets: Object.values(secrets.values),
       timeout_ms,
@@ -256,6 +271,7 @@ export function createEngine({
       pid_file: pidFileOf(log),
       max_log_bytes: maxLogBytes,
       artifacts,
+      max_artifact_bytes: maxArtifactBytes,
       keep_in: join(data, 'artifacts'),
       grace_ms: graceMs,
     }
@@ -376,7 +392,7 @@ export function createEngine({
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
     const inputs = resolveInputs(definition, given)
     const plan = planOf(definition, inputs, server.environment)
-    const source = await sourceOf(root)
+    const source = await sourceOf(root, stepUser !== null)
     const run_id = newId('run')
     // Before the run is on record: after a crash their presence says what was to be taken over.
     await linkLogs(logs, run_id, rerun.taking)
@@ -398,7 +414,7 @@ export function createEngine({
         started_at: timestamp,
         rerun_of: rerun.of,
         ...(source === undefined ? {} : { source }),
-        runner: { version: server.version, isolation: 'none' },
+        runner: { version: server.version, isolation: stepUser === null ? 'none' : 'user' },
       },
     })
     keep(advance(run_id))

@@ -35,9 +35,10 @@ export async function survivorIn(file: string): Promise<ProcessIdentity | null> 
   const leader = statOf(pid)
   if (leader !== null && leader.start_ticks !== start_ticks) return null
   // The leader may be gone and others of the group not; while one of them lives, the kernel gives its number to nobody.
-  const members = membersOf(pid)
-  const ours = members.every((one) => one.session === pid && one.start_ticks >= start_ticks)
-  return members.length > 0 && ours ? read.value : null
+  const kin = kinOf(pid, new Map())
+  const isOurs = (one: Stat) =>
+    one.start_ticks >= start_ticks && (one.pgid !== pid || one.session === pid)
+  return kin.length > 0 && kin.every(isOurs) ? read.value : null
 }
 
 /**
@@ -48,62 +49,100 @@ export function groupsHolding(pipes: readonly string[]): number[] {
   const names = pipes.map((pipe) => `/${basename(dirname(pipe))}/${basename(pipe)}`)
   const isOne = (link: string) =>
     names.some((name) => link.replace(/ \(deleted\)$/, '').endsWith(name))
-  const holders = pids().filter((pid) => linksOf(pid).some(isOne))
+  // Whoever asks may be reading them.
+  const holders = pids().filter((pid) => pid !== process.pid && linksOf(pid).some(isOne))
   return [...new Set(holders.flatMap((pid) => statOf(pid)?.pgid ?? []))]
 }
 
 /**
- * Ends every process of the group: SIGTERM, and SIGKILL for what is left after `graceMs`. Resolves when none is left,
- * or shortly after SIGKILL: a process that is stuck in the kernel cannot be waited for.
+ * Ends the group and what else came of it: SIGTERM, and SIGKILL for what is left after `graceMs`. Resolves when none
+ * is left, or shortly after SIGKILL: a process that is stuck in the kernel cannot be waited for.
  */
 export async function endGroup(pgid: number, graceMs: number): Promise<void> {
-  signalGroup(pgid, 'SIGTERM')
+  const seen: Seen = new Map()
+  signalKin(pgid, 'SIGTERM', seen)
   // A stopped process acts on SIGTERM only once it goes on.
-  signalGroup(pgid, 'SIGCONT')
-  if (await groupEnded(pgid, graceMs)) return
-  signalGroup(pgid, 'SIGKILL')
-  await groupEnded(pgid, AFTER_KILL_MS)
+  signalKin(pgid, 'SIGCONT', seen)
+  if (await isGone(pgid, graceMs, seen, () => {})) return
+  // Again at each look: outside of the group, one that is about to end may have made another meanwhile.
+  await isGone(pgid, AFTER_KILL_MS, seen, () => signalKin(pgid, 'SIGKILL', seen))
 }
 
-/** Does the group have members, zombies not counted? */
+/** Is anything left of the group, zombies not counted? */
 export function hasMembers(pgid: number): boolean {
-  return signalGroup(pgid, 0) && membersOf(pgid).some(({ state }) => state !== 'Z')
+  return kinOf(pgid, new Map()).length > 0
 }
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
 export async function groupEnded(pgid: number, withinMs: number): Promise<boolean> {
-  // By the clock: on a busy machine a look at /proc takes longer than the pause after it.
-  const until = performance.now() + withinMs
-  while (performance.now() < until) {
-    if (!hasMembers(pgid)) return true
-    await sleep(POLL_MS)
-  }
-  return !hasMembers(pgid)
+  return await isGone(pgid, withinMs, new Map(), () => {})
 }
 
 const AFTER_KILL_MS = 2000
 const POLL_MS = 20
 
-/** Was there a group to signal? */
-function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
+/** Start of each process that was found to be of a group, by pid. */
+type Seen = Map<number, number>
+
+async function isGone(
+  pgid: number,
+  withinMs: number,
+  seen: Seen,
+  urge: () => void,
+): Promise<boolean> {
+  // By the clock: on a busy machine a look at /proc takes longer than the pause after it.
+  const until = performance.now() + withinMs
+  while (performance.now() < until) {
+    if (kinOf(pgid, seen).length === 0) return true
+    urge()
+    await sleep(POLL_MS)
+  }
+  return kinOf(pgid, seen).length === 0
+}
+
+/**
+ * What is left of all that the process `pgid` started, so far as it can be told: its group, its session (a shell with
+ * job control makes groups in it), and below those child by child. Whoever was seen once is known from then on by its
+ * start, since a daemon's parents end before it.
+ */
+function kinOf(pgid: number, seen: Seen): Stat[] {
+  const all = pids().flatMap((pid) => statOf(pid) ?? [])
+  const kin = new Set(
+    all.filter(
+      (one) => one.pgid === pgid || one.session === pgid || seen.get(one.pid) === one.start_ticks,
+    ),
+  )
+  const below = Map.groupBy(all, ({ parent }) => parent)
+  for (const { pid } of kin) for (const child of below.get(pid) ?? []) kin.add(child)
+  const alive = [...kin].filter(({ state }) => state !== 'Z')
+  for (const { pid, start_ticks } of alive) seen.set(pid, start_ticks)
+  return alive
+}
+
+function signalKin(pgid: number, signal: NodeJS.Signals, seen: Seen): void {
+  const kin = kinOf(pgid, seen)
+  // The group in one call, which none that it is making now can slip through.
+  signalOne(-pgid, signal)
+  for (const one of kin) if (one.pgid !== pgid) signalOne(one.pid, signal)
+}
+
+function signalOne(pid: number, signal: NodeJS.Signals): void {
   try {
-    return process.kill(-pgid, signal)
+    process.kill(pid, signal)
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : null
-    if (code === 'ESRCH') return false
-    // Another user's, by sudo or the like: it is there, and cannot be ended from here.
-    if (code === 'EPERM') return true
-    throw cause
+    // Gone, or another user's by sudo or the like: then it cannot be ended from here.
+    if (code !== 'ESRCH' && code !== 'EPERM') throw cause
   }
 }
 
-type Stat = { state: string; pgid: number; session: number; start_ticks: number }
-
-function membersOf(pgid: number): Stat[] {
-  return pids().flatMap((pid) => {
-    const stat = statOf(pid)
-    return stat?.pgid === pgid ? [stat] : []
-  })
+type Stat = {
+  pid: number
+  state: string
+  parent: number
+  pgid: number
+  session: number
+  start_ticks: number
 }
 
 function pids(): number[] {
@@ -125,8 +164,15 @@ function statOf(pid: number): Stat | null {
   if (text === null) return null
   // The program's name may hold spaces and brackets; the fields after its last bracket do not.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const [state = '', , pgid, session] = fields
-  return { state, pgid: Number(pgid), session: Number(session), start_ticks: Number(fields[19]) }
+  const [state = '', parent, pgid, session] = fields
+  return {
+    pid,
+    state,
+    parent: Number(parent),
+    pgid: Number(pgid),
+    session: Number(session),
+    start_ticks: Number(fields[19]),
+  }
 }
 
 function bootId(): string {

@@ -17,6 +17,8 @@ export const Launch = z.object({
   /** From `root`, which is a real path. */
   cwd: z.string(),
   root: z.string(),
+  /** Whose process the step is; null: the runner's own user. */
+  run_as: z.nullable(z.object({ uid: Count, gid: Count })),
   /** All of it: nothing is inherited. */
   env: z.record(z.string(), z.string()),
   secrets: z.array(z.string()),
@@ -26,6 +28,8 @@ export const Launch = z.object({
   pid_file: z.string(),
   max_log_bytes: Count,
   artifacts: z.array(z.string()),
+  /** Of all artifacts together. */
+  max_artifact_bytes: Count,
   /** Folder where artifacts are kept by digest. */
   keep_in: z.string(),
   grace_ms: Count,

@@ -3,10 +3,12 @@ import { promisify } from 'node:util'
 import type { Opening } from '#contract/envelope.ts'
 
 /** The commit that `root` is checked out at; undefined where there is none, or where git does not answer in time. */
-export async function sourceOf(root: string): Promise<Opening['source']> {
+export async function sourceOf(root: string, isShared: boolean): Promise<Opening['source']> {
+  // What a repository configures, git runs. Where others may write the root, one of theirs is not asked at all.
+  const ours = isShared ? ['-c', 'safe.directory='] : []
   try {
-    const commit = (await git(root, ['rev-parse', '--verify', 'HEAD'])).trim()
-    const status = await git(root, ['status', '--porcelain', '--untracked-files=normal'])
+    const commit = (await git(root, [...ours, 'rev-parse', '--verify', 'HEAD'])).trim()
+    const status = await git(root, [...ours, 'status', '--porcelain', '--untracked-files=normal'])
     return { commit, dirty: status !== '' }
   } catch {
     // No git, no repository, no commit, or too slow: the record then says nothing of a source.

@@ -24,7 +24,9 @@ import { timeOrderedId } from '#server/time-ordered-id.ts'
 export const OPERATOR: Asker = { actor: 'user:ann', role: 'admin', owner: 'ann' }
 
 export type Workshop = Awaited<ReturnType<typeof openWorkshop>>
-type Options = Partial<Pick<EngineOptions, 'concurrency' | 'graceMs' | 'maxLogBytes'>> & {
+type Options = Partial<
+  Pick<EngineOptions, 'concurrency' | 'graceMs' | 'maxLogBytes' | 'maxArtifactBytes' | 'stepUser'>
+> & {
   environment?: Record<string, string>
   folder?: string
   limits?: Partial<Limits>
@@ -77,6 +79,7 @@ export async function openWorkshop(
     sealer,
     publish: (frame) => frames.push(frame),
     data,
+    stepUser: null,
     server: { key_id: signer.key_id, version: '0', environment },
     now,
     random: randomBytes,

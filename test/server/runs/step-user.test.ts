@@ -1,0 +1,181 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { stepUser } from '#server/runs/step-user.ts'
+import { OPERATOR, openWorkshop, workshop } from './workshop.ts'
+
+// For a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
+const isRoot = process.getuid?.() === 0
+if (!isRoot) console.log('steps as another user: not tested, since only root can start them')
+
+const NOBODY = 65_534
+
+/** A data folder of ours, and a project that `nobody` may write. */
+function folderForNobody(): { folder: string; data: string; root: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'runseal-user-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  chmodSync(folder, 0o711)
+  const [data, root] = [join(folder, 'data'), join(folder, 'project')]
+  mkdirSync(data, { mode: 0o700 })
+  mkdirSync(root)
+  chownSync(root, NOBODY, NOBODY)
+  return { folder, data, root }
+}
+
+describe.runIf(isRoot)('steps as another user', () => {
+  it('[R23] have its ids and its home, and nothing of the server that it could read or end', async () => {
+    const { folder, data } = folderForNobody()
+    const { run: execute, log } = await workshop(
+      `
+  looks:
+    steps:
+      - id: ids
+        run: |
+          grep -E '^(Uid|Gid|Groups|CapEff|CapPrm)' /proc/self/status
+          echo "$HOME"; echo told >/dev/stderr; echo made > made.txt
+        artifacts: [made.txt]
+      - id: reads
+        run: |
+          ls ${data} && exit 1
+          for file in runseal.db key.pem runner.json; do cat ${data}/$file && exit 1; done
+          for parent in $PPID; do kill -9 $parent && exit 1; cat /proc/$parent/environ && exit 1; done
+          exit 0
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    const { run, envelope } = await execute('looks')
+    expect(run.ended?.outcome).toBe('succeeded')
+    expect(envelope.opening.runner.isolation).toBe('user')
+    expect(log(run.run_id, 'ids').replaceAll('\t', ' ').trim().split('\n')).toEqual([
+      `Uid: ${NOBODY} ${NOBODY} ${NOBODY} ${NOBODY}`,
+      `Gid: ${NOBODY} ${NOBODY} ${NOBODY} ${NOBODY}`,
+      'Groups:  ',
+      'CapPrm: 0000000000000000',
+      'CapEff: 0000000000000000',
+      '/nonexistent',
+      'told',
+    ])
+    expect(
+      envelope.execution.steps.find(({ step_id }) => step_id === 'ids')?.artifacts,
+    ).toMatchObject([{ path: 'made.txt', bytes: 5 }])
+    expect(log(run.run_id, 'reads').match(/Permission denied|not permitted/g)?.length).toBe(6)
+  })
+
+  it('[R13] publish no file that is not their own', async () => {
+    const { folder, data, root } = folderForNobody()
+    writeFileSync(join(root, 'theirs'), 'of root', { mode: 0o600 })
+    const { run: execute } = await workshop(
+      `
+  takes:
+    steps: [{ id: take, run: 'ln theirs out || mv theirs out', artifacts: [out] }]
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    expect((await execute('takes')).run.ended?.reason).toBe(
+      "step take failed: artifact is another user's: out",
+    )
+  })
+
+  it('[R8] are ended by a timeout', async () => {
+    const { folder, data } = folderForNobody()
+    const { run: execute } = await workshop(
+      `
+  hangs:
+    steps: [{ id: hang, run: 'trap "" TERM; while :; do sleep 1; done', timeout: 300ms }]
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    expect((await execute('hangs')).envelope.execution.steps[0]).toMatchObject({
+      outcome: 'timed_out',
+      signal: 'SIGKILL',
+    })
+  })
+
+  it('[R23] are not continued as the server, once the record says that they are not', async () => {
+    const { folder, data } = folderForNobody()
+    const first = await workshop(
+      `
+  waits:
+    steps: [{ id: after, needs: [ask], run: id -u }]
+    gates: [{ id: ask, question: Go on? }]
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    const run_id = await first.start('waits')
+    const { gates } = await first.until(run_id, ({ gates }) => gates.length === 1)
+    await first.close()
+    const second = await openWorkshop(folder)
+    onTestFinished(() => second.close())
+    await second.engine.recover()
+    await second.gates.decide(gates[0]?.gate_id ?? '', OPERATOR, { decision: 'approved' })
+    expect((await second.sealed(run_id)).run.ended?.reason).toBe(
+      'step after failed: the run has its steps run as another user, and this server does not',
+    )
+  })
+
+  it('[R23] are refused where they could put another data folder in the place of ours', async () => {
+    const { data, root, folder } = folderForNobody()
+    const inside = join(root, '.runseal')
+    mkdirSync(inside, { mode: 0o700 })
+    await expect(stepUser('nobody', inside)).rejects.toThrow(
+      `may write ${root}; name one elsewhere`,
+    )
+    chmodSync(data, 0o750)
+    await expect(stepUser('nobody', data)).rejects.toThrow("has to be root's alone (mode 0700)")
+    chmodSync(data, 0o700)
+    chmodSync(folder, 0o777)
+    await expect(stepUser('nobody', data)).rejects.toThrow(`may write ${folder};`)
+    chmodSync(folder, 0o1777)
+    await expect(stepUser('nobody', data)).resolves.toMatchObject({ uid: NOBODY })
+  })
+
+  it.each([
+    ['root', "that is the server's own user"],
+    ['no-such-user', 'this machine has no such user'],
+    ['--help', 'is no name of a user'],
+    ['65534', 'is no name of a user'],
+    ['', 'is no name of a user'],
+  ])('[R23] are not those of %j', async (name, why) => {
+    const { data } = folderForNobody()
+    await expect(stepUser(name, data)).rejects.toThrow(why)
+  })
+
+  it('[R23] need a server of root', async () => {
+    const { root } = folderForNobody()
+    writeFileSync(
+      join(root, 'runseal.yaml'),
+      'runs:\n  a:\n    steps: [{ id: one, run: exit 0 }]\n',
+    )
+    const child = spawn(
+      process.execPath,
+      ['src/cli/main.ts', 'serve', root, '--port', '0', '--run-as', 'games'],
+      {
+        uid: NOBODY,
+        gid: NOBODY,
+        env: { PATH: process.env['PATH'], HOME: '/' },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      },
+    )
+    const [said] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    expect(said).toBe(
+      'runseal serve: --run-as games: needs a server that runs as root, with the capabilities to change owners, users and groups and to end what others run\n',
+    )
+    expect(child.exitCode).toBe(1)
+  })
+})
+
+it('[R9] otherwise have the ids of the server', async () => {
+  const { run: execute, log } = await workshop(`
+  looks:
+    steps: [{ id: ids, run: id -u }]
+`)
+  const { run, envelope } = await execute('looks')
+  expect(log(run.run_id, 'ids')).toBe(`${process.getuid?.()}\n`)
+  expect(envelope.opening.runner.isolation).toBe('none')
+})
