@@ -7,6 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { launchChromium } from '#test/chromium.ts'
 import { launchFirefox, whyNoFirefox } from '#test/firefox.ts'
+import { optionsFor, readAttack, readAttackTable } from '#test/evidence/attacks.ts'
 import { newSigner, SHAPES, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { type Input, tryAll } from '#test/evidence/portable.ts'
@@ -62,16 +63,26 @@ it('[V16] Firefox makes the same as Node of every vector and every file', async 
   expect(JSON.parse((await done?.evaluate(({ textContent }) => textContent)) ?? '')).toEqual(inNode)
 })
 
-/** Every vector, every shape of run, and each of those with a byte changed. */
+/** Every vector, every frozen attack, every shape of run, and each of those with a byte changed. */
 async function inputOf(): Promise<Input | null> {
   if (MISSING.length > 0) return null
   const signer = await newSigner()
-  const files: string[] = []
+  const trust = trustFileOf(signer, { approvers: [newPasskey('ann').approver] })
+  const table = readAttackTable()
+  const files: Input['files'] = table.attacks.flatMap((attack) => {
+    const { trust, ...reader } = optionsFor(attack, table)
+    return trust.map((trusted) => ({
+      file: encodeBase64(readAttack(attack)),
+      trust: trusted.file,
+      ...reader,
+    }))
+  })
   for (const seal of Object.values(SHAPES)) {
     const { bytes } = await seal(signer)
-    files.push(encodeBase64(bytes))
+    files.push({ file: encodeBase64(bytes), trust })
     for (const position of [0, 100, bytes.length >> 1, bytes.length - 500]) {
-      files.push(encodeBase64(bytes.map((byte, index) => (index === position ? byte ^ 1 : byte))))
+      const changed = bytes.map((byte, index) => (index === position ? byte ^ 1 : byte))
+      files.push({ file: encodeBase64(changed), trust })
     }
   }
   return {
@@ -81,7 +92,6 @@ async function inputOf(): Promise<Input | null> {
     ed25519: readVectors(VECTOR_FILES.ed25519),
     es256: readVectors(VECTOR_FILES.es256),
     webauthn: readVectors(VECTOR_FILES.webauthn),
-    trust: trustFileOf(signer, { approvers: [newPasskey('ann').approver] }),
     files,
   }
 }

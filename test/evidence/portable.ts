@@ -22,9 +22,14 @@ export const Input = z.object({
   ed25519: z.string(),
   es256: z.string(),
   webauthn: z.string(),
-  trust: TrustFile,
-  /** Files in base64. */
-  files: z.array(z.string()),
+  /** Files in base64, and what their reader brings. */
+  files: z.array(
+    z.object({
+      file: z.string(),
+      trust: TrustFile,
+      asked: z.exactOptional(z.object({ run_id: z.string() })),
+    }),
+  ),
 })
 export type Input = z.infer<typeof Input>
 
@@ -35,15 +40,15 @@ export async function tryAll({
   ed25519,
   es256,
   webauthn,
-  trust,
   files,
 }: Input): Promise<unknown> {
   const verifications = []
-  for (const file of files) {
-    const { verdict, claims, sealed_by } = await verifyEnvelope(decodeBase64(file), {
+  for (const { file, trust, ...reader } of files) {
+    const { verdict, claims, sealed_by, remaining } = await verifyEnvelope(decodeBase64(file), {
       trust: [{ file: trust, source: 'pinned' }],
+      ...reader,
     })
-    verifications.push({ verdict, claims, sealed_by })
+    verifications.push({ verdict, claims, sealed_by, remaining })
   }
   return {
     jcs: jcsFailures(jcs),

@@ -1,0 +1,28 @@
+import { readdirSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { ATTACKS, codesOf, optionsFor, readAttack, readAttackTable } from './attacks.ts'
+
+const table = readAttackTable()
+
+describe('frozen files', () => {
+  it.each(table.attacks.map((attack) => [attack.file, attack.what, attack] as const))(
+    '[V1] %s: %s',
+    async (_file, _what, attack) => {
+      const { verdict, claims, envelope } = await verifyEnvelope(
+        readAttack(attack),
+        optionsFor(attack, table),
+      )
+      expect({ verdict, codes: codesOf(claims) }).toEqual({
+        verdict: attack.verdict,
+        codes: attack.codes,
+      })
+      expect(envelope === null).toBe(verdict === 'does not verify' || verdict === 'not an envelope')
+    },
+  )
+
+  it('each has its row', () => {
+    const files = readdirSync(ATTACKS).filter((name) => name.endsWith('.envelope'))
+    expect(files.toSorted()).toEqual(table.attacks.map(({ file }) => `${file}.envelope`).toSorted())
+  })
+})

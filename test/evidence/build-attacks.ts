@@ -1,0 +1,1060 @@
+import { writeFileSync } from 'node:fs'
+import {
+  type Content,
+  type Decision,
+  type Envelope,
+  type GateEntry,
+  type StepEntry,
+} from '#contract/envelope.ts'
+import { type VerdictWord } from '#contract/status.ts'
+import { type RequiredDefinition, type TrustFile } from '#contract/trust.ts'
+import { encodeBase64 } from '#evidence/base64.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import { entriesOf, extendChain, openChain } from '#evidence/chain.ts'
+import { type ClaimCode } from '#evidence/claims.ts'
+import { sha256 } from '#evidence/digest.ts'
+import { assembleEnvelope, prepareSeal, signStatement, type Signer } from '#evidence/seal.ts'
+import { type Attack, ATTACKS } from './attacks.ts'
+import {
+  type Answer,
+  bytesOf,
+  gatedPlan,
+  newSigner,
+  planStep,
+  type RunBuilder,
+  sealContent,
+  serverKeyOf,
+  startRun,
+  trustFileOf,
+} from './fixture.ts'
+import { newPasskey, type Passkey, type Unusual } from './passkey.ts'
+
+/*
+ * Writes test/evidence/attacks: `node test/evidence/build-attacks.ts`. What stands there is frozen: a file is written
+ * anew only where it is meant to be another one, and what is expected of it is decided here, by hand.
+ */
+
+const signer = await newSigner()
+const thief = await newSigner(2)
+const [ann, ben, oda] = [
+  newPasskey('ann', { user: 'ann' }),
+  newPasskey('ben', { user: 'ben', seed: 8, alg: 'EdDSA' }),
+  newPasskey('oda', { user: 'oda', seed: 9 }),
+]
+const stranger = newPasskey('eve', { seed: 10 })
+
+const gate: RequiredDefinition['gates'][number] = {
+  step_id: 'ship',
+  quorum: 1,
+  four_eyes: true,
+  sign: 'passkey',
+  question: null,
+  roles: ['approver'],
+}
+const required = (over: Partial<typeof gate> = {}): RequiredDefinition[] => [
+  { name: 'release', sha256: null, gates: [{ ...gate, ...over }] },
+]
+const approvers = [ann, ben, oda].map(({ approver }) => approver)
+const reader = trustFileOf(signer, { approvers, required: required() })
+const TRUST = {
+  reader,
+  'no requirement': trustFileOf(signer, { approvers }),
+  'two approvals': { ...reader, required: required({ quorum: 2 }) },
+  'another question': { ...reader, required: required({ question: 'Release 2.0.0?' }) },
+  'another definition': {
+    ...reader,
+    required: [{ name: 'release', sha256: sha256('another'), gates: [] }],
+  },
+  'key retired': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 0 })],
+  },
+  'key revoked': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: null })],
+  },
+  'approver revoked': {
+    ...reader,
+    approvers: [{ ...ann.approver, status: 'revoked' }],
+  },
+  'approver of another gate': {
+    ...reader,
+    approvers: [{ ...ann.approver, may: { definitions: ['release'], gates: ['legal'] } }],
+  },
+  'one key under two ids': {
+    ...reader,
+    approvers: [ann.approver, { ...ann.approver, id: 'ben' }],
+  },
+} as const satisfies Record<string, TrustFile>
+
+const POLICY = { four_eyes: true, sign: 'passkey', expires_ms: 3_600_000 } as const
+
+const by = (
+  { approver, sign }: Passkey,
+  unusual?: Unusual,
+  over: Partial<Decision> = {},
+): Answer => ({
+  approver: approver.id,
+  sign: (decision) => sign(decision, unusual),
+  ...over,
+})
+
+function recordedRun({
+  by: key = signer,
+  decisions = [by(ann)],
+  policy = {},
+  ...options
+}: {
+  by?: Signer
+  decisions?: Answer[]
+  policy?: Parameters<typeof gatedPlan>[0]
+} & Parameters<typeof startRun>[2] = {}): RunBuilder {
+  const run = startRun(key, gatedPlan({ ...POLICY, ...policy }), options)
+  run.step('build')
+  run.gate('ship', { decisions })
+  run.step('publish')
+  return run
+}
+
+const honest = await recordedRun().seal()
+const honestText = new TextDecoder().decode(honest.bytes)
+const another = await recordedRun({ evidence_id: 'ev-2', run_id: 'run-2' }).seal()
+
+function changed<T>(value: T, change: (copy: T) => void): T {
+  const copy = structuredClone(value)
+  change(copy)
+  return copy
+}
+
+/** Without any key. */
+const document = (change: (document: Envelope) => void) => bytesOf(changed(honest.envelope, change))
+const member = (where: (document: Envelope) => object, members: object) =>
+  document((document) => Object.assign(where(document), members))
+const text = (from: string, to: string): Uint8Array => {
+  if (!honestText.includes(from)) throw new RangeError(`nothing to replace: ${from}`)
+  return utf8(honestText.replace(from, to))
+}
+/** With the server's own key: chained and sealed again. */
+const sealed = async (change: (content: Content) => void) =>
+  (await sealContent(changed(honest.content, change), signer)).bytes
+const sealedGate = (change: (gate: GateEntry) => void) =>
+  sealed(({ gates }) => gates.forEach(change))
+const sealedDecision = (change: (decision: Decision) => void) =>
+  sealedGate(({ decisions }) => decisions.forEach(({ decision }) => change(decision)))
+const sealedStep = (step_id: string, change: (step: StepEntry) => void) =>
+  sealed(({ execution: { steps } }) =>
+    steps.filter((step) => step.step_id === step_id).forEach(change),
+  )
+/** The gate's policy as it would be weaker, planned and recorded. */
+const weaker = async (
+  policy: Parameters<typeof gatedPlan>[0],
+  decisions?: Answer[],
+): Promise<Uint8Array> =>
+  (await recordedRun({ policy, ...(decisions !== undefined && { decisions }) }).seal()).bytes
+const signedBy = async (passkey: Passkey, unusual?: Unusual) =>
+  (await recordedRun({ decisions: [by(passkey, unusual)] }).seal()).bytes
+
+const attacks: Attack[] = []
+const bytesOfAttack = new Map<string, Uint8Array>()
+
+function attack(
+  file: string,
+  what: string,
+  verdict: VerdictWord,
+  codes: readonly ClaimCode[],
+  bytes: Uint8Array,
+  reader: { trust?: keyof typeof TRUST; asked?: { run_id: string } } = {},
+): void {
+  attacks.push({ file, what, trust: 'reader', ...reader, verdict, codes: codes.toSorted() })
+  bytesOfAttack.set(file, bytes)
+}
+
+const NO = 'does not verify'
+const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+const { bytes } = honest
+
+attack('honest', 'no attack at all', 'proven', [], bytes)
+
+// Bytes.
+attack(
+  'bom',
+  'a byte order mark',
+  'not an envelope',
+  ['byte-order-mark'],
+  Uint8Array.from([0xef, 0xbb, 0xbf, ...bytes]),
+)
+attack(
+  'not-utf8',
+  'a byte that is no UTF-8',
+  'not an envelope',
+  ['not-utf8'],
+  Uint8Array.from([...bytes, 0xff]),
+)
+attack(
+  'overlong',
+  'a quote written as two bytes',
+  'not an envelope',
+  ['not-utf8'],
+  Uint8Array.from([0x7b, 0xc0, 0xa2, ...bytes.subarray(2)]),
+)
+attack(
+  'truncated',
+  'half of it',
+  'not an envelope',
+  ['not-json'],
+  bytes.subarray(0, bytes.length >> 1),
+)
+attack('empty', 'nothing', 'not an envelope', ['not-json'], new Uint8Array())
+attack(
+  'concatenated',
+  'two files in one',
+  'not an envelope',
+  ['not-json'],
+  Uint8Array.from([...bytes, ...another.bytes]),
+)
+attack(
+  'next-version',
+  'another profile',
+  'not an envelope',
+  ['not-an-envelope'],
+  member((it) => it, { schema: 'runseal/evidence-envelope/2' }),
+)
+
+// Form.
+attack('newline', 'a line end behind it', NO, ['not-canonical'], utf8(`${honestText}\n`))
+attack('white-space', 'a space', NO, ['not-canonical'], text('":', '": '))
+attack(
+  'duplicate-key',
+  'an outcome twice',
+  NO,
+  ['not-canonical'],
+  text('"outcome":"succeeded"', '"outcome":"failed","outcome":"succeeded"'),
+)
+attack(
+  'key-order',
+  'keys in another order',
+  NO,
+  ['not-canonical'],
+  text('"bytes":12,"path":"dist/app.tgz"', '"path":"dist/app.tgz","bytes":12'),
+)
+attack('number-fraction', '1.0', NO, ['not-canonical'], text('"seal_seq":1', '"seal_seq":1.0'))
+attack('number-exponent', '1e0', NO, ['not-canonical'], text('"seal_seq":1', '"seal_seq":1e0'))
+attack('number-negative-zero', '-0', NO, ['not-canonical'], text('"exit_code":0', '"exit_code":-0'))
+attack(
+  'number-unsafe',
+  '2^53 + 1, which is read as 2^53',
+  NO,
+  ['not-canonical'],
+  text('"seal_seq":1', '"seal_seq":9007199254740993'),
+)
+attack(
+  'number-large',
+  '2^53, which is no safe integer',
+  NO,
+  ['schema-violated'],
+  text('"seal_seq":1', '"seal_seq":9007199254740992'),
+)
+attack('number-infinite', '1e999', NO, ['not-writable'], text('"seal_seq":1', '"seal_seq":1e999'))
+attack(
+  'escape',
+  'an escape that is not needed',
+  NO,
+  ['not-canonical'],
+  text('"Release"', String.raw`"\u0052elease"`),
+)
+attack(
+  'surrogate',
+  'half a surrogate pair',
+  NO,
+  ['not-writable'],
+  text('"Release"', String.raw`"\ud800"`),
+)
+attack(
+  'surrogates-swapped',
+  'two halves the wrong way round',
+  NO,
+  ['not-writable'],
+  text('"Release"', String.raw`"\udc00\ud800"`),
+)
+attack(
+  'key-escaped',
+  'a key written with an escape',
+  NO,
+  ['key-escaped'],
+  text('"version":"1.0.0"', String.raw`"\u0076ersion":"1.0.0"`),
+)
+attack(
+  'key-proto',
+  'a key __proto__ in a free map',
+  NO,
+  ['key-not-allowed'],
+  text('"inputs":{"version"', '"inputs":{"__proto__":"x","version"'),
+)
+attack(
+  'key-proto-closed',
+  'a key __proto__ where no free map is',
+  NO,
+  ['key-not-allowed'],
+  text('{"closing"', '{"__proto__":{},"closing"'),
+)
+attack(
+  'key-bidi',
+  'a key that turns the writing round',
+  NO,
+  ['key-not-allowed'],
+  text('"inputs":{"version"', '"inputs":{"\u202everse":"x","version"'),
+)
+attack(
+  'deep-64',
+  '64 deep, within the limit',
+  NO,
+  ['schema-violated'],
+  text('"title":"Release"', `"title":${deep(62)}`),
+)
+attack('deep-65', '65 deep', NO, ['too-deep'], text('"title":"Release"', `"title":${deep(63)}`))
+attack(
+  'bidi',
+  'a title that turns the writing round: sealed so, and shown visibly',
+  'proven',
+  [],
+  (await recordedRun({ title: '\u202eesaeleR\u0007' }).seal()).bytes,
+)
+
+// Shape.
+attack(
+  'extra-member',
+  'a member more',
+  NO,
+  ['schema-violated'],
+  member((it) => it, { note: 'x' }),
+)
+attack(
+  'extra-member-deep',
+  'a member more in a log',
+  NO,
+  ['schema-violated'],
+  document(({ execution }) =>
+    execution.steps.forEach(({ log }) => Object.assign(log, { note: 'x' })),
+  ),
+)
+attack(
+  'extra-member-sealed',
+  'a member more, chained and sealed',
+  NO,
+  ['schema-violated'],
+  await sealedAsIs(changed(honest.content, ({ closing }) => Object.assign(closing, { note: 'x' }))),
+)
+attack(
+  'missing-member',
+  'no counts',
+  NO,
+  ['schema-violated'],
+  document(({ closing }) => Reflect.deleteProperty(closing, 'counts')),
+)
+attack(
+  'payload-type',
+  'another payloadType',
+  NO,
+  ['schema-violated'],
+  member(({ integrity }) => integrity.seal, { payloadType: 'application/json' }),
+)
+attack(
+  'no-signature',
+  'no signature',
+  NO,
+  ['schema-violated'],
+  member(({ integrity }) => integrity.seal, { signatures: [] }),
+)
+attack(
+  'two-signatures',
+  'a signature of somebody else besides',
+  NO,
+  ['schema-violated'],
+  document(({ integrity }) =>
+    integrity.seal.signatures.push({ keyid: thief.key_id, sig: encodeBase64(new Uint8Array(64)) }),
+  ),
+)
+attack(
+  'signature-twice',
+  'the signature twice',
+  NO,
+  ['schema-violated'],
+  document(({ integrity: { seal } }) => seal.signatures.push(...structuredClone(seal.signatures))),
+)
+attack(
+  'algorithm-lies',
+  'an algorithm that is not the profile’s',
+  NO,
+  ['schema-violated'],
+  member(({ integrity }) => integrity.hash_chain, { algorithm: 'md5' }),
+)
+attack(
+  'canonicalization-lies',
+  'a canonical form that is not the profile’s',
+  NO,
+  ['schema-violated'],
+  member(({ integrity }) => integrity.hash_chain, { canonicalization: 'none' }),
+)
+attack(
+  'signature-algorithm',
+  'an algorithm beside the signature',
+  NO,
+  ['schema-violated'],
+  document(({ integrity }) =>
+    integrity.seal.signatures.forEach((signature) => Object.assign(signature, { alg: 'none' })),
+  ),
+)
+attack(
+  'digest-capitals',
+  'a digest in capitals',
+  NO,
+  ['schema-violated'],
+  member(({ integrity }) => integrity, {
+    content_sha256: honest.envelope.integrity.content_sha256.toUpperCase(),
+  }),
+)
+attack(
+  'time-loose',
+  'a time without milliseconds',
+  NO,
+  ['schema-violated'],
+  member(({ closing }) => closing, { finished_at: '2026-11-12T09:30:00Z' }),
+)
+attack(
+  'path-outside',
+  'an artifact outside the root',
+  NO,
+  ['schema-violated'],
+  document(({ execution }) =>
+    execution.steps.forEach(({ artifacts }) => artifacts.forEach((it) => (it.path = '../app.tgz'))),
+  ),
+)
+attack(
+  'text-long',
+  'a text above the limit',
+  NO,
+  ['over-limit'],
+  text('"Release"', `"${'\u00e4'.repeat(40_000)}"`),
+)
+attack(
+  'order-short',
+  'an entry that order does not have',
+  NO,
+  ['coverage-broken'],
+  document((it) => it.order.pop()),
+)
+attack(
+  'links-short',
+  'a link less',
+  NO,
+  ['coverage-broken'],
+  document(({ integrity }) => integrity.hash_chain.links.pop()),
+)
+attack(
+  'links-renumbered',
+  'a seq twice',
+  NO,
+  ['coverage-broken'],
+  document(({ integrity }) => integrity.hash_chain.links.forEach((link) => (link.seq = 0))),
+)
+
+// Without the sealing key.
+attack(
+  'entry-changed',
+  'another exit code',
+  NO,
+  [
+    'content-differs',
+    'entry-changed',
+    'expectation-fails',
+    'prefix-wrong',
+    'result-broken',
+    'statement-differs',
+  ],
+  document(({ execution }) => execution.steps.slice(0, 1).forEach((step) => (step.exit_code = 1))),
+)
+attack(
+  'opening-changed',
+  'another starter',
+  NO,
+  ['content-differs', 'entry-changed', 'expectation-fails', 'prefix-wrong', 'statement-differs'],
+  member(({ opening }) => opening, { actor: 'user:eve' }),
+)
+attack(
+  'entries-swapped',
+  'two steps in each other’s place',
+  NO,
+  [
+    'content-differs',
+    'entry-changed',
+    'expectation-fails',
+    'needs-broken',
+    'prefix-wrong',
+    'statement-differs',
+  ],
+  document(({ execution }) => (execution.steps = execution.steps.toReversed())),
+)
+attack(
+  'link-changed',
+  'another link',
+  NO,
+  ['link-broken'],
+  document(({ integrity }) =>
+    integrity.hash_chain.links.slice(1, 2).forEach((it) => (it.link = sha256('x'))),
+  ),
+)
+attack(
+  'head-changed',
+  'another head',
+  NO,
+  ['head-differs'],
+  member(({ integrity }) => integrity.hash_chain, { head: sha256('x') }),
+)
+attack(
+  'content-digest',
+  'another content digest',
+  NO,
+  ['content-differs'],
+  member(({ integrity }) => integrity, { content_sha256: sha256('x') }),
+)
+const rechained = (
+  await sealContent(
+    changed(honest.content, ({ closing }) => (closing.finished_at = '2026-11-12T11:00:00.000Z')),
+    thief,
+  )
+).envelope
+attack(
+  'chain-recomputed',
+  'changed, and the chain made again under the old seal',
+  NO,
+  ['statement-differs'],
+  bytesOf({
+    ...rechained,
+    integrity: { ...rechained.integrity, seal: honest.envelope.integrity.seal },
+  }),
+)
+attack(
+  'seal-spliced',
+  'the genuine seal of another run',
+  NO,
+  ['statement-differs'],
+  member(({ integrity }) => integrity, { seal: another.envelope.integrity.seal }),
+)
+attack(
+  'record-replaced',
+  'another record under the genuine seal',
+  NO,
+  ['statement-differs'],
+  bytesOf({
+    ...another.envelope,
+    integrity: { ...another.envelope.integrity, seal: honest.envelope.integrity.seal },
+  }),
+)
+attack(
+  'other-key',
+  'signed again by another key',
+  NO,
+  ['key-unknown', 'server-differs'],
+  (await sealContent(honest.content, thief)).bytes,
+)
+attack(
+  'other-key-renamed',
+  'signed by another key under the pinned one’s id',
+  NO,
+  ['signature-wrong'],
+  utf8(
+    new TextDecoder()
+      .decode((await sealContent(honest.content, thief)).bytes)
+      .replaceAll(thief.key_id, signer.key_id),
+  ),
+)
+attack(
+  'test-server',
+  'all of it by a server whose key is not pinned',
+  'not proven',
+  ['key-unknown'],
+  (await recordedRun({ by: thief }).seal()).bytes,
+)
+const signature = (change: (raw: Uint8Array) => Uint8Array) =>
+  document(({ integrity }) =>
+    integrity.seal.signatures.forEach(
+      (it) => (it.sig = encodeBase64(change(Buffer.from(it.sig, 'base64')))),
+    ),
+  )
+attack(
+  'signature-zero',
+  'a signature of zeros',
+  NO,
+  ['signature-wrong'],
+  signature(() => new Uint8Array(64)),
+)
+attack(
+  'signature-short',
+  'a signature cut short',
+  NO,
+  ['signature-wrong'],
+  signature((raw) => raw.subarray(1)),
+)
+attack(
+  'signature-s',
+  'the same signature with the group order added to S',
+  NO,
+  ['signature-wrong'],
+  signature((raw) => Uint8Array.from([...raw.subarray(0, 32), ...plusOrder(raw.subarray(32))])),
+)
+attack(
+  'signature-base64',
+  'a signature with bits left over in base64',
+  NO,
+  ['signature-wrong'],
+  document(({ integrity }) =>
+    integrity.seal.signatures.forEach((it) => (it.sig = it.sig.replace(/.(?===$)/, nextDigit))),
+  ),
+)
+attack(
+  'payload-changed',
+  'a statement that nobody signed',
+  NO,
+  ['signature-wrong', 'statement-unreadable'],
+  member(({ integrity }) => integrity.seal, { payload: encodeBase64(utf8('{}')) }),
+)
+attack('old-envelope', 'a genuine old envelope for a new question', NO, ['run-differs'], bytes, {
+  asked: { run_id: 'run-2' },
+})
+
+// What the reader pinned.
+attack('key-retired', 'sealed after the key was retired', NO, ['key-retired'], bytes, {
+  trust: 'key retired',
+})
+attack('key-revoked', 'sealed by a revoked key', NO, ['key-revoked'], bytes, {
+  trust: 'key revoked',
+})
+attack(
+  'two-ids',
+  'a trust file that has one key under two ids',
+  'not proven',
+  ['key-unknown', 'passkey-unchecked', 'owner-unknown', 'trust-file-refused'],
+  bytes,
+  { trust: 'one key under two ids' },
+)
+attack('definition-changed', 'a run of another definition', NO, ['definition-differs'], bytes, {
+  trust: 'another definition',
+})
+attack('gate-removed', 'the gate is in no plan', NO, ['gate-missing'], await ungated())
+attack(
+  'gate-unplanned-step',
+  'the gate is planned, and no step waits for it',
+  NO,
+  ['gate-outcome-differs', 'expectation-fails', 'outcome-differs'],
+  await unasked(),
+)
+attack(
+  'gate-session',
+  'a gate turned from passkey to session',
+  NO,
+  ['gate-weaker'],
+  await weaker({ sign: 'session' }, [{ approver: 'user:ann' }]),
+)
+attack('gate-quorum', 'a quorum lowered', NO, ['gate-weaker'], bytes, { trust: 'two approvals' })
+attack(
+  'gate-four-eyes',
+  'four eyes left out',
+  NO,
+  ['gate-weaker'],
+  await weaker({ four_eyes: false }),
+)
+attack('gate-roles', 'others let in by name', NO, ['gate-weaker'], await weaker({ users: ['eve'] }))
+attack('gate-question', 'another question', NO, ['gate-weaker'], bytes, {
+  trust: 'another question',
+})
+
+// With the sealing key: a run that cannot have been.
+attack(
+  'prefix-rewritten',
+  'what the approver had seen done, done otherwise',
+  NO,
+  ['expectation-fails', 'prefix-wrong'],
+  await sealedStep('build', (step) => (step.salt = '0'.repeat(32))),
+)
+attack(
+  'attempt-hidden',
+  'the first attempt left out',
+  NO,
+  ['attempts-broken', 'expectation-fails', 'prefix-wrong'],
+  await sealedStep('build', (step) => (step.attempt = 2)),
+)
+attack(
+  'attempts-too-many',
+  'a failed step tried again until it succeeds',
+  NO,
+  ['attempts-broken', 'outcome-differs', 'reason-broken'],
+  await retried(),
+  { trust: 'no requirement' },
+)
+attack(
+  'step-before-gate',
+  'a step recorded before the gate that it needs',
+  NO,
+  ['needs-broken'],
+  await sealed((content) => (content.order = ['step', 'step', 'gate'])),
+)
+attack(
+  'step-begun-before-gate',
+  'a step begun before the gate was resolved',
+  NO,
+  ['expectation-fails', 'needs-broken', 'shown-differs'],
+  await sealedStep('publish', (step) => (step.started_at = '2026-11-12T09:30:03.000Z')),
+)
+attack(
+  'gate-left-out',
+  'the gate left out of the record',
+  NO,
+  ['needs-broken', 'outcome-differs'],
+  await sealed((content) => {
+    content.gates = []
+    content.order = ['step', 'step']
+    content.closing.counts.gates = 0
+  }),
+)
+attack(
+  'exit-code',
+  'an exit code of 1 called a success',
+  NO,
+  ['result-broken'],
+  await sealedStep('publish', (step) => (step.exit_code = 1)),
+)
+attack(
+  'command',
+  'another command than planned',
+  NO,
+  ['plan-differs'],
+  await sealedStep('publish', (step) => (step.argv = ['/bin/true'])),
+)
+attack(
+  'outcome',
+  'a success called a failure',
+  NO,
+  ['outcome-differs'],
+  await sealed(({ closing }) => Object.assign(closing, { outcome: 'failed', reason: 'x' })),
+)
+attack(
+  'counts',
+  'a step more than there is',
+  NO,
+  ['counts-differ'],
+  await sealed(({ closing }) => (closing.counts.steps += 1)),
+)
+attack(
+  'previous',
+  'a second envelope without one before it',
+  NO,
+  ['series-broken'],
+  await sealed(({ closing }) => (closing.seal_seq = 2)),
+)
+attack(
+  'artifact-shown',
+  'an artifact shown that is not on record',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  await sealedGate(({ shown }) => shown.artifacts.forEach((it) => (it.sha256 = sha256('x')))),
+)
+
+// With the sealing key: decisions.
+attack(
+  'decision-of-another-run',
+  'the whole gate of another run',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'prefix-wrong'],
+  await sealed((content) => (content.gates = structuredClone(another.content.gates))),
+)
+attack(
+  'decision-turned',
+  'a refusal turned into an approval',
+  NO,
+  ['assertion-unbound', 'expectation-fails'],
+  await turned(),
+)
+attack(
+  'refusal-approved',
+  'a refusal with the outcome approved',
+  NO,
+  ['expectation-fails', 'gate-outcome-differs'],
+  await refusedAnyway(),
+)
+attack(
+  'decision-comment',
+  'another comment than the signed one',
+  NO,
+  ['assertion-unbound', 'expectation-fails'],
+  await sealedDecision((it) => (it.comment = 'Fine.')),
+)
+attack(
+  'decision-approver',
+  'the decision of one under the name of another',
+  NO,
+  ['credential-differs', 'expectation-fails'],
+  (await recordedRun({ decisions: [{ ...by(ben), approver: 'ann' }] }).seal()).bytes,
+)
+attack(
+  'decision-dropped',
+  'no decision, and approved',
+  NO,
+  ['expectation-fails', 'gate-outcome-differs'],
+  await sealedGate((it) => (it.decisions = [])),
+)
+attack(
+  'decision-repeated',
+  'one approval counted twice',
+  NO,
+  ['approver-repeated', 'expectation-fails', 'nonce-repeated'],
+  await repeated(),
+  { trust: 'two approvals' },
+)
+attack(
+  'decision-late',
+  'decided after the gate had expired',
+  NO,
+  ['expectation-fails', 'expiry-broken'],
+  (
+    await recordedRun({
+      decisions: [by(ann, {}, { decided_at: '2026-11-12T12:00:00.000Z' })],
+    }).seal()
+  ).bytes,
+)
+attack(
+  'decision-of-the-system',
+  'an expiry that looks like a person’s approval',
+  NO,
+  ['approver-not-allowed', 'expectation-fails', 'owner-unknown', 'passkey-missing'],
+  (await recordedRun({ decisions: [{ approver: 'system' }] }).seal()).bytes,
+)
+attack(
+  'decision-of-the-starter',
+  'the starter approves',
+  NO,
+  ['expectation-fails', 'starter-decided'],
+  await signedBy(oda),
+)
+attack(
+  'decision-of-a-lineage',
+  'the starter of the run that this one repeats approves',
+  NO,
+  ['expectation-fails', 'starter-decided'],
+  (await recordedRun({ rerun_of: { run_id: 'run-0', starters: ['user:ann'] } }).seal()).bytes,
+)
+attack(
+  'started-by-the-system',
+  'started by nobody',
+  NO,
+  ['expectation-fails', 'starter-without-owner'],
+  (await recordedRun({ actor: 'system' }).seal()).bytes,
+)
+attack(
+  'decision-unsigned',
+  'a session’s decision where a passkey is asked for',
+  NO,
+  ['expectation-fails', 'passkey-missing'],
+  (await recordedRun({ decisions: [{ approver: 'user:ann' }] }).seal()).bytes,
+)
+attack(
+  'approver-unknown',
+  'signed by somebody whom the reader did not pin',
+  'not proven',
+  ['owner-unknown', 'passkey-unchecked', 'requirement-unchecked'],
+  await signedBy(stranger),
+)
+attack(
+  'approver-revoked',
+  'signed by a revoked passkey',
+  NO,
+  ['approver-revoked', 'expectation-fails'],
+  bytes,
+  { trust: 'approver revoked' },
+)
+attack(
+  'approver-of-another-gate',
+  'signed by somebody who may not decide this gate',
+  NO,
+  ['approver-not-entitled', 'expectation-fails'],
+  bytes,
+  { trust: 'approver of another gate' },
+)
+const origin = (unusual: Unusual) => signedBy(ann, unusual)
+attack(
+  'passkey-origin',
+  'signed at another origin',
+  NO,
+  ['expectation-fails', 'origin-refused'],
+  await origin({ client: { origin: 'https://runs.example.evil' } }),
+)
+attack(
+  'passkey-cross-origin',
+  'signed in a frame of another site',
+  NO,
+  ['expectation-fails', 'origin-refused'],
+  await origin({ client: { crossOrigin: true } }),
+)
+attack(
+  'passkey-top-origin',
+  'signed under another site',
+  NO,
+  ['expectation-fails', 'origin-refused'],
+  await origin({ client: { topOrigin: 'https://evil.example' } }),
+)
+attack(
+  'passkey-rp-id',
+  'signed for another site',
+  NO,
+  ['expectation-fails', 'origin-refused'],
+  await origin({ rp_id: 'evil.example' }),
+)
+attack(
+  'passkey-create',
+  'a registration as a signature',
+  NO,
+  ['assertion-unbound', 'expectation-fails'],
+  await origin({ client: { type: 'webauthn.create' } }),
+)
+attack(
+  'passkey-unverified',
+  'signed without the person verified',
+  NO,
+  ['expectation-fails', 'user-not-verified'],
+  await origin({ flags: 0x19 }),
+)
+attack(
+  'passkey-absent',
+  'signed without the person present',
+  NO,
+  ['expectation-fails', 'user-not-verified'],
+  await origin({ flags: 0x1c }),
+)
+attack(
+  'passkey-extensions',
+  'extensions that nobody asked for',
+  NO,
+  ['assertion-unreadable', 'expectation-fails'],
+  await origin({ flags: 0x9d, more: [0xa0] }),
+)
+attack(
+  'passkey-client-data',
+  'an origin twice',
+  NO,
+  ['assertion-unreadable', 'expectation-fails'],
+  await origin({ clientText: (text) => text.replace('{', '{"origin":"https://evil.example",') }),
+)
+attack(
+  'passkey-der',
+  'a byte behind the DER',
+  NO,
+  ['decision-signature-wrong', 'expectation-fails'],
+  await origin({ signature: (der) => Uint8Array.from([...der, 0]) }),
+)
+attack(
+  'passkey-signature',
+  'another signature',
+  NO,
+  ['decision-signature-wrong', 'expectation-fails'],
+  await origin({ signature: (der) => der.with(12, (der[12] ?? 0) ^ 1) }),
+)
+
+for (const [file, bytes] of bytesOfAttack)
+  writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
+writeFileSync(
+  new URL('table.json', ATTACKS),
+  `${JSON.stringify({ trust: TRUST, attacks }, null, 2)}\n`,
+)
+console.log(
+  `${attacks.length} files, ${[...bytesOfAttack.values()].reduce((sum, { length }) => sum + length, 0)} bytes`,
+)
+
+/** `sealContent` for a document that has not our shape. */
+async function sealedAsIs(content: Content) {
+  let state = openChain(content.evidence_id, content.run_id)
+  const links = [...entriesOf(content)].map(({ kind, body }) => {
+    const next = extendChain(state, kind, body)
+    state = next.state
+    return next.link
+  })
+  const statement = prepareSeal(
+    content,
+    { count: state.seq, head: state.head },
+    '2026-11-12T10:00:00.000Z',
+  )
+  return assembleEnvelope(content, links, await signStatement(statement, signer))
+}
+
+async function ungated() {
+  const run = startRun(signer, {
+    steps: [planStep('build'), planStep('publish', { needs: ['build'] })],
+  })
+  run.step('build')
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+async function unasked() {
+  const { gates, steps } = gatedPlan({ ...POLICY })
+  const free = steps.map((step) => ({
+    ...step,
+    needs: step.step_id === 'publish' ? ['build'] : [],
+  }))
+  const run = startRun(signer, { steps: free, gates })
+  run.step('build')
+  run.gate('ship', { outcome: 'approved' })
+  run.step('publish')
+  return (await run.seal({ outcome: 'failed', reason: 'x' })).bytes
+}
+
+async function retried() {
+  const run = startRun(signer, { steps: [planStep('build')] })
+  run.step('build', { outcome: 'failed' })
+  run.step('build')
+  const content = run.content()
+  Object.assign(content.closing, { outcome: 'succeeded' })
+  return (await sealContent(content, signer)).bytes
+}
+
+async function turned() {
+  const run = recordedRun({ decisions: [by(ann, {}, { decision: 'rejected' })] })
+  return (
+    await sealContent(
+      changed(run.content(), ({ gates, closing }) => {
+        for (const gate of gates) {
+          gate.outcome = 'approved'
+          for (const { decision } of gate.decisions) decision.decision = 'approved'
+        }
+        closing.outcome = 'succeeded'
+        Reflect.deleteProperty(closing, 'reason')
+      }),
+      signer,
+    )
+  ).bytes
+}
+
+async function refusedAnyway() {
+  const run = startRun(signer, gatedPlan({ ...POLICY }))
+  run.step('build')
+  run.gate('ship', { decisions: [by(ann, {}, { decision: 'rejected' })], outcome: 'approved' })
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+async function repeated() {
+  const run = recordedRun({ policy: { quorum: 2 }, decisions: [by(ann), by(ben)] })
+  const content = changed(run.content(), ({ gates }) => {
+    for (const gate of gates) gate.decisions = gate.decisions.slice(0, 1).flatMap((it) => [it, it])
+  })
+  return (await sealContent(content, signer)).bytes
+}
+
+function plusOrder(s: Uint8Array): Uint8Array {
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n
+  const value = BigInt(`0x${Buffer.from(s.toReversed()).toString('hex')}`) + order
+  return Buffer.from(value.toString(16).padStart(64, '0'), 'hex').toReversed()
+}
+
+function nextDigit(digit: string): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  return digits[digits.indexOf(digit) + 1] ?? 'A'
+}
