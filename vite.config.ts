@@ -63,6 +63,8 @@ export default defineConfig(({ isSsrBuild }) => ({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // What a page is waited for is said by the test, how long by how loaded a machine may be.
+          expect: { poll: { timeout: 30_000 } },
           // After the others, so that a journey has both cores to itself.
           sequence: { groupOrder: 1 },
         },
