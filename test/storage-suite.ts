@@ -38,6 +38,8 @@ export type Place = {
    * many at once, and prints the number of facts on record, a line each time that an append resolved.
    */
   startWriter: () => ChildProcess
+  /** A snapshot of it, opened. */
+  copyOf: (store: Storage) => Promise<Storage>
   /** Every byte that it holds, wherever. */
   bytes: () => Promise<Buffer>
   remove: () => Promise<void>
@@ -476,6 +478,17 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       }
       await store.runs.append(appendOf([started(b)], [succeeded(b), sealed]))
       expect(await store.runs.unfinished()).toEqual([a, 'run_002'])
+    })
+
+    it('[ST12] is copied whole, at one moment, without sessions and links', async () => {
+      await store.identity.addUser(ANN, added)
+      const ids = await makeRuns(3)
+      const copy = await place.copyOf(store)
+      await makeRuns(2, 3)
+      expect((await copy.runs.counts()).status.running).toBe(3)
+      for (const id of ids) expect(await copy.runs.facts(id)).toEqual(await store.runs.facts(id))
+      expect(await copy.identity.users()).toEqual(await store.identity.users())
+      await copy.close()
     })
 
     it('[ST2] writes what was begun before it closes, and nothing after', async () => {

@@ -24,6 +24,8 @@ const Manifest = z.strictObject({
   schema: z.literal('runseal/backup/1'),
   runs: Count,
   envelopes: Count,
+  /** Besides this one and the store: an archive that was cut between two files looks whole. */
+  files: Count,
 })
 export type Manifest = z.infer<typeof Manifest>
 
@@ -47,15 +49,21 @@ export async function makeBackup(open: Open, data: string, file: string): Promis
   const staging = await mkdtemp(join(beside, '.runseal-backup-'))
   try {
     await using(await open(data), (store) => store.snapshot(join(staging, STORE)))
-    const { manifest, envelopes } = await using(await open(staging), contentsOf)
-    await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
-    const archive = join(staging, 'archive')
-    const how = { file: archive, portable: true, strict: true, mode: 0o600 }
-    await create({ ...how, cwd: staging }, [MANIFEST, STORE])
+    const { runs, envelopes } = await using(await open(staging), contentsOf)
     // An envelope that the snapshot does not know would be sealed again, differently, by who restores it.
     const sealed = envelopes.map(({ evidence_id }) => envelopeFile(evidence_id))
     const others = [...(await filesIn(data, 'logs')), ...(await filesIn(data, 'artifacts'))]
     const kept = [KEY, ...sealed, ...others.filter((name) => KEPT.test(name))]
+    const manifest: Manifest = {
+      schema: 'runseal/backup/1',
+      runs,
+      envelopes: envelopes.length,
+      files: kept.length,
+    }
+    await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
+    const archive = join(staging, 'archive')
+    const how = { file: archive, portable: true, strict: true, mode: 0o600 }
+    await create({ ...how, cwd: staging }, [MANIFEST, STORE])
     await replace({ ...how, cwd: data }, kept)
     await flush(archive)
     await rename(archive, file)
@@ -77,18 +85,18 @@ export async function restoreBackup(open: Open, file: string, data: string): Pro
     const read = parseJson(Manifest, await readFile(join(part, MANIFEST), 'utf8').catch(() => ''))
     if (!read.ok) throw new BackupError(`${file} is no backup of Runseal`)
     await rm(join(part, MANIFEST))
-    const { manifest, envelopes } = await using(await open(part), contentsOf)
-    if (manifest.runs !== read.value.runs || manifest.envelopes !== read.value.envelopes)
+    const files = (await filesIn(part, '.')).filter((name) => name !== STORE)
+    if (files.length !== read.value.files)
       throw new BackupError(
-        `${file} is damaged: it says that it holds ${JSON.stringify(read.value)}`,
+        `${file} is cut: it has ${files.length} files of ${read.value.files}, nothing was restored`,
       )
+    const { envelopes } = await using(await open(part), contentsOf)
     for (const envelope of envelopes) await refuseChanged(part, envelope)
-    for (const name of await filesIn(part, '.')) await flush(join(part, name))
-    for (const folder of ['.', 'envelopes', 'logs', 'artifacts'])
-      if (existsSync(join(part, folder))) await flush(join(part, folder))
+    const folders = new Set(files.flatMap((name) => [dirname(name), dirname(dirname(name))]))
+    for (const name of [...files, STORE, ...folders]) await flush(join(part, name))
     await rename(part, data)
     await flush(dirname(resolve(data)))
-    return manifest
+    return read.value
   } finally {
     await rm(part, { recursive: true, force: true })
   }
@@ -134,12 +142,7 @@ async function contentsOf(store: Storage) {
   } while (cursor !== null)
   const { status } = await store.runs.counts()
   const runs = Object.values(status).reduce((sum, count) => sum + count, 0)
-  const manifest: Manifest = {
-    schema: 'runseal/backup/1',
-    runs,
-    envelopes: envelopes.length,
-  }
-  return { manifest, envelopes }
+  return { runs, envelopes }
 }
 
 async function using<T>(store: Storage, act: (store: Storage) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +25,16 @@ storageSuite('SQLite', async () => {
       const files = await readdir(folder)
       return Buffer.concat(await Promise.all(files.map((file) => readFile(join(folder, file)))))
     },
-    remove: () => rm(folder, { recursive: true }),
+    async copyOf(store) {
+      const copy = `${folder}-copy`
+      await mkdir(copy)
+      await store.snapshot(join(copy, 'runseal.db'))
+      return await openSqlite(copy, { server: false })
+    },
+    async remove() {
+      await rm(`${folder}-copy`, { recursive: true, force: true })
+      await rm(folder, { recursive: true })
+    },
   }
 })
 

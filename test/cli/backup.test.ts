@@ -1,0 +1,215 @@
+import { spawnSync } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { ENDPOINT } from '#contract/api.ts'
+import { LIMITS } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { readEnvelope } from '#evidence/read.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { administer } from '#server/main.ts'
+import { end, runseal, serving, type Serving } from './command-line.ts'
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+const PROJECT = `
+runs:
+  good:
+    steps: [{ id: say, run: 'echo hello; echo kept > out', artifacts: [out] }]
+  long:
+    steps:
+      - { id: wait, run: 'echo started; while [ ! -e go ]; do sleep 0.05; done' }
+      - { id: last, needs: [wait, ask], run: echo done }
+    gates: [{ id: ask, question: 'Go on?' }]
+`
+
+let folder: string
+let file: string
+let sealed: string[]
+let long: string
+
+/** A server with three sealed runs and one that is in the middle of a step and at a gate: backed up as it runs. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runseal-backup-test-'))
+  file = join(folder, 'backup.tar')
+  await writeFile(join(folder, 'runseal.yaml'), PROJECT)
+  const server = await serving(folder)
+  const as = await operatorOf(server, join(folder, '.runseal'))
+  sealed = await Promise.all([as.start('good'), as.start('good'), as.start('good')])
+  for (const run_id of sealed) await as.until(run_id, ({ seal }) => seal === 'sealed')
+  long = await as.start('long')
+  await as.until(
+    long,
+    ({ steps, gates }) => steps[0]?.status === 'running' && gates.length > 0 && steps.length > 0,
+  )
+  const backup = await runseal(['backup', file, '--data', join(folder, '.runseal')])
+  expect(backup).toMatchObject({ code: 0, stderr: '' })
+  expect(backup.stdout).toBe(`${file} has 4 runs and 3 envelopes, and the sealing key.\n`)
+  // What comes after it is not in it, and the server knows nothing of it.
+  await as.until(await as.start('good'), ({ seal }) => seal === 'sealed')
+  await end(server)
+  return () => rm(folder, { recursive: true, force: true })
+})
+
+async function operatorOf(server: Serving, data: string) {
+  const administration = await administer(data)
+  const wanted = { role: 'admin', owner: null, expires_at: null } as const
+  const { token } = await administration.people.makeToken(wanted, 'system')
+  await administration.close()
+  const ask = async (method: string, path: string, body?: object) => {
+    const response = await fetch(new URL(path, server.url), {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    return await response.text()
+  }
+  const runOf = async (run_id: string) => {
+    const parsed = parseJson(ENDPOINT.run.answer, await ask('GET', `/api/runs/${run_id}`))
+    if (!parsed.ok) throw new Error(parsed.error.message)
+    return parsed.value
+  }
+  return {
+    async start(definition: string) {
+      const answer = await ask('POST', '/api/runs', { definition, inputs: {} })
+      const parsed = parseJson(ENDPOINT.startRun.answer, answer)
+      if (!parsed.ok) throw new Error(answer)
+      return parsed.value.run_id
+    },
+    async until(run_id: string, isSo: (run: Awaited<ReturnType<typeof runOf>>) => boolean) {
+      for (;;) {
+        const run = await runOf(run_id)
+        if (isSo(run)) return run
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
+    approve: (gate_id: string) =>
+      ask('POST', `/api/gates/${gate_id}/decisions`, { decision: 'approved' }),
+  }
+}
+
+async function restored(from = file) {
+  const place = await mkdtemp(join(tmpdir(), 'runseal-restored-'))
+  onTestFinished(() => rm(place, { recursive: true, force: true }))
+  const data = join(place, 'deep', 'data')
+  return { data, answer: await runseal(['restore', from, '--data', data]) }
+}
+
+/** Verdicts of all envelopes by the key that the restored folder has, in their order. */
+async function verdictsOf(data: string): Promise<string[]> {
+  const administration = await administer(data)
+  const trust = [{ file: await administration.trustFile(), source: 'pinned' as const }]
+  await administration.close()
+  const names = await readdir(join(data, 'envelopes'))
+  const all = await Promise.all(
+    names.map(async (name) => {
+      const bytes = await readFile(join(data, 'envelopes', name))
+      const { closing } = readEnvelope(bytes, LIMITS)
+      const { verdict } = await verifyEnvelope(bytes, { trust })
+      return { verdict, seal_seq: closing.seal_seq }
+    }),
+  )
+  return all
+    .toSorted((a, b) => a.seal_seq - b.seal_seq)
+    .map(({ verdict, seal_seq }) => `${seal_seq} ${verdict}`)
+}
+
+it('[B1] is one tar file for its owner alone, and never one that was there', async () => {
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  const again = await runseal(['backup', file, '--data', join(folder, '.runseal')])
+  expect(again).toMatchObject({ code: 1, stderr: `runseal backup: ${file} is there already\n` })
+  const listed = spawnSync('tar', ['-tf', file], { encoding: 'utf8' }).stdout.split('\n')
+  expect(listed.slice(0, 3)).toEqual(['backup.json', 'runseal.db', 'key.pem'])
+  expect(listed.filter((name) => name.startsWith('envelopes/'))).toHaveLength(3)
+  expect(listed.filter((name) => name.startsWith('artifacts/'))).toHaveLength(1)
+  expect(listed.join()).not.toMatch(/\.pid|runner\.json|server\.json|lock/)
+  expect((await readdir(folder)).toSorted()).not.toContain('.runseal-backup-')
+})
+
+it('[B1] says what is no data folder, and makes none', async () => {
+  const nowhere = join(folder, 'nowhere')
+  const { code, stderr } = await runseal(['backup', join(folder, 'b.tar'), '--data', nowhere])
+  expect([code, stderr]).toEqual([1, `runseal backup: ${nowhere} is no data folder\n`])
+  await expect(stat(nowhere)).rejects.toThrow('ENOENT')
+})
+
+it('[B2] restores to a folder whose every envelope verifies', async () => {
+  const { data, answer } = await restored()
+  expect(answer).toMatchObject({ code: 0, stderr: '' })
+  expect(answer.stdout).toBe(`${data} has 4 runs and 3 envelopes, each as it was sealed.\n`)
+  expect(await verdictsOf(data)).toEqual(['1 proven', '2 proven', '3 proven'])
+  expect((await stat(data)).mode & 0o777).toBe(0o700)
+  expect((await stat(join(data, 'key.pem'))).mode & 0o777).toBe(0o600)
+  const log = join('logs', sealed[0] ?? '', 'say.1.log')
+  expect(await readFile(join(data, log), 'utf8')).toBe('hello\n')
+})
+
+it('[B3] of running steps restores to a server that starts and finishes', async () => {
+  const { data } = await restored()
+  await writeFile(join(folder, 'go'), '')
+  const server = await serving(folder, ['--data', data])
+  onTestFinished(() => end(server))
+  const as = await operatorOf(server, data)
+  const { gates } = await as.until(long, ({ gates }) => gates.length > 0)
+  await as.approve(gates[0]?.gate_id ?? '')
+  const { outcome, steps } = await as.until(long, ({ seal }) => seal === 'sealed')
+  expect(outcome).toBe('succeeded')
+  const waited = steps.find(({ step_id }) => step_id === 'wait')
+  expect(waited?.attempts.map(({ finished }) => finished?.outcome)).toEqual([
+    'interrupted',
+    'succeeded',
+  ])
+  expect(await verdictsOf(data)).toEqual(['1 proven', '2 proven', '3 proven', '4 proven'])
+})
+
+it('[B4] refuses a folder that is not empty, and leaves it', async () => {
+  const { code, stderr } = await runseal(['restore', file, '--data', folder])
+  expect([code, stderr]).toEqual([
+    1,
+    `runseal restore: ${folder} is not empty: name a folder that is\n`,
+  ])
+  const empty = await mkdtemp(join(tmpdir(), 'runseal-empty-'))
+  onTestFinished(() => rm(empty, { recursive: true, force: true }))
+  expect((await runseal(['restore', file, '--data', empty])).code).toBe(0)
+})
+
+it.each([
+  ['cut', async (copy: string) => truncate(copy, (await stat(copy)).size - 4096)],
+  ['no archive', (copy: string) => writeFile(copy, 'x'.repeat(5000))],
+  [
+    'another archive',
+    (copy: string) => void spawnSync('tar', ['-cf', copy, 'runseal.yaml'], { cwd: folder }),
+  ],
+  [
+    'changed in an envelope',
+    async (copy: string) => {
+      const bytes = await readFile(file)
+      bytes.write('failed!!!', bytes.lastIndexOf('"outcome":"succeeded"') + 11)
+      await writeFile(copy, bytes)
+    },
+  ],
+  [
+    'with a file that is none of a backup',
+    (copy: string) => void spawnSync('tar', ['-rf', copy, 'runseal.yaml'], { cwd: folder }),
+  ],
+])('[B4] refuses what is %s, and leaves nothing behind', async (_, spoil) => {
+  const place = await mkdtemp(join(tmpdir(), 'runseal-spoilt-'))
+  onTestFinished(() => rm(place, { recursive: true, force: true }))
+  const copy = join(place, 'backup.tar')
+  await writeFile(copy, await readFile(file))
+  await spoil(copy)
+  await mkdir(join(place, 'in'))
+  const { code, stderr } = await runseal(['restore', copy, '--data', join(place, 'in', 'data')])
+  expect(code).toBe(1)
+  expect(stderr).toMatch(/^runseal restore: .*\n$/)
+  expect(await readdir(join(place, 'in'))).toEqual([])
+})
+
+it('[B5] has no session and no link', async () => {
+  const { data } = await restored()
+  const administration = await administer(data)
+  expect(await administration.people.sessions(null, null)).toEqual([])
+  expect((await administration.people.users()).length).toBeGreaterThan(0)
+  await administration.close()
+})
