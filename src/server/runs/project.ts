@@ -346,8 +346,14 @@ function lowerCased(message: string): string {
 
 function rootOf(file: string, root: string, fault: (message: string) => void): string {
   const path = resolve(dirname(file), root)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(path)
-  fault(`no such folder: ${root}`)
+  try {
+    const real = realpathSync(path)
+    if (statSync(real).isDirectory()) return real
+    fault(`is no folder: ${root}`)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    fault(code === 'ENOENT' ? `no such folder: ${root}` : `cannot be entered (${code})`)
+  }
   return path
 }
 

@@ -202,6 +202,12 @@ describe('a fault in runseal.yaml', () => {
       ),
       '4:42: the gate does not need step "one"',
     ],
+    [
+      'a root that no folder can be named',
+      `root: ${'x'.repeat(5000)}\n${run(OK)}`,
+      '1:7: cannot be entered (ENAMETOOLONG)',
+    ],
+    ['a root that is a file', `root: runseal.yaml\n${run(OK)}`, '1:7: is no folder: runseal.yaml'],
     ['a root that is not there', `root: nowhere\n${run(OK)}`, '1:7: no such folder: nowhere'],
     [
       'too many attempts',
