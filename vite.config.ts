@@ -1,5 +1,6 @@
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
+import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { defineConfig, type Plugin } from 'vitest/config'
 import manifest from './package.json' with { type: 'json' }
@@ -7,8 +8,8 @@ import { tally } from './test/tally.ts'
 
 const companion = 'http://localhost:3000'
 
-export default defineConfig(({ isSsrBuild }) => ({
-  plugins: [react(), tailwind(), childProcesses()],
+export default defineConfig(({ isSsrBuild, mode }) => ({
+  plugins: [react(), tailwind(), childProcesses(), oneFile()],
   build: isSsrBuild
     ? {
         outDir: 'dist/cli',
@@ -17,14 +18,25 @@ export default defineConfig(({ isSsrBuild }) => ({
         // Flat, so that what is found beside a file or above it is found from every chunk.
         rolldownOptions: { output: { chunkFileNames: '[name]-[hash].js' } },
       }
-    : {
-        outDir: 'dist/viewer',
-        target: 'es2024',
-        // The page is served under `script-src 'self'; style-src 'self'`: nothing may end up inline.
-        modulePreload: { polyfill: false },
-        assetsInlineLimit: 0,
-        reportCompressedSize: false,
-      },
+    : mode === 'verifier'
+      ? {
+          outDir: 'dist',
+          emptyOutDir: false,
+          // A stylesheet of its own: split up, it would be put into the script.
+          cssCodeSplit: false,
+          copyPublicDir: false,
+          target: 'es2024',
+          reportCompressedSize: false,
+          rolldownOptions: { input: 'src/viewer/offline/main.tsx', output: { format: 'iife' } },
+        }
+      : {
+          outDir: 'dist/viewer',
+          target: 'es2024',
+          // The page is served under `script-src 'self'; style-src 'self'`: nothing may end up inline.
+          modulePreload: { polyfill: false },
+          assetsInlineLimit: 0,
+          reportCompressedSize: false,
+        },
   worker: { format: 'es' },
   // What is no runtime dependency of the package is built into it.
   ssr: isSsrBuild ? { noExternal: true, external: Object.keys(manifest.dependencies) } : {},
@@ -96,6 +108,56 @@ function childProcesses(): Plugin {
         const fileName = basename(file).replace('.ts', '.js')
         this.emitFile({ type: 'chunk', id: join(dirname(id), file), fileName })
         return `new URL('./${fileName}', import.meta.url)`
+      })
+    },
+  }
+}
+
+/** verifier.html: one script and one style, inline, allowed by their digests, and nothing else allowed at all. */
+function oneFile(): Plugin {
+  return {
+    name: 'runseal:one-file',
+    enforce: 'post',
+    apply: (_, { mode }) => mode === 'verifier',
+    generateBundle(_, bundle) {
+      let [script, style] = ['', '']
+      for (const [name, output] of Object.entries(bundle)) {
+        if (output.type === 'chunk') script += output.code
+        else if (name.endsWith('.css')) style += String(output.source)
+        else this.error(`${name} does not fit into one file`)
+        delete bundle[name]
+      }
+      // What would end the element, or begin a comment in it. Inside of a string both say the same.
+      script = script
+        .replaceAll('</script', String.raw`<\/script`)
+        .replaceAll('<!--', String.raw`\x3C!--`)
+      if (/<\/style|\r|\0/.test(style) || /[\r\0]/.test(script))
+        this.error('a browser would read other bytes than those whose digest allows them')
+      const allowed = (text: string) =>
+        `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+      const policy = `default-src 'none'; script-src ${allowed(script)}; style-src ${allowed(style)}; base-uri 'none'; form-action 'none'`
+      this.emitFile({
+        type: 'asset',
+        fileName: 'verifier.html',
+        source: `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>Runseal verifier</title>
+<style>${style}</style>
+</head>
+<body>
+<div id="root"></div>
+<noscript>The verifier needs JavaScript.</noscript>
+<!-- evidence -->
+<script>${script}</script>
+</body>
+</html>
+`,
       })
     },
   }

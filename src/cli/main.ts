@@ -20,6 +20,10 @@ const COMMANDS = new Map<string, Entry>(
       summary: 'Check an evidence envelope, offline',
       load: async () => (await import('./verify.ts')).verify,
     },
+    verifier: {
+      summary: 'Write the verifier as one HTML file',
+      load: async () => (await import('./verifier.ts')).verifier,
+    },
     user: {
       summary: 'People: add, list, role',
       load: async () => (await import('./user.ts')).user,

@@ -1,0 +1,90 @@
+import { LIMITS } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { TrustFile } from '#contract/trust.ts'
+import { checkAttached, missingParts, type Part, partsOf } from '#evidence/attached.ts'
+import type { Claim } from '#evidence/claims.ts'
+import { sha256OfMany } from '#evidence/digest.ts'
+import { trustFault } from '#evidence/trust.ts'
+import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+
+/** What the reader gave. `isConfirmed`: they compared the keys of the trust file with what they got elsewhere. */
+export type Given = {
+  envelope: File | null
+  trust: File | null
+  isConfirmed: boolean
+  attached: readonly File[]
+}
+
+export type Judgement =
+  | { state: 'nothing given' }
+  | { state: 'unreadable'; why: string }
+  | {
+      state: 'judged'
+      verification: Verification
+      envelope: File
+      sha256: string
+      trust: ReadTrust | null
+      /** Nothing where the envelope does not verify: then nothing is on record. */
+      attached: readonly Attached[]
+    }
+export type ReadTrust = { file: TrustFile } | { fault: string }
+export type Attached = { claim: Claim; file: File | null; part: Part | null }
+
+/** One pass over everything that was given. Before what takes long, the browser may draw. */
+export async function judge({ envelope, trust, isConfirmed, attached }: Given): Promise<Judgement> {
+  if (envelope === null) return { state: 'nothing given' }
+  try {
+    await drawn()
+    const read = trust && (await readTrust(trust))
+    // One byte beyond the limit is enough to be refused.
+    const bytes = await bytesOf(envelope.slice(0, LIMITS.bytes + 1))
+    const verification = await verifyEnvelope(bytes, {
+      trust:
+        read && 'file' in read
+          ? [{ file: read.file, source: isConfirmed ? 'pinned' : 'offered' }]
+          : [],
+    })
+    return {
+      state: 'judged',
+      verification,
+      envelope,
+      sha256: await sha256OfMany(bytes),
+      trust: read,
+      attached: await judgeAttached(verification, attached),
+    }
+  } catch (error) {
+    // A file that went away, or that the browser may not read. Bad evidence throws nothing.
+    if (error instanceof DOMException) return { state: 'unreadable', why: error.message }
+    throw error
+  }
+}
+
+async function judgeAttached(
+  { envelope }: Verification,
+  files: readonly File[],
+): Promise<Attached[]> {
+  if (envelope === null) return []
+  const parts = partsOf(envelope)
+  const judged: Attached[] = []
+  for (const file of files) {
+    await drawn()
+    judged.push({ file, ...(await checkAttached(parts, file.name, await bytesOf(file))) })
+  }
+  const missing = missingParts(
+    parts,
+    judged.flatMap(({ part }) => part ?? []),
+  )
+  return missing === null ? judged : [...judged, { claim: missing, file: null, part: null }]
+}
+
+/** A trust file, or why it is none: one fault refuses the whole of it. */
+async function readTrust(file: File): Promise<ReadTrust> {
+  const parsed = parseJson(TrustFile, await file.text())
+  if (!parsed.ok) return { fault: `${parsed.error.at} ${parsed.error.message}`.trim() }
+  const fault = trustFault(parsed.value)
+  return fault === null ? { file: parsed.value } : { fault }
+}
+
+const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer())
+
+const drawn = () => new Promise<void>((resolve) => setTimeout(resolve))

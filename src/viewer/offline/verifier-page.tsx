@@ -1,0 +1,237 @@
+import { Suspense, use, useState } from 'react'
+import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
+import type { VerifiedEnvelope } from '#evidence/verify.ts'
+import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { Glyph } from '#viewer/parts/glyph.tsx'
+import { Notice } from '#viewer/parts/notice.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { State } from '#viewer/parts/state.tsx'
+import { Claims } from '#viewer/review/claims.tsx'
+import { NotDetectable } from '#viewer/review/not-detectable.tsx'
+import { proofSentence } from '#viewer/review/proof-sentence.ts'
+import { AttachedFiles, Save } from './attached-files.tsx'
+import type { Embedded } from './embedded.ts'
+import { FileBox } from './file-box.tsx'
+import { type Given, judge, type Judgement, type ReadTrust } from './judge.ts'
+
+/** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
+export function VerifierPage({ embedded }: { embedded: Embedded }) {
+  const [given, setGiven] = useState<Given>(() => ({ ...embedded, isConfirmed: false }))
+  const [judging, setJudging] = useState(() => judge(given))
+  const give = (more: Partial<Given>) => {
+    const next = { ...given, ...more }
+    setGiven(next)
+    setJudging(judge(next))
+  }
+  return (
+    <main className="mx-auto flex min-h-dvh max-w-6xl flex-col gap-4 p-4">
+      <header>
+        <h1 className="text-xl font-semibold">Runseal verifier</h1>
+        <p className="max-w-prose text-ink-2">
+          Files are read by this page alone. It stores nothing and sends nothing: its own policy
+          forbids it to speak to anybody.
+        </p>
+      </header>
+      {embedded.envelope && <Export envelope={embedded.envelope} />}
+      <div className="grid gap-4 md:grid-cols-3">
+        <FileBox
+          title="Envelope"
+          chosen={given.envelope ? [given.envelope] : []}
+          onFiles={([envelope]) => envelope && give({ envelope })}
+        >
+          The record of a run, as it was sealed.
+        </FileBox>
+        <FileBox
+          title="Trust file"
+          chosen={given.trust ? [given.trust] : []}
+          onFiles={([trust]) => trust && give({ trust, isConfirmed: false })}
+        >
+          Whose keys count, and what you require. Best got from somebody you trust, by another way
+          than the envelope.
+        </FileBox>
+        <FileBox
+          title="Logs and artifacts"
+          chosen={given.attached}
+          onFiles={(attached) => attached.length > 0 && give({ attached })}
+          multiple
+        >
+          Compared with the digests that are on record.
+        </FileBox>
+      </div>
+      <Suspense fallback={<output className="card block p-4 text-ink-2">Verifying</output>}>
+        <Judged
+          judging={judging}
+          isConfirmed={given.isConfirmed}
+          onConfirm={(isConfirmed) => give({ isConfirmed })}
+        />
+      </Suspense>
+      <NotDetectable />
+    </main>
+  )
+}
+
+function Export({ envelope }: { envelope: File }) {
+  return (
+    <Notice tone="waiting" title="This export brought its own verifier and its own trust file">
+      <p>
+        Whoever made the export could have made both. To rely on neither, save the envelope, open it
+        in a verifier whose digest you know (<code className="font-mono">runseal verifier</code>{' '}
+        writes one), and compare keys with what you got by another way.
+      </p>
+      <p className="mt-2">
+        <Save file={envelope} label="Save the envelope" />
+      </p>
+    </Notice>
+  )
+}
+
+function Judged({
+  judging,
+  isConfirmed,
+  onConfirm,
+}: {
+  judging: Promise<Judgement>
+  isConfirmed: boolean
+  onConfirm: (isConfirmed: boolean) => void
+}) {
+  const judgement = use(judging)
+  if (judgement.state === 'nothing given') return null
+  if (judgement.state === 'unreadable')
+    return (
+      <Notice tone="bad" title="A file cannot be read">
+        <RunText text={judgement.why} />
+      </Notice>
+    )
+  const { verification, envelope: file, sha256, trust, attached } = judgement
+  const { tone, title, text } = proofSentence(verification, null)
+  const { envelope, claims } = verification
+  return (
+    <>
+      <section aria-label="Verdict" className={`card flex gap-4 p-4 ${VERDICT_LOOK[tone]}`}>
+        <span className="mt-0.5 shrink-0 [&>svg]:size-8">
+          <Glyph
+            family="evidence"
+            tone={tone === 'proven' ? 'good' : tone === 'part' ? 'neutral' : 'bad'}
+          />
+        </span>
+        <div className="flex min-w-0 flex-col gap-1">
+          <h2 className="text-lg font-semibold">{title}</h2>
+          <p className="max-w-prose text-ink">{text}</p>
+          <p className="text-ink-2">
+            <RunText text={file.name} max={160} />, {file.size.toLocaleString('en')} bytes, SHA-256{' '}
+            <code className="font-mono break-all">{sha256}</code>
+          </p>
+        </div>
+      </section>
+      {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
+      {envelope && <TheRun envelope={envelope} />}
+      <Claims
+        claims={
+          tone === 'refused' ? claims.filter(({ state }) => state === 'does not verify') : claims
+        }
+      />
+      {attached.length > 0 && <AttachedFiles attached={attached} />}
+    </>
+  )
+}
+
+const VERDICT_LOOK = {
+  proven: 'border-seal bg-seal-wash text-seal',
+  part: 'border-line-strong text-seal',
+  refused: 'border-bad bg-bad-wash text-bad',
+} as const
+
+/** Until the reader has compared them, the keys are only offered, wherever the file came from. */
+function Trust({
+  trust,
+  isConfirmed,
+  onConfirm,
+}: {
+  trust: ReadTrust
+  isConfirmed: boolean
+  onConfirm: (isConfirmed: boolean) => void
+}) {
+  if ('fault' in trust)
+    return (
+      <Notice tone="bad" title="The trust file is refused, and nothing of it is used">
+        <RunText text={trust.fault} />
+      </Notice>
+    )
+  const { server_keys, approvers, required } = trust.file
+  return (
+    <section aria-label="Trust file" className="card flex flex-col gap-3 p-4">
+      <h2 className="text-base font-semibold">
+        {isConfirmed ? 'Keys that you confirmed' : 'Keys that are offered: they prove nothing yet'}
+      </h2>
+      <ul className="flex flex-col gap-3">
+        {server_keys.map(({ key_id, name, status }) => (
+          <li key={key_id}>
+            <span className="text-ink-2">
+              Server key, {status}
+              {name !== undefined && (
+                <>
+                  : <RunText text={name} max={120} />
+                </>
+              )}
+            </span>
+            <div>
+              <Fingerprint hex={key_id} />
+            </div>
+          </li>
+        ))}
+      </ul>
+      <p className="text-ink-2">
+        {approvers.length} approvers, {required.length} required definitions.
+      </p>
+      <label className="flex items-center gap-2">
+        <input
+          type="checkbox"
+          className="size-4 shrink-0 accent-ink"
+          checked={isConfirmed}
+          onChange={({ target }) => onConfirm(target.checked)}
+        />
+        I have this file, or these fingerprints, by another way than the envelope
+      </label>
+    </section>
+  )
+}
+
+function TheRun({ envelope }: { envelope: VerifiedEnvelope }) {
+  const { opening, closing, run_id, evidence_id } = envelope
+  const facts = [
+    ['Run', run_id],
+    ['Evidence', evidence_id],
+    ['Definition', opening.definition.name],
+    ['Started by', opening.actor],
+    ['Started', `${opening.started_at} by the server’s clock`],
+    ['Ended', `${closing.finished_at} by the server’s clock`],
+    ['Recorded', `${closing.counts.attempts} attempts, ${closing.counts.gates} gates`],
+    ['Place in series', `number ${closing.seal_seq}`],
+    ...(closing.reason === undefined ? [] : [['Reason', closing.reason]]),
+  ] as const
+  return (
+    <section aria-label="The run" className="card p-4">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
+        <h2 className="text-base font-semibold">
+          <RunText text={opening.title} max={160} />
+        </h2>
+        <State
+          of={{
+            ...RUN_STATUS[closing.outcome],
+            label: `Run ${OUTCOME[closing.outcome].label.toLowerCase()}`,
+          }}
+        />
+      </div>
+      <dl className="mt-3 grid grid-cols-[7.5rem_minmax(0,1fr)] gap-x-4 gap-y-1">
+        {facts.map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt className="text-ink-3">{name}</dt>
+            <dd>
+              <RunText text={value ?? ''} max={400} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  )
+}

@@ -1,0 +1,24 @@
+import puppeteer, { type Browser } from 'puppeteer-core'
+import { chromiumPath } from './chromium.ts'
+import { launchFirefox, whyNoFirefox } from './firefox.ts'
+
+/** The two engines that a reader's own copy of the verifier has to work in, driven alike. */
+export const BROWSERS: readonly {
+  name: string
+  /** The reason to skip what needs it, or null. */
+  whyNot: () => string | null
+  launch: () => Promise<Browser>
+}[] = [
+  {
+    name: 'Chromium',
+    whyNot: () => null,
+    launch: () =>
+      puppeteer.launch({
+        browser: 'chrome',
+        executablePath: chromiumPath(),
+        headless: true,
+        args: ['--no-sandbox', '--disable-gpu'],
+      }),
+  },
+  { name: 'Firefox', whyNot: whyNoFirefox, launch: launchFirefox },
+]

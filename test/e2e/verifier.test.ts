@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Page } from 'puppeteer-core'
+import { afterAll, describe, expect, it } from 'vitest'
+import { BROWSERS } from '#test/both-browsers.ts'
+import { runseal } from '#test/cli/command-line.ts'
+import { approvedRun, newSigner, trustFileOf } from '#test/evidence/fixture.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'runseal-verifier-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const put = (name: string, bytes: Uint8Array | string) => {
+  writeFileSync(join(folder, name), bytes)
+  return join(folder, name)
+}
+const signer = await newSigner()
+const { bytes } = await approvedRun(signer, { title: 'Größe \u202e"1"' }).seal()
+const text = new TextDecoder().decode(bytes)
+const good = put('good.json', bytes)
+const changed = put('changed.json', text.replace('"exit_code":0', '"exit_code":1'))
+const spaced = put('spaced.json', `${text} `)
+const trust = put('trust.json', JSON.stringify(trustFileOf(signer)))
+const wrongTrust = put('wrong.json', '{"schema":"runseal/trust/1"}')
+
+it('[C20] the verifier is one file, the same bytes whenever it is built, and says its digest', async () => {
+  const build = (out: string) => {
+    const { NODE_ENV: _, ...env } = process.env
+    const args = ['build', '--logLevel', 'error', '--mode', 'verifier', '--outDir', out]
+    execFileSync('node_modules/.bin/vite', args, { env })
+    return readFileSync(join(out, 'verifier.html'))
+  }
+  const [first, second] = [build(join(folder, 'a')), build(join(folder, 'b', 'deeper'))]
+  expect(first.equals(second)).toBe(true)
+  const written = await runseal(['verifier'])
+  expect(written).toMatchObject({ code: 0, stderr: '' })
+  expect(Buffer.from(written.stdout).equals(first)).toBe(true)
+  const sha256 = createHash('sha256').update(first).digest('hex')
+  expect(await runseal(['verifier', '--digest'])).toMatchObject({ code: 0, stdout: `${sha256}\n` })
+  expect(written.stdout).toMatch(
+    /content="default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; base-uri 'none'; form-action 'none'"/,
+  )
+})
+
+describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, launch }) => {
+  it('proves a good envelope, refuses a bad one, and speaks to nobody', async (context) => {
+    const why = whyNot()
+    if (why !== null) return context.skip(why)
+    const page = put('verifier.html', (await runseal(['verifier'])).stdout)
+    const browser = await launch()
+    context.onTestFinished(() => browser.close())
+    const reader = await open(await browser.newPage(), page)
+
+    await reader.choose('Envelope', good)
+    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.choose('Trust file', wrongTrust)
+    await reader.sees('The trust file is refused, and nothing of it is used')
+    await reader.choose('Trust file', trust)
+    await reader.sees('Keys that are offered: they prove nothing yet')
+    expect(await reader.text()).not.toContain('proven to be whole')
+    await reader.confirm()
+    await reader.sees('The record is proven to be whole and sealed by a key you trust')
+    const proven = await reader.text()
+    expect(proven).toContain('Run succeeded')
+    expect(proven).toContain('Größe U+202E"1"')
+    expect(proven).toContain('All 5 entries are as they were linked, up to the head.')
+    expect(proven).toContain('3 of 3 logs and artifacts on record are not here')
+
+    await reader.choose('Envelope', changed)
+    await reader.sees('This file does not verify')
+    expect(await reader.text()).toContain('Entry 1 (step) is not the one that was linked.')
+    expect(await reader.text()).not.toContain('Run succeeded')
+    await reader.choose('Envelope', spaced)
+    await reader.sees('This file does not verify: the bytes are not the RFC 8785 form')
+    await reader.choose('Envelope', trust)
+    await reader.sees('This file is no evidence envelope')
+    expect(await reader.text()).not.toContain('run-1')
+
+    expect(await reader.kept()).toEqual({ databases: 0, local: 0, session: 0, cookie: '' })
+    expect(reader.requests.filter((url) => /^(https?|wss?):/.test(url))).toEqual([])
+    expect(reader.faults).toEqual([])
+  })
+})
+
+async function open(page: Page, file: string) {
+  const requests: string[] = []
+  const faults: string[] = []
+  page.on('request', (request) => requests.push(request.url()))
+  page.on('pageerror', (error) => faults.push(String(error)))
+  page.on('console', (message) => faults.push(message.text()))
+  await page.goto(pathToFileURL(file).href)
+  const box = (title: string) => `section[aria-label="${title}"] input`
+  const bodyText = () => page.evaluate(() => document.body.innerText)
+  return {
+    requests,
+    faults,
+    text: bodyText,
+    async choose(title: string, path: string) {
+      const input = await page.waitForSelector(box(title))
+      if (input === null || !(await input.evaluate((one) => one instanceof HTMLInputElement)))
+        throw new Error(`no file is chosen in ${title}`)
+      await (await input.toElement('input')).uploadFile(path)
+    },
+    confirm: () => page.click('section[aria-label="Trust file"] input[type=checkbox]'),
+    sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
+    kept: () =>
+      page.evaluate(async () => ({
+        databases: (await indexedDB.databases()).length,
+        local: localStorage.length,
+        session: sessionStorage.length,
+        cookie: document.cookie,
+      })),
+  }
+}
