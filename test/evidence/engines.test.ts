@@ -1,0 +1,187 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { p256 } from '@noble/curves/nist.js'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { sha256, sha256OfMany } from '#evidence/digest.ts'
+import { preAuthEncoding } from '#evidence/dsse.ts'
+import { verifyEd25519 } from '#evidence/key.ts'
+import { derOfSignature, signatureOfDer, verifyEs256 } from '#evidence/p256.ts'
+import { newSigner, SHAPES } from './fixture.ts'
+import { SEED } from './seed.ts'
+import { readVectors, VECTOR_FILES, whyNoVectors } from './vector-files.ts'
+import { type SignatureCase, signatureCases } from './vectors.ts'
+
+/* A second engine, written in JavaScript by others, over the same bytes as WebCrypto behind our own strictness. */
+
+const theirs = {
+  ed25519: ({ key, message, signature }: SignatureCase) =>
+    unlessThrown(() => ed25519.verify(signature, message, key, { zip215: false })),
+  p256: ({ key, message, signature }: SignatureCase) =>
+    unlessThrown(() => p256.verify(signature, message, key, { lowS: false })),
+  der: ({ key, message, signature }: SignatureCase) =>
+    unlessThrown(() => p256.verify(signature, message, key, { lowS: false, format: 'der' })),
+}
+
+const ours = {
+  ed25519: ({ key, message, signature }: SignatureCase) => verifyEd25519(key, message, signature),
+  p256: ({ key, message, signature }: SignatureCase) => verifyEs256(key, message, signature),
+  der: async ({ key, message, signature }: SignatureCase) => {
+    const numbers = signatureOfDer(signature)
+    return numbers !== null && (await verifyEs256(key, message, numbers))
+  },
+}
+
+// Theirs throws for what is no key and no signature.
+function unlessThrown(verify: () => boolean): boolean {
+  try {
+    return verify()
+  } catch {
+    return false
+  }
+}
+
+type Engine = keyof typeof ours
+
+async function disagreement(engine: Engine, asked: SignatureCase): Promise<string | null> {
+  const [here, there] = [await ours[engine](asked), theirs[engine](asked)]
+  return here === there
+    ? null
+    : `${engine} ${asked.name}: ours ${here}, theirs ${there}, ${Buffer.from(asked.signature).toString('hex')}`
+}
+
+it.for<[Engine, 'ed25519' | 'es256']>([
+  ['ed25519', 'ed25519'],
+  ['p256', 'es256'],
+])('[V13] %s: both engines make the same of the vectors', async ([engine, file], context) => {
+  const missing = whyNoVectors('wycheproof')
+  if (missing !== null) context.skip(missing)
+  const cases = signatureCases(readVectors(VECTOR_FILES[file]))
+  const found = await Promise.all(cases.map((asked) => disagreement(engine, asked)))
+  expect(found.filter((text) => text !== null)).toEqual([])
+})
+
+it('[S3] both engines verify every seal', async () => {
+  const signer = await newSigner()
+  for (const seal of Object.values(SHAPES)) {
+    const { envelope, statement } = await seal(signer)
+    const { payloadType, signatures } = envelope.integrity.seal
+    const asked = {
+      name: 'seal',
+      key: signer.public_key,
+      message: preAuthEncoding(payloadType, statement),
+      signature: Buffer.from(signatures[0]?.sig ?? '', 'base64'),
+    }
+    expect([await ours.ed25519(asked), theirs.ed25519(asked)]).toEqual([true, true])
+  }
+})
+
+const RUNS = 500
+const secret = new Uint8Array(32).fill(3)
+const honest = {
+  ed25519: (message: Uint8Array) => ({
+    key: ed25519.getPublicKey(secret),
+    signature: ed25519.sign(message, secret),
+  }),
+  p256: (message: Uint8Array) => ({
+    key: p256.getPublicKey(secret, false),
+    signature: p256.sign(message, secret, { lowS: false }),
+  }),
+  der: (message: Uint8Array) => ({
+    key: p256.getPublicKey(secret, false),
+    signature: derOfSignature(p256.sign(message, secret, { lowS: false })),
+  }),
+}
+
+/** Numbers that a careless engine takes for another: the order or the prime added, the sign turned, nothing at all. */
+const ED_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
+const P_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+const mutation = fc.oneof(
+  fc.record({ kind: fc.constant('none' as const) }),
+  fc.record({ kind: fc.constant('flip' as const), at: fc.nat(200), bit: fc.nat(7) }),
+  fc.record({ kind: fc.constant('cut' as const), at: fc.nat(80) }),
+  fc.record({ kind: fc.constant('append' as const), byte: fc.nat(255) }),
+  fc.record({
+    kind: fc.constant('add' as const),
+    half: fc.nat(1),
+    order: fc.constantFrom(ED_ORDER, P_ORDER),
+  }),
+  fc.record({ kind: fc.constant('turn' as const), half: fc.nat(1) }),
+  fc.record({
+    kind: fc.constant('fill' as const),
+    half: fc.nat(1),
+    byte: fc.constantFrom(0, 1, 255),
+  }),
+)
+type Mutation = typeof mutation extends fc.Arbitrary<infer T> ? T : never
+
+function mutated(bytes: Uint8Array, change: Mutation, engine: Engine): Uint8Array {
+  switch (change.kind) {
+    case 'none':
+      return bytes
+    case 'flip': {
+      const at = change.at % bytes.length
+      return bytes.with(at, (bytes[at] ?? 0) ^ (1 << change.bit))
+    }
+    case 'cut':
+      return bytes.subarray(0, change.at)
+    case 'append':
+      return Uint8Array.from([...bytes, change.byte])
+    case 'add':
+      return withHalf(bytes, change.half, engine, (value) => value + change.order)
+    case 'turn':
+      return withHalf(bytes, change.half, engine, (value) =>
+        engine === 'ed25519' ? value ^ (1n << 255n) : P_ORDER - value,
+      )
+    case 'fill':
+      return bytes.map((byte, at) => (Math.floor(at / 32) === change.half ? change.byte : byte))
+  }
+}
+
+function withHalf(
+  bytes: Uint8Array,
+  half: number,
+  engine: Engine,
+  change: (value: bigint) => bigint,
+): Uint8Array {
+  const raw = engine === 'der' ? signatureOfDer(bytes) : bytes
+  if (raw === null) return bytes
+  const isLittle = engine === 'ed25519'
+  const part = raw.slice(half * 32, half * 32 + 32)
+  const hex = Buffer.from(isLittle ? part.toReversed() : part).toString('hex')
+  const value = change(BigInt(`0x${hex || '0'}`)) & (2n ** 256n - 1n)
+  const digits = Uint8Array.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex'))
+  const changed = Uint8Array.from(raw)
+  if (part.length === 32) changed.set(isLittle ? digits.toReversed() : digits, half * 32)
+  return engine === 'der' ? derOfSignature(changed) : changed
+}
+
+it.each<[Engine]>([['ed25519'], ['p256'], ['der']])(
+  '[V13] %s: both engines make the same of keys and signatures that were changed',
+  async (engine) => {
+    let right = 0
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array(), mutation, mutation, async (message, ofSignature, ofKey) => {
+        const { key, signature } = honest[engine](message)
+        const asked = {
+          name: 'changed',
+          message,
+          key: mutated(key, ofKey, engine === 'ed25519' ? engine : 'p256'),
+          signature: mutated(signature, ofSignature, engine),
+        }
+        if (await ours[engine](asked)) right += 1
+        expect(await disagreement(engine, asked)).toBeNull()
+      }),
+      { seed: SEED, numRuns: RUNS },
+    )
+    expect(right).toBeGreaterThan(0)
+  },
+)
+
+it('[S1] both engines digest the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 1000 }), async (bytes) => {
+      expect(await sha256OfMany(Uint8Array.from(bytes))).toBe(sha256(bytes))
+    }),
+    { seed: SEED },
+  )
+})

@@ -1,0 +1,317 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { type Content } from '#contract/envelope.ts'
+import { pointer } from '#contract/parse.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import { CLAIM, CODE } from '#evidence/claims.ts'
+import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { approvedRun, newSigner, pinned, sealContent, SHAPES } from './fixture.ts'
+import { newPasskey } from './passkey.ts'
+import { SEED } from './seed.ts'
+
+/* Files that nobody thought of. `npm run test:fuzz` tries a hundred thousand. */
+
+const MUTANTS = Number(process.env['MUTANTS'] ?? 1000)
+const signer = await newSigner()
+const thief = await newSigner(2)
+const [ann, ben] = [newPasskey('ann'), newPasskey('ben', { seed: 8, alg: 'EdDSA' })]
+const gate = {
+  step_id: 'ship',
+  quorum: 1,
+  four_eyes: false,
+  sign: 'passkey',
+  question: null,
+  roles: null,
+} as const
+const approvers = [ann.approver, ben.approver]
+const trust = [pinned(signer, { approvers })]
+const honest = await Promise.all(Object.values(SHAPES).map((seal) => seal(signer)))
+const texts = honest.map(({ bytes }) => new TextDecoder().decode(bytes))
+const genuine = new Set(texts)
+
+/** A change of a document, wherever it turns out to be: places are counted, and taken by the remainder. */
+const change = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('near' as const), at: fc.nat(), by: fc.nat(7) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('copy' as const), at: fc.nat(), from: fc.nat() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('take' as const), at: fc.nat(), other: fc.nat() }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('drop' as const), at: fc.nat() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('swap' as const), at: fc.nat(), from: fc.nat() }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      at: fc.nat(),
+      value: fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('add' as const),
+      at: fc.nat(),
+      key: fc.oneof(
+        fc.constantFrom('__proto__', 'constructor', 'note', 'schema', '\u202e', 'toString'),
+        fc.string(),
+      ),
+    }),
+  },
+)
+type Change = typeof change extends fc.Arbitrary<infer T> ? T : never
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+
+/** Every place in a document. */
+function placesOf(value: unknown, path: readonly string[] = []): string[][] {
+  if (!isObject(value)) return [[...path]]
+  const below = Object.keys(value).flatMap((key) => placesOf(value[key], [...path, key]))
+  return path.length === 0 ? below : [[...path], ...below]
+}
+
+function valueAt(document: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), document)
+}
+
+function put(document: unknown, path: readonly string[], value: unknown): void {
+  const parent = valueAt(document, path.slice(0, -1))
+  const key = path.at(-1) ?? ''
+  if (!isObject(parent)) return
+  if (value === undefined && Array.isArray(parent)) parent.splice(Number(key), 1)
+  else if (value === undefined) Reflect.deleteProperty(parent, key)
+  else
+    Object.defineProperty(parent, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+}
+
+function apply(document: unknown, change: Change): void {
+  const places = placesOf(document)
+  const path = places[change.at % places.length] ?? []
+  const value = valueAt(document, path)
+  switch (change.kind) {
+    case 'near':
+      return put(document, path, near(value, change.by))
+    case 'copy': {
+      const from = places[change.from % places.length] ?? []
+      return put(document, path, structuredClone(valueAt(document, from)))
+    }
+    case 'take': {
+      // The same place of another honest document: what an attacker has at hand.
+      const other = honest[change.other % honest.length]?.envelope
+      return put(document, path, structuredClone(valueAt(other, path)))
+    }
+    case 'drop':
+      return put(document, path, undefined)
+    case 'swap': {
+      const parent = path.slice(0, -1)
+      const siblings = places.filter(
+        (place) => place.length === path.length && pointer(place.slice(0, -1)) === pointer(parent),
+      )
+      const other = siblings[change.from % siblings.length] ?? path
+      const swapped = valueAt(document, other)
+      put(document, other, value)
+      return put(document, path, swapped)
+    }
+    case 'set':
+      return put(document, path, change.value)
+    case 'add':
+      return put(document, [...path.slice(0, -1), change.key], value)
+  }
+}
+
+/** What a careless reader would take for the same. */
+function near(value: unknown, by: number): unknown {
+  if (typeof value === 'number')
+    return [value + 1, -value, 0, value + 0.5, String(value), 2 ** 53, null, value - 1][by]
+  if (typeof value === 'boolean') return !value
+  if (value === null) return [0, '', false, [], {}, 'null', 'x', -1][by]
+  if (typeof value !== 'string') return Array.isArray(value) ? value.toReversed() : [value]
+  return [
+    `${value} `,
+    value.slice(1),
+    value.toUpperCase(),
+    value.replace(/[0-9a-f]/, (digit) => (digit === '0' ? '1' : '0')),
+    `${value}\u202e`,
+    '',
+    value.replace('T', ' '),
+    value.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
+  ][by]
+}
+
+const edit = fc.record({
+  at: fc.nat(),
+  drop: fc.nat(4),
+  put: fc.oneof(
+    fc.constantFrom(
+      '"',
+      '\\',
+      '\\u0061',
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '0',
+      '1e0',
+      '-0',
+      ' ',
+      '\n',
+      '\ufeff',
+      '\0',
+    ),
+    fc.constantFrom('null', '{}', '"__proto__":0,', '\u2028', '\ud83d\ude00'),
+    fc.string({ maxLength: 3 }),
+    fc.constant(''),
+  ),
+})
+
+/** No exception, no envelope, nothing proven; and what is printed is what may be printed. */
+function expectRefused({ verdict, envelope, claims }: Verification): void {
+  expect(['does not verify', 'not an envelope']).toContain(verdict)
+  expect(envelope).toBeNull()
+  for (const { claim, code, shell = '' } of claims) {
+    expect(CODE[code].claim).toBe(claim)
+    expect(CLAIM).toHaveProperty(claim)
+    // A person pastes these into a shell.
+    expect(shell).toMatch(/^[\w\s%.,:;=+/'"|<>(){}[\]-]*$/)
+  }
+}
+
+const random = { seed: SEED, numRuns: MUTANTS }
+// Those that are sealed again cost ten times as much.
+const sealedAgain = { seed: SEED, numRuns: MUTANTS / 10 }
+const shape = fc.nat(honest.length - 1)
+
+describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
+  it('[V1] no document that was changed without the key verifies', async () => {
+    let tried = 0
+    await fc.assert(
+      fc.asyncProperty(
+        shape,
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        async (index, changes) => {
+          const document: unknown = JSON.parse(texts[index] ?? '')
+          for (const change of changes) apply(document, change)
+          const text = canonicalText(document)
+          fc.pre(!genuine.has(text))
+          tried += 1
+          expectRefused(await verifyEnvelope(utf8(text), { trust }))
+        },
+      ),
+      random,
+    )
+    console.log(`${tried} documents`)
+  })
+
+  it('[V1] no bytes that were changed verify', async () => {
+    let tried = 0
+    await fc.assert(
+      fc.asyncProperty(
+        shape,
+        fc.array(edit, { minLength: 1, maxLength: 3 }),
+        shape,
+        async (index, edits, other) => {
+          let text = texts[index] ?? ''
+          for (const { at, drop, put } of edits) {
+            const place = at % text.length
+            // Sometimes the rest of another file.
+            if (drop === 4) text = text.slice(0, place) + (texts[other] ?? '').slice(place)
+            else text = text.slice(0, place) + put + text.slice(place + drop)
+          }
+          fc.pre(!genuine.has(text))
+          tried += 1
+          expectRefused(await verifyEnvelope(utf8(text), { trust }))
+        },
+      ),
+      random,
+    )
+    console.log(`${tried} texts`)
+  })
+
+  it('[V7] nothing that another key sealed is proven', async () => {
+    let tried = 0
+    await fc.assert(
+      fc.asyncProperty(shape, fc.array(change, { maxLength: 2 }), async (index, changes) => {
+        const content = changedContent(honest[index]?.content, changes)
+        const sealed = content && (await sealedOrNull(content, thief))
+        fc.pre(sealed !== null)
+        tried += 1
+        const { verdict } = await verifyEnvelope(sealed, { trust })
+        expect(['does not verify', 'not proven']).toContain(verdict)
+      }),
+      sealedAgain,
+    )
+    console.log(`${tried} sealed by another key`)
+  })
+
+  it('[V20] what a passkey froze is rewritten not even by the server’s own key', async () => {
+    const requiring = [
+      pinned(signer, { approvers, required: [{ name: 'release', sha256: null, gates: [gate] }] }),
+    ]
+    const { content, links, envelope } = await approvedRun(signer, {}, { sign: 'passkey' }, [
+      { approver: 'ann', sign: ann.sign },
+    ]).seal()
+    const said = canonicalText(envelope.gates[0]?.decisions)
+    let tried = 0
+    let proven = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 2 }), async (changes) => {
+        const forged = changedContent(content, changes)
+        const sealed = forged && (await sealedOrNull(forged, signer))
+        fc.pre(sealed !== null)
+        tried += 1
+        const { verdict, envelope } = await verifyEnvelope(sealed, { trust: requiring })
+        if (verdict !== 'proven' || envelope?.gates.length === 0) return
+        proven += 1
+        expect(canonicalText(envelope?.gates[0]?.decisions)).toBe(said)
+        expect(envelope?.integrity.hash_chain.links.slice(0, 2)).toEqual(links.slice(0, 2))
+      }),
+      sealedAgain,
+    )
+    console.log(`${tried} sealed by the server’s key, ${proven} of them runs that can have been`)
+  })
+})
+
+function canonicalText(document: unknown): string {
+  // What has no canonical form is written as the engine writes it.
+  return JSON.stringify(sorted(document)) ?? ''
+}
+
+function sorted(value: unknown): unknown {
+  if (!isObject(value)) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const copy: Record<string, unknown> = {}
+  for (const key of Object.keys(value).toSorted()) put(copy, [key], sorted(value[key]))
+  return copy
+}
+
+function changedContent(content: Content | undefined, changes: readonly Change[]): Content | null {
+  const copy = structuredClone(content)
+  for (const change of changes) apply(copy, change)
+  return copy ?? null
+}
+
+/** null where the change left no document that can be sealed: no key makes those. */
+async function sealedOrNull(content: Content, by: typeof signer): Promise<Uint8Array | null> {
+  try {
+    return (await sealContent(content, by)).bytes
+  } catch {
+    return null
+  }
+}
