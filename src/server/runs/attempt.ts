@@ -10,7 +10,7 @@ import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
-import { Mask } from './mask.ts'
+import { Mask, type Piece } from './mask.ts'
 import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
@@ -111,9 +111,11 @@ export class Attempt {
     const exit = exitOf(child)
     const unnoted = child.pid === undefined ? null : this.#began(child.pid)
     for (const { write } of pipes) closeSync(write)
+    // The log is both pipes in one: half of a secret by each is a secret there.
+    const joined = new Mask<'stdout' | 'stderr'>(this.#launch.secrets)
     const reading = [
-      this.#pump(pipes[0].read, 'stdout', log),
-      this.#pump(pipes[1].read, 'stderr', log),
+      this.#pump(pipes[0].read, 'stdout', joined, log),
+      this.#pump(pipes[1].read, 'stderr', joined, log),
     ]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
     const { exit_code, signal, error } = await exit
@@ -121,6 +123,7 @@ export class Attempt {
     if (timer !== null) clearTimeout(timer)
     await this.#endLeftovers()
     await this.#drain(reading, pipes)
+    await this.#keep(joined.end(), log)
     if (error !== null) return failed(spawnFault(error, program))
     if (unnoted !== null) return failed(`its process could not be noted: ${unnoted}`)
     return this.#resultOf(exit_code, signal)
@@ -160,12 +163,20 @@ export class Attempt {
     await Promise.all(reading)
   }
 
-  async #pump(pipe: Socket, name: 'stdout' | 'stderr', log: LogWriter): Promise<void> {
-    const mask = new Mask(this.#launch.secrets)
+  async #pump(
+    pipe: Socket,
+    from: 'stdout' | 'stderr',
+    joined: Mask<'stdout' | 'stderr'>,
+    log: LogWriter,
+  ): Promise<void> {
+    const mask = new Mask<typeof from>(this.#launch.secrets)
     try {
-      for await (const chunk of pipe)
-        if (Buffer.isBuffer(chunk)) {
-          await log.write(name, mask.push(chunk), new Date())
+      for await (const bytes of pipe)
+        if (Buffer.isBuffer(bytes)) {
+          await this.#keep(
+            mask.push({ bytes, from }).flatMap((piece) => joined.push(piece)),
+            log,
+          )
           this.#outputSoon(log)
         }
     } catch (cause) {
@@ -175,7 +186,16 @@ export class Attempt {
       )
         throw cause
     }
-    await log.write(name, mask.end(), new Date())
+    await this.#keep(
+      mask.end().flatMap((piece) => joined.push(piece)),
+      log,
+    )
+  }
+
+  async #keep(pieces: readonly Piece<'stdout' | 'stderr'>[], log: LogWriter): Promise<void> {
+    const now = new Date()
+    // Asked of the log before any is waited for: the other pipe must not come between two of them.
+    await Promise.all(pieces.map(({ bytes, from }) => log.write(from, bytes, now)))
   }
 
   #outputSoon(log: LogWriter): void {

@@ -273,3 +273,21 @@ describe('an artifact', () => {
     })
   })
 })
+
+describe('a secret', () => {
+  it('[R10] is masked by halves on two pipes, at the end, and byte by byte', async () => {
+    const { run: execute, log } = await workshop(`
+  tells:
+    steps:
+      - id: tell
+        env: { TOKEN: { value: 'pässwörd-🔑-x', secret: true } }
+        run: |
+          printf '%s' "$TOKEN" | perl -e '$| = 1; while (read(STDIN, $c, 1)) { print $c; select(undef, undef, undef, 0.01) }'
+          half=\${TOKEN%%-*}; rest=\${TOKEN#"$half"}
+          printf ' a %s' "$half"; exec >&-; sleep 0.2
+          printf '%s b %s' "$rest" "$TOKEN" >&2
+`)
+    const { run } = await execute('tells')
+    expect(log(run.run_id, 'tell')).toBe('*** a *** b ***')
+  })
+})

@@ -3,11 +3,28 @@ import { expect, it } from 'vitest'
 import { Mask } from '#server/runs/mask.ts'
 
 function masked(secrets: readonly string[], chunks: readonly string[]): string {
-  const mask = new Mask(secrets)
-  return Buffer.concat([
-    ...chunks.map((chunk) => mask.push(Buffer.from(chunk))),
-    mask.end(),
-  ]).toString()
+  return joined(
+    secrets,
+    chunks.map((text) => ({ text, from: 'a' })),
+  )
+    .map(({ text }) => text)
+    .join('')
+}
+
+/** What a log holds of several streams, each run of bytes by where it is from. */
+function joined(
+  secrets: readonly string[],
+  chunks: readonly { text: string; from: string }[],
+): { text: string; from: string }[] {
+  const mask = new Mask<string>(secrets)
+  const pieces = chunks.flatMap(({ text, from }) => mask.push({ bytes: Buffer.from(text), from }))
+  const out: { bytes: Buffer; from: string }[] = []
+  for (const piece of [...pieces, ...mask.end()]) {
+    const last = out.at(-1)
+    if (last?.from === piece.from) last.bytes = Buffer.concat([last.bytes, piece.bytes])
+    else out.push({ ...piece })
+  }
+  return out.map(({ bytes, from }) => ({ text: bytes.toString(), from }))
 }
 
 it.each([
@@ -41,11 +58,65 @@ it('[R10] writes the same however the stream is cut, and no secret in it', () =>
 })
 
 it('[R10] holds back less than the longest secret', () => {
-  const mask = new Mask(['aaaa', 'ab'])
+  const lengthOf = (pieces: readonly { bytes: Buffer }[]) =>
+    pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const mask = new Mask<null>(['aaaa', 'ab'])
   let written = 0
-  for (let sent = 1; sent <= 1000; sent++) written += mask.push(Buffer.from('c')).length
+  for (let sent = 1; sent <= 1000; sent++)
+    written += lengthOf(mask.push({ bytes: Buffer.from('c'), from: null }))
   expect(written).toBe(1000)
-  const flood = new Mask(['aa'])
+  const flood = new Mask<null>(['aa'])
   for (let sent = 0; sent < 1000; sent++)
-    expect(flood.push(Buffer.alloc(1000, 'a')).length).toBeLessThan(10)
+    expect(lengthOf(flood.push({ bytes: Buffer.alloc(1000, 'a'), from: null }))).toBeLessThan(10)
+})
+
+it('[R10] of several streams masks what comes together of two, and tells whose the rest is', () => {
+  const [out, err] = ['out', 'err']
+  expect(
+    joined(
+      ['hunter2'],
+      [
+        { text: 'a hun', from: out },
+        { text: 'ter2 b', from: err },
+        { text: ' c hun', from: out },
+        { text: 'gry', from: err },
+      ],
+    ),
+  ).toEqual([
+    { text: 'a ***', from: out },
+    { text: ' b', from: err },
+    { text: ' c hun', from: out },
+    { text: 'gry', from: err },
+  ])
+})
+
+it('[R10] loses, adds and moves nothing that is no secret, whoever wrote it', () => {
+  const chunk = fc.record({
+    text: fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 5 }),
+    from: fc.constantFrom('out', 'err'),
+  })
+  fc.assert(
+    fc.property(fc.array(chunk), (chunks) => {
+      const plain = joined([], chunks)
+      expect(joined(['c', 'abbaé!'], chunks)).toEqual(plain)
+      const secret = joined(['ab', 'éé'], chunks)
+        .map(({ text }) => text)
+        .join('')
+      expect(secret).not.toMatch(/ab|éé/)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+it('[R10] knows a secret whose characters are cut in the middle', () => {
+  const secret = 'pässwörd🔑'
+  const bytes = Buffer.from(`x ${secret} y`)
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const mask = new Mask<null>([secret])
+    const parts = [bytes.subarray(0, cut), bytes.subarray(cut)]
+    const pieces = parts.flatMap((bytes) => mask.push({ bytes, from: null }))
+    expect(Buffer.concat([...pieces, ...mask.end()].map(({ bytes }) => bytes)).toString()).toBe(
+      'x *** y',
+    )
+  }
 })
