@@ -3,27 +3,36 @@ import { arch, cpus } from 'node:os'
 export type Row = Readonly<Record<string, string | number>>
 
 /** An aim of a report: never a test's assertion, since a time is the machine's and the moment's. */
-export type Aim = { what: string; found: number; below: number; unit: string }
+export type Aim = { what: string; found: number; unit: string } & (
+  | { below: number }
+  | { atLeast: number }
+)
 
 /** Prints what was measured, on which machine, and which aims it meets. */
 export function report(
   title: string,
   rows: readonly Row[],
   aims: readonly Aim[],
-  chromium: string,
+  chromium: string | null = null,
 ) {
   const [cpu] = cpus()
   console.log(
     [
       `\n${title}`,
-      `${cpus().length} cores (${cpu?.model.trim() || arch()}), node ${process.versions.node}, Chromium ${chromium}`,
+      `${cpus().length} cores (${cpu?.model.trim() || arch()}), node ${process.versions.node}${chromium === null ? '' : `, Chromium ${chromium}`}`,
       ...tableOf(rows),
-      ...aims.map(
-        ({ what, found, below, unit }) =>
-          `aim: ${what} below ${below} ${unit}: ${found <= below ? 'met' : 'missed'} (${found} ${unit})`,
-      ),
+      ...aims.map(lineOf),
     ].join('\n'),
   )
+}
+
+function lineOf(aim: Aim): string {
+  const { what, found, unit } = aim
+  const [words, isMet] =
+    'below' in aim
+      ? [`below ${aim.below}`, found <= aim.below]
+      : [`at least ${aim.atLeast}`, found >= aim.atLeast]
+  return `aim: ${what} ${words} ${unit}: ${isMet ? 'met' : 'missed'} (${found} ${unit})`
 }
 
 /** Nearest rank: a value that was measured. `p` is 0 to 1. */
