@@ -8,7 +8,7 @@ import {
   type StepEntry,
 } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
-import { canonicalize } from './canonical.ts'
+import { canonicalize, type Write } from './canonical.ts'
 import { digestOf, sha256 } from './digest.ts'
 
 /**
@@ -49,14 +49,19 @@ export function extendChain<K extends LinkKind>(
   { head, seq }: ChainState,
   kind: K,
   body: EntryBody[K],
+  write: Write = canonicalize,
 ): { state: ChainState; link: Link } {
-  const entry = entryDigest(kind, body)
+  const entry = entryDigest(kind, body, write)
   const link = linkDigest({ seq, prev: head, kind, entry })
   return { state: { head: link, seq: seq + 1 }, link: { seq, kind, entry, link } }
 }
 
-export function entryDigest<K extends LinkKind>(kind: K, body: EntryBody[K]): string {
-  return digestOf({ body, kind, type: `${PROFILE}/entry` })
+export function entryDigest<K extends LinkKind>(
+  kind: K,
+  body: EntryBody[K],
+  write: Write = canonicalize,
+): string {
+  return sha256(write({ body, kind, type: `${PROFILE}/entry` }))
 }
 
 export function linkDigest(link: LinkFields): string {
@@ -65,7 +70,8 @@ export function linkDigest(link: LinkFields): string {
 
 /** The text whose SHA-256 is the link. Hex, integers and our own words only: safe to print into a shell line. */
 export function linkPreimage({ seq, prev, kind, entry }: LinkFields): string {
-  return canonicalize({ entry, kind, prev, seq, type: `${PROFILE}/link` })
+  // Members in canonical order, and none that has to be escaped.
+  return JSON.stringify({ entry, kind, prev, seq, type: `${PROFILE}/link` })
 }
 
 export type LinkFields = { seq: number; prev: string; kind: LinkKind; entry: string }

@@ -1,5 +1,5 @@
 import { type Envelope } from '#contract/envelope.ts'
-import { canonicalize, utf8 } from './canonical.ts'
+import { utf8, type Write } from './canonical.ts'
 import {
   type ChainState,
   type Entry,
@@ -16,7 +16,11 @@ import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
  * Recomputes the chain from the entries alone, for all that follows. The stored links are walked beside it, each against
  * the stored one before it, so that a change shows where it is and not in everything after it.
  */
-export function checkChain(envelope: Envelope, entries: readonly Entry[]): ChainCheck {
+export function checkChain(
+  envelope: Envelope,
+  entries: readonly Entry[],
+  write: Write,
+): ChainCheck {
   const { links: stored, head } = envelope.integrity.hash_chain
   let state = openChain(envelope.evidence_id, envelope.run_id)
   let prev = state.head
@@ -27,7 +31,7 @@ export function checkChain(envelope: Envelope, entries: readonly Entry[]): Chain
   for (const [seq, { kind, body, where }] of entries.entries()) {
     const known = stored[seq]
     if (known === undefined) break
-    const { state: next, link } = extendChain(state, kind, body)
+    const { state: next, link } = extendChain(state, kind, body, write)
     if (known.entry !== link.entry) {
       changed.push(seq)
       const message = `Entry ${seq} (${kind}) is not the one that was linked.`
@@ -115,11 +119,11 @@ function wholeChain({ integrity }: Envelope, links: readonly string[]): Claim {
 }
 
 /** The digest is our own, for all that follows. */
-export async function checkContent({
-  integrity,
-  ...content
-}: Envelope): Promise<{ claim: Claim; digest: string }> {
-  const digest = await sha256OfMany(utf8(canonicalize(content)))
+export async function checkContent(
+  { integrity, ...content }: Envelope,
+  write: Write,
+): Promise<{ claim: Claim; digest: string }> {
+  const digest = await sha256OfMany(utf8(write(content)))
   const at = {
     where: '/integrity/content_sha256',
     expected: integrity.content_sha256,

@@ -1,7 +1,7 @@
 import { Envelope, type Limits } from '#contract/envelope.ts'
 import { parse, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
-import { canonicalize, utf8 } from './canonical.ts'
+import { canonicalize, utf8, type Write } from './canonical.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
 
 /**
@@ -9,18 +9,28 @@ import { EvidenceError, type FaultCode } from './fault.ts'
  * what the bytes say: nothing was dropped, repeated, decoded in a second way or left unread.
  */
 export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
+  return readDocument(bytes, limits).envelope
+}
+
+/** The same, and how its parts are written. */
+export function readDocument(
+  bytes: Uint8Array,
+  limits: Limits,
+): { envelope: Envelope; write: Write } {
   const text = readText(bytes, limits)
   const value = readJson(text)
   refuseForeign(value)
   refuseEscapedKeys(text)
-  refuseUnsafeShape(value, limits)
-  if (canonicalize(value) !== text) {
+  const { isInOrder } = refuseUnsafeShape(value, limits)
+  // The engine keeps the order of the file but for keys that are integers, and those are put in order anew.
+  const write: Write = isInOrder ? (part) => JSON.stringify(part) : canonicalize
+  if (write(value) !== text) {
     throw new EvidenceError('not-canonical', 'the bytes are not the RFC 8785 form of what they say')
   }
   assertFits(value)
   assertWithin(value, limits)
   assertCovered(value)
-  return value
+  return { envelope: value, write }
 }
 
 /** `too-large`, `byte-order-mark`, `not-utf8`. */
@@ -46,7 +56,7 @@ function readJson(text: string): unknown {
   }
 }
 
-function refuseForeign(value: unknown): void {
+function refuseForeign(value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new EvidenceError('not-an-envelope', 'is not a JSON object')
   }
@@ -55,35 +65,57 @@ function refuseForeign(value: unknown): void {
   }
 }
 
-function refuseUnsafeShape(value: unknown, limits: Limits): void {
-  const fault = shapeFault(value, limits, 1)
+function refuseUnsafeShape(value: object, limits: Limits): { isInOrder: boolean } {
+  const met = { isInOrder: true }
+  const fault = shapeFault(value, limits, 1, met)
   if (fault !== null) throw new EvidenceError(fault.code, fault.message, pointer(fault.path))
+  return met
 }
 
 type ShapeFault = { code: FaultCode; message: string; path: string[] }
 
 // Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
 // recursion ends where the limit of depth does.
-function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault | null {
-  if (typeof value === 'string') {
-    // A UTF-16 unit is at most three bytes: most texts need no second look.
-    const isLong = value.length * 3 > limits.textBytes && utf8(value).length > limits.textBytes
-    return isLong
-      ? { code: 'over-limit', message: `a text of more than ${limits.textBytes} bytes`, path: [] }
-      : null
-  }
+function shapeFault(
+  value: unknown,
+  limits: Limits,
+  depth: number,
+  met: { isInOrder: boolean },
+): ShapeFault | null {
+  if (typeof value === 'string') return textFault(value, limits)
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return { code: 'not-writable', message: 'a number that no JSON has', path: [] }
   if (!isObject(value)) return null
   if (depth > limits.depth)
     return { code: 'too-deep', message: `nested deeper than ${limits.depth}`, path: [] }
-  const isArray = Array.isArray(value)
+  if (Array.isArray(value)) {
+    for (const [index, element] of value.entries()) {
+      const fault = shapeFault(element, limits, depth + 1, met)
+      if (fault !== null) return { ...fault, path: [String(index), ...fault.path] }
+    }
+    return null
+  }
+  let before = ''
   for (const key of Object.keys(value)) {
-    if (!isArray && !ALLOWED_KEY.test(key)) {
+    if (!ALLOWED_KEY.test(key)) {
       return { code: 'key-not-allowed', message: 'a key with characters that no key has', path: [] }
     }
-    const fault = shapeFault(value[key], limits, depth + 1)
+    if (key < before) met.isInOrder = false
+    before = key
+    const fault = shapeFault(value[key], limits, depth + 1, met)
     if (fault !== null) return { ...fault, path: [key, ...fault.path] }
   }
   return null
+}
+
+function textFault(text: string, limits: Limits): ShapeFault | null {
+  if (!text.isWellFormed())
+    return { code: 'not-writable', message: 'half a surrogate pair', path: [] }
+  // A UTF-16 unit is at most three bytes: most texts need no second look.
+  const isLong = text.length * 3 > limits.textBytes && utf8(text).length > limits.textBytes
+  return isLong
+    ? { code: 'over-limit', message: `a text of more than ${limits.textBytes} bytes`, path: [] }
+    : null
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -9,7 +9,7 @@ import { EvidenceError } from './fault.ts'
 import { checkGates } from './gate.ts'
 import { checkChain, checkContent } from './integrity.ts'
 import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
-import { readEnvelope } from './read.ts'
+import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { trustFault, type Trusted } from './trust.ts'
@@ -61,15 +61,15 @@ export async function verifyEnvelope(
   stage('read')
   const read = tryRead(bytes, options.limits ?? LIMITS)
   if (!read.ok) return refused(read.claim)
-  const { envelope } = read
+  const { envelope, write } = read.document
   const entries = [...entriesOf(envelope)]
   const { trust, claims: trustClaims } = usableTrust(options.trust)
 
   stage('chain')
-  const chain = checkChain(envelope, entries)
+  const chain = checkChain(envelope, entries, write)
 
   stage('content')
-  const content = await checkContent(envelope)
+  const content = await checkContent(envelope, write)
 
   stage('seal')
   const seal = await checkSeal(envelope, trust)
@@ -115,9 +115,9 @@ function markVerified(envelope: Envelope): VerifiedEnvelope {
 function tryRead(
   bytes: Uint8Array,
   limits: Limits,
-): { ok: true; envelope: Envelope } | { ok: false; claim: Claim } {
+): { ok: true; document: ReturnType<typeof readDocument> } | { ok: false; claim: Claim } {
   try {
-    return { ok: true, envelope: readEnvelope(bytes, limits) }
+    return { ok: true, document: readDocument(bytes, limits) }
   } catch (fault) {
     if (!(fault instanceof EvidenceError) || !isClaimCode(fault.code)) throw fault
     const message = `This file does not verify: ${fault.message}.`

@@ -89,6 +89,8 @@ function put(document: unknown, path: readonly string[], value: unknown): void {
   const key = path.at(-1) ?? ''
   if (!isObject(parent)) return
   if (value === undefined && Array.isArray(parent)) parent.splice(Number(key), 1)
+  // A list has no names: it gets one element more.
+  else if (Array.isArray(parent) && !/^\d+$/.test(key)) parent.push(value)
   else if (value === undefined) Reflect.deleteProperty(parent, key)
   else
     Object.defineProperty(parent, key, {
