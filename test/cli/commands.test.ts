@@ -8,7 +8,7 @@ import { TrustFile } from '#contract/trust.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
 
 // Real processes, on a machine that may be busy with others.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 let folder: string
 let remove: () => Promise<void>
@@ -143,6 +143,53 @@ it('[C3] a token beside the running server works at once, and is alone on stdout
   expect(await run('token', 'create', '--role', 'viewer', '--user', 'x')).toMatchObject({ code: 1 })
 })
 
+it('[C3] [P13] a token ends at its time, is listed without its secret, and is revoked at once', async () => {
+  const made = await run('token', 'create', '--role', 'operator', '--expires', '30d')
+  const headers = { authorization: `Bearer ${made.stdout.trim()}` }
+  expect((await fetch(`${server.url}/api/runs`, { headers })).status).toBe(200)
+  const listed = await run('token', 'list')
+  expect(listed.stdout).toMatch(/^ID +ROLE +USER +SINCE +EXPIRES +REVOKED\n/)
+  expect(listed.stdout).not.toContain('runseal_')
+  const [id = ''] = /^[0-9a-f]{16}(?= +operator +- +\S+ +20\S+ +-$)/m.exec(listed.stdout) ?? []
+  expect(await run('token', 'revoke', id)).toMatchObject({ code: 0, stdout: '' })
+  expect((await fetch(`${server.url}/api/runs`, { headers })).status).toBe(401)
+  expect(await run('token', 'revoke', id)).toMatchObject({ code: 1 })
+  for (const wrong of ['30', '0d', '1y', ''])
+    expect(await run('token', 'create', '--role', 'viewer', '--expires', wrong)).toMatchObject({
+      code: 2,
+    })
+})
+
+it('[C3] [P14] [P15] people, their sessions, and who did it', async () => {
+  await run('user', 'add', 'eve', '--role', 'approver')
+  const { stdout: link } = await run('user', 'link', 'eve')
+  const signIn = await fetch(`${server.url}/api/session`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: server.url },
+    body: JSON.stringify({ token: new URL(link.trim()).hash.slice(1) }),
+  })
+  const [cookie = ''] = (signIn.headers.get('set-cookie') ?? '').split(';')
+  const actor = async () =>
+    ENDPOINT.session.answer.parse(
+      await (await fetch(`${server.url}/api/session`, { headers: { cookie } })).json(),
+    ).actor
+  expect(await actor()).toBe('user:eve')
+  const sessions = await run('session', 'list', '--user', 'eve')
+  const [id = ''] = /^[0-9a-f]{16}(?=  eve )/m.exec(sessions.stdout) ?? []
+  expect(await run('session', 'end', id)).toMatchObject({ code: 0 })
+  expect(await actor()).toBeNull()
+  expect((await run('session', 'end', '--user', 'eve')).stdout).toBe('0 ended\n')
+  expect(await run('user', 'role', 'eve', '--role', 'viewer')).toMatchObject({ code: 0 })
+  expect(await run('user', 'disable', 'eve')).toMatchObject({ code: 0 })
+  expect((await run('user', 'list')).stdout).toMatch(/^eve +viewer +\S+ +20\S+Z$/m)
+  expect(await run('user', 'link', 'eve')).toMatchObject({ code: 1, stdout: '' })
+  expect(await run('user', 'disable', 'admin')).toMatchObject({ code: 1 })
+  const { stdout } = await run('journal', '--last', '4')
+  expect(stdout).toMatch(/local:\S+ ended sessions [0-9a-f]{16} \(of eve\)\n/)
+  expect(stdout).toMatch(/local:\S+ changed a person eve \(viewer\)\n/)
+  expect(stdout).toMatch(/local:\S+ changed a person eve \(disabled\)\n$/)
+})
+
 it('[C4] a person is added with a link to the port that the server runs at', async () => {
   const added = await run('user', 'add', 'ann', '--role', 'approver')
   expect(added.stdout).toMatch(/^http:\/\/localhost:\d+\/sign-in#[\w-]{43}\n$/)
@@ -166,7 +213,7 @@ it('[C5] watch prints a line for each frame, and ends when its run is sealed', a
   expect(await run('watch', 'run_none')).toMatchObject({ code: 1 })
 })
 
-it.each(['serve', 'run', 'watch', 'verify', 'token', 'user', 'trust'])(
+it.each(['serve', 'run', 'watch', 'verify', 'token', 'user', 'session', 'journal', 'trust'])(
   '[C6] %s --help on stdout, and a wrong option on stderr with a hint',
   async (command) => {
     const help = await runseal([command, '--help'])

@@ -112,10 +112,12 @@ describe('the stream', () => {
     [200, 'text/html', 'refused'],
     [503, 'text/plain', 'retrying'],
   ])('[U7] answered %i as %s is %s', async (status, type, expected) => {
-    const { store } = await stream((response) => {
+    const { store, changed } = await stream((response) => {
       response.writeHead(status, { 'content-type': type }).end('<h1>Log in</h1>')
     })
     await vi.waitFor(() => expect(state(store)).toBe(expected))
+    // Who was signed in may be no more: that is asked again.
+    if (status === 401) expect(changed).toEqual(['all'])
   })
 
   it('[U7] with an event that never ends is given up, not kept growing', async () => {

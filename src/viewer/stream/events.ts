@@ -11,7 +11,7 @@ export type EventsRim = {
   monotonic: () => number
   wall: () => number
   random: () => number
-  /** Frames of these names came, or everything may have changed ('all': connected anew, or time to poll). */
+  /** Frames of these names came, or everything may have changed ('all': connected anew, refused, or time to poll). */
   changed: (names: ReadonlySet<FrameName> | 'all') => void
 }
 
@@ -77,8 +77,10 @@ export function startEvents(
     void connection.then((ended) => {
       if (current !== opened) return
       current = null
-      if (ended.how === 'answered') tell({ type: 'answered', status: ended.status, why: ended.why })
-      else lose(ended.why)
+      if (ended.how === 'lost') return lose(ended.why)
+      tell({ type: 'answered', status: ended.status, why: ended.why })
+      // A session that is over is shown as one, and what was read with it is asked again.
+      rim.changed('all')
     })
   }
 

@@ -101,6 +101,21 @@ it('[S4] a keepalive is a comment, at each tick', async () => {
   expect(await next()).toBe(': keepalive\n\n')
 })
 
+it('[P16] a reader who may no longer read is asked for with each keepalive, and let go', async () => {
+  for (const over of [async () => false, () => Promise.reject(new Error('nobody knows'))]) {
+    let mayStay = async () => true
+    const { url, tick, bus } = await serving({ mayStay: () => mayStay() })
+    const next = await chunksOf(await fetch(url))
+    await next()
+    tick()
+    expect(await next()).toBe(': keepalive\n\n')
+    mayStay = over
+    tick()
+    while ((await next()) !== '');
+    expect(bus.counts().subscribers).toBe(0)
+  }
+})
+
 it('[S10] retry is jittered between one and three seconds', async () => {
   for (const [random, ms] of [
     [0, 1000],

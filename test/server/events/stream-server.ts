@@ -4,7 +4,9 @@ import { createBus, type Bus } from '#server/events/bus.ts'
 import { createEventStreams, STREAM_HEADERS, type Every } from '#server/events/sse.ts'
 
 /** The stream alone behind a real port, with a timer that the test moves. */
-export async function streamServer(options: { ringFrames?: number; random?: () => number } = {}) {
+export async function streamServer(
+  options: { ringFrames?: number; random?: () => number; mayStay?: () => Promise<boolean> } = {},
+) {
   const bus = testBus(options)
   const ticks = new Set<() => void>()
   const every: Every = (_ms, act) => {
@@ -19,7 +21,7 @@ export async function streamServer(options: { ringFrames?: number; random?: () =
       runId: searchParams.get('run_id'),
       lastEventId: typeof last === 'string' ? last : null,
       headers: STREAM_HEADERS,
-      mayStay: async () => true,
+      mayStay: options.mayStay ?? (async () => true),
     })
   })
   server.listen(0, '127.0.0.1')
