@@ -1,6 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context, type Next } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { getCookie } from 'hono/cookie'
 import { ENDPOINT } from '#contract/api.ts'
 import { keysOf } from '#contract/status.ts'
@@ -8,7 +7,6 @@ import { may, type Asker } from '#server/identity/asker.ts'
 import type { People } from '#server/identity/people.ts'
 import { ProblemError } from '#server/problem.ts'
 import { bearerOf } from './bearer.ts'
-import { MAX_BODY_BYTES } from './body.ts'
 import { clientOf, type TrustedProxies } from './client.ts'
 import { corsOf, preflight } from './cors.ts'
 import {
@@ -113,8 +111,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
       if (!isOpen) refuseStranger(asker, row.access)
       await next()
     }
-    const limits = 'body' in row ? [limitBody] : []
-    app.on(row.method, honoPath(row.path), enter, ...limits, (context) => routes[name](context))
+    app.on(row.method, honoPath(row.path), enter, (context) => routes[name](context))
   }
   for (const path of new Set(keysOf(ENDPOINT).map((name) => ENDPOINT[name].path)))
     app.all(honoPath(path), (context) => {
@@ -162,13 +159,6 @@ export function createApp(options: AppOptions): Hono<Environment> {
     await people.see(session)
   }
 }
-
-const limitBody = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError() {
-    throw new ProblemError('too_large', `a body is at most ${MAX_BODY_BYTES} bytes`)
-  },
-})
 
 type RowAccess = (typeof ENDPOINT)[keyof typeof ENDPOINT]['access']
 

@@ -1,11 +1,11 @@
 import { ProblemError } from '#server/problem.ts'
 
-export const MAX_BODY_BYTES = 1024 * 1024
+const MAX_BODY_BYTES = 1024 * 1024
 const MAX_DEPTH = 16
 
 /** The JSON of a request's body; nothing at all counts as `{}`, so that `curl -X POST` needs no body to abort a run. */
 export async function jsonBody(request: Request): Promise<unknown> {
-  const bytes = await request.arrayBuffer()
+  const bytes = await bytesOf(request)
   if (bytes.byteLength === 0) return {}
   // Attacker: a form or a beacon of another site may send text/plain without asking first.
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
@@ -21,7 +21,21 @@ export async function jsonBody(request: Request): Promise<unknown> {
   return value
 }
 
-function textOf(bytes: ArrayBuffer): string {
+// Counted as they come: a body in chunks says nothing of its length before.
+async function bytesOf(request: Request): Promise<Uint8Array> {
+  const tooLarge = new ProblemError('too_large', `a body is at most ${MAX_BODY_BYTES} bytes`)
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of request.body ?? []) {
+    length += chunk.byteLength
+    if (length > MAX_BODY_BYTES) throw tooLarge
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {

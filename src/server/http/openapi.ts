@@ -20,7 +20,10 @@ export function openapiOf(version: string) {
         security: isOpen(row.access) ? [{}, ...SIGNED_IN] : SIGNED_IN,
         parameters: [...pathParameters(row.path), ...('query' in row ? queryOf(row.query) : [])],
         ...('body' in row && {
-          requestBody: { required: true, content: { 'application/json': schemaOf(row.body) } },
+          requestBody: {
+            required: !row.body.safeParse({}).success,
+            content: { 'application/json': schemaOf(row.body) },
+          },
         }),
         responses: {
           [row.status]: { description: row.summary, ...contentOf(row.answer) },
