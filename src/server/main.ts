@@ -11,6 +11,7 @@ import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
 import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
+import { makeDataFolder } from './data-folder.ts'
 import { createBus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
 import { createEventStreams, type Every } from './events/sse.ts'
@@ -296,6 +297,10 @@ export async function administer(data: string): Promise<Administration> {
       return await signInUrl(people, name, (await runningUrl(data)) ?? url, by)
     },
     async trustFile() {
+      if (!existsSync(join(data, 'key.pem')))
+        throw new StartError(
+          `no server has started with the data folder ${data} yet: it has no key`,
+        )
       const signer = await openSigner(data, false)
       return {
         schema: 'runseal/trust/1',
@@ -335,6 +340,11 @@ async function signInUrl(people: People, name: string, url: string, by: string):
 }
 
 async function openStorage(data: string, mode: { server: boolean }): Promise<Storage> {
+  try {
+    makeDataFolder(data)
+  } catch (error) {
+    throw new StartError(wordsOf(error), { cause: error })
+  }
   try {
     return await openSqlite(data, mode)
   } catch (error) {

@@ -298,8 +298,8 @@ export function createEngine({
     const end = (run: Run): Fact[] => {
       const known = attemptOf(run, step_id, attempt)
       if (known?.finished) return []
-      const begun = known?.started_at ?? ''
-      const started_at = later(result.started_at, begun)
+      // The start that is on record is the one: a second instant for one fact would look like another history.
+      const started_at = known?.started_at ?? result.started_at
       const finished_at = later(result.finished_at, started_at)
       const times = { started_at, finished_at }
       const entry: StepEntry = { step_id, kind, attempt, argv, ...result, ...times, salt }

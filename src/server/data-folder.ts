@@ -1,0 +1,29 @@
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/**
+ * The data folder, for its owner alone; made where it is missing, with a `.gitignore` that keeps the sealing key out of
+ * a project's history. Throws an Error in words.
+ */
+export function makeDataFolder(folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false })
+  if (found?.isDirectory() === false) throw new Error(`the data folder ${folder} is no folder`)
+  // One at a time: a recursive mkdir below a folder like /proc, where nothing can be made, never comes back.
+  for (const missing of missingFrom(folder)) {
+    try {
+      mkdirSync(missing, { mode: 0o700 })
+    } catch (error) {
+      const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      throw new Error(`the data folder ${folder} cannot be made: ${why} at ${missing}`, {
+        cause: error,
+      })
+    }
+  }
+  const isNew = !existsSync(join(folder, 'runseal.db'))
+  if (isNew) writeFileSync(join(folder, '.gitignore'), '*\n')
+}
+
+// The topmost first.
+function missingFrom(folder: string): string[] {
+  return existsSync(folder) ? [] : [...missingFrom(dirname(folder)), folder]
+}
