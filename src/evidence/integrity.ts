@@ -16,11 +16,13 @@ import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
  * Recomputes the chain from the entries alone, for all that follows. The stored links are walked beside it, each against
  * the stored one before it, so that a change shows where it is and not in everything after it.
  */
-export function checkChain(
+export async function checkChain(
   envelope: Envelope,
   entries: readonly Entry[],
   write: Write,
-): ChainCheck {
+  /** Told every so many entries, so that a long chain can be watched and left. */
+  onEntries: (done: number) => Promise<void>,
+): Promise<ChainCheck> {
   const { links: stored, head } = envelope.integrity.hash_chain
   let state = openChain(envelope.evidence_id, envelope.run_id)
   let prev = state.head
@@ -31,6 +33,7 @@ export function checkChain(
   for (const [seq, { kind, body, where }] of entries.entries()) {
     const known = stored[seq]
     if (known === undefined) break
+    if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await onEntries(seq)
     const { state: next, link } = extendChain(state, kind, body, write)
     if (known.entry !== link.entry) {
       changed.push(seq)
@@ -88,6 +91,8 @@ export function checkChain(
     isHeadRight: head === prev,
   }
 }
+
+const ENTRIES_A_BREATH = 4096
 
 export type ChainCheck = {
   readonly claims: readonly Claim[]

@@ -22,12 +22,16 @@ export type VerifyOptions = {
   /** Heads of envelopes that the reader verified before. */
   readonly previous?: readonly HeldEnvelope[]
   readonly limits?: Limits
-  /** Told each stage as it begins. */
-  readonly onProgress?: (stage: Stage) => void
-  /** Between two stages; the promise is then rejected with the signal's reason. */
+  /**
+   * Told each stage as it begins, and the entries done of a long chain. What it answers is waited for: who lets its
+   * event loop run there can hear that the reader has left.
+   */
+  readonly onProgress?: (stage: Stage, entries?: Done) => void | Promise<void>
+  /** Asked after each progress; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
+export type Done = { readonly done: number; readonly of: number }
 export type Stage = 'read' | 'chain' | 'content' | 'seal' | 'record'
 
 /** Never a boolean and never a score: a list of claims, each with what it does not prove. */
@@ -53,29 +57,31 @@ export async function verifyEnvelope(
   bytes: Uint8Array,
   options: VerifyOptions,
 ): Promise<Verification> {
-  const stage = (name: Stage): void => {
+  const stage = async (name: Stage, entries?: Done): Promise<void> => {
     options.signal?.throwIfAborted()
-    options.onProgress?.(name)
+    await options.onProgress?.(name, entries)
+    options.signal?.throwIfAborted()
   }
 
-  stage('read')
+  await stage('read')
   const read = tryRead(bytes, options.limits ?? LIMITS)
   if (!read.ok) return refused(read.claim)
   const { envelope, write } = read.document
   const entries = [...entriesOf(envelope)]
   const { trust, claims: trustClaims } = usableTrust(options.trust)
 
-  stage('chain')
-  const chain = checkChain(envelope, entries, write)
+  await stage('chain')
+  const of = entries.length
+  const chain = await checkChain(envelope, entries, write, (done) => stage('chain', { done, of }))
 
-  stage('content')
+  await stage('content')
   const content = await checkContent(envelope, write)
 
-  stage('seal')
+  await stage('seal')
   const seal = await checkSeal(envelope, trust)
   const binding = checkBinding(envelope, chain.state, content.digest)
 
-  stage('record')
+  await stage('record')
   const previous = options.previous ?? []
   const gates: Claim[] = []
   for await (const claim of checkGates(envelope, entries, chain.links, { trust, previous }))

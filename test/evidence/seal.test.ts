@@ -137,7 +137,7 @@ describe('a verification under way', () => {
     const stages: Stage[] = []
     await verifyEnvelope(bytes, {
       trust: [pinned(signer)],
-      onProgress: (stage) => stages.push(stage),
+      onProgress: (stage) => void stages.push(stage),
     })
     expect(stages).toEqual(['read', 'chain', 'content', 'seal', 'record'])
     const controller = new AbortController()
@@ -149,5 +149,26 @@ describe('a verification under way', () => {
       },
     })
     await expect(stopped).rejects.toThrow('the reader left')
+  })
+
+  it('[V19] tells how far a long chain is, and lets its caller’s loop run and leave', async () => {
+    const steps = Array.from({ length: 4100 }, (_, index) => planStep(`step-${index}`))
+    const run = startRun(signer, { steps })
+    for (const { step_id } of steps) run.step(step_id)
+    const { bytes } = await run.seal()
+    const told: number[] = []
+    const controller = new AbortController()
+    const stopped = verifyEnvelope(bytes, {
+      trust: [pinned(signer)],
+      signal: controller.signal,
+      onProgress: async (_stage, entries) => {
+        if (entries === undefined) return
+        told.push(entries.done / entries.of)
+        setImmediate(() => controller.abort(new Error('the reader left')))
+        await new Promise<void>((resolve) => setTimeout(resolve))
+      },
+    })
+    await expect(stopped).rejects.toThrow('the reader left')
+    expect(told).toEqual([4095 / 4102])
   })
 })
