@@ -1,16 +1,16 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
 import { chown, realpath, rm, stat } from 'node:fs/promises'
 import { Socket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask, type Piece } from './mask.ts'
+import { createPipePool, type PipePool } from './pipe-pool.ts'
 import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
@@ -293,19 +293,18 @@ function exitOf(
 type Pipes = readonly [OpenPipe, OpenPipe]
 type OpenPipe = { read: Socket; write: number }
 
+// A runner has one data folder.
+let pool: PipePool | null = null
+
 /**
  * Node gives a child sockets for pipes, and a program that opens /dev/stderr, as many scripts do, cannot open a socket.
  * These are pipes: named ones, whose names are gone before the step starts.
  */
 async function openPipes(log: string, owner: Launch['run_as']): Promise<Pipes> {
   const names = pipesOf(log)
-  await Promise.all(names.map((name) => rm(name, { force: true })))
-  await promisify(execFile)('mkfifo', ['-m', '600', ...names]).catch((cause: unknown) => {
-    // It says the path and then the system's words, which are all that is for everybody.
-    const words = /([^:\n]*)\s*$/.exec(cause instanceof Error ? cause.message : '')?.[1]?.trim()
-    throw new Error(`its pipes cannot be made: ${words}`, { cause })
-  })
+  pool ??= createPipePool(join(dirname(dirname(log)), '.pipes'))
   try {
+    for (const name of names) await pool.take(name)
     // So that the step can open /dev/stderr as its own.
     if (owner !== null) await Promise.all(names.map((name) => chown(name, owner.uid, owner.gid)))
     return [openPipe(names[0]), openPipe(names[1])]

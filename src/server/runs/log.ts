@@ -113,11 +113,12 @@ export class LogWriter {
   /** On disk when this resolves: the digests below are about to be recorded. */
   async close(): Promise<LogSummary> {
     await this.#tail
-    for (const file of [this.#log, this.#index]) {
-      await this.#guard(() => file.datasync())
-      await file.close()
-    }
-    await this.#guard(() => flush(this.#folder))
+    const files = [this.#log, this.#index]
+    await Promise.all([
+      ...files.map((file) => this.#guard(() => file.datasync())),
+      this.#guard(() => flush(this.#folder)),
+    ])
+    for (const file of files) await file.close()
     return this.#digest.summary(this.#truncated || this.fault !== null)
   }
 
