@@ -27,7 +27,11 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           copyPublicDir: false,
           target: 'es2024',
           reportCompressedSize: false,
-          rolldownOptions: { input: 'src/viewer/offline/main.tsx', output: { format: 'iife' } },
+          rolldownOptions: {
+            input: 'src/viewer/offline/main.tsx',
+            output: { format: 'iife' },
+            checks: { pluginTimings: false },
+          },
         }
       : {
           outDir: 'dist/viewer',

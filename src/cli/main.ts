@@ -20,6 +20,14 @@ const COMMANDS = new Map<string, Entry>(
       summary: 'Check an evidence envelope, offline',
       load: async () => (await import('./verify.ts')).verify,
     },
+    audit: {
+      summary: 'Walk all envelopes: what is missing, forked, sealed anew',
+      load: async () => (await import('./audit.ts')).audit,
+    },
+    export: {
+      summary: 'Hand over a run: envelope, logs, artifacts, verifier',
+      load: async () => (await import('./export.ts')).exportRun,
+    },
     verifier: {
       summary: 'Write the verifier as one HTML file',
       load: async () => (await import('./verifier.ts')).verifier,

@@ -1,14 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { LIMITS } from '#contract/envelope.ts'
-import { parseJson } from '#contract/parse.ts'
 import { CLAIM_STATE, keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
-import { TrustFile } from '#contract/trust.ts'
 import type { Expectation } from '#evidence/expectations.ts'
 import { verifyEnvelope, type Verification } from '#evidence/verify.ts'
-import { wordsOf } from './ask.ts'
-import { CommandError, readLine, UsageError, type Command } from './command.ts'
+import { readLine, UsageError, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
+import { readEvidence, readTrust } from './evidence-file.ts'
 
 export const verify: Command = {
   help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--json]
@@ -18,7 +13,8 @@ Checks an envelope with nothing but the file and what you trust. No server is as
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
                    what the file must be; may be repeated
-  --json           {verdict, claims: [{claim, state, code, where, message}]} on stdout
+  --json           {verdict, claims: [{claim, state, code, where, message}], remaining} on stdout;
+                   remaining: of a file that does not verify, what can still be said
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say).`,
@@ -43,33 +39,6 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
   },
 }
 
-const CANNOT_READ = 2
-
-// One byte beyond the limit is enough for the verifier to refuse the file, however large it is.
-async function readEvidence(file: string): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  try {
-    for await (const chunk of createReadStream(file, { end: LIMITS.bytes }))
-      if (Buffer.isBuffer(chunk)) chunks.push(chunk)
-  } catch (error) {
-    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
-  }
-  return Buffer.concat(chunks)
-}
-
-async function readTrust(file: string) {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
-  })
-  const parsed = parseJson(TrustFile, text)
-  if (!parsed.ok)
-    throw new CommandError(
-      `${file} is no trust file: ${parsed.error.at} ${parsed.error.message}`,
-      CANNOT_READ,
-    )
-  return { file: parsed.value, source: 'pinned' as const }
-}
-
 function expectationOf(text: string): Expectation {
   const [, kind, value] = /^(\w+)=(.+)$/s.exec(text) ?? []
   const known = KINDS.find((one) => one === kind)
@@ -79,7 +48,7 @@ function expectationOf(text: string): Expectation {
 }
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
 
-function jsonOf({ verdict, claims }: Verification) {
+function jsonOf({ verdict, claims, remaining }: Verification) {
   return {
     verdict,
     claims: claims.map(({ claim, state, code, where, message }) => ({
@@ -89,10 +58,14 @@ function jsonOf({ verdict, claims }: Verification) {
       where,
       message,
     })),
+    remaining,
   }
 }
 
-function wordsFor({ verdict, claims, envelope }: Verification, hasTrust: boolean): string {
+function wordsFor(
+  { verdict, claims, envelope, remaining }: Verification,
+  hasTrust: boolean,
+): string {
   const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))
   const lines = claims.map(
     ({ claim, state, where, message }) =>
@@ -106,7 +79,11 @@ function wordsFor({ verdict, claims, envelope }: Verification, hasTrust: boolean
     verdict === 'not proven' && !hasTrust
       ? '\n\nName the key that you trust with --trust FILE (see runseal trust --help).'
       : ''
-  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${lines.join('\n')}${advice}`
+  const still =
+    remaining === null
+      ? ''
+      : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${oneLine(one)}`).join('\n')}`
+  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${lines.join('\n')}${still}${advice}`
 }
 
 const SENTENCE = {

@@ -1,21 +1,13 @@
 import { type Previous } from '#contract/envelope.ts'
+import { heldOf } from './keep.ts'
 import { type HeldEnvelope } from './place.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
-type Head = Pick<HeldEnvelope, 'server' | 'evidence_id' | 'head' | 'seal_seq'>
-
 /** A verified envelope's place among its server's, and the one that it names as before it. */
-export type Placed = Head & { readonly previous: Previous }
+export type Placed = HeldEnvelope & { readonly previous: Previous }
 
-export function placeOf({ evidence_id, opening, closing, integrity }: VerifiedEnvelope): Placed {
-  const { seal_seq, previous } = closing
-  return {
-    server: opening.server,
-    evidence_id,
-    head: integrity.hash_chain.head,
-    seal_seq,
-    previous,
-  }
+export function placeOf(envelope: VerifiedEnvelope): Placed {
+  return { ...heldOf(envelope), previous: envelope.closing.previous }
 }
 
 /** What is wrong with a series. `by`: the envelope that says so; null: the numbers, or what the reader remembers. */
@@ -63,7 +55,7 @@ export function walkSeries(
   {
     remembered = [],
     unusable = [],
-  }: { remembered?: readonly Head[]; unusable?: readonly string[] } = {},
+  }: { remembered?: readonly HeldEnvelope[]; unusable?: readonly string[] } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
   const all = [...new Map(placed.map((one) => [`${one.evidence_id} ${one.head}`, one])).values()]
@@ -152,7 +144,10 @@ function forksOf(members: readonly Placed[]): SeriesFault[] {
   })
 }
 
-function againstRemembered({ evidence_id, head, seal_seq }: Head, here: Here): SeriesFault[] {
+function againstRemembered(
+  { evidence_id, head, seal_seq }: HeldEnvelope,
+  here: Here,
+): SeriesFault[] {
   const now = here.byId.get(evidence_id)
   if (now === undefined) {
     if (here.unusable.has(evidence_id)) return []

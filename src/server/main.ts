@@ -272,6 +272,8 @@ export async function compose(
 export type Administration = {
   people: People
   journal: JournalStore
+  runs: Pick<Storage['runs'], 'summary'>
+  seals: Pick<Storage['seals'], 'list'>
   /** A sign-in link to the server that runs over this data folder, else to `url`. */
   linkFor(name: string, url: string, by: string): Promise<string>
   trustFile(): Promise<TrustFile>
@@ -293,6 +295,8 @@ export async function administer(data: string): Promise<Administration> {
   return {
     people,
     journal: storage.journal,
+    runs: storage.runs,
+    seals: storage.seals,
     async linkFor(name, url, by) {
       return await signInUrl(people, name, (await runningUrl(data)) ?? url, by)
     },

@@ -38,6 +38,7 @@ const Told = z.strictObject({
       message: z.string(),
     }),
   ),
+  remaining: z.nullable(z.looseObject({ sentences: z.array(z.string()) })),
 })
 
 const run = (...args: string[]) => runseal(args, environment)
@@ -124,7 +125,11 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
 
   const changed = join(folder, 'changed.json')
   await writeFile(changed, (await readFile(sealed, 'utf8')).replace('"hello"', '"hallo"'))
-  expect(await run('verify', changed, '--trust', trust)).toMatchObject({ code: 1 })
+  const broken = await run('verify', changed, '--trust', trust)
+  expect(broken).toMatchObject({ code: 1 })
+  expect(broken.stdout).toContain(
+    'What can still be said:\n  The chain is broken from its first entry',
+  )
   expect(await run('verify', join(folder, 'runseal.yaml'))).toMatchObject({ code: 2 })
   expect(await run('verify', join(folder, 'none.json'))).toMatchObject({ code: 2, stdout: '' })
   expect(await run('verify', folder)).toMatchObject({ code: 2, stdout: '' })
@@ -213,17 +218,27 @@ it('[C5] watch prints a line for each frame, and ends when its run is sealed', a
   expect(await run('watch', 'run_none')).toMatchObject({ code: 1 })
 })
 
-it.each(['serve', 'run', 'watch', 'verify', 'token', 'user', 'session', 'journal', 'trust'])(
-  '[C6] %s --help on stdout, and a wrong option on stderr with a hint',
-  async (command) => {
-    const help = await runseal([command, '--help'])
-    expect(help).toMatchObject({ code: 0, stderr: '' })
-    expect(help.stdout).toContain(`Usage: runseal ${command}`)
-    const wrong = await runseal([command, '--no-such-option'])
-    expect(wrong).toMatchObject({ code: command === 'run' ? 3 : 2, stdout: '' })
-    expect(wrong.stderr).toContain(`runseal ${command} --help`)
-  },
-)
+it.each([
+  'serve',
+  'run',
+  'watch',
+  'verify',
+  'verifier',
+  'export',
+  'audit',
+  'token',
+  'user',
+  'session',
+  'journal',
+  'trust',
+])('[C6] %s --help on stdout, and a wrong option on stderr with a hint', async (command) => {
+  const help = await runseal([command, '--help'])
+  expect(help).toMatchObject({ code: 0, stderr: '' })
+  expect(help.stdout).toContain(`Usage: runseal ${command}`)
+  const wrong = await runseal([command, '--no-such-option'])
+  expect(wrong).toMatchObject({ code: command === 'run' ? 3 : 2, stdout: '' })
+  expect(wrong.stderr).toContain(`runseal ${command} --help`)
+})
 
 it('[C6] an unknown command is refused, and none at all is answered with the list', async () => {
   expect(await runseal(['fly'])).toMatchObject({ code: 2, stdout: '' })

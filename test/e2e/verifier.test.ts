@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import type { Page } from 'puppeteer-core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { BROWSERS } from '#test/both-browsers.ts'
 import { runseal } from '#test/cli/command-line.ts'
 import { approvedRun, newSigner, trustFileOf } from '#test/evidence/fixture.ts'
+import { openPage } from './verifier-reader.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'runseal-verifier-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -52,7 +51,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, 
     const page = put('verifier.html', (await runseal(['verifier'])).stdout)
     const browser = await launch()
     context.onTestFinished(() => browser.close())
-    const reader = await open(await browser.newPage(), page)
+    const reader = await openPage(await browser.newPage(), page)
 
     await reader.choose('Envelope', good)
     await reader.sees('The record is whole, but whose it is is not proven')
@@ -72,6 +71,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, 
     await reader.choose('Envelope', changed)
     await reader.sees('This file does not verify')
     expect(await reader.text()).toContain('Entry 1 (step) is not the one that was linked.')
+    await reader.sees('Up to entry 0 the chain is intact; it breaks first at entry 1 (step build).')
     expect(await reader.text()).not.toContain('Run succeeded')
     await reader.choose('Envelope', spaced)
     await reader.sees('This file does not verify: the bytes are not the RFC 8785 form')
@@ -84,34 +84,3 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, 
     expect(reader.faults).toEqual([])
   })
 })
-
-async function open(page: Page, file: string) {
-  const requests: string[] = []
-  const faults: string[] = []
-  page.on('request', (request) => requests.push(request.url()))
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => faults.push(message.text()))
-  await page.goto(pathToFileURL(file).href)
-  const box = (title: string) => `section[aria-label="${title}"] input`
-  const bodyText = () => page.evaluate(() => document.body.innerText)
-  return {
-    requests,
-    faults,
-    text: bodyText,
-    async choose(title: string, path: string) {
-      const input = await page.waitForSelector(box(title))
-      if (input === null || !(await input.evaluate((one) => one instanceof HTMLInputElement)))
-        throw new Error(`no file is chosen in ${title}`)
-      await (await input.toElement('input')).uploadFile(path)
-    },
-    confirm: () => page.click('section[aria-label="Trust file"] input[type=checkbox]'),
-    sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
-    kept: () =>
-      page.evaluate(async () => ({
-        databases: (await indexedDB.databases()).length,
-        local: localStorage.length,
-        session: sessionStorage.length,
-        cookie: document.cookie,
-      })),
-  }
-}

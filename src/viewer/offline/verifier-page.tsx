@@ -104,7 +104,7 @@ function Judged({
     )
   const { verification, envelope: file, sha256, trust, attached } = judgement
   const { tone, title, text } = proofSentence(verification, null)
-  const { envelope, claims } = verification
+  const { envelope, claims, remaining } = verification
   return (
     <>
       <section aria-label="Verdict" className={`card flex gap-4 p-4 ${VERDICT_LOOK[tone]}`}>
@@ -125,6 +125,18 @@ function Judged({
       </section>
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
       {envelope && <TheRun envelope={envelope} />}
+      {remaining && (
+        <section aria-label="What can still be said" className="card p-4">
+          <h2 className="text-base font-semibold">What can still be said</h2>
+          <ul className="mt-2 list-disc pl-5">
+            {remaining.sentences.map((sentence) => (
+              <li key={sentence}>
+                <RunText text={sentence} max={4000} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <Claims
         claims={
           tone === 'refused' ? claims.filter(({ state }) => state === 'does not verify') : claims

@@ -1,0 +1,168 @@
+import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { fails } from '#evidence/claims.ts'
+import {
+  placeOf,
+  type Placed,
+  type Series,
+  type SeriesFault,
+  walkSeries,
+} from '#evidence/series.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { readLine, type Command } from './command.ts'
+import { defuse } from './defuse.ts'
+import { readTrust } from './evidence-file.ts'
+import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
+
+export const audit: Command = {
+  help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--json]
+
+Verifies every envelope, and walks them from each to the one before: what is missing, forked or sealed
+anew is named. That the newest were withheld shows only against what you remember from elsewhere.
+
+  --trust FILE     a trust file that you vouch for; without one no seal is proven
+  --json           {verdict, envelopes: […], series: […], missing: […]} on stdout
+${KEPT_HELP}
+
+Exit codes: 0 every envelope is proven and none is missing; 1 something does not verify, or is missing,
+forked or sealed anew; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
+  usageExit: 2,
+  async run(argv) {
+    const { values } = readLine(
+      argv,
+      {
+        ...KEPT_OPTIONS,
+        trust: { type: 'string', multiple: true },
+        json: { type: 'boolean' },
+      },
+      [0, 0],
+    )
+    const pinned = await Promise.all((values.trust ?? []).map(readTrust))
+    return await withEvidence(values, async (kept) => {
+      const found = await auditOf(kept, pinned)
+      if (values.json === true) console.log(JSON.stringify(found, null, 2))
+      else console.log(defuse(wordsFor(found, pinned.length > 0)))
+      return VERDICT[found.verdict].exitCode
+    })
+  },
+}
+
+type Audit = {
+  verdict: VerdictWord
+  /** In the order in which the server counts them. `head` and `seal_seq` only of those that verify. */
+  envelopes: {
+    evidence_id: string
+    verdict: VerdictWord
+    codes: string[]
+    message: string | null
+    seal_seq: number | null
+    head: string | null
+  }[]
+  series: Series[]
+  /** Said to be there, and gone. */
+  missing: string[]
+}
+
+async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<Audit> {
+  const trust: Trusted[] = [...pinned, { file: await kept.trust(), source: 'offered' }]
+  const envelopes: Audit['envelopes'] = []
+  const placed: Placed[] = []
+  const missing: string[] = []
+  for (const evidence_id of await kept.ids()) {
+    const bytes = await kept.envelope(evidence_id)
+    if (bytes === null) {
+      missing.push(evidence_id)
+      continue
+    }
+    const answered = placed.filter(({ decisions = [] }) => decisions.length > 0)
+    const { verdict, claims, envelope } = await verifyOne(bytes, evidence_id, trust, answered)
+    const place = envelope && placeOf(envelope)
+    if (place) placed.push(place)
+    const wrong = claims.filter(fails)
+    envelopes.push({
+      evidence_id,
+      verdict,
+      codes: [...new Set(wrong.map(({ code }) => code))],
+      message: wrong[0]?.message ?? null,
+      seal_seq: place?.seal_seq ?? null,
+      head: place?.head ?? null,
+    })
+  }
+  const unusable = envelopes.flatMap(({ evidence_id, head }) => (head === null ? evidence_id : []))
+  const series = walkSeries(placed, { unusable })
+  return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
+}
+
+/** With what was answered in others, so that no request is answered twice. How it stands to them is the walk's matter. */
+async function verifyOne(
+  bytes: Uint8Array,
+  evidence_id: string,
+  trust: readonly Trusted[],
+  previous: readonly Placed[],
+): Promise<Verification> {
+  const asked = { evidence_id }
+  const verification = await verifyEnvelope(bytes, { trust, asked, previous })
+  return verification.claims.every((one) => !fails(one) || one.claim === 'previous') &&
+    verification.claims.some(fails)
+    ? await verifyEnvelope(bytes, { trust, asked })
+    : verification
+}
+
+function verdictOf(
+  envelopes: Audit['envelopes'],
+  series: readonly Series[],
+  missing: readonly string[],
+): VerdictWord {
+  const verdicts = envelopes.map(({ verdict }) => verdict)
+  const isBroken = verdicts.some((one) => one === 'does not verify' || one === 'not an envelope')
+  if (isBroken || missing.length > 0 || series.some(({ faults }) => faults.length > 0))
+    return 'does not verify'
+  return verdicts.length === 0 || verdicts.includes('not proven') ? 'not proven' : 'proven'
+}
+
+function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: boolean): string {
+  const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
+  const lines = [
+    ...envelopes.flatMap(({ evidence_id, message }) =>
+      message === null ? [] : `does not verify  ${evidence_id}: ${oneLine(message)}`,
+    ),
+    ...missing
+      .filter((evidence_id) => !named.has(evidence_id))
+      .map(
+        (evidence_id) =>
+          `missing          ${evidence_id} is said to be here, and its file is gone.`,
+      ),
+    ...series.flatMap(({ faults }) =>
+      faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${oneLine(message)}`),
+    ),
+  ]
+  const counts = keysOf(VERDICT)
+    .map((word) => [word, envelopes.filter((one) => one.verdict === word).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([word, count]) => `${count} ${word}`)
+  const faults = new Set([...missing, ...named]).size
+  const summary = [
+    `${envelopes.length} envelopes${counts.length > 0 ? `: ${counts.join(', ')}` : ''}.`,
+    ...series.map(
+      ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
+    ),
+    faults === 0 ? '' : `${faults} missing.`,
+    SENTENCE[verdict],
+    verdict === 'not proven' && !hasTrust && envelopes.length > 0
+      ? 'Name the key that you trust with --trust FILE (see runseal trust --help).'
+      : '',
+  ]
+  return [...lines, ...(lines.length > 0 ? [''] : []), summary.filter(Boolean).join(' ')].join('\n')
+}
+
+const missingIn = (fault: SeriesFault) =>
+  fault.fault === 'missing' && fault.evidence_id !== null ? [fault.evidence_id] : []
+
+const SENTENCE = {
+  proven: 'Nothing is missing, and every envelope is proven.',
+  'not proven': 'Nothing is wrong, but not everything is proven.',
+  'does not verify': 'Not everything here can be used as evidence.',
+  'not an envelope': 'Not everything here is an envelope.',
+} as const satisfies Record<VerdictWord, string>
+
+const oneLine = (text: string) => text.replaceAll(/[\n\t]/g, ' ')

@@ -1,0 +1,174 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ENDPOINT } from '#contract/api.ts'
+import { LIMITS } from '#contract/envelope.ts'
+import type { TrustFile } from '#contract/trust.ts'
+import type { Part } from '#evidence/attached.ts'
+import { administer, type Administration } from '#server/main.ts'
+import { logFile } from '#server/runs/log.ts'
+import { ask, authorization, reach, refusalOf, wordsOf, type Server } from './ask.ts'
+import { CommandError } from './command.ts'
+import { DATA_HELP, dataFolderOf } from './data-folder.ts'
+import { CANNOT_READ, readEvidence } from './evidence-file.ts'
+import { serverOf } from './port.ts'
+import { saidPlainly } from './said-plainly.ts'
+
+/** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
+export type KeptEvidence = {
+  /** Every envelope that there is said to be, the oldest first. */
+  ids(): Promise<string[]>
+  /** Of a run; null where it has none yet, or there is no such run. */
+  evidenceOf(run_id: string): Promise<string | null>
+  /** null where it is gone. At most a byte more than the verifier reads. */
+  envelope(evidence_id: string): Promise<Uint8Array<ArrayBuffer> | null>
+  /** null where it is gone. At most a byte more than the record says. */
+  part(run_id: string, part: Part): Promise<Uint8Array<ArrayBuffer> | null>
+  /** What it says of itself: offered. */
+  trust(): Promise<TrustFile>
+}
+
+export const KEPT_HELP = `  --server URL     ask a server; default where RUNSEAL_SERVER is set
+  --token TOKEN    default RUNSEAL_TOKEN
+${DATA_HELP}`
+
+export const KEPT_OPTIONS = {
+  server: { type: 'string' },
+  token: { type: 'string' },
+  data: { type: 'string' },
+  project: { type: 'string' },
+} as const
+
+type Where = { [option in keyof typeof KEPT_OPTIONS]?: string | undefined }
+
+/** Opens what the line names, a server or a data folder, and lets go of it. */
+export async function withEvidence(
+  { server, token, data, project }: Where,
+  act: (kept: KeptEvidence) => Promise<number>,
+): Promise<number> {
+  const isFolder = data !== undefined || project !== undefined
+  if (server !== undefined || (!isFolder && process.env['RUNSEAL_SERVER']))
+    return await act(
+      ofServer({ url: serverOf(server), token: token ?? process.env['RUNSEAL_TOKEN'] }),
+    )
+  const folder = dataFolderOf(data, project)
+  return await saidPlainly(async () => {
+    const administration = await administer(folder)
+    try {
+      return await act(ofFolder(folder, administration))
+    } finally {
+      await administration.close()
+    }
+  })
+}
+
+function ofFolder(folder: string, administration: Administration): KeptEvidence {
+  const { runs, seals } = administration
+  const envelopes = join(folder, 'envelopes')
+  return {
+    async ids() {
+      const said = []
+      for (let cursor: string | null = null; ;) {
+        const page = await seals.list({ cursor, limit: 200 })
+        said.push(...page.items.map(({ evidence_id }) => evidence_id))
+        cursor = page.next_cursor
+        if (cursor === null) break
+      }
+      // What was put beside them is read too: a second version of one shows as a fork.
+      const files = ((await unlessGone(readdir(envelopes))) ?? [])
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => name.slice(0, -'.json'.length))
+      return [...new Set([...said.toReversed(), ...files.toSorted()])]
+    },
+    evidenceOf: async (run_id) => {
+      const run = await runs.summary(run_id)
+      return run?.seal === 'sealed' ? run.evidence_id : null
+    },
+    envelope: (evidence_id) => unlessGone(readEvidence(join(envelopes, `${evidence_id}.json`))),
+    part: (run_id, { kind, step_id, attempt, sha256, bytes }) =>
+      unlessGone(
+        readEvidence(
+          kind === 'log'
+            ? logFile(join(folder, 'logs'), run_id, step_id, attempt)
+            : join(folder, 'artifacts', sha256),
+          bytes,
+        ),
+      ),
+    trust: () => administration.trustFile(),
+  }
+}
+
+async function unlessGone<T>(read: Promise<T>): Promise<T | null> {
+  try {
+    return await read
+  } catch (error) {
+    const cause = error instanceof CommandError ? error.cause : error
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+function ofServer(server: Server): KeptEvidence {
+  return {
+    async ids() {
+      const said = []
+      for (let cursor = ''; ;) {
+        const { path } = ENDPOINT.listEnvelopes
+        const query = `?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+        const row = { ...ENDPOINT.listEnvelopes, path: `${path}${query}` }
+        const { items, next_cursor } = await ask(server, row, {}, CANNOT_READ)
+        said.push(...items.map(({ evidence_id }) => evidence_id))
+        if (next_cursor === null) return said.toReversed()
+        cursor = next_cursor
+      }
+    },
+    async evidenceOf(run_id) {
+      const run = await ask(server, ENDPOINT.run, { params: { run_id } }, CANNOT_READ)
+      return run.evidence_id
+    },
+    envelope: (evidence_id) =>
+      fetchBytes(server, `/api/envelopes/${encodeURIComponent(evidence_id)}`, LIMITS.bytes),
+    async part(run_id, { kind, step_id, attempt, sha256, bytes }) {
+      if (kind === 'artifact') return await fetchBytes(server, `/api/artifacts/${sha256}`, bytes)
+      const path = `/api/runs/${encodeURIComponent(run_id)}/steps/${encodeURIComponent(step_id)}/log?attempt=${attempt}&limit=${WINDOW}`
+      const windows: Uint8Array[] = []
+      for (let offset = 0; offset <= bytes; offset += WINDOW) {
+        const window = await fetchBytes(server, `${path}&offset=${offset}`, WINDOW)
+        if (window === null) return null
+        windows.push(window)
+        if (window.length < WINDOW) break
+      }
+      return Buffer.concat(windows).subarray(0, bytes + 1)
+    },
+    async trust() {
+      const { server_keys, approvers } = await ask(server, ENDPOINT.trust, {}, CANNOT_READ)
+      return { schema: 'runseal/trust/1', server_keys, approvers, required: [] }
+    },
+  }
+}
+
+const WINDOW = 1024 * 1024
+
+/** null where the server has none. A server that does not stop is not listened to for longer than `most` bytes. */
+async function fetchBytes(
+  server: Server,
+  path: string,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  try {
+    const response = await reach(server, path, { headers: authorization(server) })
+    if (response.status === 404) return null
+    if (!response.ok) throw new Error(refusalOf(response.status, await response.text()))
+    const body: ReadableStream<Uint8Array<ArrayBuffer>> | null = response.body
+    const chunks: Uint8Array[] = []
+    let size = 0
+    if (body !== null)
+      for await (const chunk of body) {
+        chunks.push(chunk)
+        size += chunk.length
+        if (size > most) break
+      }
+    return Buffer.concat(chunks).subarray(0, most + 1)
+  } catch (error) {
+    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
+  }
+}

@@ -1,0 +1,138 @@
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import * as z from 'zod/mini'
+import { parseJson } from '#contract/parse.ts'
+import { end, project, runseal, serving, type Serving } from './command-line.ts'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
+
+let folder: string
+let remove: () => Promise<void>
+let server: Serving
+let data: string
+let trust: string
+/** Oldest first. */
+const runs: { run_id: string; evidence_id: string }[] = []
+
+beforeAll(async () => {
+  ;({ folder, remove } = await project())
+  server = await serving(folder)
+  data = join(folder, '.runseal')
+  const at = { RUNSEAL_DATA: data, RUNSEAL_SERVER: server.url }
+  const { stdout } = await runseal(['token', 'create', '--role', 'operator'], at)
+  trust = join(folder, 'trust.json')
+  await writeFile(trust, (await runseal(['trust', 'export'], at)).stdout)
+  for (const name of ['good', 'bad', 'good', 'good']) {
+    const run = await runseal(['run', name, '--wait'], { ...at, RUNSEAL_TOKEN: stdout.trim() })
+    const run_id = run.stdout.trim()
+    const answer = await fetch(`${server.url}/api/runs/${run_id}`)
+    runs.push({ run_id, ...z.object({ evidence_id: z.string() }).parse(await answer.json()) })
+  }
+})
+afterAll(async () => {
+  await end(server)
+  await remove()
+})
+
+const Told = z.object({
+  verdict: z.string(),
+  envelopes: z.array(z.object({ evidence_id: z.string(), verdict: z.string() })),
+  series: z.array(z.object({ count: z.number(), faults: z.array(z.looseObject({})) })),
+  missing: z.array(z.string()),
+})
+
+async function audited(...args: string[]) {
+  const { code, stdout, stderr } = await runseal(['audit', ...args, '--json'])
+  const told = parseJson(Told, stdout)
+  return { code, stderr, told: told.ok ? told.value : stdout }
+}
+
+/** A copy of the data folder, to do harm to. */
+async function copied(name: string): Promise<{ copy: string; file: (n: number) => string }> {
+  const copy = join(folder, name)
+  await cp(data, copy, { recursive: true, filter: (from) => !from.endsWith('.lock') })
+  return { copy, file: (n) => join(copy, 'envelopes', `${runs[n]?.evidence_id}.json`) }
+}
+
+it('[C21] a whole series is proven, from the folder and from the server', async () => {
+  for (const where of [
+    ['--data', data],
+    ['--server', server.url],
+  ]) {
+    const { code, stderr, told } = await audited(...where, '--trust', trust)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(told).toMatchObject({
+      verdict: 'proven',
+      envelopes: runs.map(({ evidence_id }) => ({ evidence_id, verdict: 'proven' })),
+      series: [{ count: 4, faults: [] }],
+      missing: [],
+    })
+  }
+  const words = await runseal(['audit', '--data', data, '--trust', trust])
+  expect(words.stdout).toContain('4 envelopes: 4 proven.')
+  const untrusting = await runseal(['audit', '--data', data])
+  expect(untrusting).toMatchObject({ code: 3 })
+  expect(untrusting.stdout).toContain('--trust FILE')
+})
+
+it('[C21] one that is gone is named, the newest too', async () => {
+  const { copy, file } = await copied('gone')
+  await rm(file(1))
+  await rm(file(3))
+  const { code, told } = await audited('--data', copy, '--trust', trust)
+  expect(code).toBe(1)
+  expect(told).toMatchObject({
+    missing: [runs[1]?.evidence_id, runs[3]?.evidence_id],
+    series: [{ faults: [{ fault: 'missing', evidence_id: runs[1]?.evidence_id, from: 2 }] }],
+  })
+  const words = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(words.stdout).toContain('2 missing.')
+  expect(words.stdout).toContain(
+    `${runs[3]?.evidence_id} is said to be here, and its file is gone.`,
+  )
+})
+
+it('[C21] one that was changed does not verify, and one in the place of another is named', async () => {
+  const { copy, file } = await copied('changed')
+  await writeFile(file(1), (await readFile(file(1), 'utf8')).replace('"bad"', '"bat"'))
+  await rename(file(2), file(0))
+  const { code, told } = await audited('--data', copy, '--trust', trust)
+  expect(code).toBe(1)
+  expect(told).toMatchObject({
+    envelopes: [
+      { evidence_id: runs[0]?.evidence_id, verdict: 'does not verify' },
+      { evidence_id: runs[1]?.evidence_id, verdict: 'does not verify' },
+      { evidence_id: runs[3]?.evidence_id, verdict: 'proven' },
+    ],
+    missing: [runs[2]?.evidence_id],
+  })
+})
+
+it('[C21] two servers that went on from one folder with one key are a fork', async () => {
+  const { copy } = await copied('fork')
+  await rm(join(copy, 'server.json'), { force: true })
+  const twin = await serving(folder, ['--data', copy])
+  const at = { RUNSEAL_DATA: copy, RUNSEAL_SERVER: twin.url }
+  try {
+    const { stdout } = await runseal(['token', 'create', '--role', 'operator'], at)
+    await runseal(['run', 'good', '--wait'], { ...at, RUNSEAL_TOKEN: stdout.trim() })
+  } finally {
+    await end(twin)
+  }
+  const before = new Set(await readdir(join(data, 'envelopes')))
+  const [theirs = ''] = (await readdir(join(copy, 'envelopes'))).filter((name) => !before.has(name))
+  const mine = { RUNSEAL_DATA: data, RUNSEAL_SERVER: server.url }
+  const { stdout } = await runseal(['token', 'create', '--role', 'operator'], mine)
+  await runseal(['run', 'good', '--wait'], { ...mine, RUNSEAL_TOKEN: stdout.trim() })
+  const { copy: both } = await copied('both')
+  await cp(join(copy, 'envelopes', theirs), join(both, 'envelopes', theirs))
+  const { code, told } = await audited('--data', both, '--trust', trust)
+  expect(code).toBe(1)
+  expect(told).toMatchObject({ series: [{ faults: [{ fault: 'forked', seal_seq: 5 }] }] })
+})
+
+it('[C21] what cannot be read ends it with 2', async () => {
+  expect(await runseal(['audit', '--server', 'http://127.0.0.1:1'])).toMatchObject({ code: 2 })
+  expect(await runseal(['audit', '--data', data, '--trust', data])).toMatchObject({ code: 2 })
+})

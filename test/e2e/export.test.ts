@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BROWSERS } from '#test/both-browsers.ts'
+import { end, runseal, serving, type Serving } from '#test/cli/command-line.ts'
+import { openPage } from './verifier-reader.ts'
+
+const PROJECT = `
+runs:
+  build:
+    steps:
+      - id: make
+        run: 'echo making; printf "<script>alert(1)</script>" > page.html'
+        artifacts: [page.html]
+      - { id: quiet, run: 'true' }
+`
+const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex')
+const ARTIFACT = sha256('<script>alert(1)</script>')
+const LOG = sha256('making\n')
+
+let folder: string
+let data: string
+let server: Serving
+let run_id: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runseal-export-'))
+  data = join(folder, '.runseal')
+  await writeFile(join(folder, 'runseal.yaml'), PROJECT)
+  server = await serving(folder)
+  const at = { RUNSEAL_DATA: data, RUNSEAL_SERVER: server.url }
+  const { stdout } = await runseal(['token', 'create', '--role', 'operator'], at)
+  const run = await runseal(['run', 'build', '--wait'], { ...at, RUNSEAL_TOKEN: stdout.trim() })
+  run_id = run.stdout.trim()
+})
+afterAll(async () => {
+  await end(server)
+  await rm(folder, { recursive: true })
+})
+
+it('[C22] a folder has the bytes as they are, named by their digests, from folder and server', async () => {
+  const trust = join(folder, 'trust.json')
+  await writeFile(trust, (await runseal(['trust', 'export', '--data', data])).stdout)
+  for (const where of [
+    ['--data', data],
+    ['--server', server.url],
+  ]) {
+    const out = await mkdtemp(join(folder, 'out-'))
+    const inside = join(out, 'run')
+    expect(await runseal(['export', run_id, ...where, '--out', inside])).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect((await readdir(inside, { recursive: true })).toSorted()).toEqual([
+      'artifacts',
+      `artifacts/${ARTIFACT}`,
+      'envelope.json',
+      'logs',
+      `logs/${LOG}`,
+      'offered-trust.json',
+      'verifier.html',
+    ])
+    expect(sha256(await readFile(join(inside, 'logs', LOG)))).toBe(LOG)
+    const { stdout: digest } = await runseal(['verifier', '--digest'])
+    expect(sha256(await readFile(join(inside, 'verifier.html')))).toBe(digest.trim())
+    expect(
+      await runseal(['verify', join(inside, 'envelope.json'), '--trust', trust]),
+    ).toMatchObject({ code: 0 })
+    expect(await runseal(['export', run_id, ...where, '--out', inside])).toMatchObject({ code: 2 })
+  }
+  expect(await runseal(['export', 'run_none', '--data', data])).toMatchObject({ code: 2 })
+})
+
+describe.each(BROWSERS)('[C22] an export as one page in $name', ({ whyNot, launch }) => {
+  it('judges itself, offers its keys, and refuses a log that was changed in it', async (context) => {
+    const why = whyNot()
+    if (why !== null) return context.skip(why)
+    const exported = await runseal(['export', run_id, '--data', data, '--html'])
+    expect(exported).toMatchObject({ code: 0, stderr: '' })
+    const page = join(folder, 'run.html')
+    await writeFile(page, exported.stdout)
+    const browser = await launch()
+    context.onTestFinished(() => browser.close())
+    const reader = await openPage(await browser.newPage(), page)
+    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.sees('This export brought its own verifier and its own trust file')
+    await reader.sees(`logs/${LOG} is the log of step make, attempt 1.`)
+    await reader.sees(`artifacts/${ARTIFACT} is the artifact page.html of step make, attempt 1.`)
+    await reader.confirm()
+    await reader.sees('The record is proven to be whole and sealed by a key you trust')
+    expect(reader.faults).toEqual([])
+
+    const changed = join(folder, 'changed.html')
+    const base64 = (text: string) => Buffer.from(text).toString('base64')
+    await writeFile(changed, exported.stdout.replace(base64('making\n'), base64('faking\n')))
+    const other = await openPage(await browser.newPage(), changed)
+    await other.sees('This is not the log of step make, attempt 1: MiB 1 of 1 is another one.')
+    await other.sees('1 of 2 logs and artifacts on record are not here')
+  })
+})
+
+it('[C22] what is gone or changed is left out and named', async () => {
+  await writeFile(join(data, 'artifacts', ARTIFACT), 'other', { mode: 0o600 })
+  const out = join(folder, 'damaged')
+  const { code, stderr } = await runseal(['export', run_id, '--data', data, '--out', out])
+  expect(code).toBe(1)
+  expect(stderr).toContain('left out: This is not the artifact page.html of step make, attempt 1')
+  expect(await readdir(out)).not.toContain('artifacts')
+  const [name = ''] = await readdir(join(data, 'envelopes'))
+  const file = join(data, 'envelopes', name)
+  await writeFile(file, (await readFile(file, 'utf8')).replace('"build"', '"built"'))
+  const broken = await runseal(['export', run_id, '--data', data, '--html'])
+  expect(broken).toMatchObject({ code: 2, stdout: '' })
+  expect(broken.stderr).toContain('does not verify, and is not exported')
+})

@@ -1,0 +1,35 @@
+import { pathToFileURL } from 'node:url'
+import type { Page } from 'puppeteer-core'
+import { expect } from 'vitest'
+
+/** verifier.html, or an export, as a reader sees it. */
+export async function openPage(page: Page, file: string) {
+  const requests: string[] = []
+  const faults: string[] = []
+  page.on('request', (request) => requests.push(request.url()))
+  page.on('pageerror', (error) => faults.push(String(error)))
+  page.on('console', (message) => faults.push(message.text()))
+  await page.goto(pathToFileURL(file).href)
+  const box = (title: string) => `section[aria-label="${title}"] input`
+  const bodyText = () => page.evaluate(() => document.body.innerText)
+  return {
+    requests,
+    faults,
+    text: bodyText,
+    async choose(title: string, path: string) {
+      const input = await page.waitForSelector(box(title))
+      if (input === null || !(await input.evaluate((one) => one instanceof HTMLInputElement)))
+        throw new Error(`no file is chosen in ${title}`)
+      await (await input.toElement('input')).uploadFile(path)
+    },
+    confirm: () => page.click('section[aria-label="Trust file"] input[type=checkbox]'),
+    sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
+    kept: () =>
+      page.evaluate(async () => ({
+        databases: (await indexedDB.databases()).length,
+        local: localStorage.length,
+        session: sessionStorage.length,
+        cookie: document.cookie,
+      })),
+  }
+}
