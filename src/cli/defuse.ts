@@ -6,6 +6,14 @@ export function defuse(text: string): string {
   return text.replaceAll(HARMFUL, (found) => `<U+${hex(found.codePointAt(0) ?? 0)}>`)
 }
 
+/** JSON for a terminal: the same value, and such a character by its escape, as JSON itself does with most controls. */
+export function defusedJson(value: unknown): string {
+  const escaped = (unit: string) => `\\u${hex(unit.charCodeAt(0)).toLowerCase()}`
+  return JSON.stringify(value, null, 2).replaceAll(HARMFUL, (found) =>
+    found.split('').map(escaped).join(''),
+  )
+}
+
 const hex = (code: number) => code.toString(16).toUpperCase().padStart(4, '0')
 
 // Controls but line feed and tab, line separators, bidirectional and invisible format characters, tags, surrogates.

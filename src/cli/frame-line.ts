@@ -5,12 +5,18 @@ import { defuse } from './defuse.ts'
 export function frameLine(reading: FrameReading): string {
   switch (reading.state) {
     case 'frame':
-      return defuse(words(reading.frame)).replaceAll(/[\n\t]/g, ' ')
+      return oneLine(words(reading.frame))
     case 'unknown':
-      return `? ${defuse(reading.name)}: a kind of frame that this version does not know`
+      return `? ${oneLine(reading.name)}: a kind of frame that this version does not know`
     case 'malformed':
-      return `? ${defuse(reading.name)}: cannot be read, ${reading.error.at} ${reading.error.message}`
+      return oneLine(
+        `? ${reading.name}: cannot be read, ${reading.error.at} ${reading.error.message}`,
+      )
   }
+}
+
+function oneLine(text: string): string {
+  return defuse(text).replaceAll(/[\n\t]/g, ' ')
 }
 
 function words(frame: Frame): string {

@@ -2,7 +2,7 @@ import { CLAIM_STATE, keysOf, VERDICT, type VerdictWord } from '#contract/status
 import type { Expectation } from '#evidence/expectations.ts'
 import { verifyEnvelope, type Verification } from '#evidence/verify.ts'
 import { readLine, UsageError, type Command } from './command.ts'
-import { defuse } from './defuse.ts'
+import { defuse, defusedJson } from './defuse.ts'
 import { readEvidence, readTrust } from './evidence-file.ts'
 
 export const verify: Command = {
@@ -33,7 +33,7 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
     const expect = (values.expect ?? []).map(expectationOf)
     const trust = await Promise.all((values.trust ?? []).map(readTrust))
     const verification = await verifyEnvelope(await readEvidence(file), { trust, expect })
-    if (values.json === true) console.log(JSON.stringify(jsonOf(verification), null, 2))
+    if (values.json === true) console.log(defusedJson(jsonOf(verification)))
     else console.log(wordsFor(verification, trust.length > 0))
     return VERDICT[verification.verdict].exitCode
   },

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { defuse } from '#cli/defuse.ts'
+import { defuse, defusedJson } from '#cli/defuse.ts'
 import { frameLine } from '#cli/frame-line.ts'
 
 it.each([
@@ -11,6 +11,14 @@ it.each([
   ['\u2066x\u2069\u200B\uFEFF', '<U+2066>x<U+2069><U+200B><U+FEFF>'],
   ['\u{E0041}', '<U+E0041>'],
   ['\uD800', '<U+D800>'],
+  [
+    '\u001B]8;;http://evil\u001B\\link\u001B]8;;\u001B\\',
+    '<U+001B>]8;;http://evil<U+001B>\\link<U+001B>]8;;<U+001B>\\',
+  ],
+  ['\u001B]52;c;cm0gLXJm\u0007', '<U+001B>]52;c;cm0gLXJm<U+0007>'],
+  ['\u001BP+q544e\u001B\\', '<U+001B>P+q544e<U+001B>\\'],
+  ['\u009D0;title\u009C\u0090q\u009C', '<U+009D>0;title<U+009C><U+0090>q<U+009C>'],
+  ['a\0b\u000E\u007F', 'a<U+0000>b<U+000E><U+007F>'],
 ])('[C5] %j is named, not done', (text, shown) => {
   expect(defuse(text)).toBe(shown)
 })
@@ -18,6 +26,14 @@ it.each([
 it('[C5] other text stays as it is', () => {
   for (const text of ['Größe 12 µm', '日本語', 'e\u0301 ok', '🎉', 'a\tb\nc'])
     expect(defuse(text)).toBe(text)
+})
+
+it('[C5] JSON is the same value, without a character that acts', () => {
+  const value = { a: '\u001B[2J\u009B2J\u202Ex\u{E0041}"\\', b: ['Größe', '日本', '\u2028'] }
+  const text = defusedJson(value)
+  expect(JSON.parse(text)).toEqual(value)
+  expect(text).not.toMatch(/[\u0080-\u009F\u202E\u2028]|\u{E0041}/u)
+  expect(text).toContain('Größe')
 })
 
 it('[C5] a frame is one line, whatever it says', () => {
@@ -30,5 +46,9 @@ it('[C5] a frame is one line, whatever it says', () => {
   expect(frameLine({ state: 'frame', frame })).toBe(
     'run_failed  run_id=r  reason=a b<U+001B>[31m  status=failed',
   )
-  expect(frameLine({ state: 'unknown', name: '\u001B[2J' })).not.toContain('\u001B')
+  for (const reading of [
+    { state: 'unknown', name: 'a\n\u001B[2J' },
+    { state: 'malformed', name: 'a\n\u001B', error: { at: '/\u001B\n', message: '\u009B' } },
+  ] as const)
+    expect(frameLine(reading)).not.toMatch(/\p{Cc}/u)
 })

@@ -28,6 +28,33 @@ describe('RunText', () => {
     expect(screen.getByText(named).title).toContain(means)
   })
 
+  it.each([
+    [
+      'a link by OSC 8',
+      '\u001B]8;;javascript:alert(1)\u001B\\click\u001B]8;;\u001B\\',
+      '␛]8;;javascript:alert(1)␛\\click␛]8;;␛\\',
+    ],
+    ['the clipboard by OSC 52', '\u001B]52;c;cm0=\u0007', '␛]52;c;cm0=U+0007'],
+    ['the cursor by CSI', 'ok\u001B[1A\u001B[2Kbad', 'ok␛[1A␛[2Kbad'],
+    ['a device by DCS', '\u001BP+q544e\u001B\\', '␛P+q544e␛\\'],
+    ['all of it by C1', '\u009B2J\u009D0;x\u009C\u0090q', 'U+009B2JU+009D0;xU+009CU+0090q'],
+    ['backspaces', 'good\b\b\b\bevil', 'goodU+0008U+0008U+0008U+0008evil'],
+    [
+      'what was no UTF-8',
+      new TextDecoder().decode(Uint8Array.of(0xff, 0xed, 0xa0, 0x80)),
+      '\uFFFD\uFFFD\uFFFD\uFFFD',
+    ],
+  ])('[U1] shows what would act on a terminal: %s', (_, text, shown) => {
+    const { container } = render(<RunText text={text} />)
+    expect(container.textContent).toBe(shown)
+    expect(container.querySelectorAll('a')).toHaveLength(0)
+  })
+
+  it('[U1] is bounded also where every character has to be named', () => {
+    const { container } = render(<RunText text={'\u202E'.repeat(10_000_000)} max={4000} />)
+    expect(container.querySelectorAll('*').length).toBeLessThan(4100)
+  })
+
   it('[U1] is isolated in its direction, keeps line feeds in a block, and leaves emoji whole', () => {
     const { container } = render(<RunText text={'one\n👩‍🔬\ttwo'} block />)
     expect(container.querySelector('bdi')?.textContent).toBe('one\n👩‍🔬\ttwo')
