@@ -12,9 +12,10 @@ import {
   TokenMade,
   TokenResource,
 } from './people.ts'
+import { FieldStatus, Materialize, MaterializeAnswer, Provenance } from './provenance.ts'
 import { Gate, RunResource, RunSummary } from './run.ts'
 import { Count, Id, Key, Sha256, Text } from './scalar.ts'
-import { keysOf, OUTCOME, ROLE, RUN_STATUS, type Permission } from './status.ts'
+import { CELL_STATE, keysOf, OUTCOME, ROLE, RUN_STATUS, type Permission } from './status.ts'
 import { ServerKey, TrustedApprover } from './trust.ts'
 
 /*
@@ -48,6 +49,8 @@ export const Status = z.object({
   /** Ended runs whose finalization failed. */
   seal_failed: Count,
   gates: z.object({ open: Count, oldest_opened_at: z.nullable(z.string()) }),
+  /** Each derived field of each table. */
+  tables: z.array(FieldStatus),
 })
 export type Status = z.infer<typeof Status>
 
@@ -323,6 +326,31 @@ export const ENDPOINT = {
     body: Decide,
     status: 201,
     answer: DecisionAnswer,
+  },
+  provenance: {
+    method: 'GET',
+    path: '/api/provenance',
+    access: 'read',
+    summary: 'Derived cells: state, value, what made it and of what',
+    query: {
+      ...Paging,
+      table: z.optional(Id),
+      record_id: z.optional(Text),
+      field: z.optional(Id),
+      state: z.optional(z.enum(keysOf(CELL_STATE))),
+      run_id: z.optional(Id),
+    },
+    status: 200,
+    answer: page(Provenance),
+  },
+  materialize: {
+    method: 'POST',
+    path: '/api/materialize',
+    access: 'operate',
+    summary: 'Derive what is stale or missing, or all by force',
+    body: Materialize,
+    status: 200,
+    answer: MaterializeAnswer,
   },
   listEnvelopes: {
     method: 'GET',

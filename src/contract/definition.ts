@@ -48,6 +48,33 @@ const EnvName = z
 
 const Retries = z.int().check(z.minimum(0), z.maximum(100))
 
+const FieldName = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/))
+
+/** A derived field: values made from others by a process that reads and writes JSON lines. */
+const DefinedDerivation = z.strictObject({
+  /** Fields of the same record, or `TABLE.FIELD` by a field that holds the other record's key. */
+  from: z.array(z.string()),
+  run: z.optional(Text),
+  argv: z.optional(z.array(Text).check(z.minLength(1))),
+  batch: z.optional(z.int().check(z.positive())),
+  concurrency: z.optional(z.int().check(z.positive())),
+  timeout: z.optional(Duration),
+  retries: z.optional(Retries),
+  version: z.optional(z.string()),
+})
+
+export const DefinedTable = z.strictObject({
+  source: z.strictObject({
+    kind: z.enum(['csv', 'jsonl', 'json', 'sqlite']),
+    path: z.string(),
+    /** Of `sqlite`. */
+    query: z.optional(Text),
+  }),
+  key: FieldName,
+  fields: z.optional(z.record(FieldName, z.enum(['text', 'number', 'boolean', 'json']))),
+  derive: z.optional(z.record(FieldName, DefinedDerivation)),
+})
+
 export const DefinedStep = z.strictObject({
   id: Id,
   /** What sort of work it is, shown and recorded: `test`, `build`, … Default `command`. */
@@ -56,6 +83,8 @@ export const DefinedStep = z.strictObject({
   run: z.optional(Text),
   /** The program and its arguments. An element `{{inputs.NAME}}` is replaced whole. */
   argv: z.optional(z.array(Text).check(z.minLength(1), z.maxLength(1000))),
+  /** Instead of a process: derives these tables or `TABLE.FIELD`s. */
+  materialize: z.optional(z.array(z.string()).check(z.minLength(1))),
   needs: z.optional(z.array(Id)),
   retries: z.optional(Retries),
   timeout: z.optional(Duration),
@@ -110,5 +139,6 @@ export const Project = z.strictObject({
   /** Folder that cwd and artifacts stay inside, from the file's own. Default `.`. */
   root: z.optional(z.string()),
   runs: z.record(Id, DefinedRun),
+  tables: z.optional(z.record(Id, DefinedTable)),
 })
 export type Project = z.infer<typeof Project>

@@ -13,6 +13,7 @@ export const PROBLEM = {
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   unknown_definition: { status: 404, title: 'No such definition' },
   bad_definition: { status: 422, title: 'The project file does not fit' },
+  unknown_target: { status: 404, title: 'No such table or field' },
   bad_inputs: { status: 422, title: 'The inputs do not fit the definition' },
   run_ended: { status: 409, title: 'The run has ended' },
   run_not_ended: { status: 409, title: 'The run has not ended' },

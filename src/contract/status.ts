@@ -93,6 +93,14 @@ export const TOLD_BY = {
 } as const satisfies Record<string, { label: string; means: string }>
 export type ToldBy = keyof typeof TOLD_BY
 
+/** State of a derived cell of a table. */
+export const CELL_STATE = {
+  fresh: { label: 'Fresh', tone: 'good' },
+  stale: { label: 'Stale', tone: 'waiting' },
+  missing: { label: 'Missing', tone: 'idle' },
+  failed: { label: 'Failed', tone: 'bad' },
+} as const satisfies Record<string, { label: string; tone: Tone }>
+
 /** Who may do what. `read` matters only where reading needs sign-in. */
 export const ROLE = {
   viewer: { read: true, operate: false, decide: false, administer: false },

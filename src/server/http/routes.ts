@@ -10,6 +10,7 @@ import { runRoutes } from './runs.ts'
 import { statusRoutes } from './server-status.ts'
 import { sessionRoutes } from './session.ts'
 import { streamRoutes } from './stream.ts'
+import { tableRoutes } from './tables.ts'
 
 /** One route for every row of ENDPOINT: a row without one does not compile. */
 export function routesOf(companion: Companion): Routes {
@@ -24,5 +25,6 @@ export function routesOf(companion: Companion): Routes {
     ...peopleRoutes(companion),
     ...streamRoutes(companion),
     ...openapiRoutes(companion),
+    ...tableRoutes(),
   }
 }

@@ -17,6 +17,7 @@ export const statusRoutes = ({ storage, engine, bus, serverKey, about, now }: Co
       runs: runs.status,
       seal_failed: runs.seal.seal_failed,
       gates,
+      tables: [],
     }
   }),
 

@@ -77,6 +77,7 @@ export function loadProject(path: string): LoadedProject {
     const check = new RunCheck(run, defined, (at, message) => fault(['runs', run, ...at], message))
     definitions.set(run, check.definition())
   }
+  if (shape.data.tables !== undefined) fault(['tables'], NOT_DERIVED)
   const root = rootOf(file, shape.data.root ?? '.', (message) => fault(['root'], message))
   if (doc.faults.length > 0) throw new DefinitionError(doc.faults)
   return { file, root, definitions }
@@ -122,6 +123,9 @@ const MAX_DEPTH = 64
 const MAX_ALIASES = 500
 // A timer of Node holds 2^31 - 1 ms.
 const MAX_TIMEOUT_MS = 24 * 86_400_000
+/** Better said than served: a table that nothing derives would look as if it were fresh. */
+const NOT_DERIVED = 'this version of Runseal derives no tables yet: take it out'
+
 const MAX_EXPIRY_MS = 3650 * 86_400_000
 
 type Path = readonly PropertyKey[]
@@ -449,7 +453,11 @@ class RunCheck {
     }
   }
 
-  #argv({ run, argv }: DefinedStep, path: Path): string[] {
+  #argv({ run, argv, materialize }: DefinedStep, path: Path): string[] {
+    if (materialize !== undefined) {
+      this.#fault([...path, 'materialize'], NOT_DERIVED)
+      return ['']
+    }
     if (run !== undefined && argv !== undefined) this.#fault(path, 'has both run and argv')
     if (run !== undefined) {
       for (const name of looseReferences(run))

@@ -39,6 +39,8 @@ const TABLE: Record<EndpointName, Row> = {
   gate: { who: 'read', status: 404 },
   challengeGate: { who: DECIDE, status: 404 },
   decideGate: { who: DECIDE, status: 404, body: { decision: 'approved' } },
+  provenance: { who: 'read', status: 200 },
+  materialize: { who: OPERATE, status: 404, body: { targets: ['none'] } },
   listEnvelopes: { who: 'read', status: 200 },
   envelope: { who: 'read', status: 404 },
   trust: { who: 'read', status: 200 },
