@@ -15,12 +15,12 @@ const ATTEMPT = [
   'server commit step_started: before',
   'server commit step_started: after',
   'server launch: after',
-  'runner open build.log: after',
+  'both open build.log: after',
   'both spawn step: after',
   'both write build.pid: after',
-  'runner write test.pid: after',
+  'both write test.pid: after',
   'both rename part digest: before',
-  'runner rename part digest: after',
+  'both rename part digest: after',
   'both datasync test.log: after',
   'server commit step_finished: before',
   'server commit step_finished: after',
@@ -49,15 +49,18 @@ const SEAL = [
 ]
 
 let undisturbed: Report
-/** Every point of an undisturbed server and of one that has to recover, with how often it is passed. */
-const points = new Map<string, number>()
+/** What an undisturbed server passes, and what only one that has to recover does. */
+let points: string[] = []
+const RECOVERY = [
+  'server rm runner.json: before',
+  'server rm build.pid: before',
+  'server rm test.pid: after',
+]
 
 beforeAll(async () => {
   undisturbed = await campaign([], { trace: true })
-  const recovered = await campaign([deathAt('both write test.pid: after')], { trace: true })
-  for (const point of [...undisturbed.points, ...recovered.points])
-    points.set(point, (points.get(point) ?? 0) + 1)
-}, 2 * MINUTE)
+  points = [...new Set([...undisturbed.points, ...RECOVERY])].toSorted()
+}, 4 * MINUTE)
 
 describe('a server that is killed at any moment', () => {
   it('[CR1] is compared with one that was not', () => {
@@ -68,7 +71,7 @@ describe('a server that is killed at any moment', () => {
   const exact = SEED === undefined && KILLS === 0 ? ATTEMPT : []
   it.concurrent.for(exact.map((attempt, at) => [attempt, DECISION[at % 6], SEAL[at]] as const))(
     '[CR2] [CR3] loses nothing at %s, at %s and at %s',
-    { timeout: 4 * MINUTE },
+    { timeout: 12 * MINUTE },
     async (names) => {
       expect(await survives(names.map((name) => deathAt(name ?? '')))).toBe(3)
     },
@@ -105,7 +108,11 @@ describe('a server that is killed at any moment', () => {
 
 async function survives(deaths: readonly Death[]): Promise<number> {
   const { faults, endings, died } = await campaign(deaths)
-  expect({ faults, endings }).toEqual({ faults: [], endings: undisturbed.endings })
+  for (const key of Object.keys(undisturbed.endings)) {
+    const [was, is] = [undisturbed.endings[key], endings[key]].map((one) => JSON.stringify(one))
+    if (was !== is) faults.push(`${key} ended otherwise: ${is}, undisturbed ${was}`)
+  }
+  expect(faults.join('\n')).toBe('')
   return died
 }
 
@@ -116,18 +123,24 @@ function deathAt(named: string, nth = 1): Death {
   return { role, point, nth }
 }
 
-/** Three deaths: a moment in four is a time, the others are points. */
+/**
+ * A moment in four is a time, the others are points. A runner that dies alone cuts a step off, and so does its server
+ * right after it: that is two deaths, and three are what a step survives.
+ */
 function deathsOf(seed: number): Death[] {
   const random = randomOf(seed)
   const below = (count: number) => Math.floor(random() * count)
-  const names = [...points.keys()].toSorted()
-  return Array.from({ length: 3 }, (_, at): Death => {
-    if (below(4) === 0) return { afterMs: below(1500) }
-    const name = names[below(names.length)] ?? ''
+  const deaths: Death[] = []
+  for (let left = 3; left > 0;) {
+    const isTime = below(4) === 0
+    const name = points[below(points.length)] ?? ''
+    const [nth, ms, isAlone] = [1 + below(4), below(1500), below(2) === 0 && left > 1]
+    const role = isAlone ? name : name.replace(/^runner /, 'both ')
     // In a later life there is less left to pass.
-    const nth = 1 + below(at === 0 ? (points.get(name) ?? 1) : 1)
-    return deathAt(below(2) === 0 ? name.replace(/^runner /, 'both ') : name, nth)
-  })
+    deaths.push(isTime ? { afterMs: ms } : deathAt(role, deaths.length === 0 ? nth : 1))
+    left -= !isTime && role.startsWith('runner ') ? 2 : 1
+  }
+  return deaths
 }
 
 function wordsOf(death: Death): string {

@@ -70,7 +70,7 @@ runs:
 
 /** The work of a campaign, by the input that tells its runs apart. */
 const WORK = { one: 'release', two: 'release', three: 'broken', four: 'refused' }
-const LIFE_MS = 60_000
+const LIFE_MS = 180_000
 
 /** A server over a new folder dies as often as it is told to and is then brought to the end; everything is compared. */
 export async function campaign(deaths: readonly Death[], { trace = false } = {}): Promise<Report> {
@@ -172,20 +172,22 @@ async function work(
   const listening = listen(url, stop.signal, known)
   try {
     const until = Date.now() + LIFE_MS
+    /** Which work a run is, by its id. */
+    const keys = new Map<string, string>()
     while (Date.now() < until) {
       const runs = await ask(ENDPOINT.listRuns, '/api/runs?limit=200', tokens.operator)
-      const byKey = new Map<string, { run_id: string; seal: string }>()
       for (const { run_id } of runs?.items ?? []) {
+        if (keys.has(run_id)) continue
         const run = await ask(ENDPOINT.run, `/api/runs/${run_id}`, tokens.operator)
-        if (run) byKey.set(run.inputs?.['key'] ?? '', run)
+        if (run) keys.set(run_id, run.inputs?.['key'] ?? '')
       }
       for (const [key, definition] of Object.entries(WORK)) {
-        if (runs === null || byKey.has(key)) continue
+        if (runs === null || [...keys.values()].includes(key)) continue
         const body = { definition, inputs: { key } }
         const started = await ask(ENDPOINT.startRun, '/api/runs', tokens.operator, body)
         if (started) known.acknowledged.push(started.run_id)
       }
-      const sealed = [...byKey.values()].filter(({ seal }) => seal === 'sealed')
+      const sealed = runs?.items.filter(({ seal }) => seal === 'sealed') ?? []
       if (sealed.length === Object.keys(WORK).length) return true
       const gates = await ask(ENDPOINT.listGates, '/api/gates?state=open', tokens.operator)
       for (const gate of gates?.items ?? [])
@@ -199,7 +201,7 @@ async function work(
           const answer = await ask(ENDPOINT.decideGate, `${path}/decisions`, token, body)
           if (answer) known.acknowledged.push(nonce)
         }
-      await sleep(20)
+      await sleep(50)
     }
     throw new Error('a life took too long')
   } catch (error) {
