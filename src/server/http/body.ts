@@ -27,7 +27,8 @@ async function bytesOf(request: Request): Promise<Uint8Array> {
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of request.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | null = request.body
+  for await (const chunk of body ?? []) {
     length += chunk.byteLength
     if (length > MAX_BODY_BYTES) throw tooLarge
     chunks.push(chunk)

@@ -1,13 +1,15 @@
 import type { Run } from '#contract/run.ts'
 import type { TwoTimelines } from '#live/board.ts'
+import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
+import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
 import { useMemo } from 'react'
 import { type FactRow, factRows, type Said } from './two-timelines.ts'
 
 const ROW_PX = 34
+const NARROW_ROW_PX = 56
 const MOST_ROWS_IN_SIGHT = 18
 
 /** The two timelines side by side: what the stream hinted, and what is on record. */
@@ -20,6 +22,7 @@ export function Timelines({
   verified: Run | null
   order: readonly string[]
 }) {
+  const narrow = useNarrow()
   const gaps = useLive((state) => state.board.gaps)
   const rows = useMemo(
     () => factRows(run.hint, run.record, verified, order),
@@ -28,7 +31,12 @@ export function Timelines({
   return (
     <section aria-label="Two timelines" className="card overflow-hidden">
       <div className="border-b border-line px-3 py-2">
-        <h2 className="font-semibold">Two timelines</h2>
+        <h2 className="flex items-baseline justify-between font-semibold">
+          Two timelines
+          <span className="text-xs font-normal text-ink-3">
+            {rows.length > 0 && `${rows.length.toLocaleString('en')} facts`}
+          </span>
+        </h2>
         <p className="text-xs text-ink-2">
           The stream hints, the record counts. What only the stream said does not exist for an
           audit.
@@ -45,12 +53,12 @@ export function Timelines({
       )}
       <div
         aria-hidden="true"
-        className={`${COLUMNS} h-7 border-b border-line text-xs text-ink-3 max-sm:hidden`}
+        className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
       >
-        <span>Fact</span>
+        {!narrow && <span>Fact</span>}
         <span>Stream hinted</span>
         <span>On record</span>
-        <span>So it is</span>
+        {!narrow && <span>So it is</span>}
       </div>
       {rows.length === 0 ? (
         <p className="p-4 text-ink-2">Nothing was said yet, by the stream or by the record.</p>
@@ -58,11 +66,12 @@ export function Timelines({
         <VirtualList
           label="Facts of the run"
           count={rows.length}
-          rowPx={ROW_PX}
-          className={rows.length > MOST_ROWS_IN_SIGHT ? 'h-153' : ''}
+          rowPx={narrow ? NARROW_ROW_PX : ROW_PX}
+          // Half a row more than fits: what is cut says that there is more.
+          className={rows.length > MOST_ROWS_IN_SIGHT ? 'h-[629px]' : ''}
           renderRow={(index) => {
             const row = rows[index]
-            return row && <Row row={row} />
+            return row && (narrow ? <NarrowRow row={row} /> : <Row row={row} />)
           }}
         />
       )}
@@ -71,16 +80,33 @@ export function Timelines({
 }
 
 const COLUMNS =
-  'grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-3 px-3 sm:grid-cols-[minmax(0,4fr)_minmax(0,4fr)_minmax(0,4fr)_7rem]'
+  'grid grid-cols-[minmax(0,3fr)_minmax(9.5rem,3fr)_minmax(9.5rem,3fr)_6rem] items-center gap-x-3 px-3'
 
 function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
   return (
     <div className={`${COLUMNS} h-full border-b border-line`}>
-      <span className="truncate">
-        <span className="font-medium">
-          <RunText text={about} max={80} />
-        </span>{' '}
-        <span className="text-ink-2">{what}</span>
+      <About about={about} what={what} />
+      <SaidCell
+        said={hint}
+        none="not heard"
+        dashed
+        wrong={told.by === 'contradicted' && hint?.value !== told.value}
+      />
+      <SaidCell said={record} none="not on record" />
+      <span>
+        <ToldWord by={told.by} />
+      </span>
+    </div>
+  )
+}
+
+/** The same two side by side, below what they are about. */
+function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+  return (
+    <div className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1">
+      <About about={about} what={what} />
+      <span className="justify-self-end">
+        <ToldWord by={told.by} />
       </span>
       <SaidCell
         said={hint}
@@ -89,13 +115,18 @@ function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
         wrong={told.by === 'contradicted' && hint?.value !== told.value}
       />
       <SaidCell said={record} none="not on record" />
-      <span className="max-sm:hidden">
-        <ToldWord by={told.by} />
-      </span>
-      <span className="truncate sm:hidden">
-        <ToldValue told={told} renderValue={(value) => <RunText text={value} max={60} />} />
-      </span>
     </div>
+  )
+}
+
+function About({ about, what }: Pick<FactRow, 'about' | 'what'>) {
+  return (
+    <span className="truncate">
+      <span className="font-medium">
+        <RunText text={about} max={80} />
+      </span>{' '}
+      <span className="text-ink-2">{what}</span>
+    </span>
   )
 }
 
@@ -111,7 +142,7 @@ function SaidCell({
   wrong?: boolean
 }) {
   return (
-    <span className="truncate text-ink-2 max-sm:hidden">
+    <span className="truncate text-ink-2">
       {said === null ? (
         <span className={`text-ink-3 ${dashed ? 'border-b border-dashed border-line-strong' : ''}`}>
           {none}
