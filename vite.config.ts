@@ -30,7 +30,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           rolldownOptions: {
             input: 'src/viewer/offline/main.tsx',
             output: { format: 'iife' },
-            checks: { pluginTimings: false },
+            checks: { bundlerTimings: false },
           },
         }
       : {

@@ -10,7 +10,7 @@ import {
 import type { Trusted } from '#evidence/trust.ts'
 import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
 import { readLine, type Command } from './command.ts'
-import { defuse } from './defuse.ts'
+import { defuse, defusedJson } from './defuse.ts'
 import { readTrust } from './evidence-file.ts'
 import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
 
@@ -40,7 +40,7 @@ forked or sealed anew; 2 nothing can be read; 3 nothing fails, but not everythin
     const pinned = await Promise.all((values.trust ?? []).map(readTrust))
     return await withEvidence(values, async (kept) => {
       const found = await auditOf(kept, pinned)
-      if (values.json === true) console.log(JSON.stringify(found, null, 2))
+      if (values.json === true) console.log(defusedJson(found))
       else console.log(defuse(wordsFor(found, pinned.length > 0)))
       return VERDICT[found.verdict].exitCode
     })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENDPOINT } from '#contract/api.ts'
@@ -51,6 +52,7 @@ export async function withEvidence(
       ofServer({ url: serverOf(server), token: token ?? process.env['RUNSEAL_TOKEN'] }),
     )
   const folder = dataFolderOf(data, project)
+  if (!existsSync(folder)) throw new CommandError(`there is no folder ${folder}`, CANNOT_READ)
   return await saidPlainly(async () => {
     const administration = await administer(folder)
     try {
@@ -58,7 +60,7 @@ export async function withEvidence(
     } finally {
       await administration.close()
     }
-  })
+  }, CANNOT_READ)
 }
 
 function ofFolder(folder: string, administration: Administration): KeptEvidence {

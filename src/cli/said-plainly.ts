@@ -6,16 +6,18 @@ import { StorageError } from '#server/storage/storage.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError } from './command.ts'
 
-/** What a person can mend is one line; anything else keeps its stack. */
-export async function saidPlainly(act: () => Promise<number>): Promise<number> {
+/** What a person can mend is one line, and `exitCode`; anything else keeps its stack. */
+export async function saidPlainly(act: () => Promise<number>, exitCode = 1): Promise<number> {
   try {
     return await act()
   } catch (error) {
     if (error instanceof StartError || error instanceof BackupError)
-      throw new CommandError(error.message, 1, { cause: error })
-    if (error instanceof ProblemError) throw new CommandError(error.detail, 1, { cause: error })
+      throw new CommandError(error.message, exitCode, { cause: error })
+    if (error instanceof ProblemError)
+      throw new CommandError(error.detail, exitCode, { cause: error })
     const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)
-    if (disk !== null) throw new CommandError(`${disk}: ${wordsOf(error)}`, 1, { cause: error })
+    if (disk !== null)
+      throw new CommandError(`${disk}: ${wordsOf(error)}`, exitCode, { cause: error })
     throw error
   }
 }

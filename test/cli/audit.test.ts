@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -135,4 +136,7 @@ it('[C21] two servers that went on from one folder with one key are a fork', asy
 it('[C21] what cannot be read ends it with 2', async () => {
   expect(await runseal(['audit', '--server', 'http://127.0.0.1:1'])).toMatchObject({ code: 2 })
   expect(await runseal(['audit', '--data', data, '--trust', data])).toMatchObject({ code: 2 })
+  const none = join(folder, 'none')
+  expect(await runseal(['audit', '--data', none])).toMatchObject({ code: 2, stdout: '' })
+  expect(existsSync(none)).toBe(false)
 })
