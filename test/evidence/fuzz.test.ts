@@ -81,7 +81,10 @@ function placesOf(value: unknown, path: readonly string[] = []): string[][] {
 }
 
 function valueAt(document: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), document)
+  return path.reduce<unknown>(
+    (value, key) => (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined),
+    document,
+  )
 }
 
 function put(document: unknown, path: readonly string[], value: unknown): void {
