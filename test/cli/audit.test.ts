@@ -49,10 +49,10 @@ async function audited(...args: string[]) {
   return { code, stderr, told: told.ok ? told.value : stdout }
 }
 
-/** A copy of the data folder, to do harm to. */
+/** A copy of the data folder, to do harm to. Without logs, where the pipes of steps are. */
 async function copied(name: string): Promise<{ copy: string; file: (n: number) => string }> {
   const copy = join(folder, name)
-  await cp(data, copy, { recursive: true, filter: (from) => !from.endsWith('.lock') })
+  await cp(data, copy, { recursive: true, filter: (from) => from !== join(data, 'logs') })
   return { copy, file: (n) => join(copy, 'envelopes', `${runs[n]?.evidence_id}.json`) }
 }
 
