@@ -69,7 +69,7 @@ export async function send(
     })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new ApiError('unreachable', 0, `${row.method} ${row.path}: no connection`)
+    throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: no connection`)
   }
   if (response.ok) return response
   throw await refusal(response)

@@ -90,27 +90,31 @@ function StreamIndicator() {
   const running = (status.data?.runs.running ?? 0) > 0 || materializing
   return (
     <>
-      <button
-        type="button"
-        popoverTarget="stream"
-        className="button min-h-8 gap-2 px-2"
-        data-look="quiet"
-      >
-        <span
-          aria-hidden="true"
-          className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
-        />
-        <output
-          className={
-            connection.state === 'live'
-              ? 'max-xs:sr-only'
-              : 'max-xs:absolute max-xs:inset-x-0 max-xs:top-full max-xs:bg-waiting-wash max-xs:text-xs'
-          }
+      <output>
+        <button
+          type="button"
+          popoverTarget="stream"
+          className="button min-h-8 gap-2 px-2"
+          data-look="quiet"
         >
-          <Words connection={connection} />
-          {running && <span className="sr-only">, something runs</span>}
-        </output>
-      </button>
+          <span
+            aria-hidden="true"
+            className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
+          />
+          <span
+            className={
+              connection.state === 'live'
+                ? 'max-xs:sr-only'
+                : 'max-xs:absolute max-xs:inset-x-0 max-xs:top-full max-xs:bg-waiting-wash max-xs:text-xs'
+            }
+          >
+            <Words connection={connection} />
+            {running && connection.state === 'live' && (
+              <span className="sr-only">, something runs</span>
+            )}
+          </span>
+        </button>
+      </output>
       <StreamPanel connection={connection} />
     </>
   )
