@@ -36,21 +36,42 @@ export function joinSorted<T>(
   keyOf: (element: T) => string | number,
   joinElement: (a: T, b: T) => T,
 ): T[] {
-  // A first snapshot of ten thousand steps arrives whole; placing them one by one would copy the list each time.
-  if (a.length === 0 && b.length > 0)
-    return b.toSorted((x, y) => (keyOf(x) < keyOf(y) ? -1 : keyOf(x) > keyOf(y) ? 1 : 0))
-  let joined = a
-  for (const element of b) {
-    const at = place(joined, keyOf(element), keyOf)
-    const present = joined[at]
-    if (present === undefined || keyOf(present) !== keyOf(element)) {
-      joined = joined.toSpliced(at, 0, element)
-    } else {
-      const next = joinElement(present, element)
-      if (next !== present) joined = joined.with(at, next)
+  // A snapshot or half a record arrives whole: placing its steps one by one would copy the list each time.
+  if (b.length > 1) return merge(a, b, keyOf, joinElement)
+  const [element] = b
+  if (element === undefined) return a
+  const at = place(a, keyOf(element), keyOf)
+  const present = a[at]
+  if (present === undefined || keyOf(present) !== keyOf(element)) return a.toSpliced(at, 0, element)
+  const next = joinElement(present, element)
+  return next === present ? a : a.with(at, next)
+}
+
+function merge<T>(
+  a: T[],
+  b: readonly T[],
+  keyOf: (element: T) => string | number,
+  joinElement: (a: T, b: T) => T,
+): T[] {
+  const sorted = b.toSorted((x, y) => (keyOf(x) < keyOf(y) ? -1 : keyOf(x) > keyOf(y) ? 1 : 0))
+  const joined: T[] = []
+  let changed = false
+  let at = 0
+  for (const element of sorted) {
+    const key = keyOf(element)
+    let present = a[at]
+    while (present !== undefined && keyOf(present) < key) {
+      joined.push(present)
+      at += 1
+      present = a[at]
     }
+    const isKnown = present !== undefined && keyOf(present) === key
+    const next = present !== undefined && isKnown ? joinElement(present, element) : element
+    changed ||= next !== present
+    if (isKnown) at += 1
+    joined.push(next)
   }
-  return joined
+  return changed ? joined.concat(a.slice(at)) : a
 }
 
 // Index of the first element whose key is not before `key`.
