@@ -34,6 +34,18 @@ const TrustPage = lazy(() =>
 const ReferencePage = lazy(() =>
   import('./reference-page.tsx').then((m) => ({ default: m.ReferencePage })),
 )
+const VerifyPage = lazy(() =>
+  import('./review/verify-page.tsx').then((m) => ({ default: m.VerifyPage })),
+)
+const ChainPage = lazy(() =>
+  import('./review/chain-page.tsx').then((m) => ({ default: m.ChainPage })),
+)
+const KeyChanged = lazy(() =>
+  import('./review/key-changed.tsx').then((m) => ({ default: m.KeyChanged })),
+)
+const StreamAgainstRecord = lazy(() =>
+  import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstRecord })),
+)
 const SignInPage = lazy(() => import('./sign-in-page.tsx').then((m) => ({ default: m.SignInPage })))
 
 export function App() {
@@ -59,6 +71,12 @@ export function App() {
         Skip to the page
       </a>
       <Header onHelp={() => setHelp(true)} />
+      {/* Not where a file is verified: there nothing is asked of any server. */}
+      {!path.startsWith('/verify') && (
+        <Suspense>
+          <KeyChanged />
+        </Suspense>
+      )}
       <PageBoundary page={path}>
         <Suspense
           fallback={
@@ -87,11 +105,23 @@ export function App() {
             </Route>
             <Route path="/evidence" component={EnvelopesPage} />
             <Route path="/evidence/trust" component={TrustPage} />
+            <Route path="/evidence/chain" component={ChainPage} />
             <Route path="/evidence/:evidence_id">
-              {({ evidence_id }) => <EnvelopePage key={evidence_id} evidence_id={evidence_id} />}
+              {({ evidence_id }) => (
+                <EnvelopePage
+                  key={evidence_id}
+                  evidence_id={evidence_id}
+                  renderStream={(run_id, verified) => (
+                    <Suspense fallback={<div className="card h-40" />}>
+                      <StreamAgainstRecord run_id={run_id} verified={verified} />
+                    </Suspense>
+                  )}
+                />
+              )}
             </Route>
 
             <Route path="/reference" component={ReferencePage} />
+            <Route path="/verify" component={VerifyPage} />
             <Route path="/sign-in" component={SignInPage} />
             <Route>
               <Page title="No such page">

@@ -1,16 +1,29 @@
 import { ENDPOINT } from '#contract/api.ts'
 import { OpenApiDocument } from '#contract/openapi.ts'
 import type { Run, RunResource } from '#contract/run.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import type { Stage } from '#evidence/verify.ts'
 import {
   infiniteQueryOptions,
   keepPreviousData,
   mutationOptions,
   type QueryClient,
   queryOptions,
+  skipToken,
 } from '@tanstack/react-query'
 import { ask, ApiError, send } from './api.ts'
-import { readKept, rememberHead, see, trustedOf } from './trust-store.ts'
-import { page, type PageView, verify } from './verifier.ts'
+import { readKept, rememberHead, see, trustedOf, unanswered } from './trust-store.ts'
+import {
+  compare,
+  type Compared,
+  entryAt,
+  page,
+  prepare,
+  type Part,
+  type Rows,
+  values,
+  verify,
+} from './verifier.ts'
 
 /*
  * Every question to the server, once. A key begins with what it is about, so that the stream can say "runs changed"
@@ -69,7 +82,7 @@ export const envelopesQuery = infiniteQueryOptions({
 })
 
 export const offeredTrustQuery = queryOptions({
-  queryKey: ['trust'],
+  queryKey: ['trust', 'offered'],
   queryFn: ({ signal }) => ask(ENDPOINT.trust, { signal }),
 })
 
@@ -116,7 +129,7 @@ export async function fetchLog(
   { run_id, step_id, attempt }: LogAddress,
   offset: number,
   limit: number,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<LogPart> {
   const response = await send(ENDPOINT.log, {
     params: { run_id, step_id },
@@ -165,7 +178,15 @@ export async function fetchEnvelope(
   return await response.arrayBuffer()
 }
 
-/** What this reader keeps of trust in this browser, beside what the server offers now. */
+/** What this reader keeps of trust in this browser. No server is asked. */
+export const keptQuery = queryOptions({
+  queryKey: ['kept'],
+  queryFn: readKept,
+  networkMode: 'always',
+  staleTime: Number.POSITIVE_INFINITY,
+})
+
+/** The same beside what the server offers now; `changed` are offered keys that wait for the reader's answer. */
 export const trustQuery = queryOptions({
   queryKey: ['trust', 'kept'],
   queryFn: async ({ client }) => {
@@ -175,14 +196,20 @@ export const trustQuery = queryOptions({
     ])
     const unseen = offered.server_keys.filter(({ key_id }) => !Object.hasOwn(kept.seen, key_id))
     if (unseen.length > 0) await see(unseen, new Date().toISOString())
-    // A key is "first seen" from the second look on; a new one beside older ones means that the server changed it.
-    const isChanged = unseen.length > 0 && Object.keys(kept.seen).length > 0
-    return { kept, offered, changed: isChanged ? unseen : [] }
+    return { kept, offered, changed: unanswered(kept, offered.server_keys) }
   },
   staleTime: Number.POSITIVE_INFINITY,
 })
 
-/** The envelope's bytes, fetched and verified in the worker with this reader's trust. */
+/** How far the verification of a document has come; nothing once it is done. */
+export const progressQuery = (document: string) =>
+  queryOptions<Stage | null>({
+    queryKey: ['progress', document],
+    queryFn: skipToken,
+    gcTime: 0,
+  })
+
+/** The envelope's bytes, fetched and verified in a worker with this reader's trust. Cancelled, it ends at once. */
 export const verdictQuery = (evidence_id: string, run_id: string | null) =>
   queryOptions({
     queryKey: ['verdict', evidence_id, run_id],
@@ -191,33 +218,152 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
         fetchEnvelope(evidence_id, signal),
         client.query(trustQuery),
       ])
-      const verdict = await verify({
+      const question = {
         bytes,
         trust: trustedOf(kept, offered.server_keys),
         asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
         previous: kept.heads,
-      })
-      const { summary, sealed_by } = verdict
-      if (verdict.verdict === 'proven' && summary && sealed_by)
-        await rememberHead({
-          server: sealed_by.key_id,
-          evidence_id,
-          head: summary.head,
-          seal_seq: summary.closing.seal_seq,
-        })
+      }
+      const verdict = await verify(
+        evidence_id,
+        question,
+        tellingProgress(client, evidence_id, signal),
+      )
+      const { summary } = verdict
+      if (verdict.verdict === 'proven' && summary) await rememberHead(summary.held)
       return verdict
     },
     staleTime: Number.POSITIVE_INFINITY,
   })
 
-/** Rows of a view of a verified envelope, a block of `PAGE_ROWS` at a time. */
-export const PAGE_ROWS = 200
-export const evidencePageQuery = (evidence_id: string, view: PageView, block: number) =>
+/** The reader's own files share one verifier, loaded with their page: what is dropped there needs no network. */
+export const FILES = 'a file'
+export const verifierQuery = queryOptions({
+  queryKey: ['verifier'],
+  queryFn: () => prepare(FILES),
+  networkMode: 'always',
+  staleTime: 'static',
+  gcTime: 0,
+})
+
+/** A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. */
+export const fileVerdictQuery = (
+  file: { id: number; file: File },
+  trust: readonly Trusted[] | null,
+) =>
   queryOptions({
-    queryKey: ['verdict', evidence_id, 'page', view, block],
-    queryFn: async () => await page(evidence_id, view, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    queryKey: ['verdict', FILES, file.id, trust],
+    queryFn: async ({ client, signal }) => {
+      const [bytes, kept] = await Promise.all([file.file.arrayBuffer(), client.query(keptQuery)])
+      const question = {
+        bytes,
+        trust: trust ?? trustedOf(kept, []),
+        asked: {},
+        previous: kept.heads,
+      }
+      return await verify(FILES, question, tellingProgress(client, FILES, signal))
+    },
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    // The next file takes this one's place in the verifier: an old verdict would have nothing to show.
+    gcTime: 0,
+  })
+
+/**
+ * For walking the whole series: the list, and each envelope fetched and verified, one at a time in one worker. null is
+ * an envelope that the server lists and does not have.
+ */
+export const walkRim = (client: QueryClient) => ({
+  list: (cursor: string, signal: AbortSignal) =>
+    ask(ENDPOINT.listEnvelopes, { signal, cache: 'no-store', query: { cursor, limit: '200' } }),
+  judge: async (evidence_id: string, signal: AbortSignal) => {
+    const [bytes, { kept, offered }] = await Promise.all([
+      fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === 'not_found') return null
+        throw error
+      }),
+      client.query(trustQuery),
+    ])
+    if (bytes === null) return null
+    const trust = trustedOf(kept, offered.server_keys)
+    const question = { bytes, trust, asked: { evidence_id }, previous: [] }
+    return await verify('the chain', question, { signal })
+  },
+})
+
+function tellingProgress(client: QueryClient, document: string, signal: AbortSignal) {
+  return {
+    signal,
+    stage: (stage: Stage) => client.setQueryData(progressQuery(document).queryKey, stage),
+  }
+}
+
+/** Rows of a view of a verified document, a block of `PAGE_ROWS` at a time. */
+export const PAGE_ROWS = 200
+export const evidencePageQuery = (document: string, head: string, rows: Rows, block: number) =>
+  queryOptions({
+    queryKey: ['rows', document, head, rows, block],
+    queryFn: async () => await page(document, rows, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    networkMode: 'always',
     staleTime: Number.POSITIVE_INFINITY,
   })
+
+/** Values of a verified document, for choosing one to change in a copy. */
+export const valuesQuery = (document: string, head: string, search: string) =>
+  queryOptions({
+    queryKey: ['values', document, head, search],
+    queryFn: async () => await values(document, search),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  })
+
+/** Bytes of a log as they were stored, a MiB at a time: what the entry has a digest of each. */
+const LOG_CHUNK_BYTES = 1024 * 1024
+
+/** One entry of a verified document. */
+export const entryQuery = (document: string, head: string, seq: number) =>
+  queryOptions({
+    queryKey: ['rows', document, head, 'entry', seq],
+    queryFn: async () => await entryAt(document, seq),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+export type PartAddress = LogAddress & { document: string; seq: number; part: Part; sha256: string }
+
+/**
+ * A part of a step that the entry has the digest of: fetched, or taken from a file of the reader's, compared in the
+ * worker, and only then given back [U10].
+ */
+export const comparePart = ({ document, seq, part, sha256, ...log }: PartAddress) =>
+  mutationOptions({
+    mutationFn: async (file: File | null): Promise<Compared> => {
+      const bytes = await (file ? partOfFile(file, part) : fetchPart(log, part, sha256))
+      return await compare(document, seq, part, bytes)
+    },
+    networkMode: 'always',
+  })
+
+async function partOfFile(file: File, { kind, index }: Part): Promise<ArrayBuffer> {
+  const from = index * LOG_CHUNK_BYTES
+  return await (kind === 'log' ? file.slice(from, from + LOG_CHUNK_BYTES) : file).arrayBuffer()
+}
+
+async function fetchPart(
+  log: LogAddress,
+  { kind, index }: Part,
+  sha256: string,
+): Promise<ArrayBuffer> {
+  return kind === 'log'
+    ? await fetchLogChunk(log, index)
+    : await (await send(ENDPOINT.artifact, { params: { sha256 } })).arrayBuffer()
+}
+
+async function fetchLogChunk(address: LogAddress, index: number): Promise<ArrayBuffer> {
+  const { bytes } = await fetchLog(address, index * LOG_CHUNK_BYTES, LOG_CHUNK_BYTES)
+  return new Uint8Array(bytes).buffer
+}
 
 /* Changes. Each takes the client, for the session's secret and to ask again what it changed. */
 
@@ -275,6 +421,7 @@ export const changeTrust = (client: QueryClient) =>
   mutationOptions({
     mutationFn: (change: () => Promise<unknown>) => change(),
     onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       await client.invalidateQueries({ queryKey: trustQuery.queryKey })
       await client.invalidateQueries({ queryKey: ['verdict'] })
     },

@@ -1,25 +1,38 @@
 import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
-import { type ServerKey, TrustFile } from '#contract/trust.ts'
+import { type RequiredDefinition, type ServerKey, TrustFile } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 
+const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
+const Held = z.object({
+  ...Head.shape,
+  decisions: z.prefault(z.array(z.object({ nonce: z.string(), sha256: Sha256 })), []),
+})
+
 /**
- * What this reader trusts, kept in this browser and never by the server that it is about. `pinned`: compared by the
- * reader. `seen`: keys that the server offered here before, with the day; a new one beside them is a loud event.
+ * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
+ * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
+ * server offered here, with the first day. `answered`: what the reader said of each; the first key needs no answer, a
+ * later one is a loud event until it has one. `heads`: of envelopes proven here. `last`: the newest envelope when the
+ * whole series was walked.
  */
 const Kept = z.object({
   pinned: TrustFile,
   seen: z.record(Sha256, z.string()),
-  heads: z.array(z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })),
+  answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
+  heads: z.array(Held),
+  last: z.prefault(z.nullable(z.object({ ...Head.shape, at: z.string() })), null),
 })
 export type Kept = z.infer<typeof Kept>
 
 export const NOTHING_KEPT: Kept = {
   pinned: { schema: 'runseal/trust/1', server_keys: [], approvers: [], required: [] },
   seen: {},
+  answered: {},
   heads: [],
+  last: null,
 }
 
 const MAX_HEADS = 1000
@@ -48,6 +61,7 @@ export const pin = (key: ServerKey) =>
   change((kept) => ({
     ...kept,
     pinned: { ...kept.pinned, server_keys: [...without(kept, key.key_id), key] },
+    answered: { ...kept.answered, [key.key_id]: 'accepted' },
   }))
 
 export const unpin = (key_id: string) =>
@@ -59,22 +73,53 @@ export const unpin = (key_id: string) =>
 /** A trust file that the reader has from elsewhere takes the place of what was pinned. */
 export const adopt = (file: TrustFile) => change((kept) => ({ ...kept, pinned: file }))
 
+/** One requirement a definition: a new one takes the place of the old. */
+export const requireDefinition = (definition: RequiredDefinition) =>
+  change((kept) => withRequired(kept, definition.name, [definition]))
+
+export const requireNothingOf = (name: string) => change((kept) => withRequired(kept, name, []))
+
+/** What the server offers, remembered with the day. At a first meeting there is nothing to compare it with. */
 export const see = (keys: readonly ServerKey[], today: string) =>
-  change((kept) => ({
-    ...kept,
-    seen: { ...Object.fromEntries(keys.map(({ key_id }) => [key_id, today])), ...kept.seen },
-  }))
+  change((kept) => {
+    const seen = { ...Object.fromEntries(keys.map(({ key_id }) => [key_id, today])), ...kept.seen }
+    const known = Object.keys(kept.seen).length > 0 ? kept.seen : seen
+    const isAnswered = Object.keys(kept.answered).length > 0
+    return {
+      ...kept,
+      seen,
+      answered: isAnswered
+        ? kept.answered
+        : Object.fromEntries(Object.keys(known).map((key_id) => [key_id, 'accepted' as const])),
+    }
+  })
+
+/** The reader's answer to a key that the server did not offer before. */
+export const answerKey = (key_id: string, answer: 'accepted' | 'refused') =>
+  change((kept) => ({ ...kept, answered: { ...kept.answered, [key_id]: answer } }))
+
+/** Keys that the server offers now, and that the reader has neither accepted nor refused. */
+export const unanswered = (kept: Kept, offered: readonly ServerKey[]): ServerKey[] =>
+  Object.keys(kept.answered).length === 0
+    ? []
+    : offered.filter(({ key_id }) => !Object.hasOwn(kept.answered, key_id))
+
+/** null: the reader starts anew with this server's series. */
+export const rememberLast = (last: Kept['last']) => change((kept) => ({ ...kept, last }))
 
 export const rememberHead = (head: HeldEnvelope) =>
   change((kept) => ({
     ...kept,
     heads: [
       ...kept.heads.filter(({ evidence_id }) => evidence_id !== head.evidence_id),
-      head,
+      { ...head, decisions: [...(head.decisions ?? [])] },
     ].slice(-MAX_HEADS),
   }))
 
-/** What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not. */
+/**
+ * What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not. A key
+ * that the reader refused is none.
+ */
 export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] {
   const file = (server_keys: ServerKey[]): TrustFile => ({
     schema: 'runseal/trust/1',
@@ -82,13 +127,28 @@ export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] 
     approvers: [],
     required: [],
   })
-  const isSeen = ({ key_id }: ServerKey) => Object.hasOwn(kept.seen, key_id)
+  const answerTo = ({ key_id }: ServerKey) => kept.answered[key_id]
   return [
     { file: kept.pinned, source: 'pinned' },
-    { file: file(offered.filter(isSeen)), source: 'first_seen' },
-    { file: file(offered.filter((key) => !isSeen(key))), source: 'offered' },
+    { file: file(offered.filter((key) => answerTo(key) === 'accepted')), source: 'first_seen' },
+    { file: file(offered.filter((key) => answerTo(key) === undefined)), source: 'offered' },
   ]
 }
+
+const withRequired = (
+  kept: Kept,
+  name: string,
+  definitions: readonly RequiredDefinition[],
+): Kept => ({
+  ...kept,
+  pinned: {
+    ...kept.pinned,
+    required: [
+      ...kept.pinned.required.filter((definition) => definition.name !== name),
+      ...definitions,
+    ].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  },
+})
 
 const without = ({ pinned }: Kept, key_id: string): ServerKey[] =>
   pinned.server_keys.filter((key) => key.key_id !== key_id)

@@ -1,33 +1,81 @@
 import type { Closing, GateEntry, Opening, StepEntry } from '#contract/envelope.ts'
 import type { Run } from '#contract/run.ts'
+import type { RequiredDefinition } from '#contract/trust.ts'
 import type { Claim } from '#evidence/claims.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
-import type { Verification } from '#evidence/verify.ts'
+import type { Stage, Verification } from '#evidence/verify.ts'
 
-/* The page's side of verify.worker.ts, and what the two say to each other. */
+/*
+ * The page's side of verify.worker.ts, and what the two say to each other. Each document has a worker of its own: a
+ * verification is cancelled by ending its worker, whatever it is in the middle of.
+ */
 
 export type Question =
   | {
       ask: 'verify'
       bytes: ArrayBuffer
       trust: readonly Trusted[]
-      asked: { evidence_id: string; run_id?: string }
+      asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
     }
-  | { ask: 'page'; evidence_id: string; view: PageView; from: number; to: number }
+  | { ask: 'ready' }
+  | { ask: 'page'; rows: Rows; from: number; to: number }
+  | { ask: 'entry'; seq: number }
+  | { ask: 'compare'; seq: number; part: Part; bytes: ArrayBuffer }
+  | { ask: 'values'; search: string }
+  | { ask: 'change'; change: Change }
 
 export type PageView = 'steps' | 'gates' | 'raw'
 
-export type Page =
+/** Which rows of the document, and in which order. `search` is plain text, case ignored; '' for all. */
+export type Rows = { view: PageView; sort: SortBy; descending: boolean; search: string }
+export type SortBy = 'seq' | 'name' | 'outcome' | 'exit' | 'duration' | 'log'
+
+/** `total` is how many rows the search leaves. */
+export type Page = { total: number } & (
   | { view: 'steps'; rows: { seq: number; entry: StepEntry }[] }
   | { view: 'gates'; rows: { seq: number; entry: GateEntry }[] }
-  | { view: 'raw'; rows: string[]; total: number }
+  | { view: 'raw'; rows: { line: number; text: string }[] }
+)
+
+/** One entry with its place in the chain; null where there is none in this place. */
+export type EntryAt =
+  | { seq: number; kind: 'step'; entry: StepEntry }
+  | { seq: number; kind: 'gate'; entry: GateEntry }
+  | null
+
+/** What an entry has the digest of and does not hold itself: the n-th MiB of its log, or its n-th artifact. */
+export type Part = { kind: 'log' | 'artifact'; index: number }
+
+/** The bytes come back only when they are those that the entry has the digest of [U10]. */
+export type Compared =
+  | { same: true; bytes: ArrayBuffer; sha256: string }
+  | { same: false; expected: string; actual: string }
+
+/** In a copy: a value put in the place of another, or one byte in the place of another. */
+export type Change =
+  | { kind: 'value'; pointer: string; json: string }
+  | { kind: 'byte'; offset: number; byte: number }
+
+/** What became of the copy. `before` and `after` are the place that was changed, as text. */
+export type Changed =
+  | { done: false; why: string }
+  | {
+      done: true
+      verdict: Verification['verdict']
+      claims: readonly Claim[]
+      before: string
+      after: string
+    }
+
+/** A value of the document that has no members, as JSON. */
+export type Value = { pointer: string; json: string }
 
 /** What a verified envelope says of itself as a whole. */
 export type Summary = Pick<
   Opening,
-  'kind' | 'title' | 'definition' | 'actor' | 'inputs' | 'started_at' | 'runner'
+  'kind' | 'title' | 'definition' | 'actor' | 'inputs' | 'started_at' | 'runner' | 'server'
 > & {
   evidence_id: string
   run_id: string
@@ -36,6 +84,10 @@ export type Summary = Pick<
   head: string
   entries: number
   key_id: string
+  /** What a reader keeps of it for the next one. */
+  held: HeldEnvelope
+  /** What a reader would require who wants every later run of this definition to be gated as this one. */
+  requirement: RequiredDefinition
 }
 
 /**
@@ -47,61 +99,145 @@ export type Verdict = {
   verdict: Verification['verdict']
   claims: readonly Claim[]
   sealed_by: Verification['sealed_by']
+  /** What can still be said of a file that does not verify. */
+  remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
   run: Run | null
 }
 
-export type Answer = Verdict | { ask: 'page'; page: Page }
-export type Reply = { id: number } & ({ ok: true; value: Answer } | { ok: false; why: string })
+export type Answer =
+  | Verdict
+  | { ask: 'ready' }
+  | { ask: 'page'; page: Page }
+  | { ask: 'entry'; entry: EntryAt }
+  | { ask: 'compare'; compared: Compared }
+  | { ask: 'values'; values: Value[]; more: boolean }
+  | { ask: 'change'; changed: Changed }
+export type Reply =
+  | { id: number; stage: Stage }
+  | { id: number; ok: true; value: Answer }
+  | { id: number; ok: false; why: string }
 
+/** Loads the verifier before it is needed: from then on no verification needs the network. */
+export async function prepare(document: string): Promise<true> {
+  await put(document, { ask: 'ready' })
+  return true
+}
+
+/** Ends with the signal's reason, and the worker with it, when the signal says so. */
 export async function verify(
+  document: string,
   question: Omit<Question & { ask: 'verify' }, 'ask'>,
+  on: { stage?: (stage: Stage) => void; signal: AbortSignal },
 ): Promise<Verdict> {
-  const answer = await put({ ask: 'verify', ...question }, [question.bytes])
+  const answer = await put(document, { ask: 'verify', ...question }, [question.bytes], on)
   if (answer.ask !== 'verify') throw new Error('the verifier answered another question')
   return answer
 }
 
-/** Rows from..to of a view of a verified envelope. */
-export async function page(
-  evidence_id: string,
-  view: PageView,
-  from: number,
-  to: number,
-): Promise<Page> {
-  const answer = await put({ ask: 'page', evidence_id, view, from, to })
+/** Rows from..to of a view of a verified document. */
+export async function page(document: string, rows: Rows, from: number, to: number): Promise<Page> {
+  const answer = await put(document, { ask: 'page', rows, from, to })
   if (answer.ask !== 'page') throw new Error('the verifier answered another question')
   return answer.page
 }
 
-type Waiting = { resolve: (answer: Answer) => void; reject: (error: Error) => void }
-
-const waiting = new Map<number, Waiting>()
-let worker: Worker | null = null
-let asked = 0
-
-async function put(question: Question, transfer: Transferable[] = []): Promise<Answer> {
-  const id = ++asked
-  return await new Promise<Answer>((resolve, reject) => {
-    waiting.set(id, { resolve, reject })
-    worker ??= start()
-    worker.postMessage({ id, question }, transfer)
-  })
+/** The entry in this place of the chain. */
+export async function entryAt(document: string, seq: number): Promise<EntryAt> {
+  const answer = await put(document, { ask: 'entry', seq })
+  if (answer.ask !== 'entry') throw new Error('the verifier answered another question')
+  return answer.entry
 }
 
-function start(): Worker {
-  const started = new Worker(new URL('./verify.worker.ts', import.meta.url), { type: 'module' })
-  started.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+/** Are these the bytes that the entry has the digest of? */
+export async function compare(
+  document: string,
+  seq: number,
+  part: Part,
+  bytes: ArrayBuffer,
+): Promise<Compared> {
+  const answer = await put(document, { ask: 'compare', seq, part, bytes }, [bytes])
+  if (answer.ask !== 'compare') throw new Error('the verifier answered another question')
+  return answer.compared
+}
+
+/** The first values whose place or text has `search` in it. */
+export async function values(
+  document: string,
+  search: string,
+): Promise<{ values: Value[]; more: boolean }> {
+  const answer = await put(document, { ask: 'values', search })
+  if (answer.ask !== 'values') throw new Error('the verifier answered another question')
+  return answer
+}
+
+/** Verifies a changed copy. The document itself stays as it is. */
+export async function tryChange(document: string, change: Change): Promise<Changed> {
+  const answer = await put(document, { ask: 'change', change })
+  if (answer.ask !== 'change') throw new Error('the verifier answered another question')
+  return answer.changed
+}
+
+type Waiting = {
+  resolve: (answer: Answer) => void
+  reject: (error: unknown) => void
+  stage: (stage: Stage) => void
+}
+type Verifier = { worker: Worker; waiting: Map<number, Waiting> }
+
+/** Most documents that are held at one time; the one that was asked least lately goes. */
+const MAX_HELD = 4
+const verifiers = new Map<string, Verifier>()
+let asked = 0
+
+async function put(
+  document: string,
+  question: Question,
+  transfer: Transferable[] = [],
+  { stage, signal }: { stage?: (stage: Stage) => void; signal?: AbortSignal } = {},
+): Promise<Answer> {
+  signal?.throwIfAborted()
+  const id = ++asked
+  const { worker, waiting } = verifierOf(document)
+  const cancel = () => end(document, signal?.reason)
+  signal?.addEventListener('abort', cancel)
+  try {
+    return await new Promise<Answer>((resolve, reject) => {
+      waiting.set(id, { resolve, reject, stage: stage ?? (() => undefined) })
+      worker.postMessage({ id, question }, transfer)
+    })
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+function verifierOf(document: string): Verifier {
+  const known = verifiers.get(document) ?? start(document)
+  verifiers.delete(document)
+  verifiers.set(document, known)
+  const idle = [...verifiers].find(([name, { waiting }]) => name !== document && waiting.size === 0)
+  if (verifiers.size > MAX_HELD && idle) end(idle[0], null)
+  return known
+}
+
+function end(document: string, why: unknown): void {
+  const verifier = verifiers.get(document)
+  verifiers.delete(document)
+  verifier?.worker.terminate()
+  for (const { reject } of verifier?.waiting.values() ?? []) reject(why)
+}
+
+function start(document: string): Verifier {
+  const worker = new Worker(new URL('./verify.worker.ts', import.meta.url), { type: 'module' })
+  const waiting = new Map<number, Waiting>()
+  worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
     const asker = waiting.get(data.id)
+    if ('stage' in data) return asker?.stage(data.stage)
     waiting.delete(data.id)
     if (data.ok) asker?.resolve(data.value)
     else asker?.reject(new Error(data.why))
   })
-  started.addEventListener('error', () => {
-    for (const { reject } of waiting.values()) reject(new Error('the verifier stopped'))
-    waiting.clear()
-    worker = null
-  })
-  return started
+  worker.addEventListener('error', () => end(document, new Error('the verifier stopped')))
+  return { worker, waiting }
 }

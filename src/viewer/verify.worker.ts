@@ -1,73 +1,111 @@
-import type { GateEntry, StepEntry } from '#contract/envelope.ts'
-import { type VerifiedEnvelope, verifyEnvelope } from '#evidence/verify.ts'
+import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
+import { sha256OfMany } from '#evidence/digest.ts'
+import { heldOf, requirementOf } from '#evidence/keep.ts'
+import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
-import type { Answer, Page, PageView, Question, Reply, Summary } from './verifier.ts'
+import { changedCopy, valuesOf } from './changed-copy.ts'
+import { indexOf, type Numbered } from './rows.ts'
+import type {
+  Answer,
+  Change,
+  Changed,
+  Compared,
+  EntryAt,
+  Page,
+  Part,
+  Question,
+  Reply,
+  Rows,
+  Summary,
+} from './verifier.ts'
 
 /*
- * The verified documents stay here; screens ask for pages of them. What does not verify is not kept, so that nothing
+ * The verified document stays here; screens ask for pages of it. What does not verify is not kept, so that nothing
  * can be asked of it.
  */
 
-type Held = { envelope: VerifiedEnvelope; lines: string[] | null }
+type Held = {
+  envelope: VerifiedEnvelope
+  bytes: Uint8Array<ArrayBuffer>
+  options: VerifyOptions
+  steps: Numbered<StepEntry>[]
+  gates: Numbered<GateEntry>[]
+  lines: string[] | null
+  index: { of: string; rows: Uint32Array } | null
+}
 
-const MAX_HELD = 4
-const held = new Map<string, Held>()
+let held: Held | null = null
 
 addEventListener(
   'message',
   ({ data: { id, question } }: MessageEvent<{ id: number; question: Question }>) => {
-    answer(question).then(
-      (value) => postMessage({ id, ok: true, value } satisfies Reply),
+    answer(id, question).then(
+      (value) => {
+        const moved = value.ask === 'compare' && value.compared.same ? [value.compared.bytes] : []
+        postMessage({ id, ok: true, value } satisfies Reply, { transfer: moved })
+      },
       (error: unknown) => postMessage({ id, ok: false, why: String(error) } satisfies Reply),
     )
   },
 )
 
-async function answer(question: Question): Promise<Answer> {
+async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { bytes, trust, asked, previous } = question
-      const { verdict, claims, envelope, sealed_by } = await verifyEnvelope(new Uint8Array(bytes), {
-        trust,
-        asked,
-        previous,
+      const { trust, asked, previous } = question
+      const bytes = new Uint8Array(question.bytes)
+      const options: VerifyOptions = { trust, asked, previous }
+      const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, {
+        ...options,
+        onProgress: (stage) => postMessage({ id, stage } satisfies Reply),
       })
-      hold(asked.evidence_id, envelope)
+      held = envelope && {
+        envelope,
+        bytes,
+        options,
+        steps: numbered(envelope, 'step', envelope.execution.steps),
+        gates: numbered(envelope, 'gate', envelope.gates),
+        lines: null,
+        index: null,
+      }
       return {
         ask: 'verify',
         verdict,
         claims,
         sealed_by,
+        remaining,
         bytes: bytes.byteLength,
         summary: envelope && summaryOf(envelope),
         // Without a signature that was checked, even by an offered key, anybody may have written the record.
         run: envelope && sealed_by && replay(envelope),
       }
     }
-    case 'page': {
-      const document = held.get(question.evidence_id)
-      if (!document) throw new Error('this envelope is no longer held: verify it again')
-      return { ask: 'page', page: pageOf(document, question.view, question.from, question.to) }
-    }
+    case 'ready':
+      return { ask: 'ready' }
+    case 'page':
+      return { ask: 'page', page: pageOf(known(), question.rows, question.from, question.to) }
+    case 'entry':
+      return { ask: 'entry', entry: entryAt(known(), question.seq) }
+    case 'compare':
+      return {
+        ask: 'compare',
+        compared: await compare(known(), question.seq, question.part, question.bytes),
+      }
+    case 'values':
+      return { ask: 'values', ...valuesOf(known().envelope, question.search) }
+    case 'change':
+      return { ask: 'change', changed: await change(known(), question.change) }
   }
 }
 
-function hold(evidence_id: string, envelope: VerifiedEnvelope | null): void {
-  held.delete(evidence_id)
-  if (envelope === null) return
-  held.set(evidence_id, { envelope, lines: null })
-  const [oldest] = held.keys()
-  if (held.size > MAX_HELD && oldest !== undefined) held.delete(oldest)
+function known(): Held {
+  if (held === null) throw new Error('this envelope is no longer held: verify it again')
+  return held
 }
 
-function summaryOf({
-  evidence_id,
-  run_id,
-  opening,
-  closing,
-  integrity,
-}: VerifiedEnvelope): Summary {
-  const { definition, title, actor, inputs, started_at, source, runner, kind } = opening
+function summaryOf(envelope: VerifiedEnvelope): Summary {
+  const { evidence_id, run_id, opening, closing, integrity } = envelope
+  const { definition, title, actor, inputs, started_at, source, runner, kind, server } = opening
   return {
     evidence_id,
     run_id,
@@ -79,37 +117,75 @@ function summaryOf({
     started_at,
     source: source ?? null,
     runner,
+    server,
     closing,
     head: integrity.hash_chain.head,
     entries: integrity.hash_chain.count,
     key_id: integrity.seal.signatures[0]?.keyid ?? '',
+    held: heldOf(envelope),
+    requirement: requirementOf(envelope, 'this version'),
   }
 }
 
-function pageOf(document: Held, view: PageView, from: number, to: number): Page {
-  const { envelope } = document
-  switch (view) {
+function pageOf(document: Held, rows: Rows, from: number, to: number): Page {
+  document.lines ??= rows.view === 'raw' ? linesOf(document.envelope) : null
+  const { steps, gates, lines } = document
+  const of = JSON.stringify(rows)
+  if (document.index?.of !== of)
+    document.index = { of, rows: indexOf(rows, { steps, gates, lines: lines ?? [] }) }
+  const chosen = [...document.index.rows.subarray(from, to)]
+  const total = document.index.rows.length
+  switch (rows.view) {
     case 'steps':
-      return {
-        view,
-        rows: numbered<StepEntry>(envelope, 'step', envelope.execution.steps, from, to),
-      }
+      return { view: rows.view, total, rows: chosen.flatMap((at) => steps[at] ?? []) }
     case 'gates':
-      return { view, rows: numbered<GateEntry>(envelope, 'gate', envelope.gates, from, to) }
+      return { view: rows.view, total, rows: chosen.flatMap((at) => gates[at] ?? []) }
     case 'raw':
-      document.lines ??= JSON.stringify(envelope, null, 2).split('\n')
-      return { view, rows: document.lines.slice(from, to), total: document.lines.length }
+      return {
+        view: rows.view,
+        total,
+        rows: chosen.map((at) => ({ line: at + 1, text: lines?.[at] ?? '' })),
+      }
   }
 }
+
+const linesOf = (envelope: Envelope): string[] => JSON.stringify(envelope, null, 2).split('\n')
 
 /** Entries with their place in the chain. */
 function numbered<T>(
   { order }: VerifiedEnvelope,
   kind: 'step' | 'gate',
   entries: readonly T[],
-  from: number,
-  to: number,
-): { seq: number; entry: T }[] {
+): Numbered<T>[] {
   const places = order.flatMap((of, index) => (of === kind ? [index + 1] : []))
-  return entries.slice(from, to).map((entry, index) => ({ seq: places[from + index] ?? 0, entry }))
+  return entries.map((entry, index) => ({ seq: places[index] ?? 0, entry }))
+}
+
+function entryAt({ steps, gates }: Held, seq: number): EntryAt {
+  const step = steps.find((row) => row.seq === seq)
+  if (step) return { kind: 'step', ...step }
+  const gate = gates.find((row) => row.seq === seq)
+  return gate ? { kind: 'gate', ...gate } : null
+}
+
+async function compare(
+  { steps }: Held,
+  seq: number,
+  { kind, index }: Part,
+  bytes: ArrayBuffer,
+): Promise<Compared> {
+  const step = steps.find((row) => row.seq === seq)?.entry
+  const expected = kind === 'log' ? step?.log.chunks[index] : step?.artifacts[index]?.sha256
+  if (expected === undefined) throw new Error(`entry ${seq} has no such ${kind}`)
+  const actual = await sha256OfMany(new Uint8Array(bytes))
+  return actual === expected
+    ? { same: true, bytes, sha256: actual }
+    : { same: false, expected, actual }
+}
+
+async function change({ bytes, options }: Held, what: Change): Promise<Changed> {
+  const copy = changedCopy(bytes, what)
+  if (!copy.ok) return { done: false, why: copy.why }
+  const { verdict, claims } = await verifyEnvelope(copy.bytes, options)
+  return { done: true, verdict, claims, before: copy.before, after: copy.after }
 }

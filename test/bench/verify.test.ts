@@ -125,14 +125,13 @@ async function askViewer(asked: {
     const start = performance.now()
     await new Promise<void>((resolve, reject) => {
       worker.addEventListener('error', ({ message }) => reject(new Error(message)), { once: true })
-      worker.addEventListener(
-        'message',
-        ({ data }: MessageEvent<Reply>) => {
-          if (data.ok && data.value.ask === 'verify' && data.value.verdict === 'proven') resolve()
-          else reject(new Error(JSON.stringify(data).slice(0, 500)))
-        },
-        { once: true },
-      )
+      const hear = ({ data }: MessageEvent<Reply>) => {
+        if ('stage' in data) return
+        worker.removeEventListener('message', hear)
+        if (data.ok && data.value.ask === 'verify' && data.value.verdict === 'proven') resolve()
+        else reject(new Error(JSON.stringify(data).slice(0, 500)))
+      }
+      worker.addEventListener('message', hear)
       worker.postMessage({ id: times.length, question }, [question.bytes])
     })
     times.push(performance.now() - start)

@@ -180,7 +180,8 @@ async function inChromium(bytes: Buffer): Promise<unknown> {
         previous: [],
       }
       const answer = await new Promise((resolve) => {
-        worker.addEventListener('message', ({ data }) => resolve(data))
+        // Until the answer it says how far it is.
+        worker.addEventListener('message', ({ data }) => 'stage' in data || resolve(data))
         worker.postMessage({ id: 1, question }, [bytes])
       })
       worker.terminate()

@@ -52,7 +52,7 @@ describe('a fact', () => {
 })
 
 describe('two timelines', () => {
-  it('[U4] stand side by side, a row a fact, and silence is no contradiction', () => {
+  it('[U13] stand side by side, contradictions first, and silence is none', () => {
     const hint = runOf(started, step, exit(0))
     const onRecord = ended(runOf(started, step, exit(3)), 'failed')
     expect(
@@ -63,9 +63,9 @@ describe('two timelines', () => {
         told.by,
       ]),
     ).toEqual([
+      ['build finished', 'exit 0', 'exit 3', 'contradicted'],
       ['run started', 'started', 'started', 'recorded'],
       ['build started', 'attempt 1', 'attempt 1', 'recorded'],
-      ['build finished', 'exit 0', 'exit 3', 'contradicted'],
       ['run ended', null, 'Failed', 'recorded'],
     ])
   })

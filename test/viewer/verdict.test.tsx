@@ -3,6 +3,7 @@ import { cleanup, render, screen, within } from '@testing-library/react'
 import axe from 'axe-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
+import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   newSigner,
@@ -13,7 +14,7 @@ import {
   startRun,
   trustFileOf,
 } from '#test/evidence/fixture.ts'
-import { trustQuery } from '#viewer/queries.ts'
+import { keptQuery } from '#viewer/queries.ts'
 import { Judged } from '#viewer/review/judged.tsx'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -33,12 +34,13 @@ beforeAll(async () => {
 })
 
 async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTMLElement> {
-  const { verdict, claims, envelope, sealed_by } = await verifyEnvelope(bytes, { trust })
+  const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, { trust })
   const answer: Verdict = {
     ask: 'verify',
     verdict,
     claims,
     sealed_by,
+    remaining,
     bytes: bytes.length,
     summary: envelope && {
       ...envelope.opening,
@@ -49,19 +51,20 @@ async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTML
       head: envelope.integrity.hash_chain.head,
       entries: envelope.integrity.hash_chain.count,
       key_id: signer.key_id,
+      held: heldOf(envelope),
+      requirement: requirementOf(envelope, 'this version'),
     },
     run: null,
   }
   const client = new QueryClient()
-  client.setQueryData(trustQuery.queryKey, {
-    kept: { ...NOTHING_KEPT, seen: { [signer.key_id]: '2026-11-12T09:30:00.000Z' } },
-    offered: { server_keys: [], approvers: [] },
-    changed: [],
+  client.setQueryData(keptQuery.queryKey, {
+    ...NOTHING_KEPT,
+    seen: { [signer.key_id]: '2026-11-12T09:30:00.000Z' },
   })
   cleanup()
   const { container } = render(
     <QueryClientProvider client={client}>
-      <Judged evidence_id="ev-1" verdict={answer} />
+      <Judged document="ev-1" origin={{ from: 'server', evidence_id: 'ev-1' }} verdict={answer} />
     </QueryClientProvider>,
   )
   return container

@@ -7,6 +7,7 @@ import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { Claims } from '#viewer/review/claims.tsx'
+import { Damage } from '#viewer/review/damage.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence } from '#viewer/review/proof-sentence.ts'
 import { AttachedFiles, Save } from './attached-files.tsx'
@@ -103,7 +104,7 @@ function Judged({
       </Notice>
     )
   const { verification, envelope: file, sha256, trust, attached } = judgement
-  const { tone, title, text } = proofSentence(verification, null)
+  const { tone, title, text, open } = proofSentence(verification, null, 'file')
   const { envelope, claims, remaining } = verification
   return (
     <>
@@ -117,6 +118,7 @@ function Judged({
         <div className="flex min-w-0 flex-col gap-1">
           <h2 className="text-lg font-semibold">{title}</h2>
           <p className="max-w-prose text-ink">{text}</p>
+          {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
           <p className="text-ink-2">
             <RunText text={file.name} max={160} />, {file.size.toLocaleString('en')} bytes, SHA-256{' '}
             <code className="font-mono break-all">{sha256}</code>
@@ -124,19 +126,8 @@ function Judged({
         </div>
       </section>
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
+      {tone === 'refused' && <Damage claims={claims} remaining={remaining} />}
       {envelope && <TheRun envelope={envelope} />}
-      {remaining && (
-        <section aria-label="What can still be said" className="card p-4">
-          <h2 className="text-base font-semibold">What can still be said</h2>
-          <ul className="mt-2 list-disc pl-5">
-            {remaining.sentences.map((sentence) => (
-              <li key={sentence}>
-                <RunText text={sentence} max={4000} />
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
       <Claims
         claims={
           tone === 'refused' ? claims.filter(({ state }) => state === 'does not verify') : claims

@@ -1,7 +1,7 @@
 import type { Attempt } from '#contract/run.ts'
 import type { Tone } from '#contract/status.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { bytesSaid, counted } from '#viewer/parts/counted.ts'
 import { classesOf, type Span } from '#viewer/parts/ansi.ts'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -102,7 +102,7 @@ export function LogPane({
         <div className="flex flex-wrap items-center gap-x-3 border-b border-line bg-sunken px-3 py-1 text-xs text-ink-2">
           {tail.from > 0 && (
             <>
-              <span>The first {bytes(tail.from)} are not loaded.</span>
+              <span>The first {bytesSaid(tail.from)} are not loaded.</span>
               <button type="button" className="link" onClick={loadAll}>
                 Load from the beginning
               </button>
@@ -155,9 +155,9 @@ export function LogPane({
       )}
       <div className="flex h-7 items-center justify-between gap-3 border-t border-line px-3 text-xs text-ink-3">
         <span>
-          {counted(tail.lines.length, 'line')}, {bytes(tail.total)}
+          {counted(tail.lines.length, 'line')}, {bytesSaid(tail.total)}
         </span>
-        <span>{tail.ended ? 'complete' : 'may grow'}</span>
+        <span>{tail.ended ? 'complete' : 'may grow'} · as the server sent it, not checked</span>
       </div>
     </div>
   )
@@ -205,11 +205,4 @@ function find(lines: readonly LogLine[], query: string): number[] {
       ? [index]
       : [],
   )
-}
-
-function bytes(count: number): string {
-  if (count < 1024) return `${count} bytes`
-  return count < 1024 * 1024
-    ? `${(count / 1024).toFixed(1)} KiB`
-    : `${(count / 1024 / 1024).toFixed(1)} MiB`
 }

@@ -1,5 +1,6 @@
 import type { Run } from '#contract/run.ts'
 import type { TwoTimelines } from '#live/board.ts'
+import { counted } from '#viewer/parts/counted.ts'
 import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
@@ -28,6 +29,8 @@ export function Timelines({
     () => factRows(run.hint, run.record, verified, order),
     [run.hint, run.record, verified, order],
   )
+  const contradicted = rows.filter(({ told }) => told.by === 'contradicted').length
+  const hinted = rows.filter(({ hint }) => hint !== null).length
   return (
     <section aria-label="Two timelines" className="card overflow-hidden">
       <div className="border-b border-line px-3 py-2">
@@ -42,6 +45,17 @@ export function Timelines({
           audit.
         </p>
       </div>
+      {run.record?.ended && (
+        <p
+          className={`border-b px-3 py-1.5 ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
+        >
+          {contradicted > 0
+            ? `The stream contradicted the record in ${counted(contradicted, 'fact')}: listed first.`
+            : hinted === 0
+              ? 'This page heard nothing of this run on the stream, so there is nothing to hold against the record.'
+              : `No contradiction in ${counted(hinted, 'fact')} that the stream said.`}
+        </p>
+      )}
       {gaps.length > 0 && (
         <p className="border-b border-dashed border-waiting bg-waiting-wash px-3 py-1.5 text-xs">
           {gaps.length === 1

@@ -15,7 +15,7 @@ export type FactRow = {
 /** `value` is what must agree; `at` need not: times of frames are no evidence. */
 export type Said = { value: string; at: string | null }
 
-/** Every fact of a run that any timeline has said, in the order of the steps as `order` gives it. */
+/** Every fact of a run that any timeline has said: contradictions first, then in the order of the steps. */
 export function factRows(
   hint: Run,
   record: Run | null,
@@ -36,7 +36,7 @@ export function factRows(
       if (said === null) return []
       return [
         {
-          rank: [rank, place.get(about) ?? order.length] as const,
+          rank: [said.by === 'contradicted' ? -1 : rank, place.get(about) ?? order.length] as const,
           row: {
             key,
             about,

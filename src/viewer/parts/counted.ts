@@ -1,4 +1,12 @@
 /** `1 step`, `12,000 steps`. */
-export function counted(count: number, one: string): string {
-  return `${count.toLocaleString('en')} ${one}${count === 1 ? '' : 's'}`
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+}
+
+/** `12 bytes`, `3.4 KiB`, `1.2 MiB`. */
+export function bytesSaid(count: number): string {
+  if (count < 1024) return counted(count, 'byte')
+  return count < 1024 * 1024
+    ? `${(count / 1024).toFixed(1)} KiB`
+    : `${(count / 1024 / 1024).toFixed(1)} MiB`
 }

@@ -1,4 +1,7 @@
-/** A digest in groups of four, to be compared by eye; `short` is only its beginning, and says so. */
+/**
+ * A digest in groups of four, sixteen of them in numbered lines of four, so that two people can compare it aloud;
+ * `short` is only its beginning, and says so.
+ */
 export function Fingerprint({ hex, short = false }: { hex: string; short?: boolean }) {
   if (short)
     return (
@@ -7,7 +10,7 @@ export function Fingerprint({ hex, short = false }: { hex: string; short?: boole
       </code>
     )
   return (
-    <code className="inline-grid grid-cols-4 gap-x-3 font-mono text-sm sm:grid-cols-8">
+    <code className="fingerprint inline-grid grid-cols-[repeat(4,auto)] gap-x-3 font-mono text-sm">
       {hex.match(/.{1,4}/g)?.map((group, index) => (
         <span key={index}>{group}</span>
       ))}

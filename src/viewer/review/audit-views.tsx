@@ -1,62 +1,189 @@
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { bytesSaid, counted } from '#viewer/parts/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#viewer/parts/time.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { evidencePageQuery, PAGE_ROWS } from '#viewer/queries.ts'
-import type { Page, PageView, Summary } from '#viewer/verifier.ts'
+import type { Page, PageView, Rows, SortBy, Summary } from '#viewer/verifier.ts'
 import { keepPreviousData, useQueries } from '@tanstack/react-query'
-import { type ReactNode, useCallback, useState } from 'react'
+import { type ReactNode, useCallback, useDeferredValue, useState } from 'react'
 import { useSearchParams } from 'wouter'
+import { EntryDetail } from './entry-detail.tsx'
+import type { Origin } from './origin.ts'
 
 const VIEW = {
-  steps: { label: 'Steps', rowPx: 44 },
-  gates: { label: 'Gates', rowPx: 64 },
-  raw: { label: 'Raw record', rowPx: 20 },
-} as const satisfies Record<PageView, { label: string; rowPx: number }>
+  steps: {
+    label: 'Steps',
+    rowPx: 44,
+    grid: 'grid-cols-[3rem_minmax(0,1fr)_auto] md:grid-cols-[3rem_minmax(8rem,2fr)_8rem_5rem_6rem_minmax(0,3fr)_6rem]',
+    columns: [
+      { sort: 'seq', label: '#' },
+      { sort: 'name', label: 'Step' },
+      { sort: 'outcome', label: 'Outcome' },
+      { sort: 'exit', label: 'Exit', wide: true },
+      { sort: 'duration', label: 'Took', wide: true },
+      { sort: null, label: 'Command', wide: true },
+      { sort: 'log', label: 'Log', wide: true },
+    ],
+  },
+  gates: {
+    label: 'Gates',
+    rowPx: 64,
+    grid: 'grid-cols-[3rem_minmax(0,1fr)_auto]',
+    columns: [
+      { sort: 'seq', label: '#' },
+      { sort: 'name', label: 'Question' },
+      { sort: 'outcome', label: 'Outcome' },
+    ],
+  },
+  raw: { label: 'Raw record', rowPx: 20, grid: '', columns: [] },
+} as const satisfies Record<
+  PageView,
+  {
+    label: string
+    rowPx: number
+    grid: string
+    columns: readonly { sort: SortBy | null; label: string; wide?: boolean }[]
+  }
+>
 
 const VIEWS = ['steps', 'gates', 'raw'] as const
 
 /** The verified document, a screenful at a time: it stays in the worker that verified it. */
-export function AuditViews({ summary }: { summary: Summary }) {
-  const [search, setSearch] = useSearchParams()
-  const view = VIEWS.find((name) => name === search.get('view')) ?? 'steps'
-  const choose = (next: PageView) =>
-    setSearch(
+export function AuditViews({
+  document,
+  origin,
+  summary,
+}: {
+  document: string
+  origin: Origin
+  summary: Summary
+}) {
+  const [params, setParams] = useSearchParams()
+  const view = VIEWS.find((name) => name === params.get('view')) ?? 'steps'
+  const [search, setSearch] = useState('')
+  const rows: Rows = { view, ...sortOf(view, params.get('sort')), search: useDeferredValue(search) }
+  const entry = Number(params.get('entry') ?? Number.NaN)
+  const set = (changes: Readonly<Record<string, string | null>>) =>
+    setParams(
       (now) => {
-        const changed = new URLSearchParams(now)
-        changed.set('view', next)
-        return changed
+        const next = new URLSearchParams(now)
+        for (const [name, value] of Object.entries(changes))
+          if (value === null) next.delete(name)
+          else next.set(name, value)
+        return next
       },
       { replace: true },
     )
   return (
-    <section aria-label="What is on record" className="card overflow-hidden">
-      <div className="flex h-10 items-center gap-1 border-b border-line px-2">
-        {VIEWS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            aria-pressed={name === view}
-            onClick={() => choose(name)}
-            className="h-full border-b-2 border-transparent px-2 font-medium text-ink-2 aria-pressed:border-ink aria-pressed:text-ink"
-          >
-            {VIEW[name].label}
-          </button>
-        ))}
-        <span className="ml-auto pr-2">
-          <ToldWord by="verified" />
-        </span>
-      </div>
-      <View key={view} view={view} summary={summary} />
-    </section>
+    <>
+      <section aria-label="What is on record" className="card overflow-hidden">
+        <div className="flex min-h-10 flex-wrap items-center gap-x-1 border-b border-line px-2">
+          {VIEWS.map((name) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={name === view}
+              onClick={() => set({ view: name, sort: null, entry: null })}
+              className="h-10 border-b-2 border-transparent px-2 font-medium text-ink-2 aria-pressed:border-ink aria-pressed:text-ink"
+            >
+              {VIEW[name].label}
+            </button>
+          ))}
+          <span className="ml-auto flex items-center gap-3 py-1 pr-2">
+            <input
+              type="search"
+              className="field min-h-7 w-44 py-0"
+              placeholder="Search the record"
+              aria-label={`Search in ${VIEW[view].label.toLowerCase()}`}
+              value={search}
+              onChange={({ target }) => setSearch(target.value)}
+            />
+            <ToldWord by="verified" />
+          </span>
+        </div>
+        <Head rows={rows} onSort={(sort) => set({ sort })} />
+        <Table
+          key={JSON.stringify(rows)}
+          document={document}
+          rows={rows}
+          summary={summary}
+          chosen={entry}
+          choose={(seq) => set({ entry: String(seq) })}
+        />
+      </section>
+      {Number.isInteger(entry) && (
+        <EntryDetail
+          key={entry}
+          document={document}
+          origin={origin}
+          summary={summary}
+          seq={entry}
+          onClose={() => set({ entry: null })}
+        />
+      )}
+    </>
   )
 }
 
-function View({ view, summary }: { view: PageView; summary: Summary }) {
+// In the address: the column, with a minus where it goes downwards.
+function sortOf(view: PageView, said: string | null): Pick<Rows, 'sort' | 'descending'> {
+  const descending = said?.startsWith('-') ?? false
+  const named = VIEW[view].columns.find(({ sort }) => sort === said?.replace('-', ''))
+  return { sort: named?.sort ?? 'seq', descending: named ? descending : false }
+}
+
+function Head({ rows, onSort }: { rows: Rows; onSort: (sort: string) => void }) {
+  const { columns, grid } = VIEW[rows.view]
+  if (columns.length === 0) return null
+  return (
+    <div className={`${GRID} ${grid} h-8 border-b border-line text-xs text-ink-2`}>
+      {columns.map((column) => {
+        const { sort, label } = column
+        const wide = 'wide' in column ? 'max-md:hidden' : ''
+        if (sort === null)
+          return (
+            <span key={label} className={wide}>
+              {label}
+            </span>
+          )
+        const isSorted = rows.sort === sort
+        return (
+          <button
+            key={label}
+            type="button"
+            className={`flex h-full items-center gap-1 font-medium ${wide} ${isSorted ? 'text-ink' : ''}`}
+            aria-label={`Sort by ${label}${isSorted ? (rows.descending ? ', downwards' : ', upwards') : ''}`}
+            aria-pressed={isSorted}
+            onClick={() => onSort(isSorted && !rows.descending ? `-${sort}` : sort)}
+          >
+            {label}
+            <span aria-hidden="true">{isSorted ? (rows.descending ? '↓' : '↑') : ''}</span>
+          </button>
+        )
+      })}
+    </div>
+  )
+}
+
+const GRID = 'grid items-center gap-x-4 px-4'
+
+function Table({
+  document,
+  rows,
+  summary,
+  chosen,
+  choose,
+}: {
+  document: string
+  rows: Rows
+  summary: Summary
+  chosen: number
+  choose: (seq: number) => void
+}) {
   const [range, setRange] = useState({ first: 0, last: 0 })
   const onRange = useCallback(
     (from: number, to: number) =>
@@ -70,19 +197,18 @@ function View({ view, summary }: { view: PageView; summary: Summary }) {
   const blocks = Array.from({ length: range.last - range.first + 1 }, (_, n) => range.first + n)
   const pages = useQueries({
     queries: blocks.map((block) => ({
-      ...evidencePageQuery(summary.evidence_id, view, block),
+      ...evidencePageQuery(document, summary.head, rows, block),
       placeholderData: keepPreviousData,
     })),
   })
   const failed = pages.find(({ isError }) => isError)
-  const first = pages.find(({ data }) => data)?.data
-  const count = countOf(view, summary, first)
+  const count = pages.find(({ data }) => data)?.data?.total
+  const { label, rowPx, grid } = VIEW[rows.view]
   const rowAt = (index: number): ReactNode => {
-    const at = blocks.indexOf(Math.floor(index / PAGE_ROWS))
-    const page = pages[at]
+    const page = pages[blocks.indexOf(Math.floor(index / PAGE_ROWS))]
     if (!page?.data || page.isPlaceholderData)
       return <span className="skeleton m-3 block h-3 w-1/3" />
-    return drawRow(page.data, index % PAGE_ROWS, index)
+    return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose)
   }
   if (failed)
     return (
@@ -90,43 +216,47 @@ function View({ view, summary }: { view: PageView; summary: Summary }) {
         {wordsOf(failed.error).title}: {wordsOf(failed.error).detail}
       </p>
     )
-  if (count === 0 && view !== 'raw')
-    return <p className="p-4 text-ink-2">The record has no {VIEW[view].label.toLowerCase()}.</p>
-  const { rowPx } = VIEW[view]
+  if (count === 0)
+    return (
+      <p className="p-4 text-ink-2">
+        {rows.search === ''
+          ? `The record has no ${label.toLowerCase()}.`
+          : 'Nothing in the record has this in it.'}
+      </p>
+    )
+  const isTall = rows.view === 'raw' || (count ?? 0) * rowPx > 560
   return (
-    <VirtualList
-      label={VIEW[view].label}
-      count={Math.max(count, 1)}
-      rowPx={rowPx}
-      className={`${count * rowPx > 560 || view === 'raw' ? 'h-140' : ''} ${view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
-      onRange={onRange}
-      renderRow={rowAt}
-    />
+    <>
+      <VirtualList
+        label={label}
+        count={count ?? 1}
+        rowPx={rowPx}
+        className={`${isTall ? 'h-140' : ''} ${rows.view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
+        onRange={onRange}
+        renderRow={rowAt}
+      />
+      <output className="block border-t border-line px-4 py-1 text-xs text-ink-2">
+        {counted(count ?? 0, rows.view === 'raw' ? 'line' : 'row')}
+        {rows.search !== '' && ' found'}
+      </output>
+    </>
   )
 }
 
-function countOf(view: PageView, { closing }: Summary, page: Page | undefined): number {
-  switch (view) {
-    case 'steps':
-      return closing.counts.attempts
-    case 'gates':
-      return closing.counts.gates
-    case 'raw':
-      return page?.view === 'raw' ? page.total : 0
-  }
-}
-
-function drawRow(page: Page, at: number, index: number): ReactNode {
+function drawRow(
+  page: Page,
+  at: number,
+  grid: string,
+  chosen: number,
+  choose: (seq: number) => void,
+): ReactNode {
   switch (page.view) {
     case 'steps': {
       const row = page.rows[at]
       if (!row) return null
       const { entry, seq } = row
       return (
-        <div className="grid h-full grid-cols-[2.5rem_minmax(0,1fr)_auto] items-center gap-x-4 border-b border-line px-4 md:grid-cols-[2.5rem_minmax(8rem,2fr)_8rem_5rem_6rem_minmax(0,3fr)_7rem]">
-          <span className="text-ink-3" title="Place in the hash chain">
-            {seq}
-          </span>
+        <Row seq={seq} grid={grid} chosen={chosen} choose={choose}>
           <span className="truncate">
             <span className="font-medium">
               <RunText text={entry.step_id} max={140} />
@@ -144,10 +274,8 @@ function drawRow(page: Page, at: number, index: number): ReactNode {
           <span className="truncate font-mono text-xs text-ink-2 max-md:hidden">
             <RunText text={entry.argv.join(' ')} max={300} />
           </span>
-          <span className="text-right text-xs text-ink-2 max-md:hidden">
-            log <Fingerprint hex={entry.log.sha256} short />
-          </span>
-        </div>
+          <span className="text-xs text-ink-2 max-md:hidden">{bytesSaid(entry.log.bytes)}</span>
+        </Row>
       )
     }
     case 'gates': {
@@ -155,10 +283,7 @@ function drawRow(page: Page, at: number, index: number): ReactNode {
       if (!row) return null
       const { entry, seq } = row
       return (
-        <div className="grid h-full grid-cols-[2.5rem_minmax(0,1fr)_auto] items-center gap-x-4 border-b border-line px-4">
-          <span className="text-ink-3" title="Place in the hash chain">
-            {seq}
-          </span>
+        <Row seq={seq} grid={grid} chosen={chosen} choose={choose}>
           <span className="min-w-0">
             <span className="block truncate font-medium">
               <RunText text={entry.question} max={300} />
@@ -179,19 +304,51 @@ function drawRow(page: Page, at: number, index: number): ReactNode {
             </span>
           </span>
           <State of={GATE_OUTCOME[entry.outcome]} />
-        </div>
+        </Row>
       )
     }
-    case 'raw':
+    case 'raw': {
+      const row = page.rows[at]
       return (
-        <div className="flex h-5 gap-3 leading-5">
-          <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
-            {index + 1}
-          </span>
-          <span className="whitespace-pre">
-            <RunText text={page.rows[at] ?? ''} max={2000} />
-          </span>
-        </div>
+        row && (
+          <div className="flex h-5 gap-3 leading-5">
+            <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
+              {row.line}
+            </span>
+            <span className="whitespace-pre">
+              <RunText text={row.text} max={2000} />
+            </span>
+          </div>
+        )
       )
+    }
   }
+}
+
+function Row({
+  seq,
+  grid,
+  chosen,
+  choose,
+  children,
+}: {
+  seq: number
+  grid: string
+  chosen: number
+  choose: (seq: number) => void
+  children: ReactNode
+}) {
+  return (
+    <button
+      type="button"
+      className={`${GRID} ${grid} size-full border-b border-line text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover`}
+      aria-expanded={seq === chosen}
+      onClick={() => choose(seq)}
+    >
+      <span className="text-ink-3" title="Place in the hash chain">
+        {seq}
+      </span>
+      {children}
+    </button>
+  )
 }

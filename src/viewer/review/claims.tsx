@@ -5,11 +5,12 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 
 /** Every claim by itself, in one of the four words. Never a score, never one tick over all. */
-export function Claims({ claims }: { claims: readonly Claim[] }) {
+export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[]; title?: string }) {
+  const firstFailing = claims.findIndex(({ state }) => state === 'does not verify')
   return (
-    <section aria-label="Claims" className="card overflow-hidden">
+    <section aria-label={title} className="card overflow-hidden">
       <h2 className="flex flex-wrap items-baseline justify-between gap-x-4 border-b border-line px-4 py-2 font-semibold">
-        Claims
+        {title}
         <span className="text-xs font-normal text-ink-2">
           {keysOf(CLAIM_STATE)
             .map(
@@ -23,7 +24,7 @@ export function Claims({ claims }: { claims: readonly Claim[] }) {
       <ul className="divide-y divide-line">
         {claims.map((claim, index) => (
           <li key={index}>
-            <Row claim={claim} />
+            <Row claim={claim} open={index === firstFailing} />
           </li>
         ))}
       </ul>
@@ -31,10 +32,10 @@ export function Claims({ claims }: { claims: readonly Claim[] }) {
   )
 }
 
-function Row({ claim }: { claim: Claim }) {
+function Row({ claim, open }: { claim: Claim; open: boolean }) {
   const { title, proves } = CLAIM[claim.claim]
   return (
-    <details className="group" open={claim.state === 'does not verify'}>
+    <details className="group" open={open}>
       <summary className="grid list-none grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 hover:bg-hover focus-visible:-outline-offset-2 md:grid-cols-[9rem_11rem_minmax(0,1fr)_auto]">
         <span data-claim={claim.claim} className="max-md:row-start-1">
           <Evidence of={CLAIM_STATE[claim.state]} />

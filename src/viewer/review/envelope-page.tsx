@@ -1,19 +1,29 @@
+import type { Run } from '#contract/run.ts'
 import { ApiError } from '#viewer/api.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
-import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { verdictQuery } from '#viewer/queries.ts'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { Judged } from './judged.tsx'
-import { KeyChanged } from './key-changed.tsx'
 import { NotDetectable } from './not-detectable.tsx'
+import { Verifying } from './verifying.tsx'
 
 /** One envelope: what it proves, claim by claim, and then, only if nothing fails, what is in it. */
-export function EnvelopePage({ evidence_id }: { evidence_id: string }) {
+export function EnvelopePage({
+  evidence_id,
+  renderStream,
+}: {
+  evidence_id: string
+  renderStream: (run_id: string, verified: Run | null) => ReactNode
+}) {
   const [search] = useSearchParams()
-  const verdict = useQuery(verdictQuery(evidence_id, search.get('run')))
+  const client = useQueryClient()
+  const query = verdictQuery(evidence_id, search.get('run'))
+  const verdict = useQuery(query)
   return (
     <Page
       title="Evidence"
@@ -39,14 +49,17 @@ export function EnvelopePage({ evidence_id }: { evidence_id: string }) {
         </div>
       }
     >
-      <KeyChanged />
       {verdict.isPending ? (
-        <div className="card overflow-hidden">
-          <output className="block border-b border-line px-4 py-3 text-ink-2">
-            Fetching the sealed bytes and verifying them in this browser.
-          </output>
-          <SkeletonRows rows={6} height="h-11" />
-        </div>
+        verdict.fetchStatus === 'idle' ? (
+          <Notice title="The verification was stopped">
+            Nothing is known of this record. “Verify again” begins anew.
+          </Notice>
+        ) : (
+          <Verifying
+            document={evidence_id}
+            onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
+          />
+        )
       ) : verdict.isError ? (
         verdict.error instanceof ApiError && verdict.error.code === 'not_found' ? (
           <Notice
@@ -64,7 +77,12 @@ export function EnvelopePage({ evidence_id }: { evidence_id: string }) {
           <Failure error={verdict.error} again={verdict.refetch} />
         )
       ) : (
-        <Judged evidence_id={evidence_id} verdict={verdict.data} />
+        <Judged
+          document={evidence_id}
+          origin={{ from: 'server', evidence_id }}
+          verdict={verdict.data}
+          renderStream={renderStream}
+        />
       )}
       <NotDetectable />
     </Page>

@@ -6,29 +6,51 @@ import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { envelopesQuery } from '#viewer/queries.ts'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { envelopesQuery, keptQuery } from '#viewer/queries.ts'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from 'wouter'
-import { KeyChanged } from './key-changed.tsx'
+import { changedSince } from './walk-chain.ts'
 
 /** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
 export function EnvelopesPage() {
   const envelopes = useInfiniteQuery(envelopesQuery)
   const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
+  const kept = useQuery(keptQuery)
+  const changed = changedSince(items, kept.data?.last ?? null)
   const list = useRowKeys<HTMLUListElement>()
   return (
     <Page
       title="Evidence"
       actions={
-        <Link href="/evidence/trust" className="button">
-          Keys you trust
-        </Link>
+        <div className="flex flex-wrap gap-2">
+          <Link href="/verify" className="button">
+            Verify a file
+          </Link>
+          <Link href="/evidence/chain" className="button">
+            Walk the chain
+          </Link>
+          <Link href="/evidence/trust" className="button">
+            Keys you trust
+          </Link>
+        </div>
       }
     >
-      <KeyChanged />
+      {changed !== null && (
+        <Notice
+          tone="bad"
+          title="This server’s history has changed underneath you"
+          action={
+            <Link href="/evidence/chain" className="button">
+              Walk the chain
+            </Link>
+          }
+        >
+          {changed} Walk the chain to see what is missing, forked or sealed anew.
+        </Notice>
+      )}
       <p className="max-w-prose text-ink-2">
-        The sealed records as this server lists them. A record is evidence once your browser has
-        verified it: open one.
+        The sealed records as this server lists them: not checked. A record is evidence once your
+        browser has verified it: open one.
       </p>
       {envelopes.isPending ? (
         <div className="card overflow-hidden">

@@ -1,23 +1,41 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
+import type { Run } from '#contract/run.ts'
 import { counted } from '#viewer/parts/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Glyph } from '#viewer/parts/glyph.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { trustQuery } from '#viewer/queries.ts'
+import { keptQuery } from '#viewer/queries.ts'
 import type { Summary, Verdict } from '#viewer/verifier.ts'
 import { useQuery } from '@tanstack/react-query'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { Link } from 'wouter'
 import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
+import { Damage } from './damage.tsx'
+import type { Origin } from './origin.ts'
 import { proofSentence } from './proof-sentence.ts'
+import { RequireThis } from './require-this.tsx'
+
+const TryChange = lazy(() => import('./try-change.tsx').then((m) => ({ default: m.TryChange })))
 
 /** A verdict, and what is in the envelope only if nothing fails [U5]. */
-export function Judged({ evidence_id, verdict }: { evidence_id: string; verdict: Verdict }) {
-  const trust = useQuery(trustQuery)
-  const seen = trust.data?.kept.seen[verdict.sealed_by?.key_id ?? ''] ?? null
-  const { tone, title, text } = proofSentence(verdict, seen)
+export function Judged({
+  document,
+  origin,
+  verdict,
+  renderStream,
+}: {
+  document: string
+  origin: Origin
+  verdict: Verdict
+  /** The stream beside the record; given from above, since the operator's part is another's. */
+  renderStream?: (run_id: string, verified: Run | null) => ReactNode
+}) {
+  const kept = useQuery(keptQuery)
+  const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
+  const { tone, title, text, open } = proofSentence(verdict, seen, origin.from)
   const { summary } = verdict
   return (
     <>
@@ -31,16 +49,27 @@ export function Judged({ evidence_id, verdict }: { evidence_id: string; verdict:
         <div className="flex min-w-0 flex-col gap-1">
           <h2 className="text-lg font-semibold">{title}</h2>
           <p className="max-w-prose text-ink">{text}</p>
+          {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
           <p className="text-ink-2">
             {tone === 'refused' ? 'Checked' : 'Verified'} in this browser over{' '}
-            {verdict.bytes.toLocaleString('en')} bytes.{' '}
-            <a
-              href={`/api/envelopes/${encodeURIComponent(evidence_id)}`}
-              download={`${evidence_id}.json`}
-              className="link"
-            >
-              {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
-            </a>
+            {verdict.bytes.toLocaleString('en')} bytes
+            {origin.from === 'server' ? (
+              <>
+                .{' '}
+                <a
+                  href={`/api/envelopes/${encodeURIComponent(origin.evidence_id)}`}
+                  download={`${origin.evidence_id}.json`}
+                  className="link"
+                >
+                  {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
+                </a>
+              </>
+            ) : (
+              <>
+                {' '}
+                of <RunText text={origin.name} max={120} />. Nothing of it was sent anywhere.
+              </>
+            )}
           </p>
           {tone === 'part' && verdict.sealed_by?.source !== 'pinned' && (
             <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
@@ -49,7 +78,8 @@ export function Judged({ evidence_id, verdict }: { evidence_id: string; verdict:
           )}
         </div>
       </section>
-      {summary && <Contents summary={summary} />}
+      {tone === 'refused' && <Damage claims={verdict.claims} remaining={verdict.remaining} />}
+      {summary && <Contents origin={origin} summary={summary} sealed_by={verdict.sealed_by} />}
       <Claims
         claims={
           tone === 'refused'
@@ -57,7 +87,9 @@ export function Judged({ evidence_id, verdict }: { evidence_id: string; verdict:
             : verdict.claims
         }
       />
-      {summary && <AuditViews summary={summary} />}
+      {summary && <AuditViews document={document} origin={origin} summary={summary} />}
+      {summary && renderStream?.(summary.run_id, verdict.run)}
+      {summary && <Demonstration document={document} head={summary.head} bytes={verdict.bytes} />}
     </>
   )
 }
@@ -68,8 +100,32 @@ const VERDICT_LOOK = {
   refused: 'border-bad bg-bad-wash text-bad',
 } as const
 
-function Contents({ summary }: { summary: Summary }) {
+/** Loaded when it is opened. */
+function Demonstration(props: { document: string; head: string; bytes: number }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <details className="card p-4" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary className="font-semibold">Change a copy of it, and see what fails</summary>
+      {open && (
+        <Suspense fallback={<p className="pt-3 text-ink-2">Reading it.</p>}>
+          <TryChange {...props} />
+        </Suspense>
+      )}
+    </details>
+  )
+}
+
+function Contents({
+  origin,
+  summary,
+  sealed_by,
+}: {
+  origin: Origin
+  summary: Summary
+  sealed_by: Verdict['sealed_by']
+}) {
   const { closing, definition, source, runner } = summary
+  const isHere = origin.from === 'server'
   return (
     <section aria-label="The run" className="card p-4">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
@@ -82,9 +138,14 @@ function Contents({ summary }: { summary: Summary }) {
             label: `Run ${OUTCOME[closing.outcome].label.toLowerCase()}`,
           }}
         />
-        <Link href={`/runs/${encodeURIComponent(summary.run_id)}`} className="link text-ink-2">
-          open the run
-        </Link>
+        {isHere && (
+          <Link href={`/runs/${encodeURIComponent(summary.run_id)}`} className="link text-ink-2">
+            open the run
+          </Link>
+        )}
+        <span className="sm:ml-auto">
+          <RequireThis requirement={summary.requirement} sealed_by={sealed_by} />
+        </span>
       </div>
       {closing.reason !== undefined && closing.reason !== '' && (
         <p className="mt-1 text-ink-2">
@@ -116,17 +177,22 @@ function Contents({ summary }: { summary: Summary }) {
         <dt className="text-ink-3">Place in series</dt>
         <dd>
           #{closing.seal_seq}
-          {closing.previous && (
-            <>
-              , after{' '}
-              <Link
-                href={`/evidence/${encodeURIComponent(closing.previous.evidence_id)}`}
-                className="link"
-              >
-                the one before
-              </Link>
-            </>
-          )}
+          {closing.previous &&
+            (isHere ? (
+              <>
+                , after{' '}
+                <Link
+                  href={`/evidence/${encodeURIComponent(closing.previous.evidence_id)}`}
+                  className="link"
+                >
+                  the one before
+                </Link>
+              </>
+            ) : (
+              <>
+                , after <RunText text={closing.previous.evidence_id} max={140} />
+              </>
+            ))}
         </dd>
         <dt className="text-ink-3">Source</dt>
         <dd>

@@ -1,33 +1,100 @@
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { Notice } from '#viewer/parts/notice.tsx'
-import { trustQuery } from '#viewer/queries.ts'
-import { useQuery } from '@tanstack/react-query'
-import { Link } from 'wouter'
+import { changeTrust, trustQuery } from '#viewer/queries.ts'
+import { answerKey } from '#viewer/trust-store.ts'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
 
-/** A server that offers another key than before: loud, since it is what a stolen or replaced server looks like. */
+/**
+ * A server that offers another key than before: loud, over every page and until it is answered [U9], since it is what
+ * a stolen or replaced server looks like.
+ */
 export function KeyChanged() {
   const trust = useQuery(trustQuery)
-  const changed = trust.data?.changed ?? []
-  if (changed.length === 0) return null
+  const [changed] = trust.data?.changed ?? []
+  if (!trust.data || changed === undefined) return null
+  const { answered, seen } = trust.data.kept
+  const before = Object.entries(answered).flatMap(([key_id, answer]) =>
+    answer === 'accepted' ? [{ key_id, since: seen[key_id] ?? null }] : [],
+  )
+  return <Warning key={changed.key_id} key_id={changed.key_id} before={before} />
+}
+
+function Warning({
+  key_id,
+  before,
+}: {
+  key_id: string
+  before: readonly { key_id: string; since: string | null }[]
+}) {
+  const client = useQueryClient()
+  const change = useMutation(changeTrust(client))
+  const [compared, setCompared] = useState(false)
   return (
-    <Notice
-      tone="bad"
-      title="This server offers a sealing key that it did not offer before"
-      action={
-        <Link href="/evidence/trust" className="button">
-          Compare fingerprints
-        </Link>
-      }
+    <section
+      role="alert"
+      aria-label="The server’s key changed"
+      className="border-y-2 border-bad bg-bad-wash"
     >
-      <p>
-        Either its operator made a new key, or this is another server under the same address. Ask
-        the operator, by another way than this page, for the fingerprint of the new key:
-      </p>
-      {changed.map(({ key_id }) => (
-        <p key={key_id} className="mt-2">
-          <Fingerprint hex={key_id} />
+      <div className="mx-auto flex max-w-6xl flex-col gap-3 px-3 py-4 sm:px-6">
+        <h2 className="text-lg font-semibold text-bad">
+          This server offers a sealing key that it did not offer before
+        </h2>
+        <p className="max-w-prose">
+          Either its operator made a new key, or this is another server under the same address. Ask
+          the operator, by another way than this page, to read out the fingerprint of the new key.
         </p>
-      ))}
-    </Notice>
+        <div className="grid gap-x-8 gap-y-3 sm:grid-cols-2">
+          <div>
+            <h3 className="font-semibold">The new key</h3>
+            <Fingerprint hex={key_id} />
+          </div>
+          <div>
+            <h3 className="font-semibold">
+              {before.length === 1 ? 'The key until now' : 'The keys until now'}
+            </h3>
+            {before.map((known) => (
+              <p key={known.key_id} className="mb-2">
+                <Fingerprint hex={known.key_id} />
+                {known.since !== null && (
+                  <span className="block text-xs text-ink-2">
+                    first offered on {DAY.format(new Date(known.since))}
+                  </span>
+                )}
+              </p>
+            ))}
+          </div>
+        </div>
+        <label className="flex items-center gap-2">
+          <input
+            type="checkbox"
+            className="size-4 shrink-0 accent-ink"
+            checked={compared}
+            onChange={(event) => setCompared(event.target.checked)}
+          />
+          All four lines of the new key are what the operator read out
+        </label>
+        <div className="flex flex-wrap gap-2">
+          <button
+            type="button"
+            className="button"
+            disabled={!compared || change.isPending}
+            onClick={() => change.mutate(() => answerKey(key_id, 'accepted'))}
+          >
+            It is the server’s new key
+          </button>
+          <button
+            type="button"
+            className="button"
+            data-look="danger"
+            disabled={change.isPending}
+            onClick={() => change.mutate(() => answerKey(key_id, 'refused'))}
+          >
+            Do not use this key
+          </button>
+        </div>
+      </div>
+    </section>
   )
 }
+
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })

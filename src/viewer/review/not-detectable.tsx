@@ -1,14 +1,14 @@
 /** What no envelope can show, said where evidence is read. */
 export function NotDetectable() {
   return (
-    <details className="card p-4">
-      <summary className="font-semibold">Not detectable by any verification</summary>
-      <ul className="mt-2 flex max-w-prose list-disc flex-col gap-1 pl-5 text-ink-2">
+    <section aria-label="Not detectable" className="card p-4">
+      <h2 className="text-base font-semibold">Not detectable by any verification</h2>
+      <ul className="mt-2 list-disc gap-x-8 pl-5 text-ink-2 md:columns-2 [&>li]:mb-1 [&>li]:break-inside-avoid">
         {NOT_DETECTABLE.map((what) => (
           <li key={what}>{what}</li>
         ))}
       </ul>
-    </details>
+    </section>
   )
 }
 

@@ -1,35 +1,44 @@
+import type { ClaimState } from '#contract/status.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
-import type { Claim } from '#evidence/claims.ts'
+import { CLAIM, type Claim } from '#evidence/claims.ts'
 import type { Verdict } from '#viewer/verifier.ts'
+import type { Origin } from './origin.ts'
 
 /** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
 export function proofSentence(
   { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
   seen: string | null,
+  from: Origin['from'],
 ): {
   tone: 'proven' | 'part' | 'refused'
   title: string
   text: string
+  /** What was left open, '' where nothing of the file is to be believed anyway. */
+  open: string
 } {
   const failing = claims.filter(({ state }) => state === 'does not verify')
+  const open = openOf(claims)
   switch (verdict) {
     case 'not an envelope':
       return {
         tone: 'refused',
         title: 'This file is no evidence envelope',
         text: 'It could not be read as one, so nothing of it is shown.',
+        open: '',
       }
     case 'does not verify':
       return {
         tone: 'refused',
         title: 'This file does not verify',
         text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.`,
+        open: '',
       }
     case 'proven':
       return {
         tone: 'proven',
         title: 'The record is proven to be whole and sealed by a key you trust',
         text: `It is complete, unchanged since it was sealed, and signed by ${keyName(sealed_by)}. It does not prove that what was recorded is true.`,
+        open,
       }
     case 'not proven':
       return {
@@ -42,7 +51,8 @@ export function proofSentence(
             ? 'The document, its chain and its seal agree. The key that signed it is not one that you know: anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
-              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen)}. Compare its fingerprint with one you got elsewhere, and pin it.`,
+              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. Compare its fingerprint with one you got elsewhere, and pin it.`,
+        open,
       }
   }
 }
@@ -52,11 +62,36 @@ const isWhole = (claims: readonly Claim[]): boolean =>
     claims.some(({ claim, state }) => claim === name && state === 'proven'),
   )
 
+/** Claims that are neither proven nor broken, each named once. */
+function openOf(claims: readonly Claim[]): string {
+  const titles = (state: ClaimState) => [
+    ...new Set(claims.filter((one) => one.state === state).map(({ claim }) => CLAIM[claim].title)),
+  ]
+  return (['not checked', 'not present'] as const)
+    .flatMap((state) => {
+      const named = titles(state)
+      return named.length === 0 ? [] : [`${LEFT_OPEN[state]}: ${named.join(', ')}.`]
+    })
+    .join(' ')
+}
+
+const LEFT_OPEN = { 'not checked': 'Not checked', 'not present': 'Not present' } as const
+
 /** Worded by where the key is from; a key seen before says since when. */
-const sourceOf = (source: TrustSource, seen: string | null): string =>
-  source === 'first_seen' && seen !== null
-    ? `${TRUST_SOURCE.first_seen.label} on ${DAY.format(new Date(seen))}, which proves nothing about who holds it`
-    : TRUST_SOURCE[source].label
+function sourceOf(source: TrustSource, seen: string | null, from: Origin['from']): string {
+  switch (source) {
+    case 'pinned':
+      return TRUST_SOURCE.pinned.label
+    case 'first_seen':
+      return seen === null
+        ? TRUST_SOURCE.first_seen.label
+        : `${TRUST_SOURCE.first_seen.label} on ${DAY.format(new Date(seen))}, which proves nothing about who holds it`
+    case 'offered':
+      return from === 'server'
+        ? TRUST_SOURCE.offered.label
+        : 'offered by the trust file that you dropped: proves nothing about the server until you confirm it'
+  }
+}
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 

@@ -1,29 +1,33 @@
-import { parseJson } from '#contract/parse.ts'
-import {
-  type ServerKey,
-  TRUST_SOURCE,
-  type TrustFile,
-  TrustFile as TrustFileSchema,
-} from '#contract/trust.ts'
-import { trustFault } from '#evidence/trust.ts'
+import { type ServerKey, TRUST_SOURCE, type TrustedApprover } from '#contract/trust.ts'
 import { counted } from '#viewer/parts/counted.ts'
+import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { changeTrust, trustQuery } from '#viewer/queries.ts'
-import { adopt, type Kept, pin, unpin } from '#viewer/trust-store.ts'
+import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
+import {
+  adopt,
+  type Kept,
+  pin,
+  requireDefinition,
+  requireNothingOf,
+  unpin,
+} from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { Required } from './required.tsx'
+import { TrustFileDrop } from './trust-file.tsx'
 
 /** What this reader trusts, kept in this browser: the server can offer, never add. */
 export function TrustPage() {
+  const kept = useQuery(keptQuery)
   const trust = useQuery(trustQuery)
   const client = useQueryClient()
   const change = useMutation(changeTrust(client))
-  if (trust.isPending)
+  if (kept.isPending || trust.isPending)
     return (
       <Page title="Keys you trust">
         <div className="card overflow-hidden">
@@ -31,13 +35,40 @@ export function TrustPage() {
         </div>
       </Page>
     )
-  if (trust.isError)
+  if (kept.isError)
     return (
       <Page title="Keys you trust">
-        <Failure error={trust.error} again={trust.refetch} />
+        <Failure error={kept.error} again={kept.refetch} />
       </Page>
     )
-  const { kept, offered } = trust.data
+  const offered = trust.data?.offered.server_keys ?? []
+  return (
+    <TrustOf
+      kept={kept.data}
+      offered={offered}
+      failed={trust.error}
+      again={trust.refetch}
+      change={change.mutate}
+      pending={change.isPending}
+    />
+  )
+}
+
+function TrustOf({
+  kept,
+  offered,
+  failed,
+  again,
+  change,
+  pending,
+}: {
+  kept: Kept
+  offered: readonly ServerKey[]
+  failed: Error | null
+  again: () => unknown
+  change: (by: () => Promise<unknown>) => void
+  pending: boolean
+}) {
   const pinned = kept.pinned.server_keys
   const isPinned = ({ key_id }: ServerKey) => pinned.some((key) => key.key_id === key_id)
   return (
@@ -50,29 +81,32 @@ export function TrustPage() {
       </p>
       <section aria-label="Offered by this server" className="flex flex-col gap-2">
         <h2 className="text-base font-semibold">Offered by this server</h2>
-        {offered.server_keys.map((key) => (
+        {failed !== null && <Failure error={failed} again={again} />}
+        {offered.map((key) => (
           <KeyCard
             key={key.key_id}
             serverKey={key}
             source={
               isPinned(key)
                 ? TRUST_SOURCE.pinned.label
-                : kept.seen[key.key_id] === undefined
-                  ? TRUST_SOURCE.offered.label
-                  : TRUST_SOURCE.first_seen.label
+                : kept.answered[key.key_id] === 'refused'
+                  ? 'a key you refused: no seal is checked with it'
+                  : kept.answered[key.key_id] === 'accepted'
+                    ? TRUST_SOURCE.first_seen.label
+                    : TRUST_SOURCE.offered.label
             }
             seen={kept.seen[key.key_id] ?? null}
             pinned={isPinned(key)}
-            onPin={() => change.mutate(() => pin(key))}
-            onUnpin={() => change.mutate(() => unpin(key.key_id))}
+            onPin={() => change(() => pin(key))}
+            onUnpin={() => change(() => unpin(key.key_id))}
           />
         ))}
       </section>
-      {pinned.some((key) => !offered.server_keys.some(({ key_id }) => key_id === key.key_id)) && (
+      {pinned.some((key) => !offered.some(({ key_id }) => key_id === key.key_id)) && (
         <section aria-label="Pinned, not offered" className="flex flex-col gap-2">
           <h2 className="text-base font-semibold">Pinned by you, not offered by this server</h2>
           {pinned
-            .filter((key) => !offered.server_keys.some(({ key_id }) => key_id === key.key_id))
+            .filter((key) => !offered.some(({ key_id }) => key_id === key.key_id))
             .map((key) => (
               <KeyCard
                 key={key.key_id}
@@ -80,15 +114,53 @@ export function TrustPage() {
                 source={TRUST_SOURCE.pinned.label}
                 seen={null}
                 pinned
-                onPin={() => change.mutate(() => pin(key))}
-                onUnpin={() => change.mutate(() => unpin(key.key_id))}
+                onPin={() => change(() => pin(key))}
+                onUnpin={() => change(() => unpin(key.key_id))}
               />
             ))}
         </section>
       )}
-      <Required kept={kept} />
-      <TrustFileDrop adopted={(file) => change.mutate(() => adopt(file))} />
+      <Required
+        required={kept.pinned.required}
+        pending={pending}
+        onChange={(definition) => change(() => requireDefinition(definition))}
+        onRemove={(name) => change(() => requireNothingOf(name))}
+      />
+      <Approvers approvers={kept.pinned.approvers} />
+      <section aria-label="Take it with you" className="card p-4">
+        <h2 className="text-base font-semibold">Take it with you</h2>
+        <p className="max-w-prose text-ink-2">
+          What you pinned and require, as a trust file: for another browser, for a colleague, or for{' '}
+          <code className="font-mono">runseal verify --trust</code>.
+        </p>
+        <DownloadJson name="trust.json" value={kept.pinned}>
+          Download the trust file
+        </DownloadJson>
+      </section>
+      <TrustFileDrop onUse={(file) => change(() => adopt(file))} />
     </Page>
+  )
+}
+
+function Approvers({ approvers }: { approvers: readonly TrustedApprover[] }) {
+  if (approvers.length === 0) return null
+  return (
+    <section aria-label="Approvers you trust" className="card p-4">
+      <h2 className="text-base font-semibold">Approvers you trust</h2>
+      <ul className="mt-1 flex flex-col gap-1">
+        {approvers.map(({ id, name, rp_id, status, may }) => (
+          <li key={id}>
+            <RunText text={name} max={140} />{' '}
+            <span className="text-ink-2">
+              as <RunText text={id} max={140} />, at <RunText text={rp_id} max={140} />
+              {may.definitions !== null && `, for ${counted(may.definitions.length, 'definition')}`}
+              {may.gates !== null && `, for ${counted(may.gates.length, 'gate')}`}
+            </span>
+            {status !== 'active' && <span className="text-bad"> {status}</span>}
+          </li>
+        ))}
+      </ul>
+    </section>
   )
 }
 
@@ -161,76 +233,5 @@ function KeyCard({
         </div>
       )}
     </div>
-  )
-}
-
-function Required({ kept: { pinned } }: { kept: Kept }) {
-  if (pinned.required.length === 0 && pinned.approvers.length === 0) return null
-  return (
-    <section aria-label="What you require" className="card p-4">
-      <h2 className="text-base font-semibold">What you require</h2>
-      <ul className="mt-1 flex flex-col gap-1 text-ink-2">
-        {pinned.required.map(({ name, sha256, gates }) => (
-          <li key={name}>
-            <RunText text={name} max={140} />: {sha256 === null ? 'any version' : 'one version'},{' '}
-            {counted(gates.length, 'gate')}
-          </li>
-        ))}
-        {pinned.approvers.map(({ id, name }) => (
-          <li key={id}>
-            Approver <RunText text={name} max={140} />
-          </li>
-        ))}
-      </ul>
-    </section>
-  )
-}
-
-function TrustFileDrop({ adopted }: { adopted: (file: TrustFile) => void }) {
-  const [said, setSaid] = useState<{ ok: boolean; text: string } | null>(null)
-  const take = async (file: File | undefined) => {
-    if (!file) return
-    const parsed = parseJson(TrustFileSchema, await file.text())
-    const fault = parsed.ok
-      ? trustFault(parsed.value)
-      : `${parsed.error.at} ${parsed.error.message}`
-    if (!parsed.ok || fault !== null) {
-      setSaid({ ok: false, text: `${file.name} is not used: ${fault}` })
-      return
-    }
-    adopted(parsed.value)
-    setSaid({ ok: true, text: `${file.name} is what you trust now` })
-  }
-  return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the button beside it is for all
-    <section
-      aria-label="Trust file"
-      className="card border-dashed p-4"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault()
-        void take(event.dataTransfer.files[0])
-      }}
-    >
-      <h2 className="text-base font-semibold">Use a trust file</h2>
-      <p className="max-w-prose text-ink-2">
-        Drop one here that you got from somebody you trust, not from this server. It takes the place
-        of everything pinned above and stays in this browser.
-      </p>
-      <label className="button mt-3 has-focus-visible:outline-2 has-focus-visible:outline-seal">
-        Choose a file
-        <input
-          type="file"
-          accept=".json,application/json"
-          className="sr-only"
-          onChange={(event) => void take(event.target.files?.[0])}
-        />
-      </label>
-      {said && (
-        <output className={`mt-2 block ${said.ok ? 'text-ink' : 'text-bad'}`}>
-          <RunText text={said.text} max={400} />
-        </output>
-      )}
-    </section>
   )
 }

@@ -1,0 +1,288 @@
+import type { Series } from '#evidence/series.ts'
+import { Failure } from '#viewer/parts/failure.tsx'
+import { counted } from '#viewer/parts/counted.ts'
+import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { Notice } from '#viewer/parts/notice.tsx'
+import { Page } from '#viewer/parts/page.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { Evidence } from '#viewer/parts/state.tsx'
+import { When } from '#viewer/parts/time.tsx'
+import { VirtualList } from '#viewer/parts/virtual-list.tsx'
+import { changeTrust, keptQuery, walkRim } from '#viewer/queries.ts'
+import { type Kept, rememberLast } from '#viewer/trust-store.ts'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Link } from 'wouter'
+import { NotDetectable } from './not-detectable.tsx'
+import { type Walk, walkChain, type Walked } from './walk-chain.ts'
+
+/** Every envelope of this server, walked by what each was sealed after [U12]. */
+export function ChainPage() {
+  const client = useQueryClient()
+  const kept = useQuery(keptQuery)
+  const [progress, setProgress] = useState({ done: 0, known: 0 })
+  const [cancel, setCancel] = useState<AbortController | null>(null)
+  const walk = useMutation({
+    mutationFn: async (signal: AbortSignal) => {
+      const { heads, last } = await client.query({ ...keptQuery, staleTime: 0 })
+      const remembered = last === null ? heads : [...heads, last]
+      const found = await walkChain(
+        walkRim(client),
+        [...new Map(remembered.map((head) => [head.evidence_id, head])).values()],
+        (done, known) => setProgress({ done, known }),
+        signal,
+      )
+      if (isWhole(found)) await remember(found)
+      await client.invalidateQueries({ queryKey: keptQuery.queryKey })
+      return found
+    },
+  })
+  const begin = () => {
+    const controller = new AbortController()
+    setCancel(controller)
+    setProgress({ done: 0, known: 0 })
+    walk.mutate(controller.signal)
+  }
+  const isStopped = walk.isError && cancel?.signal.aborted === true
+  return (
+    <Page
+      title="The server’s chain"
+      actions={
+        <div className="flex flex-wrap gap-2">
+          <button
+            type="button"
+            className="button"
+            data-look={walk.data ? undefined : 'main'}
+            disabled={walk.isPending}
+            onClick={begin}
+          >
+            {walk.isPending ? 'Walking' : walk.data ? 'Walk it again' : 'Walk the chain'}
+          </button>
+          <Link href="/evidence" className="button">
+            The records
+          </Link>
+        </div>
+      }
+    >
+      <p className="max-w-prose text-ink-2">
+        Each record names the one that was sealed before it. This page fetches every one that the
+        server lists, verifies each in this browser, and walks them: a record that was removed,
+        sealed twice or sealed anew shows against the others, and against what this browser saw
+        before.
+      </p>
+      <LastSeen last={kept.data?.last ?? null} />
+      {walk.isPending && (
+        <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
+          <output>
+            {progress.known === 0
+              ? 'Asking for the list.'
+              : `${progress.done.toLocaleString('en')} of ${counted(progress.known, 'record')} verified.`}
+          </output>
+          <progress
+            className="h-1.5 w-48 accent-seal"
+            max={Math.max(1, progress.known)}
+            value={progress.done}
+            aria-label="Records verified"
+          />
+          <button type="button" className="button ml-auto" onClick={() => cancel?.abort()}>
+            Stop
+          </button>
+        </div>
+      )}
+      {isStopped && <Notice title="The walk was stopped">Nothing is known of the chain.</Notice>}
+      {walk.isError && !isStopped && <Failure error={walk.error} again={begin} />}
+      {walk.data && <Found walk={walk.data} />}
+      <NotDetectable />
+    </Page>
+  )
+}
+
+function LastSeen({ last }: { last: Kept['last'] }) {
+  if (last === null)
+    return (
+      <p className="max-w-prose text-ink-2">
+        This browser has not walked this server’s chain before: there is nothing yet to hold it
+        against.
+      </p>
+    )
+  return (
+    <p className="max-w-prose text-ink-2">
+      The newest record that this browser saw here is number {last.seal_seq}, with the head{' '}
+      <Fingerprint hex={last.head} short />, on <When at={last.at} />.
+    </p>
+  )
+}
+
+const isWhole = ({ walked, series }: Walk): boolean =>
+  walked.every(({ fault }) => fault === null) && series.every(({ faults }) => faults.length === 0)
+
+/** The newest of what was walked last becomes what the next walk is held against. */
+async function remember({ walked }: Walk): Promise<unknown> {
+  const newest = walked
+    .flatMap(({ placed }) => placed ?? [])
+    .toSorted((a, b) => b.seal_seq - a.seal_seq)[0]
+  if (newest === undefined) return
+  const { server, evidence_id, head, seal_seq } = newest
+  return await rememberLast({ server, evidence_id, head, seal_seq, at: new Date().toISOString() })
+}
+
+function Found({ walk }: { walk: Walk }) {
+  const { walked, series } = walk
+  const faulty = walked.filter(({ fault }) => fault !== null)
+  const whole = isWhole(walk)
+  const unproven = walked.filter(({ verdict }) => verdict === 'not proven').length
+  if (walked.length === 0 && whole)
+    return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
+  return (
+    <>
+      <section
+        aria-label="What was found"
+        className={`card flex flex-col gap-3 p-4 ${whole ? 'border-seal' : 'border-bad bg-bad-wash'}`}
+      >
+        <h2 className={`text-lg font-semibold ${whole ? 'text-seal' : 'text-bad'}`}>
+          {whole
+            ? `${counted(walked.length, 'record')}, without a hole or a fork`
+            : 'The chain is not whole'}
+        </h2>
+        {whole && (
+          <p className="max-w-prose">
+            Each follows the one before it.{' '}
+            {unproven > 0 &&
+              `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven to be of a key that you pinned. `}
+            It does not show that no newer record is withheld, or that every run was sealed.
+          </p>
+        )}
+        {series.map((one) => (
+          <Faults key={one.server} series={one} many={series.length > 1} />
+        ))}
+        {faulty.length > 0 && (
+          <ul className="flex list-disc flex-col gap-1 pl-5">
+            {faulty.map(({ listed, fault, verdict }) => (
+              <li key={listed.evidence_id}>
+                <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
+                  {listed.evidence_id}
+                </Link>
+                , listed as number {listed.seal_seq}: {verdict}.{' '}
+                <RunText text={fault ?? ''} max={400} />
+              </li>
+            ))}
+          </ul>
+        )}
+        {!whole && <Anew walk={walk} />}
+      </section>
+      <Table walked={walked} />
+    </>
+  )
+}
+
+function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
+  if (faults.length === 0) return null
+  return (
+    <div>
+      {many && (
+        <p className="text-ink-2">
+          Sealed by the key <Fingerprint hex={server} short />
+        </p>
+      )}
+      <ul className="flex list-disc flex-col gap-1 pl-5">
+        {faults.map((fault, index) => (
+          <li key={index}>
+            <strong>{FAULT[fault.fault]}.</strong> <RunText text={fault.message} max={600} />
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+const FAULT = {
+  missing: 'Missing',
+  forked: 'Forked',
+  resealed: 'Sealed anew',
+  misplaced: 'Out of place',
+} as const satisfies Record<Series['faults'][number]['fault'], string>
+
+/** What changed stays a warning until the reader says that they know why. */
+function Anew({ walk }: { walk: Walk }) {
+  const client = useQueryClient()
+  const change = useMutation(changeTrust(client))
+  const [known, setKnown] = useState(false)
+  return (
+    <div className="flex flex-wrap items-center gap-3 border-t border-line pt-3">
+      <label className="flex items-center gap-2">
+        <input
+          type="checkbox"
+          className="size-4 shrink-0 accent-ink"
+          checked={known}
+          onChange={({ target }) => setKnown(target.checked)}
+        />
+        I know why, from somebody other than this server
+      </label>
+      <button
+        type="button"
+        className="button"
+        disabled={!known || change.isPending || change.isSuccess}
+        onClick={() => change.mutate(() => forgetAnd(() => remember(walk)))}
+      >
+        {change.isSuccess ? 'Later walks begin here' : 'Hold later walks against what is here now'}
+      </button>
+    </div>
+  )
+}
+
+async function forgetAnd(then: () => Promise<unknown>): Promise<void> {
+  await rememberLast(null)
+  await then()
+}
+
+const ROW_PX = 40
+
+function Table({ walked }: { walked: readonly Walked[] }) {
+  return (
+    <section aria-label="Records walked" className="card overflow-hidden">
+      <VirtualList
+        label="Records"
+        count={walked.length}
+        rowPx={ROW_PX}
+        className={walked.length > 14 ? 'h-140' : ''}
+        renderRow={(index) => {
+          const one = walked[index]
+          return (
+            one && (
+              <Link
+                href={`/evidence/${encodeURIComponent(one.listed.evidence_id)}`}
+                className="grid h-full grid-cols-[3rem_minmax(0,1fr)_auto] items-center gap-x-4 border-b border-line px-4 hover:bg-hover focus-visible:-outline-offset-2 md:grid-cols-[3rem_minmax(0,2fr)_minmax(0,2fr)_7rem_9rem]"
+              >
+                <span className="text-ink-3">#{one.placed?.seal_seq ?? one.listed.seal_seq}</span>
+                <code className="truncate font-mono text-xs">{one.listed.evidence_id}</code>
+                <span className="truncate text-xs text-ink-2 max-md:hidden">
+                  {one.placed?.previous ? (
+                    <>
+                      after <code className="font-mono">{one.placed.previous.evidence_id}</code>
+                    </>
+                  ) : one.placed ? (
+                    'the first'
+                  ) : (
+                    ''
+                  )}
+                </span>
+                <span className="text-xs text-ink-2 max-md:hidden">
+                  {one.placed && <Fingerprint hex={one.placed.head} short />}
+                </span>
+                <Evidence of={STATE[one.verdict]} />
+              </Link>
+            )
+          )
+        }}
+      />
+    </section>
+  )
+}
+
+const STATE = {
+  proven: { label: 'proven', tone: 'good' },
+  'not proven': { label: 'not proven', tone: 'waiting' },
+  'does not verify': { label: 'does not verify', tone: 'bad' },
+  'not an envelope': { label: 'no envelope', tone: 'bad' },
+  'not here': { label: 'not here', tone: 'bad' },
+} as const

@@ -1,0 +1,83 @@
+import type { Claim } from '#evidence/claims.ts'
+import { counted } from '#viewer/parts/counted.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import type { Verdict } from '#viewer/verifier.ts'
+
+/**
+ * Where a damaged file breaks first, every entry that is another than the one that was linked, and what can still be
+ * said: for finding out what happened to it. Nothing of the file is drawn as evidence [U5].
+ */
+export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remaining'>) {
+  const first = claims.find(({ state }) => state === 'does not verify')
+  if (first === undefined) return null
+  return (
+    <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-bad p-4">
+      <div>
+        <h2 className="text-base font-semibold">The first break</h2>
+        <p className="max-w-prose">
+          <RunText text={first.message} max={600} />
+        </p>
+        <Where claim={first} />
+      </div>
+      {remaining && remaining.changed.length > 0 && (
+        <div>
+          <h3 className="font-semibold">
+            {counted(remaining.changed.length, 'changed entry', 'changed entries')}
+          </h3>
+          <ul className="mt-1 max-h-64 divide-y divide-line overflow-auto rounded-md border border-line">
+            {remaining.changed.slice(0, MOST_DRAWN).map(({ seq, kind, where, step_id }) => (
+              <li key={seq} className="flex flex-wrap gap-x-3 px-3 py-1.5">
+                <span className="w-12 text-ink-3">{seq}</span>
+                <span>{kind}</span>
+                {step_id !== undefined && (
+                  <span className="text-ink-2">
+                    calls itself <RunText text={step_id} max={140} />
+                  </span>
+                )}
+                <code className="ml-auto font-mono break-all text-ink-2">{where}</code>
+              </li>
+            ))}
+          </ul>
+          {remaining.changed.length > MOST_DRAWN && (
+            <p className="text-ink-2">
+              {(remaining.changed.length - MOST_DRAWN).toLocaleString('en')} more are not drawn
+              here.
+            </p>
+          )}
+        </div>
+      )}
+      {remaining && (
+        <div>
+          <h3 className="font-semibold">What can still be said</h3>
+          <p className="max-w-prose text-ink-2">
+            For finding out what happened to the file. It makes no part of it a record to rely on.
+          </p>
+          <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
+            {remaining.sentences.map((sentence) => (
+              <li key={sentence}>
+                <RunText text={sentence} max={4000} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <p className="max-w-prose text-ink-2">
+        Ask for another copy of the file: one that verifies settles what was changed in this one.
+      </p>
+    </section>
+  )
+}
+
+const MOST_DRAWN = 1000
+
+function Where({ claim: { where } }: { claim: Claim }) {
+  if (where === '') return null
+  return (
+    <p className="text-ink-2">
+      at{' '}
+      <code className="font-mono break-all">
+        <RunText text={where} max={300} />
+      </code>
+    </p>
+  )
+}

@@ -1,0 +1,101 @@
+import type { EnvelopeSummary } from '#contract/api.ts'
+import { type Placed, type Series, walkSeries } from '#evidence/series.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
+import type { Verdict } from '#viewer/verifier.ts'
+
+/** What the walk asks of the world. Each ends with the signal's reason when that says so. */
+export type WalkRim = {
+  list: (
+    cursor: string,
+    signal: AbortSignal,
+  ) => Promise<{ items: EnvelopeSummary[]; next_cursor: string | null }>
+  /** null where the server lists an envelope and does not have it. */
+  judge: (evidence_id: string, signal: AbortSignal) => Promise<Verdict | null>
+}
+
+/** An envelope of the list, and what became of it. */
+export type Walked = {
+  listed: EnvelopeSummary
+  /** What is wrong with just this one; null where nothing is. */
+  fault: string | null
+  verdict: Verdict['verdict'] | 'not here'
+  placed: Placed | null
+}
+
+export type Walk = {
+  walked: readonly Walked[]
+  series: readonly Series[]
+}
+
+/**
+ * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
+ * list says is believed of nothing but what there is to ask for.
+ */
+export async function walkChain(
+  rim: WalkRim,
+  remembered: readonly HeldEnvelope[],
+  onProgress: (done: number, known: number) => void,
+  signal: AbortSignal,
+): Promise<Walk> {
+  const listed: EnvelopeSummary[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const page: Awaited<ReturnType<WalkRim['list']>> = await rim.list(cursor, signal)
+    listed.push(...page.items)
+    cursor = page.next_cursor
+    onProgress(0, listed.length)
+  }
+  const walked: Walked[] = []
+  for (const one of listed) {
+    walked.push(walkedOf(one, await rim.judge(one.evidence_id, signal)))
+    onProgress(walked.length, listed.length)
+  }
+  const series = walkSeries(
+    walked.flatMap(({ placed }) => placed ?? []),
+    {
+      remembered,
+      unusable: walked.flatMap(({ placed, listed }) => (placed ? [] : [listed.evidence_id])),
+    },
+  )
+  return { walked, series }
+}
+
+/** What in the server's own list is not as it was when this browser last walked the series; null where nothing shows. */
+export function changedSince(
+  items: readonly Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>[],
+  last: HeldEnvelope | null,
+): string | null {
+  const newest = Math.max(0, ...items.map(({ seal_seq }) => seal_seq))
+  if (last === null || items.length === 0) return null
+  const { evidence_id, head, seal_seq } = last
+  if (newest < seal_seq)
+    return `The newest record was number ${seal_seq} when you last walked the chain, and now it is number ${newest}.`
+  const there = items.find((item) => item.evidence_id === evidence_id || item.seal_seq === seal_seq)
+  return there === undefined || (there.evidence_id === evidence_id && there.head === head)
+    ? null
+    : `Number ${seal_seq} is another record than it was when you last walked the chain.`
+}
+
+function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
+  if (verdict === null)
+    return {
+      listed,
+      verdict: 'not here',
+      placed: null,
+      fault: 'It is listed, and cannot be fetched.',
+    }
+  const { summary } = verdict
+  if (summary === null) {
+    const failing = verdict.claims.find(({ state }) => state === 'does not verify')
+    return { listed, verdict: verdict.verdict, placed: null, fault: failing?.message ?? null }
+  }
+  const { held, closing } = summary
+  const placed = { ...held, previous: closing.previous }
+  const asListed = listed.head === held.head && listed.seal_seq === held.seal_seq
+  return {
+    listed,
+    verdict: verdict.verdict,
+    placed,
+    fault: asListed ? null : 'The server’s list says another place or another head of it.',
+  }
+}

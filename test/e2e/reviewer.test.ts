@@ -1,0 +1,348 @@
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ENDPOINT } from '#contract/api.ts'
+import { TrustFile } from '#contract/trust.ts'
+import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
+import { longRun } from '#test/bench/long-run.ts'
+import { axeViolations } from './page-faults.ts'
+import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
+
+/* A reviewer who does not trust the server that shows the page. One story, in order, in a real browser. */
+
+const PROJECT = `
+runs:
+  release:
+    title: A release
+    steps:
+      - id: build
+        run: printf 'first line\\nsecond line\\n'; printf 'the package' > out.txt
+        artifacts: [out.txt]
+      - id: publish
+        needs: [approve]
+        argv: [echo, published]
+    gates:
+      - id: approve
+        needs: [build]
+        question: Release it?
+        quorum: 1
+  quick:
+    title: A quick run
+    steps:
+      - id: greet
+        argv: [echo, Good morning]
+`
+
+let scene: Scene
+let page: Page
+let folder = ''
+const runs: { run_id: string; evidence_id: string }[] = []
+
+const region = (name: string | RegExp) => page.getByRole('region', { name })
+const claims = () => page.getByRole('region', { name: 'Claims', exact: true })
+const claim = (name: string, state: string) =>
+  claims().locator(`[data-claim=${name}]`, { hasText: state }).first()
+const fileOf = (evidence_id: string) => join(folder, `${evidence_id}.json`)
+const openEvidence = ({ run_id, evidence_id } = first()) =>
+  page.goto(`${scene.companion.url}/evidence/${evidence_id}?run=${run_id}`)
+
+function first() {
+  const [one] = runs
+  if (!one) throw new Error('no run was sealed')
+  return one
+}
+
+async function sealedRun(definition: string): Promise<void> {
+  const run_id = await scene.start(definition)
+  if (definition === 'release') {
+    const { gates } = await scene.recorded(run_id, (run) => run.gates.length > 0)
+    await scene.approve(gates[0]?.gate_id ?? '')
+  }
+  const { evidence_id } = await scene.recorded(run_id, isSealed)
+  runs.push({ run_id, evidence_id: evidence_id ?? '' })
+}
+
+beforeAll(async () => {
+  scene = await setScene(PROJECT)
+  page = scene.page
+  folder = join(scene.companion.data, 'envelopes')
+  await signIn(page, scene.companion.signInUrl)
+  await sealedRun('release')
+  await sealedRun('quick')
+  await sealedRun('quick')
+})
+afterAll(async () => {
+  await scene?.close()
+})
+
+describe('trust', () => {
+  it('[U9] takes nothing of a bad trust file, and says why', async () => {
+    await page.goto(`${scene.companion.url}/evidence/trust`)
+    const signer = await newSigner()
+    const bad = trustFileOf(signer, {
+      server_keys: [serverKeyOf(signer, { key_id: 'ab'.repeat(32) })],
+    })
+    const choose = region('Use a trust file').locator('input[type=file]')
+    await choose.setInputFiles(jsonFile('bad.json', bad))
+    await page.getByText('bad.json is refused').waitFor()
+    await page.getByText(/is not the id of its key/).waitFor()
+    await page.getByText(/what you trusted before still stands/).waitFor()
+    await choose.setInputFiles(jsonFile('other.json', { schema: 'runseal/trust/2' }))
+    await page.getByText('other.json is refused').waitFor()
+  })
+
+  it('pins the key by its fingerprint', async () => {
+    await page.getByLabel(/I compared it/).check()
+    await page.getByRole('button', { name: 'Pin this key' }).click()
+    await page.getByRole('button', { name: 'Unpin' }).waitFor()
+  })
+
+  it('[U9] makes a requirement of a trusted envelope in one click, editable and exported', async () => {
+    await openEvidence()
+    await claim('expectations', 'not present').waitFor()
+    await page.getByRole('button', { name: 'Require this definition and its gates' }).click()
+    await claim('expectations', 'proven').waitFor()
+    await page.getByRole('link', { name: /you require this definition and 1 gate/ }).click()
+    const required = page.getByRole('article', { name: 'Required of release' })
+    await required.getByText('Release it?').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await required.getByLabel('At least so many approve').fill('2')
+    await region('What you require').getByText('Kept in this browser').waitFor()
+    await openEvidence()
+    await claim('expectations', 'does not verify').waitFor()
+    await page.goto(`${scene.companion.url}/evidence/trust`)
+    await required.getByLabel('At least so many approve').fill('1')
+    await region('What you require').getByText('Kept in this browser').waitFor()
+    const download = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Download the trust file' }).click()
+    const file = TrustFile.parse(JSON.parse(await readFile(await (await download).path(), 'utf8')))
+    expect(file.required.map(({ name, gates }) => [name, gates[0]?.quorum])).toEqual([
+      ['release', 1],
+    ])
+    await writeFile(join(folder, '..', 'taken.json'), JSON.stringify(file))
+  })
+
+  it('[U9] a changed key is a warning on every page until it is answered', async () => {
+    const other = await newSigner(7)
+    await page.route('**/api/trust', (route) =>
+      route.fulfill({ json: { server_keys: [serverKeyOf(other)], approvers: [] } }),
+    )
+    await page.goto(`${scene.companion.url}/runs`)
+    const warning = page.getByRole('alert', { name: 'The server’s key changed' })
+    await warning.waitFor()
+    expect(await warning.locator('code').count()).toBe(2)
+    expect(await warning.locator('code').first().textContent()).toBe(other.key_id)
+    expect(await axeViolations(page)).toEqual([])
+    await page.goto(`${scene.companion.url}/evidence`)
+    await warning.waitFor()
+    expect(
+      await warning.getByRole('button', { name: 'It is the server’s new key' }).isDisabled(),
+    ).toBe(true)
+    await warning.getByRole('button', { name: 'Do not use this key' }).click()
+    await warning.waitFor({ state: 'detached' })
+    await page.goto(`${scene.companion.url}/evidence/trust`)
+    await page.getByText('a key you refused').waitFor()
+    await page.unroute('**/api/trust')
+  })
+})
+
+describe('a verdict', () => {
+  it('says in one place what is proven, by whose key, and what is left open', async () => {
+    await openEvidence()
+    const verdict = region('Verdict')
+    await verdict.getByText(/signed by a key you pinned/).waitFor()
+    await verdict.getByText(/Not present: .*Signature of the decision/).waitFor()
+    await region('Not detectable').getByText('Work that was never recorded').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+  })
+
+  it('[U13] lays the stream beside the record', async () => {
+    await runPage(page)
+      .timelines.getByText(/heard nothing of this run|No contradiction/)
+      .waitFor()
+  })
+
+  it('[U15] sorts and searches what is on record', async () => {
+    const record = region('What is on record')
+    await record.getByRole('button', { name: 'Sort by Step' }).click()
+    await record.getByRole('button', { name: /Sort by Step, upwards/ }).click()
+    await record.getByRole('button', { name: /Sort by Step, downwards/ }).waitFor()
+    const rows = page.getByRole('region', { name: 'Steps', exact: true }).getByRole('button')
+    await expect.poll(() => rows.first().textContent()).toContain('publish')
+    await record.getByRole('searchbox').fill('package')
+    await record.getByText('1 row found').waitFor()
+    await record.getByRole('searchbox').fill('')
+    await record.getByRole('button', { name: /^\s*\d+\s*build/ }).click()
+    await region('Entry 1').waitFor()
+  })
+
+  it('[U10] shows a log and an artifact as evidence once they were compared', async () => {
+    const entry = region('Entry 1')
+    expect(await region('Content of the log').count()).toBe(0)
+    await entry.getByRole('button', { name: 'Fetch and compare the log' }).click()
+    await region('Content of the log').getByText('first line').waitFor()
+    await entry.getByRole('button', { name: 'Fetch and compare the artifact' }).click()
+    await region('Content of the artifact').getByText('the package').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+  })
+
+  it('[U10] refuses a log and an artifact that were changed, and draws nothing of them', async () => {
+    await page.route('**/log?*', async (route) => {
+      const response = await route.fetch()
+      await route.fulfill({ response, body: (await response.text()).replace('second', 'other') })
+    })
+    await page.route('**/api/artifacts/*', (route) => route.fulfill({ body: 'another package' }))
+    await page.reload()
+    const entry = region('Entry 1')
+    await entry.getByRole('button', { name: 'Fetch and compare the log' }).click()
+    await entry.getByText('This is not the log that is on record').waitFor()
+    await entry.getByRole('button', { name: 'Fetch and compare the artifact' }).click()
+    await entry.getByText('This is not the artifact that is on record').waitFor()
+    expect(await region(/Content of/).count()).toBe(0)
+    expect(await page.getByText('another package').count()).toBe(0)
+    await page.unrouteAll()
+  })
+
+  it('[U14] shows what fails when a value or a byte of a copy is changed', async () => {
+    await page.getByText('Change a copy of it').click()
+    const copy = region('A changed copy')
+    await copy.getByRole('searchbox').fill('exit_code')
+    await copy.getByRole('list', { name: 'Values' }).getByRole('button').first().click()
+    await copy.getByRole('textbox', { name: /New value/ }).fill('7')
+    await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
+    await copy.getByText('The changed copy: does not verify').waitFor()
+    await copy.locator('[data-claim=chain]').first().waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await copy.getByLabel('A byte').check()
+    await copy.getByLabel(/^Byte, of/).fill('0')
+    await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
+    await copy.getByText('The changed copy: not an envelope').waitFor()
+    await region('Verdict')
+      .getByText(/proven to be whole/)
+      .waitFor()
+  })
+})
+
+describe('the chain of the server', () => {
+  const found = () => region('What was found')
+  const walk = async () => {
+    await page.goto(`${scene.companion.url}/evidence/chain`)
+    await page.getByRole('button', { name: 'Walk the chain' }).click()
+    await found().waitFor()
+  }
+
+  it('[U12] is walked and remembered', async () => {
+    await walk()
+    await found().getByText('3 records, without a hole or a fork').waitFor()
+    await page.getByText(/newest record that this browser saw here is number 3/).waitFor()
+    expect(await axeViolations(page)).toEqual([])
+  })
+
+  it('[U12] names a record that is gone', async () => {
+    const { evidence_id } = runs[1] ?? first()
+    await rename(fileOf(evidence_id), `${fileOf(evidence_id)}.aside`)
+    await walk()
+    await found().getByText('The chain is not whole').waitFor()
+    await found().getByText(evidence_id).first().waitFor()
+    await rename(`${fileOf(evidence_id)}.aside`, fileOf(evidence_id))
+  })
+
+  it('[U12] names a newest record that is withheld, since this browser saw it', async () => {
+    const newest = runs[2]?.evidence_id ?? ''
+    await page.route('**/api/envelopes?*', async (route) => {
+      const response = await route.fetch()
+      const list = ENDPOINT.listEnvelopes.answer.parse(await response.json())
+      const items = list.items.filter(({ evidence_id }) => evidence_id !== newest)
+      await route.fulfill({ response, json: { ...list, items } })
+    })
+    await page.goto(`${scene.companion.url}/evidence`)
+    await page.getByText('history has changed underneath you').waitFor()
+    await walk()
+    await found().getByText(`${newest}, number 3, was here before and is not here now`).waitFor()
+    await page.unrouteAll()
+  })
+})
+
+describe('a file from anywhere', () => {
+  it('[U11] is verified signed out, and nothing is sent', async () => {
+    await scene.context.clearCookies()
+    await page.goto(`${scene.companion.url}/evidence`)
+    await page.getByRole('link', { name: 'Verify a file' }).click()
+    const choose = region(/file|envelope/i)
+      .locator('input[type=file]')
+      .first()
+    await choose.waitFor({ state: 'attached' })
+    await choose.setInputFiles(fileOf(first().evidence_id))
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
+    await page.getByRole('button', { name: /^\s*\d+\s*build/ }).waitFor()
+    expect(await axeViolations(page)).toEqual([])
+
+    const sent: string[] = []
+    page.on('request', (request) => sent.push(`${request.method()} ${request.url()}`))
+    await scene.context.setOffline(true)
+    await choose.setInputFiles([
+      fileOf(runs[1]?.evidence_id ?? ''),
+      join(folder, '..', 'taken.json'),
+    ])
+    await region('Trust for this file').getByText('Nothing of it counts yet').waitFor()
+    await region('Verdict')
+      .getByText(/offered by the trust file that you dropped/)
+      .waitFor()
+    await page.getByLabel(/I compared these fingerprints/).check()
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
+    await page.getByRole('button', { name: /^\s*\d+\s*greet/ }).waitFor()
+    await scene.context.setOffline(false)
+    expect(sent.filter((request) => !/\/(events|api\/status)$/.test(request))).toEqual([])
+  })
+
+  it('[U5] that is damaged shows its first break and every changed entry, and nothing else of it', async () => {
+    const text = (await readFile(fileOf(first().evidence_id), 'utf8')).replaceAll(
+      'published',
+      'publishes',
+    )
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles({ name: 'bent.json', mimeType: 'application/json', buffer: Buffer.from(text) })
+    const broken = region('Where it breaks')
+    await broken.getByText('The first break').waitFor()
+    await broken.getByText(/changed entr/).waitFor()
+    expect(await region('What is on record').count()).toBe(0)
+    expect(await axeViolations(page)).toEqual([])
+  })
+
+  it('[U15] of many steps leaves the page alive, and is stopped at once', async () => {
+    const signer = await newSigner()
+    const { bytes } = await longRun(signer, 5_000)
+    const file = join(folder, '..', 'long.json')
+    await writeFile(file, bytes)
+    // A reader of their own, who requires nothing of a run called release.
+    const context = await scene.browser.newContext()
+    const stranger = await context.newPage()
+    await stranger.goto(`${scene.companion.url}/verify`)
+    await stranger.locator('input[type=file]').setInputFiles(file)
+    await stranger.getByRole('button', { name: 'Stop' }).click()
+    await stranger.getByText('The verification was stopped').waitFor()
+    await stranger.getByRole('button', { name: 'Verify it after all' }).click()
+    const record = stranger.getByRole('region', { name: 'What is on record' })
+    await record.getByText('5,000 rows').waitFor()
+    await record.getByRole('searchbox').fill('step-4999')
+    await record.getByText('1 row found').waitFor()
+    await context.close()
+    await rm(file)
+  })
+
+  it('met no violation of the content security policy, no page error and no console error', async () => {
+    expect(await readdir(folder)).toHaveLength(3)
+    expect(scene.faults()).toEqual([])
+  })
+})
+
+function jsonFile(name: string, value: object) {
+  return { name, mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(value)) }
+}

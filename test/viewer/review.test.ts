@@ -1,0 +1,158 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import {
+  newSigner,
+  pinned,
+  planGate,
+  planStep,
+  type Sealed,
+  serverKeyOf,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
+import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
+import { readTrustFile } from '#viewer/review/read-trust-file.ts'
+import { changedSince } from '#viewer/review/walk-chain.ts'
+import { indexOf } from '#viewer/rows.ts'
+import { NOTHING_KEPT, trustedOf, unanswered } from '#viewer/trust-store.ts'
+
+let sealed: Sealed
+let signer: Awaited<ReturnType<typeof newSigner>>
+
+beforeAll(async () => {
+  signer = await newSigner()
+  const run = startRun(signer, {
+    steps: [planStep('zeta', { artifacts: ['out.tgz'] }), planStep('alpha')],
+    gates: [planGate('ship', { needs: ['zeta'] })],
+  })
+  run.step('zeta', { duration_ms: 9 })
+  run.gate('ship', { decisions: [{ approver: 'user:ann', comment: 'I have seen it' }] })
+  run.step('alpha', { duration_ms: 30 })
+  sealed = await run.seal()
+})
+
+describe('a changed copy', () => {
+  it('[U14] never verifies, whatever value or byte is another, and the record stays as it is', async () => {
+    const before = sealed.bytes.slice()
+    const { values } = valuesOf(sealed.envelope, '')
+    const change = fc.oneof(
+      fc.record({
+        kind: fc.constant('value' as const),
+        pointer: fc.constantFrom(...values.map(({ pointer }) => pointer)),
+        json: fc.json(),
+      }),
+      fc.record({
+        kind: fc.constant('byte' as const),
+        offset: fc.nat(sealed.bytes.length - 1),
+        byte: fc.nat(255),
+      }),
+    )
+    await fc.assert(
+      fc.asyncProperty(change, async (what) => {
+        const copy = changedCopy(sealed.bytes, what)
+        if (!copy.ok) return
+        const { verdict } = await verifyEnvelope(copy.bytes, { trust: [pinned(signer)] })
+        expect(['does not verify', 'not an envelope']).toContain(verdict)
+      }),
+      { numRuns: 300 },
+    )
+    expect(sealed.bytes).toEqual(before)
+  })
+
+  it.each([
+    [{ kind: 'value', pointer: '/closing/outcome', json: 'nonsense' }, /no JSON/],
+    [{ kind: 'value', pointer: '/closing/outcome', json: '1e400' }, /no JSON/],
+    [{ kind: 'value', pointer: '/closing/nothing', json: '1' }, /no value in this place/],
+    [{ kind: 'value', pointer: '', json: '1' }, /no value in this place/],
+    [{ kind: 'value', pointer: '/closing/outcome', json: '"succeeded"' }, /already/],
+    [{ kind: 'byte', offset: -1, byte: 1 }, /bytes 0 to/],
+    [{ kind: 'byte', offset: 0, byte: 256 }, /0 to 255/],
+    [{ kind: 'byte', offset: 0, byte: 123 }, /already/],
+  ] as const)('[U14] says why there is none: %o', (what, why) => {
+    const copy = changedCopy(sealed.bytes, what)
+    expect(copy.ok ? 'changed' : copy.why).toMatch(why)
+  })
+
+  it('[U14] is of a value that can be found by its place or its text', () => {
+    expect(valuesOf(sealed.envelope, 'I HAVE SEEN').values).toEqual([
+      { pointer: '/gates/0/decisions/0/decision/comment', json: '"I have seen it"' },
+    ])
+    expect(valuesOf(sealed.envelope, '')).toMatchObject({ more: true })
+  })
+})
+
+describe('the rows of a table', () => {
+  const rowsOf = (sort: 'seq' | 'name' | 'duration', descending: boolean, search = '') => {
+    const steps = sealed.envelope.execution.steps.map((entry, at) => ({ seq: at + 1, entry }))
+    const index = indexOf(
+      { view: 'steps', sort, descending, search },
+      { steps, gates: [], lines: [] },
+    )
+    return [...index].map((at) => steps[at]?.entry.step_id)
+  }
+
+  it('[U15] are sorted and searched', () => {
+    expect(rowsOf('seq', false)).toEqual(['zeta', 'alpha'])
+    expect(rowsOf('seq', true)).toEqual(['alpha', 'zeta'])
+    expect(rowsOf('name', false)).toEqual(['alpha', 'zeta'])
+    expect(rowsOf('duration', true)).toEqual(['alpha', 'zeta'])
+    expect(rowsOf('seq', false, 'OUT.TGZ')).toEqual(['zeta'])
+    expect(rowsOf('seq', false, 'nothing of this')).toEqual([])
+  })
+})
+
+describe('what this browser remembers', () => {
+  const last = { server: 'a'.repeat(64), evidence_id: 'ev-3', head: 'b'.repeat(64), seal_seq: 3 }
+  const listed = { evidence_id: 'ev-3', head: last.head, seal_seq: 3 }
+
+  it.each([
+    ['nothing was walked before', [listed], null, null],
+    ['it is all as it was', [listed], last, null],
+    ['there is more now', [{ ...listed, evidence_id: 'ev-4', seal_seq: 4 }, listed], last, null],
+    ['the newest is gone', [{ ...listed, evidence_id: 'ev-2', seal_seq: 2 }], last, /number 2/],
+    ['it has another head', [{ ...listed, head: 'c'.repeat(64) }], last, /another record/],
+    ['another stands in its place', [{ ...listed, evidence_id: 'ev-x' }], last, /another record/],
+  ] as const)('[U12] of the history: %s', (_, items, remembered, said) => {
+    const changed = changedSince(items, remembered)
+    if (said === null) expect(changed).toBe(null)
+    else expect(changed).toMatch(said)
+  })
+
+  it('[U9] of keys: a later one waits for an answer, and a refused one is used for nothing', async () => {
+    const [known, later] = [serverKeyOf(signer), serverKeyOf(await newSigner(2))]
+    const kept = { ...NOTHING_KEPT, answered: { [known.key_id]: 'accepted' } } as const
+    const sources = (answered: typeof NOTHING_KEPT.answered) =>
+      trustedOf({ ...kept, answered }, [known, later]).flatMap(({ file, source }) =>
+        file.server_keys.map(({ key_id }) => [key_id === later.key_id ? 'later' : 'known', source]),
+      )
+    expect(unanswered(NOTHING_KEPT, [known])).toEqual([])
+    expect(unanswered(kept, [known, later])).toEqual([later])
+    expect(sources(kept.answered)).toEqual([
+      ['known', 'first_seen'],
+      ['later', 'offered'],
+    ])
+    expect(sources({ ...kept.answered, [later.key_id]: 'refused' })).toEqual([
+      ['known', 'first_seen'],
+    ])
+  })
+})
+
+describe('a trust file', () => {
+  it.each([
+    ['no JSON', '{', /is not JSON/],
+    ['another schema', '{"schema":"runseal/trust/2"}', /schema/],
+    ['a list', '[]', /expected/i],
+  ])('[U9] is refused as a whole: %s', async (_, text, why) => {
+    const read = await readTrustFile(new File([text], 'trust.json'))
+    expect(read.ok ? 'used' : read.why).toMatch(why)
+  })
+
+  it('[U9] is read when it is one', async () => {
+    const file = trustFileOf(signer)
+    expect(await readTrustFile(new File([JSON.stringify(file)], 'trust.json'))).toEqual({
+      ok: true,
+      file,
+    })
+  })
+})
