@@ -91,6 +91,8 @@ describe('a new server', () => {
     ['gates', '/gates', text('Nothing waits for a person')],
     ['evidence', '/evidence', text('No sealed record yet')],
     ['trust', '/evidence/trust', text('Fingerprint · SHA-256')],
+    ['the chain', '/evidence/chain', text('has not walked this server’s chain')],
+    ['a file to verify', '/verify', text('An envelope, from any server')],
     ['a sign-in without a link', '/sign-in', text('Open a sign-in link')],
     ['the API', '/reference', text('problem details')],
     ['nothing', '/runs/nothing/here', text('There is nothing at this address')],
@@ -181,6 +183,16 @@ describe('a server with runs', () => {
     await page.goto(`${scene.companion.url}${path}?view=raw`)
     await record.getByText('"closing": {').waitFor()
     expect(await page.evaluate(textFaults)).toEqual([])
+  })
+
+  it('entries of a hostile run', async () => {
+    const path = `/evidence/${evidence.hostile}`
+    const entry = (seq: number) => () => page.getByRole('region', { name: `Entry ${seq}` })
+    await look(`${path}?entry=1`, () => entry(1)().getByText('Fetch and compare the log'))
+    await entry(1)().getByRole('button', { name: 'Fetch and compare the log' }).click()
+    await page.getByRole('region', { name: 'Content of the log' }).getByText(MARKUP).waitFor()
+    expect(await page.evaluate(textFaults)).toEqual([])
+    await look(`${path}?view=gates&entry=2`, () => entry(2)().getByText(MARKUP))
   })
 
   it('the evidence of a run that failed', () =>

@@ -5,6 +5,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { comparePart, type PartAddress } from '#viewer/queries.ts'
+import type { Part } from '#viewer/verifier.ts'
 import { useMutation } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import type { Origin } from './origin.ts'
@@ -60,7 +61,7 @@ export function ComparedPart({
       )}
       {compared.data &&
         (compared.data.same ? (
-          <Proven bytes={compared.data.bytes} name={name} file={file} />
+          <Proven bytes={compared.data.bytes} kind={address.part.kind} name={name} file={file} />
         ) : (
           <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
             <p className="font-semibold text-bad">
@@ -88,8 +89,18 @@ export function ComparedPart({
 const ROW_PX = 20
 const MAX_LINE_CHARS = 4000
 
-function Proven({ bytes, name, file }: { bytes: ArrayBuffer; name: string; file: string }) {
-  const lines = useMemo(() => linesOf(bytes), [bytes])
+function Proven({
+  bytes,
+  kind,
+  name,
+  file,
+}: {
+  bytes: ArrayBuffer
+  kind: Part['kind']
+  name: string
+  file: string
+}) {
+  const lines = useMemo(() => linesOf(bytes, kind), [bytes, kind])
   const save = () => {
     const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }))
     const link = document.createElement('a')
@@ -141,10 +152,10 @@ function Proven({ bytes, name, file }: { bytes: ArrayBuffer; name: string; file:
   )
 }
 
-// A log is text whatever is in it; anything with a null byte is not.
-function linesOf(bytes: ArrayBuffer): string[] | null {
+// A log is text whatever is in it; an artifact with a null byte in it is not.
+function linesOf(bytes: ArrayBuffer, kind: Part['kind']): string[] | null {
   const all = new Uint8Array(bytes)
-  if (all.includes(0)) return null
+  if (kind === 'artifact' && all.includes(0)) return null
   const lines = new TextDecoder().decode(all).split(/\r?\n/)
   return lines.at(-1) === '' ? lines.slice(0, -1) : lines
 }
