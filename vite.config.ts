@@ -56,8 +56,8 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           include: ['test/**/*.test.ts'],
           exclude: ['test/viewer/**', 'test/e2e/**', 'test/bench/**'],
           // Ends what hangs. How long a machine takes that does other things too is nothing to fail for.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
@@ -67,7 +67,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           include: ['test/viewer/**/*.test.{ts,tsx}'],
           environment: 'jsdom',
           setupFiles: 'test/dom-cleanup.ts',
-          testTimeout: 60_000,
+          testTimeout: 180_000,
         },
       },
       {
