@@ -91,7 +91,8 @@ describe('a server that is killed at any moment', () => {
           const deaths = deathsOf(seed)
           const told = `RUNSEAL_SEED=${seed} ${deaths.map(wordsOf).join('; ')}`
           try {
-            tally.died += await survives(deaths)
+            const died = await survives(deaths)
+            tally.died += died
           } catch (error) {
             tally.failed.push(`${told}\n${error instanceof Error ? error.message : String(error)}`)
             console.log(tally.failed.at(-1))

@@ -62,6 +62,7 @@ function nameOf(file: unknown): string {
     .replace(/^(run|ev|gate)_[0-9a-z]+/, '$1')
     .replace(/^[0-9a-f]{64}$/, 'digest')
     .replace(/^\.part-.*/, 'part')
+    .replace(/^[0-9a-f-]{36}$/, 'pipe')
     .replace(/\.\d+\.(log|idx|pid)/, '.$1')
 }
 
