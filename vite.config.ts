@@ -54,8 +54,18 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/viewer/**', 'test/e2e/**', 'test/bench/**'],
+          exclude: ['server', 'cli', 'viewer', 'e2e', 'bench'].map((name) => `test/${name}/**`),
           // Ends what hangs. How long a machine takes that does other things too is nothing to fail for.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'server',
+          // Real processes, disks and ports: of `npm test`, and not of every check.
+          include: ['test/{server,cli}/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
