@@ -189,6 +189,7 @@ it('[F3] a frame is read, unknown or malformed', () => {
       total_cost: 0.5,
     },
     { kind: 'stream.gap', ts: 'x', from: null, to: 'e-2' },
+    { kind: 'stream.end', ts: 'x', reason: 'draining' },
   ])
   const names = fc.oneof(
     fc.constantFrom(
@@ -197,6 +198,7 @@ it('[F3] a frame is read, unknown or malformed', () => {
       'gate_resolved',
       'materialize.end',
       'stream.gap',
+      'stream.end',
       'constructor',
       '__proto__',
     ),

@@ -44,7 +44,17 @@ export const Status = z.object({
     reads: z.enum(['open', 'signed_in']),
   }),
   /** Id of the last frame; the epoch changes with every server start. */
-  stream: z.object({ position: z.string(), subscribers: Count }),
+  stream: z.object({
+    position: z.string(),
+    /** Open streams. */
+    subscribers: Count,
+    /** Those of the session or token that asks; null where nobody is signed in. */
+    yours: z.nullable(Count),
+    /** Since the server's start: frames published, frames that slow readers lost, gaps told to readers. */
+    frames: Count,
+    dropped: Count,
+    gaps: Count,
+  }),
   runs: z.record(z.enum(keysOf(RUN_STATUS)), Count),
   /** Ended runs whose finalization failed. */
   seal_failed: Count,

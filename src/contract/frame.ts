@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { type ContractFault, parseJson } from './parse.ts'
 import { Count } from './scalar.ts'
-import { GATE_OUTCOME, keysOf, OUTCOME, STEP_OUTCOME } from './status.ts'
+import { GATE_OUTCOME, keysOf, OUTCOME, STEP_OUTCOME, STREAM_END } from './status.ts'
 
 /*
  * What crosses GET /events. A frame is a hint: every field beyond those of the first two documents is optional, an
@@ -130,6 +130,16 @@ export const StreamGap = z.object({
   to: HintText,
 })
 
+/**
+ * The last frame of a stream that the server ends. It has no id: where a reader goes on from stays as it was. What it
+ * was opened by has ended (`signed_out`), or the server is stopping, and a `retry:` before it says when to come back.
+ */
+export const StreamEnd = z.object({
+  kind: z.literal('stream.end'),
+  ts: HintText,
+  reason: z.enum(keysOf(STREAM_END)),
+})
+
 export const LifecycleFrame = z.discriminatedUnion('kind', [
   MaterializeStart,
   MaterializeEnd,
@@ -137,8 +147,9 @@ export const LifecycleFrame = z.discriminatedUnion('kind', [
 ])
 export type LifecycleFrame = z.infer<typeof LifecycleFrame>
 export type StreamGap = z.infer<typeof StreamGap>
+export type StreamEnd = z.infer<typeof StreamEnd>
 
-export type Frame = RunFrame | LifecycleFrame | StreamGap
+export type Frame = RunFrame | LifecycleFrame | StreamGap | StreamEnd
 
 const SCHEMAS = {
   run_started: RunStarted,
@@ -155,10 +166,15 @@ const SCHEMAS = {
   'materialize.end': MaterializeEnd,
   'materialize.error': MaterializeError,
   'stream.gap': StreamGap,
+  'stream.end': StreamEnd,
 } as const satisfies Record<FrameName, z.ZodMiniType<Frame>>
 
 /** Value of the `event:` line. */
-export type FrameName = RunFrame['type'] | LifecycleFrame['kind'] | StreamGap['kind']
+export type FrameName =
+  | RunFrame['type']
+  | LifecycleFrame['kind']
+  | StreamGap['kind']
+  | StreamEnd['kind']
 
 /** A frame's own name, which is also its `event:` line. */
 export function frameName(frame: Frame): FrameName {

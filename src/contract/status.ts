@@ -114,6 +114,13 @@ export type Permission = 'read' | 'operate' | 'decide' | 'administer'
 
 export type Tone = 'idle' | 'active' | 'waiting' | 'good' | 'bad' | 'muted' | 'neutral'
 
+/** Why the server ends a stream. `returns`: to come back without doing anything first is right. */
+export const STREAM_END = {
+  draining: { returns: true, label: 'The server is stopping' },
+  signed_out: { returns: false, label: 'The session or token has ended' },
+} as const satisfies Record<string, { returns: boolean; label: string }>
+export type StreamEndReason = keyof typeof STREAM_END
+
 /** The keys of a table as the non-empty tuple that an enum schema wants, in the table's order. */
 export function keysOf<K extends string>(table: Readonly<Record<K, unknown>>): readonly K[] {
   const keys: K[] = []

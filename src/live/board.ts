@@ -74,6 +74,9 @@ export function receive(board: Board, received: readonly Received[]): Board {
           for (const [runId, run] of runs)
             if (!run.record?.ended) runs.set(runId, { ...run, heard: at ?? position })
           break
+        // Of the connection, and of no run.
+        case 'stream.end':
+          break
         case 'materialize.start':
           materializing = true
           break

@@ -169,7 +169,7 @@ export async function compose(
     const signer = await openSigner(data, isNew)
 
     const bus = createBus({ epoch: epochOf(now()), now })
-    const streams = createEventStreams({ bus, every, random: Math.random })
+    const streams = createEventStreams({ bus, every, now, random: Math.random })
     const recorder = createRecorder(storage.runs)
     recorder.subscribe((fact) => {
       const frame = frameOf(fact)

@@ -1,10 +1,5 @@
-import {
-  formatPosition,
-  frameName,
-  parsePosition,
-  type Frame,
-  type StreamGap,
-} from '#contract/frame.ts'
+import { formatPosition, parsePosition, type Frame, type StreamGap } from '#contract/frame.ts'
+import { encodeFrame } from './encode.ts'
 
 /**
  * The one stream of hints: publishers on one side, any number of subscribers on the other, nothing kept but a ring of
@@ -62,7 +57,7 @@ export function createBus({
   function gapBytes(from: string | null, to: string): Uint8Array {
     counts.gaps += 1
     const gap: StreamGap = { kind: 'stream.gap', ts: now().toISOString(), from, to }
-    return encode(gap, to)
+    return encodeFrame(gap, to)
   }
 
   return {
@@ -71,7 +66,7 @@ export function createBus({
       counts.frames += 1
       const id = idOf(seq)
       const runId = 'run_id' in frame ? (frame.run_id ?? null) : null
-      const encoded = { id, seq, runId, bytes: encode(frame, id) }
+      const encoded = { id, seq, runId, bytes: encodeFrame(frame, id) }
       ring.push(encoded)
       if (ring.length > ringFrames) ring.shift()
       for (const deliver of deliveries) deliver(encoded)
@@ -138,8 +133,4 @@ export function createBus({
     const position = parsePosition(id)
     return position?.epoch === epoch && position.seq <= seq ? position.seq : null
   }
-}
-
-function encode(frame: Frame, id: string): Uint8Array {
-  return Buffer.from(`event: ${frameName(frame)}\ndata: ${JSON.stringify(frame)}\nid: ${id}\n\n`)
 }

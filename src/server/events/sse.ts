@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http'
+import type { StreamEndReason } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { Bus } from './bus.ts'
+import { encodeFrame } from './encode.ts'
 
 /** The open responses of `GET /events`. */
 export type EventStreams = {
@@ -8,6 +10,8 @@ export type EventStreams = {
   open(response: ServerResponse, wanted: Wanted): void
   /** Asks of every stream whether its reader may still read. */
   recheck(): void
+  /** How many of them this session or token opened. */
+  openedBy(opener: string): number
   /** Ends every stream after what it still holds; the readers come back to whoever listens then. */
   drain(): void
 }
@@ -16,6 +20,8 @@ export type Wanted = {
   runId: string | null
   lastEventId: string | null
   headers: Readonly<Record<string, string>>
+  /** Id of the session or token; null where nobody is signed in. */
+  opener: string | null
   /** Asked with every keepalive, since a session or token also ends by time or from outside of this process. */
   mayStay: () => Promise<boolean>
 }
@@ -29,17 +35,19 @@ const MAX_STREAMS = 1000
 export function createEventStreams({
   bus,
   every,
+  now,
   random,
 }: {
   bus: Bus
   every: Every
+  now: () => Date
   /** 0 to 1. */
   random: () => number
 }): EventStreams {
-  const open = new Map<ServerResponse, { leave: () => void; recheck: () => void }>()
+  const open = new Map<ServerResponse, Open>()
   let draining = false
   return {
-    open(response, { runId, lastEventId, headers, mayStay }) {
+    open(response, { runId, lastEventId, headers, opener, mayStay }) {
       if (draining) throw new ProblemError('draining', 'the server is stopping')
       if (open.size >= MAX_STREAMS)
         throw new ProblemError('overloaded', `${MAX_STREAMS} streams are open`)
@@ -48,7 +56,7 @@ export function createEventStreams({
       const retryMs = 1000 + Math.floor(random() * 2000)
       response.write(`: connected\nretry: ${retryMs}\n\n`)
 
-      const { drained, end } = bus.subscribe(
+      const { drained, end: forget } = bus.subscribe(
         { runId, write: (bytes) => response.write(bytes) },
         lastEventId,
       )
@@ -58,30 +66,47 @@ export function createEventStreams({
         if (!response.writableNeedDrain) response.write(': keepalive\n\n')
       })
       function leave(): void {
-        end()
+        forget()
         stop()
         open.delete(response)
         response.end()
       }
+      // The last frame has no id: whoever comes back goes on where they were.
+      function end(reason: StreamEndReason): void {
+        if (!open.has(response)) return
+        response.write(encodeFrame({ kind: 'stream.end', ts: now().toISOString(), reason }, null))
+        leave()
+      }
       // Where it cannot be found out whether they may, they may not.
       function recheck(): void {
         mayStay().then(
-          (yes) => yes || leave(),
-          () => leave(),
+          (yes) => yes || end('signed_out'),
+          () => end('signed_out'),
         )
       }
-      open.set(response, { leave, recheck })
+      open.set(response, { opener, recheck, end })
       response.on('drain', drained)
       response.on('close', leave)
     },
     recheck() {
       for (const { recheck } of open.values()) recheck()
     },
+    openedBy(opener) {
+      let count = 0
+      for (const stream of open.values()) if (stream.opener === opener) count += 1
+      return count
+    },
     drain() {
       draining = true
-      for (const { leave } of open.values()) leave()
+      for (const { end } of open.values()) end('draining')
     },
   }
+}
+
+type Open = {
+  opener: string | null
+  recheck: () => void
+  end: (reason: StreamEndReason) => void
 }
 
 /** `no-transform` and `x-accel-buffering` keep proxies from holding frames back. */

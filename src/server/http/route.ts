@@ -23,6 +23,11 @@ export type Environment = {
   }
 }
 
+/** What a stream is opened by: a session or a token; null where nobody is signed in. */
+export function openerOf({ asker, session }: Environment['Variables']): string | null {
+  return asker !== null && asker === session?.asker ? session.session_id : (asker?.actor ?? null)
+}
+
 /** One request to a row of the endpoint table. */
 export type Call<Body> = {
   /** null: nobody is signed in. */

@@ -1,11 +1,20 @@
 import { ENDPOINT } from '#contract/api.ts'
 import { keysOf } from '#contract/status.ts'
 import type { Companion } from './companion.ts'
-import { route } from './route.ts'
+import { openerOf, route } from './route.ts'
 
-export const statusRoutes = ({ storage, engine, bus, serverKey, about, now }: Companion) => ({
-  status: route(ENDPOINT.status, async () => {
+export const statusRoutes = ({
+  storage,
+  engine,
+  bus,
+  streams,
+  serverKey,
+  about,
+  now,
+}: Companion) => ({
+  status: route(ENDPOINT.status, async ({ context }) => {
     const position = bus.position()
+    const opener = openerOf(context.var)
     const [runs, gates] = await Promise.all([storage.runs.counts(), storage.gates.counts()])
     return {
       server: {
@@ -13,7 +22,11 @@ export const statusRoutes = ({ storage, engine, bus, serverKey, about, now }: Co
         now: now().toISOString(),
         key_id: serverKey.key_id,
       },
-      stream: { position, subscribers: bus.counts().subscribers },
+      stream: {
+        position,
+        ...bus.counts(),
+        yours: opener === null ? null : streams.openedBy(opener),
+      },
       runs: runs.status,
       seal_failed: runs.seal.seal_failed,
       gates,

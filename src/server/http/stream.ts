@@ -4,7 +4,7 @@ import { STREAM_HEADERS } from '#server/events/sse.ts'
 import type { Companion } from './companion.ts'
 import { SECURITY_HEADERS } from './headers.ts'
 import { bearerOf } from './bearer.ts'
-import { queryOf, route } from './route.ts'
+import { openerOf, queryOf, route } from './route.ts'
 
 export const streamRoutes = ({ streams, people }: Companion) => ({
   events: route(ENDPOINT.events, async (call) => {
@@ -22,6 +22,7 @@ export const streamRoutes = ({ streams, people }: Companion) => ({
         ...STREAM_HEADERS,
         'request-id': vars.requestId,
       },
+      opener: openerOf(vars),
       async mayStay() {
         const { asker, session } = vars
         if (asker === null) return true

@@ -17,6 +17,7 @@ const MAKES_OLD = {
   'materialize.end': ['status'],
   'materialize.error': ['status'],
   'stream.gap': ['runs', 'gates', 'envelopes', 'status'],
+  'stream.end': [],
 } as const satisfies Record<FrameName, readonly string[]>
 
 const ALL = ['runs', 'gates', 'envelopes', 'status', 'session'] as const

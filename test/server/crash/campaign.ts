@@ -230,7 +230,7 @@ async function listen(url: string, signal: AbortSignal, known: Known): Promise<v
     if (!(error instanceof Error)) throw error
   }
 }
-const UNRECORDED: ReadonlySet<string> = new Set(['step_output', 'stream.gap'])
+const UNRECORDED: ReadonlySet<string> = new Set(['step_output', 'stream.gap', 'stream.end'])
 
 /** What was on record is on record, in its order, and so is all that was told. */
 async function compareFacts(data: string, copy: string, known: Known, faults: string[]) {

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import type { Frame } from '#contract/frame.ts'
-import { streamServer } from './stream-server.ts'
+import type { StreamEndReason } from '#contract/status.ts'
+import { NOW, streamServer } from './stream-server.ts'
 
 const undo: (() => unknown)[] = []
 afterEach(async () => {
@@ -101,7 +102,7 @@ it('[S4] a keepalive is a comment, at each tick', async () => {
   expect(await next()).toBe(': keepalive\n\n')
 })
 
-it('[P16] a reader who may no longer read is asked for with each keepalive, and let go', async () => {
+it('[F6] [P16] a reader who may no longer read is asked for with each keepalive, and let go', async () => {
   for (const over of [async () => false, () => Promise.reject(new Error('nobody knows'))]) {
     let mayStay = async () => true
     const { url, tick, bus } = await serving({ mayStay: () => mayStay() })
@@ -111,7 +112,9 @@ it('[P16] a reader who may no longer read is asked for with each keepalive, and 
     expect(await next()).toBe(': keepalive\n\n')
     mayStay = over
     tick()
-    while ((await next()) !== '');
+    let rest = ''
+    for (let chunk = 'any'; chunk !== ''; chunk = await next()) rest += chunk
+    expect(rest).toMatch(endOf('signed_out'))
     expect(bus.counts().subscribers).toBe(0)
   }
 })
@@ -147,13 +150,14 @@ it('[S6] Last-Event-ID resumes', async () => {
   expect(text).not.toContain('id: e1-3')
 })
 
-it('[S12] draining ends every stream after what it still holds', async () => {
+it('[F6] [S12] draining ends every stream after what it still holds', async () => {
   const { bus, url, streams } = await serving()
   const response = await fetch(url)
   bus.publish({ type: 'run_started', run_id: 'last' })
   streams.drain()
   const text = await response.text()
   expect(text).toContain('"last"')
+  expect(text).toMatch(endOf('draining'))
   expect(bus.counts().subscribers).toBe(0)
 })
 
@@ -185,6 +189,12 @@ it('[S9] a reader that stops reading holds a bounded number of frames, and gets 
   expect(gaps).toBeGreaterThan(0)
   expect(delivered + bus.counts().dropped).toBe(total)
 })
+
+/** What stands last in a stream that the server ends: a frame without an id. */
+function endOf(reason: StreamEndReason): RegExp {
+  const data = JSON.stringify({ kind: 'stream.end', ts: NOW, reason })
+  return new RegExp(`\n\nevent: stream\\.end\ndata: ${data}\n\n$`)
+}
 
 async function subscribed(bus: { counts(): { subscribers: number } }): Promise<void> {
   while (bus.counts().subscribers === 0) await new Promise((resolve) => setTimeout(resolve, 5))

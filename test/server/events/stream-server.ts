@@ -13,7 +13,12 @@ export async function streamServer(
     ticks.add(act)
     return () => ticks.delete(act)
   }
-  const streams = createEventStreams({ bus, every, random: options.random ?? (() => 0.5) })
+  const streams = createEventStreams({
+    bus,
+    every,
+    now: () => new Date(NOW),
+    random: options.random ?? (() => 0.5),
+  })
   const server = createServer((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://localhost')
     const { 'last-event-id': last } = request.headers
@@ -21,6 +26,7 @@ export async function streamServer(
       runId: searchParams.get('run_id'),
       lastEventId: typeof last === 'string' ? last : null,
       headers: STREAM_HEADERS,
+      opener: null,
       mayStay: options.mayStay ?? (async () => true),
     })
   })
@@ -43,7 +49,8 @@ export async function streamServer(
 }
 
 export const EPOCH = 'e1'
+export const NOW = '2026-11-12T09:30:00.000Z'
 
 export function testBus(options: { ringFrames?: number; queueFrames?: number } = {}): Bus {
-  return createBus({ epoch: EPOCH, now: () => new Date('2026-11-12T09:30:00.000Z'), ...options })
+  return createBus({ epoch: EPOCH, now: () => new Date(NOW), ...options })
 }

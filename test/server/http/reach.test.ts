@@ -222,22 +222,31 @@ it('[P16] a stream ends when its session or token does, and nobody else is distu
   })
   const open = async (headers: Record<string, string>) => {
     const response = await fetch(`${local}/events`, { headers })
-    const reader = response.body?.getReader()
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
     await reader?.read()
-    return { ended: async () => (await reader?.read())?.done }
+    return async () => (await reader?.read())?.value
   }
+  const end = /^event: stream\.end\ndata: \{.*"reason":"signed_out"\}\n\n$/
   const bySession = await open({ cookie })
   const byToken = await open({ authorization: `Bearer ${made.token}` })
   const kept = await open({ authorization: `Bearer ${admin}` })
 
+  await open({ authorization: `Bearer ${admin}` })
+  const count = async (asking: Record<string, string>) =>
+    ENDPOINT.status.answer.parse(await (await send('/api/status', { headers: asking })).json())
+      .stream
+  expect(await count({ cookie })).toMatchObject({ subscribers: 4, yours: 1 })
+  expect(await count({ authorization: `Bearer ${admin}` })).toMatchObject({ yours: 2 })
+
   const headers = { ...ours, cookie, 'runseal-secret': secret ?? '' }
   expect((await send('/api/session', { method: 'DELETE', headers })).status).toBe(204)
-  expect(await bySession.ended()).toBe(true)
+  expect(await bySession()).toMatch(end)
+  expect(await bySession()).toBeUndefined()
   const gone = await send(`/api/tokens/${made.token_id}`, { method: 'DELETE', token: admin })
   expect(gone.status).toBe(204)
-  expect(await byToken.ended()).toBe(true)
+  expect(await byToken()).toMatch(end)
   await send('/api/runs', { token: admin, body: { definition: 'quick' } })
-  expect(await kept.ended()).toBe(false)
+  expect(await kept()).toContain('event: run_started')
 })
 
 it('[H24] the log of requests has who asked for what, and nothing that lets anybody in', async () => {
