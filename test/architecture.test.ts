@@ -88,6 +88,17 @@ it.each([
     `import { b } from '#viewer/operate/b.tsx'`,
     'never import each other',
   ],
+  [
+    'src/viewer/tables/a.tsx',
+    `import { b } from '#viewer/review/b.tsx'`,
+    'never import each other',
+  ],
+  [
+    'src/viewer/operate/a.tsx',
+    `import { b } from '#viewer/tables/b.tsx'`,
+    'never import each other',
+  ],
+  ['src/viewer/parts/a.tsx', `import { b } from '#viewer/tables/b.tsx'`, 'fetch nothing'],
   ['src/viewer/parts/a.tsx', `import { b } from '#viewer/queries.ts'`, 'fetch nothing'],
   ['src/viewer/parts/a.tsx', `import { useQuery } from '@tanstack/react-query'`, 'fetch nothing'],
   [

@@ -1,12 +1,11 @@
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { type ReactNode, useEffect, useRef } from 'react'
-
-// Chromium draws no element taller than 33,554,432 px.
-const MAX_HEIGHT_PX = 16_000_000
+import { type ComponentProps, memo, type ReactNode, useEffect } from 'react'
+import { useRowsInSight } from './rows-in-sight.ts'
 
 /**
- * Rows of one height, of which only those in sight exist. `follow` keeps the end in sight while rows are added and
- * calls `onUnfollow` when the reader scrolls away. `active` is a row that must be in sight.
+ * Rows of one height, of which only those in sight exist, however many there are. `follow` keeps the end in sight while
+ * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that must be in sight, and exists
+ * also when it was scrolled out of it, since it may have the focus. `head` stands still over the rows. Whoever draws
+ * many rows gives the same `renderRow` again: a row is drawn anew only by another one.
  */
 export function VirtualList({
   count,
@@ -14,67 +13,91 @@ export function VirtualList({
   renderRow,
   label,
   className = '',
+  head,
+  headPx = 0,
   follow = false,
   onFollow,
   active,
   onRange,
+  box: attributes = {},
 }: {
   count: number
   rowPx: number
   renderRow: (index: number) => ReactNode
   label: string
   className?: string
+  head?: ReactNode
+  headPx?: number
   follow?: boolean
   onFollow?: (follow: boolean) => void
   active?: number | undefined
   onRange?: (from: number, to: number) => void
+  /** Of the box that scrolls: what it is to a screen reader, and what it listens to. */
+  box?: Omit<ComponentProps<'section'>, 'ref' | 'className' | 'children'>
 }) {
-  const box = useRef<HTMLDivElement>(null)
-  const shown = Math.min(count, Math.floor(MAX_HEIGHT_PX / rowPx))
-  // oxlint-disable-next-line react/incompatible-library -- no compiler memoises what it answers
-  const rows = useVirtualizer({
-    count: shown,
-    getScrollElement: () => box.current,
-    estimateSize: () => rowPx,
-    overscan: 12,
-    initialRect: { width: 800, height: 600 },
-  })
-  const items = rows.getVirtualItems()
-  const [first, last] = [items.at(0)?.index ?? 0, items.at(-1)?.index ?? 0]
+  const { boxRef, sight, heightPx, onScroll, show } = useRowsInSight({ count, rowPx, headPx })
+  const { first, last, shiftPx } = sight
   useEffect(() => {
-    if (follow && shown > 0) rows.scrollToIndex(shown - 1, { align: 'end' })
-  }, [follow, shown, rows])
+    if (follow && count > 0) show(count - 1)
+  }, [follow, count, show])
   useEffect(() => {
-    if (active !== undefined) rows.scrollToIndex(active)
-  }, [active, rows])
-  useEffect(() => onRange?.(first, last + 1), [first, last, onRange])
+    if (active !== undefined) show(active)
+  }, [active, show])
+  useEffect(() => onRange?.(first, last), [first, last, onRange])
+  const rows = Array.from(
+    { length: Math.max(0, Math.min(count, last) - first) },
+    (_, n) => first + n,
+  )
+  const isOutOfSight = active !== undefined && active < count && (active < first || active >= last)
   return (
     <section
-      ref={box}
-      className={`overflow-auto ${className}`}
-      aria-label={label}
       // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
       tabIndex={0}
-      onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) =>
+      aria-label={label}
+      {...attributes}
+      ref={boxRef}
+      className={`overflow-auto ${className}`}
+      onScroll={(event) => {
+        onScroll()
+        attributes.onScroll?.(event)
+        const { scrollTop, scrollHeight, clientHeight } = event.currentTarget
         onFollow?.(scrollHeight - scrollTop - clientHeight < rowPx * 2)
-      }
+      }}
     >
-      <div className="relative min-w-full w-max" style={{ height: rows.getTotalSize() }}>
-        {items.map(({ index, start }) => (
-          <div
+      {head}
+      <div className="relative min-w-full w-max" style={{ height: heightPx }}>
+        {(isOutOfSight ? [...rows, active] : rows).map((index) => (
+          <Row
             key={index}
-            className="absolute inset-x-0 top-0"
-            style={{ height: rowPx, transform: `translateY(${start}px)` }}
-          >
-            {renderRow(index)}
-          </div>
+            index={index}
+            topPx={index * rowPx - shiftPx}
+            heightPx={rowPx}
+            render={renderRow}
+          />
         ))}
       </div>
-      {shown < count && (
-        <p className="px-3 py-1 text-ink-2">
-          {(count - shown).toLocaleString('en')} more rows are not drawn here
-        </p>
-      )}
     </section>
   )
 }
+
+const Row = memo(function Row({
+  index,
+  topPx,
+  heightPx,
+  render,
+}: {
+  index: number
+  topPx: number
+  heightPx: number
+  render: (index: number) => ReactNode
+}) {
+  return (
+    <div
+      role="presentation"
+      className="absolute inset-x-0 top-0"
+      style={{ height: heightPx, transform: `translateY(${topPx}px)` }}
+    >
+      {render(index)}
+    </div>
+  )
+})
