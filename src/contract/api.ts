@@ -12,7 +12,18 @@ import {
   TokenMade,
   TokenResource,
 } from './people.ts'
-import { FieldStatus, Materialize, MaterializeAnswer, Provenance } from './provenance.ts'
+import {
+  CellName,
+  CellVersion,
+  FieldStatus,
+  Lineage,
+  Materialize,
+  MaterializeAnswer,
+  MaterializePreview,
+  Provenance,
+  RecordPage,
+  Table,
+} from './provenance.ts'
 import { Gate, RunResource, RunSummary } from './run.ts'
 import { Count, Id, Key, Sha256, Text } from './scalar.ts'
 import { CELL_STATE, keysOf, OUTCOME, ROLE, RUN_STATUS, type Permission } from './status.ts'
@@ -337,6 +348,32 @@ export const ENDPOINT = {
     status: 201,
     answer: DecisionAnswer,
   },
+  listTables: {
+    method: 'GET',
+    path: '/api/tables',
+    access: 'read',
+    summary: 'Tables with their fields, and what derives them',
+    status: 200,
+    answer: page(Table),
+  },
+  tableRecords: {
+    method: 'GET',
+    path: '/api/tables/{table}/records',
+    access: 'read',
+    summary: 'Records of a table in the order of their keys, with their cells',
+    query: {
+      ...Paging,
+      /** Instead of a cursor: how many records are before the first one. */
+      offset: z.optional(z.string().check(z.regex(/^\d{1,9}$/))),
+      /** Records with a cell in that state, of `field` where it is given. */
+      state: z.optional(z.enum(keysOf(CELL_STATE))),
+      field: z.optional(Id),
+      /** Part of a key or of a value that is not private, whatever the case of A to Z. */
+      q: z.optional(z.string().check(z.maxLength(200))),
+    },
+    status: 200,
+    answer: RecordPage,
+  },
   provenance: {
     method: 'GET',
     path: '/api/provenance',
@@ -348,19 +385,50 @@ export const ENDPOINT = {
       record_id: z.optional(Text),
       field: z.optional(Id),
       state: z.optional(z.enum(keysOf(CELL_STATE))),
+      /** That made the cell what it is. */
       run_id: z.optional(Id),
+      /** Part of a key, of an error, or of a value that is not private; a page may then be short before the last one. */
+      q: z.optional(z.string().check(z.maxLength(200))),
     },
     status: 200,
     answer: page(Provenance),
+  },
+  cellHistory: {
+    method: 'GET',
+    path: '/api/provenance/history',
+    access: 'read',
+    summary: 'Every computation of one cell, the latest first',
+    query: { ...Paging, ...CellName.shape },
+    status: 200,
+    answer: page(CellVersion),
+  },
+  lineage: {
+    method: 'GET',
+    path: '/api/provenance/lineage',
+    access: 'read',
+    summary: 'What a cell is made from (`up`), or what is made from it (`down`)',
+    query: { ...CellName.shape, direction: z.enum(['up', 'down']) },
+    status: 200,
+    answer: Lineage,
   },
   materialize: {
     method: 'POST',
     path: '/api/materialize',
     access: 'operate',
-    summary: 'Derive what is stale or missing, or all by force',
+    summary:
+      'Derive what is not fresh, or all by force; with `Prefer: respond-async` 202 and the run_id at once',
     body: Materialize,
     status: 200,
     answer: MaterializeAnswer,
+  },
+  previewMaterialize: {
+    method: 'POST',
+    path: '/api/materialize/preview',
+    access: 'operate',
+    summary: 'What a materialize would derive now, and what it would roughly cost',
+    body: Materialize,
+    status: 200,
+    answer: MaterializePreview,
   },
   listEnvelopes: {
     method: 'GET',

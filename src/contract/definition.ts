@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { Id, Key, Text } from './scalar.ts'
+import { FIELD_TYPE, keysOf, SOURCE_KIND } from './status.ts'
 
 /*
  * `runseal.yaml`, as a person writes it. Defaults, references, cycles and paths are the loader's (SPEC [D..]); this is
@@ -48,32 +49,75 @@ const EnvName = z
 
 const Retries = z.int().check(z.minimum(0), z.maximum(100))
 
-const FieldName = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/))
+const FieldName = z
+  .string()
+  .check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'must be letters, digits and _, at most 64'))
 
-/** A derived field: values made from others by a process that reads and writes JSON lines. */
+/** With a field after a dot it is the id of a step, so it has no dot of its own. */
+const TableName = z
+  .string()
+  .check(z.regex(/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/, 'must be letters, digits, _ and -, at most 63'))
+
+const FieldNames = z.array(FieldName).check(z.maxLength(100))
+
+/**
+ * An input of a derivation: a field of the same record, or of the record of another table whose key is in the field
+ * `by` of this record. `as` is what the process knows it by; by default, the field's name.
+ */
+const DefinedFrom = z.union([
+  FieldName,
+  z.strictObject({ field: FieldName, as: z.optional(FieldName) }),
+  z.strictObject({
+    table: TableName,
+    field: FieldName,
+    by: FieldName,
+    as: z.optional(FieldName),
+  }),
+])
+
+/**
+ * A derived field: values made from others by a process that reads `{record_id, inputs}` and writes `{record_id, value,
+ * cost}` or `{record_id, error}`, a line of JSON each.
+ */
 const DefinedDerivation = z.strictObject({
-  /** Fields of the same record, or `TABLE.FIELD` by a field that holds the other record's key. */
-  from: z.array(z.string()),
+  from: z.array(DefinedFrom).check(z.minLength(1), z.maxLength(100)),
+  type: z.optional(z.enum(keysOf(FIELD_TYPE))),
   run: z.optional(Text),
-  argv: z.optional(z.array(Text).check(z.minLength(1))),
-  batch: z.optional(z.int().check(z.positive())),
-  concurrency: z.optional(z.int().check(z.positive())),
+  argv: z.optional(z.array(Text).check(z.minLength(1), z.maxLength(1000))),
+  env: z.optional(z.record(EnvName, EnvValue)),
+  cwd: z.optional(z.string()),
+  /** Records that one process is given. Default 100. */
+  batch: z.optional(z.int().check(z.minimum(1), z.maximum(100_000))),
+  /** Processes at one time. Default 1. */
+  concurrency: z.optional(z.int().check(z.minimum(1), z.maximum(64))),
+  /** Of one process. */
   timeout: z.optional(Duration),
+  /** How many more times a cell that failed is tried in one run. */
   retries: z.optional(Retries),
-  version: z.optional(z.string()),
+  /** A word of the author's: another one makes every cell stale. */
+  version: z.optional(Text),
+  /** Files, from the root, that are a part of the derivation: another content makes every cell stale. */
+  files: z.optional(z.array(z.string()).check(z.maxLength(100))),
+  private: z.optional(z.boolean()),
 })
+export type DefinedDerivation = z.infer<typeof DefinedDerivation>
 
 export const DefinedTable = z.strictObject({
   source: z.strictObject({
-    kind: z.enum(['csv', 'jsonl', 'json', 'sqlite']),
+    kind: z.enum(keysOf(SOURCE_KIND)),
+    /** From the root. */
     path: z.string(),
-    /** Of `sqlite`. */
+    /** Of `sqlite`, and only there: one that reads. */
     query: z.optional(Text),
   }),
   key: FieldName,
-  fields: z.optional(z.record(FieldName, z.enum(['text', 'number', 'boolean', 'json']))),
+  /** Fields of the source and their types, and no others; without it, those that the records have. */
+  fields: z.optional(z.record(FieldName, z.enum(keysOf(FIELD_TYPE)))),
+  /** Fields of the source whose values never leave the server. */
+  private: z.optional(FieldNames),
   derive: z.optional(z.record(FieldName, DefinedDerivation)),
 })
+export type DefinedTable = z.infer<typeof DefinedTable>
 
 export const DefinedStep = z.strictObject({
   id: Id,
@@ -84,7 +128,7 @@ export const DefinedStep = z.strictObject({
   /** The program and its arguments. An element `{{inputs.NAME}}` is replaced whole. */
   argv: z.optional(z.array(Text).check(z.minLength(1), z.maxLength(1000))),
   /** Instead of a process: derives these tables or `TABLE.FIELD`s. */
-  materialize: z.optional(z.array(z.string()).check(z.minLength(1))),
+  materialize: z.optional(z.array(z.string()).check(z.minLength(1), z.maxLength(1000))),
   needs: z.optional(z.array(Id)),
   retries: z.optional(Retries),
   timeout: z.optional(Duration),
@@ -139,6 +183,6 @@ export const Project = z.strictObject({
   /** Folder that cwd and artifacts stay inside, from the file's own. Default `.`. */
   root: z.optional(z.string()),
   runs: z.record(Id, DefinedRun),
-  tables: z.optional(z.record(Id, DefinedTable)),
+  tables: z.optional(z.record(TableName, DefinedTable)),
 })
 export type Project = z.infer<typeof Project>

@@ -93,7 +93,7 @@ const Artifact = z.strictObject({ path: ArtifactPath, sha256: Sha256, bytes: Cou
 export type Artifact = z.infer<typeof Artifact>
 
 /** One derived cell as a materialize step recorded it. */
-const Cell = z.strictObject({
+export const Cell = z.strictObject({
   table: Id,
   record_id: Text,
   field: Id,
@@ -104,6 +104,7 @@ const Cell = z.strictObject({
   cost: z.nullable(Decimal),
   error: z.nullable(Text),
 })
+export type Cell = z.infer<typeof Cell>
 
 export const StepEntry = z.strictObject({
   step_id: Id,
@@ -229,6 +230,15 @@ export type Counts = z.infer<typeof Counts>
 export const Previous = z.nullable(z.strictObject({ evidence_id: Id, head: Sha256 }))
 export type Previous = z.infer<typeof Previous>
 
+/** Over the derived cells of a run, or of a step. */
+export const Totals = z.strictObject({
+  materialized: Count,
+  skipped: Count,
+  failures: Count,
+  total_cost: Decimal,
+})
+export type Totals = z.infer<typeof Totals>
+
 export const Closing = z.strictObject({
   state: z.literal('Still'),
   outcome: z.enum(keysOf(OUTCOME)),
@@ -237,9 +247,7 @@ export const Closing = z.strictObject({
   finished_at: Instant,
   counts: Counts,
   /** Only of runs that materialize. */
-  totals: z.optional(
-    z.strictObject({ materialized: Count, skipped: Count, failures: Count, total_cost: Decimal }),
-  ),
+  totals: z.optional(Totals),
   seal_seq: z.int().check(z.positive()),
   previous: Previous,
 })

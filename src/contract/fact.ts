@@ -1,6 +1,14 @@
 import * as z from 'zod/mini'
-import { GateEntry, Opening, Policy, RecordedDecision, Shown, StepEntry } from './envelope.ts'
-import { Actor, Count, Id, Instant, Text } from './scalar.ts'
+import {
+  GateEntry,
+  Opening,
+  Policy,
+  RecordedDecision,
+  Shown,
+  StepEntry,
+  Totals,
+} from './envelope.ts'
+import { Actor, Count, Id, Instant, Key, Text } from './scalar.ts'
 
 /*
  * What the server records of a run, one row each, in the run's own order, on disk before any frame speaks of it.
@@ -8,6 +16,8 @@ import { Actor, Count, Id, Instant, Text } from './scalar.ts'
  */
 
 const common = { run_id: Id, timestamp: Instant }
+/** Of the run so far, where it derived anything. */
+const totals = z.optional(Totals)
 
 export const Fact = z.discriminatedUnion('type', [
   z.strictObject({
@@ -24,7 +34,15 @@ export const Fact = z.discriminatedUnion('type', [
     kind: z.string(),
     attempt: z.int().check(z.positive()),
   }),
-  z.strictObject({ type: z.literal('step_finished'), ...common, entry: StepEntry }),
+  z.strictObject({
+    type: z.literal('step_finished'),
+    ...common,
+    entry: StepEntry,
+    /** Of this attempt; its cells may be in a part that is not in the entry. */
+    totals,
+    /** What sort of failure kept it from deriving. */
+    error_type: z.optional(Key),
+  }),
   z.strictObject({
     type: z.literal('needs_input'),
     ...common,
@@ -47,9 +65,15 @@ export const Fact = z.discriminatedUnion('type', [
     actor: Actor,
     entry: GateEntry,
   }),
-  z.strictObject({ type: z.literal('run_succeeded'), ...common }),
-  z.strictObject({ type: z.literal('run_failed'), ...common, reason: Text }),
-  z.strictObject({ type: z.literal('run_aborted'), ...common, actor: Actor, reason: Text }),
+  z.strictObject({ type: z.literal('run_succeeded'), ...common, totals }),
+  z.strictObject({
+    type: z.literal('run_failed'),
+    ...common,
+    reason: Text,
+    totals,
+    error_type: z.optional(Key),
+  }),
+  z.strictObject({ type: z.literal('run_aborted'), ...common, actor: Actor, reason: Text, totals }),
   z.strictObject({
     type: z.literal('run_finalized'),
     ...common,

@@ -95,11 +95,31 @@ export type ToldBy = keyof typeof TOLD_BY
 
 /** State of a derived cell of a table. */
 export const CELL_STATE = {
-  fresh: { label: 'Fresh', tone: 'good' },
-  stale: { label: 'Stale', tone: 'waiting' },
-  missing: { label: 'Missing', tone: 'idle' },
-  failed: { label: 'Failed', tone: 'bad' },
-} as const satisfies Record<string, { label: string; tone: Tone }>
+  fresh: { label: 'Fresh', tone: 'good', means: 'Derived from the inputs as they are.' },
+  stale: {
+    label: 'Stale',
+    tone: 'waiting',
+    means: 'Derived from other inputs, or in another way, than those of now.',
+  },
+  missing: { label: 'Missing', tone: 'idle', means: 'Not derived yet.' },
+  failed: { label: 'Failed', tone: 'bad', means: 'Its derivation failed, or that of an input.' },
+} as const satisfies Record<string, { label: string; tone: Tone; means: string }>
+
+/** What a value of a field is. `json` is any. */
+export const FIELD_TYPE = {
+  text: { label: 'Text' },
+  number: { label: 'Number' },
+  boolean: { label: 'Yes or no' },
+  json: { label: 'JSON' },
+} as const satisfies Record<string, { label: string }>
+
+/** What the records of a table are read from. `typed`: its values have types of their own. */
+export const SOURCE_KIND = {
+  csv: { label: 'CSV', typed: false },
+  jsonl: { label: 'JSON Lines', typed: true },
+  json: { label: 'JSON', typed: true },
+  sqlite: { label: 'SQLite', typed: true },
+} as const satisfies Record<string, { label: string; typed: boolean }>
 
 /** Who may do what. `read` matters only where reading needs sign-in. */
 export const ROLE = {

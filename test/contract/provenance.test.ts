@@ -12,14 +12,22 @@ it('[A4] a materialize is asked for as in the first documents, and answered as t
   expect(parse(MaterializeAnswer, named).ok).toBe(true)
 })
 
+const source = { kind: 'csv', path: 'people.csv' }
+const runs = { all: { steps: [{ id: 'derive', materialize: ['people.initials'] }] } }
+
 it('[A4] tables and materialize steps have their place in a project file', () => {
-  const tables = {
-    people: {
-      source: { kind: 'csv', path: 'people.csv' },
-      key: 'id',
-      derive: { initials: { from: ['name'], run: './initials' } },
-    },
-  }
-  const runs = { all: { steps: [{ id: 'derive', materialize: ['people.initials'] }] } }
-  expect(parse(Project, { tables, runs }).ok).toBe(true)
+  const initials = { from: ['name'], run: './initials', version: '2', files: ['initials'] }
+  const boss = { table: 'people', field: 'name', by: 'boss_id', as: 'boss' }
+  const title = { from: ['initials', { field: 'name', as: 'full' }, boss], argv: ['./title'] }
+  const people = { source, key: 'id', private: ['name'], derive: { initials, title } }
+  expect(parse(Project, { tables: { people }, runs }).ok).toBe(true)
+})
+
+it.each([
+  ['people.old', { source, key: 'id' }],
+  ['people', { source, key: 'id', derive: { 'a.b': { from: ['name'], run: 'x' } } }],
+  ['people', { source, key: 'id', derive: { a: { from: [], run: 'x' } } }],
+  ['people', { source: { kind: 'xls', path: 'a' }, key: 'id' }],
+])('[A4] a table %s that is none has no place', (name, table) => {
+  expect(parse(Project, { tables: { [name]: table }, runs }).ok).toBe(false)
 })
