@@ -1,4 +1,5 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { counted } from '#evidence/counted.ts'
 import { fails } from '#evidence/claims.ts'
 import {
   placeOf,
@@ -8,7 +9,7 @@ import {
   walkSeries,
 } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
 import { readLine, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
 import { readTrust } from './evidence-file.ts'
@@ -74,8 +75,8 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       missing.push(evidence_id)
       continue
     }
-    const answered = placed.filter(({ decisions = [] }) => decisions.length > 0)
-    const { verdict, claims, envelope } = await verifyOne(bytes, evidence_id, trust, answered)
+    const asked = { evidence_id }
+    const { verdict, claims, envelope } = await verifyEnvelope(bytes, { trust, asked })
     const place = envelope && placeOf(envelope)
     if (place) placed.push(place)
     const wrong = claims.filter(fails)
@@ -91,21 +92,6 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
   const unusable = envelopes.flatMap(({ evidence_id, head }) => (head === null ? evidence_id : []))
   const series = walkSeries(placed, { unusable })
   return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
-}
-
-/** With what was answered in others, so that no request is answered twice. How it stands to them is the walk's matter. */
-async function verifyOne(
-  bytes: Uint8Array,
-  evidence_id: string,
-  trust: readonly Trusted[],
-  previous: readonly Placed[],
-): Promise<Verification> {
-  const asked = { evidence_id }
-  const verification = await verifyEnvelope(bytes, { trust, asked, previous })
-  return verification.claims.every((one) => !fails(one) || one.claim === 'previous') &&
-    verification.claims.some(fails)
-    ? await verifyEnvelope(bytes, { trust, asked })
-    : verification
 }
 
 function verdictOf(
@@ -142,7 +128,7 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
     .map(([word, count]) => `${count} ${word}`)
   const faults = new Set([...missing, ...named]).size
   const summary = [
-    `${envelopes.length} envelopes${counts.length > 0 ? `: ${counts.join(', ')}` : ''}.`,
+    `${counted(envelopes.length, 'envelope')}${counts.length > 0 ? `: ${counts.join(', ')}` : ''}.`,
     ...series.map(
       ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
     ),

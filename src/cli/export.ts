@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Part, checkAttached, partsOf } from '#evidence/attached.ts'
+import { counted } from '#evidence/counted.ts'
 import { fails } from '#evidence/claims.ts'
 import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
 import { wordsOf } from './ask.ts'
@@ -68,7 +69,7 @@ Exit codes: 0 whole; 1 something on record is gone or changed, and was left out;
       if (put === null) process.stdout.write(verifier.replace(PLACE, () => blocks.join('\n')))
       else
         console.log(
-          `${values.out ?? run_id}: ${parts.length - leftOut} of ${parts.length} logs and artifacts`,
+          `${values.out ?? run_id}: ${parts.length - leftOut} of ${counted(parts.length, 'log or artifact', 'logs and artifacts')}`,
         )
       return leftOut === 0 ? 0 : 1
     })

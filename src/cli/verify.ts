@@ -1,6 +1,5 @@
-import { CLAIM_STATE, keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
-import type { Expectation } from '#evidence/expectations.ts'
-import { verifyEnvelope, type Verification } from '#evidence/verify.ts'
+import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { verifyEnvelope, type Verification, type VerifyOptions } from '#evidence/verify.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
 import { readEvidence, readTrust } from './evidence-file.ts'
@@ -12,7 +11,7 @@ Checks an envelope with nothing but the file and what you trust. No server is as
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
-                   what the file must be; may be repeated
+                   what the file must be; each kind once
   --json           {verdict, claims: [{claim, state, code, where, message}], remaining} on stdout;
                    remaining: of a file that does not verify, what can still be said
 
@@ -30,23 +29,42 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
       [1, 1],
     )
     const [file = ''] = positionals
-    const expect = (values.expect ?? []).map(expectationOf)
+    const wanted = wantedOf(values.expect ?? [])
     const trust = await Promise.all((values.trust ?? []).map(readTrust))
-    const verification = await verifyEnvelope(await readEvidence(file), { trust, expect })
+    const verification = await verifyEnvelope(await readEvidence(file), { trust, ...wanted })
     if (values.json === true) console.log(defusedJson(jsonOf(verification)))
     else console.log(wordsFor(verification, trust.length > 0))
     return VERDICT[verification.verdict].exitCode
   },
 }
 
-function expectationOf(text: string): Expectation {
-  const [, kind, value] = /^(\w+)=(.+)$/s.exec(text) ?? []
-  const known = KINDS.find((one) => one === kind)
-  if (known === undefined || value === undefined)
-    throw new UsageError(`--expect ${JSON.stringify(text)} is none of ${KINDS.join('=…, ')}=…`)
-  return { kind: known, value }
+/** Which record it must be, and what that must say. */
+function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expect'> {
+  const wanted = new Map<Kind, string>()
+  for (const text of texts) {
+    const [, name, value = ''] = /^(\w+)=(.+)$/s.exec(text) ?? []
+    const kind = KINDS.find((one) => one === name)
+    if (kind === undefined)
+      throw new UsageError(`--expect ${JSON.stringify(text)} is none of ${KINDS.join('=…, ')}=…`)
+    if (kind === 'outcome' && !Object.hasOwn(OUTCOME, value))
+      throw new UsageError(`--expect ${text} is none of ${keysOf(OUTCOME).join(', ')}`)
+    if (wanted.has(kind)) throw new UsageError(`--expect ${kind}=… is there twice`)
+    wanted.set(kind, value)
+  }
+  const [run_id, evidence_id] = [wanted.get('run'), wanted.get('evidence')]
+  return {
+    asked: {
+      ...(run_id !== undefined && { run_id }),
+      ...(evidence_id !== undefined && { evidence_id }),
+    },
+    expect: (['definition', 'outcome'] as const).flatMap((kind) => {
+      const value = wanted.get(kind)
+      return value === undefined ? [] : [{ kind, value }]
+    }),
+  }
 }
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
+type Kind = (typeof KINDS)[number]
 
 function jsonOf({ verdict, claims, remaining }: Verification) {
   return {

@@ -1,4 +1,6 @@
+import { type StepEntry } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
+import { counted } from './counted.ts'
 import { sha256OfMany } from './digest.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
@@ -15,6 +17,9 @@ export type Part = {
   readonly bytes: number
   readonly chunks: readonly string[]
 }
+
+/** What an entry has one digest of, and is looked at by itself: an artifact, or a MiB of a log. */
+export type Piece = { readonly sha256: string; readonly bytes: number }
 
 /** Everything that is on record beside the envelope, in the order of the entries. A log without a byte is nothing. */
 export function partsOf({ execution }: VerifiedEnvelope): Part[] {
@@ -67,8 +72,33 @@ export function missingParts(parts: readonly Part[], found: readonly Part[]): Cl
   const missing = parts.filter(({ sha256 }) => !here.has(sha256))
   const [first] = missing
   if (first === undefined) return null
-  const message = `${missing.length} of ${parts.length} logs and artifacts on record are not here, first ${wordsFor(first)}.`
+  const message = `${missing.length} of ${counted(parts.length, 'log or artifact', 'logs and artifacts')} on record ${missing.length === 1 ? 'is' : 'are'} not here, first ${wordsFor(first)}.`
   return claimOf('attached-missing', { message, where: first.where, step_id: first.step_id })
+}
+
+/** The n-th artifact of a step, or the n-th MiB of its log; null where the entry has none. */
+export function pieceOf(
+  { log, artifacts }: Pick<StepEntry, 'log' | 'artifacts'>,
+  kind: Part['kind'],
+  index: number,
+): Piece | null {
+  switch (kind) {
+    case 'log':
+      return chunksOf(log)[index] ?? null
+    case 'artifact':
+      return artifacts[index] ?? null
+  }
+}
+
+/** Are these the bytes that the entry has the digest and the number of? `fault` is null where they are. */
+export async function comparePiece(
+  { sha256, bytes: size }: Piece,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<{ actual: string; fault: string | null }> {
+  const actual = await sha256OfMany(bytes)
+  if (actual !== sha256) return { actual, fault: OTHER }
+  const isWhole = bytes.length === size
+  return { actual, fault: isWhole ? null : otherSize(bytes.length, size) }
 }
 
 async function notOnRecord(
@@ -84,7 +114,7 @@ async function notOnRecord(
         message: `${name} is nothing that this run has on record.`,
         actual,
       })
-    : differs(meant, actual, (await faultOf(meant, bytes)) ?? 'it has another digest')
+    : differs(meant, actual, (await faultOf(meant, bytes)) ?? OTHER)
 }
 
 const differs = (part: Part, actual: string, fault: string): Claim =>
@@ -98,12 +128,20 @@ const differs = (part: Part, actual: string, fault: string): Claim =>
 
 const MIB = 1024 * 1024
 
-async function faultOf({ bytes: size, chunks }: Part, bytes: Uint8Array<ArrayBuffer>) {
-  for (const [index, chunk] of chunks.entries())
-    if ((await sha256OfMany(bytes.subarray(index * MIB, (index + 1) * MIB))) !== chunk)
-      return `MiB ${index + 1} of ${chunks.length} is another one`
-  return bytes.length === size ? null : `it has ${bytes.length} bytes and the record says ${size}`
+async function faultOf(part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+  for (const [index, chunk] of chunksOf(part).entries()) {
+    const { fault } = await comparePiece(chunk, bytes.subarray(index * MIB, (index + 1) * MIB))
+    if (fault !== null) return `MiB ${index + 1} of ${part.chunks.length} is another one`
+  }
+  return bytes.length === part.bytes ? null : otherSize(bytes.length, part.bytes)
 }
+
+const chunksOf = ({ bytes, chunks }: Pick<Part, 'bytes' | 'chunks'>): Piece[] =>
+  chunks.map((sha256, index) => ({ sha256, bytes: Math.min(MIB, bytes - index * MIB) }))
+
+const OTHER = 'it has another digest'
+const otherSize = (found: number, said: number): string =>
+  `it has ${counted(found, 'byte')} and the record says ${said.toLocaleString('en')}`
 
 function wordsFor({ kind, step_id, attempt, path }: Part): string {
   const by = `step ${step_id}, attempt ${attempt}`

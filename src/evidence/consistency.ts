@@ -9,6 +9,7 @@ import { GATE_OUTCOME, type StepOutcome } from '#contract/status.ts'
 import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
+import { counted } from './counted.ts'
 import { countsOf, hasAttemptLeft, outcomeOf, totalsOf } from './summarise.ts'
 
 /**
@@ -19,7 +20,7 @@ export function checkConsistency(envelope: Envelope, entries: readonly Entry[]):
   const faults = firstOf(disagreements(envelope, entries))
   if (faults.length > 0) return faults
   const { counts, outcome } = envelope.closing
-  const message = `${counts.attempts} attempts of ${counts.steps} steps and ${counts.gates} gates agree with the plan, and the run ended as ${outcome}.`
+  const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, and the run ended as ${outcome}.`
   return [claimOf('entries-agree', { message })]
 }
 
@@ -250,7 +251,7 @@ function resultFault(
 function logFault({ log: { sha256, bytes, chunks, truncated } }: StepEntry): string | null {
   const count = Math.ceil(bytes / (1024 * 1024))
   if (chunks.length !== count)
-    return `has ${chunks.length} chunks where ${bytes} bytes have ${count}`
+    return `has ${counted(chunks.length, 'chunk')} where ${counted(bytes, 'byte')} have ${count}`
   const differs = chunks.length === 1 && !truncated && chunks[0] !== sha256
   return differs ? 'is one chunk with another digest' : null
 }

@@ -1,13 +1,11 @@
 import { type Envelope, type PlanGate } from '#contract/envelope.ts'
 import { type RequiredDefinition } from '#contract/trust.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
+import { counted } from './counted.ts'
 import { type Trusted } from './trust.ts'
 
-/** What the reader says on the spot that the file must be. */
-export type Expectation = {
-  readonly kind: 'run' | 'evidence' | 'definition' | 'outcome'
-  readonly value: string
-}
+/** What the reader says on the spot that the record must be. Which record it must be is what they *asked* for. */
+export type Expectation = { readonly kind: 'definition' | 'outcome'; readonly value: string }
 
 /**
  * What the reader requires: on the spot, and in the files that they pinned. A server's own offer of requirements binds
@@ -48,14 +46,10 @@ function ofExpectation(envelope: Envelope, { kind, value: expected }: Expectatio
 }
 
 function said(
-  { run_id, evidence_id, opening, closing }: Envelope,
+  { opening, closing }: Envelope,
   kind: Expectation['kind'],
 ): { value: string; where: string } {
   switch (kind) {
-    case 'run':
-      return { value: run_id, where: '/run_id' }
-    case 'evidence':
-      return { value: evidence_id, where: '/evidence_id' }
     case 'definition':
       return { value: opening.definition.name, where: '/opening/definition/name' }
     case 'outcome':
@@ -108,7 +102,7 @@ type RequiredGate = RequiredDefinition['gates'][number]
 
 function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): string | null {
   if (policy.quorum < required.quorum)
-    return `asks for ${policy.quorum} approvals, and you require ${required.quorum}`
+    return `asks for ${counted(policy.quorum, 'approval')}, and you require ${required.quorum}`
   if (required.four_eyes && !policy.four_eyes) return 'lets whoever started the run decide'
   if (required.sign === 'passkey' && policy.sign !== 'passkey')
     return 'asks for no passkey signature'

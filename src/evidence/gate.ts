@@ -8,6 +8,7 @@ import {
 import { type GateOutcome } from '#contract/status.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
+import { counted } from './counted.ts'
 import { digestOf } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
 import { checkSignatures } from './signed.ts'
@@ -332,7 +333,7 @@ function* ofOutcome(
     yield claimOf('gate-outcome-differs', {
       step_id,
       where: `${where}/outcome`,
-      message: `${approvals} of ${policy.quorum} approvals and ${rejections} rejections do not make a gate ${outcome}.`,
+      message: `${approvals} of ${counted(policy.quorum, 'approval')} and ${counted(rejections, 'rejection')} do not make a gate ${outcome}.`,
     })
   }
   const hasExpired = shown.expires_at !== null && resolved_at >= shown.expires_at

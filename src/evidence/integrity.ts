@@ -9,6 +9,7 @@ import {
   openChain,
 } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
+import { counted } from './counted.ts'
 import { sha256OfMany } from './digest.ts'
 import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
 
@@ -111,7 +112,7 @@ const stepOf = (body: object): { step_id?: string } =>
 function wholeChain({ integrity }: Envelope, links: readonly string[]): Claim {
   const { links: stored } = integrity.hash_chain
   const last = stored.at(-1)
-  const message = `All ${links.length} entries are as they were linked, up to the head.`
+  const message = `All ${counted(links.length, 'entry', 'entries')} are as they were linked, up to the head.`
   if (last === undefined) return claimOf('chain-whole', { message })
   const fields = { seq: last.seq, prev: links.at(-2) ?? '', kind: last.kind, entry: last.entry }
   return claimOf('chain-whole', {

@@ -2,6 +2,7 @@ import { Envelope, type Limits } from '#contract/envelope.ts'
 import { parse, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { canonicalize, utf8, type Write } from './canonical.ts'
+import { counted } from './counted.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
 
 /**
@@ -36,7 +37,10 @@ export function readDocument(
 /** `too-large`, `byte-order-mark`, `not-utf8`. */
 function readText(bytes: Uint8Array, limits: Limits): string {
   if (bytes.length > limits.bytes) {
-    throw new EvidenceError('too-large', `${bytes.length} bytes, at most ${limits.bytes} are read`)
+    throw new EvidenceError(
+      'too-large',
+      `${counted(bytes.length, 'byte')}, at most ${limits.bytes.toLocaleString('en')} are read`,
+    )
   }
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new EvidenceError('byte-order-mark', 'begins with a byte order mark')
@@ -181,14 +185,14 @@ function assertCovered({ order, execution, gates, integrity }: Envelope): void {
   if (links.length !== kinds.length) {
     throw new EvidenceError(
       'coverage-broken',
-      `${links.length} links for ${kinds.length} entries`,
+      `${counted(links.length, 'link')} for ${counted(kinds.length, 'entry', 'entries')}`,
       `${chain}/links`,
     )
   }
   if (count !== links.length) {
     throw new EvidenceError(
       'coverage-broken',
-      `count is ${count}, there are ${links.length} links`,
+      `count is ${count}, there ${links.length === 1 ? 'is' : 'are'} ${counted(links.length, 'link')}`,
       `${chain}/count`,
     )
   }

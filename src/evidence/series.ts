@@ -33,6 +33,7 @@ export type SeriesFault = { readonly message: string; readonly by: string | null
       readonly actual: string
     }
   | { readonly fault: 'misplaced'; readonly evidence_id: string; readonly seal_seq: number }
+  | { readonly fault: 'repeated'; readonly evidence_ids: readonly string[] }
 )
 
 /** What was sealed by one key, as far as it is here. */
@@ -76,6 +77,7 @@ export function walkSeries(
         ...inOrder.flatMap((one) => againstPrevious(one, here)),
         ...holesOf(inOrder, here),
         ...forksOf(inOrder),
+        ...repeatsOf([...inOrder, ...mine]),
         ...mine.flatMap((head) => againstRemembered(head, here)),
       ],
     }
@@ -142,6 +144,21 @@ function forksOf(members: readonly Placed[]): SeriesFault[] {
     const message = `${evidence_ids.join(' and ')} stand in one place: the server sealed ${group.length}.`
     return { fault: 'forked', seal_seq: group[0]?.seal_seq ?? 0, evidence_ids, by: null, message }
   })
+}
+
+/** Requests that were answered in two of them, each by another decision. */
+function repeatsOf(members: readonly HeldEnvelope[]): SeriesFault[] {
+  const answered = new Map<string, { evidence_id: string; sha256: string }>()
+  return members.flatMap(({ evidence_id, decisions = [] }) =>
+    decisions.flatMap(({ nonce, sha256 }) => {
+      const before = answered.get(nonce)
+      if (before === undefined) answered.set(nonce, { evidence_id, sha256 })
+      if (before === undefined || before.sha256 === sha256) return []
+      const evidence_ids = [before.evidence_id, evidence_id]
+      const message = `${evidence_ids.join(' and ')} have two decisions that answer one request.`
+      return [{ fault: 'repeated', evidence_ids, by: null, message }]
+    }),
+  )
 }
 
 function againstRemembered(

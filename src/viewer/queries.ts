@@ -19,7 +19,7 @@ import {
   entryAt,
   page,
   prepare,
-  type Part,
+  type PartAt,
   type Rows,
   values,
   verify,
@@ -330,7 +330,12 @@ export const entryQuery = (document: string, head: string, seq: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   })
 
-export type PartAddress = LogAddress & { document: string; seq: number; part: Part; sha256: string }
+export type PartAddress = LogAddress & {
+  document: string
+  seq: number
+  part: PartAt
+  sha256: string
+}
 
 /**
  * A part of a step that the entry has the digest of: fetched, or taken from a file of the reader's, compared in the
@@ -345,14 +350,14 @@ export const comparePart = ({ document, seq, part, sha256, ...log }: PartAddress
     networkMode: 'always',
   })
 
-async function partOfFile(file: File, { kind, index }: Part): Promise<ArrayBuffer> {
+async function partOfFile(file: File, { kind, index }: PartAt): Promise<ArrayBuffer> {
   const from = index * LOG_CHUNK_BYTES
   return await (kind === 'log' ? file.slice(from, from + LOG_CHUNK_BYTES) : file).arrayBuffer()
 }
 
 async function fetchPart(
   log: LogAddress,
-  { kind, index }: Part,
+  { kind, index }: PartAt,
   sha256: string,
 ): Promise<ArrayBuffer> {
   return kind === 'log'

@@ -1,6 +1,7 @@
 import type { Closing, GateEntry, Opening, StepEntry } from '#contract/envelope.ts'
 import type { Run } from '#contract/run.ts'
 import type { RequiredDefinition } from '#contract/trust.ts'
+import type { Part } from '#evidence/attached.ts'
 import type { Claim } from '#evidence/claims.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
@@ -22,7 +23,7 @@ export type Question =
   | { ask: 'ready' }
   | { ask: 'page'; rows: Rows; from: number; to: number }
   | { ask: 'entry'; seq: number }
-  | { ask: 'compare'; seq: number; part: Part; bytes: ArrayBuffer }
+  | { ask: 'compare'; seq: number; part: PartAt; bytes: ArrayBuffer }
   | { ask: 'values'; search: string }
   | { ask: 'change'; change: Change }
 
@@ -46,12 +47,12 @@ export type EntryAt =
   | null
 
 /** What an entry has the digest of and does not hold itself: the n-th MiB of its log, or its n-th artifact. */
-export type Part = { kind: 'log' | 'artifact'; index: number }
+export type PartAt = { kind: Part['kind']; index: number }
 
 /** The bytes come back only when they are those that the entry has the digest of [U10]. */
 export type Compared =
-  | { same: true; bytes: ArrayBuffer; sha256: string }
-  | { same: false; expected: string; actual: string }
+  | { same: true; bytes: ArrayBuffer }
+  | { same: false; expected: string; actual: string; fault: string }
 
 /** In a copy: a value put in the place of another, or one byte in the place of another. */
 export type Change =
@@ -154,7 +155,7 @@ export async function entryAt(document: string, seq: number): Promise<EntryAt> {
 export async function compare(
   document: string,
   seq: number,
-  part: Part,
+  part: PartAt,
   bytes: ArrayBuffer,
 ): Promise<Compared> {
   const answer = await put(document, { ask: 'compare', seq, part, bytes }, [bytes])

@@ -1,5 +1,5 @@
 import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
-import { sha256OfMany } from '#evidence/digest.ts'
+import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
@@ -12,7 +12,7 @@ import type {
   Compared,
   EntryAt,
   Page,
-  Part,
+  PartAt,
   Question,
   Reply,
   Rows,
@@ -171,16 +171,16 @@ function entryAt({ steps, gates }: Held, seq: number): EntryAt {
 async function compare(
   { steps }: Held,
   seq: number,
-  { kind, index }: Part,
+  { kind, index }: PartAt,
   bytes: ArrayBuffer,
 ): Promise<Compared> {
   const step = steps.find((row) => row.seq === seq)?.entry
-  const expected = kind === 'log' ? step?.log.chunks[index] : step?.artifacts[index]?.sha256
-  if (expected === undefined) throw new Error(`entry ${seq} has no such ${kind}`)
-  const actual = await sha256OfMany(new Uint8Array(bytes))
-  return actual === expected
-    ? { same: true, bytes, sha256: actual }
-    : { same: false, expected, actual }
+  const piece = step === undefined ? null : pieceOf(step, kind, index)
+  if (piece === null) throw new Error(`entry ${seq} has no such ${kind}`)
+  const { actual, fault } = await comparePiece(piece, new Uint8Array(bytes))
+  return fault === null
+    ? { same: true, bytes }
+    : { same: false, expected: piece.sha256, actual, fault }
 }
 
 async function change({ bytes, options }: Held, what: Change): Promise<Changed> {

@@ -114,6 +114,12 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
   expect(
     await run('verify', sealed, '--trust', trust, ...expected, '--expect', 'outcome=succeeded'),
   ).toMatchObject({ code: 0 })
+  const asked = await run('verify', sealed, '--trust', trust, ...expected)
+  expect(asked.stdout).toContain('The run_id is the one that you asked for.')
+  expect(asked.stdout).not.toContain('You did not say')
+  expect(await run('verify', sealed, '--trust', trust, '--expect', 'run=another')).toMatchObject({
+    code: 1,
+  })
   expect(await run('verify', sealed, '--trust', trust, '--expect', 'outcome=failed')).toMatchObject(
     { code: 1 },
   )
@@ -134,7 +140,10 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
   expect(await run('verify', join(folder, 'none.json'))).toMatchObject({ code: 2, stdout: '' })
   expect(await run('verify', folder)).toMatchObject({ code: 2, stdout: '' })
   expect(await run('verify', sealed, '--trust', sealed)).toMatchObject({ code: 2, stdout: '' })
-  expect(await run('verify', sealed, '--expect', 'colour=red')).toMatchObject({ code: 2 })
+  for (const wrong of [['colour=red'], ['outcome=banana'], ['run='], ['run=a', 'run=b']])
+    expect(await run('verify', sealed, ...wrong.flatMap((one) => ['--expect', one]))).toMatchObject(
+      { code: 2, stdout: '' },
+    )
 })
 
 it('[C3] a token beside the running server works at once, and is alone on stdout', async () => {

@@ -110,3 +110,18 @@ it('[W6] what is there and does not verify is not missing', async () => {
   const [one, , three] = await four()
   expect(faultsOf([one, three], { unusable: ['ev-2'] })).toEqual([])
 })
+
+it('[W7] a request is answered once in a series, also against what was remembered', async () => {
+  const [one, two, three] = await four()
+  const answer = (sha256: string) => [{ nonce: 'f'.repeat(32), sha256 }]
+  const first = { ...one, decisions: answer('a') }
+  const other = { ...three, decisions: answer('b') }
+  expect(faultsOf([first, two, { ...three, decisions: answer('a') }])).toEqual([])
+  expect(faultsOf([first, two, other])).toMatchObject([
+    { fault: 'repeated', evidence_ids: ['ev-1', 'ev-3'] },
+  ])
+  const remembered = [{ ...two, decisions: answer('c') }]
+  expect(faultsOf([first, two, three], { remembered })).toMatchObject([
+    { fault: 'repeated', evidence_ids: ['ev-1', 'ev-2'] },
+  ])
+})

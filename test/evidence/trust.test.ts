@@ -327,8 +327,6 @@ describe('what the reader requires', () => {
   )
 
   it.each<[Expectation['kind'], string]>([
-    ['run', 'run-1'],
-    ['evidence', 'ev-1'],
     ['definition', 'release'],
     ['outcome', 'succeeded'],
   ])('[V15] the %s is %s', async (kind, value) => {

@@ -97,6 +97,24 @@ describe('a verdict', () => {
     verdict().getByText(/offered by this server: proves nothing about the server/)
   })
 
+  it('says of a record by a pinned key what else is not proven, and not that it is the key', async () => {
+    const run = startRun(signer, {
+      steps: [],
+      gates: [planGate('ship', { policy: { ...planGate('ship').policy, four_eyes: true } })],
+    })
+    run.gate('ship', { decisions: [{ approver: 'token:one' }] })
+    const { bytes, content } = await run.seal()
+    const { name, sha256 } = content.opening.definition
+    const [gate] = content.opening.plan.gates
+    const policy = { quorum: 1, four_eyes: true, sign: 'session', roles: null } as const
+    const gates = [{ step_id: 'ship', question: gate?.question ?? null, ...policy }]
+    await judge(bytes, [pinned(signer, { required: [{ name, sha256, gates }] })])
+    verdict().getByRole('heading', {
+      name: 'Nothing fails, but something you required is not proven',
+    })
+    verdict().getByText(/signed by a key you pinned\. See below what is not proven/)
+  })
+
   it('says that nobody is known to have sealed it', async () => {
     await judge(sealed.bytes, [])
     verdict().getByText(/not one that you know: anyone could have made this file/)

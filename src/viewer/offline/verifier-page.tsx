@@ -1,8 +1,8 @@
 import { Suspense, use, useState } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
+import { counted } from '#evidence/counted.ts'
 import type { VerifiedEnvelope } from '#evidence/verify.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { Glyph } from '#viewer/parts/glyph.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -10,6 +10,7 @@ import { Claims } from '#viewer/review/claims.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence } from '#viewer/review/proof-sentence.ts'
+import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import type { Embedded } from './embedded.ts'
 import { FileBox } from './file-box.tsx'
@@ -104,27 +105,17 @@ function Judged({
       </Notice>
     )
   const { verification, envelope: file, sha256, trust, attached } = judgement
-  const { tone, title, text, open } = proofSentence(verification, null, 'file')
+  const sentence = proofSentence(verification, null, 'file')
+  const { tone } = sentence
   const { envelope, claims, remaining } = verification
   return (
     <>
-      <section aria-label="Verdict" className={`card flex gap-4 p-4 ${VERDICT_LOOK[tone]}`}>
-        <span className="mt-0.5 shrink-0 [&>svg]:size-8">
-          <Glyph
-            family="evidence"
-            tone={tone === 'proven' ? 'good' : tone === 'part' ? 'neutral' : 'bad'}
-          />
-        </span>
-        <div className="flex min-w-0 flex-col gap-1">
-          <h2 className="text-lg font-semibold">{title}</h2>
-          <p className="max-w-prose text-ink">{text}</p>
-          {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
-          <p className="text-ink-2">
-            <RunText text={file.name} max={160} />, {file.size.toLocaleString('en')} bytes, SHA-256{' '}
-            <code className="font-mono break-all">{sha256}</code>
-          </p>
-        </div>
-      </section>
+      <VerdictCard sentence={sentence}>
+        <p className="text-ink-2">
+          <RunText text={file.name} max={160} />, {file.size.toLocaleString('en')} bytes, SHA-256{' '}
+          <code className="font-mono break-all">{sha256}</code>
+        </p>
+      </VerdictCard>
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
       {tone === 'refused' && <Damage claims={claims} remaining={remaining} />}
       {envelope && <TheRun envelope={envelope} />}
@@ -137,12 +128,6 @@ function Judged({
     </>
   )
 }
-
-const VERDICT_LOOK = {
-  proven: 'border-seal bg-seal-wash text-seal',
-  part: 'border-line-strong text-seal',
-  refused: 'border-bad bg-bad-wash text-bad',
-} as const
 
 /** Until the reader has compared them, the keys are only offered, wherever the file came from. */
 function Trust({
@@ -184,7 +169,7 @@ function Trust({
         ))}
       </ul>
       <p className="text-ink-2">
-        {approvers.length} approvers, {required.length} required definitions.
+        {counted(approvers.length, 'approver')}, {counted(required.length, 'required definition')}.
       </p>
       <label className="flex items-center gap-2">
         <input
@@ -208,7 +193,10 @@ function TheRun({ envelope }: { envelope: VerifiedEnvelope }) {
     ['Started by', opening.actor],
     ['Started', `${opening.started_at} by the server’s clock`],
     ['Ended', `${closing.finished_at} by the server’s clock`],
-    ['Recorded', `${closing.counts.attempts} attempts, ${closing.counts.gates} gates`],
+    [
+      'Recorded',
+      `${counted(closing.counts.attempts, 'attempt')}, ${counted(closing.counts.gates, 'gate')}`,
+    ],
     ['Place in series', `number ${closing.seal_seq}`],
     ...(closing.reason === undefined ? [] : [['Reason', closing.reason]]),
   ] as const

@@ -1,6 +1,6 @@
 import type { DefinitionSummary } from '#contract/api.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'

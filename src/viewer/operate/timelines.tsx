@@ -1,6 +1,6 @@
 import type { Run } from '#contract/run.ts'
 import type { TwoTimelines } from '#live/board.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'

@@ -1,6 +1,7 @@
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { bytesSaid, counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
+import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#viewer/parts/time.tsx'

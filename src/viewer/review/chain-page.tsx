@@ -1,6 +1,6 @@
 import type { Series } from '#evidence/series.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
@@ -200,6 +200,7 @@ const FAULT = {
   forked: 'Forked',
   resealed: 'Sealed anew',
   misplaced: 'Out of place',
+  repeated: 'Answered twice',
 } as const satisfies Record<Series['faults'][number]['fault'], string>
 
 /** What changed stays a warning until the reader says that they know why. */

@@ -5,7 +5,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { comparePart, type PartAddress } from '#viewer/queries.ts'
-import type { Part } from '#viewer/verifier.ts'
+import type { PartAt } from '#viewer/verifier.ts'
 import { useMutation } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import type { Origin } from './origin.ts'
@@ -65,7 +65,8 @@ export function ComparedPart({
         ) : (
           <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
             <p className="font-semibold text-bad">
-              This is not the {name} that is on record, so nothing of it is shown
+              This is not the {name} that is on record, so nothing of it is shown:{' '}
+              {compared.data.fault}
             </p>
             <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_1fr]">
               <dt className="text-ink-2">On record</dt>
@@ -96,7 +97,7 @@ function Proven({
   file,
 }: {
   bytes: ArrayBuffer
-  kind: Part['kind']
+  kind: PartAt['kind']
   name: string
   file: string
 }) {
@@ -153,7 +154,7 @@ function Proven({
 }
 
 // A log is text whatever is in it; an artifact with a null byte in it is not.
-function linesOf(bytes: ArrayBuffer, kind: Part['kind']): string[] | null {
+function linesOf(bytes: ArrayBuffer, kind: PartAt['kind']): string[] | null {
   const all = new Uint8Array(bytes)
   if (kind === 'artifact' && all.includes(0)) return null
   const lines = new TextDecoder().decode(all).split(/\r?\n/)

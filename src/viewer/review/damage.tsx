@@ -1,5 +1,5 @@
 import type { Claim } from '#evidence/claims.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import type { Verdict } from '#viewer/verifier.ts'
 

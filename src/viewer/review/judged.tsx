@@ -1,8 +1,7 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import type { Run } from '#contract/run.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { Glyph } from '#viewer/parts/glyph.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -17,6 +16,7 @@ import { Damage } from './damage.tsx'
 import type { Origin } from './origin.ts'
 import { proofSentence } from './proof-sentence.ts'
 import { RequireThis } from './require-this.tsx'
+import { VerdictCard } from './verdict-card.tsx'
 
 const TryChange = lazy(() => import('./try-change.tsx').then((m) => ({ default: m.TryChange })))
 
@@ -35,49 +35,39 @@ export function Judged({
 }) {
   const kept = useQuery(keptQuery)
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
-  const { tone, title, text, open } = proofSentence(verdict, seen, origin.from)
+  const sentence = proofSentence(verdict, seen, origin.from)
+  const { tone } = sentence
   const { summary } = verdict
   return (
     <>
-      <section aria-label="Verdict" className={`card flex gap-4 p-4 ${VERDICT_LOOK[tone]}`}>
-        <span className="mt-0.5 shrink-0 [&>svg]:size-8">
-          <Glyph
-            family="evidence"
-            tone={tone === 'proven' ? 'good' : tone === 'part' ? 'neutral' : 'bad'}
-          />
-        </span>
-        <div className="flex min-w-0 flex-col gap-1">
-          <h2 className="text-lg font-semibold">{title}</h2>
-          <p className="max-w-prose text-ink">{text}</p>
-          {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
-          <p className="text-ink-2">
-            {tone === 'refused' ? 'Checked' : 'Verified'} in this browser over{' '}
-            {verdict.bytes.toLocaleString('en')} bytes
-            {origin.from === 'server' ? (
-              <>
-                .{' '}
-                <a
-                  href={`/api/envelopes/${encodeURIComponent(origin.evidence_id)}`}
-                  download={`${origin.evidence_id}.json`}
-                  className="link"
-                >
-                  {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
-                </a>
-              </>
-            ) : (
-              <>
-                {' '}
-                of <RunText text={origin.name} max={120} />. Nothing of it was sent anywhere.
-              </>
-            )}
-          </p>
-          {tone === 'part' && verdict.sealed_by?.source !== 'pinned' && (
-            <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
-              Compare the fingerprint
-            </Link>
+      <VerdictCard sentence={sentence}>
+        <p className="text-ink-2">
+          {tone === 'refused' ? 'Checked' : 'Verified'} in this browser over{' '}
+          {verdict.bytes.toLocaleString('en')} bytes
+          {origin.from === 'server' ? (
+            <>
+              .{' '}
+              <a
+                href={`/api/envelopes/${encodeURIComponent(origin.evidence_id)}`}
+                download={`${origin.evidence_id}.json`}
+                className="link"
+              >
+                {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
+              </a>
+            </>
+          ) : (
+            <>
+              {' '}
+              of <RunText text={origin.name} max={120} />. Nothing of it was sent anywhere.
+            </>
           )}
-        </div>
-      </section>
+        </p>
+        {tone === 'part' && verdict.sealed_by?.source !== 'pinned' && (
+          <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
+            Compare the fingerprint
+          </Link>
+        )}
+      </VerdictCard>
       {tone === 'refused' && <Damage claims={verdict.claims} remaining={verdict.remaining} />}
       {summary && <Contents origin={origin} summary={summary} sealed_by={verdict.sealed_by} />}
       <Claims
@@ -93,12 +83,6 @@ export function Judged({
     </>
   )
 }
-
-const VERDICT_LOOK = {
-  proven: 'border-seal bg-seal-wash text-seal',
-  part: 'border-line-strong text-seal',
-  refused: 'border-bad bg-bad-wash text-bad',
-} as const
 
 /** Loaded when it is opened. */
 function Demonstration(props: { document: string; head: string; bytes: number }) {

@@ -4,18 +4,20 @@ import { CLAIM, type Claim } from '#evidence/claims.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
 
-/** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
-export function proofSentence(
-  { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
-  seen: string | null,
-  from: Origin['from'],
-): {
+export type ProofSentence = {
   tone: 'proven' | 'part' | 'refused'
   title: string
   text: string
   /** What was left open, '' where nothing of the file is to be believed anyway. */
   open: string
-} {
+}
+
+/** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
+export function proofSentence(
+  { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
+  seen: string | null,
+  from: Origin['from'],
+): ProofSentence {
   const failing = claims.filter(({ state }) => state === 'does not verify')
   const open = openOf(claims)
   switch (verdict) {
@@ -43,9 +45,10 @@ export function proofSentence(
     case 'not proven':
       return {
         tone: 'part',
-        title: isWhole(claims)
-          ? 'The record is whole, but whose it is is not proven'
-          : 'Nothing fails, but something you required is not proven',
+        title:
+          sealed_by?.source !== 'pinned' && isWhole(claims)
+            ? 'The record is whole, but whose it is is not proven'
+            : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
             ? 'The document, its chain and its seal agree. The key that signed it is not one that you know: anyone could have made this file.'

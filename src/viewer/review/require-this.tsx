@@ -1,6 +1,6 @@
 import type { RequiredDefinition } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { changeTrust, keptQuery } from '#viewer/queries.ts'
 import { requireDefinition } from '#viewer/trust-store.ts'

@@ -1,5 +1,5 @@
 import type { TrustFile } from '#contract/trust.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'

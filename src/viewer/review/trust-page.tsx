@@ -1,5 +1,5 @@
 import { type ServerKey, TRUST_SOURCE, type TrustedApprover } from '#contract/trust.ts'
-import { counted } from '#viewer/parts/counted.ts'
+import { counted } from '#evidence/counted.ts'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'

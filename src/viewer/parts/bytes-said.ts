@@ -1,7 +1,4 @@
-/** `1 step`, `12,000 steps`. */
-export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
-}
+import { counted } from '#evidence/counted.ts'
 
 /** `12 bytes`, `3.4 KiB`, `1.2 MiB`. */
 export function bytesSaid(count: number): string {

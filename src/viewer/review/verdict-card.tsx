@@ -1,0 +1,36 @@
+import { Glyph } from '#viewer/parts/glyph.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import type { ReactNode } from 'react'
+import type { ProofSentence } from './proof-sentence.ts'
+
+/** What stands over every verdict, wherever it was made: what is proven, by whose key, and what is not. */
+export function VerdictCard({
+  sentence: { tone, title, text, open },
+  children,
+}: {
+  sentence: ProofSentence
+  children: ReactNode
+}) {
+  const { look, glyph } = TONE[tone]
+  return (
+    <section aria-label="Verdict" className={`card flex gap-4 p-4 ${look}`}>
+      <span className="mt-0.5 shrink-0 [&>svg]:size-8">
+        <Glyph family="evidence" tone={glyph} />
+      </span>
+      <div className="flex min-w-0 flex-col gap-1">
+        <h2 className="text-lg font-semibold">{title}</h2>
+        <p className="max-w-prose text-ink">
+          <RunText text={text} max={600} />
+        </p>
+        {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
+        {children}
+      </div>
+    </section>
+  )
+}
+
+const TONE = {
+  proven: { look: 'border-seal bg-seal-wash text-seal', glyph: 'good' },
+  part: { look: 'border-line-strong text-seal', glyph: 'neutral' },
+  refused: { look: 'border-bad bg-bad-wash text-bad', glyph: 'bad' },
+} as const
