@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseFrame, type RunFrame } from '#contract/frame.ts'
+import type { RunFrame } from '#contract/frame.ts'
 import type { Run } from '#contract/run.ts'
 import { join, newRun, reduce } from '#live/reduce.ts'
 import { statusOf, stepOf, stepStatusOf } from '#live/select.ts'
@@ -80,49 +80,5 @@ describe('reduce', () => {
 
   it('takes finalized for no success: only a said outcome ends a run', () => {
     expect(after([{ type: 'run_finalized', run_id: 'r', evidence_id: 'e' }]).ended).toBeNull()
-  })
-})
-
-describe('the frames of the first two documents', () => {
-  it.each([
-    ['run_started', '{"type":"run_started","run_id":"#runId","timestamp":"..."}'],
-    [
-      'step_started',
-      '{"type":"step_started","run_id":"#runId","step_id":"#stepId","kind":"test","timestamp":"..."}',
-    ],
-    [
-      'step_finished',
-      '{"type":"step_finished","run_id":"#runId","step_id":"#stepId","kind":"test","exit_code":0,"timestamp":"..."}',
-    ],
-    [
-      'needs_input',
-      '{"type":"needs_input","run_id":"#runId","gate_id":"#gateId","reason":"Human approval required"}',
-    ],
-    [
-      'run_finalized',
-      '{"type":"run_finalized","run_id":"#runId","evidence_id":"#evidenceId","timestamp":"..."}',
-    ],
-    [
-      'run_failed',
-      '{"type":"run_failed","run_id":"#runId","reason":"Step exited with non-zero","status":"failed"}',
-    ],
-    [
-      'run_aborted',
-      '{"type":"run_aborted","run_id":"#runId","reason":"User cancelled","status":"aborted"}',
-    ],
-    [
-      'materialize.start',
-      '{"kind":"materialize.start","ts":"2026-05-10T12:34:56Z","actor":"agent:demo","targets":null,"record_ids":null,"force":false}',
-    ],
-    [
-      'materialize.end',
-      '{"kind":"materialize.end","ts":"2026-05-10T12:35:01Z","actor":"agent:demo","materialized":12,"skipped":7,"failures":0,"total_cost":0.0}',
-    ],
-    [
-      'materialize.error',
-      '{"kind":"materialize.error","ts":"2026-05-10T12:35:01Z","actor":"agent:demo","error_type":"FolioError","message":"..."}',
-    ],
-  ])('[F1] %s is read as it stands there', (name, data) => {
-    expect(parseFrame(name, data)).toMatchObject({ state: 'frame' })
   })
 })

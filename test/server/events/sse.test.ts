@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import type { Frame } from '#contract/frame.ts'
 import type { StreamEndReason } from '#contract/status.ts'
+import { SHOWN_READERS } from '#test/first-documents.ts'
 import { NOW, streamServer } from './stream-server.ts'
 
 const undo: (() => unknown)[] = []
@@ -66,8 +67,7 @@ const has = (program: string) => {
 it('[S3] the curl line of the documents sees ": connected" at once, then frames', async (context) => {
   if (!has('curl')) context.skip('there is no curl on this machine')
   const { bus, port } = await serving()
-  const line = 'curl -N http://127.0.0.1:3000/events'.replace('3000', String(port))
-  const [program = '', ...args] = line.split(' ')
+  const [program, ...args] = SHOWN_READERS.curl(port)
   const until = outputOf(spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] }))
   expect(await until('\n\n')).toMatch(/^: connected\nretry: \d+\n\n$/)
   for (const frame of frames) bus.publish(frame)
@@ -78,14 +78,8 @@ it('[S3] the curl line of the documents sees ": connected" at once, then frames'
 it('[S3] the Python snippet of the documents receives the frames', async (context) => {
   if (!has('python3')) context.skip('there is no python3 on this machine')
   const { bus, port } = await serving()
-  const snippet = `import urllib.request, json
-with urllib.request.urlopen("http://127.0.0.1:3000/events") as r:
-    for raw in r:
-        line = raw.decode("utf-8").rstrip()
-        if line.startswith("data: "):
-            print(json.loads(line[len("data: "):]))
-`.replace('3000', String(port))
-  const python = spawn('python3', ['-u', '-c', snippet], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const [program, ...args] = SHOWN_READERS.python3(port)
+  const python = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   const until = outputOf(python)
   await subscribed(bus)
   for (const frame of frames) bus.publish(frame)
