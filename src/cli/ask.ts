@@ -6,32 +6,46 @@ import { CommandError } from './command.ts'
 /** Where to ask, and as whom. */
 export type Server = { url: string; token: string | undefined }
 
+/** No server answers: whoever can wait asks again. */
+export class UnreachableError extends CommandError {}
+
 /** Asks a row of ENDPOINT and parses its answer. What goes wrong is one line that ends the command with `exitCode`. */
 export async function ask<T>(
   server: Server,
   row: { method: string; path: string; answer: z.ZodMiniType<T> },
-  request: { params?: Readonly<Record<string, string>>; body?: object },
+  request: {
+    params?: Readonly<Record<string, string>>
+    query?: Readonly<Record<string, string>>
+    headers?: Readonly<Record<string, string>>
+    body?: object
+  },
   exitCode: number,
 ): Promise<T> {
-  const { params = {}, body } = request
+  const { params = {}, query = {}, headers, body } = request
   const path = row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(params[name] ?? ''),
   )
-  const response = await reach(server, path, {
+  const response = await reach(server, `${path}${queryText(query)}`, {
     method: row.method,
     headers: {
+      ...headers,
       ...authorization(server),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
-    throw new CommandError(wordsOf(error), exitCode, { cause: error })
+    throw new UnreachableError(wordsOf(error), exitCode, { cause: error })
   })
   const text = await response.text()
   if (!response.ok) throw new CommandError(refusalOf(response.status, text), exitCode)
   const parsed = parseJson(row.answer, text)
   if (!parsed.ok) throw new CommandError(`${server.url} answered what cannot be read`, exitCode)
   return parsed.value
+}
+
+function queryText(query: Readonly<Record<string, string>>): string {
+  const text = new URLSearchParams(query).toString()
+  return text === '' ? '' : `?${text}`
 }
 
 export function authorization({ token }: Server): Record<string, string> {

@@ -11,8 +11,8 @@ import { ask, authorization, reach, refusalOf, wordsOf, type Server } from './as
 import { CommandError } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { CANNOT_READ, readEvidence } from './evidence-file.ts'
-import { serverOf } from './port.ts'
 import { saidPlainly } from './said-plainly.ts'
+import { SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 /** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
 export type KeptEvidence = {
@@ -33,8 +33,7 @@ export const KEPT_HELP = `  --server URL     ask a server; default where RUNSEAL
 ${DATA_HELP}`
 
 export const KEPT_OPTIONS = {
-  server: { type: 'string' },
-  token: { type: 'string' },
+  ...SERVER_OPTIONS,
   data: { type: 'string' },
   project: { type: 'string' },
 } as const
@@ -48,9 +47,7 @@ export async function withEvidence(
 ): Promise<number> {
   const isFolder = data !== undefined || project !== undefined
   if (server !== undefined || (!isFolder && process.env['RUNSEAL_SERVER']))
-    return await act(
-      ofServer({ url: serverOf(server), token: token ?? process.env['RUNSEAL_TOKEN'] }),
-    )
+    return await act(ofServer(serverNamed({ server, token })))
   const folder = dataFolderOf(data, project)
   if (!existsSync(folder)) throw new CommandError(`there is no folder ${folder}`, CANNOT_READ)
   return await saidPlainly(async () => {

@@ -16,6 +16,18 @@ const COMMANDS = new Map<string, Entry>(
       summary: 'Print what the stream says, readable',
       load: async () => (await import('./watch.ts')).watch,
     },
+    status: {
+      summary: 'What the server answers now: runs, gates, tables',
+      load: async () => (await import('./status.ts')).status,
+    },
+    materialize: {
+      summary: 'Derive the cells of tables that are not fresh',
+      load: async () => (await import('./materialize.ts')).materialize,
+    },
+    provenance: {
+      summary: 'Where the value of a derived cell is from',
+      load: async () => (await import('./provenance.ts')).provenance,
+    },
     verify: {
       summary: 'Check an evidence envelope, offline',
       load: async () => (await import('./verify.ts')).verify,
@@ -94,6 +106,6 @@ async function main([name, ...argv]: string[]): Promise<number> {
 }
 
 function overview(): string {
-  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
+  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(11)} ${summary}`)
   return `Usage: runseal COMMAND [--help]\n\n${lines.join('\n')}`
 }

@@ -4,7 +4,7 @@ import { ask, type Server } from './ask.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { follow } from './follow.ts'
 import { frameLine } from './frame-line.ts'
-import { serverOf } from './port.ts'
+import { SERVER_HELP, SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 const NOT_STARTED = 3
 
@@ -14,8 +14,7 @@ export const run: Command = {
 Starts a registered definition and prints the run's id on stdout.
 
   --input K=V      an input of the definition; may be repeated
-  --server URL     default RUNSEAL_SERVER, else http://localhost at RUNSEAL_PORT or 3000
-  --token TOKEN    default RUNSEAL_TOKEN; see runseal token --help
+${SERVER_HELP}
   --wait           wait until the run has ended and is sealed; its progress goes to stderr
 
 Exit codes: 0 succeeded (without --wait: started), 1 failed, 2 aborted, 3 could not be started.`,
@@ -26,17 +25,13 @@ Exit codes: 0 succeeded (without --wait: started), 1 failed, 2 aborted, 3 could 
       argv,
       {
         input: { type: 'string', multiple: true },
-        server: { type: 'string' },
-        token: { type: 'string' },
+        ...SERVER_OPTIONS,
         wait: { type: 'boolean' },
       },
       [1, 1],
     )
     const [definition = ''] = positionals
-    const server = {
-      url: serverOf(values.server),
-      token: values.token ?? process.env['RUNSEAL_TOKEN'],
-    }
+    const server = serverNamed(values)
     const body = { definition, inputs: inputsOf(values.input ?? []) }
     const { run_id } = await ask(server, ENDPOINT.startRun, { body }, NOT_STARTED)
     console.log(run_id)

@@ -4,7 +4,7 @@ import { readLine, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
 import { follow } from './follow.ts'
 import { frameLine } from './frame-line.ts'
-import { serverOf } from './port.ts'
+import { SERVER_HELP, SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 export const watch: Command = {
   help: `Usage: runseal watch [RUN] [--server URL] [--token TOKEN]
@@ -12,19 +12,11 @@ export const watch: Command = {
 Prints a line for each frame of the stream until Ctrl-C; with a run, until that run is sealed.
 The stream is a hint: what counts is the envelope (runseal verify).
 
-  --server URL     default RUNSEAL_SERVER, else http://localhost at RUNSEAL_PORT or 3000
-  --token TOKEN    default RUNSEAL_TOKEN`,
+${SERVER_HELP}`,
   usageExit: 2,
   async run(argv) {
-    const { values, positionals } = readLine(
-      argv,
-      { server: { type: 'string' }, token: { type: 'string' } },
-      [0, 1],
-    )
-    const server = {
-      url: serverOf(values.server),
-      token: values.token ?? process.env['RUNSEAL_TOKEN'],
-    }
+    const { values, positionals } = readLine(argv, SERVER_OPTIONS, [0, 1])
+    const server = serverNamed(values)
     const runId = positionals[0] ?? null
     for await (const told of follow(server, { runId, exitCode: 1 })) {
       if (told.what === 'frame') console.log(frameLine(told.reading))

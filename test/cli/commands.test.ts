@@ -227,10 +227,47 @@ it('[C5] watch prints a line for each frame, and ends when its run is sealed', a
   expect(await run('watch', 'run_none')).toMatchObject({ code: 1 })
 })
 
+it('[C31] status: the server, its runs and the gates that wait', async () => {
+  const { stdout } = await run('run', 'gated')
+  const run_id = stdout.trim()
+  for (;;) {
+    const { code, stdout: told, stderr } = await run('status')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(told).toMatch(/^runseal \S+ at http:\S+ over \S+, since 20\S+Z$/m)
+    expect(told).toMatch(/^QUEUED +RUNNING +NEEDS INPUT +SUCCEEDED +FAILED +ABORTED$/m)
+    if (!told.includes('OPEN GATE')) continue
+    expect(told).toMatch(new RegExp(`^gate_\\S+ +${run_id} +20\\S+Z +Go on\\?$`, 'm'))
+    break
+  }
+  const json = await run('status', '--json')
+  expect(parseJson(ENDPOINT.status.answer, json.stdout)).toMatchObject({
+    value: { gates: { open: 1 } },
+  })
+  const elsewhere = ['--server', 'http://127.0.0.1:1']
+  expect(await run('status', ...elsewhere)).toMatchObject({ code: 1, stdout: '' })
+})
+
+it.each([
+  [['materialize', 'none'], 3, 'No such table or field'],
+  [['materialize', 'none', '--dry-run'], 3, 'No such table or field'],
+  [['materialize', '--bogus'], 3, '--help'],
+  [['materialize', '--server', 'http://127.0.0.1:1'], 3, 'no server answers'],
+  [['provenance', 'none/a/b/field'], 1, 'there is no derived cell none/a/b/field'],
+  [['provenance', 'none/field'], 2, 'is not TABLE/RECORD/FIELD'],
+  [['provenance'], 2, '--help'],
+])('[C30] [C32] %j: %i', async (args, exitCode, words) => {
+  const { code, stdout, stderr } = await run(...args)
+  expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' })
+  expect(stderr).toContain(words)
+})
+
 it.each([
   'serve',
   'run',
   'watch',
+  'status',
+  'materialize',
+  'provenance',
   'verify',
   'verifier',
   'export',
@@ -245,7 +282,10 @@ it.each([
   expect(help).toMatchObject({ code: 0, stderr: '' })
   expect(help.stdout).toContain(`Usage: runseal ${command}`)
   const wrong = await runseal([command, '--no-such-option'])
-  expect(wrong).toMatchObject({ code: command === 'run' ? 3 : 2, stdout: '' })
+  expect(wrong).toMatchObject({
+    code: command === 'run' || command === 'materialize' ? 3 : 2,
+    stdout: '',
+  })
   expect(wrong.stderr).toContain(`runseal ${command} --help`)
 })
 
