@@ -1,6 +1,6 @@
-import { type Frame, parsePosition, type StreamPosition } from '#contract/frame.ts'
+import { type Frame, parsePosition, type RunFrame, type StreamPosition } from '#contract/frame.ts'
 import type { Run } from '#contract/run.ts'
-import { join, newRun, reduce } from './reduce.ts'
+import { join, newRun, reduceAll } from './reduce.ts'
 
 /**
  * Everything a browser knows of the runs: two timelines a run, never mixed, and where in the stream it stands.
@@ -50,56 +50,75 @@ export const EMPTY_BOARD: Board = {
   materializing: false,
 }
 
-/** A frame with the text of its `id:` line. */
-export type Received = { id: string; frame: Frame }
+/** An event with the text of its `id:` line: a frame, or what could not be read as one. */
+export type Received = { id: string } & ({ frame: Frame } | { unread: 'malformed' | 'unknown' })
 
-/** The board after some frames, in the order they came [L6]. One call for many frames: one copy of the map. */
+/** The board after some events, in the order they came [L6]. One call for many: each run is folded once. */
 export function receive(board: Board, received: readonly Received[]): Board {
-  const runs = new Map(board.runs)
   const counts = { ...board.counts }
+  const said = new Map<string, RunFrame[]>()
+  const heard = new Map<string, StreamPosition | null>()
   let { position, gaps, materializing } = board
-  for (const { id, frame } of received) {
-    const at = parsePosition(id)
-    counts.frames += 1
+  let gapAt: StreamPosition | null = null
+  for (const event of received) {
+    const at = parsePosition(event.id)
     if (at && position && at.epoch === position.epoch) {
       if (at.seq === position.seq) counts.repeated += 1
       else if (at.seq < position.seq) counts.outOfOrder += 1
     }
-    // Another epoch is another server start: its first frame is newer than all that went before.
-    if (at && (position?.epoch !== at.epoch || at.seq > position.seq)) position = at
-    if ('kind' in frame && !('type' in frame)) {
-      switch (frame.kind) {
-        case 'stream.gap':
-          gaps = [...gaps, { from: frame.from, to: frame.to }].slice(-MAX_GAPS)
-          for (const [runId, run] of runs)
-            if (!run.record?.ended) runs.set(runId, { ...run, heard: at ?? position })
-          break
-        // Of the connection, and of no run.
-        case 'stream.end':
-          break
-        case 'materialize.start':
-          materializing = true
-          break
-        case 'materialize.end':
-        case 'materialize.error':
-          materializing = false
-          break
-      }
+    position = newest(position, at)
+    if ('unread' in event) {
+      counts[event.unread] += 1
       continue
     }
-    const known = runs.get(frame.run_id)
-    const hint = reduce(known?.hint ?? newRun(frame.run_id), frame)
-    // More output is asked for by its own offset; the record of the run has nothing new for it.
-    const heard = frame.type === 'step_output' ? (known?.heard ?? null) : (at ?? position)
-    if (known && known.hint === hint && samePosition(known.heard, heard)) continue
-    runs.set(frame.run_id, { record: null, asOf: null, ...known, hint, heard })
+    const { frame } = event
+    counts.frames += 1
+    if ('type' in frame) {
+      const frames = said.get(frame.run_id)
+      if (frames) frames.push(frame)
+      else said.set(frame.run_id, [frame])
+      // More output is asked for by its own offset; the record of the run has nothing new for it.
+      if (frame.type !== 'step_output')
+        heard.set(frame.run_id, newest(heard.get(frame.run_id) ?? null, at ?? position))
+      continue
+    }
+    switch (frame.kind) {
+      case 'stream.gap':
+        gaps = [...gaps, { from: frame.from, to: frame.to }].slice(-MAX_GAPS)
+        gapAt = at ?? position
+        break
+      case 'materialize.start':
+        materializing = true
+        break
+      case 'materialize.end':
+      case 'materialize.error':
+        materializing = false
+        break
+      // Of the connection, and of no run.
+      case 'stream.end':
+        break
+    }
   }
+  const runs = new Map(board.runs)
+  for (const [runId, frames] of said) {
+    const known = runs.get(runId)
+    const hint = reduceAll(known?.hint ?? newRun(runId), frames)
+    const next = newest(known?.heard ?? null, heard.get(runId) ?? null)
+    if (known && known.hint === hint && samePosition(known.heard, next)) continue
+    runs.set(runId, { record: null, asOf: null, ...known, hint, heard: next })
+  }
+  if (gapAt !== null)
+    for (const [runId, run] of runs)
+      if (!run.record?.ended) runs.set(runId, { ...run, heard: newest(run.heard, gapAt) })
   return { position, runs: bounded(runs), gaps, counts, materializing }
 }
 
-/** The board after a frame that could not be read, or is of a kind this client does not know. */
-export function receiveUnread(board: Board, state: 'malformed' | 'unknown'): Board {
-  return { ...board, counts: { ...board.counts, [state]: board.counts[state] + 1 } }
+/** The later of two places in the stream. Another epoch is another server start: newer than all that went before. */
+export function newest(
+  known: StreamPosition | null,
+  at: StreamPosition | null,
+): StreamPosition | null {
+  return at && (known?.epoch !== at.epoch || at.seq > known.seq) ? at : known
 }
 
 /**
@@ -111,12 +130,27 @@ export function record(board: Board, run: Run, asOf: string): Board {
   const at = parsePosition(asOf)
   const next: TwoTimelines = {
     hint: known?.hint ?? newRun(run.run_id),
-    heard: known?.heard ?? null,
+    heard: stillHeard(known?.heard ?? null, at, board.position),
     record: join(known?.record ?? newRun(run.run_id), run),
     asOf: isNewer(at, known?.asOf ?? null) ? at : (known?.asOf ?? null),
   }
-  if (known && known.record === next.record && samePosition(known.asOf, next.asOf)) return board
+  if (
+    known &&
+    known.record === next.record &&
+    samePosition(known.asOf, next.asOf) &&
+    samePosition(known.heard, next.heard)
+  )
+    return board
   return { ...board, runs: new Map(board.runs).set(run.run_id, next) }
+}
+
+// A frame of an earlier server start is in every answer of the present one, whatever its number was.
+function stillHeard(
+  heard: StreamPosition | null,
+  at: StreamPosition | null,
+  position: StreamPosition | null,
+): StreamPosition | null {
+  return at && at.epoch === position?.epoch && heard?.epoch !== at.epoch ? null : heard
 }
 
 /** Must the record be asked again? True when a frame has spoken since, or the server began a new epoch [L8]. */

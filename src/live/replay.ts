@@ -1,23 +1,14 @@
 import type { Envelope } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Run } from '#contract/run.ts'
-import { join, newRun, reduce } from './reduce.ts'
+import { newRun, reduceAll } from './reduce.ts'
 
 /**
  * A run as its envelope tells it, by the same reducer as every other timeline. Whether the envelope may be believed is
  * for the caller to know: a screen passes a verified one only.
  */
 export function replay(envelope: Envelope): Run {
-  return fold(envelope.run_id, factsOf(envelope))
-}
-
-const FEW = 32
-
-// In halves, which is the same [L1]: one by one, a record of a hundred thousand steps would be copied as often.
-function fold(run_id: string, facts: readonly Fact[]): Run {
-  if (facts.length <= FEW) return facts.reduce<Run>(reduce, newRun(run_id))
-  const middle = facts.length >> 1
-  return join(fold(run_id, facts.slice(0, middle)), fold(run_id, facts.slice(middle)))
+  return reduceAll(newRun(envelope.run_id), factsOf(envelope))
 }
 
 function factsOf({ run_id, evidence_id, opening, execution, gates, closing }: Envelope): Fact[] {

@@ -8,7 +8,7 @@ import { duration } from './parts/time.tsx'
 import { sessionQuery, signOut, statusQuery } from './queries.ts'
 import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
-import { reconnect } from './stream/use-event-stream.ts'
+import { reconnect, renewStream } from './stream/use-event-stream.ts'
 
 export function Header({ onHelp }: { onHelp: () => void }) {
   const [path] = useLocation()
@@ -127,7 +127,10 @@ const DOT = {
   retrying: 'rotate-45 border-2 border-waiting',
   'signed-out': 'border-2 border-ink-3',
   refused: 'bg-bad',
+  polling: 'rotate-45 border-2 border-waiting',
+  drained: 'rounded-full border-2 border-waiting',
   offline: 'border-2 border-bad',
+  hidden: 'rounded-full border-2 border-ink-3',
 } as const satisfies Record<Connection['state'], string>
 
 function Words({ connection }: { connection: Connection }) {
@@ -189,7 +192,12 @@ const SAYS = {
   'signed-out': 'This server shows its runs to signed-in people only. Open a sign-in link.',
   refused:
     'The server, or something before it, refuses the stream. Check that the address is the server’s own and that a proxy lets event streams through.',
+  polling:
+    'The stream can again and again not be had, while the server answers questions: it is asked every few seconds. The stream goes on being tried.',
+  drained: 'The server said that it is stopping. It is tried again as soon as it asked for.',
   offline: 'This device has no network. What you see is what was known before.',
+  hidden:
+    'Nobody looked for a while, so that the stream was let go. It goes on from where it was left.',
 } as const satisfies Record<Connection['state'], string>
 
 function Person() {
@@ -237,7 +245,7 @@ function Person() {
           type="button"
           className="button mt-3 w-full"
           disabled={leave.isPending}
-          onClick={() => leave.mutate()}
+          onClick={() => leave.mutate(undefined, { onSuccess: renewStream })}
         >
           Sign out
         </button>

@@ -6,7 +6,7 @@ import { Notice } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { signIn } from './queries.ts'
 import { placeToReturn } from './return-to.ts'
-import { reconnect } from './stream/use-event-stream.ts'
+import { renewStream } from './stream/use-event-stream.ts'
 
 /**
  * Opened by a one-time link, `/sign-in#TOKEN`. The fragment reaches no server and no log; a person's click spends it,
@@ -43,7 +43,7 @@ export function SignInPage() {
             onClick={() =>
               enter.mutate(token, {
                 onSuccess: () => {
-                  reconnect()
+                  renewStream()
                   navigate(placeToReturn(), { replace: true })
                 },
               })

@@ -1,6 +1,7 @@
 import type { RunResource } from '#contract/run.ts'
 import { type Board, EMPTY_BOARD, record } from '#live/board.ts'
 import { type Connection, FIRST_CONNECTION } from '#live/connection.ts'
+import type { Trial } from '#live/trial.ts'
 import { useStore } from 'zustand'
 import { createStore } from 'zustand/vanilla'
 import { runOf } from './queries.ts'
@@ -9,6 +10,8 @@ import { runOf } from './queries.ts'
 export type Live = {
   board: Board
   connection: Connection
+  /** How the newest attempt at the stream went. */
+  trial: Trial | null
   /** Last sign of life of the server, by this device's clock in milliseconds; null before the first. */
   heardAt: number | null
   /** Server's clock less this device's, in milliseconds. */
@@ -22,6 +25,7 @@ export type Live = {
 export const EMPTY_LIVE: Live = {
   board: EMPTY_BOARD,
   connection: FIRST_CONNECTION,
+  trial: null,
   heardAt: null,
   offsetMs: 0,
   failed: new Map(),

@@ -175,6 +175,8 @@ const NAMES = ['run_started', 'step_started', 'step_finished', 'needs_input', 'r
 
 /** Something between server and page that lets all through but what comes after the end. Runs in the page. */
 function dropsTheLast(): void {
+  // The page then holds the stream itself.
+  Reflect.deleteProperty(window, 'SharedWorker')
   const fetch = window.fetch.bind(window)
   window.fetch = async (input, init) => {
     const response = await fetch(input, init)

@@ -39,6 +39,9 @@ async function stream(...answers: Answer[]): Promise<{ store: LiveStore; changed
     monotonic: () => performance.now(),
     wall: () => Date.now(),
     random: () => 0,
+    isOnline: () => true,
+    isVisible: () => true,
+    beforeDrawing: (draw) => draw(),
     changed: (names) => changed.push(names === 'all' ? 'all' : [...names].join()),
   })
   stops.push(events.stop)

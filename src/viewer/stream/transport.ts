@@ -4,14 +4,23 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 export type Transport = (connection: {
   lastEventId: string | null
   signal: AbortSignal
+  /** The head of an event stream came. */
   onOpen: () => void
-  /** The events of one chunk, in order; none for a keepalive. Called for every chunk: bytes are a sign of life. */
-  onChunk: (events: readonly EventSourceMessage[]) => void
+  /** Called for every chunk: bytes are a sign of life. */
+  onChunk: (chunk: Chunk) => void
   onRetry: (ms: number) => void
 }) => Promise<Ended>
 
-/** `answered`: not a stream, with a status. `lost`: it ended, or could not be had. */
-export type Ended = { how: 'answered'; status: number; why: string } | { how: 'lost'; why: string }
+/** What the bytes of one read completed, in order; nothing of both for the middle of an event. */
+export type Chunk = { events: readonly EventSourceMessage[]; comments: readonly string[] }
+
+/**
+ * `answered`: not a stream, with a status; 0 for an answer that leads elsewhere. `lost`: it ended, or could not be had;
+ * `status` is null where not even an answer came, and `retryMs` what the server asks to wait.
+ */
+export type Ended =
+  | { how: 'answered'; status: number; why: string }
+  | { how: 'lost'; status: number | null; retryMs: number | null; why: string }
 
 /** Longest event that is waited for; a longer one ends the connection instead of growing the page. */
 const MAX_EVENT_CHARS = 1024 * 1024
@@ -23,9 +32,18 @@ export const fetchTransport =
   (url: string): Transport =>
   async ({ lastEventId, signal, onOpen, onChunk, onRetry }) => {
     let events: EventSourceMessage[] = []
+    let comments: string[] = []
+    let status: number | null = null
+    const lost = (why: string, retryMs: number | null = null): Ended => ({
+      how: 'lost',
+      status,
+      retryMs,
+      why,
+    })
     const parser = createParser({
       maxBufferSize: MAX_EVENT_CHARS,
       onEvent: (event) => events.push(event),
+      onComment: (comment) => comments.push(comment),
       onRetry,
     })
     try {
@@ -36,29 +54,42 @@ export const fetchTransport =
         },
         credentials: 'same-origin',
         cache: 'no-store',
+        // The stream is nowhere else: what leads away is a sign-in page of something between, or worse.
+        redirect: 'manual',
         signal,
       })
+      status = response.status
+      if (response.type === 'opaqueredirect')
+        return { how: 'answered', status, why: 'the answer leads to another address' }
       if (!response.ok || response.body === null) {
-        const why = `the server answered ${response.status}`
+        const why = `the server answered ${status}`
         await response.body?.cancel()
-        const passing = response.status >= 500 || response.status === 429
-        return passing ? { how: 'lost', why } : { how: 'answered', status: response.status, why }
+        const passing = status >= 500 || status === 429 || status === 408
+        return passing
+          ? lost(why, retryAfterMs(response.headers))
+          : { how: 'answered', status, why }
       }
       // A login page or a proxy's own answer is no stream, however well it answered.
       if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
         await response.body.cancel()
-        return { how: 'answered', status: response.status, why: 'the answer is no event stream' }
+        return { how: 'answered', status, why: 'the answer is no event stream' }
       }
       onOpen()
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
       for (;;) {
         const { done, value } = await reader.read()
-        if (done) return { how: 'lost', why: 'the server ended the stream' }
+        if (done) return lost('the server ended the stream')
         parser.feed(value)
-        onChunk(events)
+        onChunk({ events, comments })
         events = []
+        comments = []
       }
     } catch (error) {
-      return { how: 'lost', why: error instanceof Error ? error.message : String(error) }
+      return lost(error instanceof Error ? error.message : String(error))
     }
   }
+
+function retryAfterMs(headers: Headers): number | null {
+  const seconds = headers.get('retry-after')
+  return seconds !== null && /^\d{1,4}$/.test(seconds) ? Number(seconds) * 1000 : null
+}

@@ -2,10 +2,10 @@ import { fetchRun, statusQuery } from '#viewer/queries.ts'
 import { type Live, type LiveStore, live, useLive, withClock } from '#viewer/store.ts'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { type EventsRim, startEvents } from './events.ts'
+import { attend } from './attend.ts'
+import type { FromPage } from './hub.ts'
 import { keepRecords, type Records } from './records.ts'
 import { createRefresh } from './refresh.ts'
-import { fetchTransport } from './transport.ts'
 
 const monotonic = () => performance.now()
 const wall = () => Date.now()
@@ -13,39 +13,29 @@ const wall = () => Date.now()
 const records: Records = keepRecords(live, { ask: fetchRun, monotonic, wall })
 
 /**
- * Holds this page's one connection to the stream while the component is mounted, and answers its state. Everything
+ * Holds this page to the one stream of the browser while the component is mounted, and answers its state. Everything
  * that the stream says is in the live store; what it makes old in the queries is asked again.
  */
 export function useEventStream(): Live['connection'] {
   const client = useQueryClient()
   useEffect(() => {
     const refresh = createRefresh(client)
-    const events = startEvents(live, {
-      transport: fetchTransport('/events'),
+    const attending = attend(live, {
       monotonic,
-      wall,
-      random: Math.random,
+      isVisible: () => document.visibilityState === 'visible',
+      beforeDrawing,
       changed: (names) => {
         refresh.changed(names)
         if (names === 'all') records.again()
       },
-    } satisfies EventsRim)
-    wake = events.wake
-    const seen = () => {
-      if (document.visibilityState === 'visible') events.wake()
-    }
-    const forget = listenToClock(client, live)
-    addEventListener('online', events.wake)
-    addEventListener('offline', events.offline)
-    document.addEventListener('visibilitychange', seen)
+    })
+    say = attending.say
+    const forget = listenToStatus(client, live)
     return () => {
-      removeEventListener('online', events.wake)
-      removeEventListener('offline', events.offline)
-      document.removeEventListener('visibilitychange', seen)
       forget()
-      events.stop()
+      attending.stop()
       refresh.stop()
-      wake = () => undefined
+      say = () => undefined
     }
   }, [client])
   return useLive((state) => state.connection)
@@ -61,18 +51,44 @@ export function useRun(run_id: string) {
 
 /** Tries the stream at once. */
 export function reconnect(): void {
-  wake()
+  say({ say: 'wake' })
 }
 
-let wake: () => void = () => undefined
+/** Somebody signed in or out: the stream is asked for anew, for all pages. */
+export function renewStream(): void {
+  say({ say: 'renewed' })
+}
 
-// Every answer of the status is a sign of life, with the server's clock in it.
-function listenToClock(client: QueryClient, store: LiveStore): () => void {
+let say: (message: FromPage) => void = () => undefined
+
+/** Longest that a batch of frames waits to be drawn: a page that is not drawn takes it all the same. */
+const UNDRAWN_MS = 250
+
+function beforeDrawing(draw: () => void): void {
+  const now = (): void => {
+    cancelAnimationFrame(picture)
+    clearTimeout(timer)
+    draw()
+  }
+  const picture = requestAnimationFrame(now)
+  const timer = setTimeout(now, document.visibilityState === 'visible' ? UNDRAWN_MS : 0)
+}
+
+// Every answer of the status is a sign of life, with the server's clock in it; none is a sign too.
+function listenToStatus(client: QueryClient, store: LiveStore): () => void {
   let answeredAt = 0
+  let failedAt = 0
   return client.getQueryCache().subscribe(() => {
-    const { data: status, dataUpdatedAt } = client.getQueryState(statusQuery.queryKey) ?? {}
-    if (!status || dataUpdatedAt === undefined || dataUpdatedAt <= answeredAt) return
+    const state = client.getQueryState(statusQuery.queryKey)
+    if (state === undefined) return
+    if (state.errorUpdatedAt > failedAt) {
+      failedAt = state.errorUpdatedAt
+      say({ say: 'polled', ok: false })
+    }
+    const { data: status, dataUpdatedAt } = state
+    if (!status || dataUpdatedAt <= answeredAt) return
     answeredAt = dataUpdatedAt
+    say({ say: 'polled', ok: true })
     store.setState((state) => withClock(state, status.server.now, wall()))
   })
 }

@@ -1,0 +1,205 @@
+// @vitest-environment node
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Received } from '#live/board.ts'
+import { createHub, type FromHub, type FromPage, type Hub } from '#viewer/stream/hub.ts'
+import { keepRecent } from '#viewer/stream/recent.ts'
+import type { Ended, Transport } from '#viewer/stream/transport.ts'
+
+/* Many pages on one stream: clock and network are the test's, the rest is real. */
+
+type Opened = Parameters<Transport>[0] & { end: (ended: Ended) => void }
+
+let opened: Opened[]
+let hub: Hub
+let gone: Map<string, () => void>
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  opened = []
+  gone = new Map()
+  hub = newHub(null)
+})
+afterEach(() => {
+  hub.stop()
+  vi.useRealTimers()
+})
+
+function newHub(lastEventId: string | null, recent = keepRecent(() => 'now')): Hub {
+  return createHub(
+    {
+      transport: (connection) =>
+        new Promise((resolve) => opened.push({ ...connection, end: resolve })),
+      monotonic: () => Date.now(),
+      wall: () => Date.now(),
+      random: () => 0.5,
+      isOnline: () => true,
+      gone: (page) => new Promise((resolve) => gone.set(page, resolve)),
+    },
+    { lastEventId, recent },
+  )
+}
+
+/** A page that takes what it is told, at once or when it is told to draw. */
+function page(
+  name: string,
+  { lastEventId = null, ...of }: { lastEventId?: string | null; draws?: boolean } = {},
+) {
+  let { draws = true } = of
+  const heard: Received[] = []
+  let states: string[] = []
+  let undrawn = 0
+  const say = (message: FromPage): void => hub.said(name, message, told)
+  const told = (message: FromHub): void => {
+    if (message.tell === 'standing') {
+      states = [...states, message.standing.connection.state]
+      return
+    }
+    heard.push(...message.received)
+    if (draws) say({ say: 'drawn' })
+    else undrawn += 1
+  }
+  say({ say: 'attach', lastEventId, isVisible: true })
+  return {
+    say,
+    ids: () => heard.map(({ id }) => id),
+    kinds: () => heard.map((one) => ('frame' in one && 'kind' in one.frame ? one.frame : one.id)),
+    state: () => states.at(-1),
+    undrawn: () => undrawn,
+    catchUp: () => {
+      draws = true
+      say({ say: 'drawn' })
+    },
+  }
+}
+
+const stream = (): Opened => {
+  const last = opened.at(-1)
+  if (last === undefined) throw new Error('no stream was opened')
+  return last
+}
+const send = (...seqs: number[]): void =>
+  stream().onChunk({ events: seqs.map((seq) => event(`e-${seq}`)), comments: [] })
+const event = (id: string) => ({
+  event: 'run_started',
+  id,
+  data: JSON.stringify({ type: 'run_started', run_id: id }),
+})
+
+describe('the hub', () => {
+  it('[U31] opens one stream for all pages, and hands every frame to each', () => {
+    const pages = Array.from({ length: 12 }, (_, n) => page(`p${n}`))
+    send(1, 2)
+    expect(opened).toHaveLength(1)
+    for (const { ids, state } of pages) expect([ids(), state()]).toEqual([['e-1', 'e-2'], 'live'])
+  })
+
+  it('[U32] goes on for the others when a page leaves, or is gone without a word', () => {
+    const [first, second, third] = [page('a'), page('b'), page('c')]
+    send(1)
+    first.say({ say: 'leave' })
+    gone.get('b')?.()
+    send(2)
+    expect(opened).toHaveLength(1)
+    expect([first.ids(), third.ids()]).toEqual([['e-1'], ['e-1', 'e-2']])
+    expect(second.ids()).toEqual(['e-1', 'e-2'])
+  })
+
+  it('[U32] takes the page that comes back from the last frame that it had', () => {
+    const stays = page('a')
+    send(1, 2, 3)
+    const back = page('b', { lastEventId: 'e-1' })
+    send(4)
+    expect(back.ids()).toEqual(['e-2', 'e-3', 'e-4'])
+    expect(stays.ids()).toEqual(['e-1', 'e-2', 'e-3', 'e-4'])
+  })
+
+  it('lets the stream go when the last page leaves, and goes on from there when one comes', () => {
+    const only = page('a')
+    send(1)
+    only.say({ say: 'leave' })
+    expect(stream().signal.aborted).toBe(true)
+    page('b')
+    expect(opened).toHaveLength(2)
+    expect(stream().lastEventId).toBe('e-1')
+  })
+
+  it('lets the stream go when every page has been hidden for long', () => {
+    const [first, second] = [page('a'), page('b')]
+    send(1)
+    first.say({ say: 'visible', isVisible: false })
+    const keepAlive = setInterval(() => send(), 10_000)
+    vi.advanceTimersByTime(20 * 60_000)
+    expect(stream().signal.aborted).toBe(false)
+    second.say({ say: 'visible', isVisible: false })
+    vi.advanceTimersByTime(9 * 60_000)
+    expect(stream().signal.aborted).toBe(false)
+    vi.advanceTimersByTime(2 * 60_000)
+    clearInterval(keepAlive)
+    expect([opened.length, stream().signal.aborted, first.state()]).toEqual([1, true, 'hidden'])
+    first.say({ say: 'visible', isVisible: true })
+    expect(opened).toHaveLength(2)
+  })
+
+  it('[U33] holds nothing back for a page that draws nothing, and tells it what it lost', () => {
+    const [quick, stuck] = [page('a'), page('b', { draws: false })]
+    for (let seq = 1; seq <= 10_000; seq += 1) send(seq)
+    expect(quick.ids()).toHaveLength(10_000)
+    expect(stuck.undrawn()).toBe(1)
+    stuck.catchUp()
+    const [first, gap, next] = stuck.kinds()
+    expect(first).toBe('e-1')
+    expect(gap).toMatchObject({ kind: 'stream.gap', to: 'e-5904' })
+    expect(next).toBe('e-5905')
+    expect(stuck.ids().at(-1)).toBe('e-10000')
+  })
+
+  it('[U33] is bounded by what frames take, too', () => {
+    page('a')
+    const stuck = page('b', { draws: false })
+    const data = JSON.stringify({ type: 'run_started', run_id: 'r', title: 'x'.repeat(4000) })
+    for (let seq = 1; seq <= 4000; seq += 1)
+      stream().onChunk({ events: [{ event: 'run_started', id: `e-${seq}`, data }], comments: [] })
+    stuck.catchUp()
+    expect(stuck.ids().length).toBeLessThan(1200)
+    expect(stuck.ids().at(-1)).toBe('e-4000')
+  })
+
+  it('[U31] is another stream for another session, for all pages', () => {
+    const [first, second] = [page('a'), page('b')]
+    send(1)
+    const before = stream()
+    first.say({ say: 'renewed' })
+    expect([opened.length, before.signal.aborted]).toEqual([2, true])
+    send(2)
+    expect(second.ids()).toEqual(['e-1', 'e-2'])
+    // What was heard in the session before is for nobody who comes now.
+    expect(page('c', { lastEventId: 'd-9' }).ids()).toEqual(['e-1', 'e-2'])
+  })
+
+  it('[U32] goes on where the page had come to that held the stream before', () => {
+    hub.stop()
+    const recent = keepRecent(() => 'now')
+    recent.startAfter('e-1')
+    for (const seq of [2, 3])
+      recent.add({ id: `e-${seq}`, frame: { type: 'run_started', run_id: 'r' } }, 9)
+    hub = newHub('e-3', recent)
+    const [level, behind, farBehind] = [
+      page('a', { lastEventId: 'e-3' }),
+      page('b', { lastEventId: 'e-1' }),
+      page('c', { lastEventId: 'd-7' }),
+    ]
+    expect(stream().lastEventId).toBe('e-3')
+    send(4)
+    expect(level.ids()).toEqual(['e-4'])
+    expect(behind.ids()).toEqual(['e-2', 'e-3', 'e-4'])
+    expect(farBehind.kinds()[0]).toMatchObject({ kind: 'stream.gap', from: null, to: 'e-1' })
+  })
+
+  it('says how it stands every few seconds, so that a page knows when it is gone', () => {
+    const told: FromHub[] = []
+    hub.said('a', { say: 'attach', lastEventId: null, isVisible: true }, (m) => told.push(m))
+    const before = told.length
+    vi.advanceTimersByTime(15_000)
+    expect(told.length - before).toBeGreaterThanOrEqual(3)
+  })
+})
