@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { isIP } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
@@ -14,7 +15,7 @@ import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
 import { makeDataFolder } from './data-folder.ts'
 import { createBus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
-import { createEventStreams, type Every } from './events/sse.ts'
+import { createEventStreams, type After, type Every } from './events/sse.ts'
 import { createGates } from './gates/gates.ts'
 import { createApp, DEFAULT_ACCESS, type Access, type RequestLogEntry } from './http/app.ts'
 import { isLoopback, plainAddress } from './http/client.ts'
@@ -168,8 +169,13 @@ export async function compose(
     const isNew = Object.values(status).every((count) => count === 0)
     const signer = await openSigner(data, isNew)
 
-    const bus = createBus({ epoch: epochOf(now()), now })
-    const streams = createEventStreams({ bus, every, now, random: Math.random })
+    const bus = createBus({
+      epoch: epochOf(now()),
+      now,
+      monotonic: () => performance.now(),
+      soon: (act) => void setImmediate(act),
+    })
+    const streams = createEventStreams({ bus, every, after, now, random: Math.random })
     const recorder = createRecorder(storage.runs)
     recorder.subscribe((fact) => {
       const frame = frameOf(fact)
@@ -189,7 +195,7 @@ export async function compose(
       journal: storage.journal,
       now,
       randomBytes,
-      changed: () => streams.recheck(),
+      changed: (whose) => streams.recheck(whose),
       failed,
     })
     const admin = await people.ensureAdmin()
@@ -258,8 +264,10 @@ export async function compose(
       },
       async stop() {
         gates.stop()
-        await engine.stop()
+        const stopped = engine.stop()
+        await Promise.race([stopped, sleep(DRAIN_MS, null, { ref: false })])
         streams.drain()
+        await stopped
       },
       close: () => storage.close(),
     }
@@ -452,6 +460,8 @@ function listenWords(error: Error, host: string, port: number): string {
 }
 
 const CLOSING_MS = 1000
+/** Readers hear how running steps end, but wait for none that takes its time to. */
+const DRAIN_MS = 2000
 
 /** Answers that are under way may end; who holds on to a connection is let go after a second. */
 async function closed(server: Server): Promise<void> {
@@ -467,6 +477,12 @@ const every: Every = (ms, act) => {
   const timer = setInterval(act, ms)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+const after: After = (ms, act) => {
+  const timer = setTimeout(act, ms)
+  timer.unref()
+  return () => clearTimeout(timer)
 }
 
 // Two starts within one millisecond are two epochs.

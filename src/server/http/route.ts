@@ -23,8 +23,8 @@ export type Environment = {
   }
 }
 
-/** What a stream is opened by: a session or a token; null where nobody is signed in. */
-export function openerOf({ asker, session }: Environment['Variables']): string | null {
+/** Id of the session or token that asks; null where nobody is signed in. */
+export function askedBy({ asker, session }: Environment['Variables']): string | null {
   return asker !== null && asker === session?.asker ? session.session_id : (asker?.actor ?? null)
 }
 

@@ -3,6 +3,7 @@ import type { Companion } from './companion.ts'
 import { envelopeRoutes } from './envelopes.ts'
 import { gateRoutes } from './gates.ts'
 import { logRoutes } from './logs.ts'
+import { metricsRoutes } from './metrics.ts'
 import { openapiRoutes } from './openapi.ts'
 import type { Routes } from './route.ts'
 import { peopleRoutes } from './people.ts'
@@ -24,6 +25,7 @@ export function routesOf(companion: Companion): Routes {
     ...sessionRoutes(companion),
     ...peopleRoutes(companion),
     ...streamRoutes(companion),
+    ...metricsRoutes(companion),
     ...openapiRoutes(companion),
     ...tableRoutes(),
   }

@@ -1,10 +1,11 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { ENDPOINT } from '#contract/api.ts'
-import { STREAM_HEADERS } from '#server/events/sse.ts'
+import { STREAM_HEADERS, type Opener } from '#server/events/sse.ts'
+import type { People } from '#server/identity/people.ts'
+import { bearerOf } from './bearer.ts'
 import type { Companion } from './companion.ts'
 import { SECURITY_HEADERS } from './headers.ts'
-import { bearerOf } from './bearer.ts'
-import { openerOf, queryOf, route } from './route.ts'
+import { askedBy, queryOf, route, type Environment } from './route.ts'
 
 export const streamRoutes = ({ streams, people }: Companion) => ({
   events: route(ENDPOINT.events, async (call) => {
@@ -22,15 +23,21 @@ export const streamRoutes = ({ streams, people }: Companion) => ({
         ...STREAM_HEADERS,
         'request-id': vars.requestId,
       },
-      opener: openerOf(vars),
-      async mayStay() {
-        const { asker, session } = vars
-        if (asker === null) return true
-        return asker === session?.asker
-          ? (await people.bySession(session.session)) !== null
-          : (await people.byToken(bearerOf(req.raw.headers))) !== null
-      },
+      opener: openerOf(people, vars, req.raw.headers),
     })
     return RESPONSE_ALREADY_SENT
   }),
 })
+
+// A function of its own, so that what an open stream holds on to is a secret and not the whole request.
+function openerOf(people: People, vars: Environment['Variables'], headers: Headers): Opener | null {
+  const id = askedBy(vars)
+  if (id === null) return null
+  const { asker, session } = vars
+  const user = asker?.owner ?? null
+  const secret =
+    session !== null && session.session_id === id
+      ? { session: session.session }
+      : { token: bearerOf(headers) }
+  return { id, user, until: () => people.until(secret) }
+}

@@ -9,6 +9,9 @@ export type Asker = {
   owner: string | null
 }
 
+/** What somebody comes by: a session by its id, a token as the actor that it is; or all that a person comes by. */
+export type Whose = { id: string } | { user: string }
+
 export function may(asker: Asker, permission: Permission): boolean {
   return ROLE[asker.role][permission]
 }

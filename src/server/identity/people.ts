@@ -20,7 +20,7 @@ import {
   type Session,
   type Token,
 } from '#server/storage/storage.ts'
-import type { Asker } from './asker.ts'
+import type { Asker, Whose } from './asker.ts'
 
 /**
  * Users, their sessions, and tokens. Every secret is 32 random bytes, told once and kept as its digest only. `by` is the
@@ -53,6 +53,8 @@ export type People = {
   /** Its person asks for something just now: it is not idle. */
   see(session: SignedIn): Promise<void>
   byToken(token: string): Promise<Asker | null>
+  /** Until when a session or token counts as far as is known now: for ever is a date too. null: it does not. */
+  until(secret: { session: string } | { token: string }): Promise<Date | null>
 }
 
 /** `owner`: the user whom it belongs to, if any. */
@@ -75,6 +77,8 @@ const SESSION_MS = 7 * 24 * 60 * 60_000
 const IDLE_MS = 24 * 60 * 60_000
 // Written once a minute at most: being seen is no reason to wait for the disk each time.
 const SEEN_MS = 60_000
+// The last day that a Date has.
+const FOR_EVER = 8.64e15
 
 export function createPeople({
   store,
@@ -88,8 +92,8 @@ export function createPeople({
   journal: JournalStore
   now: () => Date
   randomBytes: (count: number) => Buffer
-  /** Told when somebody may do less than before. */
-  changed?: () => void
+  /** Told who may do less than before. */
+  changed?: (whose: Whose) => void
   /** Told what went wrong and kept nobody from anything. */
   failed: (error: unknown) => void
 }): People {
@@ -117,7 +121,7 @@ export function createPeople({
 
   async function ended(which: Parameters<IdentityStore['endSessions']>[0], done: Act) {
     const count = await store.endSessions(which, done)
-    if (count > 0) changed()
+    if (count > 0) changed('user' in which ? which : { id: which.session_id })
     return count
   }
 
@@ -157,7 +161,7 @@ export function createPeople({
           throw new ProblemError('last_admin', `make somebody else an admin before ${name} is none`)
         throw error
       } finally {
-        changed()
+        changed({ user: name })
       }
     },
 
@@ -205,7 +209,7 @@ export function createPeople({
     async revokeToken(token_id, by) {
       if (!(await revoked(token_id, by)))
         throw new ProblemError('not_found', `there is no token ${token_id} to revoke`)
-      changed()
+      changed({ id: actorOf(token_id) })
     },
 
     async signIn(link, from) {
@@ -272,11 +276,24 @@ export function createPeople({
 
     async byToken(token) {
       const row = await store.tokenOf(digest(token), inMs(0))
-      return row && { actor: `token:${row.token_id}`, role: row.role, owner: row.owner }
+      return row && { actor: actorOf(row.token_id), role: row.role, owner: row.owner }
+    },
+
+    async until(secret) {
+      if ('token' in secret) {
+        const token = await store.tokenOf(digest(secret.token), inMs(0))
+        return token && new Date(token.expires_at ?? FOR_EVER)
+      }
+      const session = await people.bySession(secret.session)
+      if (session === null) return null
+      const idleAt = new Date(session.seen_at).getTime() + IDLE_MS
+      return new Date(Math.min(new Date(session.expires_at).getTime(), idleAt))
     },
   }
   return people
 }
+
+const actorOf = (token_id: string) => `token:${token_id}`
 
 /** May `role` do something that `than` may not? */
 function isBeyond(role: Role, than: Role): boolean {

@@ -75,6 +75,61 @@ it('[S2] a frame is one event line, one data line, one id line and a blank one',
   expect(parseFrame('materialize.error', JSON.stringify(frame))).toEqual({ state: 'frame', frame })
 })
 
+it('[S13] what is published in one tick is one write, of the same bytes for all who asked for the same', () => {
+  const { bus, endTick } = tickingBus()
+  const written: Uint8Array[][] = [[], [], []]
+  for (const [i, runId] of [null, null, 'a'].entries())
+    bus.subscribe({ runId, write: (bytes) => (written[i] ?? []).push(bytes) > 0 }, null)
+  for (const run of ['a', 'b', 'a']) bus.publish(started(run))
+  expect(written).toEqual([[], [], []])
+  endTick()
+  expect(written.map(({ length }) => length)).toEqual([1, 1, 1])
+  expect(written[0]?.[0]).toBe(written[1]?.[0])
+  const text = (i: number) => Buffer.concat(written[i] ?? []).toString()
+  expect(text(0).match(/^id: .*/gm)).toEqual([1, 2, 3].map((seq) => `id: ${idOf(seq)}`))
+  expect(text(2).match(/^id: .*/gm)).toEqual([1, 3].map((seq) => `id: ${idOf(seq)}`))
+})
+
+it('[S13] a write is never of more frames than a queue has', () => {
+  const { bus, endTick } = tickingBus()
+  const one = reader(bus)
+  publish(bus, 150)
+  expect(one.events).toHaveLength(128)
+  endTick()
+  expect(one.ids()).toEqual(range(1, 150).map(idOf))
+})
+
+it('[S13] whoever comes within a tick gets its frames once', () => {
+  const { bus, endTick } = tickingBus()
+  publish(bus, 2)
+  const back = reader(bus, null, idOf(1))
+  const fresh = reader(bus)
+  publish(bus, 1)
+  endTick()
+  expect(back.ids()).toEqual([2, 3].map(idOf))
+  expect(fresh.ids()).toEqual([3].map(idOf))
+})
+
+it('[S14] latency is from publish to write, once a frame; what waits is what refusing readers hold', () => {
+  let nowMs = 0
+  const { bus, endTick } = tickingBus({ monotonic: () => nowMs })
+  const slow = reader(bus)
+  publish(bus, 2)
+  nowMs = 3
+  endTick()
+  const { buckets, count, sum } = bus.latency.read()
+  expect({ count, sum }).toEqual({ count: 2, sum: 0.006 })
+  expect(buckets.filter(({ count }) => count > 0).map(({ upTo }) => upTo)[0]).toBe(0.005)
+  expect(buckets.at(-1)?.count).toBe(2)
+  expect(bus.waiting()).toEqual({ readers: 0, frames: 0 })
+  slow.refuse()
+  publish(bus, 1)
+  endTick()
+  publish(bus, 3)
+  endTick()
+  expect(bus.waiting()).toEqual({ readers: 1, frames: 3 })
+})
+
 it('[S5] ?run_id= narrows to one run, its lifecycle frames with it', () => {
   const bus = testBus()
   const one = reader(bus, 'a')
@@ -160,16 +215,18 @@ it('[S9] one slow reader holds back nobody else', () => {
 })
 
 it('[S8] every id is delivered or within a told gap, exactly once and in order', () => {
-  const act = fc.constantFrom('publish', 'publish', 'publish', 'refuse', 'take')
+  const act = fc.constantFrom('publish', 'publish', 'publish', 'tick', 'refuse', 'take')
   fc.assert(
     fc.property(fc.array(act, { maxLength: 200 }), fc.nat(30), (acts, before) => {
-      const bus = testBus({ ringFrames: 8, queueFrames: 3 })
+      const { bus, endTick } = tickingBus({ ringFrames: 8, queueFrames: 3 })
       publish(bus, before)
       const one = reader(bus, null, idOf(0))
       for (const act of acts) {
         if (act === 'publish') bus.publish(started('r'))
+        else if (act === 'tick') endTick()
         else one[act]()
       }
+      endTick()
       one.take()
       let next = 1
       for (const { event, id, data } of one.events) {
@@ -190,6 +247,15 @@ it('[S9] a reader that ended is forgotten', () => {
   expect(gone.events).toEqual([])
   expect(bus.counts()).toEqual({ subscribers: 0, frames: 1, dropped: 0, gaps: 0 })
 })
+
+/** A bus whose ticks end when the test says so. */
+function tickingBus(options: Parameters<typeof testBus>[0] = {}) {
+  const waiting: (() => void)[] = []
+  return {
+    bus: testBus({ soon: (act) => void waiting.push(act), ...options }),
+    endTick: () => waiting.splice(0).forEach((act) => act()),
+  }
+}
 
 function parsed(data: string): unknown {
   return JSON.parse(data)

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import type { Frame } from '#contract/frame.ts'
 import type { StreamEndReason } from '#contract/status.ts'
+import type { Opener } from '#server/events/sse.ts'
 import { SHOWN_READERS } from '#test/first-documents.ts'
 import { NOW, streamServer } from './stream-server.ts'
 
@@ -97,20 +98,47 @@ it('[S4] a keepalive is a comment, at each tick', async () => {
 })
 
 it('[F6] [P16] a reader who may no longer read is asked for with each keepalive, and let go', async () => {
-  for (const over of [async () => false, () => Promise.reject(new Error('nobody knows'))]) {
-    let mayStay = async () => true
-    const { url, tick, bus } = await serving({ mayStay: () => mayStay() })
+  for (const over of [async () => null, () => Promise.reject(new Error('nobody knows'))]) {
+    let until: Opener['until'] = async () => new Date(8.64e15)
+    const { url, tick, bus } = await serving({ until: () => until() })
     const next = await chunksOf(await fetch(url))
     await next()
     tick()
     expect(await next()).toBe(': keepalive\n\n')
-    mayStay = over
+    until = over
     tick()
-    let rest = ''
-    for (let chunk = 'any'; chunk !== ''; chunk = await next()) rest += chunk
-    expect(rest).toMatch(endOf('signed_out'))
+    expect(await restOf(next)).toMatch(endOf('signed_out'))
     expect(bus.counts().subscribers).toBe(0)
   }
+})
+
+it('[P16] a session that ends before the next keepalive ends its stream then', async () => {
+  const endsAt = Date.parse(NOW) + 5000
+  let now = Date.parse(NOW)
+  const server = await serving({ until: async () => (now < endsAt ? new Date(endsAt) : null) })
+  const next = await chunksOf(await fetch(server.url))
+  await next()
+  now = endsAt + 1
+  server.later(5001)
+  expect(await restOf(next)).toContain('"signed_out"')
+})
+
+it('[P16] who ends a session or a person ends their streams, and asks of nobody else', async () => {
+  const asked: string[] = []
+  const { url, streams, bus } = await serving({
+    until: async () => {
+      asked.push('ann')
+      return asked.length === 1 ? new Date(8.64e15) : null
+    },
+  })
+  const next = await chunksOf(await fetch(url))
+  await next()
+  streams.recheck({ id: 'another' })
+  streams.recheck({ user: 'bob' })
+  expect(asked).toHaveLength(1)
+  streams.recheck({ user: 'ann' })
+  expect(await restOf(next)).toContain('"signed_out"')
+  expect(bus.counts().subscribers).toBe(0)
 })
 
 it('[S10] retry is jittered between one and three seconds', async () => {
@@ -122,6 +150,30 @@ it('[S10] retry is jittered between one and three seconds', async () => {
     const next = await chunksOf(await fetch(url))
     expect(await next()).toContain(`retry: ${ms}\n`)
   }
+})
+
+it('[S10] the more readers, the longer the time within which they come back', async () => {
+  const { streams, url } = await serving({ random: () => 0.9999 })
+  const readers = await Promise.all(Array.from({ length: 1100 }, () => fetch(url)))
+  streams.drain()
+  const texts = await Promise.all(readers.map((response) => response.text()))
+  expect(texts[0]).toContain('retry: 2999\n')
+  for (const text of texts) expect(text).toContain('retry: 3199\nevent: stream.end\n')
+})
+
+it('[S12] at its cap the server says when to come back, and evicts nobody', async () => {
+  const { url, bus } = await serving({ maxStreams: 2 })
+  const kept = await Promise.all([fetch(url), fetch(url)])
+  const refused = await fetch(url)
+  expect(refused.status).toBe(503)
+  expect(refused.headers.get('retry-after')).toBe('2')
+  bus.publish({ type: 'run_started', run_id: 'r' })
+  for (const response of kept) {
+    const next = await chunksOf(response)
+    let text = ''
+    while (!text.includes('run_started')) text += await next()
+  }
+  await kept[0]?.body?.cancel().catch(() => {})
 })
 
 it('[S11] headers keep caches and proxies from holding frames back', async () => {
@@ -152,6 +204,7 @@ it('[F6] [S12] draining ends every stream after what it still holds', async () =
   const text = await response.text()
   expect(text).toContain('"last"')
   expect(text).toMatch(endOf('draining'))
+  expect(text).toContain('\n\nretry: 2000\nevent: stream.end\n')
   expect(bus.counts().subscribers).toBe(0)
 })
 
@@ -184,11 +237,35 @@ it('[S9] a reader that stops reading holds a bounded number of frames, and gets 
   expect(delivered + bus.counts().dropped).toBe(total)
 })
 
+async function restOf(next: () => Promise<string>): Promise<string> {
+  let rest = ''
+  for (let chunk = 'any'; chunk !== ''; chunk = await next()) rest += chunk
+  return rest
+}
+
 /** What stands last in a stream that the server ends: a frame without an id. */
 function endOf(reason: StreamEndReason): RegExp {
   const data = JSON.stringify({ kind: 'stream.end', ts: NOW, reason })
-  return new RegExp(`\n\nevent: stream\\.end\ndata: ${data}\n\n$`)
+  return new RegExp(`event: stream\\.end\ndata: ${data}\n\n$`)
 }
+
+it('[S9] a reader that takes nothing over four keepalives is cut, and its frames are let go', async () => {
+  const { bus, port, tick } = await serving()
+  const stuck = connect(port, '127.0.0.1')
+  undo.push(() => stuck.destroy())
+  stuck.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(stuck, 'readable')
+  await subscribed(bus)
+  while (bus.waiting().frames < 64) {
+    bus.publish({ type: 'run_failed', run_id: 'r', reason: 'x'.repeat(4000), status: 'failed' })
+    bus.flush()
+  }
+  for (let i = 0; i < 3; i += 1) tick()
+  expect(bus.waiting()).toEqual({ readers: 1, frames: 64 })
+  tick()
+  while (bus.counts().subscribers > 0) await new Promise((resolve) => setImmediate(resolve))
+  expect(bus.waiting()).toEqual({ readers: 0, frames: 0 })
+})
 
 async function subscribed(bus: { counts(): { subscribers: number } }): Promise<void> {
   while (bus.counts().subscribers === 0) await new Promise((resolve) => setTimeout(resolve, 5))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { start, type Running } from '#server/main.ts'
+import { served } from './served.ts'
 
 let folder: string
 let server: Running
@@ -64,6 +65,25 @@ it('[S6] frames of the first run are replayed over the port', async () => {
   abort.abort()
 })
 
+it('[S14] metrics: what the stream has told, what waits, and how long a frame takes to be written', async () => {
+  const text = await (await fetch(`${server.url}/metrics`)).text()
+  const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+  const frames = value('runseal_stream_frames_total')
+  expect(frames).toBeGreaterThan(0)
+  for (const name of [
+    'subscribers',
+    'dropped_total',
+    'gaps_total',
+    'slow_readers',
+    'queued_frames',
+  ])
+    expect(value(`runseal_stream_${name}`)).toBeGreaterThanOrEqual(0)
+  const latency = 'runseal_stream_publish_to_write_seconds'
+  expect(text).toContain(`# TYPE ${latency} histogram\n`)
+  expect(value(`${latency}_count`)).toBe(frames)
+  expect(value(`${latency}_bucket{le="\\+Inf"}`)).toBe(frames)
+})
+
 it('[S12] a HEAD of the stream is headers alone', async () => {
   const response = await fetch(`${server.url}/events`, { method: 'HEAD' })
   expect(response.headers.get('content-type')).toContain('text/event-stream')
@@ -86,4 +106,21 @@ it('[H8] dots on the wire lead nowhere', async () => {
     expect(await raw(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 404 /,
     )
+})
+
+it('[S12] streams end on a stop though a step does not want to', async () => {
+  const stubborn = await served(
+    `runs: { tour: { steps: [{ id: stay, run: 'trap "" TERM; echo up; sleep 60' }] } }`,
+  )
+  const response = await fetch(`${stubborn.url}/events`, { headers: { 'last-event-id': 'first' } })
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ''
+  while (!text.includes('step_output')) text += (await reader?.read())?.value ?? ''
+  const ending = stubborn.end()
+  for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read())
+    text += chunk.value
+  // It ended while the step went on: five seconds are the step's.
+  expect(text).not.toContain('step_finished')
+  expect(text).toMatch(/event: stream\.end\ndata: .*"draining"\}\n\n$/)
+  await ending
 })
