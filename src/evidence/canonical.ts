@@ -13,11 +13,8 @@ export function canonicalize(value: unknown): string {
   return text
 }
 
-/**
- * Writes values of one kind as `canonicalize` would: itself, or the engine's own writer for parts of a document that is
- * known to have all members in order.
- */
-export type Write = (value: object) => string
+/** Of every member of a document, at any depth [E2]. */
+export const ALLOWED_KEY = /^(?!__proto__$)[A-Za-z0-9_.-]+$/
 
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)

@@ -8,7 +8,7 @@ import {
   type StepEntry,
 } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
-import { canonicalize, type Write } from './canonical.ts'
+import { canonicalize } from './canonical.ts'
 import { digestOf, sha256 } from './digest.ts'
 
 /**
@@ -46,22 +46,31 @@ export function openChain(evidence_id: string, run_id: string): ChainState {
 }
 
 export function extendChain<K extends LinkKind>(
-  { head, seq }: ChainState,
+  state: ChainState,
   kind: K,
   body: EntryBody[K],
-  write: Write = canonicalize,
 ): { state: ChainState; link: Link } {
-  const entry = entryDigest(kind, body, write)
+  return extendByDigest(state, kind, entryDigest(kind, body))
+}
+
+/** The same where the digest of the entry is at hand. */
+export function extendByDigest(
+  { head, seq }: ChainState,
+  kind: LinkKind,
+  entry: string,
+): { state: ChainState; link: Link } {
   const link = linkDigest({ seq, prev: head, kind, entry })
   return { state: { head: link, seq: seq + 1 }, link: { seq, kind, entry, link } }
 }
 
-export function entryDigest<K extends LinkKind>(
-  kind: K,
-  body: EntryBody[K],
-  write: Write = canonicalize,
-): string {
-  return sha256(write({ body, kind, type: `${PROFILE}/entry` }))
+export function entryDigest<K extends LinkKind>(kind: K, body: EntryBody[K]): string {
+  return sha256(entryPreimage(kind, canonicalize(body)))
+}
+
+/** The text whose SHA-256 is the entry, around the canonical text of its body. */
+export function entryPreimage(kind: LinkKind, body: string): string {
+  // Members in canonical order, and none that has to be escaped.
+  return `{"body":${body},"kind":"${kind}","type":"${PROFILE}/entry"}`
 }
 
 export function linkDigest(link: LinkFields): string {
@@ -71,7 +80,7 @@ export function linkDigest(link: LinkFields): string {
 /** The text whose SHA-256 is the link. Hex, integers and our own words only: safe to print into a shell line. */
 export function linkPreimage({ seq, prev, kind, entry }: LinkFields): string {
   // Members in canonical order, and none that has to be escaped.
-  return JSON.stringify({ entry, kind, prev, seq, type: `${PROFILE}/link` })
+  return `{"entry":"${entry}","kind":"${kind}","prev":"${prev}","seq":${seq},"type":"${PROFILE}/link"}`
 }
 
 export type LinkFields = { seq: number; prev: string; kind: LinkKind; entry: string }

@@ -7,7 +7,7 @@ import { canonicalize, utf8 } from './canonical.ts'
  * is small it is also several times faster than waiting for WebCrypto.
  */
 export function sha256(data: string | Uint8Array): string {
-  return bytesToHex(sha256Bytes(data))
+  return bytesToHex(hash(typeof data === 'string' ? utf8(data) : data))
 }
 
 /** The same as its 32 bytes. */

@@ -1,9 +1,25 @@
-import { Envelope, type Limits } from '#contract/envelope.ts'
+import { Envelope, type Limits, type LinkKind } from '#contract/envelope.ts'
 import { parse, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
-import { canonicalize, utf8, type Write } from './canonical.ts'
+import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
+import { entriesOf, type Entry, entryPreimage } from './chain.ts'
 import { counted } from './counted.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
+import { type Spans, spansOf } from './spans.ts'
+
+/** A document that was read, its entries, and the canonical bytes of what is digested of it. */
+export type Document = {
+  readonly envelope: Envelope
+  readonly entries: readonly Entry[]
+  readonly written: Written
+}
+
+export type Written = {
+  /** What the entry in this place is the digest of. Good until the next one is asked for. */
+  entry(seq: number): Uint8Array<ArrayBuffer>
+  /** The document without `integrity`. */
+  content(): Uint8Array<ArrayBuffer>
+}
 
 /**
  * The document that these bytes are, or an `EvidenceError` that says why they are none. From here on the value means
@@ -13,25 +29,115 @@ export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
   return readDocument(bytes, limits).envelope
 }
 
-/** The same, and how its parts are written. */
-export function readDocument(
-  bytes: Uint8Array,
-  limits: Limits,
-): { envelope: Envelope; write: Write } {
+/** The same with its parts. Where one pass over the bytes cannot be certain, they are read plainly. */
+export function readDocument(bytes: Uint8Array, limits: Limits): Document {
+  const text = readText(bytes, limits)
+  const spans = spansOf(bytes, text, limits)
+  if (spans === null) return readPlainly(bytes, limits)
+  const envelope = readJson(text)
+  assertScanned(envelope)
+  return covered(envelope, limits, () => writtenAt(bytes, spans, envelope))
+}
+
+/** The same in the plain way: parse, write again, compare, and hold every value to the schema. */
+export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   const text = readText(bytes, limits)
   const value = readJson(text)
   refuseForeign(value)
   refuseEscapedKeys(text)
-  const { isInOrder } = refuseUnsafeShape(value, limits)
-  // The engine keeps the order of the file but for keys that are integers, and those are put in order anew.
-  const write: Write = isInOrder ? (part) => JSON.stringify(part) : canonicalize
-  if (write(value) !== text) {
+  refuseUnsafeShape(value, limits)
+  if (canonicalize(value) !== text) {
     throw new EvidenceError('not-canonical', 'the bytes are not the RFC 8785 form of what they say')
   }
   assertFits(value)
-  assertWithin(value, limits)
-  assertCovered(value)
-  return { envelope: value, write }
+  return covered(value, limits, (entries) => writtenAgain(value, entries))
+}
+
+function covered(
+  envelope: Envelope,
+  limits: Limits,
+  writtenOf: (entries: readonly Entry[]) => Written,
+): Document {
+  assertWithin(envelope, limits)
+  assertCovered(envelope)
+  const entries = [...entriesOf(envelope)]
+  return { envelope, entries, written: writtenOf(entries) }
+}
+
+// What `spansOf` let pass is what the schema says, and JSON.parse has no two readings of it: no key has an escape.
+function assertScanned(_value: unknown): asserts _value is Envelope {}
+
+function writtenAgain(envelope: Envelope, entries: readonly Entry[]): Written {
+  const { integrity: _integrity, ...content } = envelope
+  return {
+    entry(seq) {
+      const entry = entries[seq]
+      return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
+    },
+    content: () => utf8(canonicalize(content)),
+  }
+}
+
+/** The bytes of the file themselves, which are canonical. */
+function writtenAt(
+  bytes: Uint8Array,
+  spans: Spans,
+  { evidence_id, run_id, schema, order }: Envelope,
+): Written {
+  // Ids and the schema's name are written without an escape.
+  const opening = `{"evidence_id":"${evidence_id}","opening":${BODY},"run_id":"${run_id}","schema":"${schema}"}`
+  const around = {
+    opening: aroundBody(entryPreimage('opening', opening)),
+    step: aroundBody(entryPreimage('step', BODY)),
+    gate: aroundBody(entryPreimage('gate', BODY)),
+    closing: aroundBody(entryPreimage('closing', BODY)),
+  }
+  const kinds = ['opening', ...order, 'closing'] as const
+  const places = bodiesOf(kinds, spans)
+  let room = new Uint8Array(4096)
+  return {
+    entry(seq) {
+      const [before, after] = around[kinds[seq] ?? 'closing']
+      const body = bytes.subarray(places[2 * seq], places[2 * seq + 1])
+      const length = before.length + body.length + after.length
+      if (length > room.length) room = new Uint8Array(2 * length)
+      room.set(before)
+      room.set(body, before.length)
+      room.set(after, before.length + body.length)
+      return room.subarray(0, length)
+    },
+    content() {
+      const [begin = 0, end = 0] = spans.integrity
+      const name = '"integrity":'.length
+      const content = new Uint8Array(bytes.length - (end + 1 - begin + name))
+      content.set(bytes.subarray(0, begin - name))
+      content.set(bytes.subarray(end + 1), begin - name)
+      return content
+    },
+  }
+}
+
+const BODY = '\0'
+const aroundBody = (preimage: string) => {
+  const [before = '', after = ''] = preimage.split(BODY)
+  return [utf8(before), utf8(after)] as const
+}
+
+/** Begin and end of the body of each entry, in the order of the chain. */
+function bodiesOf(kinds: readonly LinkKind[], spans: Spans): Float64Array {
+  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
+  const of = {
+    opening: spans.opening,
+    step: spans.steps,
+    gate: spans.gates,
+    closing: spans.closing,
+  }
+  const places = new Float64Array(2 * kinds.length)
+  for (const [seq, kind] of kinds.entries()) {
+    places[2 * seq] = of[kind][next[kind]++] ?? 0
+    places[2 * seq + 1] = of[kind][next[kind]++] ?? 0
+  }
+  return places
 }
 
 /** `too-large`, `byte-order-mark`, `not-utf8`. */
@@ -69,23 +175,16 @@ function refuseForeign(value: unknown): asserts value is object {
   }
 }
 
-function refuseUnsafeShape(value: object, limits: Limits): { isInOrder: boolean } {
-  const met = { isInOrder: true }
-  const fault = shapeFault(value, limits, 1, met)
+function refuseUnsafeShape(value: object, limits: Limits): void {
+  const fault = shapeFault(value, limits, 1)
   if (fault !== null) throw new EvidenceError(fault.code, fault.message, pointer(fault.path))
-  return met
 }
 
 type ShapeFault = { code: FaultCode; message: string; path: string[] }
 
 // Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
 // recursion ends where the limit of depth does.
-function shapeFault(
-  value: unknown,
-  limits: Limits,
-  depth: number,
-  met: { isInOrder: boolean },
-): ShapeFault | null {
+function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault | null {
   if (typeof value === 'string') return textFault(value, limits)
   if (typeof value === 'number' && !Number.isFinite(value))
     return { code: 'not-writable', message: 'a number that no JSON has', path: [] }
@@ -94,19 +193,16 @@ function shapeFault(
     return { code: 'too-deep', message: `nested deeper than ${limits.depth}`, path: [] }
   if (Array.isArray(value)) {
     for (const [index, element] of value.entries()) {
-      const fault = shapeFault(element, limits, depth + 1, met)
+      const fault = shapeFault(element, limits, depth + 1)
       if (fault !== null) return { ...fault, path: [String(index), ...fault.path] }
     }
     return null
   }
-  let before = ''
   for (const key of Object.keys(value)) {
     if (!ALLOWED_KEY.test(key)) {
       return { code: 'key-not-allowed', message: 'a key with characters that no key has', path: [] }
     }
-    if (key < before) met.isInOrder = false
-    before = key
-    const fault = shapeFault(value[key], limits, depth + 1, met)
+    const fault = shapeFault(value[key], limits, depth + 1)
     if (fault !== null) return { ...fault, path: [key, ...fault.path] }
   }
   return null
@@ -124,8 +220,6 @@ function textFault(text: string, limits: Limits): ShapeFault | null {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
-
-const ALLOWED_KEY = /^(?!__proto__$)[A-Za-z0-9_.-]+$/
 
 // V8 can decode an escaped key as another one, depending on what it parsed before (nodejs/node#63785). So the bytes
 // decide: no allowed key needs an escape. A backslash is always inside a string; from each string's first one the

@@ -1,7 +1,6 @@
 import { type Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
 import { TRUST_SOURCE } from '#contract/trust.ts'
-import { entriesOf } from './chain.ts'
 import { type Claim, type ClaimCode, claimOf, CODE, fails, keepsBack } from './claims.ts'
 import { checkConsistency } from './consistency.ts'
 import { checkExpectations, type Expectation } from './expectations.ts'
@@ -9,7 +8,7 @@ import { EvidenceError } from './fault.ts'
 import { checkGates } from './gate.ts'
 import { checkChain, checkContent } from './integrity.ts'
 import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
-import { readDocument } from './read.ts'
+import { type Document, readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { trustFault, type Trusted } from './trust.ts'
@@ -56,6 +55,8 @@ export type VerifiedEnvelope = Envelope & { readonly [verified]: true }
 export async function verifyEnvelope(
   bytes: Uint8Array,
   options: VerifyOptions,
+  /** Tests read in the plain way too, and find the same. */
+  readBy: typeof readDocument = readDocument,
 ): Promise<Verification> {
   const stage = async (name: Stage, entries?: Done): Promise<void> => {
     options.signal?.throwIfAborted()
@@ -64,18 +65,17 @@ export async function verifyEnvelope(
   }
 
   await stage('read')
-  const read = tryRead(bytes, options.limits ?? LIMITS)
+  const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
   if (!read.ok) return refused(read.claim)
-  const { envelope, write } = read.document
-  const entries = [...entriesOf(envelope)]
+  const { envelope, entries, written } = read.document
   const { trust, claims: trustClaims } = usableTrust(options.trust)
 
   await stage('chain')
   const of = entries.length
-  const chain = await checkChain(envelope, entries, write, (done) => stage('chain', { done, of }))
+  const chain = await checkChain(envelope, entries, written, (done) => stage('chain', { done, of }))
 
   await stage('content')
-  const content = await checkContent(envelope, write)
+  const content = await checkContent(envelope, written)
 
   await stage('seal')
   const seal = await checkSeal(envelope, trust)
@@ -119,11 +119,10 @@ function markVerified(envelope: Envelope): VerifiedEnvelope {
 }
 
 function tryRead(
-  bytes: Uint8Array,
-  limits: Limits,
-): { ok: true; document: ReturnType<typeof readDocument> } | { ok: false; claim: Claim } {
+  read: () => Document,
+): { ok: true; document: Document } | { ok: false; claim: Claim } {
   try {
-    return { ok: true, document: readDocument(bytes, limits) }
+    return { ok: true, document: read() }
   } catch (fault) {
     if (!(fault instanceof EvidenceError) || !isClaimCode(fault.code)) throw fault
     const message = `This file does not verify: ${fault.message}.`

@@ -4,7 +4,8 @@ import { type Content } from '#contract/envelope.ts'
 import { pointer } from '#contract/parse.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { CLAIM, CODE } from '#evidence/claims.ts'
-import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { type Verification } from '#evidence/verify.ts'
+import { verifyBothWays } from './both-ways.ts'
 import { approvedRun, newSigner, pinned, sealContent, SHAPES } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 import { SEED } from './seed.ts'
@@ -216,7 +217,7 @@ describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
           const text = canonicalText(document)
           fc.pre(!genuine.has(text))
           tried += 1
-          expectRefused(await verifyEnvelope(utf8(text), { trust }))
+          expectRefused(await verifyBothWays(utf8(text), { trust }))
         },
       ),
       random,
@@ -241,7 +242,7 @@ describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
           }
           fc.pre(!genuine.has(text))
           tried += 1
-          expectRefused(await verifyEnvelope(utf8(text), { trust }))
+          expectRefused(await verifyBothWays(utf8(text), { trust }))
         },
       ),
       random,
@@ -257,7 +258,7 @@ describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
         const sealed = content && (await sealedOrNull(content, thief))
         fc.pre(sealed !== null)
         tried += 1
-        const { verdict } = await verifyEnvelope(sealed, { trust })
+        const { verdict } = await verifyBothWays(sealed, { trust })
         expect(['does not verify', 'not proven']).toContain(verdict)
       }),
       sealedAgain,
@@ -281,7 +282,7 @@ describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
         const sealed = forged && (await sealedOrNull(forged, signer))
         fc.pre(sealed !== null)
         tried += 1
-        const { verdict, envelope } = await verifyEnvelope(sealed, { trust: requiring })
+        const { verdict, envelope } = await verifyBothWays(sealed, { trust: requiring })
         if (verdict !== 'proven' || envelope?.gates.length === 0) return
         proven += 1
         expect(canonicalText(envelope?.gates[0]?.decisions)).toBe(said)

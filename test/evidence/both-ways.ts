@@ -1,0 +1,41 @@
+import { expect } from 'vitest'
+import { type Limits, LIMITS } from '#contract/envelope.ts'
+import { EvidenceError } from '#evidence/fault.ts'
+import { type Document, readDocument, readPlainly } from '#evidence/read.ts'
+import { type Verification, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
+
+/** Verified as it ships and by the plain reading: what is found has to be the same to the last word [V23]. */
+export async function verifyBothWays(
+  bytes: Uint8Array,
+  options: VerifyOptions,
+): Promise<Verification> {
+  const found = await verifyEnvelope(bytes, options)
+  expect(await verifyEnvelope(bytes, options, readPlainly)).toEqual(found)
+  return found
+}
+
+/** Read both ways: the same document with the same bytes to digest, or the same fault. */
+export function expectOneReading(bytes: Uint8Array, limits: Limits = LIMITS): void {
+  expect(readingBy(readDocument, bytes, limits)).toEqual(readingBy(readPlainly, bytes, limits))
+}
+
+function readingBy(read: typeof readDocument, bytes: Uint8Array, limits: Limits) {
+  try {
+    return toldBy(read(bytes, limits))
+  } catch (fault) {
+    if (!(fault instanceof EvidenceError)) throw fault
+    const { code, where, message } = fault
+    return { code, where, message }
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+const toldBy = ({ envelope, entries, written }: Document) => ({
+  // Its text too: the order of members is no matter of equality.
+  text: JSON.stringify(envelope),
+  envelope,
+  entries,
+  preimages: entries.map(({ seq }) => decoder.decode(written.entry(seq))),
+  content: decoder.decode(written.content()),
+})
