@@ -87,12 +87,12 @@ export function started(
   }
 }
 
-export function stepStarted(run_id: string, attempt = 1): Fact {
+export function stepStarted(run_id: string, attempt = 1, step_id = 'build'): Fact {
   return {
     type: 'step_started',
     run_id,
     timestamp: AT,
-    step_id: 'build',
+    step_id,
     kind: 'command',
     attempt,
   }

@@ -74,8 +74,8 @@ function merge<T>(
   return changed ? joined.concat(a.slice(at)) : a
 }
 
-// Index of the first element whose key is not before `key`.
-function place<T>(
+/** Index of the first element whose key is not before `key`, in a list sorted by it. */
+export function place<T>(
   list: readonly T[],
   key: string | number,
   keyOf: (element: T) => string | number,

@@ -1,5 +1,6 @@
 import type { Gate, Run, RunResource, RunSummary, Step } from '#contract/run.ts'
 import type { RunStatus, SealState, StepStatus } from '#contract/status.ts'
+import { place } from './join.ts'
 
 /** What a run's status is, by what a timeline knows of it. Derived, never stored beside it. */
 export function statusOf(run: Run): RunStatus {
@@ -28,12 +29,13 @@ export function sealStateOf(run: Run): SealState {
   return run.seal_failed ? 'seal_failed' : 'pending'
 }
 
-export function stepOf(run: Run, step_id: string): Step | undefined {
-  return run.steps.find((step) => step.step_id === step_id)
+export function stepOf({ steps }: Run, step_id: string): Step | undefined {
+  const step = steps[place(steps, step_id, (one) => one.step_id)]
+  return step?.step_id === step_id ? step : undefined
 }
 
-/** Row of a list; the stored row of a run. */
-export function summaryOf(run: Run): RunSummary {
+/** Row of a list; the stored row of a run. `stepsDone` for who has counted already. */
+export function summaryOf(run: Run, stepsDone = countDone(run)): RunSummary {
   return {
     run_id: run.run_id,
     kind: run.started?.kind ?? null,
@@ -48,9 +50,13 @@ export function summaryOf(run: Run): RunSummary {
     seal: sealStateOf(run),
     evidence_id: run.sealed?.evidence_id ?? null,
     open_gates: openGates(run).length,
-    steps_done: run.steps.filter((step) => stepStatusOf(run, step) === 'succeeded').length,
+    steps_done: stepsDone,
     steps_total: run.plan?.steps.length ?? null,
   }
+}
+
+function countDone(run: Run): number {
+  return run.steps.filter((step) => stepStatusOf(run, step) === 'succeeded').length
 }
 
 /** The answer of `GET /api/runs/{run_id}`. `asOf` was read before the run. */

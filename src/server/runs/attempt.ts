@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, constants, openSync } from 'node:fs'
-import { chown, realpath, rm, stat } from 'node:fs/promises'
-import { Socket } from 'node:net'
+import { closeSync, existsSync, realpathSync, renameSync, statSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifact } from '#contract/envelope.ts'
@@ -10,7 +10,7 @@ import { faultWords } from '#server/disk-fault.ts'
 import { ArtifactError, keepArtifact } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask, type Piece } from './mask.ts'
-import { createPipePool, type PipePool } from './pipe-pool.ts'
+import { createPipePool, type OpenPipe, type PipePool } from './pipe-pool.ts'
 import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
@@ -31,6 +31,7 @@ export class Attempt {
   readonly #say: (message: FromRunner) => void
   #cause: 'timed_out' | 'aborted' | 'interrupted' | null = null
   #pgid: number | null = null
+  #begunAt = 0
   #exited = false
   #ending: Promise<void> | null = null
   #toldBytes = 0
@@ -87,11 +88,13 @@ export class Attempt {
   async #execute(log: LogWriter): Promise<Exit> {
     const { argv, cwd, root, env, run_as, timeout_ms } = this.#launch
     const folder = join(root, cwd)
-    const fault = await folderFault(root, folder, cwd)
+    const fault = folderFault(root, folder, cwd)
     if (fault !== null) return failed(fault)
-    const pipes = await openPipes(this.#launch.log, run_as)
+    const pipes = await openPipes(this.#launch)
     const [program = '', ...args] = argv
     let child: ChildProcess
+    reuseNote(this.#launch.pid_file)
+    this.#begunAt = performance.now()
     try {
       child = spawn(program, args, {
         cwd: folder,
@@ -102,9 +105,10 @@ export class Attempt {
         stdio: ['ignore', pipes[0].write, pipes[1].write],
       })
     } catch (cause) {
-      for (const { read, write } of pipes) {
+      for (const { read, write, letGo } of pipes) {
         read.destroy()
         closeSync(write)
+        letGo(false)
       }
       return failed(spawnFault(cause, program))
     }
@@ -146,21 +150,24 @@ export class Attempt {
 
   /** A step is over when its process is: what it left in its group goes with it. */
   async #endLeftovers(): Promise<void> {
-    if (this.#pgid !== null && hasMembers(this.#pgid)) this.#endGroup()
+    const ageMs = performance.now() - this.#begunAt
+    if (this.#pgid !== null && hasMembers(this.#pgid, ageMs)) this.#endGroup()
     await this.#ending
-    await rm(this.#launch.pid_file, { force: true })
+    dropNote(this.#launch)
   }
 
   /** A process that left group and session may still hold the pipes: it is of this step, and is ended too. */
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
-    if (!(await isReadSoon(reading))) {
+    let isAtEnd = await isReadSoon(reading)
+    if (!isAtEnd) {
       const holders = groupsHolding(pipesOf(this.#launch.log))
       await Promise.all(holders.map((pgid) => endGroup(pgid, this.#launch.grace_ms)))
-      await isReadSoon(reading)
+      isAtEnd = await isReadSoon(reading)
     }
     // Whoever holds them now is another user's, and is not waited for.
     for (const { read } of pipes) read.destroy()
     await Promise.all(reading)
+    for (const { letGo } of pipes) letGo(isAtEnd)
   }
 
   async #pump(
@@ -264,12 +271,20 @@ function failed(reason: string): Exit {
   return { exit_code: null, signal: null, outcome: 'failed', reason: clip(reason), artifacts: [] }
 }
 
-async function folderFault(root: string, folder: string, cwd: string): Promise<string | null> {
-  const real = await realpath(folder).catch(() => null)
-  if (real === null || !(await stat(real)).isDirectory()) return `no such folder: ${cwd}`
+function folderFault(root: string, folder: string, cwd: string): string | null {
+  const real = realPathOf(folder)
+  if (real === null || !statSync(real).isDirectory()) return `no such folder: ${cwd}`
   // A link may have been put there since the definition was checked.
   const inside = real === root || real.startsWith(root.endsWith('/') ? root : `${root}/`)
   return inside ? null : `${cwd} is outside of the root`
+}
+
+function realPathOf(folder: string): string | null {
+  try {
+    return realpathSync.native(folder)
+  } catch {
+    return null
+  }
 }
 
 function spawnFault(cause: unknown, program: string): string {
@@ -291,33 +306,29 @@ function exitOf(
 }
 
 type Pipes = readonly [OpenPipe, OpenPipe]
-type OpenPipe = { read: Socket; write: number }
 
 // A runner has one data folder.
 let pool: PipePool | null = null
+const notes: string[] = []
 
-/**
- * Node gives a child sockets for pipes, and a program that opens /dev/stderr, as many scripts do, cannot open a socket.
- * These are pipes: named ones, whose names are gone before the step starts.
- */
-async function openPipes(log: string, owner: Launch['run_as']): Promise<Pipes> {
-  const names = pipesOf(log)
+async function openPipes({ log, run_as }: Launch): Promise<Pipes> {
   pool ??= createPipePool(join(dirname(dirname(log)), '.pipes'))
-  try {
-    for (const name of names) await pool.take(name)
-    // So that the step can open /dev/stderr as its own.
-    if (owner !== null) await Promise.all(names.map((name) => chown(name, owner.uid, owner.gid)))
-    return [openPipe(names[0]), openPipe(names[1])]
-  } finally {
-    await Promise.all(names.map((name) => rm(name, { force: true })))
-  }
+  const [out, err] = pipesOf(log)
+  return [await pool.open(out, run_as), await pool.open(err, run_as)]
 }
 
-function openPipe(name: string): OpenPipe {
-  // In this order neither opening waits for the other.
-  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
-  const write = openSync(name, constants.O_WRONLY)
-  return { read: new Socket({ fd, readable: true, writable: false }), write }
+/** A file that noted a former process is for the next one: a disk that makes and removes one for each is slow. */
+function reuseNote(pid_file: string): void {
+  const note = notes.pop()
+  if (note !== undefined) renameSync(note, pid_file)
+}
+
+function dropNote({ log, pid_file }: Launch): void {
+  const note = join(dirname(dirname(log)), '.pipes', randomUUID())
+  // It was not written, or the server had it removed.
+  if (!existsSync(pid_file)) return
+  renameSync(pid_file, note)
+  notes.push(note)
 }
 
 // A program may be named by 64 kB of text; a reason is for a person, and has to fit its entry.

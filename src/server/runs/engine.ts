@@ -8,6 +8,7 @@ import type { Fact } from '#contract/fact.ts'
 import type { Frame } from '#contract/frame.ts'
 import type { Attempt, Run } from '#contract/run.ts'
 import { reduce } from '#live/reduce.ts'
+import { stepOf } from '#live/select.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
@@ -24,11 +25,11 @@ import {
   type LoadedProject,
   type ProjectReader,
 } from './project.ts'
-import type { Current, Recorder } from './record.ts'
+import { afterFact, latestIn, type Current, type Recorder } from './record.ts'
 import { createRunnerLink, endFormerRunner } from './runner-link.ts'
 import type { Launch, Result } from './runner-protocol.ts'
 import { later, timeAfter } from './run-time.ts'
-import { nextOf } from './schedule.ts'
+import { agendaOf, type Agenda, type Next } from './schedule.ts'
 import { sourceOf } from './source.ts'
 import type { StepUser } from './step-user.ts'
 import { linkLogs, pendingTakeovers, takeoversOf, type Takeovers } from './takeover.ts'
@@ -105,6 +106,8 @@ export function createEngine({
   /** Why runs are being stopped. */
   const stops = new Map<string, Stop>()
   const takeovers = new Map<string, Takeovers>()
+  /** Of runs that go on, with the number of facts that are in it. */
+  const agendas = new Map<string, { agenda: Agenda; facts: number }>()
   /** Runs that would start more if there were room. */
   const crowded = new Set<string>()
   const busy = new Set<Promise<void>>()
@@ -149,53 +152,72 @@ export function createEngine({
     }
   }
 
-  /** Records what comes next, and does it. Any number of calls: what is under way is on record and not begun again. */
-  async function advance(run_id: string): Promise<void> {
+  /**
+   * Records what `said` says has happened and what comes next, and does it. Any number of calls: what is under way is on
+   * record and not begun again.
+   */
+  async function advance(run_id: string, said: Said = NOTHING): Promise<void> {
     try {
-      await lasting(() => proceed(run_id))
+      await lasting(() => proceed(run_id, said))
     } catch (error) {
       if (!(error instanceof ProblemError && error.code === 'too_large')) throw error
       // The record is full. It must still be sealed, so the run ends here.
       stops.set(run_id, { actor: 'system', reason: error.detail })
-      await lasting(() => proceed(run_id))
+      await lasting(() => proceed(run_id, said))
     }
   }
 
-  async function proceed(run_id: string): Promise<void> {
-    let begun: readonly { step: PlanStep; attempt: number }[] = []
+  async function proceed(run_id: string, said: Said): Promise<void> {
+    let begun: Next['start'] = []
     let isOver = false
     let isStopped = false
     let again = false
     const current = await recorder
-      .record(run_id, (current) => {
-        const { run, opening } = current
-        if (run.ended !== null || stopping) return []
-        const next = nextOf(opening.plan, run, concurrency - attempts)
+      .record(run_id, (before) => {
+        const happened = said(before)
+        const run = happened.reduce(reduce, before.run)
+        if (run.ended !== null || stopping) return happened
+        const agenda = agendaAt(before)
+        for (const fact of happened) agenda.note(fact)
+        const next = agenda.next(concurrency - attempts)
         isStopped = next.stop || stops.has(run_id)
         isOver = next.over || (isStopped && !isAnyRunning(run))
-        if (isOver || isStopped) return []
-        const taken = next.start.flatMap(({ step }) => takenOver(run, step.step_id))
+        const taken = next.start.flatMap(({ step }) => takenOver(before, step.step_id))
         again = taken.length > 0
-        if (again) return taken
-        if (next.start.length >= concurrency - attempts) crowded.add(run_id)
-        else crowded.delete(run_id)
-        begun = next.start
-        attempts += begun.length
-        return openingFacts(current, next)
+        let more = taken
+        if (isOver || isStopped) more = []
+        else if (!again) {
+          if (next.start.length >= concurrency - attempts) crowded.add(run_id)
+          else crowded.delete(run_id)
+          begun = next.start
+          attempts += begun.length
+          more = openingFacts(before, happened, next)
+        }
+        for (const fact of more) agenda.note(fact)
+        agendas.set(run_id, { agenda, facts: before.facts + happened.length + more.length })
+        // In one commit with what follows from it: that halves the waiting for the disk.
+        return [...happened, ...more]
       })
       .catch((error: unknown) => {
         attempts -= begun.length
+        agendas.delete(run_id)
         throw error
       })
     for (const { step, attempt } of begun) keep(execute(current, step, attempt))
     if (isStopped) endRunning(current.run)
     if (isOver) await finish(run_id)
-    else if (again) await advance(run_id)
+    else if (again && !isStopped) await advance(run_id)
   }
 
-  function openingFacts(current: Current, next: ReturnType<typeof nextOf>): Fact[] {
-    const timestamp = timeAfter(current.run, now())
-    const { run_id } = current.run
+  /** Of this record; made anew where somebody else has added to it. */
+  function agendaAt({ run, opening, facts }: Current): Agenda {
+    const known = agendas.get(run.run_id)
+    return known?.facts === facts ? known.agenda : agendaOf(opening.plan, run)
+  }
+
+  function openingFacts(before: Current, happened: readonly Fact[], next: Next): Fact[] {
+    const { run_id } = before.run
+    const timestamp = happened.map(latestIn).reduce(later, timeAfter(before, now()))
     const started = next.start.map(({ step: { step_id, kind }, attempt }): Fact => ({
       type: 'step_started',
       run_id,
@@ -204,18 +226,20 @@ export function createEngine({
       kind,
       attempt,
     }))
-    const asked = { run: started.reduce(reduce, current.run), chain: current.chain }
+    if (next.open.length === 0) return started
+    const { run, chain } = [...happened, ...started].reduce(afterFact, before)
+    const asked = { run, chain }
     const opened = next.open.map((gate) => openGate(asked, gate, newId('gate'), timestamp))
     return [...started, ...opened]
   }
 
-  function takenOver(run: Run, step_id: string): Fact[] {
-    const { run_id } = run
+  function takenOver(current: Current, step_id: string): Fact[] {
+    const { run_id } = current.run
     const entry = takeovers.get(run_id)?.get(step_id)
     if (entry === undefined) return []
     const { from: _, ...taken } = entry
     const salted = { ...taken, salt: random(16).toString('hex') }
-    return [{ type: 'step_finished', run_id, timestamp: timeAfter(run, now()), entry: salted }]
+    return [{ type: 'step_finished', run_id, timestamp: timeAfter(current, now()), entry: salted }]
   }
 
   function endRunning(run: Run): void {
@@ -224,17 +248,25 @@ export function createEngine({
         if (finished === null) link.end(idOf(run.run_id, step_id, attempt), 'aborted')
   }
 
-  /** One attempt, from its start on record to its end on record. */
+  /** One attempt, from its start on record to its end on record, and what comes after it. */
   async function execute(current: Current, step: PlanStep, attempt: number): Promise<void> {
     const { run_id } = current.run
-    try {
-      const ended = await launch(current, step, attempt)
-      if (ended === null) await cutOff(current.run, step, attempt)
-      else await finished(run_id, step, attempt, ended)
-    } finally {
-      attempts -= 1
+    let isRunning = true
+    const over = () => {
+      if (isRunning) attempts -= 1
+      isRunning = false
     }
-    await advance(run_id)
+    try {
+      const result =
+        (await launch(current, step, attempt)) ?? (await cutOff(current.run, step, attempt))
+      const ending = finishing(step, attempt, result)
+      await advance(run_id, (before) => {
+        over()
+        return ending(before)
+      })
+    } finally {
+      over()
+    }
     for (const other of crowded) if (other !== run_id) keep(advance(other))
   }
 
@@ -288,28 +320,24 @@ export function createEngine({
     return await ending
   }
 
-  async function finished(
-    run_id: string,
-    { step_id, kind, argv }: PlanStep,
-    attempt: number,
-    result: Result,
-  ): Promise<void> {
+  /** That the attempt has ended, where it is not on record already. */
+  function finishing({ step_id, kind, argv }: PlanStep, attempt: number, result: Result): Said {
     const salt = random(16).toString('hex')
-    const end = (run: Run): Fact[] => {
-      const known = attemptOf(run, step_id, attempt)
+    return (before) => {
+      const { run_id } = before.run
+      const known = attemptOf(before.run, step_id, attempt)
       if (known?.finished) return []
       // The start that is on record is the one: a second instant for one fact would look like another history.
       const started_at = known?.started_at ?? result.started_at
       const finished_at = later(result.finished_at, started_at)
       const times = { started_at, finished_at }
       const entry: StepEntry = { step_id, kind, attempt, argv, ...result, ...times, salt }
-      return [{ type: 'step_finished', run_id, timestamp: timeAfter(run, now()), entry }]
+      return [{ type: 'step_finished', run_id, timestamp: timeAfter(before, now()), entry }]
     }
-    await lasting(() => recorder.record(run_id, ({ run }) => end(run)))
   }
 
-  /** An attempt whose runner died, or whose server did: what is left of it is ended, then it is recorded. */
-  async function cutOff(run: Run, step: PlanStep, attempt: number): Promise<void> {
+  /** How an attempt ended whose runner died, or whose server did: what is left of it is ended. */
+  async function cutOff(run: Run, step: PlanStep, attempt: number): Promise<Result> {
     const { run_id } = run
     const { step_id } = step
     const file = logFile(logs, run_id, step_id, attempt)
@@ -324,13 +352,13 @@ export function createEngine({
     const lost = typeof log === 'string' ? `; its log cannot be read: ${log}` : ''
     const at = now()
     const started_at = attemptOf(run, step_id, attempt)?.started_at ?? at.toISOString()
-    await finished(run_id, step, attempt, {
+    return {
       ...notStarted(at, `cut off: its runner or the server died${lost}`),
       outcome: 'interrupted',
       started_at,
       duration_ms: Math.max(0, at.getTime() - Date.parse(started_at)),
       ...(typeof log === 'string' ? {} : { log }),
-    })
+    }
   }
 
   /** The run ends, by its entries in the order of their links; then it is sealed. */
@@ -340,6 +368,7 @@ export function createEngine({
     stops.delete(run_id)
     takeovers.delete(run_id)
     crowded.delete(run_id)
+    agendas.delete(run_id)
     await lasting(() => sealer.seal(run_id))
   }
 
@@ -354,7 +383,7 @@ export function createEngine({
         if (before.isEnded || !before.isKnown) return []
         ending.isOurs = true
         const salt = () => random(16).toString('hex')
-        const at = timeAfter(current.run, now())
+        const at = timeAfter(current, now())
         return endingFacts(current, facts, stops.get(run_id) ?? null, at, salt)
       })
       if (before.isEnded || before.isKnown) return ending.isOurs
@@ -430,12 +459,14 @@ export function createEngine({
         run_id,
         await pendingTakeovers(logs, run, await storage.runs.facts(opening.rerun_of.run_id)),
       )
-    const cut: Promise<void>[] = []
-    for (const step of opening.plan.steps) {
-      const last = run.steps.find(({ step_id }) => step_id === step.step_id)?.attempts.at(-1)
-      if (last?.finished === null) cut.push(cutOff(run, step, last.attempt))
-    }
-    await Promise.all(cut)
+    await Promise.all(
+      opening.plan.steps.map(async (step) => {
+        const last = stepOf(run, step.step_id)?.attempts.at(-1)
+        if (last?.finished !== null) return
+        const result = await cutOff(run, step, last.attempt)
+        await recorder.record(run_id, finishing(step, last.attempt, result))
+      }),
+    )
   }
 
   /** Nothing goes on from a damaged record, and it keeps neither the others nor the server from it. */
@@ -539,9 +570,12 @@ function notStarted(at: Date, reason: string): Result {
   }
 }
 
-function attemptOf({ steps }: Run, step_id: string, attempt: number): Attempt | undefined {
-  const attempts = steps.find((step) => step.step_id === step_id)?.attempts
-  return attempts?.find((one) => one.attempt === attempt)
+/** What is new on record, by what is on record. */
+type Said = (before: Current) => readonly Fact[]
+const NOTHING: Said = () => []
+
+function attemptOf(run: Run, step_id: string, attempt: number): Attempt | undefined {
+  return stepOf(run, step_id)?.attempts.find((one) => one.attempt === attempt)
 }
 
 function idOf(run_id: string, step_id: string, attempt: number): string {

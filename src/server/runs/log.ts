@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { open, readFile, rm, stat, type FileHandle } from 'node:fs/promises'
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fdatasync,
+  openSync,
+  rmSync,
+  write,
+} from 'node:fs'
+import { open, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import type * as z from 'zod/mini'
 import { LogIndex } from '#contract/api.ts'
 import type { StepEntry } from '#contract/envelope.ts'
@@ -43,9 +52,9 @@ export function pidFileOf(log: string): string {
  * first one that failed (a full disk) nothing more is kept, and `fault` says why.
  */
 export class LogWriter {
-  readonly #folder: string
-  readonly #log: FileHandle
-  readonly #index: FileHandle
+  readonly #file: string
+  readonly #log: number
+  #index: number | null = null
   readonly #maxBytes: number
   readonly #digest = new LogDigest()
   #tail: Promise<void> = Promise.resolve()
@@ -54,25 +63,17 @@ export class LogWriter {
   #entries = 0
   #last: { pipe: Pipe; at: number } | null = null
 
-  constructor(folder: string, log: FileHandle, index: FileHandle, maxBytes: number) {
-    this.#folder = folder
+  constructor(file: string, log: number, maxBytes: number) {
+    this.#file = file
     this.#log = log
-    this.#index = index
     this.#maxBytes = maxBytes
   }
 
   static async create(file: string, maxBytes: number): Promise<LogWriter> {
-    await makeFolder(dirname(file))
+    if (!existsSync(dirname(file))) await makeFolder(dirname(file))
     // A file that is there may be a link to the log of another run, which took this step over: never written through.
-    await Promise.all([file, indexFile(file)].map((name) => rm(name, { force: true })))
-    const log = await open(file, 'wx', 0o600)
-    try {
-      const index = await open(indexFile(file), 'wx', 0o600)
-      return new LogWriter(dirname(file), log, index, maxBytes)
-    } catch (cause) {
-      await log.close()
-      throw cause
-    }
+    for (const name of [file, indexFile(file)]) rmSync(name, { force: true })
+    return new LogWriter(file, openSync(file, 'wx', 0o600), maxBytes)
   }
 
   get bytes(): number {
@@ -91,10 +92,11 @@ export class LogWriter {
     if (kept.length === 0) return
     if (this.#isNews(pipe, now)) {
       const entry = { offset: this.#digest.bytes, at: now.toISOString(), pipe }
-      await this.#index.write(`${JSON.stringify(entry)}\n`)
+      this.#index ??= openSync(indexFile(this.#file), 'wx', 0o600)
+      await writeTo(this.#index, Buffer.from(`${JSON.stringify(entry)}\n`))
     }
     for (let rest = kept; rest.length > 0;) {
-      const { bytesWritten } = await this.#log.write(rest)
+      const { bytesWritten } = await writeTo(this.#log, rest)
       this.#digest.update(rest.subarray(0, bytesWritten))
       rest = rest.subarray(bytesWritten)
     }
@@ -113,12 +115,14 @@ export class LogWriter {
   /** On disk when this resolves: the digests below are about to be recorded. */
   async close(): Promise<LogSummary> {
     await this.#tail
-    const files = [this.#log, this.#index]
-    await Promise.all([
-      ...files.map((file) => this.#guard(() => file.datasync())),
-      this.#guard(() => flush(this.#folder)),
-    ])
-    for (const file of files) await file.close()
+    const files = this.#index === null ? [this.#log] : [this.#log, this.#index]
+    // One that is lost is read as one that is empty: what holds nothing need not be there.
+    if (this.#index !== null)
+      await Promise.all([
+        ...files.map((file) => this.#guard(() => flushData(file))),
+        this.#guard(() => flush(dirname(this.#file))),
+      ])
+    for (const file of files) closeSync(file)
     return this.#digest.summary(this.#truncated || this.fault !== null)
   }
 
@@ -130,6 +134,9 @@ export class LogWriter {
     }
   }
 }
+
+const writeTo = promisify(write)
+const flushData = promisify(fdatasync)
 
 /** Of an attempt that had none. */
 export function emptyLog(): LogSummary {

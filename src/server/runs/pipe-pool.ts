@@ -1,18 +1,34 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { chownSync, closeSync, constants, linkSync, openSync, rmSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** Names a pipe that nobody has, in a folder on the disk of the pool. What was there is replaced. */
-export type PipePool = { take(name: string): Promise<void> }
+/** Pipes that nobody has, in a folder on the disk of their names. */
+export type PipePool = {
+  /** Both ends of one. The system tells of whoever holds one that it was opened by this name, which is gone by then. */
+  open(name: string, owner: Owner | null): Promise<OpenPipe>
+}
+
+/** Who may open it again, as /dev/stderr; null: this user. */
+export type Owner = { uid: number; gid: number }
+
+export type OpenPipe = {
+  read: Socket
+  write: number
+  /** Nobody here uses it any more. `isAtEnd`: all who wrote to it are gone, and it may be the next step's. */
+  letGo: (isAtEnd: boolean) => void
+}
 
 /**
- * Named pipes, made many at one time: Node cannot make them, and to start a program for each step's would cost as much
- * as to start the step. What a former runner did not use goes with the folder.
+ * Node gives a child sockets for pipes, and a program that opens /dev/stderr, as many scripts do, cannot open a socket.
+ * These are named pipes, made many at one time, since Node cannot make them, and used again: to make and remove what
+ * has a name takes some disks longer than a short step. What a former runner left goes with the folder.
  */
 export function createPipePool(folder: string): PipePool {
-  const spare: string[] = []
+  const spare: Spare[] = []
   let making: Promise<void> | null = null
   let isEmptied = false
 
@@ -26,22 +42,55 @@ export function createPipePool(folder: string): PipePool {
       const words = /([^:\n]*)\s*$/.exec(cause instanceof Error ? cause.message : '')?.[1]?.trim()
       throw new Error(`its pipes cannot be made: ${words}`, { cause })
     })
-    spare.push(...made)
+    spare.push(...made.map((file) => ({ file, uid: null })))
+  }
+
+  async function take(): Promise<Spare> {
+    for (;;) {
+      const one = spare.pop()
+      if (one !== undefined) return one
+      making ??= make().finally(() => {
+        making = null
+      })
+      await making
+    }
   }
 
   return {
-    async take(name) {
-      let one = spare.pop()
-      while (one === undefined) {
-        making ??= make().finally(() => {
-          making = null
-        })
-        await making
-        one = spare.pop()
+    async open(name, owner) {
+      const { file, uid } = await take()
+      if (owner !== null && uid !== owner.uid) chownSync(file, owner.uid, owner.gid)
+      linkSync(file, name)
+      try {
+        // In this order neither opening waits for the other.
+        const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
+        const write = openSync(name, constants.O_WRONLY)
+        return {
+          read: new Socket({ fd, readable: true, writable: false }),
+          write,
+          letGo: (isAtEnd) => {
+            if (isAtEnd && !hasReader(file)) spare.push({ file, uid: owner?.uid ?? uid })
+            else rmSync(file, { force: true })
+          },
+        }
+      } finally {
+        rmSync(name, { force: true })
       }
-      await rename(one, name)
     },
   }
 }
 
-const AT_ONCE = 64
+type Spare = { file: string; uid: number | null }
+
+const AT_ONCE = 16
+
+// A step's process that outlived it somehow must not read what the next one says.
+function hasReader(file: string): boolean {
+  try {
+    closeSync(openSync(file, constants.O_WRONLY | constants.O_NONBLOCK))
+    return true
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENXIO') return false
+    throw cause
+  }
+}

@@ -68,9 +68,9 @@ export async function endGroup(pgid: number, graceMs: number): Promise<void> {
   await isGone(pgid, AFTER_KILL_MS, seen, () => signalKin(pgid, 'SIGKILL', seen))
 }
 
-/** Is anything left of the group, zombies not counted? */
-export function hasMembers(pgid: number): boolean {
-  return kinOf(pgid, new Map()).length > 0
+/** Is anything left of what the process `pgid` started, which began `ageMs` ago? Zombies are not counted. */
+export function hasMembers(pgid: number, ageMs: number): boolean {
+  return kinOf(pgid, new Map(), youngerThan(pgid, ageMs) ?? pids()).length > 0
 }
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
@@ -105,8 +105,8 @@ async function isGone(
  * job control makes groups in it), and below those child by child. Whoever was seen once is known from then on by its
  * start, since a daemon's parents end before it.
  */
-function kinOf(pgid: number, seen: Seen): Stat[] {
-  const all = pids().flatMap((pid) => statOf(pid) ?? [])
+function kinOf(pgid: number, seen: Seen, among = pids()): Stat[] {
+  const all = among.flatMap((pid) => statOf(pid) ?? [])
   const kin = new Set(
     all.filter(
       (one) => one.pgid === pgid || one.session === pgid || seen.get(one.pid) === one.start_ticks,
@@ -145,6 +145,27 @@ type Stat = {
   start_ticks: number
 }
 
+/**
+ * Pids that were given out since `pid` was, `ageMs` ago, whether their processes live or not; null where that cannot be
+ * told. The kernel counts them up and begins again at the end. A look at these few costs a step nothing, where one at
+ * all processes takes longer than a short step itself.
+ */
+function youngerThan(pid: number, ageMs: number): number[] | null {
+  const last = numberIn('/proc/sys/kernel/ns_last_pid')
+  const end = numberIn('/proc/sys/kernel/pid_max')
+  // No machine gives out one in less than a microsecond: so soon, it cannot have come round to `pid` again.
+  const isFirstRound = end !== null && ageMs * 1000 < end
+  if (last === null || !isFirstRound || last < pid || last - pid > FEW) return null
+  return Array.from({ length: last - pid }, (_, at) => pid + 1 + at)
+}
+
+const FEW = 256
+
+function numberIn(file: string): number | null {
+  const text = readOrNull(file)
+  return text === null ? null : Number(text)
+}
+
 function pids(): number[] {
   return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
 }
@@ -175,8 +196,11 @@ function statOf(pid: number): Stat | null {
   }
 }
 
+let boot: string | null = null
+
 function bootId(): string {
-  return readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+  boot ??= readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+  return boot
 }
 
 // One descriptor that is closed meanwhile must not hide the others.

@@ -5,7 +5,7 @@ import type { Run } from '#contract/run.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { extendChain, openChain, type ChainState } from '#evidence/chain.ts'
 import { newRun, reduce } from '#live/reduce.ts'
-import { openGates, summaryOf } from '#live/select.ts'
+import { openGates, stepOf, stepStatusOf, summaryOf } from '#live/select.ts'
 import { ProblemError } from '#server/problem.ts'
 import {
   StorageError,
@@ -14,6 +14,7 @@ import {
   type Storage,
 } from '#server/storage/storage.ts'
 import { actsOf } from './acts.ts'
+import { later } from './run-time.ts'
 
 /** What is on record of a run. */
 export type Current = {
@@ -25,6 +26,10 @@ export type Current = {
   readonly facts: number
   /** About what the facts will take in the envelope. */
   readonly bytes: number
+  /** The latest instant in them. */
+  readonly latest: string
+  /** Of the steps, how many have succeeded: counted on, since there may be very many. */
+  readonly stepsDone: number
 }
 
 /** What is on record, and the one way to add to it. */
@@ -92,7 +97,7 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
         run_id,
         after: before?.facts ?? 0,
         facts: recorded,
-        summary: summaryOf(current.run),
+        summary: summaryOf(current.run, current.stepsDone),
         gates: changedGates(before?.run ?? null, current.run),
         acts: facts.flatMap(actsOf),
       })
@@ -158,14 +163,15 @@ function extended(
 ): { current: Current; recorded: RecordedFact[] } {
   let current = before
   const recorded = facts.map((fact): RecordedFact => {
-    current = next(current, fact)
+    current = afterFact(current, fact)
     return { fact, link: hasBody(fact) ? current.chain.head : null }
   })
   if (current === null) throw new RangeError('a run begins with a fact')
   return { current, recorded }
 }
 
-function next(before: Current | null, fact: Fact): Current {
+/** What is on record with one more fact. */
+export function afterFact(before: Current | null, fact: Fact): Current {
   const bytes = Buffer.byteLength(JSON.stringify(fact)) + LINK_BYTES
   if (fact.type === 'run_started') {
     const { run_id, evidence_id, opening } = fact
@@ -177,13 +183,15 @@ function next(before: Current | null, fact: Fact): Current {
       opening,
     })
     const run = reduce(newRun(run_id), fact)
-    return { run, evidence_id, opening, chain: state, facts: 1, bytes }
+    const latest = later(fact.timestamp, opening.started_at)
+    return { run, evidence_id, opening, chain: state, facts: 1, bytes, latest, stepsDone: 0 }
   }
   if (before === null) throw new StorageError('conflict', `${fact.run_id} has not started`)
   const { chain } = before
+  const run = reduce(before.run, fact)
   return {
     ...before,
-    run: reduce(before.run, fact),
+    run,
     chain:
       fact.type === 'step_finished'
         ? extendChain(chain, 'step', fact.entry).state
@@ -192,7 +200,22 @@ function next(before: Current | null, fact: Fact): Current {
           : chain,
     facts: before.facts + 1,
     bytes: before.bytes + (hasBody(fact) ? bytes : 0),
+    latest: later(before.latest, latestIn(fact)),
+    stepsDone: before.stepsDone + (isDone(run, fact) ? 1 : 0) - (isDone(before.run, fact) ? 1 : 0),
   }
+}
+
+export function latestIn(fact: Fact): string {
+  if (fact.type === 'step_finished') return later(fact.timestamp, fact.entry.finished_at)
+  if (fact.type === 'gate_resolved') return later(fact.timestamp, fact.entry.resolved_at)
+  return fact.timestamp
+}
+
+/** Has the step that the fact is about succeeded? */
+function isDone(run: Run, fact: Fact): boolean {
+  if (fact.type !== 'step_started' && fact.type !== 'step_finished') return false
+  const step = stepOf(run, fact.type === 'step_started' ? fact.step_id : fact.entry.step_id)
+  return stepStatusOf(run, step) === 'succeeded'
 }
 
 /** A link as the envelope writes it, with room to spare. */
@@ -203,6 +226,7 @@ function hasBody({ type }: Fact): boolean {
 }
 
 function changedGates(before: Run | null, after: Run): Append['gates'] {
+  if (before?.gates === after.gates && after.ended === before.ended) return []
   const open = openGates(after)
   // A run that ends closes its gates too, though nothing about them was said.
   const ended = after.ended !== null && before?.ended === null

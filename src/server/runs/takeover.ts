@@ -1,8 +1,9 @@
-import { link, mkdir, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { link, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { StepEntry } from '#contract/envelope.ts'
 import type { Run } from '#contract/run.ts'
 import { entryDigest } from '#evidence/chain.ts'
+import { flush, makeFolder } from '#server/seal/durable-file.ts'
 import type { RecordedFact } from '#server/storage/storage.ts'
 import { indexFile, logFile } from './log.ts'
 
@@ -33,15 +34,28 @@ export function takeoversOf(facts: readonly RecordedFact[]): Takeovers {
   return takeovers
 }
 
-/** The log of a step that was taken over is the source's own file, under a second name. */
+/** The log of a step that was taken over is the source's own file, under a second name, which is on stable storage. */
 export async function linkLogs(logs: string, run_id: string, takeovers: Takeovers): Promise<void> {
+  if (takeovers.size === 0) return
+  const folder = join(logs, run_id)
+  await makeFolder(folder)
   for (const [step_id, { from }] of takeovers) {
     const source = logFile(logs, from.run_id, step_id, from.attempt)
     const target = logFile(logs, run_id, step_id, 1)
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
-    await link(source, target)
-    await link(indexFile(source), indexFile(target))
+    // A log that held nothing is none after a power loss, and has no index.
+    await link(source, target).catch(async (cause: unknown) => {
+      if (!isMissing(cause)) throw cause
+      await writeFile(target, '', { flag: 'wx', mode: 0o600 })
+    })
+    await link(indexFile(source), indexFile(target)).catch((cause: unknown) => {
+      if (!isMissing(cause)) throw cause
+    })
   }
+  await flush(folder)
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }
 
 /** What was still to be taken over when the server died: its log is linked, and no attempt of it is on record. */

@@ -114,6 +114,8 @@ const builder = new Kysely<Tables>({
 
 function storageOver(db: Database.Database, hold: Database.Database | null): Storage {
   const commit = createCommit(db)
+  // To prepare a statement takes longer than to run it. There are as many texts as there are changes here.
+  const changes = new Map<string, Database.Statement>()
 
   function all<O>(query: Compilable<O>): O[] {
     const { sql, parameters } = query.compile()
@@ -122,8 +124,13 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
   const first = <O>(query: Compilable<O>): O | null => all(query)[0] ?? null
   function run(query: Compilable): void {
     const { sql, parameters } = query.compile()
-    db.prepare(sql).run(...parameters)
+    const change = changes.get(sql) ?? db.prepare(sql)
+    changes.set(sql, change)
+    change.run(...parameters)
   }
+  const countFacts = db
+    .prepare<[string], number>('select coalesce(max(n), 0) from fact where run_id = ?')
+    .pluck()
   // Deletion is forbidden, so that the next number is always one more than the last.
   function enter(act: Act): void {
     run(builder.insertInto('journal').values(act))
@@ -148,7 +155,7 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     runs: {
       append: (append) =>
         write(() => {
-          refuseHole(append, all(countFacts(append.run_id))[0]?.facts ?? 0)
+          refuseHole(append, countFacts.get(append.run_id) ?? 0)
           run(
             builder
               .insertInto('run')
@@ -511,13 +518,6 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
       hold?.close()
     },
   }
-}
-
-function countFacts(run_id: string) {
-  return builder
-    .selectFrom('fact')
-    .select((of) => of.fn.coalesce(of.fn.max('n'), sql<number>`0`).as('facts'))
-    .where('run_id', '=', run_id)
 }
 
 function refuseHole({ run_id, after, facts, summary }: Append, stored: number): void {

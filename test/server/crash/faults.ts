@@ -135,6 +135,40 @@ wrap(fsp, 'rename', (_, [from, to]) => `rename ${nameOf(from)} ${nameOf(to)}`)
 wrap(fsp, 'link', (_, [, to]) => `link ${nameOf(to)}`)
 wrap(fsp, 'rm', (_, [file]) => `rm ${nameOf(file)}`)
 wrap(fs, 'writeFileSync', (_, [file]) => `write ${nameOf(file)}`)
+wrap(fs, 'renameSync', (_, [from, to]) => `rename ${nameOf(from)} ${nameOf(to)}`)
+wrap(fs, 'rmSync', (_, [file]) => `rm ${nameOf(file)}`)
+
+// Descriptors. One that is closed is given to the next file that is opened.
+const ofDescriptor = new Map<unknown, string>()
+wrap(fs, 'openSync', (_, [file, flags]) => (isWriting(flags) ? `open ${nameOf(file)}` : ''))
+const openNumbered = methodOf(fs, 'openSync')
+Reflect.set(fs, 'openSync', (...args: unknown[]): unknown => {
+  const fd = openNumbered.apply(fs, args)
+  ofDescriptor.set(fd, isWriting(args[1]) ? nameOf(args[0]) : '')
+  return fd
+})
+for (const [method, said] of [
+  ['write', 'write'],
+  ['fdatasync', 'datasync'],
+] as const) {
+  const original = methodOf(fs, method)
+  const traced = (fd: unknown, ...args: unknown[]): unknown => {
+    const name = ofDescriptor.get(fd) ?? ''
+    const told = args.at(-1)
+    if (name === '' || typeof told !== 'function') return original.call(fs, fd, ...args)
+    point(`${said} ${name}: before`)
+    refuse(`${said} ${name}`)
+    return original.call(fs, fd, ...args.slice(0, -1), (...answer: unknown[]) => {
+      point(`${said} ${name}: after`)
+      Reflect.apply(told, undefined, answer)
+    })
+  }
+  // How promisify names what the callback is told.
+  const known: object = Reflect.get(fs, method)
+  for (const symbol of Object.getOwnPropertySymbols(known))
+    Reflect.set(traced, symbol, Reflect.get(known, symbol))
+  Reflect.set(fs, method, traced)
+}
 
 // Processes. The runner gets the same faults; what it starts gets nothing.
 const { spawn } = childProcess

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { OPERATOR, workshop } from './workshop.ts'
 
@@ -177,6 +177,31 @@ describe('a step begins', () => {
     const [ids = '', own = ''] = rest
     expect(rest).toHaveLength(2)
     expect(ids).toBe(`${own} ${own} ${own}`)
+  })
+
+  it('[R9] with pipes that what is left of another step does not hear', async () => {
+    const {
+      run: execute,
+      log,
+      root,
+    } = await workshop(`
+  leaves:
+    steps: [{ id: one, run: "setsid sh -c 'exec 3</dev/stdout; exec >/dev/null 2>&1; echo $$ > pid; cat <&3 > heard' & while ! [ -e heard ]; do sleep 0.01; done" }]
+  tells:
+    steps:
+${Array.from({ length: 8 }, (_, at) => `      - { id: s${at}, run: 'echo told' }`).join('\n')}
+`)
+    await execute('leaves')
+    onTestFinished(() => {
+      try {
+        process.kill(Number(readFileSync(join(root, 'pid'), 'utf8')))
+      } catch {
+        // It was ended with its step.
+      }
+    })
+    const { run } = await execute('tells')
+    expect(log(run.run_id, 's0')).toBe('told\n')
+    expect(readFileSync(join(root, 'heard'), 'utf8')).toBe('')
   })
 
   it.each([

@@ -1,11 +1,14 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Plan, PlanGate, PlanStep } from '#contract/envelope.ts'
-import type { Attempt, Run } from '#contract/run.ts'
+import type { Fact } from '#contract/fact.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { hasAttemptLeft } from '#evidence/summarise.ts'
-import { newRun } from '#live/reduce.ts'
-import { nextOf } from '#server/runs/schedule.ts'
+import { newRun, reduce } from '#live/reduce.ts'
+import { openedGate, openGate, resolveGate } from '#server/gates/gate-facts.ts'
+import { createPlaces } from '#server/runs/places.ts'
+import { agendaOf } from '#server/runs/schedule.ts'
+import { AT, stepFinished, stepStarted } from '#test/recorded.ts'
 
 const POLICY = {
   roles: ['approver' as const],
@@ -48,25 +51,7 @@ const plans: fc.Arbitrary<Plan> = fc
 
 const OUTCOMES = ['succeeded', 'succeeded', 'failed', 'timed_out', 'interrupted'] as const
 
-function attemptOf(attempt: number, outcome: StepOutcome | null): Attempt {
-  const rest = {
-    exit_code: null,
-    signal: null,
-    reason: null,
-    finished_at: null,
-    duration_ms: null,
-    artifacts: [],
-    log_truncated: false,
-  }
-  return {
-    attempt,
-    started_at: null,
-    output_bytes: 0,
-    finished: outcome === null ? null : { outcome, ...rest },
-  }
-}
-
-/** Runs the plan by what `nextOf` says, with whatever fate deals out, and holds every rule at every turn. */
+/** Runs the plan by what its agenda says, with whatever fate deals out, and holds every rule at every turn. */
 function play(plan: Plan, free: number, fate: (below: number) => number): void {
   const attempts = new Map<string, (StepOutcome | null)[]>()
   const gates = new Map<string, 'open' | 'approved' | 'rejected'>()
@@ -78,27 +63,17 @@ function play(plan: Plan, free: number, fate: (below: number) => number): void {
   const running = () => [...attempts].filter(([, outcomes]) => outcomes.at(-1) === null)
   const open = () => [...gates].filter(([, state]) => state === 'open')
 
+  let run = newRun('run_1')
+  const kept = agendaOf(plan, run)
+  const record = (fact: Fact) => {
+    run = reduce(run, fact)
+    kept.note(fact)
+  }
+
   for (let turn = 0; turn < 500; turn++) {
-    const run: Run = {
-      ...newRun('run_1'),
-      steps: Array.from(attempts, ([step_id, outcomes]) => ({
-        step_id,
-        kind: null,
-        attempts: outcomes.map((outcome, index) => attemptOf(index + 1, outcome)),
-      })),
-      gates: Array.from(gates, ([step_id, state]) => ({
-        gate_id: `gate_${step_id}`,
-        step_id,
-        reason: null,
-        opened_at: null,
-        question: null,
-        policy: null,
-        shown: null,
-        decisions: [],
-        resolved: state === 'open' ? null : { outcome: state, by: null, at: null },
-      })),
-    }
-    const next = nextOf(plan, run, free - running().length)
+    const next = kept.next(free - running().length)
+    // A restart decides as the server before it would have.
+    expect(agendaOf(plan, run).next(free - running().length)).toEqual(next)
     if (next.over) {
       expect(running()).toEqual([])
       expect(next.start).toEqual([])
@@ -119,19 +94,31 @@ function play(plan: Plan, free: number, fate: (below: number) => number): void {
       expect(before.at(-1)).not.toBe('succeeded')
       expect(attempt).toBe(before.length + 1)
       attempts.set(step.step_id, [...before, null])
+      record(stepStarted('run_1', attempt, step.step_id))
     }
-    for (const { step_id, needs } of next.open) {
+    for (const gate of next.open) {
+      const { step_id, needs } = gate
       expect(needs.every(isDone)).toBe(true)
       expect(gates.has(step_id)).toBe(false)
       gates.set(step_id, 'open')
+      record(openGate({ run, chain: { head: '' } }, gate, `gate_${step_id}`, AT))
     }
     const events = [...running(), ...open()]
     // Nothing runs, nobody is asked, nothing begins and it is not over: it would stand still for ever.
     expect(events).not.toHaveLength(0)
     const [id] = events[fate(events.length)] ?? ['']
     const outcomes = attempts.get(id)
-    if (outcomes) outcomes[outcomes.length - 1] = OUTCOMES[fate(OUTCOMES.length)] ?? 'failed'
-    else gates.set(id, fate(4) === 0 ? 'rejected' : 'approved')
+    if (outcomes) {
+      const outcome = OUTCOMES[fate(OUTCOMES.length)] ?? 'failed'
+      outcomes[outcomes.length - 1] = outcome
+      record(stepFinished('run_1', { step_id: id, attempt: outcomes.length, outcome }))
+    } else {
+      const outcome = fate(4) === 0 ? 'rejected' : 'approved'
+      gates.set(id, outcome)
+      const gate = run.gates.find((one) => one.step_id === id)
+      const how = { outcome, actor: 'user:ann', decisions: [], at: AT, salt: '' } as const
+      if (gate !== undefined) record(resolveGate(run, openedGate(gate), how))
+    }
   }
   throw new Error('the run never ended')
 }
@@ -164,4 +151,36 @@ it('[R3] gives an interrupted step another attempt without using up its retries,
       Array.from({ length: 4 }, () => 'interrupted' as const),
     ),
   ).toBe(false)
+})
+
+it('[R1] finds the first places of many, as a sorted list would', () => {
+  const changes = fc.array(fc.record({ place: fc.nat(40), isAdded: fc.boolean(), ask: fc.nat(5) }))
+  fc.assert(
+    fc.property(changes, (all) => {
+      const places = createPlaces()
+      const known = new Set<number>()
+      for (const { place, isAdded, ask } of all) {
+        if (isAdded && !known.has(place)) places.add(place)
+        else if (!isAdded) places.remove(place)
+        if (isAdded) known.add(place)
+        else known.delete(place)
+        expect(places.first(ask)).toEqual([...known].toSorted((a, b) => a - b).slice(0, ask))
+      }
+    }),
+  )
+})
+
+it('[R1] decides a hundred thousand steps one by one, without looking at all of them each time', () => {
+  const steps = Array.from({ length: 100_000 }, (_, at) =>
+    step(`s${at}`, at < 2 ? [] : [`s${at - 2}`], 0),
+  )
+  const agenda = agendaOf({ steps, gates: [] }, newRun('run_1'))
+  let begun = 0
+  for (let next = agenda.next(2); !next.over; next = agenda.next(2))
+    for (const { step, attempt } of next.start) {
+      agenda.note(stepStarted('run_1', attempt, step.step_id))
+      agenda.note(stepFinished('run_1', { step_id: step.step_id, attempt }))
+      begun += 1
+    }
+  expect(begun).toBe(100_000)
 })
