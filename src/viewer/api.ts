@@ -19,7 +19,7 @@ export class ApiError extends Error {
   }
 }
 
-type Row<T> = { method: string; path: string; answer: z.ZodMiniType<T> }
+type Row<T> = { method: string; path: string; status: number; answer: T }
 
 export type Request = {
   params?: Readonly<Record<string, string>>
@@ -28,26 +28,28 @@ export type Request = {
   /** The session's, with every change. */
   secret?: string | null
   signal?: AbortSignal | undefined
-  cache?: RequestCache
 }
 
 /** Asks a row of ENDPOINT and parses what it answers. Throws ApiError only, and what aborting throws. */
-export async function ask<T>(row: Row<T>, request: Request = {}): Promise<T> {
-  const response = await send(row, request)
-  const parsed = parseJson(row.answer, await response.text())
+export async function ask<T>(row: Row<z.ZodMiniType<T>>, request: Request = {}): Promise<T> {
+  const { bytes } = await send(row, request)
+  const parsed = parseJson(row.answer, new TextDecoder().decode(bytes))
   if (parsed.ok) return parsed.value
   throw new ApiError(
     'unreadable',
-    response.status,
+    row.status,
     `${row.path} answered ${parsed.error.at || 'something'} that ${parsed.error.message}`,
   )
 }
 
-/** The answer of a row that is no JSON. The caller reads its bytes. */
+/**
+ * The whole answer of a row, of the status and media type that the row has: the page that something between puts in its
+ * place is none, however well it is answered. Throws as `ask` does.
+ */
 export async function send(
-  row: { method: string; path: string },
-  { params = {}, query = {}, body, secret, signal, cache = 'default' }: Request = {},
-): Promise<Response> {
+  row: Row<z.ZodMiniType | string>,
+  { params = {}, query = {}, body, secret, signal }: Request = {},
+): Promise<{ headers: Headers; bytes: ArrayBuffer }> {
   const url = new URL(
     row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? '')),
     location.origin,
@@ -57,31 +59,60 @@ export async function send(
   const headers = new Headers({ accept: 'application/json, */*' })
   if (body !== undefined) headers.set('content-type', 'application/json')
   if (secret) headers.set('runseal-secret', secret)
-  let response: Response
-  try {
-    response = await fetch(url, {
-      method: row.method,
-      headers,
-      credentials: 'same-origin',
-      cache,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal ? { signal } : {}),
-    })
-  } catch (error) {
-    if (signal?.aborted) throw error
-    throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: no connection`)
+  const unreachable = (error: unknown, why: string): Error => {
+    if (signal?.aborted && error instanceof Error) return error
+    return new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
   }
-  if (response.ok) return response
-  throw await refusal(response)
+  const response = await fetch(url, {
+    method: row.method,
+    headers,
+    credentials: 'same-origin',
+    // An answer that a cache kept would outlive what it was true of.
+    cache: 'no-store',
+    // Nothing of the API is elsewhere. What leads away is a sign-in page of something between, or worse.
+    redirect: 'error',
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(signal ? { signal } : {}),
+  }).catch((error: unknown) => {
+    throw unreachable(error, 'no connection')
+  })
+  const bytes = await response.arrayBuffer().catch((error: unknown) => {
+    throw unreachable(error, 'the answer broke off')
+  })
+  if (!response.ok) throw refusal(response.status, bytes)
+  const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'none'
+  if (response.status === row.status && type === typeOf(row.answer))
+    return { headers: response.headers, bytes }
+  throw new ApiError(
+    'unreadable',
+    response.status,
+    `${row.path} answered ${response.status} as ${type}`,
+  )
 }
 
-async function refusal(response: Response): Promise<ApiError> {
-  const text = await response.text()
-  const parsed = parseJson(Problem, text)
-  if (!parsed.ok) return new ApiError('unreadable', response.status, `status ${response.status}`)
+const typeOf = (answer: z.ZodMiniType | string): string =>
+  typeof answer === 'string' ? answer : 'application/json'
+
+function refusal(status: number, bytes: ArrayBuffer): ApiError {
+  const parsed = parseJson(Problem, new TextDecoder().decode(bytes))
+  if (!parsed.ok) return new ApiError('unreadable', status, `status ${status}`)
   const { code, detail, title } = parsed.value
-  return new ApiError(code, response.status, detail ?? title)
+  return new ApiError(code, status, detail ?? title)
 }
+
+/** What cannot be had is asked for again: most faults pass, and no single answer is the last word. */
+const PASSING_MS = 4_000
+const REFUSED_MS = 30_000
+
+/** When to ask again after `error`; null for what is none of the server's. */
+export function againAfterMs(error: unknown): number | null {
+  if (!(error instanceof ApiError)) return null
+  return isPassing(error) ? PASSING_MS : REFUSED_MS
+}
+
+// What is not in the server's own words may be of anything between, which goes as it came.
+const isPassing = ({ code, status }: ApiError): boolean =>
+  code === 'unreachable' || code === 'unreadable' || status >= 500 || status === 429
 
 /** What a screen says of anything thrown: the title, what went wrong where, and whether asking again can help. */
 export function wordsOf(error: unknown): { title: string; detail: string; retry: boolean } {
@@ -89,7 +120,7 @@ export function wordsOf(error: unknown): { title: string; detail: string; retry:
     return {
       title: error.title,
       detail: error.message,
-      retry: error.status === 0 || error.status >= 500 || error.status === 429,
+      retry: isPassing(error),
     }
   return {
     title: 'Something in this page failed',

@@ -97,8 +97,8 @@ export const artifactQuery = (sha256: string) =>
   queryOptions({
     queryKey: ['artifact', sha256],
     queryFn: async ({ signal }) => {
-      const response = await send(ENDPOINT.artifact, { params: { sha256 }, signal })
-      return textOf(new Uint8Array(await response.arrayBuffer()))
+      const { bytes } = await send(ENDPOINT.artifact, { params: { sha256 }, signal })
+      return textOf(new Uint8Array(bytes))
     },
     staleTime: Number.POSITIVE_INFINITY,
   })
@@ -131,23 +131,23 @@ export async function fetchLog(
   limit: number,
   signal?: AbortSignal,
 ): Promise<LogPart> {
-  const response = await send(ENDPOINT.log, {
+  const { headers, ...answer } = await send(ENDPOINT.log, {
     params: { run_id, step_id },
     query: { attempt: String(attempt), offset: String(offset), limit: String(limit) },
     signal,
   })
   const number = (name: string, otherwise: number) => {
-    const text = response.headers.get(name)
+    const text = headers.get(name)
     return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : otherwise
   }
-  const bytes = new Uint8Array(await response.arrayBuffer())
+  const bytes = new Uint8Array(answer.bytes)
   const from = number('log-offset', Math.max(0, offset))
   return {
     bytes,
     from,
     total: number('log-bytes', from + bytes.length),
-    truncated: response.headers.get('log-truncated') === 'true',
-    ended: response.headers.get('log-ended') === 'true',
+    truncated: headers.get('log-truncated') === 'true',
+    ended: headers.get('log-ended') === 'true',
   }
 }
 
@@ -170,12 +170,7 @@ export async function fetchEnvelope(
   evidence_id: string,
   signal: AbortSignal,
 ): Promise<ArrayBuffer> {
-  const response = await send(ENDPOINT.envelope, {
-    params: { evidence_id },
-    signal,
-    cache: 'no-store',
-  })
-  return await response.arrayBuffer()
+  return (await send(ENDPOINT.envelope, { params: { evidence_id }, signal })).bytes
 }
 
 /** What this reader keeps of trust in this browser. No server is asked. */
@@ -275,7 +270,7 @@ export const fileVerdictQuery = (
  */
 export const walkRim = (client: QueryClient) => ({
   list: (cursor: string, signal: AbortSignal) =>
-    ask(ENDPOINT.listEnvelopes, { signal, cache: 'no-store', query: { cursor, limit: '200' } }),
+    ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
   judge: async (evidence_id: string, signal: AbortSignal) => {
     const [bytes, { kept, offered }] = await Promise.all([
       fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
@@ -362,7 +357,7 @@ async function fetchPart(
 ): Promise<ArrayBuffer> {
   return kind === 'log'
     ? await fetchLogChunk(log, index)
-    : await (await send(ENDPOINT.artifact, { params: { sha256 } })).arrayBuffer()
+    : (await send(ENDPOINT.artifact, { params: { sha256 } })).bytes
 }
 
 async function fetchLogChunk(address: LogAddress, index: number): Promise<ArrayBuffer> {

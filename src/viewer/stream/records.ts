@@ -1,5 +1,6 @@
 import type { RunResource } from '#contract/run.ts'
 import { isBehind } from '#live/board.ts'
+import { againAfterMs } from '#viewer/api.ts'
 import { type LiveStore, withRecord } from '#viewer/store.ts'
 
 /** Shortest time between two questions about one run; four times as long as the answer took, if that is more. */
@@ -42,7 +43,10 @@ export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
   /** When the record is to be asked for; null: not before something else happens. */
   const dueAt = (run_id: string, { notBefore }: Watched): number | null => {
     const { board, failed } = store.getState()
-    if (failed.has(run_id)) return null
+    if (failed.has(run_id)) {
+      const after = againAfterMs(failed.get(run_id))
+      return after === null ? null : notBefore + after
+    }
     const run = board.runs.get(run_id)
     if (run === undefined || run.record === null || isBehind(board, run)) return notBefore
     if (run.record.sealed !== null) return null

@@ -4,6 +4,7 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { attend } from './attend.ts'
 import type { FromPage } from './hub.ts'
+import { watchForMissed } from './missed.ts'
 import { keepRecords, type Records } from './records.ts'
 import { createRefresh } from './refresh.ts'
 
@@ -31,8 +32,13 @@ export function useEventStream(): Live['connection'] {
     })
     say = attending.say
     const forget = listenToStatus(client, live)
+    const unwatch = watchForMissed(client, live, () => {
+      refresh.changed('all')
+      records.again()
+    })
     return () => {
       forget()
+      unwatch()
       attending.stop()
       refresh.stop()
       say = () => undefined
