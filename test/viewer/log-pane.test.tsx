@@ -22,6 +22,7 @@ function logOf(log: Uint8Array<ArrayBuffer>): { wasRead: () => boolean } {
         next_offset: null,
       })
     const headers = {
+      'content-type': 'application/octet-stream',
       'log-offset': String(from),
       'log-bytes': String(log.length),
       'log-ended': 'true',

@@ -30,7 +30,12 @@ export class LyingCompanion {
   }
 
   #start(): Bus {
-    return createBus({ epoch: `epoch${this.#epoch}`, now: () => new Date() })
+    return createBus({
+      epoch: `epoch${this.#epoch}`,
+      now: () => new Date(),
+      monotonic: () => Date.now(),
+      soon: (act) => act(),
+    })
   }
 
   /** What happens next in one of the runs is recorded, and its frame published. False: nothing is left to happen. */

@@ -1,6 +1,7 @@
 import { environmentManager, InfiniteQueryObserver, QueryObserver } from '@tanstack/react-query'
 import type { Run } from '#contract/run.ts'
 import { replay } from '#live/replay.ts'
+import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   fetchEnvelope,
@@ -65,9 +66,7 @@ export function openPage(world: World, random: () => number): OpenPage {
       queryKey: [...verdictQuery(evidence_id, run_id).queryKey],
       queryFn: async ({ signal }) => {
         const bytes = new Uint8Array(await fetchEnvelope(evidence_id, signal))
-        const asked = { evidence_id, run_id }
-        const { envelope } = await verifyEnvelope(bytes, { trust: [world.trust], asked })
-        return envelope && replay(envelope)
+        return await verifiedRun(world, bytes, { evidence_id, run_id })
       },
       staleTime: Number.POSITIVE_INFINITY,
     })
@@ -101,4 +100,21 @@ export function openPage(world: World, random: () => number): OpenPage {
       client.clear()
     },
   }
+}
+
+const verifiedBefore = new Map<string, Run | null>()
+
+// The same bytes and the same question have the same verdict: it is made once for all histories.
+async function verifiedRun(
+  { trust }: World,
+  bytes: Uint8Array,
+  asked: { evidence_id: string; run_id: string },
+): Promise<Run | null> {
+  const question = `${sha256(bytes)} ${JSON.stringify(asked)}`
+  const before = verifiedBefore.get(question)
+  if (before !== undefined) return before
+  const { envelope } = await verifyEnvelope(bytes, { trust: [trust], asked })
+  const run = envelope && replay(envelope)
+  verifiedBefore.set(question, run)
+  return run
 }
