@@ -186,7 +186,7 @@ describe('a step begins', () => {
       root,
     } = await workshop(`
   leaves:
-    steps: [{ id: one, run: "setsid sh -c 'exec 3</dev/stdout; exec >/dev/null 2>&1; echo $$ > pid; cat <&3 > heard' & while ! [ -e heard ]; do sleep 0.01; done" }]
+    steps: [{ id: one, run: "setsid sh -c 'exec 3</dev/stdout; exec >/dev/null 2>&1; echo $$ > pid; while touch heard; do cat <&3 >> heard; sleep 0.01; done' & while ! [ -e heard ]; do sleep 0.01; done" }]
   tells:
     steps:
 ${Array.from({ length: 8 }, (_, at) => `      - { id: s${at}, run: 'echo told' }`).join('\n')}
