@@ -3,11 +3,13 @@ import { campaign, type Death, type Report } from './crash/campaign.ts'
 
 /*
  * A real server is ended by SIGKILL, three times over one folder, and then brought to the end. `npm run test:crash`
- * does it with as many seeds as make a thousand deaths; `RUNSEAL_SEED=n` does it again with one of them.
+ * does it with as many seeds as make a thousand deaths; `RUNSEAL_SEED=n` does it again with one of them, and
+ * `RUNSEAL_DEATHS="…; …"` with the very deaths that were printed.
  */
 
 const KILLS = Number(process.env['RUNSEAL_KILLS'] ?? 0)
 const SEED = process.env['RUNSEAL_SEED']
+const DEATHS = process.env['RUNSEAL_DEATHS']
 const MINUTE = 60_000
 
 // Between every two writes of an attempt, of a decision and of a seal. They die in this order, one of each a folder.
@@ -49,18 +51,23 @@ const SEAL = [
 ]
 
 let undisturbed: Report
-/** What an undisturbed server passes, and what only one that has to recover does. */
-let points: string[] = []
-const RECOVERY = [
-  'server rm runner.json: before',
-  'server rm build.pid: before',
-  'server rm test.pid: after',
-]
+/** How often a first life passes each point, and how often one that has to recover. */
+let first: ReadonlyMap<string, number>
+let later: ReadonlyMap<string, number>
 
 beforeAll(async () => {
   undisturbed = await campaign([], { trace: true })
-  points = [...new Set([...undisturbed.points, ...RECOVERY])].toSorted()
+  first = timesOf(undisturbed.points[0])
+  // It died while steps ran: the next one does what is left, and what only a recovery does.
+  const death = deathAt('server commit step_finished: before')
+  later = timesOf((await campaign([death], { trace: true })).points[1])
 }, 4 * MINUTE)
+
+function timesOf(passed: readonly string[] = []): ReadonlyMap<string, number> {
+  const times = new Map<string, number>()
+  for (const point of passed.toSorted()) times.set(point, (times.get(point) ?? 0) + 1)
+  return times
+}
 
 describe('a server that is killed at any moment', () => {
   it('[CR1] is compared with one that was not', () => {
@@ -68,7 +75,7 @@ describe('a server that is killed at any moment', () => {
     expect(Object.keys(undisturbed.endings)).toEqual(['four', 'one', 'three', 'two'])
   })
 
-  const exact = SEED === undefined && KILLS === 0 ? ATTEMPT : []
+  const exact = SEED === undefined && DEATHS === undefined && KILLS === 0 ? ATTEMPT : []
   it.concurrent.for(exact.map((attempt, at) => [attempt, DECISION[at % 6], SEAL[at]] as const))(
     '[CR2] [CR3] loses nothing at %s, at %s and at %s',
     { timeout: 12 * MINUTE },
@@ -80,16 +87,17 @@ describe('a server that is killed at any moment', () => {
   it(
     '[CR2] [CR3] loses nothing at seeded moments',
     async () => {
-      const first = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
+      const seed0 = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
       const tally = { begun: 0, died: 0, failed: new Array<string>() }
-      const goesOn = () => SEED === undefined && tally.died < KILLS && tally.failed.length < 20
+      const isOne = SEED !== undefined || DEATHS !== undefined
+      const goesOn = () => !isOne && tally.died < KILLS && tally.failed.length < 20
       const worker = async () => {
         // A point may not be passed any more: it is deaths that are counted.
         while (tally.begun === 0 || goesOn()) {
-          const seed = first + tally.begun
+          const seed = seed0 + tally.begun
           tally.begun += 1
-          const deaths = deathsOf(seed)
-          const told = `RUNSEAL_SEED=${seed} ${deaths.map(wordsOf).join('; ')}`
+          const deaths = DEATHS === undefined ? deathsOf(seed) : DEATHS.split('; ').map(deathIn)
+          const told = `RUNSEAL_SEED=${seed} RUNSEAL_DEATHS="${deaths.map(wordsOf).join('; ')}"`
           try {
             const died = await survives(deaths)
             tally.died += died
@@ -97,10 +105,13 @@ describe('a server that is killed at any moment', () => {
             tally.failed.push(`${told}\n${error instanceof Error ? error.message : String(error)}`)
             console.log(tally.failed.at(-1))
           }
-          console.log(`${tally.died} deaths of ${KILLS}, ${tally.failed.length} failed. ${told}`)
+          const now = new Date().toISOString().slice(11, 19)
+          console.log(
+            `${now} ${tally.died} deaths of ${KILLS}, ${tally.failed.length} failed. ${told}`,
+          )
         }
       }
-      await Promise.all([worker(), worker()])
+      await Promise.all([worker(), worker(), worker()])
       expect(tally.failed).toEqual([])
     },
     (KILLS + 20) * MINUTE,
@@ -134,11 +145,11 @@ function deathsOf(seed: number): Death[] {
   const deaths: Death[] = []
   for (let left = 3; left > 0;) {
     const isTime = below(4) === 0
-    const name = points[below(points.length)] ?? ''
-    const [nth, ms, isAlone] = [1 + below(4), below(1500), below(2) === 0 && left > 1]
+    const points = [...(deaths.length === 0 ? first : later)]
+    const [name, times] = points[below(points.length)] ?? ['', 1]
+    const [nth, ms, isAlone] = [1 + below(times), below(1500), below(2) === 0 && left > 1]
     const role = isAlone ? name : name.replace(/^runner /, 'both ')
-    // In a later life there is less left to pass.
-    deaths.push(isTime ? { afterMs: ms } : deathAt(role, deaths.length === 0 ? nth : 1))
+    deaths.push(isTime ? { afterMs: ms } : deathAt(role, nth))
     left -= !isTime && role.startsWith('runner ') ? 2 : 1
   }
   return deaths
@@ -146,6 +157,11 @@ function deathsOf(seed: number): Death[] {
 
 function wordsOf(death: Death): string {
   return 'point' in death ? `${death.role} ${death.point} ${death.nth}` : `${death.afterMs} ms`
+}
+
+function deathIn(words: string): Death {
+  const [, point = '', nth, ms] = /^(?:(.*) (\d+)|(\d+) ms)$/.exec(words) ?? []
+  return ms === undefined ? deathAt(point, Number(nth)) : { afterMs: Number(ms) }
 }
 
 // mulberry32

@@ -31,8 +31,8 @@ export type Report = {
   endings: Ending
   /** Deaths that came about: a point may not be passed any more. */
   died: number
-  /** Points passed, where they were asked for. */
-  points: string[]
+  /** Points passed by each life, where they were asked for. */
+  points: string[][]
   /** What is not as it has to be; none. */
   faults: string[]
 }
@@ -78,7 +78,7 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
   const project = join(folder, 'project')
   const data = join(folder, 'data')
   const marks = join(folder, 'marks')
-  const traceFile = join(folder, 'trace')
+  const points: string[][] = []
   await mkdir(project)
   await mkdir(marks)
   await writeFile(join(project, 'runseal.yaml'), PROJECT(marks))
@@ -98,6 +98,7 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
   let trust: TrustFile | null = null
   const live = async (death: Death | null, latch = '') => {
     const die = death !== null && 'point' in death ? { die: { ...death, latch } } : {}
+    const traceFile = join(folder, `trace-${points.length}`)
     const life = await begin(project, data, { ...die, ...(trace ? { trace: traceFile } : {}) })
     if (death !== null && 'afterMs' in death) {
       const timer = setTimeout(() => life.child.kill('SIGKILL'), death.afterMs)
@@ -108,6 +109,7 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
     const done = await work(life, tokens, known)
     if (done) life.child.kill(death === null ? 'SIGTERM' : 'SIGKILL')
     const [code, signal] = await life.ended
+    if (trace) points.push((await readFile(traceFile, 'utf8')).trim().split('\n'))
     if (death !== null && (!done || existsSync(latch))) died += 1
     if (signal !== 'SIGKILL' && !(death === null && code === 0))
       faults.push(`the server ended with ${code ?? signal}: ${life.said()}`)
@@ -124,7 +126,6 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
     await compareFacts(data, join(folder, 'copy'), known, faults)
     await compareMarks(marks, known, faults)
     const endings = await verifyAll(data, trust, known, faults)
-    const points = trace ? (await readFile(traceFile, 'utf8')).trim().split('\n') : []
     return { endings, died, points, faults }
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })

@@ -180,7 +180,10 @@ Reflect.set(childProcess, 'spawn', (program: string, args: string[], options: ob
   const child = isRunner
     ? spawn(program, args.toSpliced(at, 0, '--import', OWN), {
         ...options,
-        env: { [VARIABLE]: process.env[VARIABLE] ?? '' },
+        env: {
+          [VARIABLE]: process.env[VARIABLE] ?? '',
+          NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+        },
       })
     : spawn(program, args, options)
   point(`spawn ${name}: after`)

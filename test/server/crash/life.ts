@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Faults } from './faults.ts'
 
@@ -19,7 +21,12 @@ export async function begin(project: string, data: string, faults: Faults): Prom
     ['--import', preload, 'src/cli/main.ts', 'serve', project, '--data', data, '--port', '0'],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], RUNSEAL_FAULTS: JSON.stringify(faults) },
+      env: {
+        PATH: process.env['PATH'],
+        RUNSEAL_FAULTS: JSON.stringify(faults),
+        // Most of a short life is its start.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'runseal-compiled'),
+      },
     },
   )
   let said = ''
