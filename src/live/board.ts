@@ -9,6 +9,8 @@ import { join, newRun, reduceAll } from './reduce.ts'
 export type Board = {
   /** Id of the newest frame received; null before the first. */
   position: StreamPosition | null
+  /** How many frames had come when that was first of its epoch. */
+  epochNth: number
   runs: ReadonlyMap<string, TwoTimelines>
   /** Stretches of the stream that did not arrive, newest last, at most `MAX_GAPS`. */
   gaps: readonly Gap[]
@@ -25,6 +27,13 @@ export type TwoTimelines = {
   asOf: StreamPosition | null
   /** Newest frame about this run. */
   heard: StreamPosition | null
+  /**
+   * How many frames had come with the last that said something of this run, and when its record was last asked for. An
+   * answer asked for after a frame came is as new as that frame, whatever the ids say: by this an id that lies is
+   * found out, instead of being believed for ever.
+   */
+  heardNth: number
+  askedNth: number
 }
 
 export type Gap = { from: string | null; to: string }
@@ -44,6 +53,7 @@ export const MAX_HINTED = 2000
 
 export const EMPTY_BOARD: Board = {
   position: null,
+  epochNth: 0,
   runs: new Map(),
   gaps: [],
   counts: { frames: 0, repeated: 0, outOfOrder: 0, malformed: 0, unknown: 0 },
@@ -58,7 +68,7 @@ export function receive(board: Board, received: readonly Received[]): Board {
   const counts = { ...board.counts }
   const said = new Map<string, RunFrame[]>()
   const heard = new Map<string, StreamPosition | null>()
-  let { position, gaps, materializing } = board
+  let { position, epochNth, gaps, materializing } = board
   let gapAt: StreamPosition | null = null
   for (const event of received) {
     const at = parsePosition(event.id)
@@ -66,6 +76,7 @@ export function receive(board: Board, received: readonly Received[]): Board {
       if (at.seq === position.seq) counts.repeated += 1
       else if (at.seq < position.seq) counts.outOfOrder += 1
     }
+    if (at && at.epoch !== position?.epoch) epochNth = counts.frames + 1
     position = newest(position, at)
     if ('unread' in event) {
       counts[event.unread] += 1
@@ -105,12 +116,22 @@ export function receive(board: Board, received: readonly Received[]): Board {
     const hint = reduceAll(known?.hint ?? newRun(runId), frames)
     const next = newest(known?.heard ?? null, heard.get(runId) ?? null)
     if (known && known.hint === hint && samePosition(known.heard, next)) continue
-    runs.set(runId, { record: null, asOf: null, ...known, hint, heard: next })
+    const heardNth = heard.has(runId) ? counts.frames : (known?.heardNth ?? 0)
+    runs.set(runId, {
+      record: null,
+      asOf: null,
+      askedNth: 0,
+      ...known,
+      hint,
+      heard: next,
+      heardNth,
+    })
   }
   if (gapAt !== null)
     for (const [runId, run] of runs)
-      if (!run.record?.ended) runs.set(runId, { ...run, heard: newest(run.heard, gapAt) })
-  return { position, runs: bounded(runs), gaps, counts, materializing }
+      if (!run.record?.ended)
+        runs.set(runId, { ...run, heard: newest(run.heard, gapAt), heardNth: counts.frames })
+  return { position, epochNth, runs: bounded(runs), gaps, counts, materializing }
 }
 
 /** The later of two places in the stream. Another epoch is another server start: newer than all that went before. */
@@ -123,9 +144,10 @@ export function newest(
 
 /**
  * The board after a snapshot. An older answer that arrives late takes nothing away: records are joined too [L7].
- * `asOf` is the stream's position before the server read the rows.
+ * `asOf` is the stream's position before the server read the rows, `askedNth` how many frames had come when it was asked
+ * for; without it only the ids tell what the answer has.
  */
-export function record(board: Board, run: Run, asOf: string): Board {
+export function record(board: Board, run: Run, asOf: string, askedNth = 0): Board {
   const known = board.runs.get(run.run_id)
   const at = parsePosition(asOf)
   const next: TwoTimelines = {
@@ -133,12 +155,15 @@ export function record(board: Board, run: Run, asOf: string): Board {
     heard: stillHeard(known?.heard ?? null, at, board.position),
     record: join(known?.record ?? newRun(run.run_id), run),
     asOf: isNewer(at, known?.asOf ?? null) ? at : (known?.asOf ?? null),
+    heardNth: known?.heardNth ?? 0,
+    askedNth: Math.max(known?.askedNth ?? 0, askedNth),
   }
   if (
     known &&
     known.record === next.record &&
     samePosition(known.asOf, next.asOf) &&
-    samePosition(known.heard, next.heard)
+    samePosition(known.heard, next.heard) &&
+    known.askedNth === next.askedNth
   )
     return board
   return { ...board, runs: new Map(board.runs).set(run.run_id, next) }
@@ -155,8 +180,12 @@ function stillHeard(
 
 /** Must the record be asked again? True when a frame has spoken since, or the server began a new epoch [L8]. */
 export function isBehind(board: Board, run: TwoTimelines): boolean {
-  if (run.record === null || isNewer(run.heard, run.asOf)) return true
-  return !isSettled(run.record) && isNewer(epochStart(board.position), run.asOf)
+  const { record, heard, heardNth, asOf, askedNth } = run
+  if (record === null) return true
+  if (heardNth > askedNth && isNewer(heard, asOf)) return true
+  return (
+    !isSettled(record) && board.epochNth > askedNth && isNewer(epochStart(board.position), asOf)
+  )
 }
 
 const isSettled = (run: Run): boolean => run.ended !== null && run.sealed !== null

@@ -1,6 +1,7 @@
 import { parseJson } from '#contract/parse.ts'
 import { Problem, PROBLEM, type ProblemCode } from '#contract/problem.ts'
 import type * as z from 'zod/mini'
+import { wholeAnswer } from './whole-answer.ts'
 
 /** Why a request gave no answer: what the server refused, or that none could be read. `detail` is for a person. */
 export class ApiError extends Error {
@@ -59,11 +60,7 @@ export async function send(
   const headers = new Headers({ accept: 'application/json, */*' })
   if (body !== undefined) headers.set('content-type', 'application/json')
   if (secret) headers.set('runseal-secret', secret)
-  const unreachable = (error: unknown, why: string): Error => {
-    if (signal?.aborted && error instanceof Error) return error
-    return new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
-  }
-  const response = await fetch(url, {
+  const request: RequestInit = {
     method: row.method,
     headers,
     credentials: 'same-origin',
@@ -72,12 +69,11 @@ export async function send(
     // Nothing of the API is elsewhere. What leads away is a sign-in page of something between, or worse.
     redirect: 'error',
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    ...(signal ? { signal } : {}),
-  }).catch((error: unknown) => {
-    throw unreachable(error, 'no connection')
-  })
-  const bytes = await response.arrayBuffer().catch((error: unknown) => {
-    throw unreachable(error, 'the answer broke off')
+  }
+  const { response, bytes } = await wholeAnswer(url, request, signal).catch((error: unknown) => {
+    if (signal?.aborted) throw error
+    const why = error instanceof Error ? error.message : 'no connection'
+    throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
   })
   if (!response.ok) throw refusal(response.status, bytes)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'none'

@@ -42,13 +42,20 @@ export function useLive<T>(select: (state: Live) => T): T {
   return useStore(live, select)
 }
 
-/** The store after an answer about a run: its record, and what the answer says of the server's clock. */
-export function withRecord(state: Live, resource: RunResource, heardAt: number): Live {
+/**
+ * The store after an answer about a run: its record, and what the answer says of the server's clock. `askedNth`: how
+ * many frames had come when it was asked for.
+ */
+export function withRecord(
+  state: Live,
+  resource: RunResource,
+  { heardAt, askedNth }: { heardAt: number; askedNth: number },
+): Live {
   const failed = new Map(state.failed)
   failed.delete(resource.run_id)
   return {
     ...withClock(state, resource.now, heardAt),
-    board: record(state.board, runOf(resource), resource.as_of),
+    board: record(state.board, runOf(resource), resource.as_of, askedNth),
     failed,
   }
 }

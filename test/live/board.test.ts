@@ -84,6 +84,32 @@ describe('the board', () => {
     expect(behind(receive(record(EMPTY_BOARD, sealed, at(5)), [reborn]))).toBe(false)
   })
 
+  it('[L8] does not believe an id for ever that no answer can reach', () => {
+    const lies = [at(Number.MAX_SAFE_INTEGER), at(1, 'lie')].map((id) =>
+      receive(record(EMPTY_BOARD, newRun('r'), at(5)), [{ id, frame: started }]),
+    )
+    for (const lied of lies) {
+      expect(behind(lied)).toBe(true)
+      const asked = record(lied, newRun('r'), at(5), lied.counts.frames)
+      expect(behind(asked)).toBe(false)
+      // What comes next is heard again.
+      expect(behind(receive(asked, [{ id: at(6, 'e2'), frame: started }]))).toBe(true)
+    }
+  })
+
+  it('[L8] is still behind for a frame that came while the answer was under way', () => {
+    const known = receive(record(EMPTY_BOARD, newRun('r'), at(5)), [{ id: at(6), frame: started }])
+    const asked = known.counts.frames
+    const failed: RunFrame = { type: 'run_failed', run_id: 'r', reason: 'x', status: 'failed' }
+    const answered = record(
+      receive(known, [{ id: at(7), frame: failed }]),
+      newRun('r'),
+      at(6),
+      asked,
+    )
+    expect(behind(answered)).toBe(true)
+  })
+
   it('counts what came twice and what came late', () => {
     const board = receive(
       EMPTY_BOARD,

@@ -77,7 +77,7 @@ describe('two timelines', () => {
     const hint = runOf(started, step)
     render(
       <Timelines
-        run={{ hint, record: runOf(started), asOf: null, heard: null }}
+        run={{ hint, record: runOf(started), asOf: null, heard: null, heardNth: 0, askedNth: 0 }}
         verified={null}
         order={['build']}
       />,

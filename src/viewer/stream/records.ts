@@ -3,8 +3,9 @@ import { isBehind } from '#live/board.ts'
 import { againAfterMs } from '#viewer/api.ts'
 import { type LiveStore, withRecord } from '#viewer/store.ts'
 
-/** Shortest time between two questions about one run; four times as long as the answer took, if that is more. */
+/** Shortest time between two questions about one run; four times as long as the answer took, within bounds. */
 const MIN_GAP_MS = 300
+const MAX_GAP_MS = 4000
 /**
  * A live connection does not mean that every frame came: whatever stands between may drop the last. A run is asked for
  * after so long without a frame, and one that ended without its envelope sooner.
@@ -66,15 +67,18 @@ export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
     const asking = new AbortController()
     entry.asking = asking
     const began = rim.monotonic()
+    const askedNth = store.getState().board.counts.frames
     try {
       const resource = await rim.ask(run_id, asking.signal)
-      if (!asking.signal.aborted) store.setState((state) => withRecord(state, resource, rim.wall()))
+      const heardAt = rim.wall()
+      if (!asking.signal.aborted)
+        store.setState((state) => withRecord(state, resource, { heardAt, askedNth }))
     } catch (error) {
       if (!asking.signal.aborted)
         store.setState((state) => ({ failed: new Map(state.failed).set(run_id, error) }))
     } finally {
       const took = rim.monotonic() - began
-      entry.notBefore = rim.monotonic() + Math.max(MIN_GAP_MS, 4 * took)
+      entry.notBefore = rim.monotonic() + Math.min(MAX_GAP_MS, Math.max(MIN_GAP_MS, 4 * took))
       entry.asking = null
       if (!asking.signal.aborted) consider(run_id, entry)
     }
