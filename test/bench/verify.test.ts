@@ -1,77 +1,193 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
 import { build } from 'vite'
 import { expect, it } from 'vitest'
 import { launchChromium } from '#test/chromium.ts'
 import { newSigner, type Sealed, trustFileOf } from '#test/evidence/fixture.ts'
-import type { Question, Reply } from '#viewer/verifier.ts'
 import { longRun } from './long-run.ts'
 import { percentile, report, rounded, type Row } from './report.ts'
+import { serveProject } from './served.ts'
 import type { Asked, Round } from './verify-rounds.worker.ts'
 
-const ROUNDS = 7
-const ORIGIN = 'https://bench.invalid'
+const SIZES = [1000, 20_000, 100_000]
+/** Of the largest, the naive way alone takes most of a minute. */
+const ROUNDS = 3
 
-it('verifies 1,000 and 20,000 steps in a worker, against reading and digesting the bytes', async () => {
-  const signer = await newSigner()
-  const trust = [{ file: trustFileOf(signer), source: 'pinned' }] satisfies Asked['trust']
-  const sealed = new Map<string, Sealed>()
-  for (const steps of [1000, 20_000]) sealed.set(String(steps), await longRun(signer, steps))
-  const workers = new Map([
-    ['rounds.js', await bundled('./verify-rounds.worker.ts')],
-    ['viewer.js', await bundled('../../src/viewer/verify.worker.ts')],
-  ])
+const PROJECT = `
+runs:
+  bench:
+    title: Nothing of it is run
+    steps: [{ id: only, argv: ['true'] }]
+`
 
+const signer = await newSigner()
+const trust = trustFileOf(signer)
+const sealed = new Map<number, Sealed>()
+for (const steps of SIZES) sealed.set(steps, await longRun(signer, steps))
+
+it('verifies in a worker, against the naive way and against reading and digesting the bytes', async () => {
+  const worker = await bundled('./verify-rounds.worker.ts')
   const browser = await launchChromium()
   const page = await browser.newPage()
-  await page.route(`${ORIGIN}/**`, (route) => {
-    const path = new URL(route.request().url()).pathname.slice(1)
-    const envelope = sealed.get(path)
-    const worker = workers.get(path)
-    if (envelope !== undefined) return route.fulfill({ body: Buffer.from(envelope.bytes) })
-    return worker === undefined
-      ? route.fulfill({ body: '<!doctype html>', contentType: 'text/html' })
-      : route.fulfill({ body: worker, contentType: 'text/javascript' })
-  })
-  await page.goto(ORIGIN)
+  const server = createServer((request, response) => {
+    const path = request.url?.slice(1) ?? ''
+    const isWorker = path === 'rounds.js'
+    response.setHeader('content-type', isWorker ? 'text/javascript' : 'text/html')
+    response.end(isWorker ? worker : (sealed.get(Number(path))?.bytes ?? '<!doctype html>'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  await page.goto(`http://127.0.0.1:${address.port}/`)
 
   const rows: Row[] = []
-  let ratio = Number.NaN
-  for (const [steps, { bytes, content }] of sealed) {
-    const rounds = await page.evaluate(inRounds, { steps, trust, rounds: ROUNDS })
+  let [overBound, underNaive] = [Number.NaN, Number.NaN]
+  for (const [steps, { bytes }] of sealed) {
+    const asked = { steps, trust: [{ file: trust, source: 'pinned' }], rounds: ROUNDS } as const
+    const rounds = await page.evaluate(inRounds, asked)
     expect(new Set(rounds.map(({ verdict }) => verdict))).toEqual(new Set(['proven']))
-    const asked = { evidence_id: content.evidence_id }
-    const answers = await page.evaluate(askViewer, {
-      steps,
-      trust,
-      asked,
-      rounds: ROUNDS,
-    })
-    const median = (of: 'verify' | 'parse' | 'digest') =>
+    const median = (of: 'verify' | 'parse' | 'digest' | 'naive') =>
       percentile(
         rounds.map((round) => round[of]),
         0.5,
       )
     const bound = Math.max(median('parse'), median('digest'))
-    ratio = median('verify') / bound
+    overBound = median('verify') / bound
+    underNaive = median('naive') / median('verify')
     rows.push({
       steps,
       MB: rounded(bytes.length / 1e6, 2),
       'parse ms': rounded(median('parse')),
       'digest ms': rounded(median('digest')),
       'verify ms': rounded(median('verify')),
+      'naive ms': rounded(median('naive')),
       'first ms': rounded(rounds[0]?.verify ?? Number.NaN),
-      'verify / bound': rounded(ratio),
-      'page to answer ms': rounded(percentile(answers, 0.5)),
+      'verify / bound': rounded(overBound),
+      'naive / verify': rounded(underNaive),
     })
   }
   report(
-    `Verification in a worker, medians of ${ROUNDS}; bound = max(parse, digest)`,
+    `Verification in a worker, medians of ${ROUNDS}; bound = max(parse, digest); naive = parse, write and digest each entry`,
     rows,
-    [{ what: '20,000 steps over the bound', found: rounded(ratio), below: 4, unit: 'times' }],
+    [
+      { what: '100,000 steps over the bound', found: rounded(overBound), below: 3, unit: 'times' },
+      {
+        what: '100,000 steps',
+        found: rounded(underNaive),
+        atLeast: 4,
+        unit: 'times the naive way',
+      },
+    ],
     browser.version(),
   )
   await browser.close()
+  server.closeAllConnections()
+  server.close()
 })
+
+it('keeps the page that ships free while it verifies, searches and sorts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'runseal-bench-'))
+  const served = await serveProject(PROJECT)
+  await writeFile(join(folder, 'trust.json'), JSON.stringify(trust))
+  const rows: Row[] = []
+  let [block, memory, version] = [Number.NaN, Number.NaN, '']
+  for (const [steps, { bytes }] of sealed) {
+    const file = join(folder, `${steps}.json`)
+    await writeFile(file, bytes)
+    // A browser for each, so that none has the memory of the one before.
+    const browser = await launchChromium()
+    version = browser.version()
+    const page = await browser.newPage()
+    page.setDefaultTimeout(120_000)
+    await page.goto(`${served.url}/verify`)
+    await page.getByRole('heading', { name: 'An envelope, from any server' }).waitFor()
+    await page.waitForFunction(() =>
+      performance.getEntriesByType('resource').some(({ name }) => name.includes('verify.worker')),
+    )
+    const idle = await memoryOf(browser, 'VmRSS')
+    await forgetPeak(browser)
+    await page.evaluate(watchBeats)
+
+    const choose = page.locator('input[type=file]').first()
+    const start = performance.now()
+    await choose.setInputFiles([join(folder, 'trust.json'), file])
+    await page.getByRole('region', { name: 'Verdict' }).waitFor()
+    const took = performance.now() - start
+    const peak = (await memoryOf(browser, 'VmHWM')) - idle
+    const verifying = await longestBlock(page)
+
+    await page.getByRole('button', { name: 'Sort by Took' }).click()
+    await page.getByRole('button', { name: 'Sort by Took, upwards' }).waitFor()
+    await settled(page)
+    const sorting = await longestBlock(page)
+    await page.getByLabel('Search in steps').fill(`step-${steps - 1}`)
+    await page.getByText('1 row found').waitFor()
+    const searching = await longestBlock(page)
+    await page.getByLabel('Search in steps').fill('')
+    await page.getByText(`${steps.toLocaleString('en')} rows`).waitFor()
+    await longestBlock(page)
+    await page.getByRole('region', { name: 'Steps', exact: true }).evaluate(scrollThrough)
+    await settled(page)
+    const scrolling = await longestBlock(page)
+
+    ;[block, memory] = [Math.max(verifying, sorting, searching, scrolling), peak / bytes.length]
+    rows.push({
+      steps,
+      'chosen to verdict ms': rounded(took, 0),
+      'block while verifying ms': rounded(verifying),
+      sorting: rounded(sorting),
+      searching: rounded(searching),
+      scrolling: rounded(scrolling),
+      'peak MB over idle': rounded(peak / 1e6),
+      'peak / file': rounded(memory),
+    })
+    await browser.close()
+  }
+  await served.end()
+  await rm(folder, { recursive: true })
+  report(
+    'The page while a file is verified, and over its tables; block = longest time in which the main thread took no turn',
+    rows,
+    [
+      { what: 'main thread at 100,000 steps', found: rounded(block), below: 50, unit: 'ms' },
+      { what: 'memory at 100,000 steps', found: rounded(memory), below: 3, unit: 'times the file' },
+    ],
+    version,
+  )
+})
+
+/** The processes that hold pages and their workers, by /proc, in bytes. */
+async function renderersOf(browser: Browser): Promise<number[]> {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  await session.detach()
+  return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
+}
+
+async function memoryOf(browser: Browser, of: 'VmRSS' | 'VmHWM'): Promise<number> {
+  const kB = (await renderersOf(browser)).map((pid) =>
+    Number(
+      new RegExp(`^${of}:\\s+(\\d+) kB`, 'm').exec(
+        readFileSync(`/proc/${pid}/status`, 'utf8'),
+      )?.[1],
+    ),
+  )
+  return Math.max(...kB) * 1024
+}
+
+async function forgetPeak(browser: Browser): Promise<void> {
+  for (const pid of await renderersOf(browser)) writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+/** Every row that is in sight is drawn. */
+const settled = (page: Page) =>
+  page.waitForFunction(() => document.querySelector('section[aria-label=Steps] .skeleton') === null)
 
 /** The code of a worker as the viewer's build would make it. */
 async function bundled(file: string): Promise<string> {
@@ -91,7 +207,7 @@ async function bundled(file: string): Promise<string> {
 
 // What follows runs in the page.
 
-async function inRounds(asked: Omit<Asked, 'bytes'> & { steps: string }): Promise<Round[]> {
+async function inRounds(asked: Omit<Asked, 'bytes'> & { steps: number }): Promise<Round[]> {
   const { steps, ...rest } = asked
   const bytes = await (await fetch(`/${steps}`)).arrayBuffer()
   const worker = new Worker('/rounds.js', { type: 'module' })
@@ -104,38 +220,31 @@ async function inRounds(asked: Omit<Asked, 'bytes'> & { steps: string }): Promis
   return rounds
 }
 
-/** The worker that ships, from the page's question to its answer. */
-async function askViewer(asked: {
-  steps: string
-  trust: Asked['trust']
-  asked: { evidence_id: string }
-  rounds: number
-}): Promise<number[]> {
-  const bytes = await (await fetch(`/${asked.steps}`)).arrayBuffer()
-  const worker = new Worker('/viewer.js', { type: 'module' })
-  const times: number[] = []
-  while (times.length < asked.rounds) {
-    const question: Question = {
-      ask: 'verify',
-      bytes: bytes.slice(0),
-      trust: asked.trust,
-      asked: asked.asked,
-      previous: [],
-    }
-    const start = performance.now()
-    await new Promise<void>((resolve, reject) => {
-      worker.addEventListener('error', ({ message }) => reject(new Error(message)), { once: true })
-      const hear = ({ data }: MessageEvent<Reply>) => {
-        if ('stage' in data) return
-        worker.removeEventListener('message', hear)
-        if (data.ok && data.value.ask === 'verify' && data.value.verdict === 'proven') resolve()
-        else reject(new Error(JSON.stringify(data).slice(0, 500)))
-      }
-      worker.addEventListener('message', hear)
-      worker.postMessage({ id: times.length, question }, [question.bytes])
-    })
-    times.push(performance.now() - start)
+/** A beat every few milliseconds, and the longest time without one. */
+function watchBeats(): void {
+  let last = performance.now()
+  let longest = 0
+  setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }, 4)
+  Object.assign(globalThis, {
+    takeLongest: () => {
+      const took = longest
+      longest = 0
+      return took
+    },
+  })
+}
+
+async function longestBlock(page: Page): Promise<number> {
+  return await page.evaluate<number>('takeLongest()')
+}
+
+async function scrollThrough(list: Element): Promise<void> {
+  for (let part = 1; part <= 40; part += 1) {
+    list.scrollTop = (list.scrollHeight * part) / 40
+    await new Promise((resolve) => requestAnimationFrame(resolve))
   }
-  worker.terminate()
-  return times
 }
