@@ -123,7 +123,10 @@ function* ofStep(
       where: `${where}/log`,
       message: `The log of ${name.toLowerCase()} ${log}.`,
     })
-  if (new Set(step.artifacts.map(({ path }) => path)).size !== step.artifacts.length) {
+  if (
+    step.artifacts.length > 1 &&
+    new Set(step.artifacts.map(({ path }) => path)).size !== step.artifacts.length
+  ) {
     yield claimOf('repeated', {
       ...at,
       where: `${where}/artifacts`,
@@ -142,7 +145,8 @@ function* ofStep(
       message: `${name} is taken over, and ${opening.rerun_of === null ? 'this run repeats none' : 'did not succeed'}.`,
     })
   }
-  met.attempts.set(step_id, [...before, step.outcome])
+  before.push(step.outcome)
+  met.attempts.set(step_id, before)
   if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
 }
 

@@ -218,6 +218,7 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
         trust: trustedOf(kept, offered.server_keys),
         asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
         previous: kept.heads,
+        replayed: true,
       }
       const verdict = await verify(
         evidence_id,
@@ -255,6 +256,7 @@ export const fileVerdictQuery = (
         trust: trust ?? trustedOf(kept, []),
         asked: {},
         previous: kept.heads,
+        replayed: false,
       }
       return await verify(FILES, question, tellingProgress(client, FILES, signal))
     },
@@ -281,7 +283,7 @@ export const walkRim = (client: QueryClient) => ({
     ])
     if (bytes === null) return null
     const trust = trustedOf(kept, offered.server_keys)
-    const question = { bytes, trust, asked: { evidence_id }, previous: [] }
+    const question = { bytes, trust, asked: { evidence_id }, previous: [], replayed: false }
     return await verify('the chain', question, { signal })
   },
 })

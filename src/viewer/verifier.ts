@@ -19,6 +19,8 @@ export type Question =
       trust: readonly Trusted[]
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
+      /** The run as the record tells it, too: as large as the record, so only for who lays it beside another. */
+      replayed: boolean
     }
   | { ask: 'ready' }
   | { ask: 'page'; rows: Rows; from: number; to: number }
@@ -93,7 +95,7 @@ export type Summary = Pick<
 
 /**
  * `summary` and `run` are null as soon as one claim does not verify: then there is nothing to draw. `run` also where
- * no key at hand has checked the signature: its facts are then not called verified.
+ * no key at hand has checked the signature, since its facts are then not called verified, and where nobody asked for it.
  */
 export type Verdict = {
   ask: 'verify'

@@ -52,7 +52,7 @@ addEventListener(
 async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { trust, asked, previous } = question
+      const { trust, asked, previous, replayed } = question
       const bytes = new Uint8Array(question.bytes)
       const options: VerifyOptions = { trust, asked, previous }
       const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, {
@@ -77,7 +77,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
         bytes: bytes.byteLength,
         summary: envelope && summaryOf(envelope),
         // Without a signature that was checked, even by an offered key, anybody may have written the record.
-        run: envelope && sealed_by && replay(envelope),
+        run: replayed && sealed_by ? envelope && replay(envelope) : null,
       }
     }
     case 'ready':

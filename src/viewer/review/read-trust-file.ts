@@ -6,6 +6,7 @@ import { trustFault } from '#evidence/trust.ts'
 export type ReadTrust = { ok: true; file: TrustFile } | { ok: false; why: string }
 
 const MAX_BYTES = 4 * 1024 * 1024
+const LOOK_BYTES = 64 * 1024
 
 /** One fault refuses the whole of it [V17]: half a trust file would be another one. */
 export async function readTrustFile(file: File): Promise<ReadTrust> {
@@ -24,5 +25,8 @@ export async function readTrustFile(file: File): Promise<ReadTrust> {
 
 /** Is it meant to be a trust file? By its own word, so that a bad one is refused as what it is. */
 export async function isTrustFile(file: File): Promise<boolean> {
-  return /"schema"\s*:\s*"runseal\/trust\//.test(await file.slice(0, MAX_BYTES).text())
+  // A large file is looked at where it begins and ends: it is refused in any case, and an envelope must not wait for it.
+  const look =
+    file.size <= MAX_BYTES ? file : new Blob([file.slice(0, LOOK_BYTES), file.slice(-LOOK_BYTES)])
+  return /"schema"\s*:\s*"runseal\/trust\//.test(await look.text())
 }
