@@ -324,6 +324,7 @@ describe('a file from anywhere', () => {
     // A reader of their own, who requires nothing of a run called release.
     const context = await scene.browser.newContext()
     const stranger = await context.newPage()
+    await stranger.addInitScript({ content: LOSE_FIRST_VERIFICATION })
     await stranger.goto(`${scene.companion.url}/verify`)
     await stranger.locator('input[type=file]').setInputFiles(file)
     await stranger.getByRole('button', { name: 'Stop' }).click()
@@ -342,6 +343,16 @@ describe('a file from anywhere', () => {
     expect(scene.faults()).toEqual([])
   })
 })
+
+/** Runs in the page: the first verification never ends by itself, however fast the machine is. */
+const LOSE_FIRST_VERIFICATION = `
+  const { postMessage } = Worker.prototype
+  let isLost = false
+  Worker.prototype.postMessage = function (message, transfer) {
+    if (isLost || message.question?.ask !== 'verify') return postMessage.call(this, message, transfer)
+    isLost = true
+  }
+`
 
 function jsonFile(name: string, value: object) {
   return { name, mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(value)) }
