@@ -6,15 +6,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LIMITS, type Envelope } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import { readEnvelope } from '#evidence/read.ts'
+import { signStatement } from '#evidence/seal.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { openKey, serverKeyOf } from '#server/seal/key.ts'
 import { createSealer } from '#server/seal/sealer.ts'
-import type { Storage } from '#server/storage/storage.ts'
+import type { DraftOrder } from '#server/seal/draft.ts'
+import { draft } from '#server/seal/drafting.ts'
+import type { RecordedFact, Storage } from '#server/storage/storage.ts'
 import {
   aborted,
   AT,
   digest,
+  opening,
   started,
   stepFinished,
   stepStarted,
@@ -251,6 +255,71 @@ it('[SE5] does not seal a run that was opened under another key', async () => {
   await data.sealer.seal('run_a')
   expect(data.told.at(-1)).toMatchObject({ type: 'seal_failed' })
   expect(await data.storage.seals.last()).toBeNull()
+})
+
+describe('[SE9] a large record', () => {
+  const steps = Array.from({ length: 800 }, (_, at) => `s${at}`)
+  const order = () => ({
+    place: { seal_seq: 1, previous: null, sealed_at: AT },
+    key_id: data.signer.key_id,
+    limits: LIMITS,
+  })
+
+  async function largeRun(): Promise<RecordedFact[]> {
+    const [like] = opening().plan.steps
+    const plan = {
+      steps: steps.flatMap((step_id) => (like ? [{ ...like, step_id }] : [])),
+      gates: [],
+    }
+    await data.recorder.open(started('run_a', { server: data.signer.key_id, plan }))
+    await data.recorder.record('run_a', () => [
+      ...steps.map((step_id) => stepFinished('run_a', { step_id })),
+      succeeded('run_a'),
+    ])
+    return await data.storage.runs.facts('run_a')
+  }
+
+  it('is sealed while the server goes on, and verifies', async () => {
+    await largeRun()
+    await data.reopen()
+    let turns = 0
+    const turning = setInterval(() => (turns += 1))
+    await data.sealer.seal('run_a')
+    clearInterval(turning)
+    expect(turns).toBeGreaterThan(5)
+    expect((await verify('run_a')).verdict).toBe('proven')
+    expect((await envelopeOf('run_a')).closing.counts.steps).toBe(steps.length)
+  })
+
+  it('is the same envelope as by the way of small ones', async () => {
+    const facts = await largeRun()
+    const [beside, here] = [await draft(facts, order(), true), await draft(facts, order(), false)]
+    expect(beside.drafted).toEqual(here.drafted)
+    const seal = await signStatement(here.drafted.statement, data.signer)
+    expect(await beside.sealed(seal)).toEqual(await here.sealed(seal))
+    await beside.end()
+  })
+
+  it.each([true, false])('is refused for the same reasons (in a thread: %s)', async (isLarge) => {
+    const facts = await largeRun()
+    const refused = (over: Partial<DraftOrder>, of = facts) =>
+      draft(of, { ...order(), ...over }, isLarge).catch((error: unknown) => error)
+    expect(await refused({ key_id: digest('another') })).toMatchObject({
+      name: 'EvidenceError',
+      code: 'signer-mismatch',
+    })
+    expect(await refused({ limits: { ...LIMITS, entries: 10 } })).toMatchObject({
+      name: 'EvidenceError',
+      code: 'over-limit',
+      where: '/order',
+    })
+    const torn = facts.map((one, at) => (at === 7 ? { ...one, link: digest('torn') } : one))
+    expect(await refused({}, torn)).toMatchObject({
+      name: 'StorageError',
+      code: 'damaged',
+      message: 'entry 7 is not the one that was recorded',
+    })
+  })
 })
 
 it('[SE7] serves the bytes as they are, with the digest that was sealed', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LIMITS, type Limits, type Opening } from '#contract/envelope.ts'
 import { Fact } from '#contract/fact.ts'
 import { parse } from '#contract/parse.ts'
@@ -86,7 +87,7 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
   }
 
   async function load(lane: Lane, run_id: string): Promise<Current | null> {
-    lane.current ??= recall(await runs.facts(run_id))
+    lane.current ??= await recall(await runs.facts(run_id))
     return lane.current
   }
 
@@ -141,21 +142,26 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
   }
 }
 
-/** What stored facts say, by the same steps as when they were recorded; null for no facts. */
-function recall(stored: readonly RecordedFact[]): Current | null {
-  if (stored.length === 0) return null
-  const { current, recorded } = extended(
-    null,
-    stored.map(({ fact }) => fact),
-  )
-  const torn = recorded.findIndex(({ link }, i) => link !== stored[i]?.link)
-  if (torn !== -1)
-    throw new StorageError(
-      'damaged',
-      `fact ${torn + 1} of ${current.run.run_id} is not the one that was recorded: its link differs`,
-    )
+/** What stored facts say, by the same steps as when they were recorded; null for no facts. In pieces, as they are read. */
+async function recall(stored: readonly RecordedFact[]): Promise<Current | null> {
+  let current: Current | null = null
+  for (let at = 0; at < stored.length; at += PIECE) {
+    const piece = stored.slice(at, at + PIECE)
+    const facts = piece.map(({ fact }) => fact)
+    const after = extended(current, facts)
+    const torn = after.recorded.findIndex(({ link }, i) => link !== piece[i]?.link)
+    if (torn !== -1)
+      throw new StorageError(
+        'damaged',
+        `fact ${at + torn + 1} of ${after.current.run.run_id} is not the one that was recorded: its link differs`,
+      )
+    current = after.current
+    if (at + PIECE < stored.length) await nextTurn()
+  }
   return current
 }
+
+const PIECE = 200
 
 function extended(
   before: Current | null,

@@ -1,32 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LIMITS, type Content, type Limits, type Link, type Seal } from '#contract/envelope.ts'
-import type { Fact } from '#contract/fact.ts'
-import type { Outcome } from '#contract/status.ts'
-import { entriesOf, extendChain, openChain } from '#evidence/chain.ts'
+import { LIMITS, type Limits } from '#contract/envelope.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
-import { encodeBase64 } from '#evidence/base64.ts'
 import { EvidenceError } from '#evidence/fault.ts'
-import { readEnvelope } from '#evidence/read.ts'
-import {
-  assembleEnvelope,
-  buildContent,
-  prepareSeal,
-  signStatement,
-  type RecordedEntry,
-  type Signer,
-} from '#evidence/seal.ts'
-import { countsOf } from '#evidence/summarise.ts'
+import { signStatement, type Signer } from '#evidence/seal.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { ProblemError } from '#server/problem.ts'
-import type { Recorder } from '#server/runs/record.ts'
-import {
-  isDamage,
-  StorageError,
-  type PreparedSeal,
-  type RecordedFact,
-  type Storage,
-} from '#server/storage/storage.ts'
+import type { Current, Recorder } from '#server/runs/record.ts'
+import { isDamage, StorageError, type PreparedSeal, type Storage } from '#server/storage/storage.ts'
+import type { Place } from './draft.ts'
+import { draft } from './drafting.ts'
 import { makeFolder, writeDurably } from './durable-file.ts'
 
 /** Makes the envelope of every ended run, one run at a time. */
@@ -82,7 +65,7 @@ export function createSealer({
     if (run.sealed) return
     const timestamp = () => later(now().toISOString(), run.ended?.at ?? '')
     try {
-      const { seal_seq } = await makeEnvelope(run_id, evidence_id, timestamp())
+      const { seal_seq } = await makeEnvelope(current, timestamp())
       await recorder.record(run_id, () => [
         { type: 'run_finalized', run_id, timestamp: timestamp(), evidence_id, seal_seq },
       ])
@@ -96,39 +79,30 @@ export function createSealer({
   }
 
   async function makeEnvelope(
-    run_id: string,
-    evidence_id: string,
+    { run: { run_id }, evidence_id, bytes: size }: Current,
     at: string,
   ): Promise<PreparedSeal> {
+    const isLarge = size > LARGE_BYTES
     const facts = await runs.facts(run_id)
     const prepared = await seals.of(evidence_id)
     const place = prepared ?? (await nextPlace(at))
-    const { content, links } = documentOf(facts, place)
-    if (content.opening.server !== signer.key_id)
-      throw new EvidenceError('signer-mismatch', 'the run was opened under another sealing key')
-    const chain = { count: links.length, head: links.at(-1)?.link ?? '' }
-    const statement = prepareSeal(content, chain, place.sealed_at)
-    if (prepared && !Buffer.from(statement).equals(prepared.statement))
-      throw new StorageError('damaged', 'the record is not the one whose statement was prepared')
-    const row: PreparedSeal = prepared ?? {
-      ...place,
-      evidence_id,
-      run_id,
-      head: chain.head,
-      definition: content.opening.definition.name,
-      outcome: content.closing.outcome,
-      statement,
+    // Read before it takes a number: one that no verifier would read must not stand in every later envelope's way.
+    const order = { place, key_id: signer.key_id, limits: prepared ? null : limits }
+    const drafting = await draft(facts, order, isLarge)
+    try {
+      const { statement } = drafting.drafted
+      if (prepared && !Buffer.from(statement).equals(prepared.statement))
+        throw new StorageError('damaged', 'the record is not the one whose statement was prepared')
+      const row: PreparedSeal = prepared ?? { ...place, evidence_id, run_id, ...drafting.drafted }
+      if (!prepared) await seals.prepare(row)
+      const bytes = await drafting.sealed(await signStatement(row.statement, signer))
+      await makeFolder(folder)
+      await writeDurably(pathOf(evidence_id), bytes)
+      await seals.written(evidence_id, { sha256: await sha256OfMany(bytes), bytes: bytes.length })
+      return row
+    } finally {
+      await drafting.end()
     }
-    if (!prepared) {
-      // Before it takes a number: one that no verifier would read must not stand in every later envelope's way.
-      readEnvelope(assembleEnvelope(content, links, unsigned(statement, signer)), limits)
-      await seals.prepare(row)
-    }
-    const bytes = assembleEnvelope(content, links, await signStatement(row.statement, signer))
-    await makeFolder(folder)
-    await writeDurably(pathOf(evidence_id), bytes)
-    await seals.written(evidence_id, { sha256: await sha256OfMany(bytes), bytes: bytes.length })
-    return row
   }
 
   async function nextPlace(sealed_at: string): Promise<Place> {
@@ -165,80 +139,8 @@ export function createSealer({
   }
 }
 
-type Place = Pick<PreparedSeal, 'seal_seq' | 'previous' | 'sealed_at'>
-
-/** The document is what the facts say and where it stands among the others: nothing is looked up anywhere else. */
-function documentOf(
-  facts: readonly RecordedFact[],
-  { seal_seq, previous }: Place,
-): { content: Content; links: Link[] } {
-  const [first] = facts
-  const end = facts.map(({ fact }) => endOf(fact)).find((end) => end !== null)
-  if (first?.fact.type !== 'run_started' || !end)
-    throw new StorageError('damaged', 'the record has no beginning or no end')
-  const recorded = facts.flatMap(({ fact }) => entryOf(fact))
-  const steps = recorded.flatMap((entry) => (entry.kind === 'step' ? [entry.body] : []))
-  const gates = recorded.flatMap((entry) => (entry.kind === 'gate' ? [entry.body] : []))
-  const { evidence_id, run_id, opening } = first.fact
-  const content = buildContent({
-    evidence_id,
-    run_id,
-    opening,
-    recorded,
-    closing: { state: 'Still', ...end, counts: countsOf(steps, gates), seal_seq, previous },
-  })
-  return { content, links: linksOf(content, facts) }
-}
-
-function entryOf(fact: Fact): RecordedEntry[] {
-  if (fact.type === 'step_finished') return [{ kind: 'step', body: fact.entry }]
-  return fact.type === 'gate_resolved' ? [{ kind: 'gate', body: fact.entry }] : []
-}
-
-function endOf(fact: Fact): { outcome: Outcome; finished_at: string; reason?: string } | null {
-  const finished_at = fact.timestamp
-  switch (fact.type) {
-    case 'run_succeeded':
-      return { outcome: 'succeeded', finished_at }
-    case 'run_failed':
-      return { outcome: 'failed', finished_at, reason: fact.reason }
-    case 'run_aborted':
-      return { outcome: 'aborted', finished_at, reason: fact.reason }
-    case 'run_started':
-    case 'step_started':
-    case 'step_finished':
-    case 'needs_input':
-    case 'gate_decided':
-    case 'gate_resolved':
-    case 'run_finalized':
-    case 'seal_failed':
-      return null
-  }
-}
-
-// The links of the entries are those that were recorded while the run grew, or nothing is sealed.
-function linksOf(content: Content, facts: readonly RecordedFact[]): Link[] {
-  const recorded = facts.flatMap(({ link }) => link ?? [])
-  let state = openChain(content.evidence_id, content.run_id)
-  const links: Link[] = []
-  for (const { kind, body, seq } of entriesOf(content)) {
-    const extended = extendChain(state, kind, body)
-    state = extended.state
-    if (seq < recorded.length && extended.link.link !== recorded[seq])
-      throw new StorageError('damaged', `entry ${seq} is not the one that was recorded`)
-    links.push(extended.link)
-  }
-  return links
-}
-
-/** As long as the seal that will be. */
-function unsigned(statement: Uint8Array, { key_id }: Signer): Seal {
-  return {
-    payloadType: 'application/vnd.in-toto+json',
-    payload: encodeBase64(statement),
-    signatures: [{ keyid: key_id, sig: encodeBase64(new Uint8Array(64)) }],
-  }
-}
+/** About what takes as long to draft as a thread takes to start. */
+const LARGE_BYTES = 256 * 1024
 
 function reasonOf(error: unknown): string {
   if (error instanceof EvidenceError)

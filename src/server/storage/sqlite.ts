@@ -10,6 +10,7 @@ import {
 } from 'kysely'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Fact } from '#contract/fact.ts'
 import { parse, parseJson, type Parsed } from '#contract/parse.ts'
 import { JournalEntry } from '#contract/people.ts'
@@ -25,6 +26,7 @@ import {
   type Page,
   type PageRequest,
   type PreparedSeal,
+  type RecordedFact,
   type RunFilter,
   type SealRow,
   type Storage,
@@ -151,6 +153,18 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     }
   }
 
+  function factRows(run_id: string, after: number) {
+    return all(
+      builder
+        .selectFrom('fact')
+        .select(['n', 'body', 'link'])
+        .where('run_id', '=', run_id)
+        .where('n', '>', after)
+        .orderBy('n')
+        .limit(PIECE),
+    )
+  }
+
   return {
     runs: {
       append: (append) =>
@@ -187,19 +201,17 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           }
           for (const act of append.acts) enter(act)
         }),
-      facts: (run_id) =>
-        read(() =>
-          all(
-            builder
-              .selectFrom('fact')
-              .select(['n', 'body', 'link'])
-              .where('run_id', '=', run_id)
-              .orderBy('n'),
-          ).map(({ n, body, link }) => ({
-            fact: sound(parseJson(Fact, body), `fact ${n} of ${run_id}`),
-            link,
-          })),
-        ),
+      // In pieces: a long record is read in seconds, and others are answered meanwhile. What was read stays as it is.
+      async facts(run_id) {
+        const facts: RecordedFact[] = []
+        for (;;) {
+          const rows = await read(() => factRows(run_id, facts.length))
+          for (const { n, body, link } of rows)
+            facts.push({ fact: sound(parseJson(Fact, body), `fact ${n} of ${run_id}`), link })
+          if (rows.length < PIECE) return facts
+          await nextTurn()
+        }
+      },
       summary: (run_id) =>
         read(() => {
           const row = first(builder.selectFrom('run').selectAll().where('run_id', '=', run_id))
@@ -519,6 +531,9 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     },
   }
 }
+
+/** Facts that are read in one turn of the event loop. */
+const PIECE = 200
 
 function refuseHole({ run_id, after, facts, summary }: Append, stored: number): void {
   if (stored !== after)
