@@ -3,10 +3,14 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium } from 'playwright-core'
 
-/** A real Chromium, without a profile, that speaks to nobody but the page it is given. */
-export function launchChromium(): Promise<Browser> {
+/**
+ * A real Chromium, without a profile, that speaks to nobody but the page it is given. `keepsPages`: with the
+ * back/forward cache that Playwright otherwise switches off.
+ */
+export function launchChromium({ keepsPages = false } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath(),
+    ...(keepsPages ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}),
     args: [
       '--headless',
       '--no-sandbox',

@@ -1,14 +1,19 @@
 import { CONNECTION, type Connection } from '#live/connection.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useDeviceNow } from './parts/clock.tsx'
+import { Dialog } from './parts/dialog.tsx'
 import { SEAL_PATH } from './parts/glyph.tsx'
+import { SkeletonRows } from './parts/notice.tsx'
 import { RunText } from './parts/run-text.tsx'
 import { duration } from './parts/time.tsx'
 import { sessionQuery, signOut, statusQuery } from './queries.ts'
 import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
 import { reconnect, renewStream } from './stream/use-event-stream.ts'
+
+const Diagnosis = lazy(() => import('./diagnosis.tsx').then((m) => ({ default: m.Diagnosis })))
 
 export function Header({ onHelp }: { onHelp: () => void }) {
   const [path] = useLocation()
@@ -147,38 +152,57 @@ function Words({ connection }: { connection: Connection }) {
 }
 
 function StreamPanel({ connection }: { connection: Connection }) {
+  const [asked, setAsked] = useState(false)
   const { counts, gaps } = useLive((state) => state.board)
   return (
-    <div
-      id="stream"
-      popover="auto"
-      className="card fixed inset-auto top-12 right-3 w-[min(24rem,calc(100vw-1.5rem))] p-4 text-ink shadow-xl"
-    >
-      <h2 className="text-base font-semibold">
-        The stream is {CONNECTION[connection.state].label.toLowerCase()}
-      </h2>
-      <p className="mt-1 text-ink-2">{SAYS[connection.state]}</p>
-      {'why' in connection && (
-        <p className="mt-1 text-ink-2">
-          Last: <RunText text={connection.why} max={200} />
-        </p>
-      )}
-      <dl className="mt-3 grid grid-cols-[1fr_auto] gap-x-4 gap-y-1 border-t border-line pt-3">
-        <dt>Frames received</dt>
-        <dd>{counts.frames.toLocaleString('en')}</dd>
-        <dt>Repeated or out of order (harmless)</dt>
-        <dd>{(counts.repeated + counts.outOfOrder).toLocaleString('en')}</dd>
-        <dt>Gaps (the record fills them)</dt>
-        <dd>{gaps.length.toLocaleString('en')}</dd>
-        <dt>Not understood</dt>
-        <dd>{(counts.malformed + counts.unknown).toLocaleString('en')}</dd>
-      </dl>
-      {connection.state !== 'live' && (
-        <button type="button" className="button mt-3" onClick={reconnect}>
-          Connect now
-        </button>
-      )}
-    </div>
+    <>
+      <div
+        id="stream"
+        popover="auto"
+        className="card fixed inset-auto top-12 right-3 w-[min(24rem,calc(100vw-1.5rem))] p-4 text-ink shadow-xl"
+      >
+        <h2 className="text-base font-semibold">
+          The stream is {CONNECTION[connection.state].label.toLowerCase()}
+        </h2>
+        <p className="mt-1 text-ink-2">{SAYS[connection.state]}</p>
+        {'why' in connection && (
+          <p className="mt-1 text-ink-2">
+            Last: <RunText text={connection.why} max={200} />
+          </p>
+        )}
+        <dl className="mt-3 grid grid-cols-[1fr_auto] gap-x-4 gap-y-1 border-t border-line pt-3">
+          <dt>Frames received</dt>
+          <dd>{counts.frames.toLocaleString('en')}</dd>
+          <dt>Repeated or out of order (harmless)</dt>
+          <dd>{(counts.repeated + counts.outOfOrder).toLocaleString('en')}</dd>
+          <dt>Gaps (the record fills them)</dt>
+          <dd>{gaps.length.toLocaleString('en')}</dd>
+          <dt>Not understood</dt>
+          <dd>{(counts.malformed + counts.unknown).toLocaleString('en')}</dd>
+        </dl>
+        <div className="mt-3 flex gap-2">
+          <button
+            type="button"
+            className="button"
+            onClick={() => setAsked(true)}
+            popoverTarget="stream"
+            popoverTargetAction="hide"
+          >
+            Find out what is wrong
+          </button>
+          {connection.state !== 'live' && (
+            <button type="button" className="button" onClick={reconnect}>
+              Connect now
+            </button>
+          )}
+        </div>
+      </div>
+      <Dialog open={asked} onClose={() => setAsked(false)} title="What is wrong?">
+        <Suspense fallback={<SkeletonRows rows={4} height="h-12" />}>
+          <Diagnosis />
+        </Suspense>
+      </Dialog>
+    </>
   )
 }
 

@@ -18,6 +18,7 @@ export type Scene = {
   faults: () => string[]
   /** Puts a file into the project: what its steps wait for. */
   put: (name: string, text?: string) => Promise<void>
+  remove: (...names: string[]) => Promise<void>
   /** Starts a run as a program does and answers its id. */
   start: (definition: string, inputs?: Record<string, string>) => Promise<string>
   /** The run on record once it is as wanted. */
@@ -58,6 +59,9 @@ export async function setScene(yaml: string): Promise<Scene> {
     page,
     faults,
     put: (name, text = '') => writeFile(join(project, name), text),
+    remove: async (...names) => {
+      for (const name of names) await rm(join(project, name))
+    },
     start: async (definition, inputs = {}) =>
       RunStartedAnswer.parse(await ask('/api/runs', { definition, inputs })).run_id,
     recorded: (run_id, isSo) =>

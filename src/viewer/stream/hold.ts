@@ -84,8 +84,8 @@ export function holdStream(
     const opened = new AbortController()
     current = opened
     const began = rim.monotonic()
+    // Until there is something to say of it, what one knows is how the attempt before went.
     let seen = newTrial(rim.wall())
-    trial = seen
     const isPast = (): boolean => current !== opened
     const see = (next: Trial): void => {
       seen = next

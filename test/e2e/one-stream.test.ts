@@ -1,0 +1,237 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Status } from '#contract/api.ts'
+import { RUN_STATUS } from '#contract/status.ts'
+import { launchChromium } from '#test/chromium.ts'
+import { collectFaults } from './page-faults.ts'
+import { isSealed, runPage, type Scene, setScene } from './scene.ts'
+
+/* One stream for all pages of a browser, whatever pages, server and network do. The server counts. */
+
+const PROJECT = `
+runs:
+  busy:
+    title: Busy
+    steps:
+      - { id: one, retries: 12, run: 'sleep 0.05; exit 1' }
+      - { id: two, retries: 12, run: 'sleep 0.05; exit 1' }
+  patient:
+    title: Waits to be let go
+    steps:
+      - id: first
+        run: while [ ! -e first ]; do sleep 0.1; done
+      - id: second
+        needs: [first]
+        run: while [ ! -e second ]; do sleep 0.1; done
+`
+
+let scene: Scene
+const faults: (() => string[])[] = []
+
+beforeAll(async () => {
+  scene = await setScene(PROJECT)
+})
+afterAll(async () => {
+  await scene?.close()
+})
+
+const WAYS = [
+  { way: 'a SharedWorker', prepare: async () => undefined },
+  {
+    way: 'the page that has the lock',
+    prepare: (context: BrowserContext) => context.addInitScript(withoutSharedWorker),
+  },
+] as const
+
+describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
+  it('[U31] [U32] is all that twelve pages take, and goes on without a loss when the one that opened it ends', async () => {
+    const context = await scene.browser.newContext()
+    faults.push(await collectFaults(context))
+    await prepare(context)
+    const pages: Page[] = []
+    for (let n = 0; n < 12; n += 1) {
+      const page = await context.newPage()
+      page.setDefaultTimeout(60_000)
+      await page.goto(`${scene.companion.url}/gates`)
+      await stands(page).getByText('Live').waitFor()
+      pages.push(page)
+    }
+    const { frames: before } = await streamOf()
+    const [first, ...others] = pages
+    const start = await Promise.all(others.map(framesOf))
+    await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
+
+    const run_id = await scene.start('busy')
+    await expect.poll(() => first && framesOf(first)).toBeGreaterThan((start[0] ?? 0) + 4)
+    await first?.close()
+    await scene.recorded(run_id, isSealed)
+    const published = (await streamOf()).frames - before
+    expect(published).toBeGreaterThan(40)
+    for (const [n, page] of others.entries())
+      await expect.poll(async () => (await framesOf(page)) - (start[n] ?? 0)).toBe(published)
+    expect(await Promise.all(others.map(gapsOf))).toEqual(others.map(() => 0))
+    await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
+    await context.close()
+    await expect.poll(async () => (await streamOf()).subscribers).toBe(0)
+  })
+
+  it('[U32] is let go by a page in the back/forward cache, and goes on from its last frame', async () => {
+    const browser = await launchChromium({ keepsPages: true })
+    const context = await browser.newContext()
+    faults.push(await collectFaults(context))
+    await prepare(context)
+    await context.addInitScript(countShowings)
+    const page = await context.newPage()
+    page.setDefaultTimeout(60_000)
+    const run_id = await scene.start('busy')
+    await page.goto(`${scene.companion.url}/runs/${run_id}`)
+    await stands(page).getByText('Live').waitFor()
+    const [seen, { frames: before }] = [await framesOf(page), await streamOf()]
+    await page.goto(`${scene.companion.url}/reference`)
+    await scene.recorded(run_id, isSealed)
+    await page.goBack({ waitUntil: 'commit' })
+    await runPage(page).stands.locator('[data-told=verified]').first().waitFor()
+    expect(await page.evaluate('showings')).toEqual([false, true])
+    // What was published between the two looks above is in neither count, or in both.
+    const published = (await streamOf()).frames - before
+    await expect
+      .poll(async () => (await framesOf(page)) - seen)
+      .toBeGreaterThanOrEqual(published - 2)
+    expect(await gapsOf(page)).toBe(0)
+    await browser.close()
+  })
+
+  it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is reloaded, nothing is rewound', async () => {
+    const context = await scene.browser.newContext()
+    faults.push(await collectFaults(context))
+    await prepare(context)
+    const page = await context.newPage()
+    page.setDefaultTimeout(60_000)
+    const run_id = await scene.start('patient')
+    await page.goto(`${scene.companion.url}/runs/${run_id}`)
+    let loads = 0
+    page.on('load', () => (loads += 1))
+    const { stands: run } = runPage(page)
+    await run.getByText('Running').waitFor()
+    await stands(page).getByText('Live').waitFor()
+    await page.evaluate(watchStatus)
+
+    await scene.companion.kill()
+    await stands(page).getByText('Reconnecting').waitFor()
+    await scene.restart()
+    await stands(page).getByText('Live').waitFor()
+    await scene.put('first')
+    await scene.recorded(run_id, ({ steps }) => steps.length === 2)
+
+    await scene.companion.stop()
+    await stands(page)
+      .getByText(/Server restarting|Reconnecting/)
+      .waitFor()
+    await scene.restart()
+    await stands(page).getByText('Live').waitFor()
+    await scene.put('second')
+    const { status } = await scene.recorded(run_id, isSealed)
+    await run.getByText(RUN_STATUS[status].label).waitFor()
+    await run.locator('[data-told=verified]').first().waitFor()
+    expect(loads).toBe(0)
+    const shown = await page.evaluate('shown')
+    expect(shown).toEqual(['Running', RUN_STATUS[status].label])
+    await scene.remove('first', 'second')
+    await context.close()
+  })
+})
+
+describe('a page that holds the stream itself', () => {
+  it.each([
+    ['401', { status: 401, body: '{}' }, 'Signed out'],
+    [
+      'a page of HTML',
+      { status: 200, contentType: 'text/html', body: '<h1>Log in</h1>' },
+      'Refused',
+    ],
+    ['403', { status: 403, body: 'no' }, 'Refused'],
+    ['502', { status: 502, body: 'Bad gateway' }, 'Reconnecting'],
+  ])(
+    '[L9] is not lost when the server answers %s, and comes back by itself',
+    async (_, answer, word) => {
+      const { page, done } = await pageWithout()
+      await page.route('**/events', (route) => route.fulfill(answer))
+      await scene.companion.kill()
+      await scene.restart()
+      await stands(page).getByText(word).waitFor()
+      await page.getByRole('heading', { name: 'Runs' }).waitFor()
+      await page.unroute('**/events')
+      await stands(page).getByText('Live').waitFor()
+      await done()
+    },
+  )
+
+  it('[L9] says that it is offline, and is live at once when it is not', async () => {
+    const { page, context, done } = await pageWithout()
+    await context.setOffline(true)
+    await stands(page).getByText('Offline').waitFor()
+    await context.setOffline(false)
+    await stands(page).getByText('Live').waitFor()
+    await done()
+  })
+})
+
+it('met no violation of the content security policy, no page error and no console error', () => {
+  expect(faults.flatMap((found) => found())).toEqual([])
+})
+
+/** A page without a SharedWorker, so that its requests are its own. */
+async function pageWithout() {
+  const context = await scene.browser.newContext()
+  faults.push(await collectFaults(context))
+  await context.addInitScript(withoutSharedWorker)
+  const page = await context.newPage()
+  page.setDefaultTimeout(60_000)
+  await page.goto(`${scene.companion.url}/runs`)
+  await stands(page).getByText('Live').waitFor()
+  return { page, context, done: () => context.close() }
+}
+
+const stands = (page: Page) => page.getByRole('banner').getByRole('status')
+
+/** What the page says of its stream: its first number is the frames received, its third the gaps. */
+async function numberOf(page: Page, at: number): Promise<number> {
+  const text = await page.locator('#stream dd').nth(at).textContent()
+  return Number(text?.replaceAll(',', ''))
+}
+const framesOf = (page: Page): Promise<number> => numberOf(page, 0)
+const gapsOf = (page: Page): Promise<number> => numberOf(page, 2)
+
+async function streamOf() {
+  const answer = await fetch(`${scene.companion.url}/api/status`)
+  return Status.parse(await answer.json()).stream
+}
+
+// What follows runs in a page.
+
+function withoutSharedWorker(): void {
+  Reflect.deleteProperty(window, 'SharedWorker')
+}
+
+/** Whether each showing of the page was from the cache. */
+function countShowings(): void {
+  const showings: boolean[] = []
+  Reflect.set(window, 'showings', showings)
+  addEventListener('pageshow', ({ persisted }) => showings.push(persisted))
+}
+
+/** Every word that the page ever says of its run, one after the other. */
+function watchStatus(): void {
+  const shown: string[] = []
+  Reflect.set(window, 'shown', shown)
+  const look = () => {
+    const text = document.querySelector('[data-testid="status"]')?.firstElementChild?.textContent
+    if (text !== undefined && text !== null && shown.at(-1) !== text) shown.push(text)
+  }
+  look()
+  new MutationObserver(look).observe(document.body, {
+    subtree: true,
+    childList: true,
+    characterData: true,
+  })
+}
