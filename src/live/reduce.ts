@@ -56,22 +56,32 @@ export function join(a: Run, b: Run): Run {
 
 /** All that the stronger timeline says, and what the weaker says beside it: what a screen draws as the present. */
 export function over(stronger: Run, weaker: Run): Run {
-  return combine(stronger, weaker, firstSaid)
+  return combine(stronger, weaker, firstSaid, stepOver)
 }
 
-function combine(a: Run, b: Run, choose: Choose): Run {
+// A screen asks this at every picture, and of ten thousand steps a few have changed.
+const steps = new WeakMap<Step, { weaker: Step; step: Step }>()
+function stepOver(stronger: Step, weaker: Step): Step {
+  const known = steps.get(stronger)
+  if (known?.weaker === weaker) return known.step
+  const step = combineSteps(stronger, weaker, firstSaid)
+  steps.set(stronger, { weaker, step })
+  return step
+}
+
+function combine(
+  a: Run,
+  b: Run,
+  choose: Choose,
+  ofSteps: (a: Step, b: Step) => Step = (x, y) => combineSteps(x, y, choose),
+): Run {
   return keep(a, {
     run_id: a.run_id,
     started: choose(a.started, b.started),
     inputs: choose(a.inputs, b.inputs),
     plan: choose(a.plan, b.plan),
     rerun_of: choose(a.rerun_of, b.rerun_of),
-    steps: joinSorted(
-      a.steps,
-      b.steps,
-      (step) => step.step_id,
-      (x, y) => combineSteps(x, y, choose),
-    ),
+    steps: joinSorted(a.steps, b.steps, (step) => step.step_id, ofSteps),
     gates: joinSorted(
       a.gates,
       b.gates,

@@ -103,11 +103,6 @@ export const artifactQuery = (sha256: string) =>
     staleTime: Number.POSITIVE_INFINITY,
   })
 
-/** One run as the server has it on record, and the stream position that it is at least as new as. */
-export async function fetchRun(run_id: string, signal: AbortSignal): Promise<RunResource> {
-  return await ask(ENDPOINT.run, { params: { run_id }, signal })
-}
-
 /** The run of an answer, without what follows from it. */
 export function runOf(resource: RunResource): Run {
   const { run_id, started, inputs, plan, rerun_of, gates, ended, sealed, seal_failed } = resource

@@ -48,22 +48,22 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
     const context = await scene.browser.newContext()
     faults.push(await collectFaults(context))
     await prepare(context)
-    const pages: Page[] = []
-    for (let n = 0; n < 12; n += 1) {
+    const opened = async (): Promise<Page> => {
       const page = await context.newPage()
       page.setDefaultTimeout(60_000)
       await page.goto(`${scene.companion.url}/gates`)
       await stands(page).getByText('Live').waitFor()
-      pages.push(page)
+      return page
     }
+    const first = await opened()
+    const others = await Promise.all(Array.from({ length: 11 }, opened))
     const { frames: before } = await streamOf()
-    const [first, ...others] = pages
     const start = await Promise.all(others.map(framesOf))
     await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
 
     const run_id = await scene.start('busy')
-    await expect.poll(() => first && framesOf(first)).toBeGreaterThan((start[0] ?? 0) + 4)
-    await first?.close()
+    await expect.poll(() => framesOf(first)).toBeGreaterThan((start[0] ?? 0) + 4)
+    await first.close()
     await scene.recorded(run_id, isSealed)
     const published = (await streamOf()).frames - before
     expect(published).toBeGreaterThan(40)
@@ -100,81 +100,83 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
     expect(await gapsOf(page)).toBe(0)
     await browser.close()
   })
+})
 
-  it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is reloaded, nothing is rewound', async () => {
-    const context = await scene.browser.newContext()
-    faults.push(await collectFaults(context))
-    await prepare(context)
-    const page = await context.newPage()
-    page.setDefaultTimeout(60_000)
-    const run_id = await scene.start('patient')
-    await page.goto(`${scene.companion.url}/runs/${run_id}`)
-    let loads = 0
-    page.on('load', () => (loads += 1))
-    const { stands: run } = runPage(page)
-    await run.getByText('Running').waitFor()
-    await stands(page).getByText('Live').waitFor()
-    await page.evaluate(watchStatus)
+it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is reloaded, nothing is rewound', async () => {
+  const context = await scene.browser.newContext()
+  faults.push(await collectFaults(context))
+  const page = await context.newPage()
+  page.setDefaultTimeout(60_000)
+  const run_id = await scene.start('patient')
+  await page.goto(`${scene.companion.url}/runs/${run_id}`)
+  let loads = 0
+  page.on('load', () => (loads += 1))
+  const { stands: run } = runPage(page)
+  await run.getByText('Running').waitFor()
+  await stands(page).getByText('Live').waitFor()
+  await page.evaluate(watchStatus)
 
-    await scene.companion.kill()
-    await stands(page).getByText('Reconnecting').waitFor()
-    await scene.restart()
-    await stands(page).getByText('Live').waitFor()
-    await scene.put('first')
-    await scene.recorded(run_id, ({ steps }) => steps.length === 2)
+  await scene.companion.kill()
+  await stands(page).getByText('Reconnecting').waitFor()
+  await scene.restart()
+  await stands(page).getByText('Live').waitFor()
+  await scene.put('first')
+  await scene.recorded(run_id, ({ steps }) => steps.length === 2)
 
-    await scene.companion.stop()
-    await stands(page)
-      .getByText(/Server restarting|Reconnecting/)
-      .waitFor()
-    await scene.restart()
-    await stands(page).getByText('Live').waitFor()
-    await scene.put('second')
-    const { status } = await scene.recorded(run_id, isSealed)
-    await run.getByText(RUN_STATUS[status].label).waitFor()
-    await run.locator('[data-told=verified]').first().waitFor()
-    expect(loads).toBe(0)
-    const shown = await page.evaluate('shown')
-    expect(shown).toEqual(['Running', RUN_STATUS[status].label])
-    await scene.remove('first', 'second')
-    await context.close()
-  })
+  await scene.companion.stop()
+  await stands(page)
+    .getByText(/Server restarting|Reconnecting/)
+    .waitFor()
+  await scene.restart()
+  await stands(page).getByText('Live').waitFor()
+  await scene.put('second')
+  const { status } = await scene.recorded(run_id, isSealed)
+  await run.getByText(RUN_STATUS[status].label).waitFor()
+  await run.locator('[data-told=verified]').first().waitFor()
+  expect(loads).toBe(0)
+  const shown = await page.evaluate('shown')
+  expect(shown).toEqual(['Running', RUN_STATUS[status].label])
+  await scene.remove('first', 'second')
+  await context.close()
 })
 
 describe('a page that holds the stream itself', () => {
-  it.each([
-    ['401', { status: 401, body: '{}' }, 'Signed out'],
-    [
-      'a page of HTML',
-      { status: 200, contentType: 'text/html', body: '<h1>Log in</h1>' },
-      'Refused',
-    ],
-    ['403', { status: 403, body: 'no' }, 'Refused'],
-    ['502', { status: 502, body: 'Bad gateway' }, 'Reconnecting'],
-  ])(
-    '[L9] is not lost when the server answers %s, and comes back by itself',
-    async (_, answer, word) => {
-      const { page, done } = await pageWithout()
-      await page.route('**/events', (route) => route.fulfill(answer))
-      await scene.companion.kill()
-      await scene.restart()
-      await stands(page).getByText(word).waitFor()
+  it('[L9] is not lost whatever is answered in place of the stream, and comes back by itself', async () => {
+    const { page, done } = await pageWithout()
+    let answer: (typeof ANSWERS)[number] = ANSWERS[0]
+    await page.route('**/events', (route) => route.fulfill(answer.with))
+    await scene.companion.kill()
+    await scene.restart()
+    for (const next of ANSWERS) {
+      answer = next
+      await page.evaluate(() => document.getElementById('stream')?.showPopover())
+      await page.getByRole('button', { name: 'Connect now' }).click()
+      await stands(page).getByText(answer.word).waitFor()
       await page.getByRole('heading', { name: 'Runs' }).waitFor()
-      await page.unroute('**/events')
-      await stands(page).getByText('Live').waitFor()
-      await done()
-    },
-  )
+    }
+    await page.unroute('**/events')
+    await stands(page).getByText('Live').waitFor()
+    await done()
+  })
 
   it('[L9] says that it is offline, and is live at once when it is not', async () => {
     const { page, context, done } = await pageWithout()
     await context.setOffline(true)
+    await scene.companion.kill()
     await stands(page).getByText('Offline').waitFor()
+    await scene.restart()
     await context.setOffline(false)
     await stands(page).getByText('Live').waitFor()
     await done()
   })
 })
+
+const ANSWERS = [
+  { with: { status: 401, body: '{}' }, word: 'Signed out' },
+  { with: { status: 200, contentType: 'text/html', body: '<h1>Log in</h1>' }, word: 'Refused' },
+  { with: { status: 502, body: 'Bad gateway' }, word: 'Reconnecting' },
+  { with: { status: 403, body: 'no' }, word: 'Refused' },
+] as const
 
 it('met no violation of the content security policy, no page error and no console error', () => {
   expect(faults.flatMap((found) => found())).toEqual([])

@@ -1,3 +1,4 @@
+import type { Plan } from '#contract/envelope.ts'
 import type { Gate, Run, Step } from '#contract/run.ts'
 
 /** What a run's list shows, a row each: a step or a gate of the plan, with what is known of it. */
@@ -12,43 +13,52 @@ export type Node = { id: string; needs: readonly string[] } & (
 export function planOrder(run: Run): Node[] {
   const steps = new Map(run.steps.map((step) => [step.step_id, step]))
   const gates = new Map(run.gates.map((gate) => [gate.step_id ?? gate.gate_id, gate]))
-  const planned: Node[] = [
-    ...(run.plan?.steps ?? []).map(({ step_id: id, needs, kind }): Node => ({
+  const nodes = orderOf(run.plan).map((planned): Node => {
+    const { id, needs } = planned
+    if (planned.kind === 'gate') return { id, needs, kind: 'gate', gate: taken(gates, id) }
+    return { id, needs, kind: 'step', what: planned.what, step: taken(steps, id) }
+  })
+  for (const [id, step] of steps) nodes.push({ id, needs: [], kind: 'step', what: step.kind, step })
+  for (const [id, gate] of gates) nodes.push({ id, needs: [], kind: 'gate', gate })
+  return nodes
+}
+
+/** The value of a key, which is from then on no more there: what is left over is in no plan. */
+function taken<T>(map: Map<string, T>, key: string): T | undefined {
+  const value = map.get(key)
+  map.delete(key)
+  return value
+}
+
+type Planned = { id: string; needs: readonly string[] } & (
+  | { kind: 'step'; what: string | null }
+  | { kind: 'gate' }
+)
+
+// A plan is frozen when its run starts, and a screen asks at every picture.
+const orders = new WeakMap<Plan, Planned[]>()
+
+function orderOf(plan: Plan | null): Planned[] {
+  if (plan === null) return []
+  const known = orders.get(plan)
+  if (known) return known
+  const order = afterNeeds([
+    ...plan.steps.map(({ step_id: id, needs, kind }): Planned => ({
       id,
       needs,
       kind: 'step',
       what: kind,
-      step: steps.get(id),
     })),
-    ...(run.plan?.gates ?? []).map(({ step_id: id, needs }): Node => ({
-      id,
-      needs,
-      kind: 'gate',
-      gate: gates.get(id),
-    })),
-  ]
-  const known = new Set(planned.map(({ id }) => id))
-  const unplanned: Node[] = [
-    ...run.steps
-      .filter(({ step_id }) => !known.has(step_id))
-      .map((step): Node => ({
-        id: step.step_id,
-        needs: [],
-        kind: 'step',
-        what: step.kind,
-        step,
-      })),
-    ...[...gates]
-      .filter(([id]) => !known.has(id))
-      .map(([id, gate]): Node => ({ id, needs: [], kind: 'gate', gate })),
-  ]
-  return [...afterNeeds(planned), ...unplanned]
+    ...plan.gates.map(({ step_id: id, needs }): Planned => ({ id, needs, kind: 'gate' })),
+  ])
+  orders.set(plan, order)
+  return order
 }
 
-function afterNeeds(nodes: readonly Node[]): Node[] {
+function afterNeeds(nodes: readonly Planned[]): Planned[] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const placed = new Set<string>()
-  const ordered: Node[] = []
+  const ordered: Planned[] = []
   for (const node of nodes) {
     // With a stack of its own: a chain of 10,000 steps is no reason to fail.
     const stack = [node]

@@ -170,12 +170,16 @@ function Bars({
 // While nothing runs, a wait for a person does not press what was done into a sliver.
 function endOfAxis(run: Run): number | null {
   if (run.ended && run.ended.at !== null) return Date.parse(run.ended.at)
-  const attempts = run.steps.flatMap((step) => step.attempts)
-  if (attempts.length === 0 || attempts.some(({ finished }) => finished === null)) return null
-  return attempts.reduce((last, { finished }) => {
-    const at = Date.parse(finished?.finished_at ?? '')
-    return at > last ? at : last
-  }, 0)
+  const isRunning = run.steps.some(({ attempts }) =>
+    attempts.some(({ finished }) => finished === null),
+  )
+  if (isRunning || run.steps.length === 0) return null
+  return run.steps
+    .flatMap(({ attempts }) => attempts)
+    .reduce((last, { finished }) => {
+      const at = Date.parse(finished?.finished_at ?? '')
+      return at > last ? at : last
+    }, 0)
 }
 
 function barColour(finished: { outcome: string | null; exit_code: number | null } | null): string {

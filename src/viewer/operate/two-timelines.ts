@@ -1,4 +1,4 @@
-import type { Attempt, Gate, Run } from '#contract/run.ts'
+import type { Attempt, Gate, Run, Step } from '#contract/run.ts'
 import { GATE_OUTCOME, OUTCOME, STEP_OUTCOME } from '#contract/status.ts'
 import { type Told, told } from '#live/told.ts'
 
@@ -22,67 +22,127 @@ export function factRows(
   verified: Run | null,
   order: readonly string[],
 ): FactRow[] {
-  const timelines = [facts(hint), facts(record), facts(verified)] as const
-  const [hinted, recorded, proven] = timelines
-  const place = new Map(order.map((id, index) => [id, index]))
-  const keys = new Map(timelines.flatMap((said) => [...said].map(([key, fact]) => [key, fact])))
-  return [...keys]
-    .flatMap(([key, { about, what, rank }]) => {
-      const said = told({
-        hint: hinted.get(key)?.value,
-        recorded: recorded.get(key)?.value,
-        verified: proven.get(key)?.value,
-      })
-      if (said === null) return []
-      return [
-        {
-          rank: [said.by === 'contradicted' ? -1 : rank, place.get(about) ?? order.length] as const,
-          row: {
-            key,
-            about,
-            what,
-            hint: hinted.get(key) ?? null,
-            record: proven.get(key) ?? recorded.get(key) ?? null,
-            told: said,
-          },
-        },
-      ]
-    })
-    .toSorted((a, b) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1])
-    .map(({ row }) => row)
+  const steps = new Map<string, StepTimelines>()
+  for (const step of hint.steps) timelinesOf(steps, step).hint = step
+  for (const step of record?.steps ?? []) timelinesOf(steps, step).recorded = step
+  for (const step of verified?.steps ?? []) timelinesOf(steps, step).verified = step
+  const ofRun = rowsOf({ hint, recorded: record, verified }, factsOfRun)
+  const gates = Map.groupBy(
+    rowsOf({ hint, recorded: record, verified }, factsOfGates),
+    ({ about }) => about,
+  )
+
+  const rows: FactRow[] = ofRun.filter(({ what }) => what === 'started')
+  for (const id of order) {
+    const ofStep = steps.get(id)
+    if (ofStep) rows.push(...stepRows(ofStep))
+    rows.push(...(gates.get(id) ?? []))
+    steps.delete(id)
+    gates.delete(id)
+  }
+  for (const ofStep of steps.values()) rows.push(...stepRows(ofStep))
+  for (const ofGate of gates.values()) rows.push(...ofGate)
+  rows.push(...ofRun.filter(({ what }) => what !== 'started'))
+
+  const contradicted = rows.filter(({ told }) => told.by === 'contradicted')
+  return contradicted.length === 0
+    ? rows
+    : [...contradicted, ...rows.filter(({ told }) => told.by !== 'contradicted')]
 }
 
-type Fact = Said & { about: string; what: FactRow['what']; rank: 0 | 1 | 2 | 3 }
+type StepTimelines = { hint?: Step; recorded?: Step; verified?: Step }
 
-function facts(run: Run | null): Map<string, Fact> {
-  const found = new Map<string, Fact>()
-  if (run === null) return found
-  const say = (about: string, what: FactRow['what'], rank: Fact['rank'], said: Said, nth = '') =>
-    found.set(`${about} ${what}${nth}`, { about, what, rank, ...said })
-  if (run.started) say('run', 'started', 0, { value: 'started', at: run.started.at })
-  for (const { step_id, attempts } of run.steps)
-    for (const attempt of attempts) {
-      const nth = ` ${attempt.attempt}`
-      // An envelope has no entry for a start: who has the end has the start too.
-      say(step_id, 'started', 1, { value: `attempt${nth}`, at: attempt.started_at }, nth)
-      if (attempt.finished)
-        say(
-          step_id,
-          'finished',
-          1,
-          { value: endOf(attempt.finished), at: attempt.finished.finished_at },
-          nth,
-        )
-    }
-  for (const gate of run.gates) {
-    const about = gate.step_id ?? gate.gate_id
-    say(about, 'asks', 1, { value: 'asked', at: gate.opened_at })
-    if (gate.resolved) say(about, 'resolved', 1, resolutionOf(gate.resolved))
+function timelinesOf(steps: Map<string, StepTimelines>, { step_id }: Step): StepTimelines {
+  const known = steps.get(step_id)
+  if (known) return known
+  const none: StepTimelines = {}
+  steps.set(step_id, none)
+  return none
+}
+
+// A screen asks for all rows at every picture, and of ten thousand steps a few have changed: kept by the step that
+// speaks loudest, which is the same object while it says the same.
+const kept = new WeakMap<Step, { of: StepTimelines; rows: FactRow[] }>()
+
+function stepRows(of: StepTimelines): FactRow[] {
+  const loudest = of.verified ?? of.recorded ?? of.hint
+  const known = loudest && kept.get(loudest)
+  if (
+    known &&
+    known.of.hint === of.hint &&
+    known.of.recorded === of.recorded &&
+    known.of.verified === of.verified
+  )
+    return known.rows
+  const rows = rowsOf(of, factsOfStep)
+  if (loudest) kept.set(loudest, { of, rows })
+  return rows
+}
+
+type Fact = Said & Pick<FactRow, 'about' | 'what'>
+type Say = (about: string, what: FactRow['what'], said: Said, nth?: string) => void
+
+/** What the three timelines say of one thing, a row for each fact that any of them has. */
+function rowsOf<T>(
+  of: Partial<Record<'hint' | 'recorded' | 'verified', T | null>>,
+  factsOf: (thing: T, say: Say) => void,
+): FactRow[] {
+  const [hint, recorded, verified] = [of.hint, of.recorded, of.verified].map((thing) => {
+    const found = new Map<string, Fact>()
+    if (thing)
+      factsOf(thing, (about, what, said, nth = '') =>
+        found.set(`${about} ${what}${nth}`, { about, what, ...said }),
+      )
+    return found
+  })
+  if (!hint || !recorded || !verified) return []
+  return [...new Map([...hint, ...recorded, ...verified])].flatMap(([key, { about, what }]) => {
+    const said = told({
+      hint: hint.get(key)?.value,
+      recorded: recorded.get(key)?.value,
+      verified: verified.get(key)?.value,
+    })
+    if (said === null) return []
+    return [
+      {
+        key,
+        about,
+        what,
+        hint: hint.get(key) ?? null,
+        record: verified.get(key) ?? recorded.get(key) ?? null,
+        told: said,
+      },
+    ]
+  })
+}
+
+function factsOfRun(run: Run, say: Say): void {
+  if (run.started) say('run', 'started', { value: 'started', at: run.started.at })
+  if (run.ended) say('run', 'ended', { value: OUTCOME[run.ended.outcome].label, at: run.ended.at })
+  if (run.sealed) say('run', 'sealed', { value: run.sealed.evidence_id, at: null })
+}
+
+function factsOfStep({ step_id, attempts }: Step, say: Say): void {
+  for (const attempt of attempts) {
+    const nth = ` ${attempt.attempt}`
+    // An envelope has no entry for a start: who has the end has the start too.
+    say(step_id, 'started', { value: `attempt${nth}`, at: attempt.started_at }, nth)
+    if (attempt.finished)
+      say(
+        step_id,
+        'finished',
+        { value: endOf(attempt.finished), at: attempt.finished.finished_at },
+        nth,
+      )
   }
-  if (run.ended)
-    say('run', 'ended', 2, { value: OUTCOME[run.ended.outcome].label, at: run.ended.at })
-  if (run.sealed) say('run', 'sealed', 3, { value: run.sealed.evidence_id, at: null })
-  return found
+}
+
+function factsOfGates({ gates }: Run, say: Say): void {
+  for (const gate of gates) {
+    const about = gate.step_id ?? gate.gate_id
+    say(about, 'asks', { value: 'asked', at: gate.opened_at })
+    if (gate.resolved) say(about, 'resolved', resolutionOf(gate.resolved))
+  }
 }
 
 /** What both timelines always say of an end: the exit code, or the signal. The outcome only where there is neither. */

@@ -1,7 +1,8 @@
-import { fetchRun, statusQuery } from '#viewer/queries.ts'
+import { statusQuery } from '#viewer/queries.ts'
 import { type Live, type LiveStore, live, useLive, withClock } from '#viewer/store.ts'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
+import { askRun } from './ask-run.ts'
 import { attend } from './attend.ts'
 import type { FromPage } from './hub.ts'
 import { watchForMissed } from './missed.ts'
@@ -11,7 +12,7 @@ import { createRefresh } from './refresh.ts'
 const monotonic = () => performance.now()
 const wall = () => Date.now()
 
-const records: Records = keepRecords(live, { ask: fetchRun, monotonic, wall })
+const records: Records = keepRecords(live, { ask: askRun(), monotonic, wall })
 
 /**
  * Holds this page to the one stream of the browser while the component is mounted, and answers its state. Everything
