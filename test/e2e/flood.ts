@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -34,7 +34,7 @@ export async function startFlood(steps: number): Promise<Flood> {
     [`/api/runs/${RUN_ID}`]: () => resourceOf(run, idOf(seq), NOW),
     '/api/trust': () => ({ server_keys: [], approvers: [] }),
   }
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://x').pathname
     if (path === '/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -50,7 +50,7 @@ export async function startFlood(steps: number): Promise<Flood> {
     }
     const file = path.startsWith('/assets/') ? path : '/index.html'
     response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream')
-    response.end(await readFile(join('dist/viewer', file)))
+    createReadStream(join('dist/viewer', file)).pipe(response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()

@@ -1,7 +1,8 @@
-import { ENDPOINT } from '#contract/api.ts'
 import type { RunResource } from '#contract/run.ts'
-import { ask, ApiError } from '#viewer/api.ts'
+import { ApiError } from '#viewer/api.ts'
 import type { FromRecord, ToRecord } from './ask-run.ts'
+import { fetchRun } from './fetch-run.ts'
+import { type Known, newsOf } from './record-news.ts'
 
 /* Reads records of runs, so that the page does not have to. */
 
@@ -10,10 +11,7 @@ const STEPS_AT_ONCE = 500
 /** Most runs that it is known of what the page has. */
 const MAX_KNOWN = 4
 
-/** What the page has of a run: each part as JSON, by its name. */
-type Known = { as_of: string; parts: ReadonlyMap<string, string> }
-
-const known = new Map<string, Known>()
+const pages = new Map<string, { as_of: string; known: Known }>()
 const asking = new Map<number, AbortController>()
 
 addEventListener('message', ({ data }: MessageEvent<ToRecord>) => {
@@ -25,10 +23,14 @@ async function answer({ id, run_id, have }: ToRecord & { say: 'ask' }): Promise<
   const stopped = new AbortController()
   asking.set(id, stopped)
   try {
-    const { signal } = stopped
-    const resource = await ask(ENDPOINT.run, { params: { run_id }, signal })
-    const before = known.get(run_id)
-    tell(id, run_id, resource, before?.as_of === have ? before : undefined)
+    const resource = await fetchRun(run_id, stopped.signal)
+    const page = pages.get(run_id)
+    // An answer that did not reach the page told it nothing.
+    const { news, known } = newsOf(resource, page?.as_of === have ? page.known : null)
+    tell({ id, rest: { ...news, steps: [] } }, news.steps)
+    pages.delete(run_id)
+    pages.set(run_id, { as_of: resource.as_of, known })
+    for (const oldest of [...pages.keys()].slice(0, -MAX_KNOWN)) pages.delete(oldest)
   } catch (error) {
     const refused =
       error instanceof ApiError
@@ -40,19 +42,11 @@ async function answer({ id, run_id, have }: ToRecord & { say: 'ask' }): Promise<
   }
 }
 
-function tell(id: number, run_id: string, resource: RunResource, before: Known | undefined): void {
-  const parts = new Map<string, string>()
-  const isNew = (name: string, part: unknown): boolean => {
-    const text = JSON.stringify(part)
-    parts.set(name, text)
-    return before?.parts.get(name) !== text
-  }
-  const steps = resource.steps.filter((step) => isNew(`step ${step.step_id}`, step))
+function tell(last: FromRecord & { rest: RunResource }, steps: RunResource['steps']): void {
   for (let from = 0; from < steps.length; from += STEPS_AT_ONCE)
-    postMessage({ id, steps: steps.slice(from, from + STEPS_AT_ONCE) } satisfies FromRecord)
-  const plan = isNew('plan', resource.plan) ? resource.plan : null
-  postMessage({ id, rest: { ...resource, steps: [], plan } } satisfies FromRecord)
-  known.delete(run_id)
-  known.set(run_id, { as_of: resource.as_of, parts })
-  for (const oldest of [...known.keys()].slice(0, -MAX_KNOWN)) known.delete(oldest)
+    postMessage({
+      id: last.id,
+      steps: steps.slice(from, from + STEPS_AT_ONCE),
+    } satisfies FromRecord)
+  postMessage(last)
 }

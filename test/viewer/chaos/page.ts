@@ -3,17 +3,11 @@ import type { Run } from '#contract/run.ts'
 import { replay } from '#live/replay.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import {
-  fetchEnvelope,
-  fetchRun,
-  gatesQuery,
-  runsQuery,
-  statusQuery,
-  verdictQuery,
-} from '#viewer/queries.ts'
+import { fetchEnvelope, gatesQuery, runsQuery, statusQuery, verdictQuery } from '#viewer/queries.ts'
 import { createClient } from '#viewer/query-client.ts'
 import { createLive, type LiveStore } from '#viewer/store.ts'
 import { startEvents } from '#viewer/stream/events.ts'
+import { fetchRun } from '#viewer/stream/fetch-run.ts'
 import { watchForMissed } from '#viewer/stream/missed.ts'
 import { keepRecords } from '#viewer/stream/records.ts'
 import { createRefresh } from '#viewer/stream/refresh.ts'
