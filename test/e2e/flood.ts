@@ -45,6 +45,7 @@ export async function startFlood(steps: number): Promise<Flood> {
     }
     const answer = answers[path]
     if (answer || path.startsWith('/api/')) {
+      response.setHeader('content-type', 'application/json')
       response.end(JSON.stringify(answer?.() ?? { items: [], next_cursor: null }))
       return
     }
