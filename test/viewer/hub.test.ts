@@ -24,7 +24,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function newHub(lastEventId: string | null, recent = keepRecent(() => 'now')): Hub {
+const SMALL = { events: 4096, chars: 4 * 1024 * 1024 }
+
+function newHub(lastEventId: string | null, recent = keepRecent(() => 'now', SMALL)): Hub {
   return createHub(
     {
       transport: (connection) =>

@@ -44,7 +44,7 @@ export type Hub = {
 const UNWATCHED_AFTER_MS = 10 * 60_000
 const STANDING_EVERY_MS = 5000
 /** Most events that a page takes in one go, so that it stays quick. */
-const MAX_BATCH = 512
+const MAX_BATCH = 2048
 
 type Page = {
   tell: (message: FromHub) => void

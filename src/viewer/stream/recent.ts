@@ -20,10 +20,9 @@ export type Recent = {
 }
 
 /** Bounded by both: frames are short, but only by their server's good will. */
-const MAX_EVENTS = 4096
-const MAX_CHARS = 4 * 1024 * 1024
+const MOST = { events: 32_768, chars: 8 * 1024 * 1024 }
 
-export function keepRecent(now: () => string): Recent {
+export function keepRecent(now: () => string, most = MOST): Recent {
   const kept: { received: Received; chars: number }[] = []
   let first = 0
   let chars = 0
@@ -40,7 +39,7 @@ export function keepRecent(now: () => string): Recent {
   }
 
   const isTooMuch = (): boolean =>
-    kept.length > MAX_EVENTS || (chars > MAX_CHARS && kept.length > 1)
+    kept.length > most.events || (chars > most.chars && kept.length > 1)
 
   const forget = (): boolean => {
     const oldest = kept.shift()
