@@ -1,5 +1,6 @@
 import { type Frame, parsePosition, type RunFrame, type StreamPosition } from '#contract/frame.ts'
 import type { Run } from '#contract/run.ts'
+import { cameLate, type Gap, holeBetween, missed } from './gaps.ts'
 import { join, newRun, reduceAll } from './reduce.ts'
 
 /**
@@ -36,8 +37,6 @@ export type TwoTimelines = {
   askedNth: number
 }
 
-export type Gap = { from: string | null; to: string }
-
 export type Counts = {
   frames: number
   repeated: number
@@ -45,8 +44,6 @@ export type Counts = {
   malformed: number
   unknown: number
 }
-
-export const MAX_GAPS = 50
 
 /** Runs of which only hints exist are kept up to this many: a hostile stream must not grow the page. */
 export const MAX_HINTED = 2000
@@ -76,6 +73,13 @@ export function receive(board: Board, received: readonly Received[]): Board {
       if (at.seq === position.seq) counts.repeated += 1
       else if (at.seq < position.seq) counts.outOfOrder += 1
     }
+    const isGap = 'frame' in event && 'kind' in event.frame && event.frame.kind === 'stream.gap'
+    const hole = isGap ? null : holeBetween(position, at)
+    if (hole) {
+      gaps = missed(gaps, hole)
+      gapAt = at
+    } else if (at && position && at.epoch === position.epoch && at.seq < position.seq)
+      gaps = cameLate(gaps, at)
     if (at && at.epoch !== position?.epoch) epochNth = counts.frames + 1
     position = newest(position, at)
     if ('unread' in event) {
@@ -95,7 +99,7 @@ export function receive(board: Board, received: readonly Received[]): Board {
     }
     switch (frame.kind) {
       case 'stream.gap':
-        gaps = [...gaps, { from: frame.from, to: frame.to }].slice(-MAX_GAPS)
+        gaps = missed(gaps, { from: frame.from, to: frame.to })
         gapAt = at ?? position
         break
       case 'materialize.start':

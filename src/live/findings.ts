@@ -1,5 +1,6 @@
-import type { Counts, Gap } from './board.ts'
+import type { Counts } from './board.ts'
 import { type Connection, CONNECTION } from './connection.ts'
+import type { Gap } from './gaps.ts'
 import type { Trial } from './trial.ts'
 
 /** What is known of a view that does not show what one expects. Times of the server as it said them. */

@@ -110,6 +110,29 @@ describe('the board', () => {
     expect(behind(answered)).toBe(true)
   })
 
+  it('[L11] takes a hole in the ids for a gap, and makes it less by what comes late', () => {
+    const after = (...seqs: number[]) =>
+      receive(
+        record(EMPTY_BOARD, newRun('r'), at(1)),
+        seqs.map((seq) => ({ id: at(seq), frame: { ...started, run_id: 'other' } })),
+      )
+    expect(after(1, 2, 3).gaps).toEqual([])
+    expect(after(1, 5).gaps).toEqual([{ from: at(2), to: at(4) }])
+    expect(behind(after(1, 5))).toBe(true)
+    expect(after(1, 5, 3).gaps).toEqual([
+      { from: at(2), to: at(2) },
+      { from: at(4), to: at(4) },
+    ])
+    expect(after(1, 5, 2, 4).gaps).toEqual([{ from: at(3), to: at(3) }])
+    expect(after(1, 5, 4, 2, 3).gaps).toEqual([])
+    const told = { kind: 'stream.gap' as const, ts: '', from: at(2), to: at(7) }
+    const board = receive(after(1), [
+      { id: at(7), frame: told },
+      { id: at(8), frame: started },
+    ])
+    expect(board.gaps).toEqual([{ from: at(2), to: at(7) }])
+  })
+
   it('counts what came twice and what came late', () => {
     const board = receive(
       EMPTY_BOARD,
