@@ -87,7 +87,7 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
     await page.goto(`${scene.companion.url}/runs/${run_id}`)
     await stands(page).getByText('Live').waitFor()
     const [seen, { frames: before }] = [await framesOf(page), await streamOf()]
-    await page.goto(`${scene.companion.url}/reference`)
+    await page.goto(`${scene.companion.url}/healthz`)
     await scene.recorded(run_id, isSealed)
     await page.goBack({ waitUntil: 'commit' })
     await runPage(page).stands.locator('[data-told=verified]').first().waitFor()

@@ -190,10 +190,12 @@ describe('the hub', () => {
       page('b', { lastEventId: 'e-1' }),
       page('c', { lastEventId: 'd-7' }),
     ]
+    const ahead = page('d', { lastEventId: 'e-4' })
     expect(stream().lastEventId).toBe('e-3')
-    send(4)
-    expect(level.ids()).toEqual(['e-4'])
-    expect(behind.ids()).toEqual(['e-2', 'e-3', 'e-4'])
+    send(4, 5)
+    expect(ahead.ids()).toEqual(['e-5'])
+    expect(level.ids()).toEqual(['e-4', 'e-5'])
+    expect(behind.ids()).toEqual(['e-2', 'e-3', 'e-4', 'e-5'])
     expect(farBehind.kinds()[0]).toMatchObject({ kind: 'stream.gap', from: null, to: 'e-1' })
   })
 

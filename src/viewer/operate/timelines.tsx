@@ -6,7 +6,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
-import { useMemo } from 'react'
+import { useDeferredValue, useMemo } from 'react'
 import { type FactRow, factRows, type Said } from './two-timelines.ts'
 
 const ROW_PX = 34
@@ -25,12 +25,16 @@ export function Timelines({
 }) {
   const narrow = useNarrow()
   const gaps = useLive((state) => state.board.gaps)
-  const rows = useMemo(
-    () => factRows(run.hint, run.record, verified, order),
-    [run.hint, run.record, verified, order],
-  )
-  const contradicted = rows.filter(({ told }) => told.by === 'contradicted').length
-  const hinted = rows.filter(({ hint }) => hint !== null).length
+  // The run's state comes first: while much happens, its facts are a picture behind.
+  const { hint, record } = useDeferredValue(run)
+  const { rows, contradicted, hinted } = useMemo(() => {
+    const rows = factRows(hint, record, verified, order)
+    return {
+      rows,
+      contradicted: rows.filter(({ told }) => told.by === 'contradicted').length,
+      hinted: rows.filter((row) => row.hint !== null).length,
+    }
+  }, [hint, record, verified, order])
   return (
     <section aria-label="Two timelines" className="card overflow-hidden">
       <div className="border-b border-line px-3 py-2">

@@ -79,7 +79,8 @@ function stepRows(of: StepTimelines): FactRow[] {
   return rows
 }
 
-type Fact = Said & Pick<FactRow, 'about' | 'what'>
+type FactTimelines = Pick<FactRow, 'about' | 'what'> &
+  Partial<Record<'hint' | 'recorded' | 'verified', Said>>
 type Say = (about: string, what: FactRow['what'], said: Said, nth?: string) => void
 
 /** What the three timelines say of one thing, a row for each fact that any of them has. */
@@ -87,34 +88,38 @@ function rowsOf<T>(
   of: Partial<Record<'hint' | 'recorded' | 'verified', T | null>>,
   factsOf: (thing: T, say: Say) => void,
 ): FactRow[] {
-  const [hint, recorded, verified] = [of.hint, of.recorded, of.verified].map((thing) => {
-    const found = new Map<string, Fact>()
+  const facts = new Map<string, FactTimelines>()
+  for (const by of BY) {
+    const thing = of[by]
     if (thing)
-      factsOf(thing, (about, what, said, nth = '') =>
-        found.set(`${about} ${what}${nth}`, { about, what, ...said }),
-      )
-    return found
-  })
-  if (!hint || !recorded || !verified) return []
-  return [...new Map([...hint, ...recorded, ...verified])].flatMap(([key, { about, what }]) => {
-    const said = told({
-      hint: hint.get(key)?.value,
-      recorded: recorded.get(key)?.value,
-      verified: verified.get(key)?.value,
+      factsOf(thing, (about, what, said, nth = '') => {
+        const key = `${about} ${what}${nth}`
+        const fact = facts.get(key)
+        if (fact) fact[by] = said
+        else facts.set(key, { about, what, [by]: said })
+      })
+  }
+  const rows: FactRow[] = []
+  for (const [key, { about, what, hint, recorded, verified }] of facts) {
+    const by = told({
+      hint: hint?.value,
+      recorded: recorded?.value,
+      verified: verified?.value,
     })
-    if (said === null) return []
-    return [
-      {
+    if (by !== null)
+      rows.push({
         key,
         about,
         what,
-        hint: hint.get(key) ?? null,
-        record: verified.get(key) ?? recorded.get(key) ?? null,
-        told: said,
-      },
-    ]
-  })
+        hint: hint ?? null,
+        record: verified ?? recorded ?? null,
+        told: by,
+      })
+  }
+  return rows
 }
+
+const BY = ['hint', 'recorded', 'verified'] as const
 
 function factsOfRun(run: Run, say: Say): void {
   if (run.started) say('run', 'started', { value: 'started', at: run.started.at })

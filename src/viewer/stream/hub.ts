@@ -1,3 +1,4 @@
+import { parsePosition, type StreamPosition } from '#contract/frame.ts'
 import type { Received } from '#live/board.ts'
 import { type HoldRim, holdStream, type Standing } from './hold.ts'
 import type { Recent } from './recent.ts'
@@ -50,6 +51,8 @@ type Page = {
   tell: (message: FromHub) => void
   at: number
   gap: Received | null
+  /** What it has heard from the hub before this one: the stream may say it again. */
+  heard: StreamPosition | null
   /** A batch is on its way to it. */
   busy: boolean
   isVisible: boolean
@@ -83,13 +86,16 @@ export function createHub(
     if (page.busy) return
     const { events, chars, next, gap } = recent.from(page.at, MAX_BATCH)
     const missed = page.gap ?? gap
-    if (events.length === 0 && missed === null) return
+    const unheard = events.filter(({ id }) => !isHeard(id, page.heard))
     page.at = next
+    if (unheard.length === 0 && missed === null)
+      return page.at < recent.end() ? serve(page) : undefined
     page.gap = null
+    page.heard = null
     page.busy = true
     page.tell({
       tell: 'received',
-      received: missed === null ? events : [missed, ...events],
+      received: missed === null ? unheard : [missed, ...unheard],
       chars,
       heardAt: holder.standing().heardAt,
     })
@@ -105,7 +111,8 @@ export function createHub(
   ): void => {
     if (!pages.has(name)) void rim.gone(name).then(() => leave(name))
     const place = lastEventId === null ? { at: recent.end(), gap: null } : recent.after(lastEventId)
-    const page = { tell, ...place, busy: false, isVisible }
+    const heard = lastEventId === null ? null : parsePosition(lastEventId)
+    const page = { tell, ...place, heard, busy: false, isVisible }
     pages.set(name, page)
     look()
     wake()
@@ -165,4 +172,9 @@ export function createHub(
       holder.stop()
     },
   }
+}
+
+function isHeard(id: string, heard: StreamPosition | null): boolean {
+  const at = heard && parsePosition(id)
+  return at?.epoch === heard?.epoch && at !== null && heard !== null && at.seq <= heard.seq
 }

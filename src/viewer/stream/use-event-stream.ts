@@ -71,15 +71,30 @@ let say: (message: FromPage) => void = () => undefined
 /** Longest that a batch of frames waits to be drawn: a page that is not drawn takes it all the same. */
 const UNDRAWN_MS = 250
 
+let mayDrawAt = 0
+
+// A picture that took long is followed by a pause of twice as long: whoever types or scrolls meanwhile comes first.
 function beforeDrawing(draw: () => void): void {
   const now = (): void => {
     cancelAnimationFrame(picture)
     clearTimeout(timer)
+    const began = performance.now()
     draw()
+    // After what React draws of it, which it does in a microtask of its own.
+    queueMicrotask(() => {
+      const ended = performance.now()
+      mayDrawAt = ended + 2 * (ended - began) - A_PICTURE_MS
+    })
   }
-  const picture = requestAnimationFrame(now)
+  const next = (): void => {
+    if (performance.now() >= mayDrawAt) now()
+    else picture = requestAnimationFrame(next)
+  }
+  let picture = requestAnimationFrame(next)
   const timer = setTimeout(now, document.visibilityState === 'visible' ? UNDRAWN_MS : 0)
 }
+
+const A_PICTURE_MS = 16
 
 // Every answer of the status is a sign of life, with the server's clock in it; none is a sign too.
 function listenToStatus(client: QueryClient, store: LiveStore): () => void {
