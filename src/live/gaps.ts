@@ -14,6 +14,17 @@ export function holeBetween(before: StreamPosition | null, at: StreamPosition | 
   }
 }
 
+/** Does the record of a run have whatever the stream did not say? */
+export function isFilled(
+  { to }: Gap,
+  { asOf }: { asOf: StreamPosition | null },
+  position: StreamPosition | null,
+): boolean {
+  const last = parsePosition(to)
+  if (asOf === null || last === null) return false
+  return asOf.epoch === last.epoch ? asOf.seq >= last.seq : asOf.epoch === position?.epoch
+}
+
 /** With one more, newest last. */
 export function missed(gaps: readonly Gap[], gap: Gap): readonly Gap[] {
   return [...gaps, gap].slice(-MAX_GAPS)

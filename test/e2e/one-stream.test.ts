@@ -227,7 +227,7 @@ function watchStatus(): void {
   const shown: string[] = []
   Reflect.set(window, 'shown', shown)
   const look = () => {
-    const text = document.querySelector('[data-testid="status"]')?.firstElementChild?.textContent
+    const text = document.querySelector('[data-testid="status"] > span > span')?.textContent
     if (text !== undefined && text !== null && shown.at(-1) !== text) shown.push(text)
   }
   look()

@@ -8,6 +8,7 @@ import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration, When } from '#viewer/parts/time.tsx'
+import { AsRecorded } from '#viewer/parts/told.tsx'
 import { decideGate, gateQuery } from '#viewer/queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -45,6 +46,7 @@ export function GateAnswer({ gate_id }: { gate_id: string }) {
             asked <When at={gate.data.opened_at} ago />
           </span>
           {isOpen && gate.data.expires_at !== null && <Expiry at={gate.data.expires_at} />}
+          <AsRecorded />
         </div>
         <h2 className="text-lg font-semibold">
           <RunText text={gate.data.question ?? gate.data.reason ?? gate_id} max={2000} block />

@@ -4,6 +4,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { When } from '#viewer/parts/time.tsx'
+import { AsRecorded } from '#viewer/parts/told.tsx'
 import { gatesQuery } from '#viewer/queries.ts'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useSearchParams } from 'wouter'
@@ -20,7 +21,10 @@ export function GatesPage() {
     <Page
       title="Gates"
       actions={
-        <nav aria-label="Which gates" className="flex gap-1">
+        <nav aria-label="Which gates" className="flex items-center gap-1">
+          <span className="mr-2">
+            <AsRecorded />
+          </span>
           {(['open', 'resolved'] as const).map((name) => (
             <Link
               key={name}

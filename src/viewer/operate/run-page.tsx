@@ -1,7 +1,13 @@
 import type { Run } from '#contract/run.ts'
-import { RUN_STATUS, SEAL_STATE, STEP_STATUS, type StepStatus } from '#contract/status.ts'
+import {
+  RUN_STATUS,
+  type RunStatus,
+  SEAL_STATE,
+  STEP_STATUS,
+  type StepStatus,
+} from '#contract/status.ts'
 import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
-import { told } from '#live/told.ts'
+import { type Told, told } from '#live/told.ts'
 import { ApiError } from '#viewer/api.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
@@ -10,7 +16,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
-import { ToldWord } from '#viewer/parts/told.tsx'
+import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
 import { verdictQuery } from '#viewer/queries.ts'
 import { useLive } from '#viewer/store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -95,12 +101,15 @@ export function RunPage({
       { replace: true },
     )
   // A timeline that has not said all is silent about the status, it does not contradict it. How a run ended can be.
-  const ended = told({
+  const toldStatus: Told<RunStatus> = told<RunStatus>({
     hint: run.hint.ended?.outcome,
     recorded: run.record?.ended?.outcome,
     verified: verified?.ended?.outcome,
-  })
-  const toldBy = ended?.by ?? (run.record && statusOf(run.record) === status ? 'recorded' : 'hint')
+  }) ?? {
+    by: run.record && statusOf(run.record) === status ? 'recorded' : 'hint',
+    value: status,
+  }
+  const toldStart = verified?.started ? 'verified' : run.record?.started ? 'recorded' : 'hint'
   const title = present.started?.title ?? present.started?.definition ?? run_id
   return (
     <Page
@@ -112,8 +121,10 @@ export function RunPage({
       <section aria-label="Where the run stands" className="flex flex-col gap-2">
         <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-base">
           <span className="flex items-center gap-2" data-testid="status">
-            <State of={RUN_STATUS[status]} />
-            <ToldWord by={toldBy} />
+            <ToldValue
+              told={toldStatus}
+              renderValue={(value) => <State of={RUN_STATUS[value]} />}
+            />
           </span>
           <EvidenceState
             run_id={run_id}
@@ -146,6 +157,7 @@ export function RunPage({
               {name} = <RunText text={value} max={80} />
             </span>
           ))}
+          {present.started && <ToldWord by={toldStart} />}
         </p>
         {present.ended && present.ended.reason !== null && present.ended.reason !== '' && (
           <p className="text-ink-2">
@@ -173,6 +185,7 @@ export function RunPage({
           nodes={nodes}
           chosen={chosen}
           choose={choose}
+          record={run.record}
           isVerified={verified !== null}
         />
         <section aria-label="Log" className="card min-w-0 overflow-hidden">

@@ -10,6 +10,7 @@ import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
+import { AsRecorded } from '#viewer/parts/told.tsx'
 import { runsQuery, statusQuery } from '#viewer/queries.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
@@ -63,10 +64,13 @@ export function RunsPage() {
             <span className="sr-only">: show all definitions</span>
           </button>
         )}
+        <span className="ml-auto">
+          <AsRecorded />
+        </span>
         <input
           ref={searchBox}
           type="search"
-          className="field ml-auto sm:w-64"
+          className="field sm:w-64"
           placeholder="Search name, id or person   /"
           aria-label="Search runs"
           defaultValue={filter.q}

@@ -1,6 +1,6 @@
 import type { Run } from '#contract/run.ts'
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
-import { stepStatusOf } from '#live/select.ts'
+import { stepOf, stepStatusOf } from '#live/select.ts'
 import { useMemo } from 'react'
 import { useNow } from '#viewer/parts/clock.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
@@ -21,12 +21,15 @@ const MOST_ROWS_IN_SIGHT = 13
  */
 export function StepList({
   run,
+  record,
   nodes,
   chosen,
   choose,
   isVerified,
 }: {
   run: Run
+  /** What of it is on record; the rest is hinted. */
+  record: Run | null
   /** What is drawn is from a record that this browser verified. */
   isVerified: boolean
   nodes: readonly Node[]
@@ -46,10 +49,11 @@ export function StepList({
       <h2 className="flex h-9 items-center justify-between border-b border-line px-3 font-semibold">
         Steps
         <span className="text-xs font-normal text-ink-3">
-          {isVerified ? (
-            <ToldWord by="verified" />
-          ) : (
-            nodes.length > 0 && `${nodes.length.toLocaleString('en')} in order of their needs`
+          {nodes.length > 0 && (
+            <>
+              {nodes.length.toLocaleString('en')} in order of their needs{' '}
+              <ToldWord by={isVerified ? 'verified' : record ? 'recorded' : 'hint'} />
+            </>
           )}
         </span>
       </h2>
@@ -86,6 +90,7 @@ export function StepList({
                     {needs.includes(node.id) && ' · needed'}
                     {chosen !== null && node.needs.includes(chosen) && ' · needs it'}
                   </span>
+                  {!isVerified && record && isHinted(run, record, node) && <ToldWord by="hint" />}
                 </span>
                 {node.kind === 'step' ? (
                   <Bars run={run} node={node} end={axisEnd} />
@@ -104,6 +109,16 @@ export function StepList({
       )}
     </section>
   )
+}
+
+/** Does the record not say yet what is drawn of it? */
+function isHinted(run: Run, record: Run, node: Node): boolean {
+  if (node.kind === 'step')
+    return stepStatusOf(run, node.step) !== stepStatusOf(record, stepOf(record, node.id))
+  const { gate } = node
+  if (gate === undefined) return false
+  const recorded = record.gates.find(({ gate_id }) => gate_id === gate.gate_id)
+  return recorded?.resolved?.outcome !== gate.resolved?.outcome
 }
 
 function gateState(run: Run, node: Node & { kind: 'gate' }) {

@@ -1,5 +1,6 @@
 import type { Run } from '#contract/run.ts'
 import type { TwoTimelines } from '#live/board.ts'
+import { type Gap, isFilled } from '#live/gaps.ts'
 import { counted } from '#evidence/counted.ts'
 import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -10,6 +11,7 @@ import { useDeferredValue, useMemo } from 'react'
 import { type FactRow, factRows, type Said } from './two-timelines.ts'
 
 const ROW_PX = 34
+const SHOWN_GAPS = 3
 const NARROW_ROW_PX = 56
 const MOST_ROWS_IN_SIGHT = 18
 
@@ -25,6 +27,7 @@ export function Timelines({
 }) {
   const narrow = useNarrow()
   const gaps = useLive((state) => state.board.gaps)
+  const position = useLive((state) => state.board.position)
   // The run's state comes first: while much happens, its facts are a picture behind.
   const { hint, record } = useDeferredValue(run)
   const { rows, contradicted, hinted } = useMemo(() => {
@@ -60,15 +63,6 @@ export function Timelines({
               : `No contradiction in ${counted(hinted, 'fact')} that the stream said.`}
         </p>
       )}
-      {gaps.length > 0 && (
-        <p className="border-b border-dashed border-waiting bg-waiting-wash px-3 py-1.5 text-xs">
-          {gaps.length === 1
-            ? 'A stretch of the stream did not arrive'
-            : `${gaps.length} stretches of the stream did not arrive`}
-          , the last up to frame <code className="font-mono">{gaps.at(-1)?.to}</code>. Nothing is
-          guessed for it; the record fills it.
-        </p>
-      )}
       <div
         aria-hidden="true"
         className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
@@ -78,6 +72,20 @@ export function Timelines({
         <span>On record</span>
         {!narrow && <span>So it is</span>}
       </div>
+      {gaps.length > SHOWN_GAPS && (
+        <p className="border-b border-line px-3 py-1.5 text-xs text-ink-2">
+          {counted(gaps.length - SHOWN_GAPS, 'earlier stretch', 'earlier stretches')} of the stream
+          did not arrive either.
+        </p>
+      )}
+      {gaps.slice(-SHOWN_GAPS).map((gap) => (
+        <GapRow
+          key={`${gap.from} ${gap.to}`}
+          gap={gap}
+          isFilled={isFilled(gap, run, position)}
+          narrow={narrow}
+        />
+      ))}
       {rows.length === 0 ? (
         <p className="p-4 text-ink-2">Nothing was said yet, by the stream or by the record.</p>
       ) : (
@@ -137,7 +145,28 @@ function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow 
   )
 }
 
-function About({ about, what }: Pick<FactRow, 'about' | 'what'>) {
+/** A stretch that did not arrive: nothing is guessed for it, and only the record fills it. */
+function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow: boolean }) {
+  const [from, to] = [gap.from ?? '…', gap.to]
+  return (
+    <div
+      data-gap={isFilled ? 'filled' : 'open'}
+      className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3 py-1' : `${COLUMNS} h-[34px]`} border-b border-line`}
+    >
+      {!narrow && <About about="stream" what="gap" />}
+      <span className="gap-hatch truncate border-x border-dashed border-waiting px-1.5 text-xs">
+        {from === to ? 'frame ' : 'frames '}
+        <code className="font-mono">{from === to ? to : `${from} to ${to}`}</code> did not arrive
+      </span>
+      <span className="truncate text-ink-2">
+        {isFilled ? 'the record is newer' : 'being asked for'}
+      </span>
+      {!narrow && <span>{isFilled && <ToldWord by="recorded" />}</span>}
+    </div>
+  )
+}
+
+function About({ about, what }: { about: string; what: FactRow['what'] | 'gap' }) {
   return (
     <span className="truncate">
       <span className="font-medium">

@@ -22,6 +22,13 @@ export function useDeviceNow(): number {
   return useSyncExternalStore(everySecond, wholeSecond)
 }
 
+/** For how long the server has not been heard, once the screen's clock stands still; null while it runs. */
+export function useSilence(): number | null {
+  const { stoppedAt } = useContext(ClockContext)
+  const now = useDeviceNow()
+  return stoppedAt === null ? null : Math.max(0, now - stoppedAt)
+}
+
 const ClockContext = createContext<ClockState>({ offsetMs: 0, stoppedAt: null })
 
 function everySecond(changed: () => void): () => void {

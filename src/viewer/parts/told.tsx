@@ -1,6 +1,8 @@
 import { TOLD_BY, type ToldBy } from '#contract/status.ts'
 import type { Told } from '#live/told.ts'
 import type { ReactNode } from 'react'
+import { useSilence } from './clock.tsx'
+import { duration } from './time.tsx'
 
 /**
  * A fact with where it is from: the one component that draws it, so that nothing unverified can look verified. A
@@ -37,6 +39,17 @@ export function ToldWord({ by }: { by: ToldBy }) {
       className={`inline-flex items-center gap-1 rounded-sm px-1.5 text-xs font-medium whitespace-nowrap ${LOOK[by]}`}
     >
       {TOLD_BY[by].label}
+    </span>
+  )
+}
+
+/** For a list of what the server answered: on record, and as of when while the server is not heard. */
+export function AsRecorded() {
+  const silentMs = useSilence()
+  return (
+    <span className="inline-flex items-baseline gap-2 text-xs text-ink-2">
+      <ToldWord by="recorded" />
+      {silentMs !== null && `as of ${duration(silentMs, 1)} ago`}
     </span>
   )
 }

@@ -42,7 +42,6 @@ export function follow(
     const names = new Set<FrameName>()
     let { latest } = store.getState()
     for (const event of received) {
-      position = newer(position, event.id)
       if (!('frame' in event)) continue
       const name = frameName(event.frame)
       names.add(name)
@@ -74,6 +73,8 @@ export function follow(
       toldAt = rim.monotonic()
       if (message.tell === 'received') {
         const { received, heardAt } = message
+        // Told is had, though it is drawn later: another hub must not tell it again.
+        for (const { id } of received) position = newer(position, id)
         return rim.beforeDrawing(() => {
           take(received, heardAt)
           say({ say: 'drawn' })
