@@ -11,6 +11,7 @@ import { presentOf } from '#viewer/operate/present.ts'
 import { Timelines } from '#viewer/operate/timelines.tsx'
 import { factRows } from '#viewer/operate/two-timelines.ts'
 import { ToldValue } from '#viewer/parts/told.tsx'
+import { EMPTY_LIVE, live } from '#viewer/store.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -86,6 +87,37 @@ describe('two timelines', () => {
     expect(within(facts).getAllByText('not on record')).toHaveLength(1)
     expect(facts.querySelectorAll('[data-told=hint]').length).toBeGreaterThan(0)
     expect(facts.querySelectorAll('[data-told=verified]')).toHaveLength(0)
+  })
+})
+
+describe('gaps', () => {
+  it('[L11] are drawn where the stream hinted nothing, and are filled by a newer record only', () => {
+    const at = (seq: number) => `e-${seq}`
+    const board = receive(record(EMPTY_BOARD, runOf(started), at(1)), [
+      { id: at(1), frame: started },
+      { id: at(5), frame: step },
+    ])
+    const drawn = (state: typeof board) => {
+      live.setState({ board: state })
+      const run = state.runs.get(RUN)
+      if (!run) throw new Error('the run is not on the board')
+      const { container, unmount } = render(
+        <Timelines run={run} verified={null} order={['build']} />,
+      )
+      const gaps = [...container.querySelectorAll<HTMLElement>('[data-gap]')]
+      const said = gaps.map(({ dataset, textContent }) => [dataset['gap'], textContent])
+      unmount()
+      return said
+    }
+    expect(drawn(board)).toEqual([['open', expect.stringContaining('e-2 to e-4 did not arrive')]])
+    const filled = record(board, runOf(started, step), at(5))
+    expect(drawn(filled)).toEqual([['filled', expect.stringContaining('the record is newer')]])
+    const whole = receive(
+      board,
+      [2, 3, 4].map((seq) => ({ id: at(seq), frame: started })),
+    )
+    expect(drawn(whole)).toEqual([])
+    live.setState(EMPTY_LIVE)
   })
 })
 
