@@ -304,6 +304,7 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 
 function seconds(ms: number): string {
   const whole = Math.max(0, Math.round(ms / 1000))
+  if (whole === 0) return 'under 1 s'
   if (whole < 120) return `${whole} s`
   return whole < 7200 ? `${Math.round(whole / 60)} min` : `${Math.round(whole / 3600)} h`
 }

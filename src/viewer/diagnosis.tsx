@@ -43,7 +43,7 @@ export function Diagnosis() {
 function Found({ finding: { trouble, is, cause, todo, from } }: { finding: Finding }) {
   return (
     <li className="flex flex-col gap-1">
-      <h3 className="flex items-baseline justify-between gap-3 font-semibold">
+      <h3 className="flex items-center justify-between gap-3 font-semibold">
         {TROUBLE[trouble].asks}
         <State of={IS[is]} />
       </h3>
@@ -66,9 +66,9 @@ function Found({ finding: { trouble, is, cause, todo, from } }: { finding: Findi
 }
 
 const IS = {
-  well: { label: 'Not so', tone: 'good' },
-  known: { label: 'So, and no fault', tone: 'muted' },
-  wrong: { label: 'Has a cause', tone: 'bad' },
+  well: { label: 'No', tone: 'good' },
+  known: { label: 'Yes, and no fault', tone: 'muted' },
+  wrong: { label: 'Yes', tone: 'bad' },
 } as const satisfies Record<Finding['is'], { label: string; tone: string }>
 
 /** Keeps the record of a run that is not sealed, for why. */

@@ -85,12 +85,15 @@ export function StepList({
                   <span className="truncate font-medium">
                     <RunText text={node.id} max={80} />
                   </span>
-                  <span className="truncate text-xs text-ink-3">
-                    {node.kind === 'gate' ? 'gate' : node.what}
-                    {needs.includes(node.id) && ' · needed'}
-                    {chosen !== null && node.needs.includes(chosen) && ' · needs it'}
-                  </span>
-                  {!isVerified && record && isHinted(run, record, node) && <ToldWord by="hint" />}
+                  {!isVerified && record && isHinted(run, record, node) ? (
+                    <ToldWord by="hint" />
+                  ) : (
+                    <span className="truncate text-xs text-ink-3">
+                      {node.kind === 'gate' ? 'gate' : node.what}
+                      {needs.includes(node.id) && ' · needed'}
+                      {chosen !== null && node.needs.includes(chosen) && ' · needs it'}
+                    </span>
+                  )}
                 </span>
                 {node.kind === 'step' ? (
                   <Bars run={run} node={node} end={axisEnd} />
