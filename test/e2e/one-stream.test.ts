@@ -4,7 +4,7 @@ import { Status } from '#contract/api.ts'
 import { RUN_STATUS } from '#contract/status.ts'
 import { launchChromium } from '#test/chromium.ts'
 import { collectFaults } from './page-faults.ts'
-import { isSealed, runPage, type Scene, setScene } from './scene.ts'
+import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
 
 /* One stream for all pages of a browser, whatever pages, server and network do. The server counts. */
 
@@ -137,6 +137,33 @@ it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is 
   const shown = await page.evaluate('shown')
   expect(shown).toEqual(['Running', RUN_STATUS[status].label])
   await scene.remove('first', 'second')
+  await context.close()
+})
+
+it('[U31] one stream belongs to one session: whoever signs in or out in one page, does it for all', async () => {
+  const context = await scene.browser.newContext()
+  faults.push(await collectFaults(context))
+  const [one, other] = [await context.newPage(), await context.newPage()]
+  for (const page of [one, other]) {
+    page.setDefaultTimeout(60_000)
+    await page.goto(`${scene.companion.url}/gates`)
+    await stands(page).getByText('Live').waitFor()
+  }
+  const link = await scene.companion.command('user', 'add', 'zoe', '--role', 'viewer')
+  await signIn(one, /\S+\/sign-in#\S+/.exec(link)?.[0] ?? '')
+  const yours = async () => {
+    const answer = await other.evaluate(() => fetch('/api/status').then((got) => got.json()))
+    const { stream } = Status.parse(answer)
+    return [stream.yours, stream.subscribers]
+  }
+  await expect.poll(yours).toEqual([1, 1])
+  await other.getByRole('button', { name: /Signed in as/ }).click()
+  await other.getByRole('button', { name: 'Sign out' }).click()
+  await expect.poll(yours).toEqual([null, 1])
+  for (const page of [one, other]) {
+    await page.getByRole('link', { name: 'Sign in' }).waitFor()
+    await stands(page).getByText('Live').waitFor()
+  }
   await context.close()
 })
 
