@@ -9,6 +9,7 @@ import {
 import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
 import { type Told, told } from '#live/told.ts'
 import { ApiError } from '#viewer/api.ts'
+import { useCalm } from '#viewer/parts/calm.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
@@ -52,6 +53,7 @@ export function RunPage({
   const verified = verdict.data?.run ?? null
   const present = useMemo(() => run && presentOf(board, run, verified), [board, run, verified])
   const nodes = useMemo(() => (present ? planOrder(present) : []), [present])
+  const telling = useCalm(present ? mostTelling(present, nodes) : null, FOLLOWS_EVERY_MS)
 
   if (failed !== null && !run?.record)
     return (
@@ -90,7 +92,7 @@ export function RunPage({
     )
 
   const status = statusOf(present)
-  const chosen = search.get('step') ?? mostTelling(present, nodes)
+  const chosen = search.get('step') ?? telling
   const step = chosen === null ? undefined : stepOf(present, chosen)
   const attempt =
     step?.attempts.find((one) => String(one.attempt) === search.get('attempt')) ??
@@ -214,6 +216,9 @@ export function RunPage({
     </Page>
   )
 }
+
+/** Steps may be shorter than a look at their log. */
+const FOLLOWS_EVERY_MS = 700
 
 /** The step whose log one would open: what runs, else what ran last. */
 function mostTelling(run: Run, nodes: readonly Node[]): string | null {
