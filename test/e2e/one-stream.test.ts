@@ -152,7 +152,9 @@ it('[U31] one stream belongs to one session: whoever signs in or out in one page
   const link = await scene.companion.command('user', 'add', 'zoe', '--role', 'viewer')
   await signIn(one, /\S+\/sign-in#\S+/.exec(link)?.[0] ?? '')
   const yours = async () => {
-    const answer = await other.evaluate(() => fetch('/api/status').then((got) => got.json()))
+    const answer: unknown = await other.evaluate(() =>
+      fetch('/api/status').then((got) => got.json()),
+    )
     const { stream } = Status.parse(answer)
     return [stream.yours, stream.subscribers]
   }
