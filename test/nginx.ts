@@ -19,7 +19,7 @@ export function whyNoNginx(): string | null {
 }
 
 /** nginx over a folder of its own, on a socket that nobody else has: no port of the machine is taken. */
-export type Nginx = { socketPath: string; end: () => Promise<void> }
+export type Nginx = { socketPath: string; pid: number; end: () => Promise<void> }
 
 /** `main` and `server` are lines of its configuration, at the top and in the one server. */
 export async function startNginx(server: string, main = ''): Promise<Nginx> {
@@ -33,6 +33,7 @@ export async function startNginx(server: string, main = ''): Promise<Nginx> {
     `${main}
 daemon off;
 worker_processes 1;
+worker_rlimit_nofile 16384;
 pid ${folder}/nginx.pid;
 error_log stderr warn;
 events { worker_connections 8192; }
@@ -60,6 +61,7 @@ http {
   }
   return {
     socketPath,
+    pid: child.pid ?? 0,
     async end() {
       child.kill('SIGTERM')
       await ended

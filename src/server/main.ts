@@ -13,7 +13,7 @@ import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
 import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
 import { makeDataFolder } from './data-folder.ts'
-import { createBus } from './events/bus.ts'
+import { createBus, type Bus } from './events/bus.ts'
 import { frameOf } from './events/frames.ts'
 import { createEventStreams, type After, type Every } from './events/sse.ts'
 import { createGates } from './gates/gates.ts'
@@ -137,6 +137,7 @@ export type Composed = {
   admin: string
   /** The project's file. */
   project: string
+  bus: Bus
   /** Brings what a former server left to its end, and goes on with the rest. */
   begin(): Promise<void>
   /** Ends what runs, on record, and then every stream. */
@@ -256,6 +257,7 @@ export async function compose(
       people,
       admin,
       project: file,
+      bus,
       async begin() {
         await engine.recover()
         await gates.resume()
