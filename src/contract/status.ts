@@ -105,6 +105,8 @@ export const CELL_STATE = {
   failed: { label: 'Failed', tone: 'bad', means: 'Its derivation failed, or that of an input.' },
 } as const satisfies Record<string, { label: string; tone: Tone; means: string }>
 
+export type CellState = keyof typeof CELL_STATE
+
 /** What a value of a field is. `json` is any. */
 export const FIELD_TYPE = {
   text: { label: 'Text' },
@@ -113,6 +115,8 @@ export const FIELD_TYPE = {
   json: { label: 'JSON' },
 } as const satisfies Record<string, { label: string }>
 
+export type FieldType = keyof typeof FIELD_TYPE
+
 /** What the records of a table are read from. `typed`: its values have types of their own. */
 export const SOURCE_KIND = {
   csv: { label: 'CSV', typed: false },
@@ -120,6 +124,8 @@ export const SOURCE_KIND = {
   json: { label: 'JSON', typed: true },
   sqlite: { label: 'SQLite', typed: true },
 } as const satisfies Record<string, { label: string; typed: boolean }>
+
+export type SourceKind = keyof typeof SOURCE_KIND
 
 /** Who may do what. `read` matters only where reading needs sign-in. */
 export const ROLE = {

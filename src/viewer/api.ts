@@ -26,6 +26,8 @@ export type Request = {
   params?: Readonly<Record<string, string>>
   query?: Readonly<Record<string, string | null | undefined>>
   body?: object
+  /** `respond-async`: an answer as soon as the work is begun, not when it is done. */
+  prefer?: string
   /** The session's, with every change. */
   secret?: string | null
   signal?: AbortSignal | undefined
@@ -49,7 +51,7 @@ export async function ask<T>(row: Row<z.ZodMiniType<T>>, request: Request = {}):
  */
 export async function send(
   row: Row<z.ZodMiniType | string>,
-  { params = {}, query = {}, body, secret, signal }: Request = {},
+  { params = {}, query = {}, body, prefer, secret, signal }: Request = {},
 ): Promise<{ headers: Headers; bytes: ArrayBuffer }> {
   const url = new URL(
     row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? '')),
@@ -59,6 +61,7 @@ export async function send(
     if (value !== null && value !== undefined && value !== '') url.searchParams.set(name, value)
   const headers = new Headers({ accept: 'application/json, */*' })
   if (body !== undefined) headers.set('content-type', 'application/json')
+  if (prefer !== undefined) headers.set('prefer', prefer)
   if (secret) headers.set('runseal-secret', secret)
   const request: RequestInit = {
     method: row.method,

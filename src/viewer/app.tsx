@@ -31,6 +31,12 @@ const EnvelopePage = lazy(() =>
 const TrustPage = lazy(() =>
   import('./review/trust-page.tsx').then((m) => ({ default: m.TrustPage })),
 )
+const TablesPage = lazy(() =>
+  import('./tables/tables-page.tsx').then((m) => ({ default: m.TablesPage })),
+)
+const TablePage = lazy(() =>
+  import('./tables/table-page.tsx').then((m) => ({ default: m.TablePage })),
+)
 const ReferencePage = lazy(() =>
   import('./reference-page.tsx').then((m) => ({ default: m.ReferencePage })),
 )
@@ -60,6 +66,7 @@ export function App() {
     1: () => navigate('/runs'),
     2: () => navigate('/gates'),
     3: () => navigate('/evidence'),
+    4: () => navigate('/tables'),
   })
   return (
     <Clock state={{ offsetMs, stoppedAt: connection.state === 'live' ? null : heardAt }}>
@@ -120,6 +127,10 @@ export function App() {
               )}
             </Route>
 
+            <Route path="/tables" component={TablesPage} />
+            <Route path="/tables/:table">
+              {({ table }) => <TablePage key={table} table={table} />}
+            </Route>
             <Route path="/reference" component={ReferencePage} />
             <Route path="/verify" component={VerifyPage} />
             <Route path="/sign-in" component={SignInPage} />

@@ -85,6 +85,7 @@ const PLACES = [
   { href: '/runs', label: 'Runs' },
   { href: '/gates', label: 'Gates' },
   { href: '/evidence', label: 'Evidence' },
+  { href: '/tables', label: 'Tables' },
 ] as const
 
 /** Flashes while anything runs; says in words how the stream is. Opens what one needs to know when it is not well. */

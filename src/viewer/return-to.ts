@@ -9,5 +9,5 @@ export function rememberPlace(): void {
 export function placeToReturn(): string {
   const place = localStorage.getItem(KEY) ?? ''
   localStorage.removeItem(KEY)
-  return /^\/(runs|gates|evidence|verify)(\/|\?|$)/.test(place) ? place : '/runs'
+  return /^\/(runs|gates|evidence|tables|verify)(\/|\?|$)/.test(place) ? place : '/runs'
 }

@@ -1,4 +1,5 @@
-import type { Closing, GateEntry, Opening, StepEntry } from '#contract/envelope.ts'
+import type { Cell, Closing, GateEntry, Opening, StepEntry } from '#contract/envelope.ts'
+import type { CellName } from '#contract/provenance.ts'
 import type { Run } from '#contract/run.ts'
 import type { RequiredDefinition } from '#contract/trust.ts'
 import type { Part } from '#evidence/attached.ts'
@@ -26,6 +27,9 @@ export type Question =
   | { ask: 'page'; rows: Rows; from: number; to: number }
   | { ask: 'entry'; seq: number }
   | { ask: 'compare'; seq: number; part: PartAt; bytes: ArrayBuffer }
+  | { ask: 'cells'; seq: number; search: string; from: number; to: number }
+  | { ask: 'cell'; cell: CellName }
+  | { ask: 'take-cells'; seq: number; bytes: ArrayBuffer }
   | { ask: 'values'; search: string }
   | { ask: 'change'; change: Change }
 
@@ -54,6 +58,25 @@ export type PartAt = { kind: Part['kind']; index: number }
 /** The bytes come back only when they are those that the entry has the digest of [U10]. */
 export type Compared =
   | { same: true; bytes: ArrayBuffer }
+  | { same: false; expected: string; actual: string; fault: string }
+
+/** Cells of a step that stand in a part of their own, which was not compared yet. */
+export type CellsApart = { seq: number; sha256: string; bytes: number; count: number }
+
+/** Cells of one step; `total` is how many the search leaves. */
+export type CellsPage =
+  | { state: 'here'; total: number; rows: Cell[] }
+  | { state: 'apart'; apart: CellsApart }
+
+/** One cell as it is sealed, with its place; `apart`: where else it may be, since those parts were not compared. */
+export type CellAt = {
+  found: { seq: number; step_id: string; attempt: number; cell: Cell } | null
+  apart: CellsApart[]
+}
+
+/** A part is kept where it was compared, and only if it is the sealed one [U10]. */
+export type Taken =
+  | { same: true }
   | { same: false; expected: string; actual: string; fault: string }
 
 /** In a copy: a value put in the place of another, or one byte in the place of another. */
@@ -115,6 +138,9 @@ export type Answer =
   | { ask: 'page'; page: Page }
   | { ask: 'entry'; entry: EntryAt }
   | { ask: 'compare'; compared: Compared }
+  | { ask: 'cells'; cells: CellsPage }
+  | { ask: 'cell'; at: CellAt }
+  | { ask: 'take-cells'; taken: Taken }
   | { ask: 'values'; values: Value[]; more: boolean }
   | { ask: 'change'; changed: Changed }
 export type Reply =
@@ -163,6 +189,33 @@ export async function compare(
   const answer = await put(document, { ask: 'compare', seq, part, bytes }, [bytes])
   if (answer.ask !== 'compare') throw new Error('the verifier answered another question')
   return answer.compared
+}
+
+/** Cells from..to of a step, of those that have `search` in them. */
+export async function cellsOf(
+  document: string,
+  seq: number,
+  search: string,
+  from: number,
+  to: number,
+): Promise<CellsPage> {
+  const answer = await put(document, { ask: 'cells', seq, search, from, to })
+  if (answer.ask !== 'cells') throw new Error('the verifier answered another question')
+  return answer.cells
+}
+
+/** One cell as the verified document has it. */
+export async function cellAt(document: string, cell: CellName): Promise<CellAt> {
+  const answer = await put(document, { ask: 'cell', cell })
+  if (answer.ask !== 'cell') throw new Error('the verifier answered another question')
+  return answer.at
+}
+
+/** Gives the worker the cells of a step that stand in a part of their own. */
+export async function takeCells(document: string, seq: number, bytes: ArrayBuffer): Promise<Taken> {
+  const answer = await put(document, { ask: 'take-cells', seq, bytes }, [bytes])
+  if (answer.ask !== 'take-cells') throw new Error('the verifier answered another question')
+  return answer.taken
 }
 
 /** The first values whose place or text has `search` in it. */

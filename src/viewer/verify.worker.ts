@@ -1,12 +1,23 @@
 import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
+import type { CellName } from '#contract/provenance.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
 import { indexOf, type Numbered } from './rows.ts'
+import {
+  findCell,
+  listedCells,
+  partedCells,
+  type SealedCells,
+  searchCells,
+} from './sealed-cells.ts'
 import type {
   Answer,
+  CellAt,
+  CellsApart,
+  CellsPage,
   Change,
   Changed,
   Compared,
@@ -17,6 +28,7 @@ import type {
   Reply,
   Rows,
   Summary,
+  Taken,
 } from './verifier.ts'
 
 /*
@@ -32,6 +44,9 @@ type Held = {
   gates: Numbered<GateEntry>[]
   lines: string[] | null
   index: { of: string; rows: Uint32Array } | null
+  /** By the place of their step: those that are listed, and those of a part that was compared. */
+  cells: Map<number, SealedCells>
+  cellIndex: { of: string; rows: Uint32Array } | null
 }
 
 let held: Held | null = null
@@ -67,6 +82,8 @@ async function answer(id: number, question: Question): Promise<Answer> {
         gates: numbered(envelope, 'gate', envelope.gates),
         lines: null,
         index: null,
+        cells: new Map(),
+        cellIndex: null,
       }
       return {
         ask: 'verify',
@@ -91,6 +108,14 @@ async function answer(id: number, question: Question): Promise<Answer> {
         ask: 'compare',
         compared: await compare(known(), question.seq, question.part, question.bytes),
       }
+    case 'cells': {
+      const { seq, search, from, to } = question
+      return { ask: 'cells', cells: cellsPageOf(known(), seq, search, from, to) }
+    }
+    case 'cell':
+      return { ask: 'cell', at: cellAt(known(), question.cell) }
+    case 'take-cells':
+      return { ask: 'take-cells', taken: await take(known(), question.seq, question.bytes) }
     case 'values':
       return { ask: 'values', ...valuesOf(known().envelope, question.search) }
     case 'change':
@@ -181,6 +206,60 @@ async function compare(
   return fault === null
     ? { same: true, bytes }
     : { same: false, expected: piece.sha256, actual, fault }
+}
+
+function cellsPageOf(
+  document: Held,
+  seq: number,
+  search: string,
+  from: number,
+  to: number,
+): CellsPage {
+  const row = document.steps.find((step) => step.seq === seq)
+  if (row === undefined) throw new Error(`entry ${seq} is no step`)
+  const cells = cellsOf(document, row)
+  if ('apart' in cells) return { state: 'apart', apart: cells.apart }
+  const of = JSON.stringify([seq, search])
+  if (document.cellIndex?.of !== of) document.cellIndex = { of, rows: searchCells(cells, search) }
+  const { rows } = document.cellIndex
+  return { state: 'here', total: rows.length, rows: [...rows.subarray(from, to)].map(cells.at) }
+}
+
+// A later entry stands over an earlier one: another attempt, or another step that derived the same.
+function cellAt(document: Held, name: CellName): CellAt {
+  const apart: CellsApart[] = []
+  for (const row of document.steps.toReversed()) {
+    const cells = cellsOf(document, row)
+    if ('apart' in cells) apart.push(cells.apart)
+    else {
+      const cell = findCell(cells, name)
+      const { step_id, attempt } = row.entry
+      if (cell) return { found: { seq: row.seq, step_id, attempt, cell }, apart }
+    }
+  }
+  return { found: null, apart }
+}
+
+function cellsOf(
+  document: Held,
+  { seq, entry }: Numbered<StepEntry>,
+): SealedCells | { apart: CellsApart } {
+  const kept = document.cells.get(seq)
+  if (kept) return kept
+  if (entry.cells_part) return { apart: { seq, ...entry.cells_part } }
+  const listed = listedCells(entry.cells ?? [])
+  document.cells.set(seq, listed)
+  return listed
+}
+
+async function take(document: Held, seq: number, buffer: ArrayBuffer): Promise<Taken> {
+  const part = document.steps.find((row) => row.seq === seq)?.entry.cells_part
+  if (part === undefined) throw new Error(`entry ${seq} has no cells in a part of their own`)
+  const bytes = new Uint8Array(buffer)
+  const { actual, fault } = await comparePiece(part, bytes)
+  if (fault !== null) return { same: false, expected: part.sha256, actual, fault }
+  document.cells.set(seq, partedCells(bytes))
+  return { same: true }
 }
 
 async function change({ bytes, options }: Held, what: Change): Promise<Changed> {

@@ -19,7 +19,7 @@ const extents = fc.record({
 
 /** What the browser makes of a wish to scroll. */
 const within = (top: number, extent: Extent) =>
-  Math.min(Math.max(0, elementPx(extent) - extent.viewPx), Math.max(0, top))
+  Math.min(Math.max(0, elementPx(extent.totalPx) - extent.viewPx), Math.max(0, top))
 
 /** Rolls by so many pixels an event; now and then the list comes to rest, as it does between two gestures. */
 function roll(from: Place, by: number, events: number, extent: Extent): Place {
@@ -107,7 +107,7 @@ describe('a list of a million rows', () => {
   })
 
   it('[U20] shows the row that it is told to, and keeps it when it is scrolled out of sight', () => {
-    draw({ active: 654_321 })
+    draw({ active: 654_321, kept: 654_321 })
     expect(screen.getByText('row 654321')).toBeDefined()
     const box = screen.getByRole('region', { name: 'Rows' })
     act(() => {

@@ -34,7 +34,7 @@ export async function loadViewer(folder: string): Promise<ViewerFiles> {
 }
 
 /** Paths that the viewer draws itself. */
-const PAGES = /^\/$|^\/(runs|gates|evidence|verify|reference|sign-in)(\/|$)/
+const PAGES = /^\/$|^\/(runs|gates|evidence|tables|verify|reference|sign-in)(\/|$)/
 
 const NOT_BUILT = () =>
   new Response('The viewer is not built. Run: npm run build:viewer\n', {

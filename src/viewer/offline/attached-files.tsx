@@ -1,3 +1,4 @@
+import { saveFile } from '#viewer/parts/save-file.ts'
 import { useState } from 'react'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Claims } from '#viewer/review/claims.tsx'
@@ -31,12 +32,10 @@ export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
 export function Save({ file, label }: { file: File; label: string }) {
   const save = () => {
     // As bytes: a run's page must not be opened as a page of this one.
-    const url = URL.createObjectURL(new Blob([file], { type: 'application/octet-stream' }))
-    const link = document.createElement('a')
-    link.href = url
-    link.download = file.name.split('/').at(-1) ?? ''
-    link.click()
-    URL.revokeObjectURL(url)
+    saveFile(
+      file.name.split('/').at(-1) ?? '',
+      new Blob([file], { type: 'application/octet-stream' }),
+    )
   }
   return (
     <button type="button" className="button" onClick={save}>

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import { saveFile } from './save-file.ts'
 
 /** A button that hands the reader a file made here. */
 export function DownloadJson({
@@ -15,13 +16,10 @@ export function DownloadJson({
       type="button"
       className="button mt-3"
       onClick={() => {
-        const text = `${JSON.stringify(value, null, 2)}\n`
-        const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
-        const link = document.createElement('a')
-        link.href = url
-        link.download = name
-        link.click()
-        URL.revokeObjectURL(url)
+        saveFile(
+          name,
+          new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: 'application/json' }),
+        )
       }}
     >
       {children}

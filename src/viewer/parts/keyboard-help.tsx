@@ -40,7 +40,7 @@ const KEYS = [
   {
     place: 'Everywhere',
     keys: [
-      ['1 2 3', 'Runs, Gates, Evidence'],
+      ['1 2 3 4', 'Runs, Gates, Evidence, Tables'],
       ['?', 'This list'],
       ['Esc', 'Close a dialog'],
     ],
@@ -60,6 +60,16 @@ const KEYS = [
       ['j k', 'Next, previous step'],
       ['f', 'Follow or pause the log'],
       ['/', 'Search in the log'],
+    ],
+  },
+  {
+    place: 'A table',
+    keys: [
+      ['← ↑ → ↓', 'Move in the grid; also Home, End and the pages'],
+      ['Enter', 'Open a cell; in the head, derive the field'],
+      ['Space', 'Choose a record'],
+      ['n', 'Derive'],
+      ['Esc', 'Close the cell'],
     ],
   },
 ] as const

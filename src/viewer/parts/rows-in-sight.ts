@@ -29,7 +29,7 @@ export function useRowsInSight({
   rowPx: number
   headPx: number
 }): {
-  boxRef: RefObject<HTMLElement | null>
+  boxRef: RefObject<HTMLDivElement | null>
   sight: RowsInSight
   /** Height of the element that holds the rows. */
   heightPx: number
@@ -37,8 +37,7 @@ export function useRowsInSight({
   /** Brings a row in sight with the least movement. */
   show: (row: number) => void
 } {
-  const boxRef = useRef<HTMLElement>(null)
-  const [viewPx, setViewPx] = useState(FIRST_VIEW_PX)
+  const boxRef = useRef<HTMLDivElement>(null)
   const [sight, setSight] = useState<RowsInSight>(() => ({
     first: 0,
     last: Math.min(count, Math.ceil(FIRST_VIEW_PX / rowPx) + OVERSCAN),
@@ -52,14 +51,14 @@ export function useRowsInSight({
     (to: (from: Place, extent: Extent) => Place) => {
       const element = boxRef.current
       if (element === null) return
-      const extent = { totalPx, viewPx }
+      const extent = { totalPx, viewPx: Math.max(0, element.clientHeight - headPx) }
       place.current = to(scrolledTo(place.current, element.scrollTop, extent), extent)
       const { offset, scrollTop } = place.current
       // The browser rounds what it is given to its own pixels, and tells that as a scroll.
       if (Math.abs(element.scrollTop - scrollTop) >= 1) element.scrollTop = scrollTop
       const next = {
         first: Math.max(0, Math.floor(offset / rowPx) - OVERSCAN),
-        last: Math.min(count, Math.ceil((offset + viewPx) / rowPx) + OVERSCAN),
+        last: Math.min(count, Math.ceil((offset + extent.viewPx) / rowPx) + OVERSCAN),
         shiftPx: offset - scrollTop,
       }
       setSight((now) =>
@@ -68,21 +67,17 @@ export function useRowsInSight({
           : next,
       )
     },
-    [count, rowPx, totalPx, viewPx],
+    [count, headPx, rowPx, totalPx],
   )
 
-  useEffect(() => {
-    const element = boxRef.current
-    if (element === null) return
-    const measure = () => setViewPx(Math.max(0, element.clientHeight - headPx))
-    measure()
-    const observer = new ResizeObserver(measure)
-    observer.observe(element)
-    return () => observer.disconnect()
-  }, [headPx])
-
   // More rows, fewer, or another height of the box: what is in sight stays in sight where there is still so much.
-  useEffect(() => move(({ offset }, extent) => placeOf(offset, extent)), [move])
+  useEffect(() => {
+    const stay = () => move(({ offset }, extent) => placeOf(offset, extent))
+    stay()
+    const observer = new ResizeObserver(stay)
+    if (boxRef.current) observer.observe(boxRef.current)
+    return () => observer.disconnect()
+  }, [move])
   useEffect(() => () => clearTimeout(rest.current), [])
 
   const onScroll = useCallback(() => {
@@ -104,5 +99,5 @@ export function useRowsInSight({
     [move, rowPx],
   )
 
-  return { boxRef, sight, heightPx: elementPx({ totalPx, viewPx }), onScroll, show }
+  return { boxRef, sight, heightPx: elementPx(totalPx), onScroll, show }
 }

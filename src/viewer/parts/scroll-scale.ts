@@ -20,7 +20,7 @@ const END_PX = 100_000
 /** More than a wheel or a finger moves between two events, less than the smallest move of a scroll bar so long. */
 const LEAP_PX = 10_000
 
-export const elementPx = ({ totalPx }: Extent): number => Math.min(totalPx, MAX_ELEMENT_PX)
+export const elementPx = (totalPx: number): number => Math.min(totalPx, MAX_ELEMENT_PX)
 
 /**
  * The place after the element was scrolled. Rolling moves the list as it moves the element; what leaps (the scroll bar,
@@ -69,7 +69,7 @@ function ratioOf(extent: Extent): number {
 
 const limitsOf = (extent: Extent) => ({
   maxOffset: Math.max(0, extent.totalPx - extent.viewPx),
-  maxTop: Math.max(0, elementPx(extent) - extent.viewPx),
+  maxTop: Math.max(0, elementPx(extent.totalPx) - extent.viewPx),
 })
 
 const clamped = (offset: number, max: number): number => Math.min(max, Math.max(0, offset))

@@ -1,11 +1,19 @@
-import { type ComponentProps, memo, type ReactNode, useEffect } from 'react'
+import {
+  type ComponentProps,
+  memo,
+  type ReactNode,
+  type Ref,
+  useEffect,
+  useEffectEvent,
+  useImperativeHandle,
+} from 'react'
 import { useRowsInSight } from './rows-in-sight.ts'
 
 /**
  * Rows of one height, of which only those in sight exist, however many there are. `follow` keeps the end in sight while
- * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that must be in sight, and exists
- * also when it was scrolled out of it, since it may have the focus. `head` stands still over the rows. Whoever draws
- * many rows gives the same `renderRow` again: a row is drawn anew only by another one.
+ * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that is brought in sight; `showRef`
+ * does that from outside. `kept` exists also out of sight, since it may have the focus. `head` stands still over the
+ * rows. A row is drawn anew only by another `renderRow`.
  */
 export function VirtualList({
   count,
@@ -18,6 +26,8 @@ export function VirtualList({
   follow = false,
   onFollow,
   active,
+  showRef,
+  kept,
   onRange,
   box: attributes = {},
 }: {
@@ -31,27 +41,33 @@ export function VirtualList({
   follow?: boolean
   onFollow?: (follow: boolean) => void
   active?: number | undefined
+  showRef?: Ref<(row: number) => void>
+  kept?: number | undefined
   onRange?: (from: number, to: number) => void
   /** Of the box that scrolls: what it is to a screen reader, and what it listens to. */
-  box?: Omit<ComponentProps<'section'>, 'ref' | 'className' | 'children'>
+  box?: Omit<ComponentProps<'div'>, 'ref' | 'className' | 'children'>
 }) {
   const { boxRef, sight, heightPx, onScroll, show } = useRowsInSight({ count, rowPx, headPx })
   const { first, last, shiftPx } = sight
+  const bring = useEffectEvent((row: number) => show(row))
   useEffect(() => {
-    if (follow && count > 0) show(count - 1)
-  }, [follow, count, show])
+    if (follow && count > 0) bring(count - 1)
+  }, [follow, count])
   useEffect(() => {
-    if (active !== undefined) show(active)
-  }, [active, show])
+    if (active !== undefined) bring(active)
+  }, [active])
+  useImperativeHandle(showRef, () => show, [show])
   useEffect(() => onRange?.(first, last), [first, last, onRange])
   const rows = Array.from(
     { length: Math.max(0, Math.min(count, last) - first) },
     (_, n) => first + n,
   )
-  const isOutOfSight = active !== undefined && active < count && (active < first || active >= last)
+  if (kept !== undefined && kept < count && kept < first) rows.unshift(kept)
+  if (kept !== undefined && kept < count && kept >= last) rows.push(kept)
+  const Box = attributes.role === undefined ? 'section' : 'div'
   return (
-    <section
-      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
+    <Box
+      // A scrolling region must be reachable by keyboard.
       tabIndex={0}
       aria-label={label}
       {...attributes}
@@ -66,7 +82,7 @@ export function VirtualList({
     >
       {head}
       <div className="relative min-w-full w-max" style={{ height: heightPx }}>
-        {(isOutOfSight ? [...rows, active] : rows).map((index) => (
+        {rows.map((index) => (
           <Row
             key={index}
             index={index}
@@ -76,7 +92,7 @@ export function VirtualList({
           />
         ))}
       </div>
-    </section>
+    </Box>
   )
 }
 

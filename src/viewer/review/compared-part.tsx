@@ -2,6 +2,7 @@ import { wordsOf } from '#viewer/api.ts'
 import { classesOf, parseAnsi, PLAIN } from '#viewer/parts/ansi.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { comparePart, type PartAddress } from '#viewer/queries.ts'
@@ -102,14 +103,7 @@ function Proven({
   file: string
 }) {
   const lines = useMemo(() => linesOf(bytes, kind), [bytes, kind])
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([bytes], { type: 'application/octet-stream' }))
-    const link = document.createElement('a')
-    link.href = url
-    link.download = file
-    link.click()
-    URL.revokeObjectURL(url)
-  }
+  const save = () => saveFile(file, new Blob([bytes], { type: 'application/octet-stream' }))
   return (
     <div className="overflow-hidden rounded-md border border-seal">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">

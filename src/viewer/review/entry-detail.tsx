@@ -14,6 +14,7 @@ import { useQuery } from '@tanstack/react-query'
 import { ComparedPart } from './compared-part.tsx'
 import { GateDetail } from './gate-detail.tsx'
 import type { Origin } from './origin.ts'
+import { SealedCells } from './sealed-cells.tsx'
 
 /** One entry of the record in full, and what it has only the digest of: shown once it was compared [U10]. */
 export function EntryDetail({
@@ -64,6 +65,7 @@ export function EntryDetail({
           document={document}
           origin={origin}
           run_id={summary.run_id}
+          head={summary.head}
           seq={seq}
         />
       )}
@@ -76,12 +78,14 @@ function StepDetail({
   document,
   origin,
   run_id,
+  head,
   seq,
 }: {
   step: StepEntry
   document: string
   origin: Origin
   run_id: string
+  head: string
   seq: number
 }) {
   const { step_id, attempt, log, artifacts } = step
@@ -127,6 +131,9 @@ function StepDetail({
           </>
         )}
       </dl>
+      {(step.cells ?? step.cells_part) && (
+        <SealedCells document={document} origin={origin} head={head} seq={seq} />
+      )}
       <div>
         <h3 className="font-semibold">Log</h3>
         <p className="text-ink-2">

@@ -11,16 +11,16 @@ const MAKES_OLD = {
   gate_resolved: ['runs', 'gates', 'status'],
   run_failed: ['runs', 'gates', 'status'],
   run_aborted: ['runs', 'gates', 'status'],
-  run_finalized: ['runs', 'gates', 'envelopes', 'status'],
+  run_finalized: ['runs', 'gates', 'envelopes', 'status', 'tables'],
   seal_failed: ['runs', 'status'],
-  'materialize.start': [],
-  'materialize.end': ['status'],
-  'materialize.error': ['status'],
-  'stream.gap': ['runs', 'gates', 'envelopes', 'status'],
+  'materialize.start': ['status', 'tables'],
+  'materialize.end': ['status', 'tables'],
+  'materialize.error': ['status', 'tables'],
+  'stream.gap': ['runs', 'gates', 'envelopes', 'status', 'tables'],
   'stream.end': [],
 } as const satisfies Record<FrameName, readonly string[]>
 
-const ALL = ['runs', 'gates', 'envelopes', 'status', 'session'] as const
+const ALL = ['runs', 'gates', 'envelopes', 'status', 'tables', 'session'] as const
 const SPREAD_MS = 250
 
 /**

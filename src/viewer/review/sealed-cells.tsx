@@ -1,0 +1,198 @@
+import type { Cell } from '#contract/envelope.ts'
+import { CELL_STATE } from '#contract/status.ts'
+import { counted } from '#evidence/counted.ts'
+import { wordsOf } from '#viewer/api.ts'
+import { bytesSaid } from '#viewer/parts/bytes-said.ts'
+import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { State } from '#viewer/parts/state.tsx'
+import { VirtualList } from '#viewer/parts/virtual-list.tsx'
+import { fetchCells, PAGE_ROWS, sealedCellsQuery } from '#viewer/queries.ts'
+import type { CellsApart } from '#viewer/verifier.ts'
+import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
+import { useCallback, useDeferredValue, useState } from 'react'
+import type { Origin } from './origin.ts'
+
+const ROW_PX = 36
+
+/**
+ * The cells that a step derived, as they are sealed: listed in its entry, or in a part of its own, which is fetched and
+ * compared with the digest on record before one of them is shown [U10].
+ */
+export function SealedCells({
+  document,
+  origin,
+  head,
+  seq,
+}: {
+  document: string
+  origin: Origin
+  head: string
+  seq: number
+}) {
+  const [search, setSearch] = useState('')
+  const wanted = useDeferredValue(search)
+  const [blocks, setBlocks] = useState<readonly number[]>([0])
+  const onRange = useCallback(
+    (from: number, to: number) =>
+      setBlocks((now) => {
+        const [first, last] = [
+          Math.floor(from / PAGE_ROWS),
+          Math.floor(Math.max(from, to - 1) / PAGE_ROWS),
+        ]
+        return now[0] === first && now.at(-1) === last
+          ? now
+          : Array.from({ length: last - first + 1 }, (_, n) => first + n)
+      }),
+    [],
+  )
+  const pages = useQueries({
+    queries: blocks.map((block) => sealedCellsQuery(document, head, seq, wanted, block)),
+  })
+  const failed = pages.find(({ isError }) => isError)
+  const known = pages.find(({ data }) => data)?.data
+  if (failed)
+    return (
+      <p role="alert" className="text-bad">
+        The cells cannot be read: {wordsOf(failed.error).detail}
+      </p>
+    )
+  if (!known) return <p className="text-ink-2">Reading the cells.</p>
+  if (known.state === 'apart')
+    return <Apart document={document} origin={origin} seq={seq} apart={known.apart} />
+  const cellAt = (index: number): Cell | undefined => {
+    const page = pages[blocks.indexOf(Math.floor(index / PAGE_ROWS))]
+    if (page?.data?.state !== 'here' || page.isPlaceholderData) return undefined
+    return page.data.rows[index % PAGE_ROWS]
+  }
+  return (
+    <section aria-label="Cells" className="flex flex-col gap-2">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+        <h3 className="font-semibold">Cells</h3>
+        <output className="text-ink-2">
+          {counted(known.total, 'cell')}
+          {wanted !== '' && ' found'}
+        </output>
+        <input
+          type="search"
+          className="field ml-auto min-h-7 w-44 py-0"
+          placeholder="Search the cells"
+          aria-label="Search in the cells"
+          value={search}
+          onChange={({ target }) => setSearch(target.value)}
+        />
+      </div>
+      {known.total > 0 && (
+        <VirtualList
+          label="Sealed cells"
+          className={`rounded-md border border-line ${known.total > 10 ? 'h-90' : ''}`}
+          count={known.total}
+          rowPx={ROW_PX}
+          onRange={onRange}
+          renderRow={(index) => <CellRow cell={cellAt(index)} />}
+        />
+      )}
+    </section>
+  )
+}
+
+function CellRow({ cell }: { cell: Cell | undefined }) {
+  if (!cell) return <span className="skeleton m-3 block h-3 w-1/3" />
+  return (
+    <div className="flex h-full items-center gap-x-4 border-b border-line px-3">
+      <span className="w-24 shrink-0">
+        <State
+          of={
+            // What a record says of a cell is what became of it then, not what it is now.
+            cell.state === 'fresh' ? { ...CELL_STATE.fresh, label: 'Derived' } : CELL_STATE.failed
+          }
+        />
+      </span>
+      <span className="min-w-0 flex-1 truncate">
+        <span className="font-medium">
+          <RunText text={cell.record_id} max={120} />
+        </span>{' '}
+        <span className="text-ink-2">
+          <RunText text={`${cell.table}.${cell.field}`} max={140} />
+        </span>
+      </span>
+      <span className="min-w-0 truncate text-ink-2 max-sm:hidden">
+        {cell.error === null ? (
+          cell.cost !== null && `cost ${cell.cost}`
+        ) : (
+          <span className="text-bad">
+            <RunText text={cell.error} max={200} />
+          </span>
+        )}
+      </span>
+      <span className="max-sm:hidden">
+        {cell.value_sha256 === null ? (
+          <span className="text-ink-3">no value</span>
+        ) : (
+          <Fingerprint hex={cell.value_sha256} short />
+        )}
+      </span>
+    </div>
+  )
+}
+
+function Apart({
+  document,
+  origin,
+  seq,
+  apart,
+}: {
+  document: string
+  origin: Origin
+  seq: number
+  apart: CellsApart
+}) {
+  const client = useQueryClient()
+  const take = useMutation({
+    ...fetchCells(document, seq, apart.sha256),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['cells', document] }),
+  })
+  return (
+    <section aria-label="Cells" className="flex flex-col gap-2">
+      <h3 className="font-semibold">Cells</h3>
+      <p className="text-ink-2">
+        {counted(apart.count, 'cell')} in a part of {bytesSaid(apart.bytes)}, of which the record
+        has the digest: <Fingerprint hex={apart.sha256} short />
+      </p>
+      <div className="flex flex-wrap items-center gap-2">
+        {origin.from === 'server' && (
+          <button
+            type="button"
+            className="button"
+            disabled={take.isPending}
+            onClick={() => take.mutate(null)}
+          >
+            {take.isPending ? 'Comparing' : 'Fetch and compare the cells'}
+          </button>
+        )}
+        <label className="button has-focus-visible:outline-2 has-focus-visible:outline-seal">
+          Compare a file with the cells
+          <input
+            type="file"
+            className="sr-only"
+            onChange={({ target }) => {
+              const chosen = target.files?.[0]
+              if (chosen) take.mutate(chosen)
+            }}
+          />
+        </label>
+        <span className="text-ink-2">not checked</span>
+      </div>
+      {take.isError && (
+        <p role="alert" className="text-bad">
+          {wordsOf(take.error).title}: {wordsOf(take.error).detail}
+        </p>
+      )}
+      {take.data?.same === false && (
+        <p role="alert" className="rounded-md border border-bad bg-bad-wash p-3 text-bad">
+          These are not the cells that are on record, so none of them is shown: {take.data.fault}.
+        </p>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,175 @@
+import type { Materialize, MaterializePreview } from '#contract/provenance.ts'
+import { CELL_STATE, keysOf } from '#contract/status.ts'
+import { sumOf } from '#evidence/summarise.ts'
+import { wordsOf } from '#viewer/api.ts'
+import { CellCount, totalOf } from '#viewer/parts/cell-counts.tsx'
+import { counted } from '#evidence/counted.ts'
+import { Dialog } from '#viewer/parts/dialog.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { SkeletonRows } from '#viewer/parts/notice.tsx'
+import { duration } from '#viewer/parts/time.tsx'
+import { materialize, previewQuery } from '#viewer/queries.ts'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+
+/** What is to be derived, and how one says it. */
+export type DeriveScope = {
+  what: string
+  targets: string[] | null
+  record_ids: string[] | null
+}
+
+/** Starts a materialize, after it has said what it would do and what that would roughly cost. */
+export function DeriveDialog({
+  scope,
+  onClose,
+}: {
+  scope: DeriveScope | null
+  onClose: () => void
+}) {
+  return (
+    <Dialog open={scope !== null} onClose={onClose} title="Derive">
+      {scope && <DeriveForm scope={scope} onClose={onClose} />}
+    </Dialog>
+  )
+}
+
+function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => void }) {
+  const client = useQueryClient()
+  const [force, setForce] = useState(false)
+  const body: Materialize = { targets: scope.targets, record_ids: scope.record_ids, force }
+  const preview = useQuery(previewQuery(body))
+  const start = useMutation(materialize(client))
+  const cells = sumOfFields(preview.data)
+  return (
+    <form
+      className="flex flex-col gap-4"
+      onSubmit={(event) => {
+        event.preventDefault()
+        start.mutate(body, { onSuccess: onClose })
+      }}
+    >
+      <p className="text-ink-2">
+        Of <RunText text={scope.what} max={200} />, with whatever that is made from. What is fresh
+        is left as it is.
+      </p>
+      <div>
+        <label className="flex items-center gap-2 font-medium">
+          <input
+            type="checkbox"
+            className="size-4 accent-seal"
+            checked={force}
+            onChange={({ target }) => setForce(target.checked)}
+          />
+          Redo fresh cells too
+        </label>
+        <p className="pl-6 text-ink-2">
+          For a derivation that would answer otherwise now, though its version and files are the
+          same.
+        </p>
+      </div>
+      {preview.isPending ? (
+        <div className="card overflow-hidden">
+          <SkeletonRows rows={3} height="h-9" />
+        </div>
+      ) : preview.isError ? (
+        <p role="alert" className="text-bad">
+          {wordsOf(preview.error).title}: {wordsOf(preview.error).detail}
+        </p>
+      ) : (
+        <Preview preview={preview.data} />
+      )}
+      {start.isError && (
+        <p role="alert" className="text-bad">
+          {wordsOf(start.error).title}: {wordsOf(start.error).detail}
+        </p>
+      )}
+      <div className="flex justify-end gap-2">
+        <button type="button" className="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="button" data-look="main" disabled={start.isPending}>
+          {start.isPending
+            ? 'Starting'
+            : cells === null
+              ? 'Derive'
+              : `Derive ${counted(cells, 'cell')}`}
+        </button>
+      </div>
+    </form>
+  )
+}
+
+const sumOfFields = (preview: MaterializePreview | undefined): number | null =>
+  preview ? preview.fields.reduce((sum, { cells }) => sum + totalOf(cells), 0) : null
+
+function Preview({ preview }: { preview: MaterializePreview }) {
+  const { fields } = preview
+  const known = fields.flatMap(({ cost }) => cost ?? [])
+  const cells = sumOfFields(preview) ?? 0
+  if (cells === 0) return <p className="card px-3 py-2">Everything is fresh: nothing to derive.</p>
+  return (
+    <div className="card overflow-hidden">
+      <section
+        aria-label="What would be derived"
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        className="max-h-72 overflow-auto"
+      >
+        <table className="w-full text-left">
+          <thead className="text-xs text-ink-2">
+            <tr className="border-b border-line">
+              <th className="px-3 py-1.5 font-medium">Field</th>
+              <th className="px-3 py-1.5 font-medium">Cells</th>
+              <th className="px-3 py-1.5 text-right font-medium">Roughly</th>
+            </tr>
+          </thead>
+          <tbody>
+            {fields.map(({ table, field, cells: its, cost, duration_ms, basis }) => (
+              <tr
+                key={`${table}.${field}`}
+                className="border-b border-line align-top last:border-b-0"
+              >
+                <td className="px-3 py-1.5 font-medium [overflow-wrap:anywhere]">
+                  <RunText text={`${table}.${field}`} max={140} />
+                </td>
+                <td className="px-3 py-1.5">
+                  <span className="flex flex-wrap gap-x-3">
+                    {keysOf(CELL_STATE)
+                      .filter((state) => its[state] > 0)
+                      .map((state) => (
+                        <CellCount key={state} state={state} count={its[state]} />
+                      ))}
+                    {totalOf(its) === 0 && <span className="text-ink-3">none</span>}
+                  </span>
+                </td>
+                <td className="px-3 py-1.5 text-right text-ink-2">
+                  {cost === null && duration_ms === null ? (
+                    <span className="text-ink-3">not known</span>
+                  ) : (
+                    <>
+                      {cost !== null && <>cost {cost}</>}
+                      {cost !== null && duration_ms !== null && ', '}
+                      {duration_ms !== null && duration(duration_ms, 1)}
+                      <span className="block text-xs text-ink-3">
+                        by {counted(basis, 'former cell')}
+                      </span>
+                    </>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <p className="border-t border-line px-3 py-1.5 text-ink-2">
+        {counted(cells, 'cell')}
+        {known.length > 0 && `, cost roughly ${sumOf(known)}`}
+        {known.length < fields.filter((one) => totalOf(one.cells) > 0).length &&
+          (known.length === 0
+            ? '. What they cost is not known: none was derived before.'
+            : ' and what is not known.')}
+      </p>
+    </div>
+  )
+}

@@ -1,0 +1,82 @@
+import type { Table } from '#contract/provenance.ts'
+import { wordsOf } from '#viewer/api.ts'
+import { counted } from '#evidence/counted.ts'
+import { Dialog } from '#viewer/parts/dialog.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { saveFile } from '#viewer/parts/save-file.ts'
+import { type RecordFilter, tableRim } from '#viewer/queries.ts'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { type ExportProgress, exportTable } from './export-table.ts'
+
+/** Writes a table, or what its filter leaves, into two files of the reader's. */
+export function ExportDialog({
+  table,
+  filter,
+  onClose,
+}: {
+  table: Table
+  filter: RecordFilter
+  onClose: () => void
+}) {
+  const [stopping] = useState(() => new AbortController())
+  const [progress, setProgress] = useState<ExportProgress | null>(null)
+  const isFiltered = filter.state !== '' || filter.q !== ''
+  const write = useMutation({
+    mutationFn: async () => {
+      const rim = tableRim(table.table)
+      const made = await exportTable(
+        table,
+        filter,
+        {
+          ...rim,
+          records: (cursor, signal) => rim.records(filter, cursor, signal),
+        },
+        { signal: stopping.signal, onProgress: setProgress, now: new Date().toISOString() },
+      )
+      saveFile(`${table.table}.csv`, made.csv)
+      saveFile(`${table.table}.provenance.jsonl`, made.provenance)
+      return made
+    },
+  })
+  const close = () => {
+    stopping.abort()
+    onClose()
+  }
+  return (
+    <Dialog open onClose={close} title="Export">
+      <p className="text-ink-2">
+        {isFiltered ? 'The records that the filter leaves, of ' : 'All records of '}
+        <RunText text={table.table} max={64} />, into two files: the values as CSV, and where each
+        of them is from as lines of JSON. What a spreadsheet would take for a formula is put as
+        text; private values are left out.
+      </p>
+      {progress !== null && (
+        <output className="text-ink-2">
+          {counted(progress.records, 'record')}
+          {progress.cells > 0 && `, provenance of ${counted(progress.cells, 'cell')}`}{' '}
+          {write.isSuccess ? 'written.' : 'so far.'}
+        </output>
+      )}
+      {write.isError && (
+        <p role="alert" className="text-bad">
+          {wordsOf(write.error).title}: {wordsOf(write.error).detail}
+        </p>
+      )}
+      <div className="flex justify-end gap-2">
+        <button type="button" className="button" onClick={close}>
+          {write.isPending ? 'Stop' : 'Close'}
+        </button>
+        <button
+          type="button"
+          className="button"
+          data-look="main"
+          disabled={write.isPending}
+          onClick={() => write.mutate()}
+        >
+          {write.isPending ? 'Writing' : write.isSuccess ? 'Save again' : 'Save both files'}
+        </button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,92 @@
+import type { GridCell, TableRecord } from '#contract/provenance.ts'
+import { CELL_STATE, type Tone } from '#contract/status.ts'
+import { Glyph } from '#viewer/parts/glyph.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { memo } from 'react'
+import { valueSaid } from './value-said.ts'
+
+const MAX_CHARS = 120
+
+/** A derived cell: its state by shape, colour and word, and its value. */
+export const DerivedCell = memo(function DerivedCell({
+  cell,
+  isPrivate,
+}: {
+  cell: GridCell | undefined
+  isPrivate: boolean
+}) {
+  if (!cell) return <span className="text-ink-3">—</span>
+  const { label, tone } = CELL_STATE[cell.state]
+  return (
+    <span className="flex min-w-0 items-center gap-1.5">
+      <span className={cell.state === 'fresh' ? 'text-good opacity-60' : INK[tone]}>
+        <Glyph tone={tone} family="outcome" />
+      </span>
+      <span className="sr-only">{label}: </span>
+      <span className="truncate">
+        {cell.error !== null ? (
+          <span className="text-bad">
+            <RunText text={cell.error} max={MAX_CHARS} />
+          </span>
+        ) : isPrivate && cell.state !== 'missing' ? (
+          <span className="text-ink-3">private</span>
+        ) : cell.cut ? (
+          <span className="text-ink-3">too long to show here</span>
+        ) : cell.state === 'missing' ? (
+          <span className="text-ink-3">—</span>
+        ) : (
+          <Value value={cell.value} />
+        )}
+      </span>
+    </span>
+  )
+})
+
+/** A value of the source. */
+export const SourceCell = memo(function SourceCell({
+  record,
+  field,
+  isPrivate,
+}: {
+  record: TableRecord
+  field: string
+  isPrivate: boolean
+}) {
+  const value = Object.hasOwn(record.values, field) ? record.values[field] : null
+  return (
+    <span className="truncate text-ink-2">
+      {isPrivate ? (
+        <span className="text-ink-3">private</span>
+      ) : value === null || value === undefined ? (
+        <span className="text-ink-3">—</span>
+      ) : (
+        <Value value={value} />
+      )}
+    </span>
+  )
+})
+
+function Value({ value }: { value: unknown }) {
+  return <RunText text={valueSaid(value, MAX_CHARS)} max={MAX_CHARS} />
+}
+
+const INK = {
+  idle: 'text-ink-3',
+  active: 'text-active',
+  waiting: 'text-waiting',
+  good: 'text-good',
+  bad: 'text-bad',
+  muted: 'text-ink-2',
+  neutral: 'text-ink-2',
+} as const satisfies Record<Tone, string>
+
+/** What lies under the whole cell. */
+export const WASH = {
+  idle: '',
+  active: 'bg-active-wash',
+  waiting: 'bg-waiting-wash',
+  good: '',
+  bad: 'bg-bad-wash',
+  muted: '',
+  neutral: '',
+} as const satisfies Record<Tone, string>

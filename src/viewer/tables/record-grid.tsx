@@ -1,0 +1,186 @@
+import type { GridCell, Table, TableRecord } from '#contract/provenance.ts'
+import { CELL_STATE } from '#contract/status.ts'
+import { CellBar } from '#viewer/parts/cell-counts.tsx'
+import { DataGrid, type GridColumn } from '#viewer/parts/data-grid.tsx'
+import { useNarrow } from '#viewer/parts/narrow.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
+import { useMemo } from 'react'
+import { DerivedCell, SourceCell, WASH } from './grid-cell.tsx'
+import type { TableStatus } from './table-status.ts'
+import type { useRecords } from './use-records.ts'
+
+const ROW_PX = 36
+const HEAD_PX = 52
+const STILL = 2
+
+/** Records by fields, each derived cell in the colour of its state. */
+export function RecordGrid({
+  table,
+  status,
+  records,
+  chosen,
+  choose,
+  open,
+  opened,
+  derive,
+}: {
+  table: Table
+  status: TableStatus
+  records: ReturnType<typeof useRecords>
+  chosen: ReadonlySet<string>
+  choose: (record_id: string) => void
+  open: (record_id: string, field: string) => void
+  opened: { record_id: string; field: string } | null
+  /** Asks what deriving a field would do. */
+  derive: (field: string) => void
+}) {
+  const { at, count, more } = records
+  const isNarrow = useNarrow()
+  const columns = useMemo(
+    () => columnsOf({ table, status, at, chosen, choose, open, derive, isNarrow }),
+    [table, status, at, chosen, choose, open, derive, isNarrow],
+  )
+  return (
+    <DataGrid
+      label={`Records of ${plain(table.table)}`}
+      rows={count ?? 0}
+      columns={columns}
+      still={STILL}
+      rowPx={ROW_PX}
+      headPx={HEAD_PX}
+      className={`min-h-0 ${(count ?? 0) > 12 || more ? 'h-[max(20rem,calc(100dvh-15rem))] max-sm:h-[70dvh]' : ''}`}
+      onRange={records.onRange}
+      onChoose={(row) => {
+        const record = at(row)
+        if (record) choose(record.record_id)
+      }}
+      isChosen={(row) => chosen.has(at(row)?.record_id ?? '')}
+      isOpen={(row, column) =>
+        opened !== null && column === opened.field && at(row)?.record_id === opened.record_id
+      }
+    />
+  )
+}
+
+function columnsOf({
+  table,
+  status,
+  at,
+  chosen,
+  choose,
+  open,
+  derive,
+  isNarrow,
+}: {
+  table: Table
+  status: TableStatus
+  at: ReturnType<typeof useRecords>['at']
+  chosen: ReadonlySet<string>
+  choose: (record_id: string) => void
+  open: (record_id: string, field: string) => void
+  derive: (field: string) => void
+  isNarrow: boolean
+}): GridColumn[] {
+  return [
+    {
+      key: '#chosen',
+      widthPx: 40,
+      head: <span className="sr-only">Chosen</span>,
+      cell: (row) => {
+        const record = at(row)
+        return (
+          record && (
+            <input
+              type="checkbox"
+              tabIndex={-1}
+              className="size-4 accent-seal"
+              aria-label={`Choose ${plain(record.record_id, 60)}`}
+              checked={chosen.has(record.record_id)}
+              onChange={() => choose(record.record_id)}
+            />
+          )
+        )
+      },
+      open: null,
+    },
+    {
+      key: '#key',
+      widthPx: isNarrow ? 120 : 200,
+      head: <ColumnHead name={table.key} note="key" />,
+      cell: (row) => {
+        const record = at(row)
+        return record ? (
+          <span className="truncate font-medium">
+            <RunText text={record.record_id} max={120} />
+          </span>
+        ) : (
+          <span className="skeleton h-3 w-2/3" />
+        )
+      },
+      open: null,
+    },
+    ...table.fields
+      .filter(({ field }) => field !== table.key)
+      .map(({ field, derived, private: isPrivate, type }): GridColumn => {
+        if (derived === null)
+          return {
+            key: field,
+            widthPx: isNarrow ? 110 : 150,
+            head: <ColumnHead name={field} note={isPrivate ? 'private' : type} />,
+            cell: (row) => {
+              const record = at(row)
+              return record && <SourceCell record={record} field={field} isPrivate={isPrivate} />
+            },
+            open: null,
+          }
+        const its = status.fields.find((one) => one.field === field)
+        return {
+          key: field,
+          widthPx: isNarrow ? 150 : 190,
+          head: (
+            <button
+              type="button"
+              tabIndex={-1}
+              className="flex w-full flex-col gap-1 text-left"
+              title={`Derive ${plain(field)}`}
+              onClick={() => derive(field)}
+            >
+              <span className="sr-only">Derive</span>
+              <ColumnHead name={field} note={its ? `cost ${its.cost}` : 'derived'} />
+              {its && <CellBar cells={its.cells} />}
+            </button>
+          ),
+          cell: (row) => {
+            const record = at(row)
+            if (!record) return <span className="skeleton h-3 w-1/2" />
+            return <DerivedCell cell={cellOf(record, field)} isPrivate={isPrivate} />
+          },
+          wash: (row) => {
+            const record = at(row)
+            const cell = record && cellOf(record, field)
+            return cell ? WASH[CELL_STATE[cell.state].tone] : ''
+          },
+          open: (row) => {
+            const record = at(row)
+            if (record) open(record.record_id, field)
+          },
+        }
+      }),
+  ]
+}
+
+// A field may be called as a member that every object has.
+const cellOf = ({ cells }: TableRecord, field: string): GridCell | undefined =>
+  Object.hasOwn(cells, field) ? cells[field] : undefined
+
+function ColumnHead({ name, note }: { name: string; note: string }) {
+  return (
+    <span className="flex min-w-0 items-baseline justify-between gap-2">
+      <span className="truncate font-semibold text-ink">
+        <RunText text={name} max={64} />
+      </span>
+      <span className="truncate text-ink-3">{note}</span>
+    </span>
+  )
+}

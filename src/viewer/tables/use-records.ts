@@ -1,0 +1,90 @@
+import type { TableRecord } from '#contract/provenance.ts'
+import {
+  BLOCK_RECORDS,
+  foundRecordsQuery,
+  type RecordFilter,
+  recordsQuery,
+} from '#viewer/queries.ts'
+import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
+import { useCallback, useState } from 'react'
+
+/**
+ * The records of a table as a list that can be scrolled to any place: blocks of them, those in sight. Where only looking
+ * at all of them would tell how many a filter leaves (a text, or a state of whichever field), they come one page after
+ * the other instead, and `more` is whether there may be others.
+ */
+export function useRecords(
+  table: string,
+  filter: RecordFilter,
+  refetchInterval: number | false,
+): {
+  count: number | null
+  more: boolean
+  at: (index: number) => TableRecord | null
+  onRange: (from: number, to: number) => void
+  error: Error | null
+  again: () => void
+} {
+  const isSearch = filter.q !== '' || (filter.state !== '' && filter.field === '')
+  // Says how many there are, wherever the reader is; while a filter changes, the number of before.
+  const first = useQuery({
+    ...recordsQuery(table, filter, 0),
+    refetchInterval,
+    placeholderData: keepPreviousData,
+    enabled: !isSearch,
+  })
+  const [range, setRange] = useState({ first: 0, last: 0 })
+  const blocks = isSearch
+    ? []
+    : Array.from({ length: range.last - range.first + 1 }, (_, n) => range.first + n)
+  const pages = useQueries({
+    queries: blocks.map((block) => ({
+      ...recordsQuery(table, filter, block),
+      refetchInterval,
+    })),
+  })
+  const found = useInfiniteQuery({
+    ...foundRecordsQuery(table, filter),
+    refetchInterval,
+    enabled: isSearch,
+  })
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = found
+  const items = found.data?.pages.flatMap((page) => page.items) ?? []
+  const foundCount = items.length
+  const onRange = useCallback(
+    (from: number, to: number) => {
+      const next = {
+        first: Math.floor(from / BLOCK_RECORDS),
+        last: Math.floor(Math.max(from, to - 1) / BLOCK_RECORDS),
+      }
+      setRange((now) => (now.first === next.first && now.last === next.last ? now : next))
+      if (isSearch && to >= foundCount && hasNextPage && !isFetchingNextPage) void fetchNextPage()
+    },
+    [isSearch, foundCount, hasNextPage, isFetchingNextPage, fetchNextPage],
+  )
+  const failed = isSearch
+    ? found.error
+    : (first.error ?? pages.find(({ error }) => error !== null)?.error ?? null)
+  if (isSearch)
+    return {
+      count: found.data ? items.length : null,
+      more: hasNextPage,
+      at: (index) => items[index] ?? null,
+      onRange,
+      error: failed,
+      again: () => void found.refetch(),
+    }
+  return {
+    count: first.data?.total ?? null,
+    more: false,
+    at: (index) => {
+      const page = pages[blocks.indexOf(Math.floor(index / BLOCK_RECORDS))]
+      return page?.data?.items[index % BLOCK_RECORDS] ?? null
+    },
+    onRange,
+    error: failed,
+    again: () => {
+      for (const page of [first, ...pages]) if (page.isError) void page.refetch()
+    },
+  }
+}
