@@ -7,7 +7,7 @@ import { Dialog } from './parts/dialog.tsx'
 import { SEAL_PATH } from './parts/glyph.tsx'
 import { SkeletonRows } from './parts/notice.tsx'
 import { RunText } from './parts/run-text.tsx'
-import { duration } from './parts/time.tsx'
+import { asOf } from './parts/time.tsx'
 import { sessionQuery, signOut, statusQuery } from './queries.ts'
 import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
@@ -147,7 +147,7 @@ function Words({ connection }: { connection: Connection }) {
     return <>{label}</>
   return (
     <>
-      {label} · as of {duration(now - heardAt, 1)} ago
+      {label} · {asOf(now - heardAt)}
     </>
   )
 }

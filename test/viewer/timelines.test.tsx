@@ -109,7 +109,9 @@ describe('gaps', () => {
       unmount()
       return said
     }
-    expect(drawn(board)).toEqual([['open', expect.stringContaining('e-2 to e-4 did not arrive')]])
+    expect(drawn(board)).toEqual([
+      ['open', expect.stringContaining('frames 2 to 4 did not arrive')],
+    ])
     const filled = record(board, runOf(started, step), at(5))
     expect(drawn(filled)).toEqual([['filled', expect.stringContaining('the record is newer')]])
     const whole = receive(

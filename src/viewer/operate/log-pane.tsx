@@ -7,7 +7,6 @@ import { classesOf, type Span } from '#viewer/parts/ansi.ts'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
-import { ToldWord } from '#viewer/parts/told.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import type { LogAddress } from '#viewer/queries.ts'
@@ -51,7 +50,6 @@ export function LogPane({
             <RunText text={address.step_id} max={80} />
           </span>
           <State of={state} />
-          <ToldWord by="recorded" />
         </h2>
         {attempts.length > 1 && (
           <fieldset className="flex gap-1">

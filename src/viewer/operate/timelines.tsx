@@ -147,16 +147,18 @@ function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow 
 
 /** A stretch that did not arrive: nothing is guessed for it, and only the record fills it. */
 function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow: boolean }) {
-  const [from, to] = [gap.from ?? '…', gap.to]
+  const [from, to] = [gap.from && numberOf(gap.from), numberOf(gap.to)]
   return (
     <div
       data-gap={isFilled ? 'filled' : 'open'}
       className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3 py-1' : `${COLUMNS} h-[34px]`} border-b border-line`}
     >
       {!narrow && <About about="stream" what="gap" />}
-      <span className="gap-hatch truncate border-x border-dashed border-waiting px-1.5 text-xs">
-        {from === to ? 'frame ' : 'frames '}
-        <code className="font-mono">{from === to ? to : `${from} to ${to}`}</code> did not arrive
+      <span
+        className="gap-hatch truncate border-x border-dashed border-waiting px-1.5"
+        title={`${gap.from ?? ''} to ${gap.to}`}
+      >
+        {from === to ? `frame ${to}` : `frames ${from ?? ''} to ${to}`} did not arrive
       </span>
       <span className="truncate text-ink-2">
         {isFilled ? 'the record is newer' : 'being asked for'}
@@ -165,6 +167,9 @@ function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow
     </div>
   )
 }
+
+// Which start of the server it was behind the number is for who asks.
+const numberOf = (id: string): string => id.slice(id.indexOf('-') + 1)
 
 function About({ about, what }: { about: string; what: FactRow['what'] | 'gap' }) {
   return (

@@ -119,7 +119,8 @@ function rowsOf<T>(
   return rows
 }
 
-const BY = ['hint', 'recorded', 'verified'] as const
+// The strongest first: what only a weaker one has comes after it.
+const BY = ['verified', 'recorded', 'hint'] as const
 
 function factsOfRun(run: Run, say: Say): void {
   if (run.started) say('run', 'started', { value: 'started', at: run.started.at })

@@ -41,6 +41,11 @@ function Running({ from }: { from: string }) {
   return <>{duration(useNow() - Date.parse(from))}</>
 }
 
+/** How old what is shown is, in milliseconds. */
+export function asOf(ageMs: number): string {
+  return ageMs < 1000 ? 'as of just now' : `as of ${duration(ageMs, 1)} ago`
+}
+
 /** `3 h 12 m`, `4 m 05 s`, `12 s`, `420 ms`: the first `parts` units. */
 export function duration(ms: number, parts: 1 | 2 = 2): string {
   const whole = Math.max(0, Math.round(ms))

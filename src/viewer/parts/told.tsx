@@ -2,7 +2,7 @@ import { TOLD_BY, type ToldBy } from '#contract/status.ts'
 import type { Told } from '#live/told.ts'
 import type { ReactNode } from 'react'
 import { useSilence } from './clock.tsx'
-import { duration } from './time.tsx'
+import { asOf } from './time.tsx'
 
 /**
  * A fact with where it is from: the one component that draws it, so that nothing unverified can look verified. A
@@ -49,7 +49,7 @@ export function AsRecorded() {
   return (
     <span className="inline-flex items-baseline gap-2 text-xs text-ink-2">
       <ToldWord by="recorded" />
-      {silentMs !== null && `as of ${duration(silentMs, 1)} ago`}
+      {silentMs !== null && asOf(silentMs)}
     </span>
   )
 }
