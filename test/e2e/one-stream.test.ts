@@ -1,8 +1,10 @@
 import type { BrowserContext, Page } from 'playwright-core'
+import type { Page as FirefoxPage } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Status } from '#contract/api.ts'
 import { RUN_STATUS } from '#contract/status.ts'
 import { launchChromium } from '#test/chromium.ts'
+import { launchFirefox, whyNoFirefox } from '#test/firefox.ts'
 import { collectFaults } from './page-faults.ts'
 import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
 
@@ -168,6 +170,37 @@ it('[U31] one stream belongs to one session: whoever signs in or out in one page
   }
   await context.close()
 })
+
+it.skipIf(whyNoFirefox() !== null)(
+  '[U31] [U32] one stream is all that pages of Firefox take',
+  async () => {
+    const browser = await launchFirefox()
+    const opened = async () => {
+      const page = await browser.newPage()
+      await page.goto(`${scene.companion.url}/gates`)
+      await page.waitForFunction(() =>
+        document.querySelector('output')?.textContent.includes('Live'),
+      )
+      return page
+    }
+    const framesIn = (page: FirefoxPage) =>
+      page.$eval('#stream dd', ({ textContent }) => Number(textContent.replaceAll(',', '')))
+    const first = await opened()
+    const others = [await opened(), await opened()]
+    await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
+    const { frames: before } = await streamOf()
+    const start = await Promise.all(others.map(framesIn))
+    const run_id = await scene.start('busy')
+    await expect.poll(() => framesIn(first)).toBeGreaterThan((start[0] ?? 0) + 4)
+    await first.close()
+    await scene.recorded(run_id, isSealed)
+    const published = (await streamOf()).frames - before
+    for (const [n, page] of others.entries())
+      await expect.poll(async () => (await framesIn(page)) - (start[n] ?? 0)).toBe(published)
+    expect((await streamOf()).subscribers).toBe(1)
+    await browser.close()
+  },
+)
 
 describe('a page that holds the stream itself', () => {
   it('[L9] is not lost whatever is answered in place of the stream, and comes back by itself', async () => {
