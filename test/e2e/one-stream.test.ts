@@ -171,36 +171,33 @@ it('[U31] one stream belongs to one session: whoever signs in or out in one page
   await context.close()
 })
 
-it.skipIf(whyNoFirefox() !== null)(
-  '[U31] [U32] one stream is all that pages of Firefox take',
-  async () => {
-    const browser = await launchFirefox()
-    const opened = async () => {
-      const page = await browser.newPage()
-      await page.goto(`${scene.companion.url}/gates`)
-      await page.waitForFunction(() =>
-        document.querySelector('output')?.textContent.includes('Live'),
-      )
-      return page
-    }
-    const framesIn = (page: FirefoxPage) =>
-      page.$eval('#stream dd', ({ textContent }) => Number(textContent.replaceAll(',', '')))
-    const first = await opened()
-    const others = [await opened(), await opened()]
-    await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
-    const { frames: before } = await streamOf()
-    const start = await Promise.all(others.map(framesIn))
-    const run_id = await scene.start('busy')
-    await expect.poll(() => framesIn(first)).toBeGreaterThan((start[0] ?? 0) + 4)
-    await first.close()
-    await scene.recorded(run_id, isSealed)
-    const published = (await streamOf()).frames - before
-    for (const [n, page] of others.entries())
-      await expect.poll(async () => (await framesIn(page)) - (start[n] ?? 0)).toBe(published)
-    expect((await streamOf()).subscribers).toBe(1)
-    await browser.close()
-  },
-)
+it('[U31] [U32] one stream is all that pages of Firefox take', async (context) => {
+  const why = whyNoFirefox()
+  if (why !== null) return context.skip(why)
+  const browser = await launchFirefox()
+  const opened = async () => {
+    const page = await browser.newPage()
+    await page.goto(`${scene.companion.url}/gates`)
+    await page.waitForFunction(() => document.querySelector('output')?.textContent.includes('Live'))
+    return page
+  }
+  const framesIn = (page: FirefoxPage) =>
+    page.$eval('#stream dd', ({ textContent }) => Number(textContent.replaceAll(',', '')))
+  const first = await opened()
+  const others = [await opened(), await opened()]
+  await expect.poll(async () => (await streamOf()).subscribers).toBe(1)
+  const { frames: before } = await streamOf()
+  const start = await Promise.all(others.map(framesIn))
+  const run_id = await scene.start('busy')
+  await expect.poll(() => framesIn(first)).toBeGreaterThan((start[0] ?? 0) + 4)
+  await first.close()
+  await scene.recorded(run_id, isSealed)
+  const published = (await streamOf()).frames - before
+  for (const [n, page] of others.entries())
+    await expect.poll(async () => (await framesIn(page)) - (start[n] ?? 0)).toBe(published)
+  expect((await streamOf()).subscribers).toBe(1)
+  await browser.close()
+})
 
 describe('a page that holds the stream itself', () => {
   it('[L9] is not lost whatever is answered in place of the stream, and comes back by itself', async () => {
