@@ -216,6 +216,7 @@ export const CODE = {
   'follows-held': { claim: 'previous', state: 'proven' },
   'first-in-series': { claim: 'previous', state: 'not present' },
   'previous-not-held': { claim: 'previous', state: 'not checked' },
+  'place-unsealed': { claim: 'previous', state: 'not checked' },
   'previous-differs': { claim: 'previous', state: 'does not verify' },
   fork: { claim: 'previous', state: 'does not verify' },
 

@@ -35,15 +35,26 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
     })
 }
 
-/** Against what the reader holds of this server's series: a removal leaves a hole, a second version is a fork. */
+/**
+ * Against what the reader holds of this server's series: a removal leaves a hole, a second version is a fork. Only what
+ * a key at hand has sealed has a place: whoever damages a copy must not have it look as if the server had sealed twice.
+ */
 export function checkPrevious(
   { evidence_id, opening, closing }: Envelope,
   head: string,
   held: readonly HeldEnvelope[],
+  isSealed: boolean,
 ): Claim {
   const { previous, seal_seq } = closing
   const at = { where: '/closing/previous' }
   const series = held.filter(({ server }) => server === opening.server)
+  if (!isSealed && series.length > 0) {
+    return claimOf('place-unsealed', {
+      ...at,
+      message:
+        'No seal that could be checked is on it, so that its place says nothing about the envelopes that you hold.',
+    })
+  }
   const fork = series.find((other) =>
     other.evidence_id === evidence_id
       ? other.head !== head || other.seal_seq !== seal_seq

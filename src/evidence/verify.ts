@@ -95,7 +95,7 @@ export async function verifyEnvelope(
     ...checkAsked(envelope, options.asked ?? {}),
     ...checkConsistency(envelope, entries),
     ...gates,
-    checkPrevious(envelope, chain.state.head, previous),
+    checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
     ...checkExpectations(envelope, options.expect ?? [], trust, gates),
   ]
   const verdict = verdictOf(claims)

@@ -634,6 +634,25 @@ describe('a series', () => {
       'fork',
     )
   })
+
+  it('[V14] accuses no server of a second envelope over a copy that somebody damaged', async () => {
+    const { bytes, envelope } = await shape(signer)
+    const previous = [
+      {
+        server: signer.key_id,
+        evidence_id: envelope.evidence_id,
+        head: envelope.integrity.hash_chain.head,
+        seal_seq: envelope.closing.seal_seq,
+      },
+    ]
+    const text = new TextDecoder().decode(bytes).replaceAll('"title":"Release"', '"title":"Other"')
+    for (const trust of [[pinned(signer)], []]) {
+      const { claims } = await verifyEnvelope(utf8(text), { trust, previous })
+      expect(claims.filter(({ claim }) => claim === 'previous').map(({ code }) => code)).toEqual([
+        'place-unsealed',
+      ])
+    }
+  })
 })
 
 it('[S1] digests are of canonical bytes', () => {
