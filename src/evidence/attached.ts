@@ -72,7 +72,7 @@ export function missingParts(parts: readonly Part[], found: readonly Part[]): Cl
   const missing = parts.filter(({ sha256 }) => !here.has(sha256))
   const [first] = missing
   if (first === undefined) return null
-  const message = `${missing.length} of ${counted(parts.length, 'log or artifact', 'logs and artifacts')} on record ${missing.length === 1 ? 'is' : 'are'} not here, first ${wordsFor(first)}.`
+  const message = `${missing.length.toLocaleString('en')} of ${counted(parts.length, 'log or artifact', 'logs and artifacts')} on record ${missing.length === 1 ? 'is' : 'are'} not here, first ${wordsFor(first)}.`
   return claimOf('attached-missing', { message, where: first.where, step_id: first.step_id })
 }
 

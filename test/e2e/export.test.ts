@@ -97,7 +97,7 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ whyNot, launc
     await writeFile(changed, exported.stdout.replace(base64('making\n'), base64('faking\n')))
     const other = await openPage(await browser.newPage(), changed)
     await other.sees('This is not the log of step make, attempt 1: MiB 1 of 1 is another one.')
-    await other.sees('1 of 2 logs and artifacts on record are not here')
+    await other.sees('1 of 2 logs and artifacts on record is not here')
   })
 })
 

@@ -8,7 +8,7 @@ import type { Attached } from './judge.ts'
 export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
   return (
     <>
-      <Claims claims={attached.map(({ claim }) => claim)} />
+      <Claims title="Logs and artifacts compared" claims={attached.map(({ claim }) => claim)} />
       {attached.map(
         ({ file, part }) =>
           file &&

@@ -67,7 +67,7 @@ export function VerifierPage({ embedded }: { embedded: Embedded }) {
           onConfirm={(isConfirmed) => give({ isConfirmed })}
         />
       </Suspense>
-      <NotDetectable />
+      <NotDetectable page="offline" />
     </main>
   )
 }

@@ -1,10 +1,10 @@
-/** What no envelope can show, said where evidence is read. */
-export function NotDetectable() {
+/** What no envelope can show, said where evidence is read. `page`: how the page that says it came to the reader. */
+export function NotDetectable({ page = 'served' }: { page?: keyof typeof PAGE }) {
   return (
     <section aria-label="Not detectable" className="card p-4">
       <h2 className="text-base font-semibold">Not detectable by any verification</h2>
       <ul className="mt-2 list-disc gap-x-8 pl-5 text-ink-2 md:columns-2 [&>li]:mb-1 [&>li]:break-inside-avoid">
-        {NOT_DETECTABLE.map((what) => (
+        {[...NOT_DETECTABLE, PAGE[page]].map((what) => (
           <li key={what}>{what}</li>
         ))}
       </ul>
@@ -23,5 +23,11 @@ const NOT_DETECTABLE = [
   'Refusals that were dropped and asked again.',
   'Steps after the last signed gate, if the server’s key is stolen.',
   'With isolation “none”: that a run did not read the sealing key.',
-  'That this page itself is honest: it came from the server. The offline verifier, “runseal verify”, did not.',
 ] as const
+
+const PAGE = {
+  served:
+    'That this page itself is honest: it came from the server. “runseal verify” and verifier.html from your own copy did not.',
+  offline:
+    'That this page itself is honest: its SHA-256 has to be what “runseal verifier --digest” prints in a copy that you trust.',
+} as const
