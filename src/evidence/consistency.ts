@@ -113,7 +113,7 @@ function* ofStep(
       message: `${name} was not allowed after those before it: ${before.join(', ')}.`,
     })
   }
-  yield* ofNeeds(planned, step.taken_over === undefined ? step.started_at : null, met, at)
+  yield* needsFaults(planned, step.taken_over === undefined ? step.started_at : null, met, at)
   const result = resultFault(step, planned)
   if (result !== null) yield claimOf('result-broken', { ...at, message: `${name} ${result}.` })
   const log = logFault(step)
@@ -179,7 +179,7 @@ function* ofGate(
   if (met.gates.has(step_id) || met.gateIds.has(gate_id)) {
     yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
   }
-  yield* ofNeeds(planned, gate.shown.opened_at, met, at)
+  yield* needsFaults(planned, gate.shown.opened_at, met, at)
   yield* ofTimes(
     [opening.started_at, gate.shown.opened_at, gate.resolved_at, closing.finished_at],
     `Gate ${step_id}`,
@@ -191,28 +191,28 @@ function* ofGate(
 }
 
 // By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs.
-function* ofNeeds(
+function needsFaults(
   { needs }: { needs: readonly string[] },
   begun: string | null,
   { done }: Met,
   at: { step_id: string; where: string },
-): Generator<Claim> {
-  for (const need of needs) {
+): Claim[] {
+  return needs.flatMap((need) => {
     const ended = done.get(need)
     if (ended === undefined) {
-      yield claimOf('needs-broken', {
+      return claimOf('needs-broken', {
         ...at,
         message: `${at.step_id} is recorded without ${need}, which it needs, having succeeded before.`,
       })
-    } else if (begun !== null && begun < ended) {
-      yield claimOf('needs-broken', {
-        ...at,
-        message: `${at.step_id} began before ${need}, which it needs, had ended.`,
-        expected: `not before ${ended}`,
-        actual: begun,
-      })
     }
-  }
+    if (begun === null || begun >= ended) return []
+    return claimOf('needs-broken', {
+      ...at,
+      message: `${at.step_id} began before ${need}, which it needs, had ended.`,
+      expected: `not before ${ended}`,
+      actual: begun,
+    })
+  })
 }
 
 // Instants of ours sort as text.
@@ -264,9 +264,7 @@ function* ofClosing(
   { opening, execution, gates, closing, evidence_id }: Envelope,
   entries: readonly Entry[],
 ): Generator<Claim> {
-  const recorded = entries.flatMap((entry) =>
-    entry.kind === 'step' || entry.kind === 'gate' ? [entry] : [],
-  )
+  const recorded = entries.filter((entry) => entry.kind === 'step' || entry.kind === 'gate')
   const outcome = outcomeOf(opening.plan, recorded)
   if (closing.outcome !== outcome) {
     yield claimOf('outcome-differs', {

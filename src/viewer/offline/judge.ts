@@ -43,6 +43,7 @@ export async function judge({ envelope, trust, isConfirmed, attached }: Given): 
         read && 'file' in read
           ? [{ file: read.file, source: isConfirmed ? 'pinned' : 'offered' }]
           : [],
+      onProgress: drawn,
     })
     return {
       state: 'judged',
