@@ -100,7 +100,7 @@ function writtenAt(
       const [before, after] = around[kinds[seq] ?? 'closing']
       const body = bytes.subarray(places[2 * seq], places[2 * seq + 1])
       const length = before.length + body.length + after.length
-      if (length > room.length) room = new Uint8Array(2 * length)
+      if (length > room.length) room = new Uint8Array(length)
       room.set(before)
       room.set(body, before.length)
       room.set(after, before.length + body.length)
