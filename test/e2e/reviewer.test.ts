@@ -192,7 +192,9 @@ describe('a verdict', () => {
       const response = await route.fetch()
       await route.fulfill({ response, body: (await response.text()).replace('second', 'other') })
     })
-    await page.route('**/api/artifacts/*', (route) => route.fulfill({ body: 'another package' }))
+    await page.route('**/api/artifacts/*', (route) =>
+      route.fulfill({ body: 'another package', contentType: 'application/octet-stream' }),
+    )
     await page.reload()
     const entry = region('Entry 1')
     await entry.getByRole('button', { name: 'Fetch and compare the log' }).click()
