@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { render, screen, within } from '@testing-library/react'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Run } from '#contract/run.ts'
@@ -9,7 +10,8 @@ import { told } from '#live/told.ts'
 import { planOrder } from '#viewer/operate/plan-order.ts'
 import { presentOf } from '#viewer/operate/present.ts'
 import { Timelines } from '#viewer/operate/timelines.tsx'
-import { factRows } from '#viewer/operate/two-timelines.ts'
+import { factList, factRows } from '#viewer/operate/two-timelines.ts'
+import { anyFrame } from '#test/live/signals.ts'
 import { ToldValue } from '#viewer/parts/told.tsx'
 import { EMPTY_LIVE, live } from '#viewer/store.ts'
 
@@ -69,6 +71,28 @@ describe('two timelines', () => {
       ['build started', 'attempt 1', 'attempt 1', 'recorded'],
       ['run ended', null, 'Failed', 'recorded'],
     ])
+  })
+
+  it('[U13] lists every fact once, contradictions first, the same whatever was listed before', () => {
+    const said = fc.array(anyFrame(RUN), { maxLength: 25 })
+    const order = ['b', 'a']
+    fc.assert(
+      fc.property(said, said, fc.option(said), (hints, records, envelope) => {
+        const [hint, onRecord] = [runOf(...hints), runOf(...records)]
+        const verified = envelope && runOf(...envelope)
+        const { count, contradicted, hinted, at } = factList(hint, onRecord, verified, order)
+        const rows = Array.from({ length: count }, (_, index) => at(index))
+        expect(at(count)).toBeUndefined()
+        expect(new Set(rows.map((row) => row?.key)).size).toBe(count)
+        expect(rows.map((row) => row?.told.by === 'contradicted')).toEqual(
+          rows.map((_, index) => index < contradicted),
+        )
+        expect(rows.filter((row) => row?.hint !== null)).toHaveLength(hinted)
+        // The hint grew, and is what it was: nothing of between is kept.
+        factList(runOf(...hints, ...records), onRecord, verified, order)
+        expect(factRows(hint, onRecord, verified, order)).toEqual(rows)
+      }),
+    )
   })
 
   it('[U4] are drawn with the word of each fact', () => {

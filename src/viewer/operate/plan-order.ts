@@ -11,54 +11,74 @@ export type Node = { id: string; needs: readonly string[] } & (
  * The plan's steps and gates, each after all that it needs and otherwise as written; then what only a timeline knows.
  */
 export function planOrder(run: Run): Node[] {
-  const steps = new Map(run.steps.map((step) => [step.step_id, step]))
-  const gates = new Map(run.gates.map((gate) => [gate.step_id ?? gate.gate_id, gate]))
-  const nodes = orderOf(run.plan).map((planned): Node => {
-    const { id, needs } = planned
-    if (planned.kind === 'gate') return { id, needs, kind: 'gate', gate: taken(gates, id) }
-    return { id, needs, kind: 'step', what: planned.what, step: taken(steps, id) }
-  })
-  for (const [id, step] of steps) nodes.push({ id, needs: [], kind: 'step', what: step.kind, step })
-  for (const [id, gate] of gates) nodes.push({ id, needs: [], kind: 'gate', gate })
+  const { blank, places } = orderedOf(run.plan)
+  const nodes = blank.slice()
+  const put = (id: string, node: (planned: Node | undefined) => Node): void => {
+    const place = places.get(id)
+    if (place === undefined) nodes.push(node(undefined))
+    else nodes[place] = node(blank[place])
+  }
+  for (const step of run.steps) put(step.step_id, (planned) => nodeOf(step, planned))
+  for (const gate of run.gates) {
+    const id = gate.step_id ?? gate.gate_id
+    put(id, (planned) => ({ id, needs: planned?.needs ?? [], kind: 'gate', gate }))
+  }
   return nodes
 }
 
-/** The value of a key, which is from then on no more there: what is left over is in no plan. */
-function taken<T>(map: Map<string, T>, key: string): T | undefined {
-  const value = map.get(key)
-  map.delete(key)
-  return value
+/** The ids of a plan in that order: the same list for the same plan. */
+export function orderOf(plan: Plan | null): readonly string[] {
+  return orderedOf(plan).ids
 }
 
-type Planned = { id: string; needs: readonly string[] } & (
-  | { kind: 'step'; what: string | null }
-  | { kind: 'gate' }
-)
+// A screen asks at every picture, and of ten thousand steps a few have changed.
+const nodesOfSteps = new WeakMap<Step, { planned: Node | undefined; node: Node }>()
 
-// A plan is frozen when its run starts, and a screen asks at every picture.
-const orders = new WeakMap<Plan, Planned[]>()
+function nodeOf(step: Step, planned: Node | undefined): Node {
+  const known = nodesOfSteps.get(step)
+  if (known && known.planned === planned) return known.node
+  const what = planned?.kind === 'step' ? planned.what : step.kind
+  const node: Node = { id: step.step_id, needs: planned?.needs ?? [], kind: 'step', what, step }
+  nodesOfSteps.set(step, { planned, node })
+  return node
+}
 
-function orderOf(plan: Plan | null): Planned[] {
-  if (plan === null) return []
+/** `blank`: with nothing known of any. */
+type Ordered = { ids: readonly string[]; blank: readonly Node[]; places: Map<string, number> }
+
+// A plan is frozen when its run starts.
+const orders = new WeakMap<Plan, Ordered>()
+const NO_PLAN: Ordered = { ids: [], blank: [], places: new Map() }
+
+function orderedOf(plan: Plan | null): Ordered {
+  if (plan === null) return NO_PLAN
   const known = orders.get(plan)
   if (known) return known
-  const order = afterNeeds([
-    ...plan.steps.map(({ step_id: id, needs, kind }): Planned => ({
+  const blank = afterNeeds([
+    ...plan.steps.map(({ step_id: id, needs, kind }): Node => ({
       id,
       needs,
       kind: 'step',
       what: kind,
+      step: undefined,
     })),
-    ...plan.gates.map(({ step_id: id, needs }): Planned => ({ id, needs, kind: 'gate' })),
+    ...plan.gates.map(({ step_id: id, needs }): Node => ({
+      id,
+      needs,
+      kind: 'gate',
+      gate: undefined,
+    })),
   ])
+  const ids = blank.map(({ id }) => id)
+  const order = { ids, blank, places: new Map(ids.map((id, place) => [id, place])) }
   orders.set(plan, order)
   return order
 }
 
-function afterNeeds(nodes: readonly Planned[]): Planned[] {
+function afterNeeds(nodes: readonly Node[]): Node[] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const placed = new Set<string>()
-  const ordered: Planned[] = []
+  const ordered: Node[] = []
   for (const node of nodes) {
     // With a stack of its own: a chain of 10,000 steps is no reason to fail.
     const stack = [node]

@@ -25,7 +25,7 @@ import { useRun } from '#viewer/stream/use-event-stream.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
 import { Link, useSearchParams } from 'wouter'
-import { type Node, planOrder } from './plan-order.ts'
+import { type Node, orderOf, planOrder } from './plan-order.ts'
 import { presentOf } from './present.ts'
 import { RunActions } from './run-actions.tsx'
 import { StepList } from './step-list.tsx'
@@ -210,7 +210,7 @@ export function RunPage({
           )}
         </section>
         <div className="min-w-0 xl:col-span-2 3xl:col-span-1">
-          <Timelines run={run} verified={verified} order={nodes.map(({ id }) => id)} />
+          <Timelines run={run} verified={verified} order={orderOf(present.plan)} />
         </div>
       </div>
     </Page>

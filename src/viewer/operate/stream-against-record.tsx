@@ -1,6 +1,6 @@
 import type { Run } from '#contract/run.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
-import { planOrder } from './plan-order.ts'
+import { orderOf } from './plan-order.ts'
 import { Timelines } from './timelines.tsx'
 
 /** What the stream said of a finished run beside what is on record, for who comes from the evidence. */
@@ -14,5 +14,5 @@ export function StreamAgainstRecord({
   const { run } = useRun(run_id)
   if (!run) return null
   const known = verified ?? run.record ?? run.hint
-  return <Timelines run={run} verified={verified} order={planOrder(known).map(({ id }) => id)} />
+  return <Timelines run={run} verified={verified} order={orderOf(known.plan)} />
 }

@@ -8,7 +8,7 @@ import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
 import { useDeferredValue, useMemo } from 'react'
-import { type FactRow, factRows, type Said } from './two-timelines.ts'
+import { type FactRow, factList, type Said } from './two-timelines.ts'
 
 const ROW_PX = 34
 const SHOWN_GAPS = 3
@@ -30,21 +30,18 @@ export function Timelines({
   const position = useLive((state) => state.board.position)
   // The run's state comes first: while much happens, its facts are a picture behind.
   const { hint, record } = useDeferredValue(run)
-  const { rows, contradicted, hinted } = useMemo(() => {
-    const rows = factRows(hint, record, verified, order)
-    return {
-      rows,
-      contradicted: rows.filter(({ told }) => told.by === 'contradicted').length,
-      hinted: rows.filter((row) => row.hint !== null).length,
-    }
-  }, [hint, record, verified, order])
+  const facts = useMemo(
+    () => factList(hint, record, verified, order),
+    [hint, record, verified, order],
+  )
+  const { count, contradicted, hinted } = facts
   return (
     <section aria-label="Two timelines" className="card overflow-hidden">
       <div className="border-b border-line px-3 py-2">
         <h2 className="flex items-baseline justify-between font-semibold">
           Two timelines
           <span className="text-xs font-normal text-ink-3">
-            {rows.length > 0 && `${rows.length.toLocaleString('en')} facts`}
+            {count > 0 && `${count.toLocaleString('en')} facts`}
           </span>
         </h2>
         <p className="text-xs text-ink-2">
@@ -86,17 +83,17 @@ export function Timelines({
           narrow={narrow}
         />
       ))}
-      {rows.length === 0 ? (
+      {count === 0 ? (
         <p className="p-4 text-ink-2">Nothing was said yet, by the stream or by the record.</p>
       ) : (
         <VirtualList
           label="Facts of the run"
-          count={rows.length}
+          count={count}
           rowPx={narrow ? NARROW_ROW_PX : ROW_PX}
           // Half a row more than fits: what is cut says that there is more.
-          className={rows.length > MOST_ROWS_IN_SIGHT ? 'h-[629px]' : ''}
+          className={count > MOST_ROWS_IN_SIGHT ? 'h-[629px]' : ''}
           renderRow={(index) => {
-            const row = rows[index]
+            const row = facts.at(index)
             return row && (narrow ? <NarrowRow row={row} /> : <Row row={row} />)
           }}
         />

@@ -16,67 +16,146 @@ export type FactRow = {
 export type Said = { value: string; at: string | null }
 
 /** Every fact of a run that any timeline has said: contradictions first, then in the order of the steps. */
-export function factRows(
+export type FactList = {
+  count: number
+  contradicted: number
+  /** Facts that the stream said. */
+  hinted: number
+  at: (index: number) => FactRow | undefined
+}
+
+/** `order` is the plan's ids. What a list costs is what has changed, and a look at each step; its rows come by `at`. */
+export function factList(
   hint: Run,
   record: Run | null,
   verified: Run | null,
   order: readonly string[],
-): FactRow[] {
-  const steps = new Map<string, StepTimelines>()
-  for (const step of hint.steps) timelinesOf(steps, step).hint = step
-  for (const step of record?.steps ?? []) timelinesOf(steps, step).recorded = step
-  for (const step of verified?.steps ?? []) timelinesOf(steps, step).verified = step
-  const ofRun = rowsOf({ hint, recorded: record, verified }, factsOfRun)
-  const gates = Map.groupBy(
-    rowsOf({ hint, recorded: record, verified }, factsOfGates),
-    ({ about }) => about,
-  )
-
-  const rows: FactRow[] = ofRun.filter(({ what }) => what === 'started')
-  for (const id of order) {
-    const ofStep = steps.get(id)
-    if (ofStep) rows.push(...stepRows(ofStep))
-    rows.push(...(gates.get(id) ?? []))
-    steps.delete(id)
-    gates.delete(id)
+): FactList {
+  const places = placesIn(order)
+  const planned: (Facts | undefined)[] = Array.from(order, () => undefined)
+  const others: Facts[] = []
+  const put = (id: string, facts: Facts): void => {
+    const place = places.get(id)
+    if (place === undefined || planned[place] !== undefined) others.push(facts)
+    else planned[place] = facts
   }
-  for (const ofStep of steps.values()) rows.push(...stepRows(ofStep))
-  for (const ofGate of gates.values()) rows.push(...ofGate)
-  rows.push(...ofRun.filter(({ what }) => what !== 'started'))
-
-  const contradicted = rows.filter(({ told }) => told.by === 'contradicted')
-  return contradicted.length === 0
-    ? rows
-    : [...contradicted, ...rows.filter(({ told }) => told.by !== 'contradicted')]
-}
-
-type StepTimelines = { hint?: Step; recorded?: Step; verified?: Step }
-
-function timelinesOf(steps: Map<string, StepTimelines>, { step_id }: Step): StepTimelines {
-  const known = steps.get(step_id)
-  if (known) return known
-  const none: StepTimelines = {}
-  steps.set(step_id, none)
-  return none
-}
-
-// A screen asks for all rows at every picture, and of ten thousand steps a few have changed: kept by the step that
-// speaks loudest, which is the same object while it says the same.
-const kept = new WeakMap<Step, { of: StepTimelines; rows: FactRow[] }>()
-
-function stepRows(of: StepTimelines): FactRow[] {
-  const loudest = of.verified ?? of.recorded ?? of.hint
-  const known = loudest && kept.get(loudest)
-  if (
-    known &&
-    known.of.hint === of.hint &&
-    known.of.recorded === of.recorded &&
-    known.of.verified === of.verified
+  eachStep(hint.steps, record?.steps ?? [], verified?.steps ?? [], (id, one, two, three) =>
+    put(id, factsOf(one, two, three)),
   )
-    return known.rows
-  const rows = rowsOf(of, factsOfStep)
-  if (loudest) kept.set(loudest, { of, rows })
-  return rows
+  const ofRun = rowsOf({ hint, recorded: record, verified }, sayOfRun)
+  const ofGates = rowsOf({ hint, recorded: record, verified }, sayOfGates)
+  for (const [id, rows] of Map.groupBy(ofGates, ({ about }) => about)) put(id, factsIn(rows))
+
+  const groups = [
+    factsIn(ofRun.filter(({ what }) => what === 'started')),
+    ...planned,
+    ...others,
+    factsIn(ofRun.filter(({ what }) => what !== 'started')),
+  ]
+  const contradicted: FactRow[] = []
+  const calm: { from: number; rows: FactRow[] }[] = []
+  let from = 0
+  let hinted = 0
+  for (const facts of groups) {
+    if (facts === undefined) continue
+    if (facts.contradicted.length > 0) contradicted.push(...facts.contradicted)
+    calm.push({ from, rows: facts.calm })
+    from += facts.calm.length
+    hinted += facts.hinted
+  }
+  return {
+    count: contradicted.length + from,
+    contradicted: contradicted.length,
+    hinted,
+    at: (index) => {
+      if (index < contradicted.length) return contradicted[index]
+      const wanted = index - contradicted.length
+      const group = calm[lastBefore(calm, wanted)]
+      return group?.rows[wanted - group.from]
+    },
+  }
+}
+
+/** All of them. */
+export function factRows(...of: Parameters<typeof factList>): FactRow[] {
+  const { count, at } = factList(...of)
+  return Array.from({ length: count }, (_, index) => at(index) ?? []).flat()
+}
+
+/** Facts of one thing: those that a weaker timeline contradicts, and the others. */
+type Facts = { contradicted: FactRow[]; calm: FactRow[]; hinted: number }
+
+function factsIn(rows: readonly FactRow[]): Facts {
+  return {
+    contradicted: rows.filter(({ told }) => told.by === 'contradicted'),
+    calm: rows.filter(({ told }) => told.by !== 'contradicted'),
+    hinted: rows.filter(({ hint }) => hint !== null).length,
+  }
+}
+
+/** Each step that any of three sorted lists has, with what each of them has of it. */
+function eachStep(
+  hint: readonly Step[],
+  recorded: readonly Step[],
+  verified: readonly Step[],
+  act: (id: string, hint?: Step, recorded?: Step, verified?: Step) => void,
+): void {
+  let h = 0
+  let r = 0
+  let v = 0
+  for (;;) {
+    const a = hint[h]
+    const b = recorded[r]
+    const c = verified[v]
+    let id = a?.step_id
+    if (b && (id === undefined || b.step_id < id)) id = b.step_id
+    if (c && (id === undefined || c.step_id < id)) id = c.step_id
+    if (id === undefined) return
+    const isHinted = a?.step_id === id
+    const isRecorded = b?.step_id === id
+    const isVerified = c?.step_id === id
+    act(id, isHinted ? a : undefined, isRecorded ? b : undefined, isVerified ? c : undefined)
+    if (isHinted) h += 1
+    if (isRecorded) r += 1
+    if (isVerified) v += 1
+  }
+}
+
+// Kept by the step that speaks loudest, which is the same object while it says the same.
+type Kept = { hint: Step | undefined; recorded: Step | undefined; facts: Facts }
+const kept = new WeakMap<Step, Kept>()
+const NO_FACTS: Facts = { contradicted: [], calm: [], hinted: 0 }
+
+function factsOf(hint?: Step, recorded?: Step, verified?: Step): Facts {
+  const loudest = verified ?? recorded ?? hint
+  if (loudest === undefined) return NO_FACTS
+  const known = kept.get(loudest)
+  if (known && known.hint === hint && known.recorded === recorded) return known.facts
+  const timelines = { hint: hint ?? null, recorded: recorded ?? null, verified: verified ?? null }
+  const facts = factsIn(rowsOf(timelines, sayOfStep))
+  kept.set(loudest, { hint, recorded, facts })
+  return facts
+}
+
+const placesOf = new WeakMap<readonly string[], Map<string, number>>()
+
+function placesIn(order: readonly string[]): Map<string, number> {
+  const known = placesOf.get(order)
+  if (known) return known
+  const made = new Map(order.map((id, place) => [id, place]))
+  placesOf.set(order, made)
+  return made
+}
+
+/** Index of the last group that begins at `wanted` or before. Empty ones begin where the next does. */
+function lastBefore(groups: readonly { from: number }[], wanted: number): number {
+  let [low, high] = [0, groups.length - 1]
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if ((groups[middle]?.from ?? 0) <= wanted) low = middle
+    else high = middle - 1
+  }
+  return low
 }
 
 type FactTimelines = Pick<FactRow, 'about' | 'what'> &
@@ -86,13 +165,13 @@ type Say = (about: string, what: FactRow['what'], said: Said, nth?: string) => v
 /** What the three timelines say of one thing, a row for each fact that any of them has. */
 function rowsOf<T>(
   of: Partial<Record<'hint' | 'recorded' | 'verified', T | null>>,
-  factsOf: (thing: T, say: Say) => void,
+  sayOf: (thing: T, say: Say) => void,
 ): FactRow[] {
   const facts = new Map<string, FactTimelines>()
   for (const by of BY) {
     const thing = of[by]
     if (thing)
-      factsOf(thing, (about, what, said, nth = '') => {
+      sayOf(thing, (about, what, said, nth = '') => {
         const key = `${about} ${what}${nth}`
         const fact = facts.get(key)
         if (fact) fact[by] = said
@@ -122,13 +201,13 @@ function rowsOf<T>(
 // The strongest first: what only a weaker one has comes after it.
 const BY = ['verified', 'recorded', 'hint'] as const
 
-function factsOfRun(run: Run, say: Say): void {
+function sayOfRun(run: Run, say: Say): void {
   if (run.started) say('run', 'started', { value: 'started', at: run.started.at })
   if (run.ended) say('run', 'ended', { value: OUTCOME[run.ended.outcome].label, at: run.ended.at })
   if (run.sealed) say('run', 'sealed', { value: run.sealed.evidence_id, at: null })
 }
 
-function factsOfStep({ step_id, attempts }: Step, say: Say): void {
+function sayOfStep({ step_id, attempts }: Step, say: Say): void {
   for (const attempt of attempts) {
     const nth = ` ${attempt.attempt}`
     // An envelope has no entry for a start: who has the end has the start too.
@@ -143,7 +222,7 @@ function factsOfStep({ step_id, attempts }: Step, say: Say): void {
   }
 }
 
-function factsOfGates({ gates }: Run, say: Say): void {
+function sayOfGates({ gates }: Run, say: Say): void {
   for (const gate of gates) {
     const about = gate.step_id ?? gate.gate_id
     say(about, 'asks', { value: 'asked', at: gate.opened_at })
