@@ -14,7 +14,7 @@ import type { Signer } from '#evidence/seal.ts'
 import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
 import { makeDataFolder } from './data-folder.ts'
 import { createBus, type Bus } from './events/bus.ts'
-import { frameOf } from './events/frames.ts'
+import { frameOf, lifecycleFrameOf } from './events/frames.ts'
 import { createEventStreams, type After, type Every } from './events/sse.ts'
 import { createGates } from './gates/gates.ts'
 import { createApp, DEFAULT_ACCESS, type Access, type RequestLogEntry } from './http/app.ts'
@@ -25,6 +25,10 @@ import { problemResponse } from './http/problems.ts'
 import { routesOf } from './http/routes.ts'
 import { loadViewer } from './http/viewer-files.ts'
 import { createPeople, type People } from './identity/people.ts'
+import { createMaterializeAnswers } from './materialize/materialize-answer.ts'
+import { createProvenanceViews } from './materialize/provenance-views.ts'
+import { createTableViews } from './materialize/table-views.ts'
+import { createMaterializer } from './materialize/materializer.ts'
 import { createEngine } from './runs/engine.ts'
 import { DefinitionError, openProject, type ProjectReader } from './runs/project.ts'
 import { createRecorder } from './runs/record.ts'
@@ -178,9 +182,9 @@ export async function compose(
     })
     const streams = createEventStreams({ bus, every, after, now, random: Math.random })
     const recorder = createRecorder(storage.runs)
-    recorder.subscribe((fact) => {
-      const frame = frameOf(fact)
-      if (frame !== null) bus.publish(frame)
+    recorder.subscribe((fact, { opening }) => {
+      for (const frame of [frameOf(fact), lifecycleFrameOf(fact, opening)])
+        if (frame !== null) bus.publish(frame)
     })
     const gates = createGates({ storage, recorder, now, random: randomBytes, failed })
     const sealer = createSealer({
@@ -200,11 +204,24 @@ export async function compose(
       failed,
     })
     const admin = await people.ensureAdmin()
+    const materializer = createMaterializer({
+      project,
+      cells: storage.cells,
+      data,
+      environment: {
+        server: process.env,
+        step: user === null ? process.env : { ...process.env, HOME: user.home },
+      },
+      now,
+      random: randomBytes,
+      failed,
+    })
     const engine = createEngine({
       project,
       recorder,
       storage,
       sealer,
+      materializer,
       publish: (frame) => bus.publish(frame),
       data,
       stepUser: user,
@@ -221,6 +238,15 @@ export async function compose(
       storage,
       recorder,
       engine,
+      tables: {
+        ...createTableViews(materializer, storage.cells, now),
+        look: createLook(() => materializer.check().catch(failed), now),
+      },
+      provenance: createProvenanceViews(materializer, storage),
+      materialize: {
+        answer: createMaterializeAnswers(recorder, storage),
+        preview: (request) => materializer.preview(request),
+      },
       sealer,
       gates,
       people,
@@ -261,6 +287,7 @@ export async function compose(
       async begin() {
         await engine.recover()
         await gates.resume()
+        void materializer.check().catch(failed)
         if (isNew && definitions.has('tour'))
           await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
       },
@@ -474,6 +501,20 @@ async function closed(server: Server): Promise<void> {
   })
   clearTimeout(late)
 }
+
+/** Looks at once where nobody has for a while: who asks is told what is known, and soon what is. */
+function createLook(look: () => Promise<void>, now: () => Date): () => void {
+  let next = 0
+  return () => {
+    if (now().getTime() < next) return
+    next = Number.POSITIVE_INFINITY
+    void look().finally(() => {
+      next = now().getTime() + LOOK_EVERY_MS
+    })
+  }
+}
+
+const LOOK_EVERY_MS = 2000
 
 const every: Every = (ms, act) => {
   const timer = setInterval(act, ms)

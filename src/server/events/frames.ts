@@ -1,5 +1,7 @@
 import type { Fact } from '#contract/fact.ts'
-import type { Frame } from '#contract/frame.ts'
+import type { Opening, Totals } from '#contract/envelope.ts'
+import type { Frame, LifecycleFrame } from '#contract/frame.ts'
+import { requestIn } from '#server/materialize/request.ts'
 
 /** What the stream says of a recorded fact; null where it says nothing. */
 export function frameOf(fact: Fact): Frame | null {
@@ -48,6 +50,67 @@ export function frameOf(fact: Fact): Frame | null {
     case 'run_succeeded':
       return null
   }
+}
+
+/** What the stream says besides of a fact about derived tables, as in the first documents; null where it is none. */
+export function lifecycleFrameOf(fact: Fact, opening: Opening): LifecycleFrame | null {
+  const { run_id, timestamp: ts } = fact
+  const common = { ts, actor: opening.actor, run_id }
+  const isOwn = opening.kind === 'materialize'
+  switch (fact.type) {
+    case 'run_started':
+      return isOwn ? { kind: 'materialize.start', ...common, ...asked(opening) } : null
+    case 'step_started': {
+      if (isOwn || fact.kind !== 'materialize') return null
+      const step = opening.plan.steps.find(({ step_id }) => step_id === fact.step_id)
+      const targets = step?.argv.slice(2) ?? null
+      return { kind: 'materialize.start', ...common, targets, record_ids: null, force: false }
+    }
+    case 'step_finished': {
+      if (isOwn || fact.entry.kind !== 'materialize') return null
+      if (fact.entry.outcome === 'succeeded') return ended(common, fact.totals)
+      const message = fact.entry.reason ?? fact.entry.outcome
+      return failed(common, fact.error_type ?? fact.entry.outcome, message)
+    }
+    case 'run_succeeded':
+      return isOwn ? ended(common, fact.totals) : null
+    case 'run_failed':
+      return isOwn ? failed(common, fact.error_type ?? 'failed', fact.reason) : null
+    case 'run_aborted':
+      return isOwn ? failed(common, 'aborted', fact.reason) : null
+    case 'needs_input':
+    case 'gate_decided':
+    case 'gate_resolved':
+    case 'run_finalized':
+    case 'seal_failed':
+      return null
+  }
+}
+
+type Common = { ts: string; actor: string; run_id: string }
+
+function asked({ inputs }: Opening) {
+  const { targets, record_ids, force } = requestIn(inputs)
+  return { targets: few(targets), record_ids: few(record_ids), force }
+}
+
+// A frame that named a million records would be none that anybody reads: who wants them all asks the run.
+function few(names: readonly string[] | null): string[] | null {
+  if (names === null) return null
+  let chars = 0
+  return names.filter((name) => (chars += name.length) <= MAX_NAMES_CHARS)
+}
+
+const MAX_NAMES_CHARS = 16_384
+
+function ended(common: Common, totals: Totals | undefined): LifecycleFrame {
+  const { materialized = 0, skipped = 0, failures = 0, total_cost = '0' } = totals ?? {}
+  const counts = { materialized, skipped, failures }
+  return { kind: 'materialize.end', ...common, ...counts, total_cost: Number(total_cost) }
+}
+
+function failed(common: Common, error_type: string, message: string): LifecycleFrame {
+  return { kind: 'materialize.error', ...common, error_type, message: clip(message) }
 }
 
 const MAX_HINT_CHARS = 4096

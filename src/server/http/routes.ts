@@ -27,6 +27,6 @@ export function routesOf(companion: Companion): Routes {
     ...streamRoutes(companion),
     ...metricsRoutes(companion),
     ...openapiRoutes(companion),
-    ...tableRoutes(),
+    ...tableRoutes(companion),
   }
 }

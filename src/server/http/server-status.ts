@@ -3,6 +3,7 @@ import type { Companion } from './companion.ts'
 import { askedBy, route } from './route.ts'
 
 export const statusRoutes = ({
+  tables,
   storage,
   engine,
   bus,
@@ -13,6 +14,7 @@ export const statusRoutes = ({
 }: Companion) => ({
   status: route(ENDPOINT.status, async ({ context }) => {
     const position = bus.position()
+    tables.look()
     const id = askedBy(context.var)
     const [runs, gates] = await Promise.all([storage.runs.counts(), storage.gates.counts()])
     return {
@@ -29,7 +31,7 @@ export const statusRoutes = ({
       runs: runs.status,
       seal_failed: runs.seal.seal_failed,
       gates,
-      tables: [],
+      tables: await tables.status(),
     }
   }),
 

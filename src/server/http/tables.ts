@@ -1,42 +1,63 @@
 import { ENDPOINT } from '#contract/api.ts'
-import { ProblemError } from '#server/problem.ts'
+import { requestOf } from '#server/materialize/request.ts'
+import type { Companion } from './companion.ts'
+import { pageOf } from './page.ts'
 import { queryOf, route } from './route.ts'
 
-/** A project that defines tables is refused when it is read, so that there is no cell and nothing to derive. */
-export const tableRoutes = () => ({
-  listTables: route(ENDPOINT.listTables, async () => ({ items: [], next_cursor: null })),
+export const tableRoutes = ({ engine, tables, provenance, materialize }: Companion) => ({
+  listTables: route(ENDPOINT.listTables, async () => {
+    tables.look()
+    return { items: await tables.tables(), next_cursor: null }
+  }),
 
   tableRecords: route(ENDPOINT.tableRecords, async (call) => {
-    queryOf(ENDPOINT.tableRecords, call)
-    throw new ProblemError('unknown_target', `no table ${call.id('table')}`)
+    const { cursor, offset, limit, state, field, q } = queryOf(ENDPOINT.tableRecords, call)
+    tables.look()
+    return await tables.records(
+      call.id('table'),
+      { state: state ?? null, field: field ?? null, q: q || null },
+      { ...pageOf({ cursor, limit }), offset: offset === undefined ? null : Number(offset) },
+    )
   }),
 
   provenance: route(ENDPOINT.provenance, async (call) => {
-    queryOf(ENDPOINT.provenance, call)
-    return { items: [], next_cursor: null }
+    const { table, record_id, field, state, run_id, q, ...page } = queryOf(
+      ENDPOINT.provenance,
+      call,
+    )
+    tables.look()
+    return await provenance.list(
+      {
+        table: table ?? null,
+        record_id: record_id ?? null,
+        field: field ?? null,
+        state: state ?? null,
+        run_id: run_id ?? null,
+        q: q || null,
+      },
+      pageOf(page),
+    )
   }),
 
   cellHistory: route(ENDPOINT.cellHistory, async (call) => {
-    const { table, field } = queryOf(ENDPOINT.cellHistory, call)
-    throw new ProblemError('unknown_target', `no table derives ${table}.${field}`)
+    const { table, record_id, field, ...page } = queryOf(ENDPOINT.cellHistory, call)
+    return await provenance.history({ table, record_id, field }, pageOf(page))
   }),
 
   lineage: route(ENDPOINT.lineage, async (call) => {
-    const { table, field } = queryOf(ENDPOINT.lineage, call)
-    throw new ProblemError('unknown_target', `no table has ${table}.${field}`)
+    const { direction, ...cell } = queryOf(ENDPOINT.lineage, call)
+    return await provenance.lineage(cell, direction)
   }),
 
-  materialize: route(ENDPOINT.materialize, async ({ body }) => noTarget(await body())),
+  materialize: route(ENDPOINT.materialize, async ({ body, person, context }) => {
+    const { run_id } = await engine.materialize(requestOf(await body()), person())
+    const isAsync = /(^|,)\s*respond-async\s*(;|,|$)/i.test(context.req.header('prefer') ?? '')
+    if (!isAsync) return await materialize.answer(run_id)
+    const headers = { location: `/api/runs/${run_id}`, 'preference-applied': 'respond-async' }
+    return Response.json({ run_id }, { status: 202, headers })
+  }),
 
-  previewMaterialize: route(ENDPOINT.previewMaterialize, async ({ body }) =>
-    noTarget(await body()),
-  ),
+  previewMaterialize: route(ENDPOINT.previewMaterialize, async ({ body }) => ({
+    fields: await materialize.preview(requestOf(await body())),
+  })),
 })
-
-function noTarget({ targets }: { targets?: readonly string[] | null | undefined }): never {
-  const [target] = targets ?? []
-  throw new ProblemError(
-    'unknown_target',
-    target === undefined ? 'the project defines no tables' : `no table defines ${target}`,
-  )
-}

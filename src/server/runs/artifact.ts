@@ -42,28 +42,34 @@ export async function keepArtifact(
   }
 }
 
-async function openInside(root: string, path: string, allowance: Allowance): Promise<FileHandle> {
+/** Opens a regular file that no link leads to, for reading; `what` it is to the person who reads why it cannot be. */
+export async function openInside(
+  root: string,
+  path: string,
+  allowance: Allowance,
+  what = 'artifact',
+): Promise<FileHandle> {
   const file = join(root, path)
   const folder = await realpath(dirname(file)).catch(() => null)
-  if (folder === null) throw new ArtifactError(`artifact missing: ${path}`)
-  if (folder !== dirname(file)) throw new ArtifactError(`artifact is behind a link: ${path}`)
+  if (folder === null) throw new ArtifactError(`${what} missing: ${path}`)
+  if (folder !== dirname(file)) throw new ArtifactError(`${what} is behind a link: ${path}`)
   // Named, not opened: to open a device is to use it, and a FIFO would wait for a writer.
   const named = await open(file, O_PATH | constants.O_NOFOLLOW).catch((cause: unknown) => {
-    throw new ArtifactError(`${refusalOf(cause)}: ${path}`)
+    throw new ArtifactError(`${what} ${refusalOf(cause)}: ${path}`)
   })
   try {
     const found = await named.stat()
-    if (found.isSymbolicLink()) throw new ArtifactError(`artifact is a link: ${path}`)
-    if (!found.isFile()) throw new ArtifactError(`artifact is no regular file: ${path}`)
+    if (found.isSymbolicLink()) throw new ArtifactError(`${what} is a link: ${path}`)
+    if (!found.isFile()) throw new ArtifactError(`${what} is no regular file: ${path}`)
     if (allowance.owner !== null && found.uid !== allowance.owner)
-      throw new ArtifactError(`artifact is another user's: ${path}`)
+      throw new ArtifactError(`${what} is another user's: ${path}`)
     refuseLarge(path, found.size, allowance)
     const itself = `/proc/self/fd/${named.fd}`
     // A folder on the way may have become a link between the check and the opening.
     if ((await readlink(itself)) !== file)
-      throw new ArtifactError(`artifact is behind a link: ${path}`)
+      throw new ArtifactError(`${what} is behind a link: ${path}`)
     return await open(itself, constants.O_RDONLY).catch((cause: unknown) => {
-      throw new ArtifactError(`${refusalOf(cause)}: ${path}`)
+      throw new ArtifactError(`${what} ${refusalOf(cause)}: ${path}`)
     })
   } finally {
     await named.close()
@@ -79,8 +85,8 @@ function refuseLarge(path: string, size: number, { bytes }: Allowance): void {
 
 function refusalOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-  if (code === 'ENOENT') return 'artifact missing'
-  return `artifact cannot be read (${code})`
+  if (code === 'ENOENT') return 'missing'
+  return `cannot be read (${code})`
 }
 
 async function copy(

@@ -257,7 +257,7 @@ export class Attempt {
 const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
 
-async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
+export async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
   const patience = new AbortController()
   const isRead = await Promise.race([
     Promise.all(reading).then(() => true),
@@ -271,7 +271,7 @@ function failed(reason: string): Exit {
   return { exit_code: null, signal: null, outcome: 'failed', reason: clip(reason), artifacts: [] }
 }
 
-function folderFault(root: string, folder: string, cwd: string): string | null {
+export function folderFault(root: string, folder: string, cwd: string): string | null {
   const real = realPathOf(folder)
   if (real === null || !statSync(real).isDirectory()) return `no such folder: ${cwd}`
   // A link may have been put there since the definition was checked.
@@ -287,7 +287,7 @@ function realPathOf(folder: string): string | null {
   }
 }
 
-function spawnFault(cause: unknown, program: string): string {
+export function spawnFault(cause: unknown, program: string): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   if (code === 'ENOENT') return `no such program: ${program}`
   if (code === 'EACCES') return `not allowed to run: ${program}`
@@ -296,7 +296,7 @@ function spawnFault(cause: unknown, program: string): string {
 }
 
 /** Never rejects: a program that could not be started has `error`. */
-function exitOf(
+export function exitOf(
   child: ChildProcess,
 ): Promise<{ exit_code: number | null; signal: NodeJS.Signals | null; error: unknown }> {
   return new Promise((resolve) => {
@@ -305,25 +305,25 @@ function exitOf(
   })
 }
 
-type Pipes = readonly [OpenPipe, OpenPipe]
+export type Pipes = readonly [OpenPipe, OpenPipe]
 
 // A runner has one data folder.
 let pool: PipePool | null = null
 const notes: string[] = []
 
-async function openPipes({ log, run_as }: Launch): Promise<Pipes> {
+export async function openPipes({ log, run_as }: Pick<Launch, 'log' | 'run_as'>): Promise<Pipes> {
   pool ??= createPipePool(join(dirname(dirname(log)), '.pipes'))
   const [out, err] = pipesOf(log)
   return [await pool.open(out, run_as), await pool.open(err, run_as)]
 }
 
 /** A file that noted a former process is for the next one: a disk that makes and removes one for each is slow. */
-function reuseNote(pid_file: string): void {
+export function reuseNote(pid_file: string): void {
   const note = notes.pop()
   if (note !== undefined) renameSync(note, pid_file)
 }
 
-function dropNote({ log, pid_file }: Launch): void {
+export function dropNote({ log, pid_file }: Pick<Launch, 'log' | 'pid_file'>): void {
   const note = join(dirname(dirname(log)), '.pipes', randomUUID())
   // It was not written, or the server had it removed.
   if (!existsSync(pid_file)) return

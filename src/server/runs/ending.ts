@@ -1,7 +1,7 @@
-import type { StepEntry } from '#contract/envelope.ts'
+import type { StepEntry, Totals } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { RecordedEntry } from '#evidence/seal.ts'
-import { endingOf } from '#evidence/summarise.ts'
+import { endingOf, sumOf } from '#evidence/summarise.ts'
 import { openGates } from '#live/select.ts'
 import { closeGate, refusalReason } from '#server/gates/gate-facts.ts'
 import type { Current } from './record.ts'
@@ -23,15 +23,43 @@ export function endingFacts(
   const closed = openGates(run).map((gate) => closeGate(run, gate, 'aborted', { at, salt: salt() }))
   const entries = [...facts, ...closed].flatMap(entryOf)
   const { outcome, by } = endingOf(opening.plan, entries)
-  const common = { run_id: run.run_id, timestamp: at }
+  const common = { run_id: run.run_id, timestamp: at, ...totalsOf(facts) }
   switch (outcome) {
     case 'succeeded':
       return [...closed, { type: 'run_succeeded', ...common }]
     case 'failed':
-      return [...closed, { type: 'run_failed', ...common, reason: failureReason(by) }]
+      return [
+        ...closed,
+        { type: 'run_failed', ...common, reason: failureReason(by), ...errorTypeOf(facts) },
+      ]
     case 'aborted':
       return [...closed, { type: 'run_aborted', ...common, ...abortion(facts, by, stop) }]
   }
+}
+
+/** Of all that was derived, where anything was to be. */
+function totalsOf(facts: readonly Fact[]): { totals?: Totals } {
+  const steps = facts.flatMap((fact) => (fact.type === 'step_finished' ? (fact.totals ?? []) : []))
+  if (steps.length === 0) return {}
+  const sum = (of: 'materialized' | 'skipped' | 'failures') =>
+    steps.reduce((all, step) => all + step[of], 0)
+  return {
+    totals: {
+      materialized: sum('materialized'),
+      skipped: sum('skipped'),
+      failures: sum('failures'),
+      total_cost: sumOf(steps.map(({ total_cost }) => total_cost)),
+    },
+  }
+}
+
+function errorTypeOf(facts: readonly Fact[]): { error_type?: string } {
+  const found = facts.findLast(
+    (fact) => fact.type === 'step_finished' && fact.error_type !== undefined,
+  )
+  return found?.type === 'step_finished' && found.error_type !== undefined
+    ? { error_type: found.error_type }
+    : {}
 }
 
 function entryOf(fact: Fact): RecordedEntry[] {

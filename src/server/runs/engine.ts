@@ -12,11 +12,14 @@ import { stepOf } from '#live/select.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
+import type { DerivedStep, Materializer } from '#server/materialize/materializer.ts'
+import type { RecordedCells } from '#server/materialize/record-cells.ts'
+import { requestIn, type MaterializeRequest } from '#server/materialize/request.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
 import { isDamage, StorageError, type Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
-import { emptyLog, logFile, pidFileOf, pipesOf, summaryOfLog } from './log.ts'
+import { emptyLog, logFile, pidFileOf, pipesOf, slotOf, SLOTS, summaryOfLog } from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
 import { endGroup, groupsHolding, survivorIn } from './process-group.ts'
 import {
@@ -44,6 +47,8 @@ export type Engine = {
     inputs: Readonly<Record<string, string>>,
     asker: Asker,
   ): Promise<{ run_id: string }>
+  /** A run that derives tables. Whatever keeps it from deriving, it is on record and says so. `draining`, `bad_inputs`. */
+  materialize(request: MaterializeRequest, asker: Asker): Promise<{ run_id: string }>
   /** Resolves when the run has ended as aborted. `run_ended` when it has ended otherwise. */
   abort(run_id: string, asker: Asker, reason: string): Promise<void>
   /** The same definition with the same inputs, from its start or taking over what succeeded. */
@@ -59,6 +64,7 @@ export type EngineOptions = {
   storage: Pick<Storage, 'runs'>
   recorder: Recorder
   sealer: Pick<Sealer, 'seal' | 'resume'>
+  materializer: Pick<Materializer, 'plan' | 'derive' | 'recorded' | 'ended' | 'stop'>
   publish: (frame: Frame) => void
   /** The data folder. */
   data: string
@@ -78,6 +84,8 @@ export type EngineOptions = {
   maxLogBytes?: number
   /** Of one attempt's artifacts together. */
   maxArtifactBytes?: number
+  /** Of what one process of a derivation writes. */
+  maxOutputBytes?: number
 }
 
 export function createEngine({
@@ -85,6 +93,7 @@ export function createEngine({
   storage,
   recorder,
   sealer,
+  materializer,
   publish,
   data,
   stepUser,
@@ -97,7 +106,9 @@ export function createEngine({
   graceMs = 5000,
   maxLogBytes = 64 * 1024 * 1024,
   maxArtifactBytes = 1024 * 1024 * 1024,
+  maxOutputBytes = 32 * 1024 * 1024,
 }: EngineOptions): Engine {
+  const runAs = stepUser === null ? null : { uid: stepUser.uid, gid: stepUser.gid }
   const environment =
     stepUser === null ? server.environment : { ...server.environment, HOME: stepUser.home }
   const logs = join(data, 'logs')
@@ -106,6 +117,8 @@ export function createEngine({
   /** Why runs are being stopped. */
   const stops = new Map<string, Stop>()
   const takeovers = new Map<string, Takeovers>()
+  /** What ends a derivation that waits, or between two of its processes. */
+  const cancels = new Map<string, AbortController>()
   /** Of runs that go on, with the number of facts that are in it. */
   const agendas = new Map<string, { agenda: Agenda; facts: number }>()
   /** Runs that would start more if there were room. */
@@ -124,6 +137,7 @@ export function createEngine({
       if (fact.type === 'gate_resolved') keep(advance(run.run_id))
       return
     }
+    materializer.ended(run.run_id)
     for (const resume of waiting.get(run.run_id) ?? []) resume()
     waiting.delete(run.run_id)
   })
@@ -245,7 +259,11 @@ export function createEngine({
   function endRunning(run: Run): void {
     for (const { step_id, attempts } of run.steps)
       for (const { attempt, finished } of attempts)
-        if (finished === null) link.end(idOf(run.run_id, step_id, attempt), 'aborted')
+        if (finished === null) {
+          const id = idOf(run.run_id, step_id, attempt)
+          cancels.get(id)?.abort()
+          link.end(id, 'aborted')
+        }
   }
 
   /** One attempt, from its start on record to its end on record, and what comes after it. */
@@ -257,9 +275,11 @@ export function createEngine({
       isRunning = false
     }
     try {
+      const begin = isDeriving(step) ? derive : launch
       const result =
-        (await launch(current, step, attempt)) ?? (await cutOff(current.run, step, attempt))
-      const ending = finishing(step, attempt, result)
+        (await begin(current, step, attempt)) ?? (await cutOff(current.run, step, attempt))
+      const cells = await lasting(() => cellsOf(run_id, step, attempt))
+      const ending = finishing(step, attempt, result, cells)
       await advance(run_id, (before) => {
         over()
         return ending(before)
@@ -274,15 +294,10 @@ export function createEngine({
     { run: { run_id }, opening: { definition, inputs, runner } }: Current,
     step: PlanStep,
     attempt: number,
-  ): Promise<Result | null> {
-    if (stopping) return { ...notStarted(now(), 'the server stopped'), outcome: 'interrupted' }
+  ): Promise<Ended | null> {
+    const kept = keptFrom(runner)
+    if (kept !== null) return kept
     const { step_id, argv, cwd, timeout_ms, artifacts } = step
-    // What the run's opening says of its isolation is sealed already.
-    if (runner.isolation === 'user' && stepUser === null)
-      return notStarted(
-        now(),
-        'the run has its steps run as another user, and this server does not',
-      )
     const known = project.lastGood()
     const secrets = secretsOf(step, known.definitions.get(definition.name), server.environment)
     if (secrets.missing !== null)
@@ -295,7 +310,7 @@ export function createEngine({
       argv,
       cwd,
       root: known.root,
-      run_as: stepUser === null ? null : { uid: stepUser.uid, gid: stepUser.gid },
+      run_as: runAs,
       env: stepEnvironment(step, inputs, secrets.values, environment),
       secrets: Object.values(secrets.values),
       timeout_ms,
@@ -320,8 +335,90 @@ export function createEngine({
     return await ending
   }
 
+  /** A step that derives: what it is given and what it answers is the materializer's. */
+  async function derive(
+    { run: { run_id }, opening }: Current,
+    step: PlanStep,
+    attempt: number,
+  ): Promise<Ended | null> {
+    const kept = keptFrom(opening.runner)
+    if (kept !== null) return kept
+    const { step_id } = step
+    const id = idOf(run_id, step_id, attempt)
+    const cancel = new AbortController()
+    cancels.set(id, cancel)
+    try {
+      const deriving = link.derive(
+        {
+          type: 'derive',
+          id,
+          root: project.lastGood().root,
+          run_as: runAs,
+          log: logFile(logs, run_id, step_id, attempt),
+          max_log_bytes: maxLogBytes,
+          max_output_bytes: maxOutputBytes,
+          grace_ms: graceMs,
+        },
+        (bytes) => publish({ type: 'step_output', run_id, step_id, attempt, bytes }),
+      )
+      // A stop that came between the record and the launch found nothing to end.
+      if (stops.has(run_id)) {
+        cancel.abort()
+        link.end(id, 'aborted')
+      }
+      const { signal } = cancel
+      const derived = await materializer.derive({
+        run_id,
+        opening,
+        step,
+        attempt,
+        deriving,
+        signal,
+      })
+      if (derived === null) return null
+      const { result, skipped, error_type } = derived
+      return { ...result, derived: { skipped, error_type } }
+    } catch (error) {
+      if (error instanceof StorageError) throw error
+      return notStarted(now(), `no runner can be started: ${faultWords(error)}`)
+    } finally {
+      cancels.delete(id)
+    }
+  }
+
+  /** Why a step that is on record as started is not. */
+  function keptFrom(runner: Opening['runner']): Result | null {
+    if (stopping) return { ...notStarted(now(), 'the server stopped'), outcome: 'interrupted' }
+    // What the run's opening says of its isolation is sealed already.
+    if (runner.isolation === 'user' && stepUser === null)
+      return notStarted(
+        now(),
+        'the run has its steps run as another user, and this server does not',
+      )
+    return null
+  }
+
+  /** What an attempt derived, also one that was cut off; null where it is not one that derives. */
+  async function cellsOf(
+    run_id: string,
+    step: PlanStep,
+    attempt: number,
+  ): Promise<RecordedCells | null> {
+    return isDeriving(step) ? await materializer.recorded(run_id, step.step_id, attempt) : null
+  }
+
   /** That the attempt has ended, where it is not on record already. */
-  function finishing({ step_id, kind, argv }: PlanStep, attempt: number, result: Result): Said {
+  function finishing(
+    { step_id, kind, argv }: PlanStep,
+    attempt: number,
+    { derived, ...result }: Ended,
+    cells: RecordedCells | null,
+  ): Said {
+    const { totals, ...listed } = cells ?? { totals: null }
+    const told = {
+      ...(totals && { totals: { ...totals, skipped: derived?.skipped ?? 0 } }),
+      ...(derived?.error_type && { error_type: derived.error_type }),
+    }
     const salt = random(16).toString('hex')
     return (before) => {
       const { run_id } = before.run
@@ -331,8 +428,18 @@ export function createEngine({
       const started_at = known?.started_at ?? result.started_at
       const finished_at = later(result.finished_at, started_at)
       const times = { started_at, finished_at }
-      const entry: StepEntry = { step_id, kind, attempt, argv, ...result, ...times, salt }
-      return [{ type: 'step_finished', run_id, timestamp: timeAfter(before, now()), entry }]
+      const entry: StepEntry = {
+        step_id,
+        kind,
+        attempt,
+        argv,
+        ...result,
+        ...listed,
+        ...times,
+        salt,
+      }
+      const timestamp = timeAfter(before, now())
+      return [{ type: 'step_finished', run_id, timestamp, entry, ...told }]
     }
   }
 
@@ -341,13 +448,15 @@ export function createEngine({
     const { run_id } = run
     const { step_id } = step
     const file = logFile(logs, run_id, step_id, attempt)
-    const survivor = await survivorIn(pidFileOf(file))
+    const slots = Array.from({ length: SLOTS }, (_, slot) => slotOf(file, slot))
+    const names = isDeriving(step) ? slots : [file]
+    const survivors = await Promise.all(names.map((name) => survivorIn(pidFileOf(name))))
     const groups = new Set([
-      ...(survivor === null ? [] : [survivor.pid]),
-      ...groupsHolding(pipesOf(file)),
+      ...survivors.flatMap((survivor) => survivor?.pid ?? []),
+      ...groupsHolding(names.flatMap(pipesOf)),
     ])
     await Promise.all(Array.from(groups, (pgid) => endGroup(pgid, graceMs)))
-    await rm(pidFileOf(file), { force: true })
+    await Promise.all(names.map((name) => rm(pidFileOf(name), { force: true })))
     const log = await summaryOfLog(file, maxLogBytes).catch(faultWords)
     const lost = typeof log === 'string' ? `; its log cannot be read: ${log}` : ''
     const at = now()
@@ -421,11 +530,43 @@ export function createEngine({
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
     const inputs = resolveInputs(definition, given)
     const plan = planOf(definition, inputs, server.environment)
-    const source = await sourceOf(root, stepUser !== null)
     const run_id = newId('run')
     // Before the run is on record: after a crash their presence says what was to be taken over.
     await linkLogs(logs, run_id, rerun.taking)
     if (rerun.taking.size > 0) takeovers.set(run_id, new Map(rerun.taking))
+    await begin(run_id, root, {
+      kind: 'pipeline',
+      title: definition.title,
+      definition: { name: definition.name, sha256: definition.sha256 },
+      plan,
+      actor,
+      inputs,
+      rerun_of: rerun.of,
+    })
+    return { run_id }
+  }
+
+  async function openMaterialize(
+    request: MaterializeRequest,
+    actor: string,
+    rerun_of: Opening['rerun_of'],
+  ): Promise<{ run_id: string }> {
+    if (stopping) throw new ProblemError('draining', 'no run starts any more')
+    const { steps, ...planned } = materializer.plan(request)
+    const plan = planOf({ steps, gates: [] }, {}, server.environment)
+    const run_id = newId('run')
+    const opened = { kind: 'materialize', ...planned, plan, actor, rerun_of } as const
+    await begin(run_id, project.lastGood().root, opened)
+    return { run_id }
+  }
+
+  /** The run is on record from here. */
+  async function begin(
+    run_id: string,
+    root: string,
+    opened: Omit<Opening, 'server' | 'started_at' | 'source' | 'runner'>,
+  ): Promise<void> {
+    const source = await sourceOf(root, stepUser !== null)
     const timestamp = now().toISOString()
     await recorder.open({
       type: 'run_started',
@@ -433,21 +574,14 @@ export function createEngine({
       timestamp,
       evidence_id: newId('ev'),
       opening: {
+        ...opened,
         server: server.key_id,
-        kind: 'pipeline',
-        title: definition.title,
-        definition: { name: definition.name, sha256: definition.sha256 },
-        plan,
-        actor,
-        inputs,
         started_at: timestamp,
-        rerun_of: rerun.of,
         ...(source === undefined ? {} : { source }),
         runner: { version: server.version, isolation: stepUser === null ? 'none' : 'user' },
       },
     })
     keep(advance(run_id))
-    return { run_id }
   }
 
   /** Ends and records what a former server left running of the run. */
@@ -464,7 +598,8 @@ export function createEngine({
         const last = stepOf(run, step.step_id)?.attempts.at(-1)
         if (last?.finished !== null) return
         const result = await cutOff(run, step, last.attempt)
-        await recorder.record(run_id, finishing(step, last.attempt, result))
+        const cells = await cellsOf(run_id, step, last.attempt)
+        await recorder.record(run_id, finishing(step, last.attempt, result, cells))
       }),
     )
   }
@@ -499,6 +634,10 @@ export function createEngine({
       return await open(definitionOf(name), inputs, actor, { of: null, taking: new Map() })
     },
 
+    async materialize(request, { actor }) {
+      return await openMaterialize(request, actor, null)
+    },
+
     async abort(run_id, { actor }, reason) {
       const { run } = await read(run_id)
       if (run.ended !== null)
@@ -517,6 +656,10 @@ export function createEngine({
     async rerun(run_id, from, { actor }) {
       const { run, opening } = await read(run_id)
       if (run.ended === null) throw new ProblemError('run_not_ended', `run ${run_id} goes on`)
+      const starters = [...(opening.rerun_of?.starters ?? []), opening.actor]
+      // What was derived is fresh and skipped: there is nothing to take over.
+      if (opening.kind === 'materialize')
+        return await openMaterialize(requestIn(opening.inputs), actor, { run_id, starters })
       const found = definitionOf(opening.definition.name)
       if (from === 'failed' && run.sealed === null)
         throw new ProblemError('run_not_ended', `run ${run_id} is not sealed yet`)
@@ -525,7 +668,6 @@ export function createEngine({
           'bad_definition',
           `${opening.definition.name} has changed since: run it again from its start`,
         )
-      const starters = [...(opening.rerun_of?.starters ?? []), opening.actor]
       return await open(found, opening.inputs, actor, {
         of: { run_id, starters },
         taking: from === 'failed' ? takeoversOf(await storage.runs.facts(run_id)) : new Map(),
@@ -547,10 +689,19 @@ export function createEngine({
     async stop() {
       stopping = true
       halt.abort()
+      for (const cancel of cancels.values()) cancel.abort()
       await link.stop()
       while (busy.size > 0) await Promise.all(busy)
+      await materializer.stop()
     },
   }
+}
+
+/** `derived`: of a step that derives, what its cells do not say. */
+type Ended = Result & { derived?: Omit<DerivedStep, 'result'> }
+
+function isDeriving({ kind }: PlanStep): boolean {
+  return kind === 'materialize'
 }
 
 const AGAIN_MS = 100

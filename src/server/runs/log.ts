@@ -41,6 +41,14 @@ export function pipesOf(log: string): readonly [string, string] {
   return [`${log}.out`, `${log}.err`]
 }
 
+/** A step that is many processes has pipes and groups by slot: each is known as if it were a log of its own. */
+export function slotOf(log: string, slot: number): string {
+  return log.replace(/\.log$/, `.s${slot}.log`)
+}
+
+/** As many processes of one step run at one time, at most. */
+export const SLOTS = 64
+
 /** While the attempt runs: which process group writes the log. */
 export function pidFileOf(log: string): string {
   return log.replace(/\.log$/, '.pid')

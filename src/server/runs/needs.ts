@@ -28,6 +28,22 @@ export function reachableFrom(needs: Needs, id: string): ReadonlySet<string> {
   return found
 }
 
+/** The ids, each after those that it needs; else in the order that they came. Those in a circle are left out. */
+export function inOrderOf(needs: Needs): string[] {
+  const done = new Set<string>()
+  const left = unorderable(needs)
+  const pending = [...needs.keys()].filter((id) => !left.has(id)).toReversed()
+  while (pending.length > 0) {
+    const id = pending.at(-1) ?? ''
+    const before = (needs.get(id) ?? []).filter((need) => needs.has(need) && !done.has(need))
+    if (before.length === 0) {
+      done.add(id)
+      pending.pop()
+    } else pending.push(...before.toReversed())
+  }
+  return [...done]
+}
+
 // Takes away what needs nothing that is left, until nothing can be taken.
 function unorderable(needs: Needs): ReadonlySet<string> {
   const waiting = new Map<string, number>()

@@ -23,7 +23,11 @@ export function resolveInputs({ inputs }: Definition, given: Inputs): Inputs {
 }
 
 /** The plan of one run, frozen at its start. No secret value is in it. */
-export function planOf(definition: Definition, inputs: Inputs, environment: Environment): Plan {
+export function planOf(
+  definition: Pick<Definition, 'steps' | 'gates'>,
+  inputs: Inputs,
+  environment: Environment,
+): Plan {
   return {
     steps: definition.steps.map((step) => ({
       ...step,
@@ -53,7 +57,7 @@ export function planOf(definition: Definition, inputs: Inputs, environment: Envi
  */
 export function secretsOf(
   { step_id, env }: PlanStep,
-  definition: Definition | undefined,
+  definition: Pick<Definition, 'steps'> | undefined,
   environment: Environment,
 ): { values: Record<string, string>; missing: string | null } {
   const sources = definition?.steps.find((step) => step.step_id === step_id)?.env ?? {}

@@ -25,6 +25,13 @@ import { ArtifactPath, LIMITS, type PlanGate, type PlanStep } from '#contract/en
 import { parse } from '#contract/parse.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { MAX_INTERRUPTIONS } from '#evidence/summarise.ts'
+import {
+  checkTables,
+  digestOfTables,
+  fieldsOf,
+  unsecretEnv,
+  type Tables,
+} from '#server/materialize/table-definition.ts'
 import { cycleIn, reachableFrom } from './needs.ts'
 
 /** The project's definitions as they are written now. */
@@ -72,15 +79,21 @@ export function loadProject(path: string): LoadedProject {
     for (const { path: at, key, message } of faultsOf(shape.error.issues)) fault(at, message, key)
     throw new DefinitionError(doc.faults)
   }
+  const tables = checkTables(
+    shape.data.tables ?? {},
+    (run, faultOfRun) => new RunCheck('tables', run, new Map(), faultOfRun).definition(),
+    (at, message) => fault(['tables', ...at], message),
+  )
   const definitions = new Map<string, Definition>()
   for (const [run, defined] of Object.entries(shape.data.runs)) {
-    const check = new RunCheck(run, defined, (at, message) => fault(['runs', run, ...at], message))
+    const check = new RunCheck(run, defined, tables, (at, message) =>
+      fault(['runs', run, ...at], message),
+    )
     definitions.set(run, check.definition())
   }
-  if (shape.data.tables !== undefined) fault(['tables'], NOT_DERIVED)
   const root = rootOf(file, shape.data.root ?? '.', (message) => fault(['root'], message))
   if (doc.faults.length > 0) throw new DefinitionError(doc.faults)
-  return { file, root, definitions }
+  return { file, root, definitions, tables }
 }
 
 export type LoadedProject = {
@@ -88,6 +101,7 @@ export type LoadedProject = {
   /** Real path of the folder that cwd and artifacts stay inside. */
   root: string
   definitions: ReadonlyMap<string, Definition>
+  tables: Tables
 }
 
 /** A run as it is written, with every default resolved and no input filled in. */
@@ -123,9 +137,6 @@ const MAX_DEPTH = 64
 const MAX_ALIASES = 500
 // A timer of Node holds 2^31 - 1 ms.
 const MAX_TIMEOUT_MS = 24 * 86_400_000
-/** Better said than served: a table that nothing derives would look as if it were fresh. */
-const NOT_DERIVED = 'this version of Runseal derives no tables yet: take it out'
-
 const MAX_EXPIRY_MS = 3650 * 86_400_000
 
 type Path = readonly PropertyKey[]
@@ -316,9 +327,16 @@ function faultsOf(issues: readonly z.core.$ZodIssue[]): ShapeFault[] {
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => ({ path, key, message: `unknown member ${key}` }))
-      // The one union of the file.
       case 'invalid_union':
-        return [{ path, message: 'must be text in quotes, {value, secret} or {from, secret}' }]
+        return [
+          {
+            path,
+            message:
+              path.at(-2) === 'from'
+                ? 'must be a field, {field, as} or {table, field, by, as}'
+                : 'must be text in quotes, {value, secret} or {from, secret}',
+          },
+        ]
       case 'invalid_key':
         return [{ path, message: issue.issues[0]?.message ?? issue.message }]
       case 'invalid_type':
@@ -367,12 +385,14 @@ class RunCheck {
   readonly #run: DefinedRun
   readonly #gates: readonly DefinedGate[]
   readonly #inputs: Readonly<Record<string, DefinedInput>>
+  readonly #tables: Tables
   readonly #fault: Fault
   readonly #needs = new Map<string, readonly string[]>()
 
-  constructor(name: string, run: DefinedRun, fault: Fault) {
+  constructor(name: string, run: DefinedRun, tables: Tables, fault: Fault) {
     this.#name = name
     this.#run = run
+    this.#tables = tables
     this.#gates = run.gates ?? []
     this.#inputs = run.inputs ?? {}
     this.#fault = fault
@@ -390,8 +410,16 @@ class RunCheck {
     return {
       name,
       ...resolved,
-      sha256: digestOf({ name, ...resolved, steps: steps.map(unsecret) }),
+      sha256: digestOf({ name, ...resolved, steps: steps.map(unsecret), ...this.#derivations() }),
     }
+  }
+
+  /** What a run derives is a part of what it is. */
+  #derivations(): { derivations?: string } {
+    const targets = this.#run.steps.flatMap(({ materialize }) => materialize ?? [])
+    if (targets.length === 0) return {}
+    const { fields } = fieldsOf(this.#tables, targets)
+    return { derivations: digestOfTables(this.#tables, fields ?? []) }
   }
 
   #checkInputs(): void {
@@ -442,7 +470,7 @@ class RunCheck {
         this.#fault([...path, 'artifacts', index], `${artifact} is there twice`)
     return {
       step_id: step.id,
-      kind: step.kind ?? 'command',
+      kind: this.#kind(step, path),
       needs: step.needs ?? [],
       argv: this.#argv(step, path),
       cwd,
@@ -453,11 +481,25 @@ class RunCheck {
     }
   }
 
-  #argv({ run, argv, materialize }: DefinedStep, path: Path): string[] {
-    if (materialize !== undefined) {
-      this.#fault([...path, 'materialize'], NOT_DERIVED)
-      return ['']
-    }
+  #kind({ kind, materialize }: DefinedStep, path: Path): string {
+    if (kind === 'materialize' || (kind !== undefined && materialize !== undefined))
+      this.#fault([...path, 'kind'], 'materialize is the kind of the steps that derive tables')
+    return materialize === undefined ? (kind ?? 'command') : 'materialize'
+  }
+
+  #materialize(step: DefinedStep, targets: readonly string[], path: Path): string[] {
+    for (const name of ['run', 'argv', 'env', 'cwd', 'timeout', 'artifacts'] as const)
+      if (step[name] !== undefined)
+        this.#fault([...path, name], `a step that derives tables has no ${name} of its own`)
+    for (const [index, target] of targets.entries())
+      if (fieldsOf(this.#tables, [target]).fields === null)
+        this.#fault([...path, 'materialize', index], `no table derives ${target}`)
+    return ['runseal', 'materialize', ...targets]
+  }
+
+  #argv(step: DefinedStep, path: Path): string[] {
+    const { run, argv, materialize } = step
+    if (materialize !== undefined) return this.#materialize(step, materialize, path)
     if (run !== undefined && argv !== undefined) this.#fault(path, 'has both run and argv')
     if (run !== undefined) {
       for (const name of looseReferences(run))
@@ -578,10 +620,6 @@ function looseReferences(text: string): string[] {
   return Array.from(text.matchAll(LOOSE_REFERENCE), (match) => match[1] ?? '')
 }
 
-// A digest of a short secret can be guessed.
 function unsecret(step: DefinitionStep): unknown {
-  const env: Record<string, unknown> = {}
-  for (const [name, source] of Object.entries(step.env))
-    env[name] = source.secret && 'value' in source ? { secret: true } : source
-  return { ...step, env }
+  return { ...step, env: unsecretEnv(step) }
 }

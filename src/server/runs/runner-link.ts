@@ -6,7 +6,15 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
 import { endGroup, groupEnded, survivorIn, writeIdentity } from './process-group.ts'
-import { FromRunner, type Result, type Launch, type ToRunner } from './runner-protocol.ts'
+import {
+  FromRunner,
+  type BatchResult,
+  type Derive,
+  type Launch,
+  type Process,
+  type Result,
+  type ToRunner,
+} from './runner-protocol.ts'
 
 /** The server's end of its runner. A runner that died is replaced at the next launch. */
 export type RunnerLink = {
@@ -15,14 +23,25 @@ export type RunnerLink = {
    * is no runner and none can be started.
    */
   launch(launch: Launch, output: (bytes: number) => void): Promise<Result | null>
+  /** A step of many processes; throws like `launch`. */
+  derive(derive: Derive, output: (bytes: number) => void): Deriving
   end(id: string, as: 'aborted' | 'interrupted'): void
   /** Ends what still runs, and the runner. */
   stop(): Promise<void>
 }
 
+export type Deriving = {
+  /** One process, given `input`; null when the runner died with it. No other one has its slot meanwhile. */
+  batch(slot: number, process: Process, input: string): Promise<BatchResult | null>
+  /** How the step ended, when all that it began has, or by what fault; null as for a launch. */
+  close(fault: string | null): Promise<Result | null>
+}
+
 /** `pidFile` says on disk which process the runner is. */
 export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
   const pending = new Map<string, Pending>()
+  /** By step and slot. */
+  const batches = new Map<string, (result: BatchResult | null) => void>()
   let runner: Runner | null = null
 
   function begin(): Runner {
@@ -57,7 +76,10 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
     if (runner !== gone) return
     runner = null
     const orphans = [...pending.values()]
+    const orphaned = [...batches.values()]
     pending.clear()
+    batches.clear()
+    for (const ended of orphaned) ended(null)
     for (const { ended } of orphans) ended(null)
   }
 
@@ -72,6 +94,12 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
         pending.delete(message.id)
         attempt.ended(message.result)
         break
+      case 'batch_ended': {
+        const name = `${message.id} ${message.slot}`
+        batches.get(name)?.(message.result)
+        batches.delete(name)
+        break
+      }
     }
   }
 
@@ -82,6 +110,28 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
         pending.set(launch.id, { output, ended })
         say(child, launch)
       })
+    },
+
+    derive(derive, output) {
+      const child = (runner ??= begin())
+      const { id } = derive
+      const ended = new Promise<Result | null>((ended) => {
+        pending.set(id, { output, ended })
+        say(child, derive)
+      })
+      const isLost = () => runner !== child || !pending.has(id)
+      return {
+        batch: (slot, process, input) =>
+          new Promise((resolve) => {
+            if (isLost()) return resolve(null)
+            batches.set(`${id} ${slot}`, resolve)
+            say(child, { type: 'batch', id, slot, ...process, input })
+          }),
+        close(fault) {
+          if (!isLost()) say(child, { type: 'close', id, fault })
+          return ended
+        },
+      }
     },
 
     end(id, as) {

@@ -36,8 +36,47 @@ export const Launch = z.object({
 })
 export type Launch = z.infer<typeof Launch>
 
+/** A step that is many processes: one after another or side by side, each given a part of the work on its stdin. */
+const Derive = z.object({
+  type: z.literal('derive'),
+  ...key,
+  root: Launch.shape.root,
+  run_as: Launch.shape.run_as,
+  /** What they write to stderr, all in one. */
+  log: z.string(),
+  max_log_bytes: Count,
+  /** Of one process on its stdout. */
+  max_output_bytes: Count,
+  grace_ms: Count,
+})
+export type Derive = z.infer<typeof Derive>
+
+/** One process of it. */
+const Process = z.object({
+  argv: Launch.shape.argv,
+  cwd: Launch.shape.cwd,
+  env: Launch.shape.env,
+  secrets: Launch.shape.secrets,
+  timeout_ms: Launch.shape.timeout_ms,
+})
+export type Process = z.infer<typeof Process>
+
+/** `slot` is a number that no other process of the step has at that time. */
+const Batch = z.object({
+  type: z.literal('batch'),
+  ...key,
+  slot: Count,
+  ...Process.shape,
+  input: z.string(),
+})
+export type Batch = z.infer<typeof Batch>
+
 export const ToRunner = z.discriminatedUnion('type', [
   Launch,
+  Derive,
+  Batch,
+  /** There is no more to do, or `fault` keeps it from being done: the step ends, and its log. */
+  z.object({ type: z.literal('close'), ...key, fault: z.nullable(z.string()) }),
   z.object({ type: z.literal('end'), ...key, as: z.enum(['aborted', 'interrupted']) }),
 ])
 export type ToRunner = z.infer<typeof ToRunner>
@@ -56,7 +95,22 @@ export const Result = z.object({
 })
 export type Result = z.infer<typeof Result>
 
+/** How one process of a derivation ended, and what it wrote. */
+export const BatchResult = z.object({
+  exit_code: StepEntry.shape.exit_code,
+  signal: StepEntry.shape.signal,
+  /** Why it was ended, if it was, or could not be started. */
+  cause: z.nullable(z.enum(['timed_out', 'aborted', 'interrupted', 'flooded', 'not_started'])),
+  reason: z.nullable(z.string()),
+  output: z.string(),
+  /** Numbers of the lines of `output` that were not UTF-8, and are empty. */
+  invalid: z.array(Count),
+  duration_ms: Count,
+})
+export type BatchResult = z.infer<typeof BatchResult>
+
 export const FromRunner = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('batch_ended'), ...key, slot: Count, result: BatchResult }),
   /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
   z.object({ type: z.literal('output'), ...key, bytes: Count }),
   z.object({ type: z.literal('ended'), ...key, result: Result }),

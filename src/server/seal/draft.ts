@@ -1,4 +1,4 @@
-import type { Content, Limits, Link, Seal } from '#contract/envelope.ts'
+import type { Closing, Content, Limits, Link, Seal, Totals } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Outcome } from '#contract/status.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
@@ -93,15 +93,15 @@ function entryOf(fact: Fact): RecordedEntry[] {
   return fact.type === 'gate_resolved' ? [{ kind: 'gate', body: fact.entry }] : []
 }
 
-function endOf(fact: Fact): { outcome: Outcome; finished_at: string; reason?: string } | null {
+function endOf(fact: Fact): Pick<Closing, 'outcome' | 'finished_at' | 'reason' | 'totals'> | null {
   const finished_at = fact.timestamp
   switch (fact.type) {
     case 'run_succeeded':
-      return { outcome: 'succeeded', finished_at }
+      return { outcome: 'succeeded', finished_at, ...totalsIn(fact) }
     case 'run_failed':
-      return { outcome: 'failed', finished_at, reason: fact.reason }
+      return { outcome: 'failed', finished_at, reason: fact.reason, ...totalsIn(fact) }
     case 'run_aborted':
-      return { outcome: 'aborted', finished_at, reason: fact.reason }
+      return { outcome: 'aborted', finished_at, reason: fact.reason, ...totalsIn(fact) }
     case 'run_started':
     case 'step_started':
     case 'step_finished':
@@ -113,6 +113,8 @@ function endOf(fact: Fact): { outcome: Outcome; finished_at: string; reason?: st
       return null
   }
 }
+
+const totalsIn = ({ totals }: { totals?: Totals | undefined }) => (totals ? { totals } : {})
 
 // The links of the entries are those that were recorded while the run grew, or nothing is sealed.
 function linksOf(content: Content, facts: readonly RecordedFact[]): Link[] {

@@ -160,4 +160,75 @@ export const MIGRATIONS: readonly string[] = [
   create trigger act_is_kept before update on journal begin select raise(abort, 'an act is never changed'); end;
   create trigger act_stays before delete on journal begin select raise(abort, 'an act is never removed'); end;
   `,
+  `
+  create table source (
+    name text primary key,
+    sha256 text,
+    stamp text not null,
+    generation integer not null,
+    records integer not null,
+    read_at text,
+    fault text
+  ) strict;
+  create table record (
+    name text not null,
+    record_id text not null,
+    body text not null,
+    primary key (name, record_id)
+  ) strict, without rowid;
+
+  create table digest_key (one integer primary key check (one = 1), bytes blob not null) strict;
+
+  create table field (
+    field_id integer primary key,
+    name text not null,
+    field text not null,
+    checked text not null default '',
+    generation integer not null default 0,
+    fresh integer not null default 0 check (fresh >= 0),
+    stale integer not null default 0 check (stale >= 0),
+    missing integer not null default 0 check (missing >= 0),
+    failed integer not null default 0 check (failed >= 0),
+    cost text not null default '0',
+    made integer not null default 0,
+    busy_ms integer not null default 0,
+    unique (name, field)
+  ) strict;
+  create table derivation (
+    act_id integer primary key,
+    field_id integer not null references field (field_id),
+    run_id text not null references run (run_id),
+    step_id text not null,
+    attempt integer not null,
+    actor text not null,
+    sha256 text not null,
+    body text not null,
+    unique (run_id, step_id, field_id, attempt)
+  ) strict;
+  create table cell (
+    field_id integer not null references field (field_id),
+    record_id text not null,
+    state integer not null check (state between 0 and 3),
+    version integer,
+    primary key (field_id, record_id)
+  ) strict, without rowid;
+  create index cell_to_do on cell (field_id, state, record_id) where state <> 0;
+  create table version (
+    version integer primary key,
+    act_id integer not null references derivation (act_id),
+    record_id text not null,
+    previous integer,
+    value text,
+    value_sha256 blob,
+    inputs_sha256 blob not null,
+    inputs blob not null,
+    looked_up text,
+    cost text,
+    error text,
+    at text not null
+  ) strict;
+  create index version_by_act on version (act_id, version);
+  create trigger version_is_kept before update on version begin select raise(abort, 'a version is never changed'); end;
+  create trigger version_stays before delete on version begin select raise(abort, 'a version is never removed'); end;
+  `,
 ]

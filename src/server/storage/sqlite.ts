@@ -15,6 +15,7 @@ import { Fact } from '#contract/fact.ts'
 import { parse, parseJson, type Parsed } from '#contract/parse.ts'
 import { JournalEntry } from '#contract/people.ts'
 import { Gate, RunSummary } from '#contract/run.ts'
+import { cellsIn } from './sqlite-cells.ts'
 import { createCommit } from './sqlite-commit.ts'
 import { MIGRATIONS, type Tables } from './sqlite-schema.ts'
 import {
@@ -503,6 +504,8 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           )
         }),
     },
+
+    cells: cellsIn(db, read, write),
 
     snapshot: (file) =>
       read(() => {

@@ -3,7 +3,7 @@ import type { Previous } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { JournalEntry, Person, SessionResource, TokenResource } from '#contract/people.ts'
 import type { Gate, RunSummary } from '#contract/run.ts'
-import type { Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
+import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
 
 /**
  * What the server keeps besides files: one store of one server. Another implementation can be made from this comment
@@ -34,6 +34,9 @@ import type { Outcome, Role, RunStatus, SealState } from '#contract/status.ts'
  * its entry are one transaction: neither is there without the other.
  * [ST12] There is always an admin who is not disabled: a change that would leave none is refused with `conflict`. Whoever
  * is disabled has no sessions and no links, and tokens of theirs are not found by their secret.
+ * [ST13] Cells. Counts and costs of a field are changed in the transaction that changes its cells, and never counted
+ * again. A version (one computation of a cell) is never changed or removed, and names the one before it. Records and
+ * cells are read in the order of their keys by code points.
  * [ST10] What is read is checked against its contract; what does not fit is refused with `damaged`, never passed on.
  *
  * Every other failure (disk full, I/O, a store that is closed) rejects with `failed` and its cause.
@@ -45,6 +48,7 @@ export type Storage = {
   seals: SealStore
   identity: IdentityStore
   journal: JournalStore
+  cells: CellStore
   /**
    * [ST12] Writes all that is on record by now, at one moment, to a file of its own that opens as a store, for its owner
    * alone. Sessions and links are left out: what was ended or used since is not good again. Others go on meanwhile.
@@ -174,6 +178,121 @@ export type SealedFile = { sha256: string; bytes: number }
 
 /** `file` is null until the envelope is on disk. */
 export type SealRow = PreparedSeal & { file: SealedFile | null }
+
+/** Tables as they were last read, and what was derived of them [ST13]. */
+export type CellStore = {
+  /** null where it was never read. */
+  source(table: string): Promise<SourceRow | null>
+  /** A part of a reading: records that are new or another now, and those that are gone, with their cells. */
+  changeRecords(
+    table: string,
+    change: { put: readonly RecordRow[]; gone: readonly string[] },
+  ): Promise<void>
+  /** What was read is whole from now on. */
+  putSource(source: SourceRow): Promise<void>
+  records(table: string, range: Range): Promise<RecordRow[]>
+  /** Those that there are, in no order. */
+  recordsOf(table: string, record_ids: readonly string[]): Promise<RecordRow[]>
+  /** Of a field that is not there yet, one without cells. */
+  field(table: string, field: string): Promise<FieldRow>
+  /** `conflict` where there is none. */
+  fieldName(field_id: number): Promise<{ table: string; field: string }>
+  /** The states that the cells have are those of `checked`, which the caller compares with what is now. */
+  setChecked(field_id: number, checked: string): Promise<void>
+  cells(field_id: number, range: Range): Promise<CellRow[]>
+  /** Only those that are not fresh. */
+  cellsToDo(field_id: number, range: Range): Promise<CellRow[]>
+  /** Only those in this state. */
+  cellsIn(field_id: number, state: CellState, range: Range): Promise<CellRow[]>
+  cellsOf(field_id: number, record_ids: readonly string[]): Promise<CellRow[]>
+  /** Only those that are what this run made of them. */
+  cellsOfRun(field_id: number, run_id: string, range: Range): Promise<CellRow[]>
+  /** Makes cells and gives them other states; what made them stays as it is. */
+  setStates(
+    field_id: number,
+    states: readonly { record_id: string; state: CellState }[],
+  ): Promise<void>
+  /** Who is about to derive a field, in which run. Said again, the same answer. */
+  beginAct(act: Omit<ActRow, 'act_id'>): Promise<ActRow>
+  act(act_id: number): Promise<ActRow | null>
+  /** Of a step of a run (null: of all), in the order of their beginning. */
+  acts(run_id: string, step_id: string | null): Promise<ActRow[]>
+  /** What was computed, in one transaction: versions, their cells, counts and cost. `busy_ms`: how long it took. */
+  putVersions(act_id: number, versions: readonly NewVersion[], busy_ms: number): Promise<void>
+  /** Of one act, in the order of their making, after this version. */
+  versionsOf(act_id: number, after: number, limit: number): Promise<VersionRow[]>
+  version(version: number): Promise<VersionRow | null>
+  /** The key that digests of private values are made with: `made` becomes it where there is none. */
+  digestKey(made: Uint8Array): Promise<Uint8Array>
+}
+
+/** Records after one (null: from the first), so many past by, and not beyond `to`. */
+export type Range = { after: string | null; to?: string; skip?: number; limit: number }
+
+export type SourceRow = {
+  table: string
+  /** Digest of what was read; null where nothing could be yet. */
+  sha256: string | null
+  /** Of the file, when it was read. */
+  stamp: string
+  /** Rises when a reading found anything else than the one before. */
+  generation: number
+  records: number
+  read_at: string | null
+  fault: string | null
+}
+
+/** `body`: RFC 8785 form of its fields and values. */
+export type RecordRow = { record_id: string; body: string }
+
+export type FieldRow = {
+  field_id: number
+  table: string
+  field: string
+  checked: string
+  /** Rises with every change of a cell. */
+  generation: number
+  cells: Readonly<Record<CellState, number>>
+  cost: string
+  /** Cells ever computed, and how long that took. */
+  made: number
+  busy_ms: number
+}
+
+export type CellRow = { record_id: string; state: CellState; version: VersionRow | null }
+
+export type ActRow = {
+  act_id: number
+  field_id: number
+  run_id: string
+  step_id: string
+  attempt: number
+  actor: string
+  /** Digest of the derivation, and what it is of, as JSON. */
+  sha256: string
+  body: string
+}
+
+export type NewVersion = {
+  record_id: string
+  previous: number | null
+  /** RFC 8785 form; null where it failed. */
+  value: string | null
+  value_sha256: string | null
+  inputs_sha256: string
+  /** Digests of the inputs, in the order of the derivation; none where it was not tried. */
+  inputs: readonly string[]
+  /** Of each lookup, the key that it went by; null where it led to no record. */
+  looked_up: readonly (string | null)[]
+  cost: string | null
+  /** null where it was derived. */
+  error: string | null
+  at: string
+}
+export type VersionRow = NewVersion & {
+  version: number
+  act: Omit<ActRow, 'body'>
+}
 
 export type JournalStore = {
   add(act: Act): Promise<void>

@@ -5,13 +5,16 @@ import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { LIMITS, type Envelope, type Limits } from '#contract/envelope.ts'
 import type { Frame } from '#contract/frame.ts'
+import type { Materialize } from '#contract/provenance.ts'
 import type { Run } from '#contract/run.ts'
 import { entriesOf } from '#evidence/chain.ts'
 import { checkConsistency } from '#evidence/consistency.ts'
 import { readEnvelope } from '#evidence/read.ts'
-import { frameOf } from '#server/events/frames.ts'
+import { frameOf, lifecycleFrameOf } from '#server/events/frames.ts'
 import { createGates } from '#server/gates/gates.ts'
 import type { Asker } from '#server/identity/asker.ts'
+import { createMaterializer } from '#server/materialize/materializer.ts'
+import { requestOf } from '#server/materialize/request.ts'
 import { createEngine, type EngineOptions } from '#server/runs/engine.ts'
 import { logFile } from '#server/runs/log.ts'
 import { openProject } from '#server/runs/project.ts'
@@ -59,9 +62,9 @@ export async function openWorkshop(
   const storage = await openSqlite(data, { server: true })
   const signer = await openKey(data, { make: true })
   const recorder = createRecorder(storage.runs, { ...LIMITS, ...limits })
-  recorder.subscribe((fact) => {
-    const frame = frameOf(fact)
-    if (frame !== null) frames.push(frame)
+  recorder.subscribe((fact, { opening }) => {
+    for (const frame of [frameOf(fact), lifecycleFrameOf(fact, opening)])
+      if (frame !== null) frames.push(frame)
   })
   const gates = createGates({ storage, recorder, now, random: randomBytes, failed })
   const sealer = createSealer({
@@ -72,8 +75,19 @@ export async function openWorkshop(
     now,
     failed,
   })
+  const project = openProject(root)
+  const materializer = createMaterializer({
+    project,
+    cells: storage.cells,
+    data,
+    environment: { server: environment, step: environment },
+    now,
+    random: randomBytes,
+    failed,
+  })
   const engine = createEngine({
-    project: openProject(root),
+    project,
+    materializer,
     storage,
     recorder,
     sealer,
@@ -130,11 +144,14 @@ export async function openWorkshop(
     gates,
     sealer,
     engine,
+    materializer,
     runOf,
     until,
     sealed,
     start: async (name: string, inputs: Record<string, string> = {}) =>
       (await engine.start(name, inputs, OPERATOR)).run_id,
+    materialize: async (asked: Materialize = {}) =>
+      await sealed((await engine.materialize(requestOf(asked), OPERATOR)).run_id),
     run: async (name: string, inputs: Record<string, string> = {}) =>
       await sealed((await engine.start(name, inputs, OPERATOR)).run_id),
     logBytes: (run_id: string, step_id: string, attempt = 1) =>

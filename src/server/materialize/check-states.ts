@@ -1,0 +1,59 @@
+import type { CellStore, RecordRow } from '#server/storage/storage.ts'
+import { stateOf } from './judge-cell.ts'
+import type { Judge } from './judge-records.ts'
+import type { DerivedField } from './table-definition.ts'
+
+/** What the states of a field's cells follow from: as long as it is the same, they are what they were. */
+export async function basisOf(
+  cells: CellStore,
+  field: DerivedField,
+  derivation: string,
+  isDerived: (table: string, field: string) => boolean,
+): Promise<string> {
+  const generations = [(await cells.source(field.table))?.generation ?? 0]
+  for (const from of field.from)
+    generations.push(
+      isDerived(from.table, from.field)
+        ? (await cells.field(from.table, from.field)).generation
+        : ((await cells.source(from.table))?.generation ?? 0),
+    )
+  return JSON.stringify([derivation, field.from, ...generations])
+}
+
+/**
+ * Gives every cell of the field the state that it has by what its inputs are now. Nothing is looked at where that is
+ * known already. What it is made from has to have been checked before.
+ */
+export async function checkStates(
+  cells: CellStore,
+  judge: Judge,
+  field: DerivedField,
+  derivation: string,
+  basis: string,
+): Promise<void> {
+  const row = await cells.field(field.table, field.field)
+  if (row.checked === basis) return
+  for await (const records of pagesOf(cells, field.table)) {
+    const changed = (await judge(field, records)).flatMap(({ record_id, cell, inputs }) => {
+      const state = stateOf(cell?.version ?? null, inputs, derivation)
+      return cell?.state === state ? [] : [{ record_id, state }]
+    })
+    if (changed.length > 0) await cells.setStates(row.field_id, changed)
+    // Others have their turn: a million records are many pages.
+    await new Promise(setImmediate)
+  }
+  await cells.setChecked(row.field_id, basis)
+}
+
+const PAGE = 500
+
+export async function* pagesOf(cells: CellStore, table: string): AsyncGenerator<RecordRow[]> {
+  let after: string | null = null
+  for (;;) {
+    const page: RecordRow[] = await cells.records(table, { after, limit: PAGE })
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    after = last.record_id
+  }
+}

@@ -1,0 +1,292 @@
+import type {
+  ActRow,
+  CellStore,
+  NewVersion,
+  RecordRow,
+  VersionRow,
+} from '#server/storage/storage.ts'
+import type { BatchResult } from '#server/runs/runner-protocol.ts'
+import { sumOf } from '#evidence/summarise.ts'
+import { pagesOf } from './check-states.ts'
+import { NO_INPUTS, stateOf, type Input, type Inputs } from './judge-cell.ts'
+import type { Judge, Judged } from './judge-records.ts'
+import type { ValueDigest } from './private-digest.ts'
+import { clip, readAnswers, type Answer } from './read-answers.ts'
+import type { DerivedField } from './table-definition.ts'
+
+export type DeriveField = {
+  cells: CellStore
+  judge: Judge
+  digest: ValueDigest
+  field: DerivedField
+  act: ActRow
+  /** null: of all records. */
+  record_ids: readonly string[] | null
+  force: boolean
+  /** The field or an input of it is: what a process says is repeated nowhere. */
+  isPrivate: boolean
+  /** One process that is given `input`; null when it is not known what came of it. */
+  run: (slot: number, input: string) => Promise<BatchResult | null>
+  /** Nothing more is begun. */
+  signal: AbortSignal
+  /** More cells are done. */
+  done: (cells: number) => void
+  now: () => Date
+}
+
+/** Cells that were fresh already. What was derived and what failed is on record by then. */
+export type DerivedCells = { skipped: number }
+
+/** Derives the cells of one field that are not fresh, or all by force: none twice in one run, whatever comes. */
+export async function deriveField(work: DeriveField): Promise<DerivedCells> {
+  const { cells, field, act, record_ids, force, signal } = work
+  const row = await cells.field(field.table, field.field)
+  const isAll = record_ids === null && !force
+  let skipped = isAll ? row.cells.fresh - (await madeBefore(work)) : 0
+  const pool = createPool(field.concurrency, signal)
+  let batch: Job[] = []
+  let chars = 0
+  const begin = async () => {
+    const jobs = batch
+    batch = []
+    chars = 0
+    if (jobs.length > 0) await pool.run((slot) => runBatch(work, slot, jobs))
+  }
+  for await (const records of recordsToDo(work, row.field_id)) {
+    if (signal.aborted) break
+    const sorted = sortOut(work, await work.judge(field, records))
+    skipped += sorted.fresh.length
+    if (sorted.restored.length > 0) await cells.setStates(row.field_id, sorted.restored)
+    if (sorted.untried.length > 0) {
+      await cells.putVersions(act.act_id, sorted.untried, 0)
+      work.done(sorted.untried.length)
+    }
+    for (const job of sorted.jobs) {
+      if (batch.length >= field.batch || chars > INPUT_CHARS) await begin()
+      batch.push(job)
+      chars += job.line.length
+    }
+  }
+  if (!signal.aborted) await begin()
+  await pool.end()
+  return { skipped: Math.max(0, skipped) }
+}
+
+const INPUT_CHARS = 16 * 1024 * 1024
+
+/** `line` is what the process is given. */
+type Job = { judged: Judged; inputs: Extract<Inputs, { state: 'here' }>; line: string }
+
+/** Fresh cells that this run made itself, before it was cut off. */
+async function madeBefore({ cells, act }: DeriveField): Promise<number> {
+  let made = 0
+  for (const one of await cells.acts(act.run_id, act.step_id)) {
+    if (one.field_id !== act.field_id || one.act_id === act.act_id) continue
+    for await (const versions of versionsOf(cells, one.act_id))
+      made += versions.filter(({ error }) => error === null).length
+  }
+  return made
+}
+
+export async function* versionsOf(cells: CellStore, act_id: number): AsyncGenerator<VersionRow[]> {
+  let after = 0
+  for (;;) {
+    const versions = await cells.versionsOf(act_id, after, PAGE)
+    const last = versions.at(-1)
+    if (last === undefined) return
+    yield versions
+    after = last.version
+  }
+}
+
+const PAGE = 500
+
+async function* recordsToDo(
+  { cells, field: { table }, record_ids, force }: DeriveField,
+  field_id: number,
+): AsyncGenerator<RecordRow[]> {
+  if (record_ids !== null) {
+    for (let at = 0; at < record_ids.length; at += PAGE)
+      yield await cells.recordsOf(table, record_ids.slice(at, at + PAGE))
+    return
+  }
+  if (force) {
+    yield* pagesOf(cells, table)
+    return
+  }
+  let after: string | null = null
+  for (;;) {
+    const toDo: readonly { record_id: string }[] = await cells.cellsToDo(field_id, {
+      after,
+      limit: PAGE,
+    })
+    const last = toDo.at(-1)
+    if (last === undefined) return
+    yield await cells.recordsOf(
+      table,
+      toDo.map(({ record_id }) => record_id),
+    )
+    after = last.record_id
+  }
+}
+
+function sortOut({ act, force, now }: DeriveField, judged: readonly Judged[]) {
+  const fresh: Judged[] = []
+  const restored: { record_id: string; state: 'fresh' }[] = []
+  const untried: NewVersion[] = []
+  const jobs: Job[] = []
+  for (const one of judged) {
+    const { record_id, cell, inputs } = one
+    const made = cell?.version?.act
+    // By this step, before it was cut off: nothing is computed twice in one run.
+    if (made?.run_id === act.run_id && made.step_id === act.step_id) continue
+    if (inputs.state !== 'here') {
+      const because = inputs.state === 'failed' ? inputs.because : 'an input is not derived yet'
+      untried.push(untriedVersion(one, `not tried: ${because}`, now()))
+    } else if (!force && stateOf(cell?.version ?? null, inputs, act.sha256) === 'fresh') {
+      fresh.push(one)
+      if (cell?.state !== 'fresh') restored.push({ record_id, state: 'fresh' })
+    } else jobs.push({ judged: one, inputs, line: lineOf(record_id, inputs.inputs) })
+  }
+  return { fresh, restored, untried, jobs }
+}
+
+function lineOf(record_id: string, inputs: readonly Input[]): string {
+  const members = inputs.map(({ from: { name }, value }) => `${JSON.stringify(name)}:${value}`)
+  return `{"record_id":${JSON.stringify(record_id)},"inputs":{${members.join(',')}}}\n`
+}
+
+/** A part of the work by one process, and again for what failed while it may be tried again; then it is on record. */
+async function runBatch(work: DeriveField, slot: number, jobs: readonly Job[]): Promise<void> {
+  const { cells, act, field, run, signal, now } = work
+  const answers = new Map<string, Answer>()
+  const costs = new Map<string, string[]>()
+  let busy_ms = 0
+  let left = jobs
+  for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
+    const result = await run(slot, left.map(({ line }) => line).join(''))
+    // What it said before it was cut off stands; what it did not say is not failed but still to be done.
+    const isCut = result === null || result.cause === 'aborted' || result.cause === 'interrupted'
+    const read = readAnswers(
+      left.map(({ judged }) => judged.record_id),
+      outputOf(result, field),
+      { type: field.type, isPrivate: work.isPrivate },
+    )
+    if (isCut) for (const record_id of read.missing) read.answers.delete(record_id)
+    for (const [record_id, answer] of read.answers) {
+      answers.set(record_id, answer)
+      costs.set(record_id, [
+        ...(costs.get(record_id) ?? []),
+        ...(answer.cost === null ? [] : [answer.cost]),
+      ])
+    }
+    busy_ms += result?.duration_ms ?? 0
+    if (isCut || signal.aborted) break
+    left = left.filter(({ judged }) => answers.get(judged.record_id)?.ok !== true)
+  }
+  const at = now()
+  const versions = jobs.flatMap(({ judged, inputs }) => {
+    const answer = answers.get(judged.record_id)
+    if (answer === undefined) return []
+    const spent = costs.get(judged.record_id) ?? []
+    const cost = spent.length === 0 ? null : sumOf(spent)
+    return [versionOf(work, judged, inputs, { ...answer, cost }, at)]
+  })
+  if (versions.length > 0) await cells.putVersions(act.act_id, versions, busy_ms)
+  work.done(versions.length)
+}
+
+function outputOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedField) {
+  if (result === null) return { text: '', invalid: [], unanswered: '', isWhole: false }
+  const { output: text, invalid, cause, exit_code, signal, reason } = result
+  const isWhole = cause === null && exit_code === 0
+  return { text, invalid, isWhole, unanswered: reasonOf() }
+
+  function reasonOf(): string {
+    switch (cause) {
+      case 'timed_out':
+        return `its process timed out after ${timeout_ms} ms`
+      case 'flooded':
+        return 'its process wrote more than a batch may: make the batch smaller'
+      case 'not_started':
+        return clip(`its process could not be started: ${reason}`)
+      case 'aborted':
+      case 'interrupted':
+        return 'its process was ended'
+      case null:
+        if (signal !== null) return `its process was ended by ${signal} before it answered`
+        if (exit_code !== 0) return `its process exited with ${exit_code} before it answered`
+        return 'its process ended without an answer'
+    }
+  }
+}
+
+function untriedVersion({ record_id, cell }: Judged, because: string, at: Date): NewVersion {
+  return {
+    record_id,
+    previous: cell?.version?.version ?? null,
+    value: null,
+    value_sha256: null,
+    inputs_sha256: NO_INPUTS,
+    inputs: [],
+    looked_up: [],
+    cost: null,
+    error: clip(because),
+    at: at.toISOString(),
+  }
+}
+
+function versionOf(
+  { digest, field }: DeriveField,
+  { record_id, cell }: Judged,
+  { sha256, inputs, looked_up }: Job['inputs'],
+  answer: Answer,
+  at: Date,
+): NewVersion {
+  return {
+    record_id,
+    previous: cell?.version?.version ?? null,
+    value: answer.ok ? answer.value : null,
+    value_sha256: answer.ok ? digest(answer.value, field.private) : null,
+    inputs_sha256: sha256,
+    inputs: inputs.map((input) => input.sha256),
+    looked_up,
+    cost: answer.cost,
+    error: answer.ok ? null : answer.error,
+    at: at.toISOString(),
+  }
+}
+
+type Pool = {
+  /** Resolves when there is a slot for it; what goes wrong in it is told by the next call. */
+  run(work: (slot: number) => Promise<void>): Promise<void>
+  end(): Promise<void>
+}
+
+function createPool(slots: number, signal: AbortSignal): Pool {
+  const free = Array.from({ length: slots }, (_, slot) => slot)
+  const active = new Set<Promise<void>>()
+  const faults: unknown[] = []
+  const raise = () => {
+    if (faults.length > 0) throw faults[0]
+  }
+  return {
+    async run(work) {
+      while (free.length === 0) await Promise.race(active)
+      raise()
+      const slot = free.pop()
+      if (slot === undefined || signal.aborted) return
+      const one = work(slot)
+        .catch((cause: unknown) => void faults.push(cause))
+        .finally(() => {
+          free.push(slot)
+          active.delete(one)
+        })
+      active.add(one)
+    },
+    async end() {
+      await Promise.all(active)
+      raise()
+    },
+  }
+}

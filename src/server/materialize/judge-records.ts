@@ -1,0 +1,76 @@
+import { canonicalize } from '#evidence/canonical.ts'
+import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
+import { inputsOf, keyIn, type Inputs } from './judge-cell.ts'
+import type { ValueDigest } from './private-digest.ts'
+import { stepIdOf, type DerivedField, type From, type Tables } from './table-definition.ts'
+
+/** A record's cell of a field, with what it would be made from now. */
+export type Judged = { record_id: string; cell: CellRow | null; inputs: Inputs }
+
+/** Looks at records of a field's table as they are stored now, some hundred at one time. */
+export type Judge = (field: DerivedField, records: readonly RecordRow[]) => Promise<Judged[]>
+
+export function createJudge(cells: CellStore, tables: Tables, digest: ValueDigest): Judge {
+  const derived = new Map(
+    Array.from(tables.values()).flatMap((table) =>
+      table.derived.map((one) => [stepIdOf(one), one]),
+    ),
+  )
+  const isDerived = (from: From) => derived.has(stepIdOf(from))
+  const isPrivate = (from: From) =>
+    derived.get(stepIdOf(from))?.private ?? tables.get(from.table)?.private.has(from.field) ?? false
+
+  return async (field, records) => {
+    const ids = records.map(({ record_id }) => record_id)
+    const { field_id } = await cells.field(field.table, field.field)
+    const own = byRecord(await cells.cellsOf(field_id, ids))
+    const parsed = new Map(records.map(({ record_id, body }) => [record_id, membersOf(body)]))
+    /** Of other records and cells, by input. */
+    const values = new Map<From, ReadonlyMap<string, Members>>()
+    const inputCells = new Map<From, ReadonlyMap<string, CellRow>>()
+    for (const from of field.from) {
+      const keys = from.by === null ? ids : keysIn(parsed.values(), from.by)
+      if (isDerived(from)) {
+        const input = await cells.field(from.table, from.field)
+        inputCells.set(from, byRecord(await cells.cellsOf(input.field_id, keys)))
+      } else if (from.by === null) values.set(from, parsed)
+      else {
+        const found = await cells.recordsOf(from.table, keys)
+        values.set(from, new Map(found.map((one) => [one.record_id, membersOf(one.body)])))
+      }
+    }
+    const found = {
+      isDerived,
+      digest: (from: From, canonical: string) => digest(canonical, isPrivate(from)),
+      cell: (from: From, key: string | null) => inputCells.get(from)?.get(key ?? '') ?? null,
+      value: (from: From, key: string | null) => {
+        const value = values.get(from)?.get(key ?? '')?.[from.field]
+        return value === undefined ? null : canonicalize(value)
+      },
+    }
+    return ids.map((record_id) => ({
+      record_id,
+      cell: own.get(record_id) ?? null,
+      inputs: inputsOf(field, parsed.get(record_id) ?? {}, found, record_id),
+    }))
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+export function membersOf(body: string): Members {
+  const value: unknown = JSON.parse(body)
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value))
+    : {}
+}
+
+function keysIn(records: Iterable<Members>, by: string): string[] {
+  return [...new Set(Array.from(records, (record) => keyIn(record[by])))].flatMap(
+    (key) => key ?? [],
+  )
+}
+
+function byRecord(rows: readonly CellRow[]): ReadonlyMap<string, CellRow> {
+  return new Map(rows.map((row) => [row.record_id, row]))
+}

@@ -1,0 +1,109 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cell, StepEntry, Totals } from '#contract/envelope.ts'
+import { canonicalize } from '#evidence/canonical.ts'
+import { sumOf } from '#evidence/summarise.ts'
+import { flush, makeFolder } from '#server/seal/durable-file.ts'
+import type { CellStore, VersionRow } from '#server/storage/storage.ts'
+import { versionsOf } from './derive-field.ts'
+
+/** What an attempt of a step derived, as its entry has it. `skipped` is not among it. */
+export type RecordedCells = Pick<StepEntry, 'cells' | 'cells_part'> & {
+  totals: Omit<Totals, 'skipped'>
+}
+
+/** Beyond so many, cells are in a part of their own, which is kept by its digest as artifacts are. */
+const MOST_LISTED = 500
+
+export async function recordedCells(
+  store: CellStore,
+  { run_id, step_id, attempt }: { run_id: string; step_id: string; attempt: number },
+  artifacts: string,
+): Promise<RecordedCells> {
+  const totals = { materialized: 0, failures: 0, total_cost: '0' }
+  let cells: Cell[] = []
+  let part: PartWriter | null = null
+  for await (const page of cellsOfAttempt(store, run_id, step_id, attempt)) {
+    for (const { state } of page) totals[state === 'fresh' ? 'materialized' : 'failures'] += 1
+    totals.total_cost = sumOf([totals.total_cost, ...page.flatMap(({ cost }) => cost ?? [])])
+    cells.push(...page)
+    if (cells.length <= MOST_LISTED && part === null) continue
+    part ??= await PartWriter.create(artifacts)
+    await part.write(cells)
+    cells = []
+  }
+  if (part === null) return { cells, totals }
+  return { cells_part: await part.end(), totals }
+}
+
+async function* cellsOfAttempt(
+  store: CellStore,
+  run_id: string,
+  step_id: string,
+  attempt: number,
+): AsyncGenerator<Cell[]> {
+  for (const act of await store.acts(run_id, step_id)) {
+    if (act.attempt !== attempt) continue
+    const { table, field } = await store.fieldName(act.field_id)
+    for await (const versions of versionsOf(store, act.act_id))
+      yield versions.map((version) => cellOf(table, field, version))
+  }
+}
+
+function cellOf(table: string, field: string, version: VersionRow): Cell {
+  return {
+    table,
+    record_id: version.record_id,
+    field,
+    state: version.error === null ? 'fresh' : 'failed',
+    value_sha256: version.value_sha256,
+    derivation_sha256: version.act.sha256,
+    inputs_sha256: version.inputs_sha256,
+    cost: version.cost,
+    error: version.error,
+  }
+}
+
+/** Lines of canonical JSON in a file that takes the name of its digest when it is whole. */
+class PartWriter {
+  readonly #folder: string
+  readonly #name: string
+  readonly #file: Awaited<ReturnType<typeof open>>
+  readonly #digest = createHash('sha256')
+  #bytes = 0
+  #count = 0
+
+  constructor(folder: string, name: string, file: Awaited<ReturnType<typeof open>>) {
+    this.#folder = folder
+    this.#name = name
+    this.#file = file
+  }
+
+  static async create(folder: string): Promise<PartWriter> {
+    await makeFolder(folder)
+    const name = join(folder, `.part-${randomUUID()}`)
+    return new PartWriter(folder, name, await open(name, 'wx', 0o600))
+  }
+
+  async write(cells: readonly Cell[]): Promise<void> {
+    const lines = Buffer.from(cells.map((cell) => `${canonicalize(cell)}\n`).join(''))
+    this.#digest.update(lines)
+    this.#bytes += lines.length
+    this.#count += cells.length
+    await this.#file.writeFile(lines)
+  }
+
+  async end(): Promise<NonNullable<StepEntry['cells_part']>> {
+    const sha256 = this.#digest.digest('hex')
+    try {
+      await this.#file.sync()
+    } finally {
+      await this.#file.close()
+    }
+    await rename(this.#name, join(this.#folder, sha256))
+    await flush(this.#folder)
+    await rm(this.#name, { force: true })
+    return { sha256, bytes: this.#bytes, count: this.#count }
+  }
+}

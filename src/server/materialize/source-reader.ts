@@ -1,0 +1,359 @@
+import { CsvError, parse as parseCsv } from 'csv-parse'
+import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { fstatSync, readSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { parseJson } from '#contract/parse.ts'
+import { SOURCE_KIND, type FieldType } from '#contract/status.ts'
+import { canonicalize } from '#evidence/canonical.ts'
+import { EvidenceError } from '#evidence/fault.ts'
+import { JsonFault, strictJson } from '#server/strict-json.ts'
+import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './source-request.ts'
+
+/*
+ * Reads one source, whole, and only then says a record of it: what is broken at its end has no beginning either.
+ * Records are said in the order of their keys, so that the server compares them with those it has as they come.
+ */
+
+/** Begins with the place. */
+class SourceFault extends Error {}
+
+const FILE = 3
+const WRITE_CHARS = 64 * 1024
+const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
+
+type Row = Readonly<Record<string, unknown>>
+type Placed = readonly [place: string, row: Row]
+type Said = { place: string; body: string }
+
+const asked = parseJson<SourceRequest>(SourceRequest, await text(process.stdin))
+if (!asked.ok) throw new Error(`request ${asked.error.at} ${asked.error.message}`)
+try {
+  await read(asked.value)
+} catch (cause) {
+  if (!(cause instanceof SourceFault)) throw cause
+  await end({ end: 'fault', message: cause.message })
+}
+
+async function read(request: SourceRequest): Promise<void> {
+  const digest = createHash('sha256').update(JSON.stringify({ ...request, known: null }))
+  let records: Map<string, Said>
+  if (request.kind === 'sqlite') {
+    records = await recordsOf(request, rowsOfDatabase(request))
+    for (const [record_id, { body }] of records) digest.update(`${record_id}\t${body}\n`)
+  } else {
+    const bytes = wholeFile(request.name)
+    if (digest.update(bytes).copy().digest('hex') === request.known)
+      return await end({ end: 'same' })
+    records = await recordsOf(request, rowsOf(request, bytes))
+  }
+  const sha256 = digest.digest('hex')
+  if (sha256 === request.known) return await end({ end: 'same' })
+  let lines = ''
+  for (const record_id of [...records.keys()].toSorted(compareKeys)) {
+    lines += `${JSON.stringify(record_id)}\t${records.get(record_id)?.body}\n`
+    if (lines.length < WRITE_CHARS) continue
+    await write(lines)
+    lines = ''
+  }
+  await write(lines)
+  await end({ end: 'read', sha256, records: records.size })
+}
+
+async function write(lines: string): Promise<void> {
+  if (!process.stdout.write(lines)) await once(process.stdout, 'drain')
+}
+
+async function end(said: SourceEnd): Promise<void> {
+  await write(`${JSON.stringify(said)}\n`)
+}
+
+function wholeFile(name: string): Buffer {
+  const before = fstatSync(FILE)
+  if (before.size > SOURCE_LIMITS.bytes)
+    throw new SourceFault(`${name}: is larger than ${SOURCE_LIMITS.bytes} bytes`)
+  const bytes = Buffer.alloc(before.size)
+  let filled = 0
+  for (let count = -1; count !== 0 && filled < bytes.length; filled += count)
+    count = readSync(FILE, bytes, filled, bytes.length - filled, filled)
+  const after = fstatSync(FILE)
+  if (filled !== before.size || after.size !== before.size || after.mtimeMs !== before.mtimeMs)
+    throw new SourceFault(`${name}: changed while it was read`)
+  if (!isUtf8(bytes)) throw new SourceFault(`${name}:${lineOfFault(bytes)}: is not UTF-8`)
+  return bytes
+}
+
+function lineOfFault(bytes: Buffer): number {
+  let from = 0
+  for (let line = 1; ; line += 1) {
+    const at = bytes.indexOf(10, from)
+    if (at === -1 || !isUtf8(bytes.subarray(from, at))) return line
+    from = at + 1
+  }
+}
+
+function rowsOf(request: SourceRequest, bytes: Buffer): AsyncIterable<Placed> | Iterable<Placed> {
+  switch (request.kind) {
+    case 'csv':
+      return rowsOfCsv(request, bytes)
+    case 'jsonl':
+      return rowsOfLines(request, bytes)
+    case 'json':
+      return rowsOfArray(request, bytes)
+    case 'sqlite':
+      return rowsOfDatabase(request)
+  }
+}
+
+async function* rowsOfCsv({ name }: SourceRequest, bytes: Buffer): AsyncGenerator<Placed> {
+  const parser = Readable.from(slices(bytes)).pipe(
+    parseCsv({
+      bom: true,
+      info: true,
+      skip_empty_lines: true,
+      max_record_size: SOURCE_LIMITS.recordBytes,
+    }),
+  )
+  let columns: readonly string[] | null = null
+  try {
+    for await (const parsed of parser) {
+      const { record, line } = csvRow(parsed)
+      const place = `${name}:${line}`
+      if (columns === null) {
+        columns = record
+        refuseRepeated(columns, place)
+        continue
+      }
+      yield [place, Object.fromEntries(columns.map((column, at) => [column, record[at]]))]
+    }
+  } catch (cause) {
+    if (cause instanceof CsvError)
+      throw new SourceFault(`${name}:${String(cause['lines'])}: ${csvWords(cause.code)}`)
+    throw cause
+  }
+  if (columns === null)
+    throw new SourceFault(`${name}:1: has no line with the names of its columns`)
+}
+
+/** With `info`, a record comes with the place where it ended. */
+function csvRow(parsed: unknown): { record: string[]; line: number } {
+  if (typeof parsed === 'object' && parsed !== null && 'record' in parsed && 'info' in parsed) {
+    const { record, info } = parsed
+    if (Array.isArray(record) && typeof info === 'object' && info !== null && 'lines' in info)
+      return { record: record.map(String), line: Number(info.lines) }
+  }
+  throw new TypeError('a record without its place')
+}
+
+function csvWords(code: string): string {
+  switch (code) {
+    case 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH':
+      return 'has another number of columns than the first line'
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'opens a quote that is not closed'
+    case 'CSV_MAX_RECORD_SIZE':
+      return `is longer than ${SOURCE_LIMITS.recordBytes} bytes`
+    default:
+      return `is no CSV (${code.replace(/^CSV_/, '').toLowerCase().replaceAll('_', ' ')})`
+  }
+}
+
+function* slices(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += WRITE_CHARS) yield bytes.subarray(at, at + WRITE_CHARS)
+}
+
+function refuseRepeated(columns: readonly string[], place: string): void {
+  for (const [at, column] of columns.entries())
+    if (columns.indexOf(column) !== at)
+      throw new SourceFault(`${place}: there are two columns ${JSON.stringify(column)}`)
+}
+
+function* rowsOfLines({ name }: SourceRequest, bytes: Buffer): Generator<Placed> {
+  let from = 0
+  for (let line = 1; from < bytes.length; line += 1) {
+    const next = bytes.indexOf(10, from)
+    const to = next === -1 ? bytes.length : next
+    const place = `${name}:${line}`
+    if (to - from > SOURCE_LIMITS.recordBytes)
+      throw new SourceFault(`${place}: is longer than ${SOURCE_LIMITS.recordBytes} bytes`)
+    const written = bytes.toString('utf8', from, to)
+    from = to + 1
+    if (written.trim() === '') continue
+    yield [place, rowOf(json(written, SOURCE_LIMITS.depth, place), place)]
+  }
+}
+
+function* rowsOfArray({ name }: SourceRequest, bytes: Buffer): Generator<Placed> {
+  const value = json(bytes.toString('utf8'), SOURCE_LIMITS.depth + 1, name)
+  if (!Array.isArray(value)) throw new SourceFault(`${name}: is no array of objects`)
+  for (const [at, element] of value.entries()) {
+    const place = `${name}: element ${at + 1}`
+    yield [place, rowOf(element, place)]
+  }
+}
+
+function json(written: string, depth: number, place: string): unknown {
+  try {
+    return strictJson(written, depth)
+  } catch (cause) {
+    if (cause instanceof JsonFault) throw new SourceFault(`${place}: ${cause.message}`)
+    throw cause
+  }
+}
+
+function rowOf(value: unknown, place: string): Row {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new SourceFault(`${place}: is no object`)
+  return Object.fromEntries(Object.entries(value))
+}
+
+function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Placed> {
+  let rows: Iterable<unknown>
+  let opened: DatabaseSync
+  try {
+    opened = new DatabaseSync(database ?? '', { readOnly: true })
+    rows = opened.prepare(query ?? '').iterate()
+  } catch (cause) {
+    throw new SourceFault(`${name}: ${messageOf(cause)}`)
+  }
+  const iterator = rows[Symbol.iterator]()
+  for (let n = 1; ; n += 1) {
+    const place = `${name}: row ${n}`
+    let next: IteratorResult<unknown>
+    try {
+      next = iterator.next()
+    } catch (cause) {
+      throw new SourceFault(`${place}: ${messageOf(cause)}`)
+    }
+    if (next.done === true) break
+    yield [place, rowOf(next.value, place)]
+  }
+  opened.close()
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** By key, each in the form that it is stored and digested in. */
+async function recordsOf(
+  request: SourceRequest,
+  rows: AsyncIterable<Placed> | Iterable<Placed>,
+): Promise<Map<string, Said>> {
+  const records = new Map<string, Said>()
+  for await (const [place, row] of rows) {
+    const record_id = keyOf(row, request, place)
+    const known = records.get(record_id)
+    if (known !== undefined)
+      throw new SourceFault(
+        `${place}: the key ${JSON.stringify(record_id)} is already at ${known.place}`,
+      )
+    if (records.size >= SOURCE_LIMITS.records)
+      throw new SourceFault(`${place}: there are more than ${SOURCE_LIMITS.records} records`)
+    records.set(record_id, { place, body: bodyOf(row, request, place) })
+  }
+  return records
+}
+
+function keyOf(row: Row, { key }: SourceRequest, place: string): string {
+  const value = row[key]
+  if (value === undefined)
+    throw new SourceFault(`${place}: has no field "${key}", which is the key`)
+  const isKey = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+  const record_id = isKey ? String(value) : ''
+  if (record_id === '')
+    throw new SourceFault(`${place}: the key is empty, or neither text nor number`)
+  if (Buffer.byteLength(record_id) > SOURCE_LIMITS.keyBytes)
+    throw new SourceFault(`${place}: the key is longer than ${SOURCE_LIMITS.keyBytes} bytes`)
+  if (record_id.includes('\0') || !record_id.isWellFormed())
+    throw new SourceFault(`${place}: the key holds what is no text`)
+  return record_id
+}
+
+function bodyOf(row: Row, request: SourceRequest, place: string): string {
+  const names = request.fields === null ? Object.keys(row) : Object.keys(request.fields)
+  if (names.length > SOURCE_LIMITS.fields)
+    throw new SourceFault(`${place}: has more than ${SOURCE_LIMITS.fields} fields`)
+  const values = names.map((name) => {
+    if (!FIELD_NAME.test(name))
+      throw new SourceFault(
+        `${place}: ${JSON.stringify(name)} is no name of a field; list under fields those that are to be read`,
+      )
+    const type = request.fields?.[name]
+    return [name, valueOf(row[name], type ?? null, request, `${place}: field "${name}"`)] as const
+  })
+  for (const name of request.needed)
+    if (!values.some(([known]) => known === name))
+      // A member that a line leaves out is null; a column that is nowhere is a mistake.
+      if (request.kind === 'jsonl' || request.kind === 'json') values.push([name, null])
+      else
+        throw new SourceFault(`${place}: has no field "${name}", which something is derived from`)
+  const body = canonical(Object.fromEntries(values), place)
+  if (Buffer.byteLength(body) > SOURCE_LIMITS.recordBytes)
+    throw new SourceFault(`${place}: is longer than ${SOURCE_LIMITS.recordBytes} bytes`)
+  return body
+}
+
+function canonical(value: unknown, place: string): string {
+  try {
+    return canonicalize(value)
+  } catch (cause) {
+    if (cause instanceof EvidenceError) throw new SourceFault(`${place}: ${cause.message}`)
+    throw cause
+  }
+}
+
+function valueOf(
+  value: unknown,
+  type: FieldType | null,
+  { kind }: SourceRequest,
+  place: string,
+): unknown {
+  if (value === undefined || value === null) {
+    if (value === undefined && kind === 'csv')
+      throw new SourceFault(`${place}: there is no such column`)
+    return null
+  }
+  if (value instanceof Uint8Array)
+    throw new SourceFault(`${place}: holds bytes, which are no value`)
+  if (type === null) return value
+  const meant = typeof value === 'string' && !SOURCE_KIND[kind].typed ? written(value, type) : value
+  const found = kind === 'sqlite' && type === 'boolean' ? truth(meant) : meant
+  if (found === null || type === 'json') return found
+  const is = type === 'text' ? 'string' : type
+  if (typeof found !== is || (type === 'number' && !Number.isFinite(found)))
+    throw new SourceFault(`${place}: ${JSON.stringify(value)?.slice(0, 100)} is no ${type}`)
+  return found
+}
+
+/** What a text means by its type. One that means nothing stays text. Nothing at all is no number. */
+function written(value: string, type: FieldType): unknown {
+  switch (type) {
+    case 'text':
+      return value
+    case 'number':
+      if (value === '') return null
+      return /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value) ? Number(value) : value
+    case 'boolean':
+      return value === '' ? null : ({ true: true, false: false }[value] ?? value)
+    case 'json':
+      if (value === '') return null
+      return strictOr(value)
+  }
+}
+
+function strictOr(value: string): unknown {
+  try {
+    return strictJson(value, SOURCE_LIMITS.depth)
+  } catch (cause) {
+    if (cause instanceof JsonFault) return value
+    throw cause
+  }
+}
+
+function truth(value: unknown): unknown {
+  return value === 0 ? false : value === 1 ? true : value
+}

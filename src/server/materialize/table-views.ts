@@ -1,0 +1,284 @@
+import type {
+  FieldStatus,
+  GridCell,
+  RecordPage,
+  Table,
+  TableField,
+  TableRecord,
+} from '#contract/provenance.ts'
+import type { CellState, FieldType } from '#contract/status.ts'
+import { ProblemError } from '#server/problem.ts'
+import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
+import { membersOf } from './judge-records.ts'
+import type { Materializer, Progress } from './materializer.ts'
+import { derivedOf, stepIdOf, type DerivedField, type TableDefinition } from './table-definition.ts'
+
+/** Tables as they are read and derived, for who looks at them. No private value is in what is answered. */
+export type TableViews = {
+  tables(): Promise<Table[]>
+  status(): Promise<FieldStatus[]>
+  records(table: string, filter: RecordFilter, page: RecordWindow): Promise<RecordPage>
+}
+
+export type RecordFilter = { state: CellState | null; field: string | null; q: string | null }
+export type RecordWindow = { cursor: string | null; offset: number | null; limit: number }
+
+export function createTableViews(
+  materializer: Pick<Materializer, 'project' | 'progress' | 'derivationOf'>,
+  cells: CellStore,
+  now: () => Date,
+): TableViews {
+  const tables = () => materializer.project().tables
+
+  async function tableOf(table: TableDefinition): Promise<Table> {
+    const source = await cells.source(table.name)
+    const derived = await Promise.all(table.derived.map(derivedFieldOf))
+    return {
+      table: table.name,
+      source: { kind: table.source.kind, path: table.source.path },
+      key: table.key,
+      fields: [...(await sourceFieldsOf(cells, table)), ...derived],
+      records: source?.records ?? 0,
+      read_at: source?.read_at ?? null,
+      fault: source?.fault ?? null,
+    }
+  }
+
+  async function derivedFieldOf(field: DerivedField): Promise<TableField> {
+    const derivation = await materializer.derivationOf(field)
+    return {
+      field: field.field,
+      type: field.type,
+      private: field.private,
+      derived: {
+        command: [...field.step.argv],
+        version: field.version,
+        files: [...(derivation?.files ?? [])],
+        sha256: derivation?.sha256 ?? null,
+        from: [...field.from],
+        batch: field.batch,
+        concurrency: field.concurrency,
+        timeout_ms: field.step.timeout_ms,
+        retries: field.retries,
+      },
+    }
+  }
+
+  async function rowsOf(
+    table: TableDefinition,
+    records: readonly RecordRow[],
+  ): Promise<TableRecord[]> {
+    const ids = records.map(({ record_id }) => record_id)
+    const found = new Map<string, ReadonlyMap<string, CellRow>>()
+    for (const { field } of table.derived) {
+      const { field_id } = await cells.field(table.name, field)
+      const rows = await cells.cellsOf(field_id, ids)
+      found.set(field, new Map(rows.map((row) => [row.record_id, row])))
+    }
+    return records.map(({ record_id, body }) => ({
+      record_id,
+      values: shownValues(table, body),
+      cells: Object.fromEntries(
+        table.derived.map((field) => [
+          field.field,
+          gridCellOf(field, found.get(field.field)?.get(record_id) ?? null),
+        ]),
+      ),
+    }))
+  }
+
+  /** Keys of records with a cell in that state, in their order, after one. */
+  async function idsInState(
+    table: TableDefinition,
+    state: CellState,
+    field: string | null,
+    window: { after: string | null; limit: number; skip?: number },
+  ): Promise<string[]> {
+    const names = table.derived
+      .map((one) => one.field)
+      .filter((one) => field === null || one === field)
+    const ids = new Set<string>()
+    for (const name of names) {
+      const { field_id } = await cells.field(table.name, name)
+      for (const { record_id } of await cells.cellsIn(field_id, state, window)) ids.add(record_id)
+    }
+    return [...ids].toSorted(byKey).slice(0, window.limit)
+  }
+
+  async function filtered(
+    table: TableDefinition,
+    { state, field, q }: RecordFilter,
+    after: string | null,
+    limit: number,
+    skip: number,
+  ): Promise<{ records: RecordRow[]; next: string | null }> {
+    const most = q === null ? limit + 1 : SEARCHED
+    let records: RecordRow[]
+    if (state === null) records = await cells.records(table.name, { after, limit: most, skip })
+    else {
+      const ids = await idsInState(table, state, field, { after, limit: most, skip })
+      const found = await cells.recordsOf(table.name, ids)
+      records = found.toSorted((a, b) => byKey(a.record_id, b.record_id))
+    }
+    if (q === null) {
+      const shown = records.slice(0, limit)
+      return {
+        records: shown,
+        next: records.length > limit ? (shown.at(-1)?.record_id ?? null) : null,
+      }
+    }
+    const matching: RecordRow[] = []
+    for (const page of chunksOf(records, CHUNK)) {
+      for (const [at, row] of (await rowsOf(table, page)).entries()) {
+        const record = page[at]
+        if (record !== undefined && isMatch(row, q)) matching.push(record)
+        if (matching.length === limit) return { records: matching, next: row.record_id }
+      }
+      // Others have their turn.
+      await new Promise(setImmediate)
+    }
+    const isEnd = records.length < most
+    return { records: matching, next: isEnd ? null : (records.at(-1)?.record_id ?? null) }
+  }
+
+  return {
+    tables: async () => await Promise.all(Array.from(tables().values(), tableOf)),
+
+    async status() {
+      const progress = materializer.progress()
+      return await Promise.all(
+        derivedOf(tables()).map(async (one) => {
+          const { cells: counts, cost } = await cells.field(one.table, one.field)
+          const running = runningOf(progress.get(stepIdOf(one)) ?? null, now())
+          return { table: one.table, field: one.field, cells: { ...counts }, cost, running }
+        }),
+      )
+    },
+
+    async records(name, filter, { cursor, offset, limit }) {
+      const table = tables().get(name)
+      if (table === undefined) throw new ProblemError('unknown_target', `no table ${name}`)
+      const { state, field, q } = filter
+      if (field !== null && !table.derived.some((one) => one.field === field))
+        throw new ProblemError('unknown_target', `table ${name} derives no ${field}`)
+      if (offset !== null && (cursor !== null || q !== null || (state !== null && field === null)))
+        throw new ProblemError(
+          'bad_request',
+          'query/offset: counts records of a table, or of a state of one field, and goes with neither cursor nor q',
+        )
+      const after = cursor === null ? null : keyOfCursor(cursor)
+      const { records, next } = await filtered(table, filter, after, limit, offset ?? 0)
+      return {
+        items: await rowsOf(table, records),
+        next_cursor: next === null ? null : cursorOf(next),
+        total: await totalOf(table, filter),
+      }
+    },
+  }
+
+  async function totalOf(
+    table: TableDefinition,
+    { state, field, q }: RecordFilter,
+  ): Promise<number | null> {
+    if (q !== null) return null
+    if (state === null) return (await cells.source(table.name))?.records ?? 0
+    const [only, ...others] = table.derived.filter((one) => field === null || one.field === field)
+    if (only === undefined) return 0
+    return others.length > 0 ? null : (await cells.field(table.name, only.field)).cells[state]
+  }
+}
+
+/** Records that one search looks at. */
+const SEARCHED = 5000
+const CHUNK = 500
+const MAX_GRID_CHARS = 2000
+
+function* chunksOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
+}
+
+function byKey(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+async function sourceFieldsOf(cells: CellStore, table: TableDefinition): Promise<TableField[]> {
+  const named: [string, FieldType][] =
+    table.fields === null
+      ? Object.keys(
+          membersOf((await cells.records(table.name, { after: null, limit: 1 }))[0]?.body ?? '{}'),
+        ).map((name) => [name, table.source.kind === 'csv' ? 'text' : 'json'])
+      : Object.entries(table.fields)
+  return named.map(([field, type]) => ({
+    field,
+    type,
+    private: table.private.has(field),
+    derived: null,
+  }))
+}
+
+function shownValues(table: TableDefinition, body: string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(membersOf(body)).map(([name, value]) => {
+      const isLong = JSON.stringify(value).length > MAX_GRID_CHARS
+      return [name, table.private.has(name) || isLong ? null : value]
+    }),
+  )
+}
+
+function gridCellOf(field: DerivedField, cell: CellRow | null): GridCell {
+  const value = cell?.version?.value ?? null
+  const cut = (value?.length ?? 0) > MAX_GRID_CHARS
+  return {
+    state: cell?.state ?? 'missing',
+    value: value === null || cut || field.private ? null : JSON.parse(value),
+    cut: cut && !field.private,
+    error: cell?.state === 'failed' ? (cell.version?.error ?? null) : null,
+  }
+}
+
+function isMatch({ record_id, values, cells }: TableRecord, q: string): boolean {
+  const wanted = lowered(q)
+  const texts = [
+    record_id,
+    ...Object.values(values),
+    ...Object.values(cells).map(({ value }) => value),
+  ]
+  return texts.some((text) => lowered(textOf(text)).includes(wanted))
+}
+
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return value === null || value === undefined ? '' : JSON.stringify(value)
+}
+
+/** Of A to Z alone, as everywhere that is searched. */
+export function lowered(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
+}
+
+function runningOf(progress: Progress | null, now: Date): FieldStatus['running'] {
+  if (progress === null) return null
+  const { run_id, done, total, started_at } = progress
+  const seconds = (now.getTime() - Date.parse(started_at)) / 1000
+  const isMeasured = done > 0 && seconds > 0
+  const rate = isMeasured ? done / seconds : null
+  return {
+    run_id,
+    done,
+    total,
+    started_at,
+    cells_per_second: rate === null ? null : Math.round(rate * 100) / 100,
+    left_ms: rate === null ? null : Math.round((Math.max(0, total - done) / rate) * 1000),
+  }
+}
+
+function cursorOf(record_id: string): string {
+  return Buffer.from(record_id).toString('base64url')
+}
+
+function keyOfCursor(cursor: string): string {
+  const key = Buffer.from(cursor, 'base64url').toString('utf8')
+  if (key === '' || cursorOf(key) !== cursor)
+    throw new ProblemError('bad_request', 'query/cursor: is no cursor of this list')
+  return key
+}

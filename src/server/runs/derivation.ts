@@ -1,0 +1,307 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { chown, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isUtf8 } from 'node:buffer'
+import { faultWords } from '#server/disk-fault.ts'
+import {
+  dropNote,
+  exitOf,
+  folderFault,
+  isReadSoon,
+  openPipes,
+  reuseNote,
+  spawnFault,
+  type Pipes,
+} from './attempt.ts'
+import { emptyLog, LogWriter, pidFileOf, pipesOf, slotOf } from './log.ts'
+import { Mask } from './mask.ts'
+import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
+import type { Batch, BatchResult, Derive, FromRunner, Result } from './runner-protocol.ts'
+
+type Cause = 'aborted' | 'interrupted'
+
+/** One attempt of a step that derives: a process for each batch, and one log. Lives in the runner. */
+export class Derivation {
+  /** Never rejects. */
+  readonly ended: Promise<Result>
+  readonly #derive: Derive
+  readonly #say: (message: FromRunner) => void
+  readonly #log: Promise<LogWriter | string>
+  readonly #running = new Map<number, BatchProcess>()
+  #cause: Cause | null = null
+  #close: (fault: string | null) => void = () => {}
+  #toldBytes = 0
+
+  constructor(derive: Derive, say: (message: FromRunner) => void) {
+    this.#derive = derive
+    this.#say = say
+    this.#log = LogWriter.create(derive.log, derive.max_log_bytes).catch(faultWords)
+    const closed = new Promise<string | null>((resolve) => {
+      this.#close = resolve
+    })
+    this.ended = this.#run(closed)
+  }
+
+  begin(batch: Batch): void {
+    const { slot } = batch
+    const one = new BatchProcess(this.#derive, batch, this.#log, () => this.#tellOutput())
+    this.#running.set(slot, one)
+    if (this.#cause !== null) one.end(this.#cause)
+    void one.ended.then((result) => {
+      this.#running.delete(slot)
+      this.#say({ type: 'batch_ended', id: this.#derive.id, slot, result })
+    })
+  }
+
+  /** What keeps it from going on, if anything does. */
+  close(fault: string | null): void {
+    this.#close(fault)
+  }
+
+  end(cause: Cause): void {
+    this.#cause ??= cause
+    for (const one of this.#running.values()) one.end(cause)
+    // The server may not be there any more to say so.
+    if (cause === 'interrupted') this.#close(null)
+  }
+
+  async #run(closed: Promise<string | null>): Promise<Result> {
+    const started = new Date()
+    const begun = performance.now()
+    const said = await closed
+    await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended))
+    const log = await this.#log
+    const end = endOf(
+      this.#cause,
+      said ?? (typeof log === 'string' ? `the log cannot be written: ${log}` : log.fault),
+    )
+    if (typeof log !== 'string' && end.reason !== null)
+      await log.write('system', Buffer.from(`runseal: ${end.reason}\n`), new Date())
+    const summary = typeof log === 'string' ? emptyLog() : await log.close()
+    this.#tellOutput()
+    return {
+      ...end,
+      signal: null,
+      started_at: started.toISOString(),
+      finished_at: new Date().toISOString(),
+      duration_ms: Math.round(performance.now() - begun),
+      log: summary,
+      artifacts: [],
+    }
+  }
+
+  #tellOutput(): void {
+    void this.#log.then((log) => {
+      if (typeof log === 'string' || log.bytes === this.#toldBytes) return
+      this.#toldBytes = log.bytes
+      this.#say({ type: 'output', id: this.#derive.id, bytes: log.bytes })
+    })
+  }
+}
+
+function endOf(
+  cause: Cause | null,
+  fault: string | null,
+): Pick<Result, 'exit_code' | 'outcome' | 'reason'> {
+  if (cause === 'aborted') return { exit_code: null, outcome: cause, reason: 'aborted' }
+  if (cause === 'interrupted')
+    return { exit_code: null, outcome: cause, reason: 'the server stopped' }
+  if (fault !== null) return { exit_code: null, outcome: 'failed', reason: fault }
+  // Of the step, which did all that it was to do; how each process ended is told with what it was given.
+  return { exit_code: 0, outcome: 'succeeded', reason: null }
+}
+
+/** A process that is given records and answers them: a process group of its own, as a step's is. */
+class BatchProcess {
+  /** Never rejects: what went wrong is a process that was not started, with its reason. */
+  readonly ended: Promise<BatchResult>
+  readonly #derive: Derive
+  readonly #batch: Batch
+  readonly #name: string
+  readonly #log: Promise<LogWriter | string>
+  readonly #logged: () => void
+  #cause: BatchResult['cause'] = null
+  #pgid: number | null = null
+  #exited = false
+  #ending: Promise<void> | null = null
+
+  constructor(derive: Derive, batch: Batch, log: Promise<LogWriter | string>, logged: () => void) {
+    this.#derive = derive
+    this.#batch = batch
+    this.#name = slotOf(derive.log, batch.slot)
+    this.#log = log
+    this.#logged = logged
+    this.ended = this.#run()
+  }
+
+  end(cause: NonNullable<BatchResult['cause']>): void {
+    if (this.#exited || this.#cause !== null) return
+    this.#cause = cause
+    this.#endGroup()
+  }
+
+  #endGroup(): void {
+    if (this.#pgid !== null) this.#ending ??= endGroup(this.#pgid, this.#derive.grace_ms)
+  }
+
+  async #run(): Promise<BatchResult> {
+    const begun = performance.now()
+    const result = await this.#execute().catch((cause: unknown) => notStarted(faultWords(cause)))
+    return { ...result, duration_ms: Math.round(performance.now() - begun) }
+  }
+
+  async #execute(): Promise<Outcome> {
+    const { root, run_as } = this.#derive
+    const { argv, cwd, env, timeout_ms, input } = this.#batch
+    const folder = join(root, cwd)
+    const fault = folderFault(root, folder, cwd)
+    if (fault !== null) return notStarted(fault)
+    // It makes the folder.
+    await this.#log
+    if (this.#cause !== null) return { ...NOTHING, invalid: [], cause: this.#cause }
+    const stdin = await this.#given(input)
+    const pipes = await openPipes({ log: this.#name, run_as })
+    const [program = '', ...args] = argv
+    let child: ChildProcess
+    reuseNote(pidFileOf(this.#name))
+    const begunAt = performance.now()
+    try {
+      child = spawn(program, args, {
+        cwd: folder,
+        env,
+        detached: true,
+        ...run_as,
+        stdio: [stdin, pipes[0].write, pipes[1].write],
+      })
+    } catch (cause) {
+      for (const { read, letGo } of pipes) {
+        read.destroy()
+        letGo(false)
+      }
+      return notStarted(spawnFault(cause, program))
+    } finally {
+      closeSync(stdin)
+      for (const { write } of pipes) closeSync(write)
+    }
+    const exit = exitOf(child)
+    const unnoted = child.pid === undefined ? null : this.#began(child.pid)
+    const output: Buffer[] = []
+    const reading = [this.#collect(pipes[0].read, output), this.#pump(pipes[1].read)]
+    const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
+    const { exit_code, signal, error } = await exit
+    this.#exited = true
+    if (timer !== null) clearTimeout(timer)
+    const ageMs = performance.now() - begunAt
+    if (this.#pgid !== null && hasMembers(this.#pgid, ageMs)) this.#endGroup()
+    await this.#ending
+    dropNote({ log: this.#name, pid_file: pidFileOf(this.#name) })
+    await this.#drain(reading, pipes)
+    if (error !== null) return notStarted(spawnFault(error, program))
+    if (unnoted !== null) return notStarted(`its process could not be noted: ${unnoted}`)
+    return {
+      exit_code,
+      signal,
+      cause: this.#cause,
+      reason: null,
+      ...linesOf(Buffer.concat(output)),
+    }
+  }
+
+  /** A file, and no pipe: a process that does not read holds back nobody, and one that opens /dev/stdin can. */
+  async #given(input: string): Promise<number> {
+    const file = `${this.#name}.in`
+    const { run_as } = this.#derive
+    try {
+      await rm(file, { force: true })
+      writeFileSync(file, input, { flag: 'wx', mode: 0o600 })
+      if (run_as !== null) await chown(file, run_as.uid, run_as.gid)
+      return openSync(file, 'r')
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+
+  #began(pid: number): string | null {
+    this.#pgid = pid
+    try {
+      // In the same breath as the spawning: whoever dies now, the group can be found.
+      writeIdentity(pidFileOf(this.#name), pid)
+    } catch (cause) {
+      this.#endGroup()
+      return faultWords(cause)
+    }
+    if (this.#cause !== null) this.#endGroup()
+    return null
+  }
+
+  async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
+    let isAtEnd = await isReadSoon(reading)
+    if (!isAtEnd) {
+      const holders = groupsHolding(pipesOf(this.#name))
+      await Promise.all(holders.map((pgid) => endGroup(pgid, this.#derive.grace_ms)))
+      isAtEnd = await isReadSoon(reading)
+    }
+    for (const { read } of pipes) read.destroy()
+    await Promise.all(reading)
+    for (const { letGo } of pipes) letGo(isAtEnd)
+  }
+
+  async #collect(pipe: AsyncIterable<unknown>, output: Buffer[]): Promise<void> {
+    let room = this.#derive.max_output_bytes
+    await eachChunk(pipe, async (bytes) => {
+      if (bytes.length <= room) output.push(bytes)
+      else this.end('flooded')
+      room -= Math.min(room, bytes.length)
+    })
+  }
+
+  async #pump(pipe: AsyncIterable<unknown>): Promise<void> {
+    const log = await this.#log
+    const mask = new Mask<'stderr'>(this.#batch.secrets)
+    const keep = async (pieces: ReturnType<typeof mask.end>) => {
+      if (typeof log === 'string') return
+      const now = new Date()
+      await Promise.all(pieces.map(({ bytes, from }) => log.write(from, bytes, now)))
+      this.#logged()
+    }
+    await eachChunk(pipe, (bytes) => keep(mask.push({ bytes, from: 'stderr' })))
+    await keep(mask.end())
+  }
+}
+
+type Outcome = Omit<BatchResult, 'duration_ms'>
+
+const NOTHING = { exit_code: null, signal: null, reason: null, output: '', invalid: [] } as const
+
+function notStarted(reason: string): Outcome {
+  return { ...NOTHING, invalid: [], cause: 'not_started', reason }
+}
+
+async function eachChunk(
+  pipe: AsyncIterable<unknown>,
+  take: (bytes: Buffer) => Promise<void>,
+): Promise<void> {
+  try {
+    for await (const bytes of pipe) if (Buffer.isBuffer(bytes)) await take(bytes)
+  } catch (cause) {
+    // Destroyed, with a writer still there.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_STREAM_PREMATURE_CLOSE'))
+      throw cause
+  }
+}
+
+function linesOf(bytes: Buffer): Pick<BatchResult, 'output' | 'invalid'> {
+  if (isUtf8(bytes)) return { output: bytes.toString('utf8'), invalid: [] }
+  const lines: string[] = []
+  const invalid: number[] = []
+  for (let from = 0; from <= bytes.length;) {
+    const next = bytes.indexOf(10, from)
+    const line = bytes.subarray(from, next === -1 ? bytes.length : next)
+    const isText = isUtf8(line)
+    lines.push(isText ? line.toString('utf8') : '')
+    if (!isText) invalid.push(lines.length)
+    from = next === -1 ? bytes.length + 1 : next + 1
+  }
+  return { output: lines.join('\n'), invalid }
+}

@@ -1,0 +1,135 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { answering, tableShop, valuesOf } from './tables.ts'
+
+const table = (source: string, more = '') => `
+  t:
+    source: ${source}
+    key: id
+${more}    derive:
+      up: { from: [name], argv: ${answering('{ value: i.name }')} }
+`
+const CSV = '{ kind: csv, path: t.csv }'
+
+it.each([
+  [
+    'csv',
+    CSV,
+    't.csv',
+    '\ufeffid,name\r\n1,"Ada, ""first"""\r\n\r\n2,"two\nlines"\r\n',
+    { 1: 'Ada, "first"', 2: 'two\nlines' },
+  ],
+  [
+    'jsonl',
+    '{ kind: jsonl, path: t.jsonl }',
+    't.jsonl',
+    '{"id":1,"name":"Ada"}\n\n{"id":"2"}',
+    { 1: 'Ada', 2: null },
+  ],
+  [
+    'json',
+    '{ kind: json, path: t.json }',
+    't.json',
+    '[{"id":"1","name":{"x":[1.5]}},{"id":"é","name":true}]',
+    { 1: { x: [1.5] }, é: true },
+  ],
+])('[MT2] reads %s', async (_, source, path, text, values) => {
+  const shop = await tableShop(table(source), { [path]: text })
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual(values)
+})
+
+it('[MT2] reads what a query of a database finds', async () => {
+  const source = '{ kind: sqlite, path: t.db, query: "select id, upper(name) as name from people" }'
+  const shop = await tableShop(table(source), {})
+  const db = new DatabaseSync(join(shop.root, 't.db'))
+  db.exec(
+    `create table people (id integer, name text); insert into people values (1, 'ada'), (2, null)`,
+  )
+  db.close()
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'ADA', 2: null })
+})
+
+it('[MT2] values have the types that the table says', async () => {
+  const fields = '    fields: { id: text, name: number }\n'
+  const shop = await tableShop(table(CSV, fields), { 't.csv': 'id,name,more\n1,1.50,x\n2,,y\n' })
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 1.5, 2: null })
+  shop.write('t.csv', 'id,name\n1,one\n')
+  const { run } = await shop.materialize()
+  expect(run.ended?.reason).toContain('t.csv:2: field "name": "one" is no number')
+})
+
+it.each([
+  ['a key twice', 'id,name\n1,a\n2,b\n1,c\n', 't.csv:4: the key "1" is already at t.csv:2'],
+  ['no key', 'name\na\n', 't.csv:2: has no field "id", which is the key'],
+  ['an empty key', 'id,name\n,a\n', 't.csv:2: the key is empty, or neither text nor number'],
+  ['no column', 'id\n1\n', 't.csv:2: has no field "name", which something is derived from'],
+  ['a short line', 'id,name\n1\n', 't.csv:2: has another number of columns than the first line'],
+  ['an open quote', 'id,name\n1,"a\n', 'opens a quote that is not closed'],
+  ['two columns of a name', 'id,name,name\n1,a,b\n', 't.csv:1: there are two columns "name"'],
+  [
+    'an odd column',
+    'id,name,First name\n1,a,b\n',
+    '"First name" is no name of a field; list under fields those that are to be read',
+  ],
+  ['nothing', '', 't.csv:1: has no line with the names of its columns'],
+])('[MT2] a source with %s is told with its place', async (_, text, fault) => {
+  const shop = await tableShop(table(CSV), { 't.csv': text })
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toContain(fault)
+})
+
+it('[MT2] [MT10] [MT11] a broken source fails the run, is told as one, and changes nothing', async () => {
+  const shop = await tableShop(table(CSV), { 't.csv': 'id,name\n7,old\n' })
+  await shop.materialize()
+  shop.write('t.csv', 'id,name\n7,new\n8,"\n')
+  const { run, envelope } = await shop.materialize()
+  expect(run.ended?.outcome).toBe('failed')
+  expect(envelope.closing.totals).toMatchObject({ materialized: 0, failures: 0 })
+  const told = shop.frames.filter((frame) => 'kind' in frame && 'ts' in frame).slice(2)
+  expect(told).toMatchObject([
+    { kind: 'materialize.start', targets: null, record_ids: null, force: false },
+    { kind: 'materialize.error', error_type: 'bad_source', run_id: run.run_id },
+  ])
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 7: 'old' })
+})
+
+it('[MT2] a source is no link, no folder, not behind a link and not missing', async () => {
+  for (const [make, words] of [
+    [(root: string) => symlinkSync('/etc/passwd', join(root, 't.csv')), 'source is a link'],
+    [(root: string) => mkdirSync(join(root, 't.csv')), 'source is no regular file'],
+    [() => {}, 'source missing'],
+  ] as const) {
+    const shop = await tableShop(table(CSV), {})
+    make(shop.root)
+    await shop.materializer.check()
+    expect((await shop.storage.cells.source('t'))?.fault).toContain(words)
+  }
+})
+
+it('[MT2] bytes that are no text are told with their line', async () => {
+  const shop = await tableShop(table(CSV), {})
+  writeFileSync(
+    join(shop.root, 't.csv'),
+    Buffer.concat([Buffer.from('id,name\n1,'), Buffer.from([0xff, 10])]),
+  )
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toContain('t.csv:2: is not UTF-8')
+})
+
+it('[MT3] [MT4] [MT5] what is new, another or gone at the source is noticed, and nothing else derived', async () => {
+  const shop = await tableShop(table(CSV), { 't.csv': 'id,name,other\n1,a,x\n2,b,x\n3,c,x\n' })
+  await shop.materialize()
+  shop.write('t.csv', 'id,name,other\n1,a,y\n2,B,x\n4,d,x\n')
+  await shop.materializer.check()
+  const { field_id, cells } = await shop.storage.cells.field('t', 'up')
+  expect(cells).toEqual({ fresh: 1, stale: 1, missing: 1, failed: 0 })
+  const { envelope } = await shop.materialize()
+  expect(envelope.closing.totals).toMatchObject({ materialized: 2, skipped: 1 })
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'a', 2: 'B', 4: 'd' })
+  expect((await shop.storage.cells.cells(field_id, { after: null, limit: 9 })).length).toBe(3)
+})
