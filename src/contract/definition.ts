@@ -109,6 +109,15 @@ export const DefinedTable = z.strictObject({
     path: z.string(),
     /** Of `sqlite`, and only there: one that reads. */
     query: z.optional(Text),
+    /**
+     * Of `json`, and only there: where in the document the records are, as a JSON pointer. An array of objects, or an
+     * object of objects, of which each member's name is its key; a member without a name is no record.
+     */
+    at: z.optional(
+      z
+        .string()
+        .check(z.regex(/^(\/([^~/]|~[01])*)+$/, 'must be a JSON pointer such as /packages')),
+    ),
   }),
   key: FieldName,
   /** Fields of the source and their types, and no others; without it, those that the records have. */
@@ -134,7 +143,10 @@ export const DefinedStep = z.strictObject({
   timeout: z.optional(Duration),
   env: z.optional(z.record(EnvName, EnvValue)),
   cwd: z.optional(z.string()),
-  /** Paths of regular files, from cwd, kept by digest when the step succeeds. */
+  /**
+   * Paths of regular files, from cwd, kept by digest when the step succeeds. A step that derives one table may have one:
+   * it writes the table there, a line of JSON a record.
+   */
   artifacts: z.optional(z.array(z.string()).check(z.maxLength(1000))),
 })
 export type DefinedStep = z.infer<typeof DefinedStep>

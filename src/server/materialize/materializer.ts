@@ -39,6 +39,7 @@ import {
   type DerivedField,
   type Tables,
 } from './table-definition.ts'
+import { writeTable } from './table-file.ts'
 import { createTableLocks } from './table-locks.ts'
 
 /** Derives the fields of tables: all of it but the process group, which is a step's like any other's. */
@@ -291,6 +292,19 @@ export function createMaterializer({
     return skipped
   }
 
+  /** A step of a pipeline may hand its table on to the steps behind it. Answers why it cannot. */
+  async function writeArtifacts({ step, deriving }: DeriveStep): Promise<string | null> {
+    const [target = ''] = step.argv.slice(2)
+    const table = loadedTables().get(target.split('.')[0] ?? '')
+    if (table === undefined) return null
+    const env = stepEnvironment(step, {}, {}, environment.step)
+    for (const path of step.artifacts) {
+      const fault = await writeTable({ cells, table }, path, deriving, env)
+      if (fault !== null) return fault
+    }
+    return null
+  }
+
   async function deriveOne(work: DeriveStep, hold: Hold, field: DerivedField): Promise<number> {
     const { run_id, opening, step, attempt, deriving, signal } = work
     const name = stepIdOf(field)
@@ -433,7 +447,7 @@ export function createMaterializer({
       try {
         const hold = await holdOf(work)
         const skipped = await fieldsOfStep(work, hold)
-        const result = await deriving.close(null)
+        const result = await deriving.close(await writeArtifacts(work))
         return result && { result, skipped, error_type: null }
       } catch (error) {
         const fault = faultOf(error)

@@ -82,6 +82,7 @@ async function readBy(
     name: source.path,
     database: source.kind === 'sqlite' ? join(root, source.path) : null,
     query: source.query,
+    at: source.at,
     key,
     fields: fields === null ? null : { ...fields },
     needed: [...needed],

@@ -102,7 +102,7 @@ function rowsOf(request: SourceRequest, bytes: Buffer): AsyncIterable<Placed> | 
     case 'jsonl':
       return rowsOfLines(request, bytes)
     case 'json':
-      return rowsOfArray(request, bytes)
+      return rowsOfDocument(request, bytes)
     case 'sqlite':
       return rowsOfDatabase(request)
   }
@@ -186,13 +186,34 @@ function* rowsOfLines({ name }: SourceRequest, bytes: Buffer): Generator<Placed>
   }
 }
 
-function* rowsOfArray({ name }: SourceRequest, bytes: Buffer): Generator<Placed> {
-  const value = json(bytes.toString('utf8'), SOURCE_LIMITS.depth + 1, name)
-  if (!Array.isArray(value)) throw new SourceFault(`${name}: is no array of objects`)
-  for (const [at, element] of value.entries()) {
-    const place = `${name}: element ${at + 1}`
-    yield [place, rowOf(element, place)]
-  }
+function* rowsOfDocument({ name, key, at }: SourceRequest, bytes: Buffer): Generator<Placed> {
+  const path = (at ?? '').split('/').slice(1)
+  const document = json(bytes.toString('utf8'), SOURCE_LIMITS.depth + 1 + path.length, name)
+  const where = at === null ? name : `${name}${at}`
+  const value = path.reduce((inside, step) => memberOf(inside, step, where), document)
+  if (Array.isArray(value))
+    for (const [index, element] of value.entries()) {
+      const place = `${where}: element ${index + 1}`
+      yield [place, rowOf(element, place)]
+    }
+  else if (typeof value === 'object' && value !== null)
+    for (const [member, element] of Object.entries(value)) {
+      const place = `${where}: member ${JSON.stringify(member)}`
+      // As the project itself is in a package-lock.json.
+      if (member === '') continue
+      const row = rowOf(element, place)
+      if (Object.hasOwn(row, key))
+        throw new SourceFault(`${place}: has a "${key}" of its own, and its name is the key`)
+      yield [place, { ...row, [key]: member }]
+    }
+  else throw new SourceFault(`${where}: is neither an array of objects nor an object of objects`)
+}
+
+function memberOf(value: unknown, step: string, where: string): unknown {
+  const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+  const isThere = typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+  if (!isThere) throw new SourceFault(`${where}: there is nothing`)
+  return Object.getOwnPropertyDescriptor(value, name)?.value
 }
 
 function json(written: string, depth: number, place: string): unknown {

@@ -15,6 +15,8 @@ export const SourceRequest = z.object({
   /** Of a database, which is more than one file. */
   database: z.nullable(z.string()),
   query: z.nullable(z.string()),
+  /** In a document. */
+  at: z.nullable(z.string()),
   key: z.string(),
   fields: z.nullable(z.record(z.string(), z.enum(keysOf(FIELD_TYPE)))),
   /** Fields that something is derived from: they have to be there. */

@@ -10,7 +10,7 @@ import type { Definition, DefinitionStep } from '#server/runs/project.ts'
 /** A table as it is written, with every default resolved. */
 export type TableDefinition = {
   name: string
-  source: { kind: SourceKind; path: string; query: string | null }
+  source: { kind: SourceKind; path: string; query: string | null; at: string | null }
   key: string
   /** null: whatever the records have. */
   fields: Readonly<Record<string, FieldType>> | null
@@ -89,7 +89,10 @@ export function digestOfTables(tables: Tables, fields: readonly DerivedField[]):
     tables: Array.from(tables.values())
       .filter(({ name }) => named.has(name))
       .map(({ name, source, key, fields: types, private: hidden }) => ({
-        ...{ name, source, key, fields: types },
+        name,
+        source,
+        key,
+        fields: types,
         private: [...hidden],
       })),
     fields: fields.map(({ step, ...field }) => ({ ...field, step: plain(step) })),
@@ -170,6 +173,8 @@ class TableCheck {
         [name, 'source'],
         source.kind === 'sqlite' ? 'a sqlite source needs a query' : 'only sqlite has a query',
       )
+    if (source.at !== undefined && source.kind !== 'json')
+      this.#fault([name, 'source', 'at'], 'only json has a place inside of it')
     if (fields !== undefined && !Object.hasOwn(fields, key))
       this.#fault([name, 'key'], `no field "${key}" in this table`)
     for (const [index, field] of hidden.entries()) {
@@ -187,6 +192,7 @@ class TableCheck {
         kind: source.kind,
         path: this.#file(source.path, [name, 'source', 'path']),
         query: source.query ?? null,
+        at: source.at ?? null,
       },
       key,
       fields: fields ?? null,

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { open, readlink, realpath, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
+import { faultWords } from '#server/disk-fault.ts'
 import { makeFolder, flush } from '#server/seal/durable-file.ts'
 
 /** Why a declared artifact was not kept; the attempt fails with it. */
@@ -15,6 +16,31 @@ export class ArtifactError extends Error {
 
 /** What may be kept of a step: files of at most so many bytes, and only those of this user where steps run as one. */
 export type Allowance = { bytes: number; owner: number | null }
+
+/** Keeps what an attempt declares, or all before the first that cannot be kept, with the reason. */
+export async function keepArtifacts(
+  paths: readonly string[],
+  root: string,
+  keepIn: string,
+  { bytes, owner }: Allowance,
+): Promise<{ artifacts: Artifact[]; fault: string | null }> {
+  const artifacts: Artifact[] = []
+  let room = bytes
+  for (const path of paths) {
+    try {
+      const artifact = await keepArtifact(root, path, keepIn, { bytes: room, owner })
+      room -= artifact.bytes
+      artifacts.push(artifact)
+    } catch (cause) {
+      const fault =
+        cause instanceof ArtifactError
+          ? cause.message
+          : `artifact ${path} cannot be kept: ${faultWords(cause)}`
+      return { artifacts, fault }
+    }
+  }
+  return { artifacts, fault: null }
+}
 
 /**
  * Keeps the file at `path`, which is from `root` (a real path), in the folder `artifacts` under its digest. Only a

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
-import { ArtifactError, keepArtifact } from './artifact.ts'
+import { keepArtifacts } from './artifact.ts'
 import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
 import { Mask, type Piece } from './mask.ts'
 import { createPipePool, type OpenPipe, type PipePool } from './pipe-pool.ts'
@@ -234,23 +234,11 @@ export class Attempt {
         break
     }
     if (exit_code !== 0) return { ...ended, outcome: 'failed', reason: null }
-    const kept: Artifact[] = []
-    let room = max_artifact_bytes
-    for (const path of artifacts) {
-      try {
-        const allowance = { bytes: room, owner: run_as?.uid ?? null }
-        const artifact = await keepArtifact(root, path, keep_in, allowance)
-        room -= artifact.bytes
-        kept.push(artifact)
-      } catch (cause) {
-        const reason =
-          cause instanceof ArtifactError
-            ? cause.message
-            : `artifact ${path} cannot be kept: ${faultWords(cause)}`
-        return { ...ended, outcome: 'failed', reason: clip(reason), artifacts: kept }
-      }
-    }
-    return { ...ended, outcome: 'succeeded', reason: null, artifacts: kept }
+    const allowance = { bytes: max_artifact_bytes, owner: run_as?.uid ?? null }
+    const kept = await keepArtifacts(artifacts, root, keep_in, allowance)
+    if (kept.fault !== null)
+      return { ...ended, outcome: 'failed', reason: clip(kept.fault), artifacts: kept.artifacts }
+    return { ...ended, outcome: 'succeeded', reason: null, artifacts: kept.artifacts }
   }
 }
 

@@ -4,6 +4,7 @@ import { chown, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isUtf8 } from 'node:buffer'
 import { faultWords } from '#server/disk-fault.ts'
+import { keepArtifacts } from './artifact.ts'
 import {
   dropNote,
   exitOf,
@@ -72,10 +73,8 @@ export class Derivation {
     const said = await closed
     await Promise.all(Array.from(this.#running.values(), ({ ended }) => ended))
     const log = await this.#log
-    const end = endOf(
-      this.#cause,
-      said ?? (typeof log === 'string' ? `the log cannot be written: ${log}` : log.fault),
-    )
+    const logFault = typeof log === 'string' ? `the log cannot be written: ${log}` : log.fault
+    const { artifacts, ...end } = await this.#keeping(endOf(this.#cause, said ?? logFault))
     if (typeof log !== 'string' && end.reason !== null)
       await log.write('system', Buffer.from(`runseal: ${end.reason}\n`), new Date())
     const summary = typeof log === 'string' ? emptyLog() : await log.close()
@@ -87,8 +86,16 @@ export class Derivation {
       finished_at: new Date().toISOString(),
       duration_ms: Math.round(performance.now() - begun),
       log: summary,
-      artifacts: [],
+      artifacts,
     }
+  }
+
+  async #keeping(end: End): Promise<End & Pick<Result, 'artifacts'>> {
+    if (end.outcome !== 'succeeded') return { ...end, artifacts: [] }
+    const { artifacts: paths, root, keep_in, run_as, max_artifact_bytes } = this.#derive
+    const allowance = { bytes: max_artifact_bytes, owner: run_as?.uid ?? null }
+    const { artifacts, fault } = await keepArtifacts(paths, root, keep_in, allowance)
+    return { ...endOf(this.#cause, fault), artifacts }
   }
 
   #tellOutput(): void {
@@ -100,10 +107,9 @@ export class Derivation {
   }
 }
 
-function endOf(
-  cause: Cause | null,
-  fault: string | null,
-): Pick<Result, 'exit_code' | 'outcome' | 'reason'> {
+type End = Pick<Result, 'exit_code' | 'outcome' | 'reason'>
+
+function endOf(cause: Cause | null, fault: string | null): End {
   if (cause === 'aborted') return { exit_code: null, outcome: cause, reason: 'aborted' }
   if (cause === 'interrupted')
     return { exit_code: null, outcome: cause, reason: 'the server stopped' }

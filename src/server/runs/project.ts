@@ -488,9 +488,13 @@ class RunCheck {
   }
 
   #materialize(step: DefinedStep, targets: readonly string[], path: Path): string[] {
-    for (const name of ['run', 'argv', 'env', 'cwd', 'timeout', 'artifacts'] as const)
+    for (const name of ['run', 'argv', 'env', 'cwd', 'timeout'] as const)
       if (step[name] !== undefined)
         this.#fault([...path, name], `a step that derives tables has no ${name} of its own`)
+    const [artifact, second] = step.artifacts ?? []
+    const tables = new Set(targets.map((target) => target.split('.')[0]))
+    if (second !== undefined || (artifact !== undefined && tables.size > 1))
+      this.#fault([...path, 'artifacts'], 'a step that derives one table may write it to one file')
     for (const [index, target] of targets.entries())
       if (fieldsOf(this.#tables, [target]).fields === null)
         this.#fault([...path, 'materialize', index], `no table derives ${target}`)

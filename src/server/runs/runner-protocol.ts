@@ -47,6 +47,9 @@ const Derive = z.object({
   max_log_bytes: Count,
   /** Of one process on its stdout. */
   max_output_bytes: Count,
+  artifacts: Launch.shape.artifacts,
+  max_artifact_bytes: Launch.shape.max_artifact_bytes,
+  keep_in: Launch.shape.keep_in,
   grace_ms: Count,
 })
 export type Derive = z.infer<typeof Derive>

@@ -47,6 +47,26 @@ it('[MT1] resolves what the file leaves out', () => {
 })
 
 it.each([
+  ['a place', 'source: { kind: csv, path: a.csv, at: /x }', 'only json has a place inside of it'],
+  ['no pointer', 'source: { kind: json, path: a.json, at: x }', 'must be a JSON pointer such as'],
+])('[MT1] refuses %s of a source', (_, source, fault) => {
+  expect(faultsIn(`${RUNS}tables:\n  t: { key: id, ${source} }\n`).join()).toContain(fault)
+})
+
+it.each([
+  ['two files', 'materialize: [t], artifacts: [a, b]'],
+  ['two tables in one', 'materialize: [t, u.x], artifacts: [a]'],
+])('[MT15] a step that derives writes no %s', (_, step) => {
+  const source = 'source: { kind: csv, path: a.csv }, key: id'
+  const derive = 'derive: { x: { from: [id], run: cat } }'
+  const tables = `tables:\n  t: { ${source}, ${derive} }\n  u: { ${source}, ${derive} }\n`
+  const runs = `runs: { r: { steps: [{ id: d, ${step} }] } }\n`
+  expect(faultsIn(runs + tables)).toEqual([
+    expect.stringContaining('a step that derives one table may write it to one file'),
+  ])
+})
+
+it.each([
   [
     'a circle',
     '      a: { from: [b], run: cat }\n      b: { from: [a], run: cat }',

@@ -35,6 +35,20 @@ it.each([
     '[{"id":"1","name":{"x":[1.5]}},{"id":"é","name":true}]',
     { 1: { x: [1.5] }, é: true },
   ],
+  [
+    'a place in json',
+    '{ kind: json, path: t.json, at: /a~1b/0/c }',
+    't.json',
+    '{"id":"no","a/b":[{"c":[{"id":"1","name":"Ada"}]}]}',
+    { 1: 'Ada' },
+  ],
+  [
+    'an object of objects',
+    '{ kind: json, path: t.json, at: /packages }',
+    't.json',
+    '{"packages":{"":{"name":"itself"},"node_modules/a":{"name":"Ada"},"b":{}}}',
+    { 'node_modules/a': 'Ada', b: null },
+  ],
 ])('[MT2] reads %s', async (_, source, path, text, values) => {
   const shop = await tableShop(table(source), { [path]: text })
   await shop.materialize()
@@ -79,6 +93,23 @@ it.each([
   ['nothing', '', 't.csv:1: has no line with the names of its columns'],
 ])('[MT2] a source with %s is told with its place', async (_, text, fault) => {
   const shop = await tableShop(table(CSV), { 't.csv': text })
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toContain(fault)
+})
+
+it.each([
+  ['nothing', '{"b":[]}', 't.json/a: there is nothing'],
+  ['no records', '{"a":7}', 't.json/a: is neither an array of objects nor an object of objects'],
+  ['an element that is none', '{"a":[{"id":1},2]}', 't.json/a: element 2: is no object'],
+  ['a member that is none', '{"a":{"x":{},"y":2}}', 't.json/a: member "y": is no object'],
+  [
+    'a key beside the name',
+    '{"a":{"x":{"id":"y"}}}',
+    't.json/a: member "x": has a "id" of its own',
+  ],
+  ['two of a name', '{"a":{"x":{},"x":{}}}', 't.json: has a member twice'],
+])('[MT2] a place in a document with %s is told', async (_, text, fault) => {
+  const shop = await tableShop(table('{ kind: json, path: t.json, at: /a }'), { 't.json': text })
   await shop.materializer.check()
   expect((await shop.storage.cells.source('t'))?.fault).toContain(fault)
 })

@@ -1,0 +1,79 @@
+import { posix } from 'node:path'
+import type { Deriving } from '#server/runs/runner-link.ts'
+import type { Process } from '#server/runs/runner-protocol.ts'
+import type { CellStore, RecordRow } from '#server/storage/storage.ts'
+import { membersOf } from './judge-records.ts'
+import type { TableDefinition } from './table-definition.ts'
+
+/**
+ * Writes a table to the file at `path`, from the root: a line of JSON a record, in the order of their keys, with the
+ * fields of its source and those derived ones that are fresh. No private value is in it. Answers why it could not be
+ * written, or null.
+ *
+ * It is written by a process like any step's, which may have a user of its own: with the server's rights, a link on the
+ * way would lead to whatever the server may write.
+ */
+export async function writeTable(
+  { cells, table }: { cells: CellStore; table: TableDefinition },
+  path: string,
+  deriving: Pick<Deriving, 'batch'>,
+  environment: Process['env'],
+): Promise<string | null> {
+  const write = async (script: string, input: string): Promise<string | null> => {
+    const argv = ['/bin/sh', '-c', `set -e\n${script}`, 'write', path, posix.dirname(path)]
+    const process = { argv, cwd: '.', env: environment, secrets: [], timeout_ms: null }
+    const ended = await deriving.batch(0, process, input)
+    if (ended?.exit_code === 0) return null
+    return `${path} could not be written: ${ended?.reason ?? 'see the log'}`
+  }
+  let fault = await write('mkdir -p -- "$2"\n: > "$1.part"', '')
+  for await (const lines of linesOf(cells, table)) {
+    if (fault !== null) return fault
+    fault = await write('cat >> "$1.part"', lines)
+  }
+  return fault ?? (await write('mv -f -- "$1.part" "$1"', ''))
+}
+
+const CHUNK_RECORDS = 500
+const CHUNK_CHARS = 1024 * 1024
+
+async function* linesOf(cells: CellStore, table: TableDefinition): AsyncGenerator<string> {
+  let lines = ''
+  let after: string | null = null
+  for (;;) {
+    const records: RecordRow[] = await cells.records(table.name, { after, limit: CHUNK_RECORDS })
+    after = records.at(-1)?.record_id ?? null
+    const derived = await freshValues(cells, table, records)
+    for (const { record_id, body } of records) {
+      const source = Object.entries(membersOf(body)).filter(([name]) => !table.private.has(name))
+      const line = { [table.key]: record_id, ...Object.fromEntries(source), ...derived(record_id) }
+      lines += `${JSON.stringify(line)}\n`
+      if (lines.length < CHUNK_CHARS) continue
+      yield lines
+      lines = ''
+    }
+    if (records.length === CHUNK_RECORDS) continue
+    if (lines !== '') yield lines
+    return
+  }
+}
+
+async function freshValues(
+  cells: CellStore,
+  table: TableDefinition,
+  records: readonly RecordRow[],
+): Promise<(record_id: string) => Record<string, unknown>> {
+  const ids = records.map(({ record_id }) => record_id)
+  const values = new Map<string, Record<string, unknown>>()
+  for (const field of table.derived) {
+    if (field.private) continue
+    const { field_id } = await cells.field(table.name, field.field)
+    for (const { record_id, state, version } of await cells.cellsOf(field_id, ids))
+      if (state === 'fresh' && version !== null && version.value !== null)
+        values.set(record_id, {
+          ...values.get(record_id),
+          [field.field]: JSON.parse(version.value),
+        })
+  }
+  return (record_id) => values.get(record_id) ?? {}
+}

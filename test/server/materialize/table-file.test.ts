@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { answering, tableShop } from './tables.ts'
+
+const TABLES = `
+  people:
+    source: { kind: jsonl, path: people.jsonl }
+    key: id
+    private: [mail]
+    derive:
+      up: { from: [name], argv: ${answering(`i.name === 'c' ? { error: 'no' } : { value: i.name.toUpperCase() }`)} }
+      hidden: { from: [mail], private: true, argv: ${answering('{ value: i.mail }')} }
+`
+const PEOPLE = ['b', 'a', 'c'].map((name, n) => ({ id: `${n}`, name, mail: `${name}@x`, n }))
+const FILES = { 'people.jsonl': PEOPLE.map((one) => JSON.stringify(one)).join('\n') }
+const RUNS = `
+  hand_on:
+    steps:
+      - { id: derive, materialize: [people], artifacts: [out/deep/people.jsonl] }
+      - { id: count, needs: [derive], run: grep -c . out/deep/people.jsonl }
+    gates:
+      - { id: seen, needs: [derive], question: Seen?, show: [derive/out/deep/people.jsonl] }
+`
+
+it('[MT15] a table is handed on to the steps behind it and to the gate that shows it', async () => {
+  const shop = await tableShop(TABLES, FILES, { runs: RUNS })
+  const run_id = await shop.start('hand_on')
+  const run = await shop.until(run_id, ({ gates }) => gates.length > 0)
+  const file = join(shop.root, 'out/deep/people.jsonl')
+  const lines = readFileSync(file, 'utf8').split('\n')
+  expect(lines.pop()).toBe('')
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    { id: '0', n: 0, name: 'b', up: 'B' },
+    { id: '1', n: 1, name: 'a', up: 'A' },
+    { id: '2', n: 2, name: 'c' },
+  ])
+  const [shown] = run.gates[0]?.shown?.artifacts ?? []
+  expect(shown).toMatchObject({ step_id: 'derive', path: 'out/deep/people.jsonl', opened: true })
+  expect(readFileSync(join(shop.data, 'artifacts', shown?.sha256 ?? ''))).toEqual(
+    readFileSync(file),
+  )
+})
+
+it('[MT15] what cannot be written fails the step, and a link leads nowhere', async () => {
+  const shop = await tableShop(TABLES, FILES, { runs: RUNS })
+  mkdirSync(join(shop.root, 'elsewhere'))
+  symlinkSync('elsewhere', join(shop.root, 'out'))
+  const { run } = await shop.run('hand_on')
+  expect(run.ended).toMatchObject({ outcome: 'failed' })
+  expect(run.ended?.reason).toContain('behind a link')
+  expect(existsSync(join(shop.data, 'artifacts'))).toBe(false)
+})
