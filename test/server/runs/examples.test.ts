@@ -30,3 +30,21 @@ describe('examples/release', () => {
         })
   })
 })
+
+describe('examples/licences', () => {
+  const { definitions, tables, root } = loadProject('examples/licences')
+
+  it('is a project without a fault, over this repository', () => {
+    expect([...definitions.keys()]).toEqual(['licences', 'accept'])
+    expect(root).toBe(process.cwd())
+    expect(tables.get('packages')?.derived.map(({ field }) => field)).toEqual([
+      'licence',
+      'files',
+      'bytes',
+      'digest',
+      'dated',
+      'risk',
+      'summary',
+    ])
+  })
+})
