@@ -86,11 +86,13 @@ with urllib.request.urlopen("http://127.0.0.1:3000/events") as r:
  * there. A member that is shown as null is null or, as the document says, a list of names.
  */
 export function schemaOf(data: string): z.ZodMiniType {
-  return z.looseObject(
-    Object.fromEntries(
-      Object.entries(membersOf(data)).map(([name, value]) => [name, like(name, value)]),
-    ),
-  )
+  const shown = membersOf(data)
+  // A step has a kind of its own.
+  const named = 'type' in shown ? 'type' : 'kind'
+  return z.looseObject({
+    ...Object.fromEntries(Object.entries(shown).map(([name, value]) => [name, like(name, value)])),
+    [named]: z.literal(z.string().parse(shown[named])),
+  })
 }
 
 export function membersOf(data: string): Record<string, unknown> {
@@ -98,7 +100,8 @@ export function membersOf(data: string): Record<string, unknown> {
 }
 
 function like(name: string, value: unknown): z.ZodMiniType {
-  if (name === 'type' || name === 'kind') return z.literal(z.string().parse(value))
+  // What a signal ended, or nothing ever began, has none, and 0 would say that it went well.
+  if (name === 'exit_code') return z.nullable(z.int())
   if (value === null) return z.nullable(z.array(z.string()))
   if (typeof value === 'number') return z.number()
   return typeof value === 'boolean' ? z.boolean() : z.string()

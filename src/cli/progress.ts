@@ -37,7 +37,7 @@ export function progressWords({ steps, fields }: Progress): string {
 /** The same behind a bar, in at most so many columns: a line that wraps could not be drawn over. */
 export function progressBar(progress: Progress, columns: number): string {
   const { done, total } = cellsOf(progress.fields)
-  const full = total === 0 ? 0 : Math.round((done / total) * BAR_COLUMNS)
+  const full = Math.round((done / Math.max(total, 1)) * BAR_COLUMNS)
   const bar = '█'.repeat(full).padEnd(BAR_COLUMNS, '░')
   return `${bar}  ${progressWords(progress)}`.slice(0, Math.max(0, columns - 1))
 }

@@ -45,7 +45,7 @@ function cellNamed(name: string): CellName {
 
 function wordsFor(cell: Provenance): string {
   const { derivation, inputs } = cell
-  const madeBy = [cell.run_id && `run ${cell.run_id}`, cell.actor, cell.at]
+  const madeBy = [cell.run_id, cell.actor, cell.at]
   const facts: [name: string, value: string | null][] = [
     ['cell', nameOf(cell)],
     ['state', `${cell.state}: ${CELL_STATE[cell.state].means}`],

@@ -248,7 +248,6 @@ it('[C31] status: the server, its runs and the gates that wait', async () => {
 })
 
 it.each([
-  [['materialize', 'none'], 3, 'No such table or field'],
   [['materialize', 'none', '--dry-run'], 3, 'No such table or field'],
   [['materialize', '--bogus'], 3, '--help'],
   [['materialize', '--server', 'http://127.0.0.1:1'], 3, 'no server answers'],
