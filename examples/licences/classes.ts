@@ -4,8 +4,8 @@ import * as z from 'zod/mini'
 
 /*
  * The classes of risk that there are, against those that are known: written down in classes.json, or accepted here by
- * an approver. `check` fails where one is new. `news` writes the new ones down for a gate to show, and fails where there
- * are none; `keep` makes those known.
+ * an approver. `list` writes all of them down, known or new; `check` does, and fails where one is new. `news` writes the
+ * new ones down for a gate to show, and fails where there are none; `keep` makes those known.
  */
 
 const FOLDER = 'examples/licences'
@@ -25,18 +25,22 @@ const Package = z.object({
 type Found = { name: string; packages: z.infer<typeof Package>[]; isKnown: boolean }
 
 const [, , verb = '', again = ''] = process.argv
-const VERB: Readonly<Record<string, () => void>> = { check, news, keep }
+const VERB: Readonly<Record<string, () => void>> = { list, check, news, keep }
 const act = VERB[verb]
 if (act === undefined)
   throw new RangeError(`${JSON.stringify(verb)} is none of ${Object.keys(VERB).join(', ')}`)
 act()
 
-function check(): void {
+function list(): Found[] {
   const found = classes()
   write(`${FOLDER}/out/classes.csv`, table(found))
   for (const { name, packages, isKnown } of found)
     console.log(`${isKnown ? 'known' : 'NEW  '}  ${name}: ${packages.length}`)
-  if (found.every(({ isKnown }) => isKnown)) return
+  return found
+}
+
+function check(): void {
+  if (list().every(({ isKnown }) => isKnown)) return
   console.error('A class is new. Start the run "accept", and have an approver answer its gate.')
   process.exitCode = 1
 }

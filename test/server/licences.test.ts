@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as z from 'zod/mini'
+import { end, runseal, serving } from '#test/cli/command-line.ts'
 
 /* The programs of examples/licences, over packages that are made up here. */
 
@@ -99,6 +100,7 @@ describe('examples/licences', () => {
       { path: 'node_modules/=1+1', licence: '=2', risk: 'strong-copyleft-recent' },
     ]
     put(`${HOUSE}/out/packages.jsonl`, packages.map((one) => JSON.stringify(one)).join('\n'))
+    expect(classes('list')).toMatchObject({ status: 0 })
     expect(classes('check')).toMatchObject({ status: 1 })
     expect(classes('news')).toMatchObject({ status: 0, stdout: 'strong-copyleft-recent\n' })
     expect(readFileSync(join(folder, HOUSE, 'out/news.csv'), 'utf8')).toBe(
@@ -109,6 +111,27 @@ describe('examples/licences', () => {
     expect(classes('news')).toMatchObject({ status: 1, stdout: '' })
     expect(classes('news', 'permissive-old')).toMatchObject({ status: 0 })
   })
+})
+
+it('[MT2] [MT5] derives packages of this repository, with all that they are made from', async () => {
+  const data = join(folder, 'data')
+  const server = await serving(HOUSE, ['--data', data])
+  try {
+    const { stdout } = await runseal(['token', 'create', '--role', 'operator', '--data', data])
+    const asked = ['--server', server.url, '--token', stdout.trim()]
+    const paths = ['node_modules/lightningcss', 'node_modules/zod']
+    const records = paths.flatMap((path) => ['--record', path])
+    const made = await runseal(['materialize', 'packages', ...records, ...asked])
+    expect(made.stderr).toContain('14 materialized, 0 skipped, 0 failed, cost ')
+    expect(made.code).toBe(0)
+    const told = await runseal(['provenance', `packages/${paths[0]}/summary`, ...asked])
+    expect(told.stdout).toMatch(
+      /^value +"lightningcss .*: Mozilla Public License 2\.0, development; /m,
+    )
+    expect(told.stdout).toMatch(/^licence_name +[0-9a-f]{64} +licences\/MPL-2\.0\/name$/m)
+  } finally {
+    await end(server)
+  }
 })
 
 function put(path: string, text: string): void {

@@ -47,4 +47,8 @@ describe('examples/licences', () => {
       'summary',
     ])
   })
+
+  it('has the tables that the release goes by', () => {
+    expect(loadProject('examples/release').tables).toEqual(tables)
+  })
 })
