@@ -21,28 +21,43 @@ export type Part = {
 /** What an entry has one digest of, and is looked at by itself: an artifact, or a MiB of a log. */
 export type Piece = { readonly sha256: string; readonly bytes: number }
 
-/** Everything that is on record beside the envelope, in the order of the entries. A log without a byte is nothing. */
+/**
+ * Everything that is on record beside the envelope, in the order of the entries. A log without a byte is nothing. Cells
+ * in a part of their own are kept as artifacts are.
+ */
 export function partsOf({ execution }: VerifiedEnvelope): Part[] {
-  return execution.steps.flatMap(({ step_id, attempt, log, artifacts }, index): Part[] => {
-    const of = { step_id, attempt }
-    const at = `/execution/steps/${index}`
-    const files = artifacts.map((artifact, nth): Part => ({
-      ...of,
-      kind: 'artifact',
-      where: `${at}/artifacts/${nth}/sha256`,
-      path: artifact.path,
-      sha256: artifact.sha256,
-      bytes: artifact.bytes,
-      chunks: [],
-    }))
-    const { sha256, bytes, chunks } = log
-    return bytes === 0
-      ? files
-      : [
-          { ...of, kind: 'log', where: `${at}/log/sha256`, path: null, sha256, bytes, chunks },
-          ...files,
-        ]
-  })
+  return execution.steps.flatMap(
+    ({ step_id, attempt, log, artifacts, cells_part }, index): Part[] => {
+      const of = { step_id, attempt }
+      const at = `/execution/steps/${index}`
+      const files = artifacts.map((artifact, nth): Part => ({
+        ...of,
+        kind: 'artifact',
+        where: `${at}/artifacts/${nth}/sha256`,
+        path: artifact.path,
+        sha256: artifact.sha256,
+        bytes: artifact.bytes,
+        chunks: [],
+      }))
+      if (cells_part !== undefined)
+        files.push({
+          ...of,
+          kind: 'artifact',
+          where: `${at}/cells_part/sha256`,
+          path: 'cells.jsonl',
+          sha256: cells_part.sha256,
+          bytes: cells_part.bytes,
+          chunks: [],
+        })
+      const { sha256, bytes, chunks } = log
+      return bytes === 0
+        ? files
+        : [
+            { ...of, kind: 'log', where: `${at}/log/sha256`, path: null, sha256, bytes, chunks },
+            ...files,
+          ]
+    },
+  )
 }
 
 /** What these bytes are. `name` is what they came under: it can only accuse them. */

@@ -123,6 +123,7 @@ function* ofStep(
       where: `${where}/log`,
       message: `The log of ${name.toLowerCase()} ${log}.`,
     })
+  yield* ofCells(step, name, at)
   if (
     step.artifacts.length > 1 &&
     new Set(step.artifacts.map(({ path }) => path)).size !== step.artifacts.length
@@ -148,6 +149,38 @@ function* ofStep(
   before.push(step.outcome)
   met.attempts.set(step_id, before)
   if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
+}
+
+// Those in a part of their own are not in this file.
+function* ofCells(
+  { kind, cells, cells_part }: StepEntry,
+  name: string,
+  at: { step_id: string; where: string },
+): Generator<Claim> {
+  if (cells === undefined && cells_part === undefined) return
+  if (kind !== 'materialize' || (cells !== undefined && cells_part !== undefined)) {
+    const fault =
+      kind === 'materialize'
+        ? 'lists its cells twice'
+        : 'derives cells without being of the kind that does'
+    yield claimOf('result-broken', { ...at, message: `${name} ${fault}.` })
+  }
+  const met = new Set<string>()
+  for (const [index, cell] of (cells ?? []).entries()) {
+    const where = `${at.where}/cells/${index}`
+    const named = canonicalize([cell.table, cell.record_id, cell.field])
+    if (met.has(named))
+      yield claimOf('repeated', { ...at, where, message: `${name} has one cell twice.` })
+    met.add(named)
+    const isDerived = cell.value_sha256 !== null && cell.error === null
+    const isFailed = cell.value_sha256 === null && cell.error !== null
+    if (cell.state === 'fresh' ? !isDerived : !isFailed)
+      yield claimOf('result-broken', {
+        ...at,
+        where,
+        message: `A cell of ${name.toLowerCase()} is ${cell.state}, and ${isFailed ? 'has an error' : isDerived ? 'has a value' : 'has both value and error, or neither'}.`,
+      })
+  }
 }
 
 function areSame(some: readonly string[], others: readonly string[]): boolean {
