@@ -36,6 +36,7 @@ import { stepUser, StepUserError, type StepUser } from './runs/step-user.ts'
 import { writeDurably } from './seal/durable-file.ts'
 import { openKey, serverKeyOf } from './seal/key.ts'
 import { createSealer } from './seal/sealer.ts'
+import { mostOpenFiles, roomFor } from './room.ts'
 import { openSqlite } from './storage/sqlite.ts'
 import { StorageError, type JournalStore, type Storage } from './storage/storage.ts'
 import { timeOrderedId } from './time-ordered-id.ts'
@@ -102,7 +103,7 @@ export async function start({ host, port, limits, ...options }: StartOptions): P
     const server = createHttpServer(
       (incoming, outgoing) => void listener(incoming, outgoing),
       companion.answerFault,
-      { tls, limits: { ...DEFAULT_LIMITS, ...limits } },
+      { tls, limits: { ...DEFAULT_LIMITS, connections: ROOM.connections, ...limits } },
     )
     local = `${tls ? 'https' : 'http'}://localhost:${await listen(server, host, port)}`
     const url = reach.origin ?? local
@@ -180,7 +181,14 @@ export async function compose(
       monotonic: () => performance.now(),
       soon: (act) => void setImmediate(act),
     })
-    const streams = createEventStreams({ bus, every, after, now, random: Math.random })
+    const streams = createEventStreams({
+      bus,
+      every,
+      after,
+      now,
+      random: Math.random,
+      maxStreams: ROOM.streams,
+    })
     const recorder = createRecorder(storage.runs)
     recorder.subscribe((fact, { opening }) => {
       for (const frame of [frameOf(fact), lifecycleFrameOf(fact, opening)])
@@ -474,7 +482,7 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     server.once('error', (error) => {
       reject(new StartError(listenWords(error, host, port), { cause: error }))
     })
-    server.listen({ host: host.replaceAll(/[[\]]/g, ''), port }, resolve)
+    server.listen({ host: host.replaceAll(/[[\]]/g, ''), port, backlog: BACKLOG }, resolve)
   })
   const address = server.address()
   return address !== null && typeof address === 'object' ? address.port : port
@@ -489,6 +497,9 @@ function listenWords(error: Error, host: string, port: number): string {
 }
 
 const CLOSING_MS = 1000
+const ROOM = roomFor(mostOpenFiles())
+/** Whoever comes back after a restart comes with all the others. */
+const BACKLOG = 4096
 /** Readers hear how running steps end, but wait for none that takes its time to. */
 const DRAIN_MS = 2000
 

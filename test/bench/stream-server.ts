@@ -34,7 +34,7 @@ const KINDS = {
     const server: Server = createHttpServer(
       (incoming, outgoing) => void listener(incoming, outgoing),
       composed.answerFault,
-      { tls: null, limits: DEFAULT_LIMITS },
+      { tls: null, limits: { ...DEFAULT_LIMITS, connections: 10_240 } },
     )
     return {
       server,

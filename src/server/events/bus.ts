@@ -139,7 +139,7 @@ export function createBus({
 
   // The gap and the queue behind it are one write: between them nothing more can be lost.
   function nextOf(behind: Behind): Uint8Array | null {
-    const pieces = behind.missed.splice(0, queueFrames)
+    const pieces = firstOf(behind.missed)
     if (pieces.length === 0) {
       if (behind.lost !== null) pieces.push(gapBytes(behind.lost.from, behind.lost.to))
       for (const { bytes } of behind.queue) pieces.push(bytes)
@@ -214,6 +214,15 @@ function batchOf(
   const batch = pieces.length === 0 ? null : joined(pieces)
   batches.set(runId, batch)
   return batch
+}
+
+/** What was missed is joined for one reader alone, so that many who refuse it would hold as many copies: a little at a time. */
+const MISSED_BYTES = 16 * 1024
+
+function firstOf(missed: Uint8Array[]): Uint8Array[] {
+  let bytes = 0
+  const end = missed.findIndex((piece) => (bytes += piece.length) >= MISSED_BYTES)
+  return missed.splice(0, end === -1 ? missed.length : end + 1)
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -45,7 +45,6 @@ export type After = Every
 export const KEEPALIVE_MS = 15_000
 /** A reader that takes nothing for so many keepalives is gone, or holds on to what it does not want. */
 const STALLED_KEEPALIVES = 4
-export const MAX_STREAMS = 8192
 
 const RETRY_MS = 1000
 const RETRY_SPREAD_MS = 2000
@@ -58,7 +57,7 @@ export function createEventStreams({
   after,
   now,
   random,
-  maxStreams = MAX_STREAMS,
+  maxStreams,
 }: {
   bus: Bus
   every: Every
@@ -66,7 +65,7 @@ export function createEventStreams({
   now: () => Date
   /** 0 to 1. */
   random: () => number
-  maxStreams?: number
+  maxStreams: number
 }): EventStreams {
   const open = new Map<ServerResponse, Open>()
   let draining = false

@@ -7,7 +7,6 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
-import { MAX_STREAMS } from '#server/events/sse.ts'
 import { ProblemError } from '#server/problem.ts'
 
 /** What a connection may take of the server before it is anybody's. */
@@ -21,13 +20,11 @@ export type Limits = {
   connections: number
 }
 
-export const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_LIMITS: Omit<Limits, 'connections'> = {
   headBytes: 16 * 1024,
   headMs: 10_000,
   bodyMs: 30_000,
   idleMs: 120_000,
-  // Beyond the streams, which are refused with words, room for everybody else.
-  connections: MAX_STREAMS + 2048,
 }
 
 export type Tls = { cert: string; key: string }

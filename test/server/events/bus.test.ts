@@ -205,6 +205,19 @@ it('[S8] what a resumed reader missed is not dropped for being more than a queue
   expect(slow.events).toHaveLength(400)
 })
 
+it('[S9] what a reader missed is written a little at a time, while it takes it', () => {
+  const bus = testBus()
+  for (let i = 0; i < 100; i += 1)
+    bus.publish({ type: 'run_failed', run_id: 'r', reason: 'x'.repeat(4000), status: 'failed' })
+  const sizes: number[] = []
+  const write = (bytes: Uint8Array) => sizes.push(bytes.length) < 2
+  const { drained } = bus.subscribe({ runId: null, write }, idOf(0))
+  expect(sizes).toHaveLength(2)
+  drained()
+  expect(sizes).toHaveLength(3)
+  for (const size of sizes) expect(size).toBeLessThan(3 * 16 * 1024)
+})
+
 it('[S9] one slow reader holds back nobody else', () => {
   const bus = testBus()
   const slow = reader(bus)

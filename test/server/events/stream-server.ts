@@ -32,6 +32,7 @@ export async function streamServer(
     after,
     now: () => new Date(now),
     random: () => 0.5,
+    maxStreams: 8192,
     ...options,
   })
   const server = createServer((request, response) => {
