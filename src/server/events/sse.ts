@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { StreamEndReason } from '#contract/status.ts'
 import type { Whose } from '#server/identity/asker.ts'
 import { ProblemError } from '#server/problem.ts'
-import type { Bus } from './bus.ts'
+import type { Bus, Subscription } from './bus.ts'
 import { encodeFrame } from './encode.ts'
 
 /** The open responses of `GET /events`. */
@@ -42,7 +42,9 @@ export type Every = (ms: number, act: () => void) => () => void
 /** Calls `act` once after so many milliseconds, unless the answered function was called before. */
 export type After = Every
 
-export const KEEPALIVE_MS = 15_000
+const KEEPALIVE_MS = 15_000
+/** Streams get theirs one part after the other, so that no moment has to do with all of them. */
+export const KEEPALIVE_PARTS = 15
 /** A reader that takes nothing for so many keepalives is gone, or holds on to what it does not want. */
 const STALLED_KEEPALIVES = 4
 
@@ -50,6 +52,18 @@ const RETRY_MS = 1000
 const RETRY_SPREAD_MS = 2000
 /** What a reader more adds to the time within which they all come back: at most 500 do in a second. */
 const RETRY_EACH_MS = 2
+
+/** What is kept of each of thousands: little. */
+type Stream = {
+  response: ServerResponse
+  opener: Opener | null
+  subscription: Subscription
+  /** Which keepalives are its own. */
+  part: number
+  /** How many of them it has not taken. */
+  stalled: number
+  stopExpiry: (() => void) | null
+}
 
 export function createEventStreams({
   bus,
@@ -67,8 +81,11 @@ export function createEventStreams({
   random: () => number
   maxStreams: number
 }): EventStreams {
-  const open = new Map<ServerResponse, Open>()
+  const open = new Set<Stream>()
   let draining = false
+  let opened = 0
+  let part = 0
+  let stopKeepalives: (() => void) | null = null
 
   // Everybody is thrown off at once by a restart and must not come back at once.
   const retryMs = (readers: number) =>
@@ -76,68 +93,87 @@ export function createEventStreams({
   const refusal = (code: 'draining' | 'overloaded', detail: string) =>
     new ProblemError(code, detail, Math.ceil(retryMs(open.size) / 1000))
 
+  function keepAlive(): void {
+    part = (part + 1) % KEEPALIVE_PARTS
+    for (const stream of open) {
+      if (stream.part !== part) continue
+      recheck(stream)
+      const { response } = stream
+      // Whoever refuses writes has bytes on the way already, and no reader may grow the process.
+      if (!response.writableNeedDrain) response.write(': keepalive\n\n')
+      else if (++stream.stalled >= STALLED_KEEPALIVES) response.destroy()
+    }
+  }
+
+  function drained(stream: Stream): void {
+    stream.stalled = 0
+    stream.subscription.drained()
+  }
+
+  function leave(stream: Stream): void {
+    stream.subscription.end()
+    stream.stopExpiry?.()
+    open.delete(stream)
+    if (open.size > 0) return
+    stopKeepalives?.()
+    stopKeepalives = null
+  }
+
+  // The last frame has no id: whoever comes back goes on where they were.
+  function end(stream: Stream, reason: StreamEndReason, before = ''): void {
+    if (!open.has(stream)) return
+    leave(stream)
+    const frame = encodeFrame({ kind: 'stream.end', ts: now().toISOString(), reason }, null)
+    stream.response.end(`${before}${frame.toString()}`)
+  }
+
+  // Where it cannot be found out whether they may, they may not.
+  function recheck(stream: Stream): void {
+    stream.opener?.until().then(
+      (until) => arm(stream, until),
+      () => end(stream, 'signed_out'),
+    )
+  }
+
+  function arm(stream: Stream, until: Date | null): void {
+    if (until === null) return end(stream, 'signed_out')
+    const leftMs = until.getTime() - now().getTime()
+    stream.stopExpiry?.()
+    stream.stopExpiry = null
+    if (open.has(stream) && leftMs < KEEPALIVE_MS)
+      stream.stopExpiry = after(leftMs + 1, () => recheck(stream))
+  }
+
   return {
     open(response, { runId, lastEventId, headers, opener }) {
       if (draining) throw refusal('draining', 'the server is stopping')
       if (open.size >= maxStreams) throw refusal('overloaded', `${maxStreams} streams are open`)
       response.writeHead(200, headers)
       response.write(`: connected\nretry: ${retryMs(open.size)}\n\n`)
-
-      const subscription = bus.subscribe(
-        { runId, write: (bytes) => response.write(bytes) },
-        lastEventId,
-      )
-      const stopKeepalive = every(KEEPALIVE_MS, keepalive)
-      let stopExpiry = () => {}
-      let stalled = 0
-
-      function keepalive(): void {
-        recheck()
-        // Whoever refuses writes has bytes on the way already, and no reader may grow the process.
-        if (!response.writableNeedDrain) response.write(': keepalive\n\n')
-        else if (++stalled >= STALLED_KEEPALIVES) response.destroy()
+      const write = (bytes: Uint8Array) => response.write(bytes)
+      const stream: Stream = {
+        response,
+        opener,
+        subscription: bus.subscribe({ runId, write }, lastEventId),
+        part: (opened += 1) % KEEPALIVE_PARTS,
+        stalled: 0,
+        stopExpiry: null,
       }
-      function leave(): void {
-        subscription.end()
-        stopKeepalive()
-        stopExpiry()
-        open.delete(response)
-      }
-      // The last frame has no id: whoever comes back goes on where they were.
-      function end(reason: StreamEndReason, before = ''): void {
-        if (!open.has(response)) return
-        leave()
-        const frame = encodeFrame({ kind: 'stream.end', ts: now().toISOString(), reason }, null)
-        response.end(`${before}${frame.toString()}`)
-      }
-      // Where it cannot be found out whether they may, they may not.
-      function recheck(): void {
-        opener?.until().then(arm, () => end('signed_out'))
-      }
-      function arm(until: Date | null): void {
-        if (until === null) return end('signed_out')
-        const leftMs = until.getTime() - now().getTime()
-        stopExpiry()
-        if (open.has(response) && leftMs < KEEPALIVE_MS) stopExpiry = after(leftMs + 1, recheck)
-      }
-
-      open.set(response, { opener, recheck, end })
-      response.on('drain', () => {
-        stalled = 0
-        subscription.drained()
-      })
-      response.on('close', leave)
-      recheck()
+      open.add(stream)
+      stopKeepalives ??= every(KEEPALIVE_MS / KEEPALIVE_PARTS, keepAlive)
+      response.on('drain', () => drained(stream))
+      response.on('close', () => leave(stream))
+      recheck(stream)
     },
 
     recheck(whose) {
-      for (const { opener, recheck } of open.values())
-        if (opener !== null && isWhose(opener, whose)) recheck()
+      for (const stream of open)
+        if (stream.opener !== null && isWhose(stream.opener, whose)) recheck(stream)
     },
 
     openedBy(id) {
       let count = 0
-      for (const { opener } of open.values()) if (opener?.id === id) count += 1
+      for (const { opener } of open) if (opener?.id === id) count += 1
       return count
     },
 
@@ -145,15 +181,9 @@ export function createEventStreams({
       draining = true
       bus.flush()
       const readers = open.size
-      for (const { end } of open.values()) end('draining', `retry: ${retryMs(readers)}\n`)
+      for (const stream of open) end(stream, 'draining', `retry: ${retryMs(readers)}\n`)
     },
   }
-}
-
-type Open = {
-  opener: Opener | null
-  recheck: () => void
-  end: (reason: StreamEndReason, before?: string) => void
 }
 
 function isWhose({ id, user }: Opener, whose: Whose): boolean {

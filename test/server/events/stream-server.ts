@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createBus, type Bus } from '#server/events/bus.ts'
-import { createEventStreams, STREAM_HEADERS, type Every, type Opener } from '#server/events/sse.ts'
+import {
+  createEventStreams,
+  KEEPALIVE_PARTS,
+  STREAM_HEADERS,
+  type Every,
+  type Opener,
+} from '#server/events/sse.ts'
 import { problemResponse } from '#server/http/problems.ts'
 
 /** The stream alone behind a real port, with timers and a clock that the test moves. */
@@ -60,7 +66,9 @@ export async function streamServer(
     port: address.port,
     url: `http://127.0.0.1:${address.port}/events`,
     /** Time for a keepalive. */
-    tick: () => ticks.forEach((tick) => tick()),
+    tick: () => {
+      for (let part = 0; part < KEEPALIVE_PARTS; part += 1) ticks.forEach((tick) => tick())
+    },
     /** It is `ms` later. */
     later(ms: number) {
       now += ms
