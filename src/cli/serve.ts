@@ -23,6 +23,9 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
                    a proxy that does HTTPS for this server: its X-Forwarded-* count; may be repeated
   --allow-origin ORIGIN
                    pages from there may read, and never change; may be repeated
+  --chaos SEED     a proxy before the server lies to every page on purpose, by that seed the same again;
+                   for this machine alone
+  --lies N         with --chaos: it stops after so many lies
   --log            a line of JSON for each request on stderr, without anything that lets one in`,
   usageExit: 2,
   async run(argv) {
@@ -39,6 +42,8 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         'tls-key': { type: 'string' },
         'trusted-proxy': { type: 'string', multiple: true },
         'allow-origin': { type: 'string', multiple: true },
+        chaos: { type: 'string' },
+        lies: { type: 'string' },
         log: { type: 'boolean' },
       },
       [0, 1],
@@ -47,6 +52,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
     const origins = (values.origin ?? []).map(originOf('--origin'))
     const allowOrigins = (values['allow-origin'] ?? []).map(originOf('--allow-origin'))
     const tls = tlsOf(values['tls-cert'], values['tls-key'])
+    const chaos = chaosOf(values.chaos, values.lies)
     const project = projectOf(positionals[0])
     const stopped = stopSignal()
     return await saidPlainly(async () => {
@@ -60,6 +66,7 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         private: values.private ?? false,
         trustedProxies: values['trusted-proxy'] ?? [],
         ...(tls && { tls }),
+        ...(chaos && { chaos }),
         ...(values['run-as'] !== undefined && { runAs: values['run-as'] }),
         ...(values.log === true
           ? {
@@ -75,6 +82,10 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
           ? 'Whoever reads or changes anything needs a sign-in or a token.'
           : 'Whoever can use this machine can read; a change needs a sign-in or a token.',
       )
+      if (chaos)
+        console.log(
+          `Chaos ${chaos.seed}: a proxy before this server lies to every page, on purpose. What a page calls recorded or verified is so all the same.`,
+        )
       await stopped
       console.log('Stopping: running steps end and are recorded. Ctrl-C again ends at once.')
       await server.close()
@@ -93,6 +104,21 @@ function tlsOf(cert: string | undefined, key: string | undefined) {
   if (cert !== undefined && key !== undefined) return { cert, key }
   if (cert === undefined && key === undefined) return null
   throw new UsageError('--tls-cert and --tls-key belong together')
+}
+
+function chaosOf(seed: string | undefined, lies: string | undefined) {
+  if (seed === undefined && lies !== undefined) throw new UsageError('--lies belongs to --chaos')
+  if (seed === undefined) return null
+  return {
+    seed: countOf('--chaos', seed),
+    ...(lies !== undefined && { most: countOf('--lies', lies) }),
+  }
+}
+
+function countOf(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw new UsageError(`${option} ${JSON.stringify(text)} is no whole number below a billion`)
+  return Number(text)
 }
 
 const lineOf = (entry: object) => JSON.stringify({ at: new Date().toISOString(), ...entry })

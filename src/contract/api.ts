@@ -53,6 +53,8 @@ export const Status = z.object({
     key_id: Sha256,
     isolation: z.enum(['none', 'user']),
     reads: z.enum(['open', 'signed_in']),
+    /** A proxy before this server lies on purpose: its seed, how many lies it told, and whether it goes on. */
+    chaos: z.nullable(z.object({ seed: Count, told: Count, lying: z.boolean() })),
   }),
   /** Id of the last frame; the epoch changes with every server start. */
   stream: z.object({

@@ -13,7 +13,9 @@ const HintText = z.string().check(z.maxLength(4096))
 const HintId = z.string().check(z.minLength(1), z.maxLength(256))
 
 const common = { run_id: HintId, timestamp: z.optional(HintText), actor: z.optional(HintText) }
-const ofStep = { step_id: HintId, attempt: z.optional(z.int().check(z.positive())) }
+/** More attempts than any definition allows are nobody's. */
+const HintAttempt = z.int().check(z.positive(), z.lte(1000))
+const ofStep = { step_id: HintId, attempt: z.optional(HintAttempt) }
 
 export const RunStarted = z.object({
   type: z.literal('run_started'),

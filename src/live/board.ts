@@ -48,6 +48,9 @@ export type Counts = {
 /** Runs of which only hints exist are kept up to this many: a hostile stream must not grow the page. */
 export const MAX_HINTED = 2000
 
+/** Most steps and gates that are hinted of one run, and of all runs that only hints have named. */
+export const MAX_HINTED_FACTS = 250_000
+
 export const EMPTY_BOARD: Board = {
   position: null,
   epochNth: 0,
@@ -117,7 +120,8 @@ export function receive(board: Board, received: readonly Received[]): Board {
   const runs = new Map(board.runs)
   for (const [runId, frames] of said) {
     const known = runs.get(runId)
-    const hint = reduceAll(known?.hint ?? newRun(runId), frames)
+    const hinted = known?.hint ?? newRun(runId)
+    const hint = factsOf(hinted) < MAX_HINTED_FACTS ? reduceAll(hinted, frames) : hinted
     const next = newest(known?.heard ?? null, heard.get(runId) ?? null)
     if (known && known.hint === hint && samePosition(known.heard, next)) continue
     const heardNth = heard.has(runId) ? counts.frames : (known?.heardNth ?? 0)
@@ -210,12 +214,17 @@ function samePosition(a: StreamPosition | null, b: StreamPosition | null): boole
 
 function bounded(runs: Map<string, TwoTimelines>): ReadonlyMap<string, TwoTimelines> {
   let excess = runs.size - MAX_HINTED
+  let facts = 0
+  for (const { hint, record } of runs.values()) if (record === null) facts += factsOf(hint)
   for (const [runId, run] of runs) {
-    if (excess <= 0) break
+    if (excess <= 0 && facts <= MAX_HINTED_FACTS) break
     if (run.record === null) {
       runs.delete(runId)
       excess -= 1
+      facts -= factsOf(run.hint)
     }
   }
   return runs
 }
+
+const factsOf = ({ steps, gates }: Run): number => steps.length + gates.length

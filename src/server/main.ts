@@ -2,17 +2,20 @@ import { getRequestListener } from '@hono/node-server'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { isIP } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSecureContext } from 'node:tls'
 import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
+import type { Status } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
 import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
 import { makeDataFolder } from './data-folder.ts'
+import { createLiar, type LiarOptions } from './chaos/liar.ts'
+import { lyingProxy } from './chaos/proxy.ts'
 import { createBus, type Bus } from './events/bus.ts'
 import { frameOf, lifecycleFrameOf } from './events/frames.ts'
 import { createEventStreams, type After, type Every } from './events/sse.ts'
@@ -54,9 +57,11 @@ export type ComposeOptions = {
   log: (line: string) => void
   /** Told of each request. */
   logRequest?: (entry: RequestLogEntry) => void
+  /** How it stands with the proxy that lies before this server. */
+  chaos?: () => Status['server']['chaos']
 }
 
-export type StartOptions = Omit<ComposeOptions, 'access'> & {
+export type StartOptions = Omit<ComposeOptions, 'access' | 'chaos'> & {
   /** Beyond loopback only with HTTPS, of its own or of a proxy, and with an origin. */
   host: string
   /** 0: any that is free. */
@@ -68,7 +73,11 @@ export type StartOptions = Omit<ComposeOptions, 'access'> & {
   allowOrigins?: readonly string[]
   trustedProxies?: readonly string[]
   limits?: Partial<Limits>
+  /** A proxy that lies stands before it, for showing what a page makes of that. On this machine alone. */
+  chaos?: Chaos
 }
+
+export type Chaos = LiarOptions & { seed: number }
 
 export type Running = {
   /** Where people open it. */
@@ -88,11 +97,30 @@ export type Running = {
 export class StartError extends Error {}
 
 /** A server on its port. */
-export async function start({ host, port, limits, ...options }: StartOptions): Promise<Running> {
+export async function start({
+  host,
+  port,
+  limits,
+  chaos,
+  ...options
+}: StartOptions): Promise<Running> {
   const reach = reachOf(host, options)
+  if (
+    chaos &&
+    (options.tls || options.trustedProxies?.length || reach.origin !== null || !isLocalName(host))
+  )
+    throw new StartError('--chaos: lies are for this machine alone, without HTTPS')
   const tls = options.tls ? await readTls(options.tls) : null
+  const liar = chaos ? createLiar(chaos.seed, chaos) : null
   let local = ''
-  const companion = await compose({ ...options, access: reach.access }, () => local)
+  const companion = await compose(
+    {
+      ...options,
+      access: reach.access,
+      ...(chaos && liar && { chaos: () => ({ seed: chaos.seed, ...liar.state() }) }),
+    },
+    () => local,
+  )
   const undo: (() => unknown)[] = [() => companion.close()]
   try {
     const listener = getRequestListener(companion.answer, {
@@ -100,14 +128,20 @@ export async function start({ host, port, limits, ...options }: StartOptions): P
       // With the adapter's Response in the place of Node's, one that was made before is no instance of it.
       overrideGlobalObjects: false,
     })
-    const server = createHttpServer(
-      (incoming, outgoing) => void listener(incoming, outgoing),
-      companion.answerFault,
-      { tls, limits: { ...DEFAULT_LIMITS, connections: ROOM.connections, ...limits } },
-    )
-    local = `${tls ? 'https' : 'http'}://localhost:${await listen(server, host, port)}`
+    const listens = async (listener: RequestListener, host: string, port: number) => {
+      const reading = {
+        tls,
+        limits: { ...DEFAULT_LIMITS, connections: ROOM.connections, ...limits },
+      }
+      const server = createHttpServer(listener, companion.answerFault, reading)
+      const taken = await listen(server, host, port)
+      undo.push(() => closed(server))
+      return taken
+    }
+    const answer: RequestListener = (incoming, outgoing) => void listener(incoming, outgoing)
+    const lying = liar && lyingProxy(liar, await listens(answer, '127.0.0.1', 0))
+    local = `${tls ? 'https' : 'http'}://localhost:${await listens(lying ?? answer, host, port)}`
     const url = reach.origin ?? local
-    undo.push(() => closed(server))
     await writeDurably(join(options.data, RUNNING), JSON.stringify({ url }))
     undo.push(() => rm(join(options.data, RUNNING), { force: true }))
     await companion.begin()
@@ -161,6 +195,7 @@ export async function compose(
     runAs,
     log,
     logRequest,
+    chaos = () => null,
   }: ComposeOptions,
   address: () => string,
 ): Promise<Composed> {
@@ -268,6 +303,7 @@ export async function compose(
         isolation: user === null ? 'none' : 'user',
         reads: access.signInToRead ? 'signed_in' : 'open',
       },
+      chaos,
       logs: join(data, 'logs'),
       artifacts: join(data, 'artifacts'),
       cookieName,
@@ -424,7 +460,7 @@ function reachOf(
     origins = [],
     allowOrigins = [],
     trustedProxies = [],
-  }: Omit<StartOptions, 'host' | 'port'>,
+  }: Omit<StartOptions, 'host' | 'port' | 'chaos'>,
 ): { access: Access; origin: string | null } {
   const isWide = !isLocalName(host)
   const away = origins.filter((origin) => !isLocalName(new URL(origin).hostname))

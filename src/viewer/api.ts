@@ -35,7 +35,7 @@ export type Request = {
 
 /** Asks a row of ENDPOINT and parses what it answers. Throws ApiError only, and what aborting throws. */
 export async function ask<T>(row: Row<z.ZodMiniType<T>>, request: Request = {}): Promise<T> {
-  const { bytes } = await send(row, request)
+  const { bytes } = await send(row, request, MAX_JSON_BYTES)
   const parsed = parseJson(row.answer, new TextDecoder().decode(bytes))
   if (parsed.ok) return parsed.value
   throw new ApiError(
@@ -52,6 +52,7 @@ export async function ask<T>(row: Row<z.ZodMiniType<T>>, request: Request = {}):
 export async function send(
   row: Row<z.ZodMiniType | string>,
   { params = {}, query = {}, body, prefer, secret, signal }: Request = {},
+  most = MAX_ANSWER_BYTES,
 ): Promise<{ headers: Headers; bytes: ArrayBuffer }> {
   const url = new URL(
     row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? '')),
@@ -73,11 +74,13 @@ export async function send(
     redirect: 'error',
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   }
-  const { response, bytes } = await wholeAnswer(url, request, signal).catch((error: unknown) => {
-    if (signal?.aborted) throw error
-    const why = error instanceof Error ? error.message : 'no connection'
-    throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
-  })
+  const { response, bytes } = await wholeAnswer(url, request, { most, signal }).catch(
+    (error: unknown) => {
+      if (signal?.aborted) throw error
+      const why = error instanceof Error ? error.message : 'no connection'
+      throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
+    },
+  )
   if (!response.ok) throw refusal(response.status, bytes)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'none'
   if (response.status === row.status && type === typeOf(row.answer))
@@ -88,6 +91,10 @@ export async function send(
     `${row.path} answered ${response.status} as ${type}`,
   )
 }
+
+/** Of what is parsed on the page's own thread, and of what is only bytes or is read in a worker. */
+const MAX_JSON_BYTES = 64 * 1024 ** 2
+const MAX_ANSWER_BYTES = 1024 ** 3
 
 const typeOf = (answer: z.ZodMiniType | string): string =>
   typeof answer === 'string' ? answer : 'application/json'

@@ -1,5 +1,6 @@
 import { lazy, Suspense, useState } from 'react'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
+import { ChaosBanner } from './chaos-banner.tsx'
 import { Clock } from './parts/clock.tsx'
 import { PageBoundary } from './parts/failure.tsx'
 import { useHotkeys } from './parts/hotkeys.ts'
@@ -78,6 +79,7 @@ export function App() {
         Skip to the page
       </a>
       <Header onHelp={() => setHelp(true)} />
+      <ChaosBanner />
       {/* Not where a file is verified: there nothing is asked of any server. */}
       {!path.startsWith('/verify') && (
         <Suspense>
@@ -102,7 +104,7 @@ export function App() {
                 <RunPage
                   key={run_id}
                   run_id={run_id}
-                  renderGate={(gate_id) => <GateAnswer gate_id={gate_id} />}
+                  renderGate={(gate_id) => <GateAnswer gate_id={gate_id} run_id={run_id} />}
                 />
               )}
             </Route>

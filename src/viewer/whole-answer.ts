@@ -1,13 +1,14 @@
 /** Nothing for so long: it is not waited for any more. */
 const STALLED_MS = 30_000
-/** Longest answer that is read. Beyond that whoever answers wants to fill this page's memory. */
-const MAX_ANSWER_BYTES = 1024 ** 3
 
-/** A request and all bytes of its answer. Rejects where they do not come, stop coming, or do not stop coming. */
+/**
+ * A request and all bytes of its answer. Rejects where they do not come, stop coming, or are more than `most`: whoever
+ * answers so wants to fill this page's memory.
+ */
 export async function wholeAnswer(
   url: URL,
   request: RequestInit,
-  signal: AbortSignal | undefined,
+  { most, signal }: { most: number; signal: AbortSignal | undefined },
 ): Promise<{ response: Response; bytes: ArrayBuffer }> {
   const given = new AbortController()
   const giveUp = (why: unknown) => given.abort(why)
@@ -34,8 +35,8 @@ export async function wholeAnswer(
       if (read === undefined || read.done) break
       chunks.push(read.value)
       length += read.value.length
-      if (length <= MAX_ANSWER_BYTES) continue
-      const why = new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`)
+      if (length <= most) continue
+      const why = new Error(`the answer is longer than ${most} bytes`)
       giveUp(why)
       throw why
     }

@@ -194,3 +194,23 @@ it('[C9] a data folder that cannot be made is one line and exit 1', async () => 
 it.each(['x', '65536', ''])('[C6] --port %j is no port', async (port) => {
   expect(await runseal(['serve', '.', '--port', port])).toMatchObject({ code: 2 })
 })
+
+it('[CH14] --chaos says at start-up that pages are lied to, and is refused where a line is wrong', async () => {
+  const folder = await fresh()
+  for (const line of [
+    ['--chaos', 'x'],
+    ['--chaos', '-1'],
+    ['--lies', '3'],
+    ['--chaos', '1', '--lies', ''],
+  ]) {
+    const { code, stderr } = await runseal(['serve', folder, ...line])
+    expect([line, code]).toEqual([line, 2])
+    expect(stderr).toContain('--help')
+  }
+  const server = await served(folder, ['--chaos', '7', '--lies', '0'])
+  await vi.waitFor(() =>
+    expect(server.stdout()).toContain('Chaos 7: a proxy before this server lies'),
+  )
+  const status = await ask(server, ENDPOINT.status.answer, '/api/status')
+  expect(status.server.chaos).toEqual({ seed: 7, told: 0, lying: false })
+})

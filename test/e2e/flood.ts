@@ -134,6 +134,7 @@ function statusAt(seq: number): Status {
       key_id: '0'.repeat(64),
       isolation: 'none',
       reads: 'open',
+      chaos: null,
     },
     stream: {
       position: idOf(seq),

@@ -32,10 +32,13 @@ export type Scene = {
   close: () => Promise<void>
 }
 
-export async function setScene(yaml: string): Promise<Scene> {
+export async function setScene(
+  yaml: string,
+  { origins = [] }: { origins?: readonly string[] } = {},
+): Promise<Scene> {
   const project = await mkdtemp(join(tmpdir(), 'runseal-scene-'))
   await writeFile(join(project, 'runseal.yaml'), yaml)
-  const first = await startCompanion({ project })
+  const first = await startCompanion({ project, origins })
   const token = (await first.command('token', 'create', '--role', 'admin')).trim()
   const browser = await launchChromium()
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
@@ -93,6 +96,7 @@ export async function setScene(yaml: string): Promise<Scene> {
       scene.companion = await startCompanion({
         project,
         data: first.data,
+        origins,
         port: Number(new URL(first.url).port),
       })
     },

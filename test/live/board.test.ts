@@ -2,7 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatPosition, type RunFrame } from '#contract/frame.ts'
 import type { Run } from '#contract/run.ts'
-import { EMPTY_BOARD, isBehind, MAX_HINTED, receive, record } from '#live/board.ts'
+import {
+  EMPTY_BOARD,
+  isBehind,
+  MAX_HINTED,
+  MAX_HINTED_FACTS,
+  receive,
+  record,
+} from '#live/board.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { statusOf } from '#live/select.ts'
 import { shuffled } from './signals.ts'
@@ -150,6 +157,26 @@ describe('the board', () => {
     const board = receive(record(EMPTY_BOARD, ended, at(0)), flood)
     expect(board.runs.size).toBe(MAX_HINTED)
     expect(board.runs.get('r')?.record).toEqual(ended)
+  })
+
+  it('keeps a bounded number of steps and gates that only the stream has named', () => {
+    const stepOf = (run_id: string, n: number) => ({
+      id: at(n),
+      frame: { type: 'step_started' as const, run_id, step_id: `step${n}`, kind: 'test' },
+    })
+    const flood = (run_id: string) =>
+      Array.from({ length: MAX_HINTED_FACTS / 2 + 1 }, (_, n) => stepOf(run_id, n))
+    const hintedOf = (board: typeof EMPTY_BOARD, run_id: string) =>
+      board.runs.get(run_id)?.hint.steps.length
+    // Two runs that nobody knows: the older one goes.
+    const board = receive(receive(EMPTY_BOARD, flood('a')), flood('b'))
+    expect([...board.runs.keys()]).toEqual(['b'])
+    // One that is on record stays, and is hinted no more.
+    const known = receive(record(EMPTY_BOARD, newRun('r'), at(0)), flood('r'))
+    const more = Array.from({ length: MAX_HINTED_FACTS }, (_, n) => stepOf('r', 1e6 + n))
+    const full = receive(known, more)
+    expect(receive(full, [stepOf('r', 1e7)]).runs.get('r')?.hint).toBe(full.runs.get('r')?.hint)
+    expect(hintedOf(full, 'r')).toBeGreaterThan(MAX_HINTED_FACTS)
   })
 
   const behind = (board: typeof EMPTY_BOARD): boolean | undefined => {

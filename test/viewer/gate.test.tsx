@@ -98,13 +98,13 @@ function decided(decision: 'approved' | 'rejected', comment: string): RecordedDe
   }
 }
 
-function show(offsetMs = 0): void {
+function show(offsetMs = 0, run_id: string | null = null): void {
   render(
     <QueryClientProvider
       client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}
     >
       <Clock state={{ offsetMs, stoppedAt: null }}>
-        <GateAnswer gate_id="gate_1" />
+        <GateAnswer gate_id="gate_1" run_id={run_id} />
       </Clock>
     </QueryClientProvider>,
   )
@@ -113,6 +113,14 @@ function show(offsetMs = 0): void {
 const approve = () => screen.findByRole('button', { name: /^Approve/ })
 
 describe('a gate', () => {
+  it('[CH6] of another run is no question on the page of this one, whatever the stream said', async () => {
+    show(0, 'run_1')
+    await approve()
+    show(0, 'run_2')
+    await waitFor(() => expect(screen.queryByLabelText('Loading the gate')).toBeNull())
+    expect(screen.getAllByRole('region', { name: 'Gate' })).toHaveLength(1)
+  })
+
   it('asks as text, and says who may decide', async () => {
     show()
     await screen.findByRole('heading', { name: 'Release <b>1.0</b>?' })

@@ -65,6 +65,7 @@ function statusWith(tables: Status['tables']): Status {
       key_id: 'a'.repeat(64),
       isolation: 'none',
       reads: 'open',
+      chaos: null,
     },
     stream: { position: 'a-1', subscribers: 1, yours: 1, frames: 1, dropped: 0, gaps: 0 },
     runs: { queued: 0, running: 0, needs_input: 0, succeeded: 0, failed: 0, aborted: 0 },

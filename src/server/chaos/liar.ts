@@ -12,8 +12,8 @@ import { nothingSeen, see } from './seen.ts'
 export type Liar = {
   /** Somebody asks for the stream. */
   stream(): StreamLies
-  /** Somebody asks for something else; null: the true answer. */
-  answer(path: string): AnswerLie | null
+  /** Somebody asks for something else, or for a change; null: the true answer. A change is only ever refused. */
+  answer(path: string, isChange?: boolean): AnswerLie | null
   /** From now on it is a plain proxy. What was told is told. */
   stop(): void
   /** How many lies were told, and whether there will be more. */
@@ -121,10 +121,10 @@ export function createLiar(
       }
     },
 
-    answer(path) {
+    answer(path, isChange = false) {
       const dice = diceFor(path)
       if (!wantsTo(dice, odds.answer)) return null
-      const lie = dice.pick(['refusal', 'refusal', 'refusal', 'cut', 'stale'] as const, 'refusal')
+      const lie = isChange ? 'refusal' : dice.pick(OF_AN_ANSWER, 'refusal')
       if (lie !== 'refusal') return { lie }
       return { lie, refusal: REFUSAL[dice.pick(keysOf(REFUSAL), 'reset')](dice, longestMs) }
     },
@@ -147,5 +147,6 @@ const OF_A_COMMENT = [
   'reset',
   'lateRetry',
 ] as const
+const OF_AN_ANSWER = ['refusal', 'refusal', 'refusal', 'cut', 'stale'] as const
 /** Paths that are told apart; beyond that the oldest begin anew. */
 const MAX_PATHS = 1000

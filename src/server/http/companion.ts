@@ -42,6 +42,8 @@ export type Companion = {
   streams: EventStreams
   serverKey: ServerKey
   about: Pick<Status['server'], 'version' | 'project' | 'started_at' | 'reads' | 'isolation'>
+  /** How it stands with a proxy that lies before this server; null without one. */
+  chaos: () => Status['server']['chaos']
   /** Folder of the logs. */
   logs: string
   /** Folder of the artifacts, each named by its digest. */

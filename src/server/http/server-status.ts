@@ -10,6 +10,7 @@ export const statusRoutes = ({
   streams,
   serverKey,
   about,
+  chaos,
   now,
 }: Companion) => ({
   status: route(ENDPOINT.status, async ({ context }) => {
@@ -22,6 +23,7 @@ export const statusRoutes = ({
         ...about,
         now: now().toISOString(),
         key_id: serverKey.key_id,
+        chaos: chaos(),
       },
       stream: {
         position,

@@ -15,12 +15,24 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { ShownArtifacts } from './shown-artifacts.tsx'
 
-/** A question to a person: what is asked and shown, who may answer, and the answer. */
-export function GateAnswer({ gate_id }: { gate_id: string }) {
+/**
+ * A question to a person: what is asked and shown, who may answer, and the answer. `run_id`: on the page of this run,
+ * where the stream may have said so. A gate that is not there, or another run's, is then no question of its.
+ */
+export function GateAnswer({
+  gate_id,
+  run_id = null,
+}: {
+  gate_id: string
+  run_id?: string | null
+}) {
   const gate = useQuery(gateQuery(gate_id))
+  const isMissing = gate.error instanceof ApiError && gate.error.code === 'not_found'
+  const isOthers = gate.data !== undefined && gate.data.run.run_id !== run_id
+  if (run_id !== null && (isMissing || isOthers)) return null
   if (gate.isPending) return <output className="card block h-48" aria-label="Loading the gate" />
   if (gate.isError)
-    return gate.error instanceof ApiError && gate.error.code === 'not_found' ? (
+    return isMissing ? (
       <Notice
         title="No such gate"
         action={

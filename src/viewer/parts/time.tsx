@@ -33,7 +33,9 @@ function Ago({ at }: { at: string }) {
 
 /** Time between two instants; runs on by the screen's clock while `to` is null. */
 export function Lasting({ from, to }: { from: string | null; to: string | null }) {
-  if (from === null) return <span className="text-ink-3">—</span>
+  // Times of hints are any text.
+  if (from === null || Number.isNaN(Date.parse(from)) || Number.isNaN(Date.parse(to ?? from)))
+    return <span className="text-ink-3">—</span>
   return to === null ? <Running from={from} /> : <>{duration(Date.parse(to) - Date.parse(from))}</>
 }
 

@@ -59,6 +59,32 @@ it('[CH3] an answer that breaks off in its body is one that did not come', async
   }
 })
 
+it('[CH3] an answer without an end is given up, and so is one that stands still', async () => {
+  let read = 0
+  const endless = new ReadableStream({
+    pull(controller) {
+      read += 1
+      controller.enqueue(new Uint8Array(1024 ** 2))
+    },
+  })
+  answered(() => new Response(endless, { headers: JSON_TYPE }))
+  const given = await failure(ask(ENDPOINT.listRuns))
+  expect(given).toMatchObject({ code: 'unreachable' })
+  expect(String(given)).toContain('longer than')
+  expect(read).toBeLessThan(70)
+
+  vi.useFakeTimers()
+  const never: typeof fetch = (_, init) =>
+    new Promise((_, reject) => {
+      init?.signal?.addEventListener('abort', () => reject(new Error('nothing came')))
+    })
+  vi.stubGlobal('fetch', never)
+  const asked = failure(ask(ENDPOINT.listRuns))
+  await vi.advanceTimersByTimeAsync(30_000)
+  expect(await asked).toMatchObject({ code: 'unreachable', status: 0 })
+  vi.useRealTimers()
+})
+
 it('[CH3] no answer is kept by a cache, and none is elsewhere', async () => {
   const asked = vi.fn<typeof fetch>(async () => Response.json({ items: [], next_cursor: null }))
   vi.stubGlobal('fetch', asked)

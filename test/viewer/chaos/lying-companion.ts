@@ -139,6 +139,7 @@ export class LyingCompanion {
         key_id: digest('key'),
         isolation: 'none',
         reads: 'open',
+        chaos: null,
       },
       stream: {
         position,
