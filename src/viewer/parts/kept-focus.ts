@@ -8,9 +8,12 @@ export function useKeptFocus(): void {
   useEffect(() => {
     let held: HTMLElement[] = []
     let frame = 0
+    // Switched off, it lets go; it may be on again before that is seen here.
+    let wasOff = false
 
     const focused = ({ target }: FocusEvent) => {
       held = around(target)
+      wasOff = false
     }
     // A key that acts without a focus is used from the page as a whole.
     const pressed = () => {
@@ -18,13 +21,15 @@ export function useKeptFocus(): void {
     }
     const keep = () => {
       const [focus, ...rest] = held
-      if (!focus || document.activeElement !== document.body || canHold(focus)) return
-      const next = rest.find((one) => canHold(one) && !one.contains(page())) ?? page()
+      if (!focus || document.activeElement !== document.body) return
+      if (canHold(focus) && !wasOff) return
+      const next = [focus, ...rest].find((one) => canHold(one) && !one.contains(page())) ?? page()
       if (!next) return
       if (next.tabIndex < 0) next.tabIndex = -1
       next.focus({ preventScroll: true })
     }
-    const observer = new MutationObserver(() => {
+    const observer = new MutationObserver((changes) => {
+      wasOff ||= changes.some(({ target, type }) => type === 'attributes' && target === held[0])
       cancelAnimationFrame(frame)
       // The browser lets go of what is switched off only when it draws.
       frame = requestAnimationFrame(keep)
