@@ -177,6 +177,18 @@ export function record(board: Board, run: Run, asOf: string, askedNth = 0): Boar
   return { ...board, runs: new Map(board.runs).set(run.run_id, next) }
 }
 
+/**
+ * The board after some steps of an answer of which the rest is on its way: they are on record, though the record is not
+ * as new as the answer yet. Only for a run whose record is known: half of a first one would look like a whole.
+ */
+export function recordSteps(board: Board, runId: string, steps: Run['steps']): Board {
+  const known = board.runs.get(runId)
+  if (!known?.record) return board
+  const record = join(known.record, { ...newRun(runId), steps })
+  if (record === known.record) return board
+  return { ...board, runs: new Map(board.runs).set(runId, { ...known, record }) }
+}
+
 // A frame of an earlier server start is in every answer of the present one, whatever its number was.
 function stillHeard(
   heard: StreamPosition | null,

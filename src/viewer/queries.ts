@@ -221,8 +221,12 @@ export const artifactQuery = (sha256: string) =>
 /** The run of an answer, without what follows from it. */
 export function runOf(resource: RunResource): Run {
   const { run_id, started, inputs, plan, rerun_of, gates, ended, sealed, seal_failed } = resource
-  const steps = resource.steps.map(({ step_id, kind, attempts }) => ({ step_id, kind, attempts }))
+  const steps = stepsOf(resource.steps)
   return { run_id, started, inputs, plan, rerun_of, steps, gates, ended, sealed, seal_failed }
+}
+
+export function stepsOf(steps: RunResource['steps']): Run['steps'] {
+  return steps.map(({ step_id, kind, attempts }) => ({ step_id, kind, attempts }))
 }
 
 export type LogPart = {

@@ -9,6 +9,7 @@ import {
   MAX_HINTED_FACTS,
   receive,
   record,
+  recordSteps,
 } from '#live/board.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { statusOf } from '#live/select.ts'
@@ -115,6 +116,18 @@ describe('the board', () => {
       asked,
     )
     expect(behind(answered)).toBe(true)
+  })
+
+  it('[L7] has steps of an answer on record before the rest of it comes, and only of a known record', () => {
+    const step = { step_id: 's', kind: 'test', attempts: [] }
+    expect(recordSteps(EMPTY_BOARD, 'r', [step])).toBe(EMPTY_BOARD)
+    const hinted = receive(EMPTY_BOARD, [{ id: at(1), frame: started }])
+    expect(recordSteps(hinted, 'r', [step])).toBe(hinted)
+    const known = record(hinted, newRun('r'), at(1))
+    const board = recordSteps(known, 'r', [step])
+    expect(board.runs.get('r')?.record?.steps).toEqual([step])
+    expect(board.runs.get('r')?.asOf).toEqual({ epoch: 'e', seq: 1 })
+    expect(recordSteps(board, 'r', [step])).toBe(board)
   })
 
   it('[L11] takes a hole in the ids for a gap, and makes it less by what comes late', () => {

@@ -1,5 +1,6 @@
 import type { RunResource } from '#contract/run.ts'
 import { ApiError } from '#viewer/api.ts'
+import type { RecordsRim, TakeSteps } from './records.ts'
 
 /*
  * The page's side of record.worker.ts. The record of a long run is megabytes: reading and parsing it would stop the
@@ -19,13 +20,15 @@ export type FromRecord = { id: number } & (
 )
 
 type Waiting = {
+  /** Takes steps as they come; without it they are in the answer. */
+  take: TakeSteps | undefined
   steps: RunResource['steps']
   resolve: (resource: RunResource) => void
   reject: (error: unknown) => void
 }
 
 /** One run as the server has it on record, less what an earlier answer has said, and its stream position. */
-export function askRun(): (run_id: string, signal: AbortSignal) => Promise<RunResource> {
+export function askRun(): RecordsRim['ask'] {
   const waiting = new Map<number, Waiting>()
   /** Position of the newest answer about each run. */
   const have = new Map<string, string>()
@@ -37,7 +40,8 @@ export function askRun(): (run_id: string, signal: AbortSignal) => Promise<RunRe
     started.addEventListener('message', ({ data }: MessageEvent<FromRecord>) => {
       const asker = waiting.get(data.id)
       if (asker === undefined) return
-      if ('steps' in data) return void asker.steps.push(...data.steps)
+      if ('steps' in data)
+        return asker.take ? asker.take(data.steps) : void asker.steps.push(...data.steps)
       waiting.delete(data.id)
       if ('refused' in data) {
         const { code, status, detail } = data.refused
@@ -54,7 +58,7 @@ export function askRun(): (run_id: string, signal: AbortSignal) => Promise<RunRe
     return started
   }
 
-  return async (run_id, signal) => {
+  return async (run_id, signal, take) => {
     const id = ++asked
     const reader = (worker ??= start())
     const stop = (): void => {
@@ -65,7 +69,7 @@ export function askRun(): (run_id: string, signal: AbortSignal) => Promise<RunRe
     signal.addEventListener('abort', stop)
     try {
       const resource = await new Promise<RunResource>((resolve, reject) => {
-        waiting.set(id, { steps: [], resolve, reject })
+        waiting.set(id, { take, steps: [], resolve, reject })
         reader.postMessage({
           say: 'ask',
           id,

@@ -1,5 +1,6 @@
 import type { RunResource } from '#contract/run.ts'
-import { isBehind } from '#live/board.ts'
+import { isBehind, recordSteps } from '#live/board.ts'
+import { stepsOf } from '#viewer/queries.ts'
 import { againAfterMs } from '#viewer/api.ts'
 import { type LiveStore, withRecord } from '#viewer/store.ts'
 
@@ -13,8 +14,12 @@ const MAX_GAP_MS = 4000
 const UNHEARD_MS = 20_000
 const UNSEALED_MS = 4000
 
+/** Steps of an answer, some at a time. */
+export type TakeSteps = (steps: RunResource['steps']) => void
+
 export type RecordsRim = {
-  ask: (run_id: string, signal: AbortSignal) => Promise<RunResource>
+  /** Steps that `take` was given are not in the answer again. */
+  ask: (run_id: string, signal: AbortSignal, take?: TakeSteps) => Promise<RunResource>
   monotonic: () => number
   wall: () => number
 }
@@ -68,8 +73,13 @@ export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
     entry.asking = asking
     const began = rim.monotonic()
     const askedNth = store.getState().board.counts.frames
+    const take: TakeSteps = (steps) => {
+      if (!asking.signal.aborted)
+        store.setState(({ board }) => ({ board: recordSteps(board, run_id, stepsOf(steps)) }))
+    }
     try {
-      const resource = await rim.ask(run_id, asking.signal)
+      const known = store.getState().board.runs.get(run_id)?.record
+      const resource = await rim.ask(run_id, asking.signal, known ? take : undefined)
       const heardAt = rim.wall()
       if (!asking.signal.aborted)
         store.setState((state) => withRecord(state, resource, { heardAt, askedNth }))
