@@ -138,6 +138,9 @@ describe('the hub', () => {
     vi.advanceTimersByTime(2 * 60_000)
     clearInterval(keepAlive)
     expect([opened.length, stream().signal.aborted, first.state()]).toEqual([1, true, 'hidden'])
+    // A network that is back is nothing to anybody who does not look.
+    second.say({ say: 'wake' })
+    expect(opened).toHaveLength(1)
     first.say({ say: 'visible', isVisible: true })
     expect(opened).toHaveLength(2)
   })

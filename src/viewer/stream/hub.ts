@@ -114,13 +114,14 @@ export function createHub(
     const heard = lastEventId === null ? null : parsePosition(lastEventId)
     const page = { tell, ...place, heard, busy: false, isVisible }
     pages.set(name, page)
-    look()
     wake()
     tellStanding(page)
     serve(page)
   }
 
-  const wake = (): void => holder.happened({ type: 'wake', now: rim.monotonic() })
+  const wake = (): void => {
+    if (isLookedAt()) holder.happened({ type: 'wake', now: rim.monotonic() })
+  }
 
   const leave = (name: string): void => {
     pages.delete(name)
@@ -128,12 +129,15 @@ export function createHub(
   }
 
   // Nobody looks where no page is, and where all have been hidden for long.
-  const look = (): void => {
+  const isLookedAt = (): boolean => {
     const now = rim.monotonic()
     const isSeen = [...pages.values()].some(({ isVisible }) => isVisible)
     hiddenSince = isSeen ? null : (hiddenSince ?? now)
-    const isLong = hiddenSince !== null && now - hiddenSince > UNWATCHED_AFTER_MS
-    if (pages.size === 0 || isLong) holder.happened({ type: 'unwatched' })
+    return pages.size > 0 && (hiddenSince === null || now - hiddenSince <= UNWATCHED_AFTER_MS)
+  }
+
+  const look = (): void => {
+    if (!isLookedAt()) holder.happened({ type: 'unwatched' })
   }
 
   const standing = setInterval(() => {
