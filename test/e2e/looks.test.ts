@@ -95,6 +95,8 @@ describe('a new server', () => {
     ['a file to verify', '/verify', text('An envelope, from any server')],
     ['a sign-in without a link', '/sign-in', text('Open a sign-in link')],
     ['the API', '/reference', text('problem details')],
+    ['tables', '/tables', text('This project defines no table')],
+    ['no table', '/tables/none', text('No such table')],
     ['nothing', '/runs/nothing/here', text('There is nothing at this address')],
     ['no run', '/runs/run_none', text('No such run')],
     ['no gate', '/gates/gate_none', text('No such gate')],
@@ -147,14 +149,19 @@ describe('a server with runs', () => {
     expect(await log.getByRole('link').count()).toBe(0)
   })
 
-  it.each([`/runs`, `/runs/run_1`, '/gates', '/gates/gate_1', '/evidence', '/evidence/ev_1'])(
-    '%s while no answer comes',
-    async (path) => {
-      await page.route('**/api/**', () => undefined)
-      await look(path, () => page.getByRole('main').getByRole('status'))
-      await page.unroute('**/api/**')
-    },
-  )
+  it.each([
+    `/runs`,
+    `/runs/run_1`,
+    '/gates',
+    '/gates/gate_1',
+    '/evidence',
+    '/evidence/ev_1',
+    '/tables',
+  ])('%s while no answer comes', async (path) => {
+    await page.route('**/api/**', () => undefined)
+    await look(path, () => page.getByRole('main').getByRole('status'))
+    await page.unroute('**/api/**')
+  })
 
   it('runs while the stream is away', async () => {
     await page.route('**/events', (route) => route.abort())

@@ -154,6 +154,11 @@ export function RunPage({
               repeats an earlier run
             </Link>
           )}
+          {tablesOf(present).map((table) => (
+            <Link key={table} href={`/tables/${encodeURIComponent(table)}`} className="link">
+              the table <RunText text={table} max={64} />
+            </Link>
+          ))}
           {Object.entries(present.inputs ?? {}).map(([name, value]) => (
             <span key={name}>
               {name} = <RunText text={value} max={80} />
@@ -219,6 +224,12 @@ export function RunPage({
 
 /** Steps may be shorter than a look at their log. */
 const FOLLOWS_EVERY_MS = 700
+
+/** The tables that a run derives, each of whose steps is called `TABLE.FIELD`. */
+function tablesOf({ started, plan }: Run): string[] {
+  if (started?.kind !== 'materialize') return []
+  return [...new Set(plan?.steps.flatMap(({ step_id }) => step_id.split('.', 1)))]
+}
 
 /** The step whose log one would open: what runs, else what ran last. */
 function mostTelling(run: Run, nodes: readonly Node[]): string | null {

@@ -144,7 +144,7 @@ export function DataGrid({
           else event.currentTarget.querySelector<HTMLElement>('button, a, input')?.click()
         }}
         onClick={row === HEAD || !open ? undefined : () => open(row)}
-        className={`${CELL} ${index < still ? 'sticky z-10 bg-raised group-hover:bg-hover group-aria-selected:bg-active-wash' : ''} ${row !== HEAD && open ? 'cursor-pointer' : ''} ${row === HEAD ? '' : (column.wash?.(row) ?? '')}`}
+        className={`${CELL} ${index < still ? 'sticky z-10 bg-raised group-hover:bg-hover group-aria-selected:bg-active-wash' : 'grow'} ${row !== HEAD && open ? 'cursor-pointer' : ''} ${row === HEAD ? '' : (column.wash?.(row) ?? '')}`}
         style={{
           width: column.widthPx,
           ...(index < still

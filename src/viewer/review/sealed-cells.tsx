@@ -11,6 +11,7 @@ import { fetchCells, PAGE_ROWS, sealedCellsQuery } from '#viewer/queries.ts'
 import type { CellsApart } from '#viewer/verifier.ts'
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useDeferredValue, useState } from 'react'
+import { Link } from 'wouter'
 import type { Origin } from './origin.ts'
 
 const ROW_PX = 36
@@ -89,14 +90,14 @@ export function SealedCells({
           count={known.total}
           rowPx={ROW_PX}
           onRange={onRange}
-          renderRow={(index) => <CellRow cell={cellAt(index)} />}
+          renderRow={(index) => <CellRow cell={cellAt(index)} isHere={origin.from === 'server'} />}
         />
       )}
     </section>
   )
 }
 
-function CellRow({ cell }: { cell: Cell | undefined }) {
+function CellRow({ cell, isHere }: { cell: Cell | undefined; isHere: boolean }) {
   if (!cell) return <span className="skeleton m-3 block h-3 w-1/3" />
   return (
     <div className="flex h-full items-center gap-x-4 border-b border-line px-3">
@@ -109,9 +110,18 @@ function CellRow({ cell }: { cell: Cell | undefined }) {
         />
       </span>
       <span className="min-w-0 flex-1 truncate">
-        <span className="font-medium">
-          <RunText text={cell.record_id} max={120} />
-        </span>{' '}
+        {isHere ? (
+          <Link
+            href={`/tables/${encodeURIComponent(cell.table)}?${new URLSearchParams({ record: cell.record_id, field: cell.field }).toString()}`}
+            className="link font-medium"
+          >
+            <RunText text={cell.record_id} max={120} />
+          </Link>
+        ) : (
+          <span className="font-medium">
+            <RunText text={cell.record_id} max={120} />
+          </span>
+        )}{' '}
         <span className="text-ink-2">
           <RunText text={`${cell.table}.${cell.field}`} max={140} />
         </span>
