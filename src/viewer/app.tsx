@@ -5,7 +5,6 @@ import { Clock } from './parts/clock.tsx'
 import { PageBoundary } from './parts/failure.tsx'
 import { useHotkeys } from './parts/hotkeys.ts'
 import { useKeptFocus } from './parts/kept-focus.ts'
-import { KeyboardHelp } from './parts/keyboard-help.tsx'
 import { Notice, SkeletonRows } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { Header } from './header.tsx'
@@ -52,6 +51,9 @@ const KeyChanged = lazy(() =>
 )
 const StreamAgainstRecord = lazy(() =>
   import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstRecord })),
+)
+const KeyboardHelp = lazy(() =>
+  import('./parts/keyboard-help.tsx').then((m) => ({ default: m.KeyboardHelp })),
 )
 const SignInPage = lazy(() => import('./sign-in-page.tsx').then((m) => ({ default: m.SignInPage })))
 
@@ -153,7 +155,11 @@ export function App() {
           </Switch>
         </Suspense>
       </PageBoundary>
-      <KeyboardHelp open={help} onClose={() => setHelp(false)} />
+      {help && (
+        <Suspense>
+          <KeyboardHelp open onClose={() => setHelp(false)} />
+        </Suspense>
+      )}
     </Clock>
   )
 }

@@ -13,9 +13,12 @@ import { Lasting, When } from '#viewer/parts/time.tsx'
 import { AsRecorded } from '#viewer/parts/told.tsx'
 import { runsQuery, statusQuery } from '#viewer/queries.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { useRef, useState } from 'react'
+import { lazy, Suspense, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
-import { StartDialog } from './start-dialog.tsx'
+
+const StartDialog = lazy(() =>
+  import('./start-dialog.tsx').then((m) => ({ default: m.StartDialog })),
+)
 
 export function RunsPage() {
   const [search, setSearch] = useSearchParams()
@@ -139,7 +142,11 @@ export function RunsPage() {
           Show older runs
         </button>
       )}
-      <StartDialog open={starting} onClose={() => setStarting(false)} />
+      {starting && (
+        <Suspense>
+          <StartDialog open onClose={() => setStarting(false)} />
+        </Suspense>
+      )}
     </Page>
   )
 }

@@ -1,7 +1,7 @@
 import { wordsOf } from '#viewer/api.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { tryChange, type Value } from '#viewer/verifier.ts'
-import { valuesQuery } from '#viewer/queries.ts'
+import { valuesQuery } from '#viewer/record-queries.ts'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import { Claims } from './claims.tsx'

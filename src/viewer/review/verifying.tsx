@@ -1,6 +1,6 @@
 import type { Stage } from '#evidence/verify.ts'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
-import { progressQuery } from '#viewer/queries.ts'
+import { progressQuery } from '#viewer/record-queries.ts'
 import { useQuery } from '@tanstack/react-query'
 
 /** How far a verification is. It runs in a worker: the page answers meanwhile, and the button ends it at once. */

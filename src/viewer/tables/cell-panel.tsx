@@ -11,7 +11,12 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
-import { cellHistoryQuery, cellQuery, lineageQuery, sealedCellQuery } from '#viewer/queries.ts'
+import {
+  cellHistoryQuery,
+  cellQuery,
+  lineageQuery,
+  sealedCellQuery,
+} from '#viewer/table-queries.ts'
 import type { CellAt } from '#viewer/verifier.ts'
 import { skipToken, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense } from 'react'

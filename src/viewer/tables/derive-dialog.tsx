@@ -8,7 +8,7 @@ import { Dialog } from '#viewer/parts/dialog.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
 import { duration } from '#viewer/parts/time.tsx'
-import { materialize, previewQuery } from '#viewer/queries.ts'
+import { materialize, previewQuery } from '#viewer/table-queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 

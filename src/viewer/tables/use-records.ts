@@ -4,7 +4,7 @@ import {
   foundRecordsQuery,
   type RecordFilter,
   recordsQuery,
-} from '#viewer/queries.ts'
+} from '#viewer/table-queries.ts'
 import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
 import { useCallback, useState } from 'react'
 

@@ -1,0 +1,229 @@
+import { ENDPOINT } from '#contract/api.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import type { Stage } from '#evidence/verify.ts'
+import {
+  keepPreviousData,
+  mutationOptions,
+  type QueryClient,
+  queryOptions,
+  skipToken,
+} from '@tanstack/react-query'
+import { ask, ApiError, send } from './api.ts'
+import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
+import { rememberHead, trustedOf } from './trust-store.ts'
+import {
+  cellsOf,
+  compare,
+  type Compared,
+  entryAt,
+  page,
+  prepare,
+  type PartAt,
+  type Rows,
+  takeCells,
+  values,
+  verify,
+} from './verifier.ts'
+
+/* The questions of queries.ts about a document that is verified here, apart from it so that they load with it. */
+
+/** How far the verification of a document has come; nothing once it is done. */
+export const progressQuery = (document: string) =>
+  queryOptions<Stage | null>({
+    queryKey: ['progress', document],
+    queryFn: skipToken,
+    gcTime: 0,
+  })
+
+/** The envelope's bytes, fetched and verified in a worker with this reader's trust. Cancelled, it ends at once. */
+export const verdictQuery = (evidence_id: string, run_id: string | null) =>
+  queryOptions({
+    queryKey: ['verdict', evidence_id, run_id],
+    queryFn: async ({ client, signal }) => {
+      const [bytes, { kept, offered }] = await Promise.all([
+        fetchEnvelope(evidence_id, signal),
+        client.query(trustQuery),
+      ])
+      const question = {
+        bytes,
+        trust: trustedOf(kept, offered.server_keys),
+        asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
+        previous: kept.heads,
+        replayed: true,
+      }
+      const verdict = await verify(
+        evidence_id,
+        question,
+        tellingProgress(client, evidence_id, signal),
+      )
+      const { summary } = verdict
+      if (verdict.verdict === 'proven' && summary) await rememberHead(summary.held)
+      return verdict
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** The reader's own files share one verifier, loaded with their page: what is dropped there needs no network. */
+export const FILES = 'a file'
+export const verifierQuery = queryOptions({
+  queryKey: ['verifier'],
+  queryFn: () => prepare(FILES),
+  networkMode: 'always',
+  staleTime: 'static',
+  gcTime: 0,
+})
+
+/** A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. */
+export const fileVerdictQuery = (
+  file: { id: number; file: File },
+  trust: readonly Trusted[] | null,
+) =>
+  queryOptions({
+    queryKey: ['verdict', FILES, file.id, trust],
+    queryFn: async ({ client, signal }) => {
+      const [bytes, kept] = await Promise.all([file.file.arrayBuffer(), client.query(keptQuery)])
+      const question = {
+        bytes,
+        trust: trust ?? trustedOf(kept, []),
+        asked: {},
+        previous: kept.heads,
+        replayed: false,
+      }
+      return await verify(FILES, question, tellingProgress(client, FILES, signal))
+    },
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    // The next file takes this one's place in the verifier: an old verdict would have nothing to show.
+    gcTime: 0,
+  })
+
+/**
+ * For walking the whole series: the list, and each envelope fetched and verified, one at a time in one worker. null is
+ * an envelope that the server lists and does not have.
+ */
+export const walkRim = (client: QueryClient) => ({
+  list: (cursor: string, signal: AbortSignal) =>
+    ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
+  judge: async (evidence_id: string, signal: AbortSignal) => {
+    const [bytes, { kept, offered }] = await Promise.all([
+      fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === 'not_found') return null
+        throw error
+      }),
+      client.query(trustQuery),
+    ])
+    if (bytes === null) return null
+    const trust = trustedOf(kept, offered.server_keys)
+    const question = { bytes, trust, asked: { evidence_id }, previous: [], replayed: false }
+    return await verify('the chain', question, { signal })
+  },
+})
+
+function tellingProgress(client: QueryClient, document: string, signal: AbortSignal) {
+  return {
+    signal,
+    stage: (stage: Stage) => client.setQueryData(progressQuery(document).queryKey, stage),
+  }
+}
+
+/** Rows of a view of a verified document, a block of `PAGE_ROWS` at a time. */
+export const PAGE_ROWS = 200
+export const evidencePageQuery = (document: string, head: string, rows: Rows, block: number) =>
+  queryOptions({
+    queryKey: ['rows', document, head, rows, block],
+    queryFn: async () => await page(document, rows, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** Values of a verified document, for choosing one to change in a copy. */
+export const valuesQuery = (document: string, head: string, search: string) =>
+  queryOptions({
+    queryKey: ['values', document, head, search],
+    queryFn: async () => await values(document, search),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  })
+
+/** Bytes of a log as they were stored, a MiB at a time: what the entry has a digest of each. */
+const LOG_CHUNK_BYTES = 1024 * 1024
+
+/** One entry of a verified document. */
+export const entryQuery = (document: string, head: string, seq: number) =>
+  queryOptions({
+    queryKey: ['rows', document, head, 'entry', seq],
+    queryFn: async () => await entryAt(document, seq),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** Cells of a step of a verified document, a block of `PAGE_ROWS` at a time. */
+export const sealedCellsQuery = (
+  document: string,
+  head: string,
+  seq: number,
+  search: string,
+  block: number,
+) =>
+  queryOptions({
+    queryKey: ['cells', document, head, seq, search, block],
+    queryFn: async () =>
+      await cellsOf(document, seq, search, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+  })
+
+/**
+ * Cells of a step that stand in a part of their own: fetched, or a file of the reader's; kept where they were compared.
+ */
+export const fetchCells = (document: string, seq: number, sha256: string) =>
+  mutationOptions({
+    mutationFn: async (file: File | null) =>
+      await takeCells(document, seq, await (file?.arrayBuffer() ?? artifactBytes(sha256))),
+    networkMode: 'always',
+  })
+
+export type PartAddress = LogAddress & {
+  document: string
+  seq: number
+  part: PartAt
+  sha256: string
+}
+
+/**
+ * A part of a step that the entry has the digest of: fetched, or taken from a file of the reader's, compared in the
+ * worker, and only then given back [U10].
+ */
+export const comparePart = ({ document, seq, part, sha256, ...log }: PartAddress) =>
+  mutationOptions({
+    mutationFn: async (file: File | null): Promise<Compared> => {
+      const bytes = await (file ? partOfFile(file, part) : fetchPart(log, part, sha256))
+      return await compare(document, seq, part, bytes)
+    },
+    networkMode: 'always',
+  })
+
+async function partOfFile(file: File, { kind, index }: PartAt): Promise<ArrayBuffer> {
+  const from = index * LOG_CHUNK_BYTES
+  return await (kind === 'log' ? file.slice(from, from + LOG_CHUNK_BYTES) : file).arrayBuffer()
+}
+
+async function fetchPart(
+  log: LogAddress,
+  { kind, index }: PartAt,
+  sha256: string,
+): Promise<ArrayBuffer> {
+  return kind === 'log' ? await fetchLogChunk(log, index) : await artifactBytes(sha256)
+}
+
+/** Bytes of an artifact. What they are worth is for the verifier to say. */
+export async function artifactBytes(sha256: string, signal?: AbortSignal): Promise<ArrayBuffer> {
+  return (await send(ENDPOINT.artifact, { params: { sha256 }, signal })).bytes
+}
+
+async function fetchLogChunk(address: LogAddress, index: number): Promise<ArrayBuffer> {
+  const { bytes } = await fetchLog(address, index * LOG_CHUNK_BYTES, LOG_CHUNK_BYTES)
+  return new Uint8Array(bytes).buffer
+}
