@@ -443,27 +443,6 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       expect(bytes.includes(secret)).toBe(false)
     })
 
-    it('[ST1] remembers processes until they are removed', async () => {
-      const [id = ''] = await makeRuns(1)
-      const process = {
-        run_id: id,
-        step_id: 'build',
-        attempt: 1,
-        pid: 7,
-        pgid: 7,
-        start_ticks: 2 ** 40,
-        boot_id: 'b',
-      }
-      await store.processes.put(process)
-      await store.processes.put({ ...process, attempt: 2 })
-      await expect(store.processes.put(process)).rejects.toMatchObject({ code: 'conflict' })
-      await store.processes.remove(process)
-      await store.processes.remove(process)
-      await store.close()
-      store = await place.open({ server: true })
-      expect(await store.processes.list()).toEqual([{ ...process, attempt: 2 }])
-    })
-
     it('[ST1] has for a restart every run that is not sealed, oldest first', async () => {
       const ids = await makeRuns(3)
       const [a = '', b = ''] = ids

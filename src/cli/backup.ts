@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { backUp } from '#server/main.ts'
 import { readLine, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
+import { localActor } from './local-actor.ts'
 import { saidPlainly } from './said-plainly.ts'
 
 export const backup: Command = {
@@ -23,7 +24,7 @@ ${DATA_HELP}`,
     const [file = ''] = positionals
     const folder = dataFolderOf(values.data, values.project)
     return await saidPlainly(async () => {
-      const { runs, envelopes } = await backUp(folder, resolve(file))
+      const { runs, envelopes } = await backUp(folder, resolve(file), localActor())
       console.log(`${file} has ${runs} runs and ${envelopes} envelopes, and the sealing key.`)
       return 0
     })

@@ -18,6 +18,8 @@ export const ACT = {
   link_made: { label: 'made a sign-in link' },
   token_made: { label: 'made a token' },
   token_revoked: { label: 'revoked a token' },
+  backed_up: { label: 'made a backup' },
+  restored: { label: 'restored from a backup' },
 } as const satisfies Record<string, { label: string }>
 export type ActName = keyof typeof ACT
 

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { create, extract, replace } from 'tar'
 import * as z from 'zod/mini'
 import type { EnvelopeSummary } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
+import type { RunSummary } from '#contract/run.ts'
 import { Count } from '#contract/scalar.ts'
+import { logFile } from './runs/log.ts'
 import { makeFolder, flush } from './seal/durable-file.ts'
-import type { Page, Storage } from './storage/storage.ts'
+import type { Act, Page, Storage } from './storage/storage.ts'
 
 /*
  * A backup is one tar file: `backup.json`, which says what it is, a snapshot of the store, the sealing key, and every
@@ -36,19 +38,33 @@ const KEPT =
   /^(key\.pem|envelopes\/[\w-]+\.json|logs\/[\w-]+\/[\w.-]+\.(log|idx)|artifacts\/[0-9a-f]{64})$/
 
 type Open = (folder: string) => Promise<Storage>
+/** For the journal. */
+type Who = { actor: string; at: string }
+
+/** `differing`: logs and artifacts that are not what is on record of them, each in words. */
+export type Restored = Manifest & { differing: string[] }
 
 /**
  * Resolves when the file is whole and on stable storage, readable by its owner alone. It must not be there before.
  * `open` opens a store that is there, beside the server that may run over it.
  */
-export async function makeBackup(open: Open, data: string, file: string): Promise<Manifest> {
+export async function makeBackup(
+  open: Open,
+  data: string,
+  file: string,
+  by: Who,
+): Promise<Manifest> {
   if (existsSync(file)) throw new BackupError(`${file} is there already`)
   for (const needed of [STORE, KEY])
     if (!existsSync(join(data, needed))) throw new BackupError(`${data} is no data folder`)
   const beside = dirname(resolve(file))
   const staging = await mkdtemp(join(beside, '.runseal-backup-'))
   try {
-    await using(await open(data), (store) => store.snapshot(join(staging, STORE)))
+    await using(await open(data), async (store) => {
+      // First, since from then on the key may be elsewhere; and a copy that was begun is in the journal that it has.
+      await store.journal.add(actOf('backed_up', file, by))
+      await store.snapshot(join(staging, STORE))
+    })
     const { runs, envelopes } = await using(await open(staging), contentsOf)
     // An envelope that the snapshot does not know would be sealed again, differently, by who restores it.
     const sealed = envelopes.map(({ evidence_id }) => envelopeFile(evidence_id))
@@ -62,9 +78,10 @@ export async function makeBackup(open: Open, data: string, file: string): Promis
     }
     await writeFile(join(staging, MANIFEST), JSON.stringify(manifest))
     const archive = join(staging, 'archive')
-    const how = { file: archive, portable: true, strict: true, mode: 0o600 }
-    await create({ ...how, cwd: staging }, [MANIFEST, STORE])
-    await replace({ ...how, cwd: data }, kept)
+    // The other way waits for ever for some files that have two names. Nobody else waits here.
+    const how = { file: archive, portable: true, strict: true, mode: 0o600, sync: true } as const
+    create({ ...how, cwd: staging }, [MANIFEST, STORE])
+    replace({ ...how, cwd: data }, kept)
     await flush(archive)
     await rename(archive, file)
     await flush(beside)
@@ -75,7 +92,12 @@ export async function makeBackup(open: Open, data: string, file: string): Promis
 }
 
 /** Into a folder that is not there or is empty. Nothing is left of a restoring that failed. */
-export async function restoreBackup(open: Open, file: string, data: string): Promise<Manifest> {
+export async function restoreBackup(
+  open: Open,
+  file: string,
+  data: string,
+  by: Who,
+): Promise<Restored> {
   if ((await readdir(data).catch(ignoreMissing)).length > 0)
     throw new BackupError(`${data} is not empty: name a folder that is`)
   await makeFolder(dirname(resolve(data)))
@@ -92,11 +114,15 @@ export async function restoreBackup(open: Open, file: string, data: string): Pro
       )
     const { envelopes } = await using(await open(part), contentsOf)
     for (const envelope of envelopes) await refuseChanged(part, envelope)
+    const differing = await using(await open(part), async (store) => {
+      await store.journal.add(actOf('restored', file, by))
+      return await differencesIn(store, part)
+    })
     const folders = new Set(files.flatMap((name) => [dirname(name), dirname(dirname(name))]))
     for (const name of [...files, STORE, ...folders]) await flush(join(part, name))
     await rename(part, data)
     await flush(dirname(resolve(data)))
-    return read.value
+    return { ...read.value, differing }
   } finally {
     await rm(part, { recursive: true, force: true })
   }
@@ -111,8 +137,7 @@ async function unpack(file: string, folder: string): Promise<void> {
       strict: true,
       umask: 0o077,
       filter(path, entry) {
-        const isFile = 'type' in entry && (entry.type === 'File' || entry.type === 'OldFile')
-        const isKept = isFile && (KEPT.test(path) || path === MANIFEST || path === STORE)
+        const isKept = isFile(entry) && (KEPT.test(path) || path === MANIFEST || path === STORE)
         if (!isKept) strange.push(path)
         return isKept
       },
@@ -130,6 +155,60 @@ async function refuseChanged(folder: string, { evidence_id, sha256 }: EnvelopeSu
   if (bytes === null) throw new BackupError(`the backup has no file of envelope ${evidence_id}`)
   if (createHash('sha256').update(bytes).digest('hex') !== sha256)
     throw new BackupError(`envelope ${evidence_id} is not what was sealed: nothing was restored`)
+}
+
+/** Or a second name of one: the log of a step that was taken over is that of the run before it. */
+function isFile(entry: object): boolean {
+  if (!('type' in entry)) return false
+  if (entry.type === 'Link')
+    return 'linkpath' in entry && typeof entry.linkpath === 'string' && KEPT.test(entry.linkpath)
+  return entry.type === 'File' || entry.type === 'OldFile'
+}
+
+/** Their digests are in facts and envelopes, so that a reader finds out too. That one is gone keeps the rest from nobody. */
+async function differencesIn(store: Storage, folder: string): Promise<string[]> {
+  const differing: string[] = []
+  const artifacts = new Set<string>()
+  for await (const run_id of runsOf(store))
+    for (const { fact } of await store.runs.facts(run_id)) {
+      if (fact.type !== 'step_finished') continue
+      const { step_id, attempt, log } = fact.entry
+      if (
+        (await digestOfFile(logFile(join(folder, 'logs'), run_id, step_id, attempt))) !== log.sha256
+      )
+        differing.push(`the log of ${step_id}, attempt ${attempt}, of ${run_id}`)
+      for (const { path, sha256 } of fact.entry.artifacts) {
+        if (artifacts.has(sha256)) continue
+        artifacts.add(sha256)
+        if ((await digestOfFile(join(folder, 'artifacts', sha256))) !== sha256)
+          differing.push(`the artifact ${path} of ${step_id} of ${run_id}`)
+      }
+    }
+  return differing
+}
+
+async function* runsOf({ runs }: Storage): AsyncGenerator<string> {
+  let cursor: string | null = null
+  do {
+    const page: Page<RunSummary> = await runs.list(
+      { status: null, definition: null, q: null },
+      { cursor, limit: 200 },
+    )
+    for (const { run_id } of page.items) yield run_id
+    cursor = page.next_cursor
+  } while (cursor !== null)
+}
+
+/** Of one that is not there: as of an empty one, which is what a log without a file is. */
+async function digestOfFile(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  if (existsSync(file))
+    for await (const chunk of createReadStream(file)) if (Buffer.isBuffer(chunk)) hash.update(chunk)
+  return hash.digest('hex')
+}
+
+function actOf(act: 'backed_up' | 'restored', file: string, { actor, at }: Who): Act {
+  return { at, actor, act, about: null, detail: basename(file) }
 }
 
 async function contentsOf(store: Storage) {

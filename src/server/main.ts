@@ -12,7 +12,7 @@ import type { Status } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
-import { makeBackup, restoreBackup, type Manifest } from './backup.ts'
+import { makeBackup, restoreBackup, type Manifest, type Restored } from './backup.ts'
 import { makeDataFolder } from './data-folder.ts'
 import { createLiar, type LiarOptions } from './chaos/liar.ts'
 import { lyingProxy } from './chaos/proxy.ts'
@@ -399,13 +399,15 @@ export async function administer(data: string): Promise<Administration> {
 }
 
 /** A backup of a data folder, also while a server runs over it. */
-export async function backUp(data: string, file: string): Promise<Manifest> {
-  return await makeBackup((folder) => openStorage(folder, { server: false }), data, file)
+export async function backUp(data: string, file: string, actor: string): Promise<Manifest> {
+  const by = { actor, at: new Date().toISOString() }
+  return await makeBackup((folder) => openStorage(folder, { server: false }), data, file, by)
 }
 
 /** A data folder from a backup. */
-export async function restore(file: string, data: string): Promise<Manifest> {
-  return await restoreBackup((folder) => openStorage(folder, { server: false }), file, data)
+export async function restore(file: string, data: string, actor: string): Promise<Restored> {
+  const by = { actor, at: new Date().toISOString() }
+  return await restoreBackup((folder) => openStorage(folder, { server: false }), file, data, by)
 }
 
 /** In the data folder while a server runs: where it can be reached. */

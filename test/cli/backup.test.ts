@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { localActor } from '#cli/local-actor.ts'
 import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
@@ -17,6 +18,10 @@ const PROJECT = `
 runs:
   good:
     steps: [{ id: say, run: 'echo hello; echo kept > out', artifacts: [out] }]
+  half:
+    steps:
+      - { id: keep, run: echo kept }
+      - { id: fail, needs: [keep], run: '[ -e mended ]' }
   long:
     steps:
       - { id: wait, run: 'echo started; while [ ! -e go ]; do sleep 0.05; done' }
@@ -28,6 +33,7 @@ let folder: string
 let file: string
 let sealed: string[]
 let long: string
+let taken: string
 
 /** A server with three sealed runs and one that is in the middle of a step and at a gate: backed up as it runs. */
 beforeAll(async () => {
@@ -38,6 +44,12 @@ beforeAll(async () => {
   const as = await operatorOf(server, join(folder, '.runseal'))
   sealed = await Promise.all([as.start('good'), as.start('good'), as.start('good')])
   for (const run_id of sealed) await as.until(run_id, ({ seal }) => seal === 'sealed')
+  const half = await as.start('half')
+  await as.until(half, ({ seal }) => seal === 'sealed')
+  await writeFile(join(folder, 'mended'), '')
+  // The log of `keep` has two names now.
+  taken = await as.rerun(half)
+  await as.until(taken, ({ seal }) => seal === 'sealed')
   long = await as.start('long')
   await as.until(
     long,
@@ -45,7 +57,7 @@ beforeAll(async () => {
   )
   const backup = await runseal(['backup', file, '--data', join(folder, '.runseal')])
   expect(backup).toMatchObject({ code: 0, stderr: '' })
-  expect(backup.stdout).toBe(`${file} has 4 runs and 3 envelopes, and the sealing key.\n`)
+  expect(backup.stdout).toBe(`${file} has 6 runs and 5 envelopes, and the sealing key.\n`)
   // What comes after it is not in it, and the server knows nothing of it.
   await as.until(await as.start('good'), ({ seal }) => seal === 'sealed')
   await end(server)
@@ -84,6 +96,12 @@ async function operatorOf(server: Serving, data: string) {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     },
+    async rerun(run_id: string) {
+      const answer = await ask('POST', `/api/runs/${run_id}/rerun`, { from: 'failed' })
+      const parsed = parseJson(ENDPOINT.rerunRun.answer, answer)
+      if (!parsed.ok) throw new Error(answer)
+      return parsed.value.run_id
+    },
     approve: (gate_id: string) =>
       ask('POST', `/api/gates/${gate_id}/decisions`, { decision: 'approved' }),
   }
@@ -121,7 +139,7 @@ it('[B1] is one tar file for its owner alone, and never one that was there', asy
   expect(again).toMatchObject({ code: 1, stderr: `runseal backup: ${file} is there already\n` })
   const listed = spawnSync('tar', ['-tf', file], { encoding: 'utf8' }).stdout.split('\n')
   expect(listed.slice(0, 3)).toEqual(['backup.json', 'runseal.db', 'key.pem'])
-  expect(listed.filter((name) => name.startsWith('envelopes/'))).toHaveLength(3)
+  expect(listed.filter((name) => name.startsWith('envelopes/'))).toHaveLength(5)
   expect(listed.filter((name) => name.startsWith('artifacts/'))).toHaveLength(1)
   expect(listed.join()).not.toMatch(/\.pid|runner\.json|server\.json|lock/)
   expect((await readdir(folder)).toSorted()).not.toContain('.runseal-backup-')
@@ -137,12 +155,13 @@ it('[B1] says what is no data folder, and makes none', async () => {
 it('[B2] restores to a folder whose every envelope verifies', async () => {
   const { data, answer } = await restored()
   expect(answer).toMatchObject({ code: 0, stderr: '' })
-  expect(answer.stdout).toBe(`${data} has 4 runs and 3 envelopes, each as it was sealed.\n`)
-  expect(await verdictsOf(data)).toEqual(['1 proven', '2 proven', '3 proven'])
+  expect(answer.stdout).toBe(`${data} has 6 runs and 5 envelopes, each as it was sealed.\n`)
+  expect(await verdictsOf(data)).toEqual([1, 2, 3, 4, 5].map((n) => `${n} proven`))
   expect((await stat(data)).mode & 0o777).toBe(0o700)
   expect((await stat(join(data, 'key.pem'))).mode & 0o777).toBe(0o600)
   const log = join('logs', sealed[0] ?? '', 'say.1.log')
   expect(await readFile(join(data, log), 'utf8')).toBe('hello\n')
+  expect(await readFile(join(data, 'logs', taken, 'keep.1.log'), 'utf8')).toBe('kept\n')
 })
 
 it('[B3] of running steps restores to a server that starts and finishes', async () => {
@@ -160,7 +179,7 @@ it('[B3] of running steps restores to a server that starts and finishes', async 
     'interrupted',
     'succeeded',
   ])
-  expect(await verdictsOf(data)).toEqual(['1 proven', '2 proven', '3 proven', '4 proven'])
+  expect(await verdictsOf(data)).toEqual([1, 2, 3, 4, 5, 6].map((n) => `${n} proven`))
 })
 
 it('[B4] refuses a folder that is not empty, and leaves it', async () => {
@@ -212,4 +231,31 @@ it('[B5] has no session and no link', async () => {
   expect(await administration.people.sessions(null, null)).toEqual([])
   expect((await administration.people.users()).length).toBeGreaterThan(0)
   await administration.close()
+})
+
+it('[B2] names each log and artifact that is not what is on record, and restores the rest', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'runseal-spoilt-'))
+  onTestFinished(() => rm(place, { recursive: true, force: true }))
+  const copy = join(place, 'backup.tar')
+  const bytes = await readFile(file)
+  bytes.write('HELLO', bytes.indexOf('hello\n'))
+  bytes.write('KEPT', bytes.indexOf('kept\n', bytes.indexOf('artifacts/')))
+  await writeFile(copy, bytes)
+  const { data, answer } = await restored(copy)
+  expect(answer.code).toBe(1)
+  expect(answer.stderr).toMatch(/^not what is on record: the log of say, attempt 1, of run_\w+$/m)
+  expect(answer.stderr).toMatch(/^not what is on record: the artifact out of say of run_\w+$/m)
+  expect(await verdictsOf(data)).toHaveLength(5)
+})
+
+it('[B6] is in the journal, and so is the restoring', async () => {
+  const { data } = await restored()
+  const administration = await administer(data)
+  const { items } = await administration.journal.list({ cursor: null, limit: 5 })
+  await administration.close()
+  const said = items.slice(0, 2).map(({ act, actor, detail }) => `${act} ${actor} ${detail}`)
+  expect(said).toEqual([
+    `restored ${localActor()} backup.tar`,
+    `backed_up ${localActor()} backup.tar`,
+  ])
 })

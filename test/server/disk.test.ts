@@ -154,7 +154,7 @@ describe('a disk that is full', () => {
     while (!life.said().includes('disk is full')) await sleep(20)
     const run = await ask(ENDPOINT.run, `/api/runs/${run_id}`)
     expect(run).toMatchObject({ status: 'running', outcome: null })
-    await expect(start()).rejects.toThrow('not started: 5')
+    await expect(start()).rejects.toThrow('not started: 503')
     await rm(there.full)
     expect((await until(run_id, isSealed)).outcome).toBe('succeeded')
     expect((await until(await start(), isSealed)).outcome).toBe('succeeded')

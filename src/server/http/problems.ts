@@ -1,12 +1,15 @@
 import { RequestError } from '@hono/node-server'
 import { PROBLEM, type Problem } from '#contract/problem.ts'
+import { diskFault } from '#server/disk-fault.ts'
 import { ProblemError } from '#server/problem.ts'
 import { StorageError } from '#server/storage/storage.ts'
 
 /** RFC 9457. What went wrong inside is told to the log alone; the asker gets the id to find it by. */
 export function problemResponse(error: unknown, requestId: string, log: (line: string) => void) {
   const known = asProblem(error)
-  if (known === null) log(`request ${requestId}: ${stackOf(error)}`)
+  // What is answered of the disk is what a person can mend; the whole of it is in the log.
+  if (known === null || known.code === 'store_failed')
+    log(`request ${requestId}: ${stackOf(error)}`)
   const code = known?.code ?? 'internal'
   const { status, title } = PROBLEM[code]
   const problem: Problem = {
@@ -31,6 +34,11 @@ function asProblem(error: unknown): ProblemError | null {
   // The one storage error that an asker causes.
   if (error instanceof StorageError && error.code === 'bad_cursor')
     return new ProblemError('bad_request', 'cursor: is not one that this server gave')
+  if (error instanceof StorageError && error.code === 'failed')
+    return new ProblemError(
+      'store_failed',
+      `${diskFault(error.cause) ?? 'the store fails'}: try again when it is mended`,
+    )
   // A Host or a target that makes no URL.
   if (error instanceof RequestError)
     return new ProblemError('bad_request', 'the head of the request makes no URL')

@@ -2,7 +2,7 @@ import type { Generated, GeneratedAlways } from 'kysely'
 import type { RunSummary } from '#contract/run.ts'
 import type { JournalEntry } from '#contract/people.ts'
 import type { Outcome } from '#contract/status.ts'
-import type { GateState, Link, ProcessRow, Session, Token, User } from './storage.ts'
+import type { GateState, Link, Session, Token, User } from './storage.ts'
 
 /** Rows as SQLite has them. A `made` counts up in the order of insertion; `body` is JSON. */
 export type Tables = {
@@ -17,7 +17,6 @@ export type Tables = {
     body: string
     place: GeneratedAlways<number>
   }
-  process: ProcessRow
   seal: {
     seal_seq: number
     evidence_id: string
@@ -231,4 +230,6 @@ export const MIGRATIONS: readonly string[] = [
   create trigger version_is_kept before update on version begin select raise(abort, 'a version is never changed'); end;
   create trigger version_stays before delete on version begin select raise(abort, 'a version is never removed'); end;
   `,
+  // What runs is noted beside its log.
+  `drop table process`,
 ]

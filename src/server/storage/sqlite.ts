@@ -291,21 +291,6 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
         }),
     },
 
-    processes: {
-      put: (process) => write(() => run(builder.insertInto('process').values(process))),
-      remove: ({ run_id, step_id, attempt }) =>
-        write(() =>
-          run(
-            builder
-              .deleteFrom('process')
-              .where('run_id', '=', run_id)
-              .where('step_id', '=', step_id)
-              .where('attempt', '=', attempt),
-          ),
-        ),
-      list: () => read(() => all(builder.selectFrom('process').selectAll().orderBy('run_id'))),
-    },
-
     seals: {
       prepare: (seal) =>
         write(() => {

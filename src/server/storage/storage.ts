@@ -44,7 +44,6 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
 export type Storage = {
   runs: RunStore
   gates: GateStore
-  processes: ProcessStore
   seals: SealStore
   identity: IdentityStore
   journal: JournalStore
@@ -129,25 +128,6 @@ export type GateStore = {
 /** `resolved` too when its run ended without an answer. */
 export type GateState = 'open' | 'resolved'
 export type GateRow = { run: RunSummary; gate: Gate; state: GateState }
-
-/** Process groups that are or were running: what a restart has to look for before it starts anything again. */
-export type ProcessStore = {
-  put(process: ProcessRow): Promise<void>
-  /** No error where it is not there. */
-  remove(key: Pick<ProcessRow, 'run_id' | 'step_id' | 'attempt'>): Promise<void>
-  list(): Promise<ProcessRow[]>
-}
-
-export type ProcessRow = {
-  run_id: string
-  step_id: string
-  attempt: number
-  pid: number
-  pgid: number
-  /** Field 22 of /proc/PID/stat: a pid that was given to another process has another. */
-  start_ticks: number
-  boot_id: string
-}
 
 export type SealStore = {
   /** The statement that will be signed, before it is. `conflict` unless it is next in line [ST5]. */

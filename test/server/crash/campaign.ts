@@ -45,16 +45,19 @@ sleep 0.2 &
 echo "$1 of $INPUT_KEY"
 sleep 0.0$2
 `
-const PROJECT = (marks: string) => `
-runs:
-  release:
+// Of each its own file: one that empties it would change what the other leaves.
+const RELEASE = (name: string, marks: string) => `
+  ${name}:
     inputs: { key: {} }
     steps:
-      - { id: build, run: 'set -- build 3; . ./step.sh; echo built > out', artifacts: [out], env: &env { MARKS: ${marks} } }
-      - { id: test, needs: [build], retries: 1, run: 'set -- test 5; . ./step.sh; [ -e "$MARKS/$INPUT_KEY.once" ] || { touch "$MARKS/$INPUT_KEY.once"; exit 1; }', env: *env }
-      - { id: publish, needs: [approve], run: 'set -- publish 2; . ./step.sh', env: *env }
+      - { id: build, run: 'set -- build 3; . ./step.sh; echo built > ${name}.out', artifacts: [${name}.out], env: &${name} { MARKS: ${marks} } }
+      - { id: test, needs: [build], retries: 1, run: 'set -- test 5; . ./step.sh; [ -e "$MARKS/$INPUT_KEY.once" ] || { touch "$MARKS/$INPUT_KEY.once"; exit 1; }', env: *${name} }
+      - { id: publish, needs: [approve], run: 'set -- publish 2; . ./step.sh', env: *${name} }
     gates:
       - { id: approve, needs: [test], question: 'Go on?', quorum: 2 }
+`
+const PROJECT = (marks: string) => `
+runs:${RELEASE('release', marks)}${RELEASE('hotfix', marks)}
   broken:
     inputs: { key: {} }
     steps:
@@ -69,7 +72,7 @@ runs:
 `
 
 /** The work of a campaign, by the input that tells its runs apart. */
-const WORK = { one: 'release', two: 'release', three: 'broken', four: 'refused' }
+const WORK = { one: 'release', two: 'hotfix', three: 'broken', four: 'refused' }
 const LIFE_MS = 180_000
 
 /** A server over a new folder dies as often as it is told to and is then brought to the end; everything is compared. */
