@@ -121,7 +121,8 @@ export function createApp(options: AppOptions): Hono<Environment> {
     })
 
   app.get('*', (context) => {
-    const file = viewer(context.req.path)
+    const { path } = context.req
+    const file = viewer(path) ?? (isOpenedByPerson(context.req.raw) ? notThere(viewer('/')) : null)
     if (file === null) throw new ProblemError('not_found', 'nothing is served by this name')
     return file
   })
@@ -158,6 +159,17 @@ export function createApp(options: AppOptions): Hono<Environment> {
     context.set('asker', session.asker)
     await people.see(session)
   }
+}
+
+// What a program asks for has names of its own; and who reads JSON is no person at an address bar.
+function isOpenedByPerson({ headers, url }: Request): boolean {
+  const { pathname } = new URL(url)
+  return !/^\/(api|assets)\//.test(pathname) && /\btext\/html\b/.test(headers.get('accept') ?? '')
+}
+
+/** The viewer says that nothing is there, and where to go on. */
+function notThere(page: Response | null): Response | null {
+  return page?.ok === true ? new Response(page.body, { status: 404, headers: page.headers }) : page
 }
 
 type RowAccess = (typeof ENDPOINT)[keyof typeof ENDPOINT]['access']

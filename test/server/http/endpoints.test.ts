@@ -208,3 +208,23 @@ it('[H17] as_of is read before the rows: what it names is in them', async () => 
   const seqOf = (id: string) => Number(id.split('-')[1])
   expect(seqOf(seen.as_of)).toBeLessThanOrEqual(seqOf(stream.position))
 })
+
+it('[H26] a browser at an address where nothing is gets the page, a program the problem', async () => {
+  const html = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' }
+  const [root, page] = [await server.send('/'), await server.send('/bogus/page', { headers: html })]
+  // Where the viewer is not built, the one says so as the other.
+  expect(page.status).toBe(root.status === 200 ? 404 : root.status)
+  expect(await page.text()).toBe(await root.text())
+  for (const [path, headers] of [
+    ['/bogus/page', {}],
+    ['/bogus/page', { accept: 'application/json' }],
+    ['/api/bogus', html],
+    ['/assets/bogus.js', html],
+  ] as const) {
+    const answer = await server.send(path, { headers })
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      404,
+      'application/problem+json',
+    ])
+  }
+})
