@@ -47,7 +47,10 @@ beforeAll(async () => {
     const liar = createLiar(seed, { longestMs: 1500 })
     proxies.push({ seed, liar, server, origin: `http://localhost:${address.port}` })
   }
-  scene = await setScene(PROJECT, { origins: proxies.map(({ origin }) => origin) })
+  scene = await setScene(
+    PROJECT,
+    proxies.flatMap(({ origin }) => ['--origin', origin]),
+  )
   const port = Number(new URL(scene.companion.url).port)
   for (const { server, liar } of proxies) server.on('request', lyingProxy(liar, port))
 })

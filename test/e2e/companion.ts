@@ -24,21 +24,19 @@ export async function startCompanion({
   project,
   data,
   port = 0,
-  origins = [],
+  options = [],
 }: {
   project: string
   /** Default: a new folder, removed at the end. */
   data?: string
   port?: number
-  /** Further addresses that it is reached by. */
-  origins?: readonly string[]
+  /** Further ones of `serve`. */
+  options?: readonly string[]
 }): Promise<Companion> {
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'runseal-e2e-')))
   const child = spawn(
     process.execPath,
-    ['src/cli/main.ts', 'serve', project, '--data', folder, '--port', String(port)].concat(
-      origins.flatMap((origin) => ['--origin', origin]),
-    ),
+    ['src/cli/main.ts', 'serve', project, '--data', folder, '--port', String(port), ...options],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const ended = once(child, 'exit')

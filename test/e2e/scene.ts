@@ -32,13 +32,10 @@ export type Scene = {
   close: () => Promise<void>
 }
 
-export async function setScene(
-  yaml: string,
-  { origins = [] }: { origins?: readonly string[] } = {},
-): Promise<Scene> {
+export async function setScene(yaml: string, options: readonly string[] = []): Promise<Scene> {
   const project = await mkdtemp(join(tmpdir(), 'runseal-scene-'))
   await writeFile(join(project, 'runseal.yaml'), yaml)
-  const first = await startCompanion({ project, origins })
+  const first = await startCompanion({ project, options })
   const token = (await first.command('token', 'create', '--role', 'admin')).trim()
   const browser = await launchChromium()
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
@@ -96,8 +93,8 @@ export async function setScene(
       scene.companion = await startCompanion({
         project,
         data: first.data,
-        origins,
         port: Number(new URL(first.url).port),
+        options,
       })
     },
     close: async () => {
