@@ -33,11 +33,19 @@ export function createProvenanceViews(
 ): ProvenanceViews {
   const tables = (): Tables => materializer.project().tables
 
-  /** Bodies of acts and envelopes of runs, for one answer. */
+  /** Tables, bodies of acts and envelopes of runs, for one answer. */
   function createLookups() {
+    const known = tables()
+    const isDerived = isDerivedIn(known)
     const bodies = new Map<number, Promise<Body>>()
     const evidence = new Map<string, Promise<string | null>>()
     return {
+      isDerived,
+      isPrivate(table: string, field: string): boolean {
+        const found = known.get(table)
+        const derived = found?.derived.find((one) => one.field === field)
+        return derived?.private ?? found?.private.has(field) ?? false
+      },
       body(act_id: number): Promise<Body> {
         const known = bodies.get(act_id) ?? cells.act(act_id).then((act) => bodyIn(act?.body ?? ''))
         bodies.set(act_id, known)
@@ -84,9 +92,9 @@ export function createProvenanceViews(
           {
             name: from.name,
             sha256,
-            keyed: isPrivateField(from.table, from.field),
+            keyed: lookups.isPrivate(from.table, from.field),
             from: cell,
-            cell: isDerivedIn(tables())(from.table, from.field) ? cell : null,
+            cell: lookups.isDerived(from.table, from.field) ? cell : null,
           },
         ]
       }),
@@ -99,12 +107,6 @@ export function createProvenanceViews(
       cost: version.cost,
       error: version.error,
     }
-  }
-
-  function isPrivateField(table: string, field: string): boolean {
-    const found = tables().get(table)
-    const derived = found?.derived.find((one) => one.field === field)
-    return derived?.private ?? found?.private.has(field) ?? false
   }
 
   async function provenanceOf(
