@@ -7,6 +7,8 @@ import manifest from './package.json' with { type: 'json' }
 import { tally } from './test/tally.ts'
 
 const companion = 'http://localhost:3000'
+/** Whoever starts the server is not told how long a busy machine takes to build. */
+const checks = { bundlerTimings: false }
 
 export default defineConfig(({ isSsrBuild, mode }) => ({
   plugins: [react(), tailwind(), childProcesses(), oneFile()],
@@ -16,7 +18,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
         target: 'node24',
         copyPublicDir: false,
         // Flat, so that what is found beside a file or above it is found from every chunk.
-        rolldownOptions: { output: { chunkFileNames: '[name]-[hash].js' } },
+        rolldownOptions: { output: { chunkFileNames: '[name]-[hash].js' }, checks },
       }
     : mode === 'verifier'
       ? {
@@ -30,7 +32,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           rolldownOptions: {
             input: 'src/viewer/offline/main.tsx',
             output: { format: 'iife' },
-            checks: { bundlerTimings: false },
+            checks,
           },
         }
       : {
@@ -39,6 +41,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           // The page is served under `script-src 'self'; style-src 'self'`: nothing may end up inline.
           modulePreload: { polyfill: false },
           assetsInlineLimit: 0,
+          rolldownOptions: { checks },
           reportCompressedSize: false,
         },
   worker: { format: 'es' },

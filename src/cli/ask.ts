@@ -37,7 +37,10 @@ export async function ask<T>(
     throw new UnreachableError(wordsOf(error), exitCode, { cause: error })
   })
   const text = await response.text()
-  if (!response.ok) throw new CommandError(refusalOf(response.status, text), exitCode)
+  if (!response.ok) {
+    const hint = response.status === 401 ? ' (runseal token create; RUNSEAL_TOKEN)' : ''
+    throw new CommandError(refusalOf(response.status, text) + hint, exitCode)
+  }
   const parsed = parseJson(row.answer, text)
   if (!parsed.ok) throw new CommandError(`${server.url} answered what cannot be read`, exitCode)
   return parsed.value
