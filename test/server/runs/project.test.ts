@@ -35,11 +35,6 @@ describe('a fault in runseal.yaml', () => {
     ['nothing at all', '', '1:1: invalid input: expected object'],
     ['an unknown member', `x: 1\n${run(OK)}`, '1:1: unknown member x'],
     [
-      'tables',
-      `tables: { t: { source: { kind: csv, path: t.csv }, key: id } }\n${run(OK)}`,
-      '1:9: this version of Runseal derives no tables yet: take it out',
-    ],
-    [
       'a misspelt member of a step',
       run('steps: [{ id: one, runn: x }]'),
       '3:24: unknown member runn',
