@@ -164,6 +164,8 @@ describe('a server with runs', () => {
   })
 
   it('runs while the stream is away', async () => {
+    // The page then holds the stream itself, so that it can be kept from it.
+    await page.addInitScript(() => Reflect.deleteProperty(window, 'SharedWorker'))
     await page.route('**/events', (route) => route.abort())
     await look('/runs', () => page.getByRole('banner').getByText('Reconnecting'))
     await page.unroute('**/events')
