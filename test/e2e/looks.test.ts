@@ -278,7 +278,7 @@ function textFaults(): string[] {
     drawn,
   )
   if (raw) faults.push(`a character that acts is drawn as it is: ${JSON.stringify(raw[0])}`)
-  const longest = Math.max(...drawn.split(/\s/).map((word) => word.length))
+  const longest = drawn.split(/\s/).reduce((most, word) => Math.max(most, word.length), 0)
   if (longest > 9000) faults.push(`a word of ${longest} characters is drawn`)
   return faults
 }
