@@ -34,11 +34,9 @@ function asProblem(error: unknown): ProblemError | null {
   // The one storage error that an asker causes.
   if (error instanceof StorageError && error.code === 'bad_cursor')
     return new ProblemError('bad_request', 'cursor: is not one that this server gave')
-  if (error instanceof StorageError && error.code === 'failed')
-    return new ProblemError(
-      'store_failed',
-      `${diskFault(error.cause) ?? 'the store fails'}: try again when it is mended`,
-    )
+  const disk =
+    error instanceof StorageError && error.code === 'failed' ? diskFault(error.cause) : null
+  if (disk !== null) return new ProblemError('store_failed', `${disk}: try again when it is mended`)
   // A Host or a target that makes no URL.
   if (error instanceof RequestError)
     return new ProblemError('bad_request', 'the head of the request makes no URL')
