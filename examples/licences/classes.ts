@@ -90,7 +90,7 @@ function table(found: readonly Found[]): string {
       .join(' '),
   ])
   return [['class', 'is', 'packages', 'licences', 'such as'], ...rows]
-    .map((row) => `${row.map(cell).join(',')}\r\n`)
+    .map((row) => `${row.map(cell).join(',')}\n`)
     .join('')
 }
 

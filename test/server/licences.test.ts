@@ -104,7 +104,7 @@ describe('examples/licences', () => {
     expect(classes('check')).toMatchObject({ status: 1 })
     expect(classes('news')).toMatchObject({ status: 0, stdout: 'strong-copyleft-recent\n' })
     expect(readFileSync(join(folder, HOUSE, 'out/news.csv'), 'utf8')).toBe(
-      '"class","is","packages","licences","such as"\r\n"strong-copyleft-recent","new","1","\'=2","\'=1+1"\r\n',
+      '"class","is","packages","licences","such as"\n"strong-copyleft-recent","new","1","\'=2","\'=1+1"\n',
     )
     expect(classes('keep')).toMatchObject({ status: 0 })
     expect(classes('check')).toMatchObject({ status: 0 })
