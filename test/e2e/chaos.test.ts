@@ -115,6 +115,8 @@ describe('pages before lying servers', () => {
       }
       await scene.approve((await scene.recorded(waiting, () => true)).gates[0]?.gate_id ?? '')
     },
+    // Two times two minutes of healing at the worst, on a machine that does other things too.
+    400_000,
   )
 })
 

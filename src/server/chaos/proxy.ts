@@ -181,9 +181,14 @@ async function refuse(
 
 async function written(outgoing: ServerResponse, bytes: unknown): Promise<void> {
   if (!(bytes instanceof Uint8Array)) return
-  if (outgoing.write(bytes)) return
+  if (outgoing.write(bytes) || outgoing.destroyed) return
   await new Promise<void>((resolve) => {
-    outgoing.once('drain', resolve)
-    outgoing.once('close', resolve)
+    const goOn = () => {
+      outgoing.off('drain', goOn)
+      outgoing.off('close', goOn)
+      resolve()
+    }
+    outgoing.on('drain', goOn)
+    outgoing.on('close', goOn)
   })
 }
