@@ -52,6 +52,9 @@ const KeyChanged = lazy(() =>
 const StreamAgainstRecord = lazy(() =>
   import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstRecord })),
 )
+const StreamAgainstEnvelope = lazy(() =>
+  import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstEnvelope })),
+)
 const KeyboardHelp = lazy(() =>
   import('./parts/keyboard-help.tsx').then((m) => ({ default: m.KeyboardHelp })),
 )
@@ -122,9 +125,13 @@ export function App() {
                 <EnvelopePage
                   key={evidence_id}
                   evidence_id={evidence_id}
-                  renderStream={(run_id, verified) => (
+                  renderStream={({ run_id, head }, isVerified) => (
                     <Suspense fallback={<div className="card h-40" />}>
-                      <StreamAgainstRecord run_id={run_id} verified={verified} />
+                      {isVerified ? (
+                        <StreamAgainstEnvelope document={evidence_id} head={head} run_id={run_id} />
+                      ) : (
+                        <StreamAgainstRecord run_id={run_id} />
+                      )}
                     </Suspense>
                   )}
                 />

@@ -1,4 +1,5 @@
 import { ENDPOINT } from '#contract/api.ts'
+import type { Run } from '#contract/run.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { Stage } from '#evidence/verify.ts'
 import {
@@ -16,9 +17,11 @@ import {
   compare,
   type Compared,
   entryAt,
+  facts,
   page,
   prepare,
   type PartAt,
+  replayed,
   type Rows,
   takeCells,
   values,
@@ -49,7 +52,6 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
         trust: trustedOf(kept, offered.server_keys),
         asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
         previous: kept.heads,
-        replayed: true,
       }
       const verdict = await verify(
         evidence_id,
@@ -62,6 +64,29 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
     },
     staleTime: Number.POSITIVE_INFINITY,
   })
+
+/** The run as its verified envelope tells it, whole, for who draws a run by it. `head`: of the record as verified. */
+export const replayedQuery = (evidence_id: string, run_id: string, head: string) =>
+  queryOptions({
+    queryKey: ['replayed', evidence_id, run_id, head],
+    queryFn: async ({ client }) =>
+      await ofHeld(client, evidence_id, run_id, () => replayed(evidence_id)),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+/** Asks the verifier of a document. Only so many are held at one time: one that had to go is verified again. */
+export async function ofHeld<T>(
+  client: QueryClient,
+  evidence_id: string,
+  run_id: string | null,
+  question: () => Promise<T>,
+): Promise<T> {
+  return await question().catch(async () => {
+    await client.query({ ...verdictQuery(evidence_id, run_id), staleTime: 0 })
+    return await question()
+  })
+}
 
 /** The reader's own files share one verifier, loaded with their page: what is dropped there needs no network. */
 export const FILES = 'a file'
@@ -87,7 +112,6 @@ export const fileVerdictQuery = (
         trust: trust ?? trustedOf(kept, []),
         asked: {},
         previous: kept.heads,
-        replayed: false,
       }
       return await verify(FILES, question, tellingProgress(client, FILES, signal))
     },
@@ -114,7 +138,7 @@ export const walkRim = (client: QueryClient) => ({
     ])
     if (bytes === null) return null
     const trust = trustedOf(kept, offered.server_keys)
-    const question = { bytes, trust, asked: { evidence_id }, previous: [], replayed: false }
+    const question = { bytes, trust, asked: { evidence_id }, previous: [] }
     return await verify('the chain', question, { signal })
   },
 })
@@ -135,6 +159,27 @@ export const evidencePageQuery = (document: string, head: string, rows: Rows, bl
     networkMode: 'always',
     staleTime: Number.POSITIVE_INFINITY,
   })
+
+/** What the stream said beside a verified document, contradictions first, a block of `PAGE_ROWS` at a time. */
+export const factsQuery = (document: string, head: string, hint: Run, block: number) =>
+  queryOptions({
+    queryKey: ['rows', document, head, 'facts', nthOf(hint), block],
+    queryFn: async () => await facts(document, hint, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    // While the stream speaks there is ever another hint, and nobody comes back to an older one.
+    gcTime: 0,
+    placeholderData: keepPreviousData,
+  })
+
+// A key is written out whenever it is looked at, and a hint may be long.
+const nths = new WeakMap<Run, number>()
+let hints = 0
+function nthOf(hint: Run): number {
+  const nth = nths.get(hint) ?? ++hints
+  nths.set(hint, nth)
+  return nth
+}
 
 /** Values of a verified document, for choosing one to change in a copy. */
 export const valuesQuery = (document: string, head: string, search: string) =>

@@ -10,8 +10,8 @@ import {
 import { ask } from './api.ts'
 import { graphOf, layOutApart, type LineageGraph } from './lineage.ts'
 import { secretOf } from './queries.ts'
-import { artifactBytes, verdictQuery } from './record-queries.ts'
-import { type CellAt, cellAt, takeCells } from './verifier.ts'
+import { artifactBytes, ofHeld, verdictQuery } from './record-queries.ts'
+import { type CellAt, cellAt, takeCells, verifiedHead } from './verifier.ts'
 
 /* The questions of queries.ts that only tables ask, apart from it so that they load with them. */
 
@@ -131,14 +131,8 @@ export const sealedCellQuery = (name: CellName, evidence_id: string, run_id: str
   queryOptions({
     queryKey: ['verdict', evidence_id, 'cell', name],
     queryFn: async ({ client, signal }): Promise<CellAt['found']> => {
-      const query = verdictQuery(evidence_id, run_id)
-      const verdict = await client.query(query)
-      if (verdict.run === null) return null
-      // Only so many documents are held at one time: one that had to go is verified again.
-      const first = await cellAt(evidence_id, name).catch(async () => {
-        await client.query({ ...query, staleTime: 0 })
-        return await cellAt(evidence_id, name)
-      })
+      if (verifiedHead(await client.query(verdictQuery(evidence_id, run_id))) === null) return null
+      const first = await ofHeld(client, evidence_id, run_id, () => cellAt(evidence_id, name))
       for (const { seq, sha256 } of first.found ? [] : first.apart) {
         const taken = await takeCells(evidence_id, seq, await artifactBytes(sha256, signal))
         if (!taken.same) continue

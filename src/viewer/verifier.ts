@@ -7,6 +7,7 @@ import type { Claim } from '#evidence/claims.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Stage, Verification } from '#evidence/verify.ts'
+import type { FactList, FactRow } from './operate/two-timelines.ts'
 
 /*
  * The page's side of verify.worker.ts, and what the two say to each other. Each document has a worker of its own: a
@@ -20,11 +21,12 @@ export type Question =
       trust: readonly Trusted[]
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
-      /** The run as the record tells it, too: as large as the record, so only for who lays it beside another. */
-      replayed: boolean
     }
   | { ask: 'ready' }
   | { ask: 'page'; rows: Rows; from: number; to: number }
+  /** Without `hint`: beside the one that was handed over last. */
+  | { ask: 'facts'; hint?: Run; from: number; to: number }
+  | { ask: 'replayed' }
   | { ask: 'entry'; seq: number }
   | { ask: 'compare'; seq: number; part: PartAt; bytes: ArrayBuffer }
   | { ask: 'cells'; seq: number; search: string; from: number; to: number }
@@ -45,6 +47,9 @@ export type Page = { total: number } & (
   | { view: 'gates'; rows: { seq: number; entry: GateEntry }[] }
   | { view: 'raw'; rows: { line: number; text: string }[] }
 )
+
+/** Facts from..to of what the stream said and the document says, and how many there are of which kind. */
+export type FactsPage = Omit<FactList, 'at'> & { from: number; rows: FactRow[] }
 
 /** One entry with its place in the chain; null where there is none in this place. */
 export type EntryAt =
@@ -117,8 +122,8 @@ export type Summary = Pick<
 }
 
 /**
- * `summary` and `run` are null as soon as one claim does not verify: then there is nothing to draw. `run` also where
- * no key at hand has checked the signature, since its facts are then not called verified, and where nobody asked for it.
+ * `summary` is null as soon as one claim does not verify: then there is nothing to draw. Where `sealed_by` is null no key
+ * at hand has checked the signature: its facts are then not called verified.
  */
 export type Verdict = {
   ask: 'verify'
@@ -129,13 +134,18 @@ export type Verdict = {
   remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
-  run: Run | null
 }
+
+/** The head of a record whose facts may be called verified: nothing fails, and a key at hand checked its signature. */
+export const verifiedHead = ({ summary, sealed_by }: Verdict): string | null =>
+  sealed_by && (summary?.head ?? null)
 
 export type Answer =
   | Verdict
   | { ask: 'ready' }
   | { ask: 'page'; page: Page }
+  | { ask: 'facts'; facts: FactsPage }
+  | { ask: 'replayed'; run: Run | null }
   | { ask: 'entry'; entry: EntryAt }
   | { ask: 'compare'; compared: Compared }
   | { ask: 'cells'; cells: CellsPage }
@@ -170,6 +180,28 @@ export async function page(document: string, rows: Rows, from: number, to: numbe
   const answer = await put(document, { ask: 'page', rows, from, to })
   if (answer.ask !== 'page') throw new Error('the verifier answered another question')
   return answer.page
+}
+
+/** Facts from..to of a verified document beside what the stream hinted, which is handed over when it is another. */
+export async function facts(
+  document: string,
+  hint: Run,
+  from: number,
+  to: number,
+): Promise<FactsPage> {
+  const verifier = verifierOf(document)
+  const isKnown = verifier.hint === hint
+  verifier.hint = hint
+  const answer = await put(document, { ask: 'facts', ...(isKnown ? {} : { hint }), from, to })
+  if (answer.ask !== 'facts') throw new Error('the verifier answered another question')
+  return answer.facts
+}
+
+/** The run as a verified document tells it: as large as the document. null where no key has checked its signature. */
+export async function replayed(document: string): Promise<Run | null> {
+  const answer = await put(document, { ask: 'replayed' })
+  if (answer.ask !== 'replayed') throw new Error('the verifier answered another question')
+  return answer.run
 }
 
 /** The entry in this place of the chain. */
@@ -240,7 +272,12 @@ type Waiting = {
   reject: (error: unknown) => void
   stage: (stage: Stage) => void
 }
-type Verifier = { worker: Worker; waiting: Map<number, Waiting> }
+type Verifier = {
+  worker: Worker
+  waiting: Map<number, Waiting>
+  /** What the worker has of the stream. */
+  hint: Run | null
+}
 
 /** Most documents that are held at one time; the one that was asked least lately goes. */
 const MAX_HELD = 4
@@ -295,5 +332,5 @@ function start(document: string): Verifier {
     else asker?.reject(new Error(data.why))
   })
   worker.addEventListener('error', () => end(document, new Error('the verifier stopped')))
-  return { worker, waiting }
+  return { worker, waiting, hint: null }
 }

@@ -1,10 +1,13 @@
 import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
 import type { CellName } from '#contract/provenance.ts'
+import type { Run } from '#contract/run.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
+import { orderOf } from './operate/plan-order.ts'
+import { type FactList, factList } from './operate/two-timelines.ts'
 import { indexOf, type Numbered } from './rows.ts'
 import {
   findCell,
@@ -22,6 +25,7 @@ import type {
   Changed,
   Compared,
   EntryAt,
+  FactsPage,
   Page,
   PartAt,
   Question,
@@ -40,6 +44,11 @@ type Held = {
   envelope: VerifiedEnvelope
   bytes: Uint8Array<ArrayBuffer>
   options: VerifyOptions
+  /** Has a key at hand checked the signature? Otherwise anybody may have written the record. */
+  isSigned: boolean
+  /** As the record tells it, once somebody asks. */
+  run: Run | null
+  facts: { hint: Run; list: FactList } | null
   steps: Numbered<StepEntry>[]
   gates: Numbered<GateEntry>[]
   lines: string[] | null
@@ -50,6 +59,8 @@ type Held = {
 }
 
 let held: Held | null = null
+/** What the stream said of the document's run, as the page handed it over last. */
+let heard: Run | null = null
 
 addEventListener(
   'message',
@@ -67,7 +78,7 @@ addEventListener(
 async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { trust, asked, previous, replayed } = question
+      const { trust, asked, previous } = question
       const bytes = new Uint8Array(question.bytes)
       const options: VerifyOptions = { trust, asked, previous }
       const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, {
@@ -78,6 +89,9 @@ async function answer(id: number, question: Question): Promise<Answer> {
         envelope,
         bytes,
         options,
+        isSigned: sealed_by !== null,
+        run: null,
+        facts: null,
         steps: numbered(envelope, 'step', envelope.execution.steps),
         gates: numbered(envelope, 'gate', envelope.gates),
         lines: null,
@@ -93,14 +107,17 @@ async function answer(id: number, question: Question): Promise<Answer> {
         remaining,
         bytes: bytes.byteLength,
         summary: envelope && summaryOf(envelope),
-        // Without a signature that was checked, even by an offered key, anybody may have written the record.
-        run: replayed && sealed_by ? envelope && replay(envelope) : null,
       }
     }
     case 'ready':
       return { ask: 'ready' }
     case 'page':
       return { ask: 'page', page: pageOf(known(), question.rows, question.from, question.to) }
+    case 'facts':
+      heard = question.hint ?? heard
+      return { ask: 'facts', facts: factsOf(known(), heard, question.from, question.to) }
+    case 'replayed':
+      return { ask: 'replayed', run: replayedOf(known()) }
     case 'entry':
       return { ask: 'entry', entry: entryAt(known(), question.seq) }
     case 'compare':
@@ -172,6 +189,26 @@ function pageOf(document: Held, rows: Rows, from: number, to: number): Page {
         rows: chosen.map((at) => ({ line: at + 1, text: lines?.[at] ?? '' })),
       }
   }
+}
+
+/** The stream beside the record: laid out where the record is, since a page is only ever shown some rows of it. */
+function factsOf(document: Held, hint: Run | null, from: number, to: number): FactsPage {
+  const run = replayedOf(document)
+  if (run === null) throw new Error('no key at hand has checked the signature of this envelope')
+  if (hint === null) throw new Error('nothing of the stream was handed over')
+  if (document.facts?.hint !== hint)
+    document.facts = { hint, list: factList(hint, null, run, orderOf(run.plan)) }
+  const { count, contradicted, hinted, at } = document.facts.list
+  const rows = Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, n) =>
+    at(from + n),
+  ).flatMap((row) => row ?? [])
+  return { count, contradicted, hinted, from, rows }
+}
+
+function replayedOf(document: Held): Run | null {
+  if (!document.isSigned) return null
+  document.run ??= replay(document.envelope)
+  return document.run
 }
 
 const linesOf = (envelope: Envelope): string[] => JSON.stringify(envelope, null, 2).split('\n')

@@ -178,7 +178,6 @@ async function inChromium(bytes: Buffer): Promise<unknown> {
         trust: [{ file: trust, source: 'pinned' }],
         asked: {},
         previous: [],
-        replayed: false,
       }
       const answer = await new Promise((resolve) => {
         // Until the answer it says how far it is.

@@ -54,7 +54,6 @@ async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTML
       held: heldOf(envelope),
       requirement: requirementOf(envelope, 'this version'),
     },
-    run: null,
   }
   const client = new QueryClient()
   client.setQueryData(keptQuery.queryKey, {

@@ -18,9 +18,9 @@ import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
-import { verdictQuery } from '#viewer/record-queries.ts'
+import { replayedQuery, verdictQuery } from '#viewer/record-queries.ts'
 import { useLive } from '#viewer/store.ts'
-import type { Verdict } from '#viewer/verifier.ts'
+import { type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
@@ -50,7 +50,13 @@ export function RunPage({
       ? { ...verdictQuery('', null), queryFn: skipToken }
       : verdictQuery(evidence_id, run_id),
   )
-  const verified = verdict.data?.run ?? null
+  const head = verdict.data ? verifiedHead(verdict.data) : null
+  const replayed = useQuery(
+    evidence_id === null || head === null
+      ? { ...replayedQuery('', '', ''), queryFn: skipToken }
+      : replayedQuery(evidence_id, run_id, head),
+  )
+  const verified = replayed.data ?? null
   const present = useMemo(() => run && presentOf(board, run, verified), [board, run, verified])
   const nodes = useMemo(() => (present ? planOrder(present) : []), [present])
   const telling = useCalm(present ? mostTelling(present, nodes) : null, FOLLOWS_EVERY_MS)
@@ -133,6 +139,7 @@ export function RunPage({
             seal={sealStateOf(present)}
             evidence_id={evidence_id}
             verdict={verdict}
+            isVerified={verified !== null}
           />
         </div>
         <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
@@ -248,15 +255,17 @@ function EvidenceState({
   seal,
   evidence_id,
   verdict,
+  isVerified,
 }: {
   run_id: string
   seal: keyof typeof SEAL_STATE
   evidence_id: string | null
   verdict: {
-    data: Pick<Verdict, 'verdict' | 'run'> | undefined
+    data: Pick<Verdict, 'verdict'> | undefined
     isError: boolean
     isFetching: boolean
   }
+  isVerified: boolean
 }) {
   if (evidence_id === null) return <Evidence of={SEAL_STATE[seal]} />
   const word = verdict.data?.verdict
@@ -279,7 +288,7 @@ function EvidenceState({
               : { label: 'Sealed', tone: word === 'proven' ? 'good' : 'neutral' }
         }
       />
-      {verdict.data?.run && <ToldWord by="verified" />}
+      {isVerified && <ToldWord by="verified" />}
       <span className="link text-sm text-ink-2">
         {word === 'proven' ? 'by a key you pinned' : refused ? 'see why' : 'open the evidence'}
       </span>

@@ -1,18 +1,65 @@
-import type { Run } from '#contract/run.ts'
+import { newRun } from '#live/reduce.ts'
+import { wordsOf } from '#viewer/api.ts'
+import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
+import { factsQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
+import { useLive } from '#viewer/store.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
+import { useQueries } from '@tanstack/react-query'
+import { useDeferredValue, useMemo } from 'react'
+import { FactTable } from './fact-table.tsx'
 import { orderOf } from './plan-order.ts'
 import { Timelines } from './timelines.tsx'
 
-/** What the stream said of a finished run beside what is on record, for who comes from the evidence. */
-export function StreamAgainstRecord({
-  run_id,
-  verified,
-}: {
-  run_id: string
-  verified: Run | null
-}) {
+/** What the stream said of a finished run beside what the server has on record, where no envelope may be believed. */
+export function StreamAgainstRecord({ run_id }: { run_id: string }) {
   const { run } = useRun(run_id)
   if (!run) return null
-  const known = verified ?? run.record ?? run.hint
-  return <Timelines run={run} verified={verified} order={orderOf(known.plan)} />
+  const known = run.record ?? run.hint
+  return <Timelines run={run} verified={null} order={orderOf(known.plan)} />
+}
+
+/** The same beside a verified envelope. It stays in the worker that verified it, which is told what the stream said. */
+export function StreamAgainstEnvelope({
+  document,
+  head,
+  run_id,
+}: {
+  document: string
+  head: string
+  run_id: string
+}) {
+  const silent = useMemo(() => newRun(run_id), [run_id])
+  const said = useLive((state) => state.board.runs.get(run_id)?.hint ?? silent)
+  const hint = useDeferredValue(said)
+  const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
+  const pages = useQueries({
+    queries: blocks.map((block) => factsQuery(document, head, hint, block)),
+  })
+  const failed = pages.find(({ isError }) => isError)
+  const known = pages.flatMap(({ data }) => data ?? [])
+  const [first] = known
+  if (failed)
+    return (
+      <p role="alert" className="card p-4 text-bad">
+        {wordsOf(failed.error).title}: {wordsOf(failed.error).detail}
+      </p>
+    )
+  if (!first) return <div className="card h-40" />
+  const at = (index: number) =>
+    known.find(({ from, rows }) => from <= index && index < from + rows.length)
+  return (
+    <FactTable
+      facts={{
+        ...first,
+        at: (index) => {
+          const page = at(index)
+          return page?.rows[index - page.from]
+        },
+      }}
+      isEnded
+      // A sealed record is whole: no frame has more of this run.
+      isFilled={() => true}
+      onRange={onRange}
+    />
+  )
 }

@@ -43,7 +43,7 @@ export function VirtualList({
   active?: number | undefined
   showRef?: Ref<(row: number) => void>
   kept?: number | undefined
-  onRange?: (from: number, to: number) => void
+  onRange?: ((from: number, to: number) => void) | undefined
   /** Of the box that scrolls: what it is to a screen reader, and what it listens to. */
   box?: Omit<ComponentProps<'div'>, 'ref' | 'className' | 'children'>
 }) {

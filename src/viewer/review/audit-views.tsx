@@ -1,6 +1,7 @@
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { counted } from '#evidence/counted.ts'
+import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -10,7 +11,7 @@ import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { evidencePageQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
 import type { Page, PageView, Rows, SortBy, Summary } from '#viewer/verifier.ts'
 import { keepPreviousData, useQueries } from '@tanstack/react-query'
-import { type ReactNode, useCallback, useDeferredValue, useState } from 'react'
+import { type ReactNode, useDeferredValue, useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { EntryDetail } from './entry-detail.tsx'
 import type { Origin } from './origin.ts'
@@ -185,17 +186,7 @@ function Table({
   chosen: number
   choose: (seq: number) => void
 }) {
-  const [range, setRange] = useState({ first: 0, last: 0 })
-  const onRange = useCallback(
-    (from: number, to: number) =>
-      setRange((now) => {
-        const first = Math.floor(from / PAGE_ROWS)
-        const last = Math.floor(Math.max(from, to - 1) / PAGE_ROWS)
-        return now.first === first && now.last === last ? now : { first, last }
-      }),
-    [],
-  )
-  const blocks = Array.from({ length: range.last - range.first + 1 }, (_, n) => range.first + n)
+  const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
   const pages = useQueries({
     queries: blocks.map((block) => ({
       ...evidencePageQuery(document, summary.head, rows, block),

@@ -1,10 +1,10 @@
-import type { Run } from '#contract/run.ts'
 import { ApiError } from '#viewer/api.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { verdictQuery } from '#viewer/record-queries.ts'
+import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { Link, useSearchParams } from 'wouter'
@@ -18,7 +18,7 @@ export function EnvelopePage({
   renderStream,
 }: {
   evidence_id: string
-  renderStream: (run_id: string, verified: Run | null) => ReactNode
+  renderStream: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
   const [search] = useSearchParams()
   const client = useQueryClient()

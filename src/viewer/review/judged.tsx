@@ -1,12 +1,11 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
-import type { Run } from '#contract/run.ts'
 import { counted } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { keptQuery } from '#viewer/queries.ts'
-import type { Summary, Verdict } from '#viewer/verifier.ts'
+import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { Link } from 'wouter'
@@ -31,7 +30,7 @@ export function Judged({
   origin: Origin
   verdict: Verdict
   /** The stream beside the record; given from above, since the operator's part is another's. */
-  renderStream?: (run_id: string, verified: Run | null) => ReactNode
+  renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
   const kept = useQuery(keptQuery)
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
@@ -78,7 +77,7 @@ export function Judged({
         }
       />
       {summary && <AuditViews document={document} origin={origin} summary={summary} />}
-      {summary && renderStream?.(summary.run_id, verdict.run)}
+      {summary && renderStream?.(summary, verifiedHead(verdict) !== null)}
       {summary && <Demonstration document={document} head={summary.head} bytes={verdict.bytes} />}
     </>
   )

@@ -2,6 +2,7 @@ import type { Cell } from '#contract/envelope.ts'
 import { CELL_STATE } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
 import { wordsOf } from '#viewer/api.ts'
+import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -10,7 +11,7 @@ import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { fetchCells, PAGE_ROWS, sealedCellsQuery } from '#viewer/record-queries.ts'
 import type { CellsApart } from '#viewer/verifier.ts'
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
-import { useCallback, useDeferredValue, useState } from 'react'
+import { useDeferredValue, useState } from 'react'
 import { Link } from 'wouter'
 import type { Origin } from './origin.ts'
 
@@ -33,20 +34,7 @@ export function SealedCells({
 }) {
   const [search, setSearch] = useState('')
   const wanted = useDeferredValue(search)
-  const [blocks, setBlocks] = useState<readonly number[]>([0])
-  const onRange = useCallback(
-    (from: number, to: number) =>
-      setBlocks((now) => {
-        const [first, last] = [
-          Math.floor(from / PAGE_ROWS),
-          Math.floor(Math.max(from, to - 1) / PAGE_ROWS),
-        ]
-        return now[0] === first && now.at(-1) === last
-          ? now
-          : Array.from({ length: last - first + 1 }, (_, n) => first + n)
-      }),
-    [],
-  )
+  const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
   const pages = useQueries({
     queries: blocks.map((block) => sealedCellsQuery(document, head, seq, wanted, block)),
   })

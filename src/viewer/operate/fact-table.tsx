@@ -1,0 +1,206 @@
+import { counted } from '#evidence/counted.ts'
+import type { Gap } from '#live/gaps.ts'
+import { useNarrow } from '#viewer/parts/narrow.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { ToldWord } from '#viewer/parts/told.tsx'
+import { VirtualList } from '#viewer/parts/virtual-list.tsx'
+import { useLive } from '#viewer/store.ts'
+import type { FactList, FactRow, Said } from './two-timelines.ts'
+
+const ROW_PX = 34
+const SHOWN_GAPS = 3
+const NARROW_ROW_PX = 56
+const MOST_ROWS_IN_SIGHT = 18
+
+/** The two timelines side by side: what the stream hinted, and what is on record. */
+export function FactTable({
+  facts,
+  isEnded,
+  isFilled,
+  onRange,
+}: {
+  /** A row that is not here yet is undefined. */
+  facts: FactList
+  /** On record, the run is over: what contradicts it now is counted. */
+  isEnded: boolean
+  isFilled: (gap: Gap) => boolean
+  onRange?: (from: number, to: number) => void
+}) {
+  const narrow = useNarrow()
+  const gaps = useLive((state) => state.board.gaps)
+  const { count, contradicted, hinted } = facts
+  return (
+    <section aria-label="Two timelines" className="card overflow-hidden">
+      <div className="border-b border-line px-3 py-2">
+        <h2 className="flex items-baseline justify-between font-semibold">
+          Two timelines
+          <span className="text-xs font-normal text-ink-3">
+            {count > 0 && `${count.toLocaleString('en')} facts`}
+          </span>
+        </h2>
+        <p className="text-xs text-ink-2">
+          The stream hints, the record counts. What only the stream said does not exist for an
+          audit.
+        </p>
+      </div>
+      {isEnded && (
+        <p
+          className={`border-b px-3 py-1.5 ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
+        >
+          {contradicted > 0
+            ? `The stream contradicted the record in ${counted(contradicted, 'fact')}: listed first.`
+            : hinted === 0
+              ? 'This page heard nothing of this run on the stream, so there is nothing to hold against the record.'
+              : `No contradiction in ${counted(hinted, 'fact')} that the stream said.`}
+        </p>
+      )}
+      <div
+        aria-hidden="true"
+        className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
+      >
+        {!narrow && <span>Fact</span>}
+        <span>Stream hinted</span>
+        <span>On record</span>
+        {!narrow && <span>So it is</span>}
+      </div>
+      {gaps.length > SHOWN_GAPS && (
+        <p className="border-b border-line px-3 py-1.5 text-xs text-ink-2">
+          {counted(gaps.length - SHOWN_GAPS, 'earlier stretch', 'earlier stretches')} of the stream
+          did not arrive either.
+        </p>
+      )}
+      {gaps.slice(-SHOWN_GAPS).map((gap) => (
+        <GapRow key={`${gap.from} ${gap.to}`} gap={gap} isFilled={isFilled(gap)} narrow={narrow} />
+      ))}
+      {count === 0 ? (
+        <p className="p-4 text-ink-2">Nothing was said yet, by the stream or by the record.</p>
+      ) : (
+        <VirtualList
+          label="Facts of the run"
+          count={count}
+          rowPx={narrow ? NARROW_ROW_PX : ROW_PX}
+          // Half a row more than fits: what is cut says that there is more.
+          className={count > MOST_ROWS_IN_SIGHT ? 'h-[629px]' : ''}
+          onRange={onRange}
+          renderRow={(index) => {
+            const row = facts.at(index)
+            if (row === undefined) return <span className="skeleton m-2.5 block h-3 w-1/3" />
+            return narrow ? <NarrowRow row={row} /> : <Row row={row} />
+          }}
+        />
+      )}
+    </section>
+  )
+}
+
+const COLUMNS =
+  'grid grid-cols-[minmax(0,3fr)_minmax(9.5rem,3fr)_minmax(9.5rem,3fr)_6rem] items-center gap-x-3 px-3'
+
+function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+  return (
+    <div className={`${COLUMNS} h-full border-b border-line`}>
+      <About about={about} what={what} />
+      <SaidCell
+        said={hint}
+        none="not heard"
+        dashed
+        wrong={told.by === 'contradicted' && hint?.value !== told.value}
+      />
+      <SaidCell said={record} none="not on record" />
+      <span>
+        <ToldWord by={told.by} />
+      </span>
+    </div>
+  )
+}
+
+/** The same two side by side, below what they are about. */
+function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+  return (
+    <div className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1">
+      <About about={about} what={what} />
+      <span className="justify-self-end">
+        <ToldWord by={told.by} />
+      </span>
+      <SaidCell
+        said={hint}
+        none="not heard"
+        dashed
+        wrong={told.by === 'contradicted' && hint?.value !== told.value}
+      />
+      <SaidCell said={record} none="not on record" />
+    </div>
+  )
+}
+
+/** A stretch that did not arrive: nothing is guessed for it, and only the record fills it. */
+function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow: boolean }) {
+  const [from, to] = [gap.from && numberOf(gap.from), numberOf(gap.to)]
+  return (
+    <div
+      data-gap={isFilled ? 'filled' : 'open'}
+      className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3 py-1' : `${COLUMNS} h-[34px]`} border-b border-line`}
+    >
+      {!narrow && <About about="stream" what="gap" />}
+      <span
+        className="gap-hatch truncate border-x border-dashed border-waiting px-1.5"
+        title={`${gap.from ?? ''} to ${gap.to}`}
+      >
+        {from === to ? `frame ${to}` : `frames ${from ?? ''} to ${to}`} did not arrive
+      </span>
+      <span className="truncate text-ink-2">
+        {isFilled ? 'the record is newer' : 'being asked for'}
+      </span>
+      {!narrow && <span>{isFilled && <ToldWord by="recorded" />}</span>}
+    </div>
+  )
+}
+
+// Which start of the server it was behind the number is for who asks.
+const numberOf = (id: string): string => id.slice(id.indexOf('-') + 1)
+
+function About({ about, what }: { about: string; what: FactRow['what'] | 'gap' }) {
+  return (
+    <span className="truncate">
+      <span className="font-medium">
+        <RunText text={about} max={80} />
+      </span>{' '}
+      <span className="text-ink-2">{what}</span>
+    </span>
+  )
+}
+
+function SaidCell({
+  said,
+  none,
+  dashed = false,
+  wrong = false,
+}: {
+  said: Said | null
+  none: string
+  dashed?: boolean
+  wrong?: boolean
+}) {
+  return (
+    <span className="truncate text-ink-2">
+      {said === null ? (
+        <span className={`text-ink-3 ${dashed ? 'border-b border-dashed border-line-strong' : ''}`}>
+          {none}
+        </span>
+      ) : (
+        <>
+          {wrong ? (
+            <s className="text-bad">
+              <RunText text={said.value} max={60} />
+            </s>
+          ) : (
+            <RunText text={said.value} max={60} />
+          )}{' '}
+          <time dateTime={said.at ?? undefined} className="text-xs text-ink-3">
+            {said.at?.slice(11, 23)}
+          </time>
+        </>
+      )}
+    </span>
+  )
+}
