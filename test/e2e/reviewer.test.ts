@@ -340,8 +340,49 @@ describe('a file from anywhere', () => {
     await rm(file)
   })
 
+  it('[U13] [U15] of many steps stands beside the stream, and is never handed to the page in bulk', async () => {
+    const signer = await newSigner()
+    const { bytes, envelope } = await longRun(signer, 5_000)
+    const context = await scene.browser.newContext()
+    await context.route('**/api/trust', (route) =>
+      route.fulfill({ json: { server_keys: [serverKeyOf(signer)], approvers: [] } }),
+    )
+    await context.route(`**/api/envelopes/${envelope.evidence_id}`, (route) =>
+      route.fulfill({ body: Buffer.from(bytes), contentType: 'application/json' }),
+    )
+    const stranger = await context.newPage()
+    await stranger.addInitScript({ content: WEIGH_MESSAGES })
+    await stranger.goto(`${scene.companion.url}/evidence/${envelope.evidence_id}`)
+    const both = stranger.getByRole('region', { name: 'Two timelines' })
+    await both.getByText('10,003 facts').waitFor()
+    await both.getByText('This page heard nothing of this run on the stream').waitFor()
+    const facts = both.getByRole('region', { name: 'Facts of the run' })
+    await facts.getByText('step-0', { exact: true }).first().waitFor()
+    await facts.evaluate((box) => box.scrollTo(0, box.scrollHeight))
+    await facts.getByText('step-4999', { exact: true }).first().waitFor()
+    await facts.getByText('sealed', { exact: true }).waitFor()
+    const heaviest = Number(await stranger.evaluate('globalThis.heaviest'))
+    expect(heaviest).toBeGreaterThan(0)
+    expect(heaviest).toBeLessThan(bytes.length / 10)
+    await context.close()
+  })
+
+  it('[U13] that was heard of is held against what the stream said', async () => {
+    const context = await scene.browser.newContext()
+    const listener = await context.newPage()
+    await listener.goto(`${scene.companion.url}/runs`)
+    await listener.getByRole('banner').getByRole('status').getByText('Live').waitFor()
+    const run_id = await scene.start('quick')
+    const { evidence_id } = await scene.recorded(run_id, isSealed)
+    await listener.evaluate((at) => history.pushState(null, '', at), `/evidence/${evidence_id}`)
+    const both = listener.getByRole('region', { name: 'Two timelines' })
+    await both.getByText(/^No contradiction in \d+ facts that the stream said/).waitFor()
+    expect(await both.locator('[data-told=verified]').count()).toBeGreaterThan(3)
+    await context.close()
+  })
+
   it('met no violation of the content security policy, no page error and no console error', async () => {
-    expect(await readdir(folder)).toHaveLength(3)
+    expect(await readdir(folder)).toHaveLength(4)
     expect(scene.faults()).toEqual([])
   })
 })
@@ -353,6 +394,19 @@ const LOSE_FIRST_VERIFICATION = `
   Worker.prototype.postMessage = function (message, transfer) {
     if (isLost || message.question?.ask !== 'verify') return postMessage.call(this, message, transfer)
     isLost = true
+  }
+`
+
+/** Runs in the page: how much the heaviest message of any worker is, as text. */
+const WEIGH_MESSAGES = `
+  globalThis.heaviest = 0
+  const { addEventListener } = Worker.prototype
+  Worker.prototype.addEventListener = function (type, listener) {
+    return addEventListener.call(this, type, (event) => {
+      if (type === 'message')
+        globalThis.heaviest = Math.max(globalThis.heaviest, JSON.stringify(event.data).length)
+      listener.call(this, event)
+    })
   }
 `
 
