@@ -8,9 +8,12 @@ import { newRun } from '#live/reduce.ts'
 import { summaryOf } from '#live/select.ts'
 import {
   StorageError,
+  type ActRow,
+  type NewVersion,
   type Page,
   type PageRequest,
   type PreparedSeal,
+  type Range,
   type RunFilter,
   type Storage,
   type User,
@@ -481,7 +484,284 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       store = await place.open({ server: true })
       expect(await store.identity.user('ann')).not.toBeNull()
     })
+
+    /** A field of `people`, and who derives it in a run that is on record. */
+    async function fieldOfRun(field = 'risk', run_id = 'run_a') {
+      if ((await store.runs.summary(run_id)) === null)
+        await store.runs.append(appendOf([], [started(run_id)]))
+      const { field_id } = await store.cells.field('people', field)
+      const { act_id } = await store.cells.beginAct(derivation(field_id, run_id))
+      return { field_id, act_id }
+    }
+    const fieldNow = (field = 'risk') => store.cells.field('people', field)
+    const keysIn = (rows: readonly { record_id: string }[]) => rows.map((row) => row.record_id)
+    const FIRST = { after: null, limit: 100 }
+
+    it('[ST13] counts the cells of a field, and what they cost, with each change of them', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      expect(await fieldNow()).toEqual({
+        field_id,
+        table: 'people',
+        field: 'risk',
+        checked: '',
+        generation: 0,
+        cells: NO_CELLS,
+        cost: '0',
+        made: 0,
+        busy_ms: 0,
+      })
+      const generations = [(await fieldNow()).generation]
+      const counted = async (cells: Partial<typeof NO_CELLS>) => {
+        const row = await fieldNow()
+        expect(row.cells).toEqual({ ...NO_CELLS, ...cells })
+        for (const state of ['fresh', 'stale', 'missing', 'failed'] as const)
+          expect(await store.cells.cellsIn(field_id, state, FIRST)).toHaveLength(row.cells[state])
+        generations.push(row.generation)
+        return row
+      }
+      await store.cells.setStates(
+        field_id,
+        ['a', 'b', 'c'].map((record_id) => ({ record_id, state: 'missing' })),
+      )
+      await counted({ missing: 3 })
+      const failed = { ...version('b'), value: null, value_sha256: null, error: 'no' }
+      const untried = { ...failed, record_id: 'd', inputs: [], cost: null }
+      await store.cells.putVersions(act_id, [version('a'), failed, untried], 7)
+      // What was not tried was not made.
+      expect(await counted({ fresh: 1, missing: 1, failed: 2 })).toMatchObject({
+        cost: '0.2',
+        made: 2,
+        busy_ms: 7,
+      })
+      await store.cells.putVersions(act_id, [{ ...version('c'), cost: '0.1' }], 1)
+      await store.cells.setStates(field_id, [{ record_id: 'a', state: 'stale' }])
+      // By floats it would be 0.30000000000000004.
+      expect(await counted({ fresh: 1, stale: 1, failed: 2 })).toMatchObject({
+        cost: '0.3',
+        made: 3,
+        busy_ms: 8,
+      })
+      await store.cells.changeRecords('people', { put: [], gone: ['a', 'd', 'never'] })
+      // What was spent on a cell that is gone was spent.
+      expect(await counted({ fresh: 1, failed: 1 })).toMatchObject({ cost: '0.3', made: 3 })
+      expect(generations).toEqual([...new Set(generations)].toSorted((a, b) => a - b))
+      expect(keysIn(await store.cells.cellsToDo(field_id, FIRST))).toEqual(['b'])
+    })
+
+    it('[ST2] [ST13] changes neither cells nor counts by a refused call, whatever is beside it', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      const batch = (n: number) => Array.from({ length: 20 }, (_, i) => version(`${n} ${i}`))
+      const results = await Promise.allSettled([
+        store.cells.putVersions(act_id, batch(1), 1),
+        store.cells.putVersions(act_id + 1, batch(2), 1),
+        // Found out after the last of its cells was written.
+        store.cells.putVersions(act_id, [...batch(3), version('1 0')], Number.NaN),
+        store.runs.append(appendOf([], [started('run_a')])),
+        store.cells.putVersions(act_id, batch(4), 1),
+      ])
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'rejected',
+        'rejected',
+        'fulfilled',
+      ])
+      expect(await fieldNow()).toMatchObject({
+        cells: { ...NO_CELLS, fresh: 40 },
+        cost: '4',
+        made: 40,
+        busy_ms: 2,
+      })
+      expect(await store.cells.cells(field_id, FIRST)).toHaveLength(40)
+      expect(await store.cells.versionsOf(act_id, 0, 100)).toHaveLength(40)
+    })
+
+    it('[ST13] reads records and cells by their keys in the order of code points', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      // By UTF-16 the last two would be the other way round.
+      const ordered = ['1', '10', '2', 'A', 'a', 'a ', 'é', '\u{ff5e}', '\u{1f600}']
+      const mixed = ordered.toReversed()
+      const put = mixed.map((record_id) => ({ record_id, body: `{"id":"${record_id}"}` }))
+      await store.cells.changeRecords('people', { put, gone: [] })
+      await store.cells.changeRecords('other', { put: put.slice(3), gone: [] })
+      await store.cells.putVersions(act_id, mixed.map(version), 0)
+      for (const list of [
+        (range: Range) => store.cells.records('people', range),
+        (range: Range) => store.cells.cells(field_id, range),
+        (range: Range) => store.cells.cellsIn(field_id, 'fresh', range),
+        (range: Range) => store.cells.cellsOfRun(field_id, 'run_a', range),
+      ]) {
+        const shown: string[] = []
+        for (let after: string | null = null; ; after = shown.at(-1) ?? null) {
+          const page = await list({ after, limit: 4 })
+          if (page.length === 0) break
+          shown.push(...keysIn(page))
+        }
+        expect(shown).toEqual(ordered)
+        expect(keysIn(await list({ after: null, skip: 3, limit: 2 }))).toEqual(['A', 'a'])
+        expect(keysIn(await list({ after: '10', to: 'a', limit: 9 }))).toEqual(['2', 'A', 'a'])
+        expect(keysIn(await list({ after: '10', to: 'a', skip: 1, limit: 1 }))).toEqual(['A'])
+        expect(await list({ after: '\u{1f600}', limit: 9 })).toEqual([])
+      }
+      const named = ['a', '"', 'never', '1']
+      expect(keysIn(await store.cells.recordsOf('people', named)).toSorted()).toEqual(['1', 'a'])
+      expect(keysIn(await store.cells.cellsOf(field_id, named)).toSorted()).toEqual(['1', 'a'])
+    })
+
+    it('[ST13] pages by a key while records come and go: none twice, and none that stays left out', async () => {
+      const names = Array.from({ length: 12 }, (_, i) => `r${String(i * 10).padStart(3, '0')}`)
+      const rows = names.map((record_id) => ({ record_id, body: '{}' }))
+      await store.cells.changeRecords('people', { put: rows, gone: [] })
+      const shown: string[] = []
+      for (let after: string | null = null; ; after = shown.at(-1) ?? null) {
+        const page = await store.cells.records('people', { after, limit: 3 })
+        if (page.length === 0) break
+        shown.push(...keysIn(page))
+        // The one that it stands at, and one that is behind it.
+        const put = [{ record_id: 'q', body: '{}' }]
+        await store.cells.changeRecords('people', { put, gone: [shown.at(-1) ?? ''] })
+      }
+      expect(shown).toEqual(names)
+    })
+
+    it('[ST13] keeps each version of a cell, naming the one before it', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      await store.cells.putVersions(act_id, [version('a')], 0)
+      const [first] = await store.cells.versionsOf(act_id, 0, 10)
+      const later = await fieldOfRun('risk', 'run_b')
+      const error = { value: null, value_sha256: null, error: 'no licence', cost: null }
+      const previous = first?.version ?? null
+      await store.cells.putVersions(later.act_id, [{ ...version('a'), ...error, previous }], 0)
+      // Another field of the same record has a history of its own.
+      const other = await fieldOfRun('age', 'run_b')
+      await store.cells.putVersions(other.act_id, [version('a')], 0)
+
+      const [cell] = await store.cells.cellsOf(field_id, ['a'])
+      expect(cell).toMatchObject({ state: 'failed', version: { ...error, previous } })
+      expect(await store.cells.version(previous ?? 0)).toEqual({
+        ...version('a'),
+        version: previous,
+        act: { act_id, ...withoutBody(derivation(field_id, 'run_a')) },
+      })
+      expect(await store.cells.cellsOfRun(field_id, 'run_a', FIRST)).toEqual([])
+      expect(keysIn(await store.cells.cellsOfRun(field_id, 'run_b', FIRST))).toEqual(['a'])
+      await store.cells.changeRecords('people', { put: [], gone: ['a'] })
+      expect(await store.cells.cellsOf(field_id, ['a'])).toEqual([])
+      expect(await store.cells.version(cell?.version?.version ?? 0)).toEqual(cell?.version)
+      expect(await store.cells.version(9999)).toBeNull()
+    })
+
+    it('[ST13] lists versions of an act in the order of their making', async () => {
+      const { act_id } = await fieldOfRun()
+      const names = ['c', 'a', 'b']
+      await store.cells.putVersions(act_id, names.map(version), 0)
+      const [first, ...rest] = await store.cells.versionsOf(act_id, 0, 2)
+      expect(keysIn(rest)).toEqual(['a'])
+      expect(keysIn(await store.cells.versionsOf(act_id, first?.version ?? 0, 9))).toEqual([
+        'a',
+        'b',
+      ])
+    })
+
+    it('[ST5] [ST13] begins an act once, also said by two at once', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      const act = derivation(field_id, 'run_a')
+      const again = await Promise.all([store.cells.beginAct(act), store.cells.beginAct(act)])
+      expect(again).toEqual([1, 2].map(() => ({ ...act, act_id })))
+      const second = await store.cells.beginAct({ ...act, attempt: 2 })
+      const other = await store.cells.beginAct({ ...act, step_id: 'other' })
+      expect(await store.cells.acts('run_a', act.step_id)).toEqual([again[0], second])
+      expect(await store.cells.acts('run_a', null)).toEqual([again[0], second, other])
+      expect(await store.cells.act(second.act_id)).toEqual(second)
+      expect(await store.cells.act(9999)).toBeNull()
+      expect(await store.cells.fieldName(field_id)).toEqual({ table: 'people', field: 'risk' })
+      await expect(store.cells.fieldName(9999)).rejects.toMatchObject({ code: 'conflict' })
+    })
+
+    it('[ST1] [ST13] has tables, cells, counts and history when it is opened again', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      const put = ['a', 'b'].map((record_id) => ({ record_id, body: '{"x":1}' }))
+      await store.cells.changeRecords('people', { put, gone: [] })
+      await store.cells.changeRecords('people', {
+        put: [{ record_id: 'b', body: '{"x":2}' }],
+        gone: ['a'],
+      })
+      expect(await store.cells.source('people')).toBeNull()
+      const source = { table: 'people', ...SOURCE }
+      await store.cells.putSource({ ...source, generation: 1, fault: 'half a line' })
+      await store.cells.putSource(source)
+      await store.cells.putVersions(act_id, [version('b')], 5)
+      await store.cells.setStates(field_id, [{ record_id: 'b', state: 'stale' }])
+      await store.cells.setChecked(field_id, 'so far')
+      const key = Uint8Array.from({ length: 32 }, (_, i) => 255 - i)
+      await store.cells.digestKey(key)
+      const was = await Promise.all([
+        fieldNow(),
+        store.cells.cells(field_id, FIRST),
+        store.cells.acts('run_a', null),
+        store.cells.versionsOf(act_id, 0, 10),
+      ])
+      await store.close()
+      store = await place.open({ server: true })
+      expect(
+        await Promise.all([
+          fieldNow(),
+          store.cells.cells(field_id, FIRST),
+          store.cells.acts('run_a', null),
+          store.cells.versionsOf(act_id, 0, 10),
+        ]),
+      ).toEqual(was)
+      expect(was[0]).toMatchObject({ checked: 'so far', cells: { ...NO_CELLS, stale: 1 } })
+      expect(await store.cells.source('people')).toEqual(source)
+      expect(await store.cells.records('people', FIRST)).toEqual([
+        { record_id: 'b', body: '{"x":2}' },
+      ])
+      // The first one stays: what was digested with it is on record.
+      const kept = await store.cells.digestKey(new Uint8Array(32))
+      expect(Buffer.from(kept).equals(key)).toBe(true)
+    })
   })
+}
+
+const NO_CELLS = { fresh: 0, stale: 0, missing: 0, failed: 0 }
+const SOURCE = {
+  sha256: digest('source'),
+  stamp: '1 2 3',
+  generation: 2,
+  records: 1,
+  read_at: AT,
+  fault: null,
+}
+
+function derivation(field_id: number, run_id: string): Omit<ActRow, 'act_id'> {
+  return {
+    field_id,
+    run_id,
+    step_id: 'people.risk',
+    attempt: 1,
+    actor: 'user:ann',
+    sha256: digest('derivation'),
+    body: '{"command":["true"]}',
+  }
+}
+
+function withoutBody({ body: _, ...act }: Omit<ActRow, 'act_id'>) {
+  return act
+}
+
+function version(record_id: string): NewVersion {
+  return {
+    record_id,
+    previous: null,
+    value: '"low"',
+    value_sha256: digest('"low"'),
+    inputs_sha256: digest('inputs'),
+    inputs: [digest('one'), digest('two')],
+    looked_up: ['a "key"', null],
+    cost: '0.1',
+    error: null,
+    at: AT,
+  }
 }
 
 const LONG_AGO = '2026-01-01T00:00:00.000Z'
