@@ -490,7 +490,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       if ((await store.runs.summary(run_id)) === null)
         await store.runs.append(appendOf([], [started(run_id)]))
       const { field_id } = await store.cells.field('people', field)
-      const { act_id } = await store.cells.beginAct(derivation(field_id, run_id))
+      const { act_id } = await store.cells.beginAct({ ...derivation(field_id, run_id), ...BODY })
       return { field_id, act_id }
     }
     const fieldNow = (field = 'risk') => store.cells.field('people', field)
@@ -641,7 +641,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       expect(await store.cells.version(previous ?? 0)).toEqual({
         ...version('a'),
         version: previous,
-        act: { act_id, ...withoutBody(derivation(field_id, 'run_a')) },
+        act: { act_id, ...derivation(field_id, 'run_a') },
       })
       expect(await store.cells.cellsOfRun(field_id, 'run_a', FIRST)).toEqual([])
       expect(keysIn(await store.cells.cellsOfRun(field_id, 'run_b', FIRST))).toEqual(['a'])
@@ -665,7 +665,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
 
     it('[ST5] [ST13] begins an act once, also said by two at once', async () => {
       const { field_id, act_id } = await fieldOfRun()
-      const act = derivation(field_id, 'run_a')
+      const act = { ...derivation(field_id, 'run_a'), ...BODY }
       const again = await Promise.all([store.cells.beginAct(act), store.cells.beginAct(act)])
       expect(again).toEqual([1, 2].map(() => ({ ...act, act_id })))
       const second = await store.cells.beginAct({ ...act, attempt: 2 })
@@ -733,7 +733,9 @@ const SOURCE = {
   fault: null,
 }
 
-function derivation(field_id: number, run_id: string): Omit<ActRow, 'act_id'> {
+const BODY = { body: '{"command":["true"]}' }
+
+function derivation(field_id: number, run_id: string): Omit<ActRow, 'act_id' | 'body'> {
   return {
     field_id,
     run_id,
@@ -741,12 +743,7 @@ function derivation(field_id: number, run_id: string): Omit<ActRow, 'act_id'> {
     attempt: 1,
     actor: 'user:ann',
     sha256: digest('derivation'),
-    body: '{"command":["true"]}',
   }
-}
-
-function withoutBody({ body: _, ...act }: Omit<ActRow, 'act_id'>) {
-  return act
 }
 
 function version(record_id: string): NewVersion {

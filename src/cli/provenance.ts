@@ -54,7 +54,7 @@ function wordsFor(cell: Provenance): string {
     ['error', cell.error],
     ['derived by', derivation.command.join(' ')],
     ['version', derivation.version],
-    ['derivation', derivation.sha256],
+    ['derivation', derivation.sha256 ?? 'not known while a declared file cannot be read'],
     ...derivation.files.map(({ path, sha256 }): [string, string] => ['file', `${sha256}  ${path}`]),
     ['made by', madeBy.filter(Boolean).join(', ') || null],
     ['cost', cell.cost],

@@ -21,8 +21,11 @@ const Derivation = z.object({
   version: z.nullable(z.string()),
   /** Files that the definition declares as a part of it, as they were read. */
   files: z.array(z.object({ path: z.string(), sha256: Sha256 })),
-  /** Of the command, its variables, the version and the files: another digest makes every cell of the field stale. */
-  sha256: Sha256,
+  /**
+   * Of the command, its variables, the version and the files: another digest makes every cell of the field stale. null
+   * while a declared file cannot be read; the files are then not told. Never so of what made a value.
+   */
+  sha256: z.nullable(Sha256),
 })
 
 /** `field` of the same record, or of the record of `table` whose key is in the same record's field `by`. */
@@ -42,8 +45,6 @@ export const TableField = z.object({
   derived: z.nullable(
     z.object({
       ...Derivation.shape,
-      /** null while a declared file cannot be read. */
-      sha256: z.nullable(Sha256),
       from: z.array(From),
       batch: Count,
       concurrency: Count,

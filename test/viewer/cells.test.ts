@@ -44,7 +44,7 @@ const sealed: Cell = {
   field: 'licence',
   state: 'fresh',
   value_sha256: made.value_sha256,
-  derivation_sha256: made.derivation.sha256,
+  derivation_sha256: digestOf('derivation'),
   inputs_sha256: made.inputs_sha256 ?? '',
   cost: '0.5',
   error: null,

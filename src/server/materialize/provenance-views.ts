@@ -128,7 +128,7 @@ export function createProvenanceViews(
         command: [...field.step.argv],
         version: field.version,
         files: [...(derivation?.files ?? [])],
-        sha256: derivation?.sha256 ?? NO_DIGEST,
+        sha256: derivation?.sha256 ?? null,
       },
       inputs_sha256: null,
       inputs: [],
@@ -320,7 +320,6 @@ const CHUNK = 200
 /** Cells that one request looks at. */
 const SEARCHED = 5000
 const MAX_LINEAGE = 500
-const NO_DIGEST = '0'.repeat(64)
 
 type Place = { field: number; after: string | null }
 type Candidate = { field: DerivedField; cell: CellRow; place: Place }

@@ -349,6 +349,12 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
           </dd>
         </>
       )}
+      {derivation.sha256 === null && (
+        <>
+          <dt className="text-ink-3">Files</dt>
+          <dd className="text-bad">A file that is declared cannot be read now.</dd>
+        </>
+      )}
       {derivation.files.map(({ path, sha256 }) => (
         <div key={path} className="contents">
           <dt className="text-ink-3">File</dt>

@@ -41,7 +41,7 @@ function sayingOf(cell: CellVersion): Record<keyof typeof FACT, string> {
   return {
     outcome: cell.error === null ? 'derived' : 'failed',
     value: cell.value_sha256 ?? NONE,
-    derivation: cell.derivation.sha256,
+    derivation: cell.derivation.sha256 ?? NONE,
     inputs: cell.inputs_sha256 ?? digestOf({}),
     cost: cell.cost ?? NONE,
     error: cell.error ?? NONE,
