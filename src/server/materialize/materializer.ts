@@ -397,24 +397,35 @@ export function createMaterializer({
 
   async function checkNow(): Promise<void> {
     const known = project.lastGood()
-    const names = [...known.tables.keys()]
-    if (names.length === 0) return
-    const leave = await locks.take(names, 'the server', LONGEST_MS, halt.signal)
-    if (leave === null) return
-    try {
-      const broken = new Set<string>()
-      for (const name of names)
-        await refresh(known, [], [name]).catch((error: unknown) => {
+    const broken = new Set<string>()
+    for (const name of known.tables.keys())
+      await unlessHeld([name], () =>
+        refresh(known, [], [name]).catch((error: unknown) => {
           // It is in the table's row, for who looks at it.
           if (!(error instanceof SourceError)) throw error
           broken.add(name)
-        })
-      for (const field of derivedOf(known.tables)) {
-        if (tablesOf([field]).some((name) => broken.has(name))) continue
-        await refresh(known, [field], []).catch((error: unknown) => {
+        }),
+      )
+    for (const field of derivedOf(known.tables)) {
+      const names = tablesOf([field])
+      if (names.some((name) => broken.has(name))) continue
+      await unlessHeld(names, () =>
+        refresh(known, [field], []).catch((error: unknown) => {
           if (!(error instanceof DeclaredFileError)) throw error
-        })
-      }
+        }),
+      )
+    }
+  }
+
+  /**
+   * Who holds tables has looked at them itself, and has them looked at again when it lets go. To wait for them here would
+   * keep others from tables that nobody writes.
+   */
+  async function unlessHeld(names: readonly string[], look: () => Promise<unknown>): Promise<void> {
+    const leave = await locks.take(names, 'the server', 0, halt.signal)
+    if (leave === null) return
+    try {
+      await look()
     } finally {
       leave()
     }
@@ -525,7 +536,6 @@ export function createMaterializer({
 
 const PIPELINE_LOCK_MS = 3_600_000
 // A timer of Node holds 2^31 - 1 ms.
-const LONGEST_MS = 2_147_483_647
 
 /** A run of its own holds its tables to its end; a step of a pipeline, which may wait for days after it, to its own. */
 function holdName({ run_id, opening, step, attempt }: DeriveStep): string {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { stepUser } from '#server/runs/step-user.ts'
+import { valuesOf } from '#test/server/materialize/tables.ts'
 import { OPERATOR, openWorkshop, workshop } from './workshop.ts'
 
 // For a busy machine.
@@ -67,6 +68,28 @@ describe.runIf(isRoot)('steps as another user', () => {
       envelope.execution.steps.find(({ step_id }) => step_id === 'ids')?.artifacts,
     ).toMatchObject([{ path: 'made.txt', bytes: 5 }])
     expect(log(run.run_id, 'reads').match(/Permission denied|not permitted/g)?.length).toBe(6)
+  })
+
+  it('[R23] [MT6] derive as that user, who reads nothing of the server', async () => {
+    const { folder, data, root } = folderForNobody()
+    writeFileSync(join(root, 't.csv'), 'id,n\n1,x\n')
+    const looks = `cat ${data}/runseal.db && exit 1; jq -c "{record_id, value: \\"$(id -u) $(id -g) $HOME\\"}"`
+    const shop = await workshop(
+      `
+  none:
+    steps: [{ id: no, run: 'true' }]
+tables:
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive: { who: { from: [n], argv: [sh, -c, '${looks}'] } }
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    const { run, envelope } = await shop.materialize()
+    expect(await valuesOf(shop, 't', 'who')).toEqual({ 1: `${NOBODY} ${NOBODY} /nonexistent` })
+    expect(envelope.opening.runner.isolation).toBe('user')
+    expect(shop.log(run.run_id, 't.who')).toContain('Permission denied')
   })
 
   it('[R13] publish no file that is not their own', async () => {

@@ -80,7 +80,10 @@ export async function openWorkshop(
     project,
     cells: storage.cells,
     data,
-    environment: { server: environment, step: environment },
+    environment: {
+      server: environment,
+      step: bounds.stepUser ? { ...environment, HOME: bounds.stepUser.home } : environment,
+    },
     now,
     random: randomBytes,
     failed,

@@ -1,0 +1,104 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { Materialize } from '#contract/provenance.ts'
+import { requestOf } from '#server/materialize/request.ts'
+import { OPERATOR } from '#test/server/runs/workshop.ts'
+import { tableShop, valuesOf, type TableShop } from './tables.ts'
+
+/** Answers when the file `go` is there, and says by the file `began` that it waits. */
+const WAITS = `[sh, -c, 'touch began; while [ ! -e go ]; do sleep 0.02; done; exec jq -c "{record_id, value: .inputs.n}"']`
+const TABLES = `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      a: { from: [n], batch: 2, argv: ${WAITS} }
+      b: { from: [a], argv: [jq, -c, '{record_id, value: .inputs.a}'] }
+  other:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      c: { from: [n], argv: [jq, -c, '{record_id, value: .inputs.n}'] }
+`
+const FILES = { 't.csv': 'id,n\n1,x\n2,y\n3,z\n' }
+
+async function begin(shop: TableShop, asked: Materialize): Promise<string> {
+  const { run_id } = await shop.engine.materialize(requestOf(asked), OPERATOR)
+  await expect.poll(() => existsSync(join(shop.root, 'began')), { timeout: 30_000 }).toBe(true)
+  return run_id
+}
+
+/** What was told of a materialize. */
+const framesOf = ({ frames }: TableShop, run_id: string) =>
+  frames.filter((frame) => 'ts' in frame && 'run_id' in frame && frame.run_id === run_id)
+
+it('[MT9] [MT10] [MT11] a table that is held too long is a lock_timeout, and who holds it goes on', async () => {
+  const shop = await tableShop(TABLES, FILES)
+  const first = await begin(shop, { targets: ['t'] })
+  const late = await shop.materialize({ targets: ['t.b'], lock_timeout_ms: 1 })
+  expect(late.run.ended?.outcome).toBe('failed')
+  expect(late.run.ended?.reason).toContain(`t is written by ${first}`)
+  expect(framesOf(shop, late.run.run_id)).toMatchObject([
+    { kind: 'materialize.start', targets: ['t.b'] },
+    { kind: 'materialize.error', error_type: 'lock_timeout' },
+  ])
+  expect(late.envelope.closing).toMatchObject({ outcome: 'failed', totals: { materialized: 0 } })
+  // Another table is free meanwhile, also while the server looks at what became of that one.
+  const beside = await shop.materialize({ targets: ['other'], lock_timeout_ms: 20_000 })
+  expect(beside.envelope.closing.totals).toMatchObject({ materialized: 3 })
+
+  const queued = (await shop.engine.materialize(requestOf({ targets: ['t'] }), OPERATOR)).run_id
+  shop.write('go', '')
+  expect((await shop.sealed(first)).envelope.closing.totals).toMatchObject({ materialized: 6 })
+  expect((await shop.sealed(queued)).envelope.closing.totals).toMatchObject({
+    materialized: 0,
+    skipped: 6,
+  })
+})
+
+it('[MT1] [MT10] a circle that is written while a run derives fails the next one, and not that', async () => {
+  const shop = await tableShop(TABLES, FILES)
+  const first = await begin(shop, { targets: ['t'] })
+  const file = join(shop.root, 'runseal.yaml')
+  const good = readFileSync(file, 'utf8')
+  writeFileSync(file, good.replace('from: [n], batch', 'from: [n, b], batch'))
+  const next = await shop.materialize()
+  expect(next.run.ended?.outcome).toBe('failed')
+  expect(next.run.ended?.reason).toContain('t.a → t.b → t.a')
+  expect(framesOf(shop, next.run.run_id)).toMatchObject([
+    { kind: 'materialize.start' },
+    { kind: 'materialize.error', error_type: 'cycle' },
+  ])
+  shop.write('go', '')
+  expect((await shop.sealed(first)).envelope.closing.totals).toMatchObject({ materialized: 6 })
+  expect(await valuesOf(shop, 't', 'b')).toEqual({ 1: 'x', 2: 'y', 3: 'z' })
+  writeFileSync(file, good)
+  expect((await shop.materialize({ targets: ['t'] })).envelope.closing.totals).toMatchObject({
+    materialized: 0,
+    skipped: 6,
+  })
+})
+
+it('[MT5] [MT10] [MT11] an aborted run keeps what it derived, lets go of its tables, and is sealed', async () => {
+  // The second batch waits.
+  const second = `[sh, -c, 'if [ ! -e first ]; then touch first; else touch began; while [ ! -e go ]; do sleep 0.02; done; fi; exec jq -c "{record_id, value: .inputs.n}"']`
+  const shop = await tableShop(TABLES.replace(WAITS, second), FILES)
+  const run_id = await begin(shop, { targets: ['t'] })
+  const waiting = (await shop.engine.materialize(requestOf({ targets: ['t'] }), OPERATOR)).run_id
+  // One that waits for its turn, and one whose process is at work.
+  for (const id of [waiting, run_id]) await shop.engine.abort(id, OPERATOR, 'no more')
+  for (const id of [waiting, run_id]) {
+    const { run, envelope } = await shop.sealed(id)
+    expect(run.ended).toMatchObject({ outcome: 'aborted', reason: 'no more' })
+    expect(envelope.closing.totals?.materialized ?? 0).toBe(id === run_id ? 2 : 0)
+    expect(framesOf(shop, id)).toMatchObject([
+      { kind: 'materialize.start' },
+      { kind: 'materialize.error', error_type: 'aborted' },
+    ])
+  }
+  expect(await valuesOf(shop, 't', 'a')).toEqual({ 1: 'x', 2: 'y', 3: 'missing' })
+  shop.write('go', '')
+  const { envelope } = await shop.materialize({ targets: ['t'], lock_timeout_ms: 30_000 })
+  expect(envelope.closing.totals).toMatchObject({ materialized: 4, skipped: 2 })
+})
