@@ -38,6 +38,7 @@ export function DataGrid({
   onChoose,
   isChosen,
   isOpen,
+  isThere,
 }: {
   label: string
   rows: number
@@ -50,6 +51,8 @@ export function DataGrid({
   onChoose: (row: number) => void
   isChosen: (row: number) => boolean
   isOpen: (row: number, column: string) => boolean
+  /** A row that is not there yet is drawn as one stroke: thousands of them may pass by in a second. */
+  isThere: (row: number) => boolean
 }) {
   const [at, setAt] = useState({ row: HEAD, column: 0 })
   const [sight, setSight] = useState<ColumnsInSight | null>(null)
@@ -206,7 +209,15 @@ export function DataGrid({
             className="group flex h-full w-full border-b border-line hover:bg-hover aria-selected:bg-active-wash"
             style={{ minWidth: widthPx }}
           >
-            {cellsOf(row)}
+            {isThere(row) || row === place.row ? (
+              cellsOf(row)
+            ) : (
+              // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- a td stands in a tr
+              <div role="gridcell" className="flex items-center px-14">
+                <span className="sr-only">Loading</span>
+                <span className="skeleton h-3 w-24" />
+              </div>
+            )}
           </div>
         )}
       />

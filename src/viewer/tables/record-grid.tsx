@@ -51,6 +51,7 @@ export function RecordGrid({
       headPx={HEAD_PX}
       className={`min-h-0 ${(count ?? 0) > 12 || more ? 'h-[max(20rem,calc(100dvh-15rem))] max-sm:h-[70dvh]' : ''}`}
       onRange={records.onRange}
+      isThere={(row) => at(row) !== null}
       onChoose={(row) => {
         const record = at(row)
         if (record) choose(record.record_id)

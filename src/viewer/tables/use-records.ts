@@ -6,7 +6,9 @@ import {
   recordsQuery,
 } from '#viewer/table-queries.ts'
 import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
-import { useCallback, useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
+
+const LEAP_RESTS_MS = 80
 
 /**
  * The records of a table as a list that can be scrolled to any place: blocks of them, those in sight. Where only looking
@@ -27,13 +29,15 @@ export function useRecords(
 } {
   const isSearch = filter.q !== '' || (filter.state !== '' && filter.field === '')
   // Says how many there are, wherever the reader is; while a filter changes, the number of before.
-  const first = useQuery({
+  const beginning = useQuery({
     ...recordsQuery(table, filter, 0),
     refetchInterval,
     placeholderData: keepPreviousData,
     enabled: !isSearch,
   })
   const [range, setRange] = useState({ first: 0, last: 0 })
+  const asked = useRef(range)
+  const leap = useRef<ReturnType<typeof setTimeout>>(undefined)
   const blocks = isSearch
     ? []
     : Array.from({ length: range.last - range.first + 1 }, (_, n) => range.first + n)
@@ -57,14 +61,22 @@ export function useRecords(
         first: Math.floor(from / BLOCK_RECORDS),
         last: Math.floor(Math.max(from, to - 1) / BLOCK_RECORDS),
       }
-      setRange((now) => (now.first === next.first && now.last === next.last ? now : next))
+      const move = () => {
+        asked.current = next
+        setRange((now) => (now.first === next.first && now.last === next.last ? now : next))
+      }
+      const { first, last } = asked.current
+      clearTimeout(leap.current)
+      // The scroll bar passes by thousands of records: those that it stops at are asked for.
+      if (next.first <= last + 1 && next.last >= first - 1) move()
+      else leap.current = setTimeout(move, LEAP_RESTS_MS)
       if (isSearch && to >= foundCount && hasNextPage && !isFetchingNextPage) void fetchNextPage()
     },
     [isSearch, foundCount, hasNextPage, isFetchingNextPage, fetchNextPage],
   )
   const failed = isSearch
     ? found.error
-    : (first.error ?? pages.find(({ error }) => error !== null)?.error ?? null)
+    : (beginning.error ?? pages.find(({ error }) => error !== null)?.error ?? null)
   if (isSearch)
     return {
       count: found.data ? items.length : null,
@@ -75,7 +87,7 @@ export function useRecords(
       again: () => void found.refetch(),
     }
   return {
-    count: first.data?.total ?? null,
+    count: beginning.data?.total ?? null,
     more: false,
     at: (index) => {
       const page = pages[blocks.indexOf(Math.floor(index / BLOCK_RECORDS))]
@@ -84,7 +96,7 @@ export function useRecords(
     onRange,
     error: failed,
     again: () => {
-      for (const page of [first, ...pages]) if (page.isError) void page.refetch()
+      for (const page of [beginning, ...pages]) if (page.isError) void page.refetch()
     },
   }
 }
