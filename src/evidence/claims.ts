@@ -109,6 +109,13 @@ export const CLAIM = {
     proves_not: 'Anything that you did not require.',
     keepsBack: ['not checked'],
   },
+  cells: {
+    title: 'Cells in a part',
+    proves:
+      'Each derived cell that is kept beside the record was counted: they are as many, and come to the totals, as it says.',
+    proves_not: 'That a value is right, or how many cells were skipped.',
+    keepsBack: [],
+  },
   attached: {
     title: 'Log or artifact',
     proves: 'These are the bytes that the step’s entry has the digest of.',
@@ -227,6 +234,10 @@ export const CODE = {
   'definition-differs': { claim: 'expectations', state: 'does not verify' },
   'gate-missing': { claim: 'expectations', state: 'does not verify' },
   'gate-weaker': { claim: 'expectations', state: 'does not verify' },
+
+  'cells-agree': { claim: 'cells', state: 'proven' },
+  'cells-unchecked': { claim: 'cells', state: 'not checked' },
+  'cells-differ': { claim: 'cells', state: 'does not verify' },
 
   'attached-whole': { claim: 'attached', state: 'proven' },
   'attached-missing': { claim: 'attached', state: 'not checked' },

@@ -1,6 +1,7 @@
 import { type Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
 import { TRUST_SOURCE } from '#contract/trust.ts'
+import { checkCells } from './cells.ts'
 import { type Claim, type ClaimCode, claimOf, CODE, fails, keepsBack } from './claims.ts'
 import { checkConsistency } from './consistency.ts'
 import { checkExpectations, type Expectation } from './expectations.ts'
@@ -86,6 +87,8 @@ export async function verifyEnvelope(
   const gates: Claim[] = []
   for await (const claim of checkGates(envelope, entries, chain.links, { trust, previous }))
     gates.push(claim)
+  // Parts are beside the file.
+  const cells = await checkCells(envelope, () => null)
   const claims = [
     ...trustClaims,
     ...chain.claims,
@@ -94,6 +97,7 @@ export async function verifyEnvelope(
     binding,
     ...checkAsked(envelope, options.asked ?? {}),
     ...checkConsistency(envelope, entries),
+    ...(cells === null ? [] : [cells]),
     ...gates,
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
     ...checkExpectations(envelope, options.expect ?? [], trust, gates),

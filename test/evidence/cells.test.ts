@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import { partsOf } from '#evidence/attached.ts'
+import { canonicalize, utf8 } from '#evidence/canonical.ts'
+import { checkCells } from '#evidence/cells.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import type { Cell, StepEntry } from '#contract/envelope.ts'
@@ -25,7 +27,7 @@ async function judge(step: Partial<StepEntry>, kind = 'materialize') {
   const { bytes } = await run.seal()
   const { verdict, claims, envelope } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
   const codes = claims.filter(({ state }) => state === 'does not verify').map(({ code }) => code)
-  return { verdict, codes, envelope }
+  return { verdict, codes, claims, envelope }
 }
 
 it.each<[string, Partial<StepEntry>, string, readonly string[]]>([
@@ -56,4 +58,49 @@ it('[A1] cells in a part of their own are looked for beside the envelope', async
   expect(envelope && partsOf(envelope)).toContainEqual(
     expect.objectContaining({ sha256: PART.sha256, bytes: PART.bytes, path: 'cells.jsonl' }),
   )
+})
+
+const FAILED: Cell = { ...CELL, record_id: 'r2', state: 'failed', value_sha256: null, error: 'no' }
+const linesOf = (cells: readonly Cell[]) => cells.map((cell) => `${canonicalize(cell)}\n`).join('')
+
+async function count(text: string, said: { count?: number; totals?: object } = {}) {
+  const bytes = utf8(text)
+  const part = { sha256: sha256(bytes), bytes: bytes.length, count: said.count ?? 2 }
+  const { envelope, claims } = await judge({ cells_part: part })
+  if (envelope === null) throw new Error('does not verify')
+  const totals = { materialized: 1, skipped: 7, failures: 1, total_cost: '0.2', ...said.totals }
+  const { execution, closing } = envelope
+  const beside = { execution, closing: { ...closing, totals } }
+  return {
+    claims,
+    away: await checkCells(beside, () => null),
+    here: await checkCells(beside, (sha256) => (sha256 === part.sha256 ? bytes : null)),
+  }
+}
+
+it('[A4] cells in a part are counted where it is at hand, and not checked where it is not', async () => {
+  const { claims, away, here } = await count(linesOf([CELL, FAILED]))
+  expect(here).toMatchObject({ code: 'cells-agree', state: 'proven', where: '/closing/totals' })
+  expect(away).toMatchObject({ code: 'cells-unchecked', state: 'not checked' })
+  expect(claims).toContainEqual(expect.objectContaining({ code: 'cells-unchecked' }))
+  const listed = await judge({ cells: [CELL] })
+  expect(listed.claims.filter(({ claim }) => claim === 'cells')).toEqual([])
+})
+
+it.each<[string, string, { count?: number; totals?: object }, string]>([
+  ['one more than is said', linesOf([CELL, FAILED]), { count: 1 }, 'its part has 2'],
+  ['one fewer', linesOf([CELL, FAILED]), { count: 3 }, 'its part has 2'],
+  ['another outcome', linesOf([CELL, FAILED]), { totals: { materialized: 2 } }, 'not those'],
+  ['another cost', linesOf([CELL, FAILED]), { totals: { total_cost: '0.20' } }, 'not those'],
+  ['one twice', linesOf([CELL, CELL]), {}, 'Line 2 of the cells of step derive is there twice'],
+  ['both value and error', linesOf([{ ...CELL, error: 'no' }]), { count: 1 }, 'value and an error'],
+  ['another form', linesOf([CELL]).replace(':', ': '), { count: 1 }, 'is no cell'],
+  ['a byte order mark', `\ufeff${linesOf([CELL])}`, { count: 1 }, 'is no cell'],
+  ['half a line', linesOf([CELL, FAILED]).slice(0, -1), {}, 'Line 2'],
+  ['an empty line', `${linesOf([CELL, FAILED])}\n`, { count: 3 }, 'Line 3'],
+  ['nothing', '', {}, 'its part has 0'],
+])('[A4] cells in a part with %s do not verify', async (_, text, said, words) => {
+  const { here } = await count(text, said)
+  expect(here).toMatchObject({ code: 'cells-differ', state: 'does not verify' })
+  expect(here?.message).toContain(words)
 })

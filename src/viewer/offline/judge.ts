@@ -2,6 +2,7 @@ import { LIMITS } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { checkAttached, missingParts, type Part, partsOf } from '#evidence/attached.ts'
+import { checkCells } from '#evidence/cells.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
 import { trustFault } from '#evidence/trust.ts'
@@ -67,10 +68,17 @@ async function judgeAttached(
   if (envelope === null) return []
   const parts = partsOf(envelope)
   const judged: Attached[] = []
+  const wanted = new Set(envelope.execution.steps.map(({ cells_part }) => cells_part?.sha256))
+  const cells = new Map<string, Uint8Array>()
   for (const file of files) {
     await drawn()
-    judged.push({ file, ...(await checkAttached(parts, file.name, await bytesOf(file))) })
+    const bytes = await bytesOf(file)
+    const one = { file, ...(await checkAttached(parts, file.name, bytes)) }
+    judged.push(one)
+    if (one.part !== null && wanted.has(one.part.sha256)) cells.set(one.part.sha256, bytes)
   }
+  const claim = await checkCells(envelope, (sha256) => cells.get(sha256) ?? null, drawn)
+  if (claim !== null) judged.push({ claim, file: null, part: null })
   const missing = missingParts(
     parts,
     judged.flatMap(({ part }) => part ?? []),
