@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { checkCells } from '#evidence/cells.ts'
 import { answering, tableShop, valuesOf } from './tables.ts'
 
 const PEOPLE = `
@@ -44,4 +47,22 @@ it('derives what is missing, skips what is fresh, and seals the cells', async ()
   expect(again.envelope.closing.totals).toMatchObject({ materialized: 0, skipped: 6 })
   const forced = await shop.materialize({ force: true })
   expect(forced.envelope.closing.totals).toMatchObject({ materialized: 6, skipped: 0 })
+})
+
+it('[MT12] [A4] more cells than an entry lists are in a part that comes to the totals', async () => {
+  const program = `if .inputs.n == "7" then {record_id, error: "no é"} else {record_id, value: .inputs.n, cost: 0.1} end`
+  const shop = await tableShop(
+    `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive: { a: { from: [n], argv: [jq, -c, '${program}'] } }
+`,
+    { 't.csv': `id,n\n${Array.from({ length: 700 }, (_, n) => `r${n},${n}\n`).join('')}` },
+  )
+  const { envelope } = await shop.materialize()
+  expect(envelope.execution.steps[0]?.cells_part).toMatchObject({ count: 700 })
+  expect(envelope.closing.totals).toMatchObject({ materialized: 699, total_cost: '69.9' })
+  const kept = (sha256: string) => readFileSync(join(shop.data, 'artifacts', sha256))
+  expect(await checkCells(envelope, kept)).toMatchObject({ code: 'cells-agree' })
 })
