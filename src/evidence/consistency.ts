@@ -10,7 +10,14 @@ import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
 import { counted } from './counted.ts'
-import { countsOf, hasAttemptLeft, outcomeOf, totalsOf } from './summarise.ts'
+import {
+  countsOf,
+  isAnotherLeft,
+  outcomeOf,
+  totalsOf,
+  type Tried,
+  triedAgain,
+} from './summarise.ts'
 
 /**
  * Does the record agree with itself? Chain and seal say that nobody changed it since; this is for the sealing key's
@@ -59,6 +66,7 @@ function* ofPlan({ opening }: Envelope): Generator<Claim> {
 type Met = {
   /** How the attempts of each step ended. */
   readonly attempts: Map<string, StepOutcome[]>
+  readonly tried: Map<string, Tried>
   /** When each step succeeded and each gate opened. */
   readonly done: Map<string, string>
   readonly gates: Set<string>
@@ -69,7 +77,13 @@ function* ofEntries(envelope: Envelope, entries: readonly Entry[]): Generator<Cl
   const { plan } = envelope.opening
   const steps = new Map(plan.steps.map((step) => [step.step_id, step]))
   const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
-  const met: Met = { attempts: new Map(), done: new Map(), gates: new Set(), gateIds: new Set() }
+  const met: Met = {
+    attempts: new Map(),
+    tried: new Map(),
+    done: new Map(),
+    gates: new Set(),
+    gateIds: new Set(),
+  }
   for (const entry of entries) {
     if (entry.kind === 'step')
       yield* ofStep(envelope, entry.body, steps.get(entry.body.step_id), met, entry.where)
@@ -107,7 +121,8 @@ function* ofStep(
       actual: String(attempt),
     })
   }
-  if (!hasAttemptLeft(planned, before)) {
+  const tried = met.tried.get(step_id)
+  if (!isAnotherLeft(planned, tried)) {
     yield claimOf('attempts-broken', {
       ...at,
       message: `${name} was not allowed after those before it: ${before.join(', ')}.`,
@@ -148,6 +163,7 @@ function* ofStep(
   }
   before.push(step.outcome)
   met.attempts.set(step_id, before)
+  met.tried.set(step_id, triedAgain(tried, step.outcome))
   if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
 }
 

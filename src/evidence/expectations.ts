@@ -58,11 +58,11 @@ function said(
 }
 
 function* ofDefinition(
-  { opening }: Envelope,
+  envelope: Envelope,
   required: RequiredDefinition,
   found: readonly Claim[],
 ): Generator<Claim> {
-  const { definition, plan } = opening
+  const { definition, plan } = envelope.opening
   if (required.sha256 !== null) {
     const at = {
       where: '/opening/definition/sha256',
@@ -94,7 +94,7 @@ function* ofDefinition(
       })
     else if (weakness !== null)
       yield claimOf('gate-weaker', { ...at, message: `The gate ${gate.step_id} ${weakness}.` })
-    else yield ofKept(gate, found, at)
+    else yield ofKept(envelope, gate, found, at)
   }
 }
 
@@ -120,6 +120,7 @@ function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): str
 
 /** A policy as strong as required is worth what was found of its being kept. */
 function ofKept(
+  { opening, gates }: Envelope,
   required: RequiredGate,
   found: readonly Claim[],
   at: { step_id: string; where: string },
@@ -135,6 +136,12 @@ function ofKept(
       ...at,
       message: `The gate ${required.step_id} was not kept.`,
     })
+  // Kept is a gate that let nothing through unapproved; as required is one that was approved.
+  if (gates.some(({ step_id, outcome }) => step_id === required.step_id && outcome === 'rejected'))
+    return claimOf('expectation-fails', {
+      ...at,
+      message: `The gate ${required.step_id} was rejected, and you require it.`,
+    })
   const open = about.find(({ state }) => state !== 'proven')
   if (open !== undefined)
     return claimOf('requirement-unchecked', {
@@ -145,8 +152,10 @@ function ofKept(
     about.length > 0
       ? 'is as you require'
       : 'is planned as you require, and the run ended before it'
+  const { steps, gates: others } = opening.plan
+  const isWaitedFor = [...steps, ...others].some(({ needs }) => needs.includes(required.step_id))
   return claimOf('expectation-holds', {
     ...at,
-    message: `The gate ${required.step_id} ${message}.`,
+    message: `The gate ${required.step_id} ${message}${isWaitedFor ? '' : '; no step of the plan waits for it'}.`,
   })
 }

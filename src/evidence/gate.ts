@@ -2,6 +2,7 @@ import {
   type Decision,
   type Envelope,
   type GateEntry,
+  type PlanGate,
   type RecordedDecision,
   type StepEntry,
 } from '#contract/envelope.ts'
@@ -26,7 +27,7 @@ export async function* checkGates(
   reader: Reader,
 ): AsyncGenerator<Claim> {
   if (envelope.gates.length === 0) return
-  const places = indexOf(entries, links)
+  const places = indexOf(envelope, entries, links)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
   for (const entry of entries) {
     if (entry.kind !== 'gate') continue
@@ -41,7 +42,8 @@ export async function* checkGates(
             message: sentence(gate, places),
           }),
         ]
-    yield* checkSignatures(envelope, gate, where, reader.trust)
+    for await (const claim of checkSignatures(envelope, gate, where, reader.trust))
+      yield boundOnly(envelope, gate, claim, where, places)
     if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where, reader.trust)
   }
 }
@@ -64,25 +66,110 @@ type Places = {
   readonly seqOfLink: ReadonlyMap<string, number>
   /** Of a step that succeeded or a gate, by its id. */
   readonly seqDone: ReadonlyMap<string, number>
-  readonly attempts: ReadonlyMap<
-    string,
-    readonly { readonly seq: number; readonly body: StepEntry }[]
-  >
+  /** The last attempt of each step on record, in the order of their first ones. */
+  readonly lastSeq: ReadonlyMap<string, number>
+  readonly steps: readonly { readonly seq: number; readonly body: StepEntry }[]
+  /** The earliest that any of the steps from this seq on began. */
+  readonly earliest: readonly string[]
+  /** By `artifactKey`. */
+  readonly artifacts: ReadonlyMap<string, Kept>
+  readonly planned: ReadonlyMap<string, PlanGate>
 }
 
-function indexOf(entries: readonly Entry[], links: readonly string[]): Places {
+type Kept = { readonly seq: number; readonly sha256: string; readonly bytes: number }
+
+const artifactKey = (step_id: string, attempt: number, path: string): string =>
+  JSON.stringify([step_id, attempt, path])
+
+function indexOf(
+  { opening }: Envelope,
+  entries: readonly Entry[],
+  links: readonly string[],
+): Places {
   const seqDone = new Map<string, number>()
-  const attempts = new Map<string, { seq: number; body: StepEntry }[]>()
+  const lastSeq = new Map<string, number>()
+  const steps: { seq: number; body: StepEntry }[] = []
+  const artifacts = new Map<string, Kept>()
   for (const entry of entries) {
     if (entry.kind === 'gate') seqDone.set(entry.body.step_id, entry.seq)
     if (entry.kind !== 'step') continue
     const { body, seq } = entry
     if (body.outcome === 'succeeded') seqDone.set(body.step_id, seq)
-    const before = attempts.get(body.step_id)
-    if (before === undefined) attempts.set(body.step_id, [{ seq, body }])
-    else before.push({ seq, body })
+    lastSeq.set(body.step_id, seq)
+    steps.push({ seq, body })
+    for (const { path, sha256, bytes } of body.artifacts) {
+      const key = artifactKey(body.step_id, body.attempt, path)
+      if (!artifacts.has(key)) artifacts.set(key, { seq, sha256, bytes })
+    }
   }
-  return { seqOfLink: new Map(links.map((link, seq) => [link, seq])), seqDone, attempts }
+  const earliest: string[] = []
+  let least = NEVER
+  for (let seq = entries.length - 1; seq >= 0; seq -= 1) {
+    const entry = entries[seq]
+    if (
+      entry?.kind === 'step' &&
+      entry.body.taken_over === undefined &&
+      entry.body.started_at < least
+    )
+      least = entry.body.started_at
+    earliest[seq] = least
+  }
+  return {
+    seqOfLink: new Map(links.map((link, seq) => [link, seq])),
+    seqDone,
+    lastSeq,
+    steps,
+    earliest,
+    artifacts,
+    planned: new Map(opening.plan.gates.map((gate) => [gate.step_id, gate])),
+  }
+}
+
+// Instants of ours sort as text, and before this.
+const NEVER = '~'
+
+/** What was signed is about the gate that it names, and proves nothing about another. */
+function boundOnly(
+  envelope: Envelope,
+  gate: GateEntry,
+  claim: Claim,
+  where: string,
+  { planned }: Places,
+): Claim {
+  if (claim.code !== 'decision-signed') return claim
+  const recorded = gate.decisions.find(
+    (_, index) => claim.where === `${where}/decisions/${index}/assertion`,
+  )
+  if (
+    recorded !== undefined &&
+    isOfGate(envelope, gate, planned.get(gate.step_id), recorded.decision)
+  )
+    return claim
+  return claimOf('decision-unbound', {
+    step_id: gate.step_id,
+    where: claim.where,
+    message: `The signature of ${recorded?.decision.approver} is right, and is about another gate than ${gate.step_id}.`,
+  })
+}
+
+/**
+ * Does a decision name this gate of this run? The step_id is in no decision: it is held to the plan, which is in every
+ * prefix that is signed.
+ */
+export function isOfGate(
+  { evidence_id, run_id }: Envelope,
+  gate: GateEntry,
+  planned: PlanGate | undefined,
+  decision: Decision,
+): boolean {
+  return (
+    decision.evidence_id === evidence_id &&
+    decision.run_id === run_id &&
+    decision.gate_id === gate.gate_id &&
+    decision.question === gate.question &&
+    decision.question === planned?.question &&
+    decision.policy_sha256 === digestOf(planned.policy)
+  )
 }
 
 function* gateFaults(
@@ -93,7 +180,7 @@ function* gateFaults(
   trust: readonly Trusted[],
 ): Generator<Claim> {
   const { body: gate, where } = entry
-  yield* ofShown(envelope, entry, places)
+  yield* ofShown(entry, places)
   const met = new Set<string>()
   const shown_sha256 = digestOf(gate.shown)
   for (const [index, recorded] of gate.decisions.entries()) {
@@ -101,7 +188,7 @@ function* gateFaults(
     const { decision } = recorded
     yield* ofBinding(envelope, gate, decision, shown_sha256, at)
     yield* ofDecisionTimes(gate, recorded, at)
-    yield* ofApprover(gate, recorded, at)
+    yield* ofApprover(gate, recorded, trust, at)
     yield* ofInputs(gate, decision, at)
     const { nonce } = decision
     // The very same decision may be held: this envelope may be.
@@ -124,11 +211,7 @@ function* gateFaults(
 type At = { readonly step_id: string; readonly where: string }
 
 /** What the approver was shown is what the record says that there was. */
-function* ofShown(
-  { opening }: Envelope,
-  { body: gate, seq, where }: GateAt,
-  places: Places,
-): Generator<Claim> {
+function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator<Claim> {
   const { shown, policy, step_id } = gate
   const at = { step_id, where: `${where}/shown` }
   if (shown.question !== gate.question || shown.policy_sha256 !== digestOf(policy)) {
@@ -155,7 +238,7 @@ function* ofShown(
     })
     return
   }
-  const needs = opening.plan.gates.find((gate) => gate.step_id === step_id)?.needs ?? []
+  const needs = places.planned.get(step_id)?.needs ?? []
   for (const need of needs) {
     if ((places.seqDone.get(need) ?? Infinity) > prefix) {
       yield claimOf('prefix-wrong', {
@@ -165,11 +248,10 @@ function* ofShown(
     }
   }
   for (const [index, artifact] of shown.artifacts.entries()) {
-    const attempt = places.attempts
-      .get(artifact.step_id)
-      ?.find(({ body, seq }) => body.attempt === artifact.attempt && seq <= prefix)
-    const kept = attempt?.body.artifacts.find(({ path }) => path === artifact.path)
-    if (kept?.sha256 !== artifact.sha256 || kept.bytes !== artifact.bytes) {
+    const { step_id: by, attempt, path } = artifact
+    const kept = places.artifacts.get(artifactKey(by, attempt, path))
+    const isKept = kept?.sha256 === artifact.sha256 && kept.bytes === artifact.bytes
+    if (!isKept || kept.seq > prefix) {
       yield claimOf('shown-differs', {
         ...at,
         where: `${at.where}/artifacts/${index}`,
@@ -185,24 +267,27 @@ function* ofShown(
 function* ofRunning(
   { running, opened_at }: GateEntry['shown'],
   prefix: number,
-  { attempts }: Places,
+  { lastSeq, steps, earliest }: Places,
   at: At,
 ): Generator<Claim> {
   const listed = new Set(running)
   for (const step_id of listed) {
-    if (!(attempts.get(step_id) ?? []).some(({ seq }) => seq > prefix)) {
+    if ((lastSeq.get(step_id) ?? -1) <= prefix) {
       yield claimOf('shown-differs', {
         ...at,
         message: `${step_id} was shown as running, and the record has no end of it.`,
       })
     }
   }
-  for (const [step_id, ended] of attempts) {
-    const wasRunning = ended.some(
-      ({ seq, body }) =>
-        seq > prefix && body.taken_over === undefined && body.started_at < opened_at,
-    )
-    if (wasRunning && !listed.has(step_id)) {
+  // Nothing after the prefix began before: so it is at nearly every gate, and the record is not gone through for each.
+  if ((earliest[prefix + 1] ?? NEVER) >= opened_at) return
+  const wereRunning = new Set<string>()
+  for (const { seq, body } of steps) {
+    if (seq > prefix && body.taken_over === undefined && body.started_at < opened_at)
+      wereRunning.add(body.step_id)
+  }
+  for (const step_id of wereRunning) {
+    if (!listed.has(step_id)) {
       yield claimOf('shown-differs', {
         ...at,
         message: `${step_id} was running when the gate opened, and was not shown.`,
@@ -259,11 +344,12 @@ function* ofDecisionTimes(
   const latest = expires_at ?? decided_at
   if (
     decided_at > latest ||
+    (expires_at !== null && requested_at > expires_at) ||
     (shown.expires_at !== null && (expires_at === null || expires_at > shown.expires_at))
   ) {
     yield claimOf('expiry-broken', {
       ...at,
-      message: `${decision.approver} decided after the gate had expired, or by a longer term than the gate has.`,
+      message: `${decision.approver} decided or was asked after the gate had expired, or decided by a longer term than the gate has.`,
       expected: `not after ${shown.expires_at}`,
       actual: decided_at,
     })
@@ -285,13 +371,17 @@ function* ofDecisionTimes(
 function* ofApprover(
   { policy }: GateEntry,
   { decision, assertion }: RecordedDecision,
+  trust: readonly Trusted[],
   at: At,
 ): Generator<Claim> {
   const { approver } = decision
   const person = /^(?:user|token):(.+)$/.exec(approver)
   const isPerson =
     assertion === null ? person !== null : !approver.includes(':') && approver !== 'system'
-  const isNamed = !approver.startsWith('user:') || policy.users.includes(person?.[1] ?? '')
+  const users = approver.startsWith('user:')
+    ? [person?.[1] ?? '']
+    : pinnedApprovers(trust, approver).flatMap(({ user }) => user ?? [])
+  const isNamed = users.every((user) => policy.users.includes(user))
   if (!isPerson || (policy.roles.length === 0 && !isNamed)) {
     yield claimOf('approver-not-allowed', {
       ...at,
@@ -308,7 +398,8 @@ function* ofInputs(
 ): Generator<Claim> {
   const asked = new Set(policy.inputs.map(({ name }) => name))
   const missing = policy.inputs.some(
-    ({ name, required }) => required && (inputs[name] ?? '') === '',
+    ({ name, required }) =>
+      required && (!Object.hasOwn(inputs, name) || (inputs[name] ?? '') === ''),
   )
   if (
     Object.keys(inputs).some((name) => !asked.has(name)) ||
@@ -334,6 +425,18 @@ function* ofOutcome(
       step_id,
       where: `${where}/outcome`,
       message: `${approvals} of ${counted(policy.quorum, 'approval')} and ${counted(rejections, 'rejection')} do not make a gate ${outcome}.`,
+    })
+  }
+  // By number, not by order: with passkeys the order is by the approvers' own clocks.
+  if (
+    approvals > policy.quorum ||
+    rejections > 1 ||
+    (rejections === 1 && approvals >= policy.quorum)
+  ) {
+    yield claimOf('gate-outcome-differs', {
+      step_id,
+      where: `${where}/decisions`,
+      message: `${counted(approvals, 'approval')} and ${counted(rejections, 'rejection')} are more than resolve a gate.`,
     })
   }
   const hasExpired = shown.expires_at !== null && resolved_at >= shown.expires_at

@@ -2,6 +2,7 @@ import { type Envelope, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim } from './claims.ts'
+import { isOfGate } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
 import { payloadText } from './sealed.ts'
 
@@ -88,7 +89,7 @@ function isSealOver(
 
 // By the recomputed links: a signed link that comes out again is of these entries, whatever else was changed.
 function frozenBy(
-  { evidence_id, run_id, gates }: Envelope,
+  envelope: Envelope,
   links: readonly string[],
   claims: readonly Claim[],
 ): Frozen[] {
@@ -96,13 +97,14 @@ function frozenBy(
     claims.flatMap(({ code, where }) => (code === 'decision-signed' ? [where] : [])),
   )
   if (signed.size === 0) return []
+  const planned = new Map(envelope.opening.plan.gates.map((gate) => [gate.step_id, gate]))
   const seqs = new Map(links.map((link, seq) => [link, seq]))
-  return gates.flatMap(({ step_id, decisions }, gate) =>
-    decisions.flatMap(({ decision: said }, index) => {
+  return envelope.gates.flatMap((entry, gate) =>
+    entry.decisions.flatMap(({ decision: said }, index) => {
       const upTo = seqs.get(said.chain_head_before)
-      const isOfThisRun = said.evidence_id === evidence_id && said.run_id === run_id
+      const { step_id } = entry
       return upTo !== undefined &&
-        isOfThisRun &&
+        isOfGate(envelope, entry, planned.get(step_id), said) &&
         signed.has(`/gates/${gate}/decisions/${index}/assertion`)
         ? [{ step_id, approver: said.approver, decision: said.decision, upTo }]
         : []

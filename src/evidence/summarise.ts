@@ -27,7 +27,7 @@ export function endingOf(
   recorded: readonly RecordedEntry[],
 ): { outcome: Outcome; by: RecordedEntry | null } {
   const planned = new Map(plan.steps.map((step) => [step.step_id, step]))
-  const tried = new Map<string, StepOutcome[]>()
+  const tried = new Map<string, Tried>()
   const done = new Set<string>()
   for (const entry of recorded) {
     const { kind, body } = entry
@@ -37,13 +37,11 @@ export function endingOf(
       continue
     }
     const { step_id, outcome } = body
-    const outcomes = tried.get(step_id) ?? []
-    outcomes.push(outcome)
-    tried.set(step_id, outcomes)
+    const attempts = triedAgain(tried.get(step_id), outcome)
+    tried.set(step_id, attempts)
     if (outcome === 'succeeded') done.add(step_id)
     else if (outcome === 'aborted') return { outcome, by: entry }
-    else if (!hasAttemptLeft(planned.get(step_id), outcomes))
-      return { outcome: 'failed', by: entry }
+    else if (!isAnotherLeft(planned.get(step_id), attempts)) return { outcome: 'failed', by: entry }
   }
   const all = [...plan.steps, ...plan.gates].every(({ step_id }) => done.has(step_id))
   return { outcome: all ? 'succeeded' : 'aborted', by: null }
@@ -60,11 +58,35 @@ export function hasAttemptLeft(
   planned: Pick<PlanStep, 'retries'> | undefined,
   outcomes: readonly StepOutcome[],
 ): boolean {
-  const last = outcomes.at(-1)
+  let tried: Tried | undefined
+  for (const outcome of outcomes) tried = triedAgain(tried, outcome)
+  return isAnotherLeft(planned, tried)
+}
+
+/** Counted as they come: a record of many attempts is not gone through again for each. */
+export type Tried = {
+  readonly attempts: number
+  readonly interrupted: number
+  readonly last: StepOutcome
+}
+
+export function triedAgain(before: Tried | undefined, outcome: StepOutcome): Tried {
+  return {
+    attempts: (before?.attempts ?? 0) + 1,
+    interrupted: (before?.interrupted ?? 0) + (outcome === 'interrupted' ? 1 : 0),
+    last: outcome,
+  }
+}
+
+export function isAnotherLeft(
+  planned: Pick<PlanStep, 'retries'> | undefined,
+  tried: Tried | undefined,
+): boolean {
   if (planned === undefined) return false
-  if (last !== undefined && !STEP_OUTCOME[last].retried) return false
-  const interrupted = outcomes.filter((outcome) => outcome === 'interrupted').length
-  return interrupted <= MAX_INTERRUPTIONS && outcomes.length - interrupted <= planned.retries
+  if (tried === undefined) return planned.retries >= 0
+  const { attempts, interrupted, last } = tried
+  if (!STEP_OUTCOME[last].retried) return false
+  return interrupted <= MAX_INTERRUPTIONS && attempts - interrupted <= planned.retries
 }
 
 export function countsOf(steps: readonly StepEntry[], gates: readonly GateEntry[]): Counts {

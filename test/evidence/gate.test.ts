@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import { type Envelope, type Policy } from '#contract/envelope.ts'
+import { hasAttemptLeft } from '#evidence/summarise.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { type Answer, bytesOf, newSigner, pinned, planGate, planStep, startRun } from './fixture.ts'
+import { newPasskey } from './passkey.ts'
+
+const signer = await newSigner()
+const ann = newPasskey('ann', { user: 'ann' })
+const trust = [pinned(signer, { approvers: [ann.approver] })]
+const signed: Answer = { approver: 'ann', sign: ann.sign }
+
+type Resolution = Partial<Parameters<ReturnType<typeof startRun>['gate']>[1]>
+
+async function verdictOf(
+  policy: Partial<Policy>,
+  decisions: Answer[],
+  by = trust,
+  over: Resolution = {},
+) {
+  const run = startRun(signer, { gates: [planGate('ship', { policy })] })
+  run.gate('ship', { decisions, ...over })
+  const { bytes } = await run.seal({ finished_at: '2026-11-13T10:00:00.000Z' })
+  const { verdict, claims } = await verifyEnvelope(bytes, { trust: by })
+  return { verdict, codes: claims.flatMap(({ claim, code }) => (claim === 'gate' ? [code] : [])) }
+}
+
+describe('a decision', () => {
+  it.each(['constructor', 'toString', 'valueOf', 'answer'])(
+    '[V11] does not have the input %s without giving it',
+    async (name) => {
+      const inputs = [{ name, label: 'Ticket', required: true }]
+      const without = await verdictOf({ inputs }, [{ approver: 'user:ann' }])
+      expect(without).toEqual({ verdict: 'does not verify', codes: ['inputs-broken'] })
+      const given = await verdictOf({ inputs }, [{ approver: 'user:ann', inputs: { [name]: 'x' } }])
+      expect(given).toEqual({ verdict: 'proven', codes: ['gate-recorded'] })
+    },
+  )
+
+  it('[V11] by a passkey that is pinned as another than the policy names', async () => {
+    const named = (user: string): Partial<Policy> => ({ roles: [], users: [user], sign: 'passkey' })
+    expect(await verdictOf(named('alice'), [signed])).toEqual({
+      verdict: 'does not verify',
+      codes: ['approver-not-allowed'],
+    })
+    expect((await verdictOf(named('ann'), [signed])).verdict).toBe('proven')
+    expect(await verdictOf(named('alice'), [signed], [pinned(signer)])).toMatchObject({
+      codes: ['gate-recorded'],
+    })
+  })
+
+  it('[V11] after the one that resolved the gate', async () => {
+    const late = { verdict: 'does not verify', codes: ['gate-outcome-differs'] }
+    const [a, b] = [{ approver: 'user:a' }, { approver: 'user:b' }]
+    const no: Answer = { approver: 'user:c', decision: 'rejected' }
+    expect(await verdictOf({}, [a, b])).toEqual(late)
+    expect(await verdictOf({}, [a, no])).toEqual(late)
+    expect(await verdictOf({ quorum: 2 }, [a, no, b])).toEqual(late)
+    expect((await verdictOf({ quorum: 2 }, [a, b])).verdict).toBe('proven')
+    expect(await verdictOf({ quorum: 2 }, [no, { ...no, approver: 'user:d' }])).toEqual(late)
+    // Two clocks: what came last need not be told last.
+    for (const either of [
+      [a, no],
+      [no, a],
+    ])
+      expect((await verdictOf({ quorum: 2 }, either)).verdict).toBe('proven')
+  })
+
+  it('[V11] that was asked for after the gate had expired, whatever the approver’s clock says', async () => {
+    const requested_at = '2026-11-12T20:00:00.000Z'
+    const decided_at = '2026-11-12T09:30:03.000Z'
+    const answer = { ...signed, requested_at, decided_at }
+    const policy: Partial<Policy> = { expires_ms: 5000, sign: 'passkey' }
+    const resolved_at = '2026-11-12T21:00:00.000Z'
+    expect(await verdictOf(policy, [answer], trust, { resolved_at })).toEqual({
+      verdict: 'does not verify',
+      codes: ['expiry-broken'],
+    })
+  })
+})
+
+describe('a decision that names another gate', () => {
+  const run = startRun(signer, {
+    gates: [
+      planGate('lint', { policy: { sign: 'passkey' } }),
+      planGate('prod', { policy: { sign: 'passkey' } }),
+    ],
+  })
+  run.gate('lint', { decisions: [signed] })
+  run.gate('prod', { decisions: [] })
+
+  it.each<[string, (document: Envelope) => void, string[]]>([
+    [
+      'copied to it',
+      ({ gates: [lint, prod] }) => {
+        if (lint !== undefined && prod !== undefined) prod.decisions = lint.decisions
+      },
+      ['lint'],
+    ],
+    [
+      'where the gate was renamed',
+      ({ gates: [lint] }) => {
+        if (lint !== undefined) lint.step_id = 'prod'
+      },
+      [],
+    ],
+    [
+      'where the question was changed',
+      ({ gates: [lint] }) => {
+        if (lint !== undefined) lint.question = 'Delete all?'
+      },
+      [],
+    ],
+  ])('[V11] [V21] is not told as signed for it: %s', async (_name, change, expected) => {
+    const document = structuredClone((await run.seal()).envelope)
+    change(document)
+    const { verdict, claims, remaining } = await verifyEnvelope(bytesOf(document), { trust })
+    expect(verdict).toBe('does not verify')
+    const told = claims.filter(({ code }) => code === 'decision-signed')
+    expect(told.map(({ step_id }) => step_id)).toEqual(expected)
+    expect(remaining?.frozen.map(({ step_id }) => step_id)).toEqual(expected)
+  })
+})
+
+describe('a required gate', () => {
+  const gate = { step_id: 'ship', quorum: 1, four_eyes: false, question: null, roles: null }
+  const required = [
+    { name: 'release', sha256: null, gates: [{ ...gate, sign: 'session' as const }] },
+  ]
+
+  async function expectationOf(needs: string[], decision: 'approved' | 'rejected') {
+    const run = startRun(signer, {
+      steps: [planStep('deploy', { needs })],
+      gates: [planGate('ship')],
+    })
+    if (needs.length === 0) run.step('deploy')
+    run.gate('ship', { decisions: [{ approver: 'user:ann', decision }] })
+    if (needs.length > 0 && decision === 'approved') run.step('deploy')
+    const { bytes } = await run.seal()
+    const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer, { required })] })
+    return claims.filter(({ claim }) => claim === 'expectations')
+  }
+
+  it('[V15] that was rejected is not as required', async () => {
+    expect(await expectationOf(['ship'], 'approved')).toMatchObject([
+      { code: 'expectation-holds', message: 'The gate ship is as you require.' },
+    ])
+    expect(await expectationOf(['ship'], 'rejected')).toMatchObject([{ code: 'expectation-fails' }])
+  })
+
+  it('[V15] that nothing waits for is said to be so', async () => {
+    const [claim] = await expectationOf([], 'approved')
+    expect(claim?.message).toBe(
+      'The gate ship is as you require; no step of the plan waits for it.',
+    )
+  })
+})
+
+it('[S5] the attempts left follow from those before', () => {
+  expect(hasAttemptLeft({ retries: 0 }, [])).toBe(true)
+  expect(hasAttemptLeft(undefined, [])).toBe(false)
+  expect(hasAttemptLeft({ retries: 1 }, ['failed'])).toBe(true)
+  expect(hasAttemptLeft({ retries: 1 }, ['failed', 'failed'])).toBe(false)
+  expect(hasAttemptLeft({ retries: 0 }, ['interrupted', 'interrupted', 'interrupted'])).toBe(true)
+  expect(
+    hasAttemptLeft(
+      { retries: 9 },
+      Array.from({ length: 4 }, () => 'interrupted'),
+    ),
+  ).toBe(false)
+  expect(hasAttemptLeft({ retries: 1 }, ['succeeded'])).toBe(false)
+})
