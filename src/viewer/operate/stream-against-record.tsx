@@ -4,7 +4,7 @@ import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { factsQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
 import { useLive } from '#viewer/store.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
-import { useQueries } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useMemo } from 'react'
 import { FactTable } from './fact-table.tsx'
 import { orderOf } from './plan-order.ts'
@@ -32,25 +32,26 @@ export function StreamAgainstEnvelope({
   const said = useLive((state) => state.board.runs.get(run_id)?.hint ?? silent)
   const hint = useDeferredValue(said)
   const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
+  // The first block is asked for wherever one reads: the list stands by its counts while others come.
+  const first = useQuery(factsQuery(document, head, hint, 0))
   const pages = useQueries({
     queries: blocks.map((block) => factsQuery(document, head, hint, block)),
   })
-  const failed = pages.find(({ isError }) => isError)
-  const known = pages.flatMap(({ data }) => data ?? [])
-  const [first] = known
+  const failed = [first, ...pages].find(({ isError }) => isError)
+  const known = [...pages, first].flatMap(({ data }) => data ?? [])
   if (failed)
     return (
       <p role="alert" className="card p-4 text-bad">
         {wordsOf(failed.error).title}: {wordsOf(failed.error).detail}
       </p>
     )
-  if (!first) return <div className="card h-40" />
+  if (!first.data) return <div className="card h-40" />
   const at = (index: number) =>
     known.find(({ from, rows }) => from <= index && index < from + rows.length)
   return (
     <FactTable
       facts={{
-        ...first,
+        ...first.data,
         at: (index) => {
           const page = at(index)
           return page?.rows[index - page.from]
