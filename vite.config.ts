@@ -93,7 +93,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // What a page is waited for is said by the test, how long by how loaded a machine may be.
-          expect: { poll: { timeout: 30_000 } },
+          expect: { poll: { timeout: 60_000 } },
           // After the others, so that a journey has both cores to itself.
           sequence: { groupOrder: 1 },
         },

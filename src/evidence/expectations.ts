@@ -136,22 +136,19 @@ function ofKept(
       ...at,
       message: `The gate ${required.step_id} was not kept.`,
     })
-  // Kept is a gate that let nothing through unapproved; as required is one that was approved.
-  if (gates.some(({ step_id, outcome }) => step_id === required.step_id && outcome === 'rejected'))
-    return claimOf('expectation-fails', {
-      ...at,
-      message: `The gate ${required.step_id} was rejected, and you require it.`,
-    })
   const open = about.find(({ state }) => state !== 'proven')
   if (open !== undefined)
     return claimOf('requirement-unchecked', {
       ...at,
       message: `The gate ${required.step_id} is as you require, but for what could not be checked: ${open.message}`,
     })
+  const outcome = gates.find(({ step_id }) => step_id === required.step_id)?.outcome
   const message =
-    about.length > 0
-      ? 'is as you require'
-      : 'is planned as you require, and the run ended before it'
+    outcome === undefined
+      ? 'is planned as you require, and the run ended before it'
+      : outcome === 'approved'
+        ? 'is as you require'
+        : `was kept as you require, and was ${outcome}`
   const { steps, gates: others } = opening.plan
   const isWaitedFor = [...steps, ...others].some(({ needs }) => needs.includes(required.step_id))
   return claimOf('expectation-holds', {

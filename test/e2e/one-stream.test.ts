@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Page as FirefoxPage } from 'puppeteer-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Status } from '#contract/api.ts'
 import { RUN_STATUS } from '#contract/status.ts'
 import { launchChromium } from '#test/chromium.ts'
@@ -48,6 +48,7 @@ const WAYS = [
 describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
   it('[U31] [U32] is all that twelve pages take, and goes on without a loss when the one that opened it ends', async () => {
     const context = await scene.browser.newContext()
+    onTestFinished(() => context.close())
     faults.push(await collectFaults(context))
     await prepare(context)
     const opened = async (): Promise<Page> => {
@@ -79,6 +80,7 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
 
   it('[U32] is let go by a page in the back/forward cache, and goes on from its last frame', async () => {
     const browser = await launchChromium({ keepsPages: true })
+    onTestFinished(() => browser.close())
     const context = await browser.newContext()
     faults.push(await collectFaults(context))
     await prepare(context)
@@ -100,7 +102,6 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
       .poll(async () => (await framesOf(page)) - seen)
       .toBeGreaterThanOrEqual(published - 2)
     expect(await gapsOf(page)).toBe(0)
-    await browser.close()
   })
 })
 
@@ -175,6 +176,7 @@ it('[U31] [U32] one stream is all that pages of Firefox take', async (context) =
   const why = whyNoFirefox()
   if (why !== null) return context.skip(why)
   const browser = await launchFirefox()
+  onTestFinished(() => browser.close())
   const opened = async () => {
     const page = await browser.newPage()
     await page.goto(`${scene.companion.url}/gates`)
@@ -196,7 +198,6 @@ it('[U31] [U32] one stream is all that pages of Firefox take', async (context) =
   for (const [n, page] of others.entries())
     await expect.poll(async () => (await framesIn(page)) - (start[n] ?? 0)).toBe(published)
   expect((await streamOf()).subscribers).toBe(1)
-  await browser.close()
 })
 
 describe('a page that holds the stream itself', () => {

@@ -141,11 +141,16 @@ describe('a required gate', () => {
     return claims.filter(({ claim }) => claim === 'expectations')
   }
 
-  it('[V15] that was rejected is not as required', async () => {
+  it('[V15] that was rejected is said to be, and holds: nothing came through it', async () => {
     expect(await expectationOf(['ship'], 'approved')).toMatchObject([
       { code: 'expectation-holds', message: 'The gate ship is as you require.' },
     ])
-    expect(await expectationOf(['ship'], 'rejected')).toMatchObject([{ code: 'expectation-fails' }])
+    expect(await expectationOf(['ship'], 'rejected')).toMatchObject([
+      {
+        code: 'expectation-holds',
+        message: 'The gate ship was kept as you require, and was rejected.',
+      },
+    ])
   })
 
   it('[V15] that nothing waits for is said to be so', async () => {
