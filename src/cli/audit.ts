@@ -110,13 +110,13 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
     ...envelopes.flatMap(({ evidence_id, message }) =>
-      message === null ? [] : `does not verify  ${evidence_id}: ${oneLine(message)}`,
+      message === null ? [] : `does not verify  ${oneLine(`${evidence_id}: ${message}`)}`,
     ),
     ...missing
       .filter((evidence_id) => !named.has(evidence_id))
       .map(
         (evidence_id) =>
-          `missing          ${evidence_id} is said to be here, and its file is gone.`,
+          `missing          ${oneLine(evidence_id)} is said to be here, and its file is gone.`,
       ),
     ...series.flatMap(({ faults }) =>
       faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${oneLine(message)}`),

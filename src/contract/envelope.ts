@@ -26,7 +26,7 @@ const Salt = z.string().check(z.regex(/^[0-9a-f]{32}$/))
 export const ArtifactPath = z.string().check(
   z.maxLength(1024),
   // oxlint-disable-next-line no-control-regex -- control characters are what it refuses
-  z.regex(/^(?!\/)(?!(?:.*\/)?\.{0,2}(?:\/|$))[^\u0000-\u001f\u007f\\]+$/),
+  z.regex(/^(?!\/)(?!(?:[^]*\/)?\.{0,2}(?:\/|$))[^\u0000-\u001f\u007f\\]+$/),
 )
 
 export const Policy = z.strictObject({

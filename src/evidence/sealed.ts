@@ -1,7 +1,7 @@
 import { DSSE_PAYLOAD_TYPE, type Envelope, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
-import { decodeBase64 } from './base64.ts'
+import { decodeBase64, tryBase64 } from './base64.ts'
 import { canonicalize } from './canonical.ts'
 import { type ChainState } from './chain.ts'
 import { type Claim, type ClaimCode, claimOf } from './claims.ts'
@@ -18,6 +18,8 @@ export type SealedBy = {
   readonly name?: string
 }
 
+const SIGNATURE_BYTES = 64
+
 /** The signature alone. A wrong one is wrong by whoever's key; a right one proves something by a pinned key only. */
 export async function checkSeal(
   { integrity: { seal }, closing }: Envelope,
@@ -25,6 +27,10 @@ export async function checkSeal(
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
   const where = '/integrity/seal'
   const keyid = seal.signatures[0]?.keyid ?? ''
+  if (tryBase64(seal.signatures[0]?.sig ?? '')?.length !== SIGNATURE_BYTES) {
+    const message = 'The signature is none that any key can have made.'
+    return { claim: claimOf('signature-wrong', { where, message }), by: null }
+  }
   const trusted = findKey(trust, keyid, closing.seal_seq)
   if (trusted === null) {
     const message = `The seal names the key ${keyid}, which you do not have.`

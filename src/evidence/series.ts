@@ -66,6 +66,9 @@ export function walkSeries(
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
   const servers = new Set([...all, ...remembered].map(({ server }) => server))
+  const numbered = all.toSorted((a, b) => a.seal_seq - b.seal_seq)
+  // Over all keys: whoever seals a second history with a second key has forked this one all the same.
+  const across = [...forksOf(numbered), ...repeatsOf([...numbered, ...remembered])]
   return [...servers].map((server) => {
     const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
     const mine = remembered.filter((head) => head.server === server)
@@ -76,13 +79,15 @@ export function walkSeries(
       faults: [
         ...inOrder.flatMap((one) => againstPrevious(one, here)),
         ...holesOf(inOrder, here),
-        ...forksOf(inOrder),
-        ...repeatsOf([...inOrder, ...mine]),
+        ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
         ...mine.flatMap((head) => againstRemembered(head, here)),
       ],
     }
   })
 }
+
+/** `at`: the key with whose series it is told. */
+type FaultAt = SeriesFault & { readonly at: string }
 
 type Here = {
   readonly byId: ReadonlyMap<string, readonly Placed[]>
@@ -132,31 +137,34 @@ function holesOf(inOrder: readonly Placed[], { byId }: Here): SeriesFault[] {
   return holes
 }
 
-function forksOf(members: readonly Placed[]): SeriesFault[] {
+/** A number is one of a key's own series, and so is to be the first; an id and what is followed are there once at all. */
+function forksOf(members: readonly Placed[]): FaultAt[] {
   const groups = [
-    Map.groupBy(members, ({ seal_seq }) => String(seal_seq)),
+    Map.groupBy(members, ({ server, seal_seq }) => `${server} ${seal_seq}`),
     Map.groupBy(members, ({ evidence_id }) => evidence_id),
-    Map.groupBy(members, ({ previous }) => previous?.evidence_id ?? ''),
+    Map.groupBy(members, ({ server, previous }) => previous?.evidence_id ?? `first of ${server}`),
   ].flatMap((by) => [...by.values()].filter((group) => group.length > 1))
   const distinct = new Map(groups.map((group) => [group.map(({ head }) => head).join(), group]))
   return [...distinct.values()].map((group) => {
     const evidence_ids = group.map(({ evidence_id }) => evidence_id)
     const message = `${evidence_ids.join(' and ')} stand in one place: the server sealed ${group.length}.`
-    return { fault: 'forked', seal_seq: group[0]?.seal_seq ?? 0, evidence_ids, by: null, message }
+    const [first] = group
+    const seal_seq = first?.seal_seq ?? 0
+    return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })
 }
 
 /** Requests that were answered in two of them, each by another decision. */
-function repeatsOf(members: readonly HeldEnvelope[]): SeriesFault[] {
+function repeatsOf(members: readonly HeldEnvelope[]): FaultAt[] {
   const answered = new Map<string, { evidence_id: string; sha256: string }>()
-  return members.flatMap(({ evidence_id, decisions = [] }) =>
+  return members.flatMap(({ server, evidence_id, decisions = [] }) =>
     decisions.flatMap(({ nonce, sha256 }) => {
       const before = answered.get(nonce)
       if (before === undefined) answered.set(nonce, { evidence_id, sha256 })
       if (before === undefined || before.sha256 === sha256) return []
       const evidence_ids = [before.evidence_id, evidence_id]
       const message = `${evidence_ids.join(' and ')} have two decisions that answer one request.`
-      return [{ fault: 'repeated', evidence_ids, by: null, message }]
+      return [{ at: server, fault: 'repeated', evidence_ids, by: null, message }]
     }),
   )
 }

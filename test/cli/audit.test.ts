@@ -110,6 +110,15 @@ it('[C21] one that was changed does not verify, and one in the place of another 
   })
 })
 
+it('[C21] no name of a file adds a line of its own', async () => {
+  const { copy } = await copied('forged')
+  await writeFile(join(copy, 'envelopes', 'zz\nNothing is missing, I say.json'), '{}')
+  const { code, stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(code).toBe(1)
+  expect(stdout).toContain('does not verify  zz Nothing is missing, I say: ')
+  expect(stdout).not.toMatch(/^Nothing is missing/m)
+})
+
 it('[C21] two servers that went on from one folder with one key are a fork', async () => {
   const { copy } = await copied('fork')
   await rm(join(copy, 'server.json'), { force: true })

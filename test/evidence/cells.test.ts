@@ -4,8 +4,8 @@ import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import type { Cell, StepEntry } from '#contract/envelope.ts'
-import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+import type { Cell, Closing, StepEntry } from '#contract/envelope.ts'
+import { newSigner, pinned, planStep, sealContent, startRun } from './fixture.ts'
 
 const signer = await newSigner()
 const CELL: Cell = {
@@ -21,10 +21,14 @@ const CELL: Cell = {
 }
 const PART = { sha256: sha256('lines'), bytes: 5, count: 1 }
 
-async function judge(step: Partial<StepEntry>, kind = 'materialize') {
+async function judge(
+  step: Partial<StepEntry>,
+  kind = 'materialize',
+  closing: Partial<Closing> = {},
+) {
   const run = startRun(signer, { steps: [planStep('derive', { kind })] }, { kind: 'materialize' })
   run.step('derive', step)
-  const { bytes } = await run.seal()
+  const { bytes } = await run.seal(closing)
   const { verdict, claims, envelope } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
   const codes = claims.filter(({ state }) => state === 'does not verify').map(({ code }) => code)
   return { verdict, codes, claims, envelope }
@@ -51,6 +55,45 @@ it.each<[string, Partial<StepEntry>, string, readonly string[]]>([
   ],
 ])('[V10] cells %s', async (_, step, kind, codes) => {
   expect(await judge(step, kind)).toMatchObject({ codes })
+})
+
+const TOTALS = { materialized: 2, skipped: 0, failures: 1, total_cost: '0' }
+it.each<[string, Partial<typeof TOTALS>, boolean]>([
+  ['as many as the part has', {}, true],
+  ['that cost something', { total_cost: '7.25' }, true],
+  ['with others passed over', { skipped: 9 }, true],
+  ['more than the part has', { materialized: 1_000_000 }, false],
+  ['fewer than the part has', { failures: 0 }, false],
+  ['that cost less than nothing', { total_cost: '-7' }, false],
+])('[V10] totals of cells in a part: %s', async (_, said, fits) => {
+  const totals = { ...TOTALS, ...said }
+  const { codes } = await judge({ cells_part: { ...PART, count: 3 } }, 'materialize', { totals })
+  expect(codes).toEqual(fits ? [] : ['totals-differ'])
+})
+
+it.each([
+  ['fewer fresh than are listed', { materialized: 0, failures: 3, total_cost: '0.1' }, false],
+  ['a cost below the listed one', { materialized: 2, failures: 1, total_cost: '0.09' }, false],
+  ['listed and apart', { materialized: 2, failures: 1, total_cost: '0.1' }, true],
+])('[V10] totals of cells in a part and of listed ones: %s', async (_, said, fits) => {
+  const steps = [planStep('one', { kind: 'materialize' }), planStep('two', { kind: 'materialize' })]
+  const run = startRun(signer, { steps }, { kind: 'materialize' })
+  run.step('one', { cells: [CELL] })
+  run.step('two', { cells_part: { ...PART, count: 2 } })
+  const { bytes } = await run.seal({ totals: { skipped: 0, ...said } })
+  const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  const codes = claims.filter(({ state }) => state === 'does not verify').map(({ code }) => code)
+  expect(codes).toEqual(fits ? [] : ['totals-differ'])
+})
+
+it('[V10] totals are there where cells are in a part', async () => {
+  const run = startRun(signer, { steps: [planStep('one', { kind: 'materialize' })] })
+  run.step('one', { cells_part: PART })
+  const content = run.content()
+  delete content.closing.totals
+  const { bytes } = await sealContent(content, signer)
+  const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  expect(claims.map(({ code }) => code)).toContain('totals-differ')
 })
 
 it('[A1] cells in a part of their own are looked for beside the envelope', async () => {

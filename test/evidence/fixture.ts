@@ -329,7 +329,9 @@ export function startRun(
     const entries = stepsOf()
     const gateEntries = recorded.flatMap((entry) => (entry.kind === 'gate' ? [entry.body] : []))
     const { outcome } = endingOf(opening.plan, recorded)
-    const totals = totalsOf(entries, { skipped: 0 })
+    const listed = totalsOf(entries, { skipped: 0 })
+    const apart = entries.reduce((sum, { cells_part }) => sum + (cells_part?.count ?? 0), 0)
+    const totals = listed && { ...listed, materialized: listed.materialized + apart }
     const closing: Closing = {
       state: 'Still',
       outcome,

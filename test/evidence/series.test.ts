@@ -106,6 +106,36 @@ it('[W5] each key has a series of its own, and one that takes over goes on count
   expect(faultsOf([two])).toMatchObject([{ fault: 'missing', evidence_id: 'ev-1' }])
 })
 
+it('[W2] a second history under a second key is a fork', async () => {
+  const other = await newSigner(2)
+  const one = await sealed(1, null)
+  const two = await sealed(2, one)
+  const rival = await sealed(2, one, 'ev-3', other)
+  expect(faultsOf([one, two, rival])).toMatchObject([
+    { fault: 'forked', evidence_ids: ['ev-2', 'ev-3'] },
+  ])
+  const namesake = { ...(await sealed(1, null, 'ev-x', other)), evidence_id: 'ev-2' }
+  expect(faultsOf([one, two, namesake])).toMatchObject([
+    { fault: 'forked', evidence_ids: ['ev-2', 'ev-2'] },
+  ])
+  expect(faultsOf([one, two, await sealed(1, null, 'ev-y', other)])).toEqual([])
+})
+
+it('[W7] a request is answered once, whichever key sealed it', async () => {
+  const other = await newSigner(2)
+  const one = await sealed(1, null)
+  const two = await sealed(2, one, 'ev-2', other)
+  const answer = (sha256: string) => [{ nonce: 'f'.repeat(32), sha256 }]
+  const first = { ...one, decisions: answer('a') }
+  expect(walkSeries([first, { ...two, decisions: answer('b') }])).toMatchObject([
+    { server: signer.key_id, faults: [] },
+    {
+      server: other.key_id,
+      faults: [{ fault: 'repeated', evidence_ids: ['ev-1', 'ev-2'], by: null }],
+    },
+  ])
+})
+
 it('[W6] what is there and does not verify is not missing', async () => {
   const [one, , three] = await four()
   expect(faultsOf([one, three], { unusable: ['ev-2'] })).toEqual([])

@@ -12,7 +12,7 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
-import { readTrustFile } from '#viewer/review/read-trust-file.ts'
+import { isTrustFile, readTrustFile } from '#viewer/review/read-trust-file.ts'
 import { changedSince } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { NOTHING_KEPT, trustedOf, unanswered } from '#viewer/trust-store.ts'
@@ -113,10 +113,25 @@ describe('what this browser remembers', () => {
     ['the newest is gone', [{ ...listed, evidence_id: 'ev-2', seal_seq: 2 }], last, /number 2/],
     ['it has another head', [{ ...listed, head: 'c'.repeat(64) }], last, /another record/],
     ['another stands in its place', [{ ...listed, evidence_id: 'ev-x' }], last, /another record/],
+    ['the list is empty', [], last, /now there is none/],
+    ['there was nothing and is nothing', [], null, null],
+    [
+      'it alone is gone, and later ones are listed',
+      [{ ...listed, evidence_id: 'ev-4', seal_seq: 4 }],
+      last,
+      /not in the list/,
+    ],
   ] as const)('[U12] of the history: %s', (_, items, remembered, said) => {
-    const changed = changedSince(items, remembered)
+    const changed = changedSince(items, remembered, true)
     if (said === null) expect(changed).toBe(null)
     else expect(changed).toMatch(said)
+  })
+
+  it('[U12] of the history: what stands further down a list is not gone, what the list has passed is', () => {
+    const four = { ...listed, evidence_id: 'ev-4', seal_seq: 4 }
+    expect(changedSince([four], last, false)).toBe(null)
+    const two = { ...listed, evidence_id: 'ev-2', seal_seq: 2 }
+    expect(changedSince([four, two], last, false)).toMatch(/not in the list/)
   })
 
   it('[U9] of keys: a later one waits for an answer, and a refused one is used for nothing', async () => {
@@ -146,6 +161,16 @@ describe('a trust file', () => {
   ])('[U9] is refused as a whole: %s', async (_, text, why) => {
     const read = await readTrustFile(new File([text], 'trust.json'))
     expect(read.ok ? 'used' : read.why).toMatch(why)
+  })
+
+  it.each([
+    ['of a later version', '{"server_keys":[],"schema":"runseal/trust/2"}', true],
+    ['torn', '{ "schema": "runseal/trust/1", "server', true],
+    ['an envelope that quotes one', '{"inputs":{"schema":"runseal/trust/1"},"schema":"x"}', false],
+    ['a text that quotes one', 'see "schema":"runseal/trust/1"', false],
+    ['a list of one', '[{"schema":"runseal/trust/1"}]', false],
+  ])('[U9] is known by its own schema alone: %s', async (_, text, is) => {
+    expect(await isTrustFile(new File([text], 'file.json'))).toBe(is)
   })
 
   it('[U9] is read when it is one', async () => {

@@ -16,7 +16,9 @@ export function EnvelopesPage() {
   const envelopes = useInfiniteQuery(envelopesQuery)
   const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
   const kept = useQuery(keptQuery)
-  const changed = changedSince(items, kept.data?.last ?? null)
+  const changed = envelopes.isSuccess
+    ? changedSince(items, kept.data?.last ?? null, !envelopes.hasNextPage)
+    : null
   const list = useRowKeys<HTMLUListElement>()
   return (
     <Page

@@ -51,7 +51,7 @@ export function proofSentence(
             : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
-            ? 'The document, its chain and its seal agree. The key that signed it is not one that you know: anyone could have made this file.'
+            ? 'The document, its chain and its seal agree. The key that its seal names is not one that you know: anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. Compare its fingerprint with one you got elsewhere, and pin it.`,

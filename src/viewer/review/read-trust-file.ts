@@ -1,6 +1,7 @@
 import { parseJson } from '#contract/parse.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { trustFault } from '#evidence/trust.ts'
+import * as z from 'zod/mini'
 
 /** A trust file, or why it is none, in words that end a sentence. */
 export type ReadTrust = { ok: true; file: TrustFile } | { ok: false; why: string }
@@ -25,8 +26,11 @@ export async function readTrustFile(file: File): Promise<ReadTrust> {
 
 /** Is it meant to be a trust file? By its own word, so that a bad one is refused as what it is. */
 export async function isTrustFile(file: File): Promise<boolean> {
-  // A large file is looked at where it begins and ends: it is refused in any case, and an envelope must not wait for it.
-  const look =
-    file.size <= MAX_BYTES ? file : new Blob([file.slice(0, LOOK_BYTES), file.slice(-LOOK_BYTES)])
-  return /"schema"\s*:\s*"runseal\/trust\//.test(await look.text())
+  if (file.size <= MAX_BYTES) {
+    const said = parseJson(z.looseObject({ schema: z.string() }), await file.text())
+    if (said.ok) return said.value.schema.startsWith('runseal/trust/')
+  }
+  // No JSON, or a large file, for which an envelope must not wait: by how it begins, where only a member of its own
+  // can be. What an envelope quotes of a trust file does not make it one.
+  return /^\s*\{\s*"schema"\s*:\s*"runseal\/trust\//.test(await file.slice(0, LOOK_BYTES).text())
 }

@@ -64,14 +64,23 @@ export async function walkChain(
 export function changedSince(
   items: readonly Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>[],
   last: HeldEnvelope | null,
+  isWhole: boolean,
 ): string | null {
   const newest = Math.max(0, ...items.map(({ seal_seq }) => seal_seq))
-  if (last === null || items.length === 0) return null
+  if (last === null) return null
   const { evidence_id, head, seal_seq } = last
+  if (items.length === 0)
+    return `The newest record was number ${seal_seq} when you last walked the chain, and now there is none.`
   if (newest < seal_seq)
     return `The newest record was number ${seal_seq} when you last walked the chain, and now it is number ${newest}.`
   const there = items.find((item) => item.evidence_id === evidence_id || item.seal_seq === seal_seq)
-  return there === undefined || (there.evidence_id === evidence_id && there.head === head)
+  // A list comes newest first and page by page: what is further down is not gone.
+  const isPassed = isWhole || items.some((item) => item.seal_seq < seal_seq)
+  if (there === undefined)
+    return isPassed
+      ? `Number ${seal_seq} was here when you last walked the chain, and is not in the list now.`
+      : null
+  return there.evidence_id === evidence_id && there.head === head
     ? null
     : `Number ${seal_seq} is another record than it was when you last walked the chain.`
 }
