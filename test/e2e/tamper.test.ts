@@ -167,7 +167,8 @@ const Verdict = z.object({
 async function inChromium(bytes: Buffer): Promise<unknown> {
   const { page } = scene
   const trust = TrustFile.parse(JSON.parse(await readFile(trustFile, 'utf8')))
-  const [worker] = page.workers()
+  // Beside it is the one that reads what the server answers.
+  const worker = page.workers().find((one) => one.url().includes('/verify.worker-'))
   const answer: unknown = await page.evaluate(
     async ({ url, base64, trust }) => {
       const worker = new Worker(url, { type: 'module' })
