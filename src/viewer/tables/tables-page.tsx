@@ -163,7 +163,7 @@ function NoTables() {
         came from. Define one in <code className="font-mono">runseal.yaml</code> and start the
         server again:
       </p>
-      <pre className="mt-2 overflow-x-auto rounded-md bg-sunken p-3 font-mono text-xs text-ink">
+      <pre className="mt-2 rounded-md bg-sunken p-3 font-mono text-xs whitespace-pre-wrap text-ink">
         {EXAMPLE}
       </pre>
     </Notice>
