@@ -346,7 +346,8 @@ function valueOf(
   if (found === null || type === 'json') return found
   const is = type === 'text' ? 'string' : type
   if (typeof found !== is || (type === 'number' && !Number.isFinite(found)))
-    throw new SourceFault(`${place}: ${JSON.stringify(value)?.slice(0, 100)} is no ${type}`)
+    // The value is not told: it may be private, and what is told of a source is told to everybody.
+    throw new SourceFault(`${place} is no ${type}`)
   return found
 }
 

@@ -255,11 +255,18 @@ class BatchProcess {
 
   async #collect(pipe: AsyncIterable<unknown>, output: Buffer[]): Promise<void> {
     let room = this.#derive.max_output_bytes
+    // A value or an error is recorded, told and sealed: a secret is in none of them, as JSON writes it neither.
+    const mask = new Mask<'stdout'>(
+      this.#batch.secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]),
+    )
+    const keep = (pieces: ReturnType<typeof mask.end>) =>
+      void output.push(...pieces.map(({ bytes }) => bytes))
     await eachChunk(pipe, async (bytes) => {
-      if (bytes.length <= room) output.push(bytes)
+      if (bytes.length <= room) keep(mask.push({ bytes, from: 'stdout' }))
       else this.end('flooded')
       room -= Math.min(room, bytes.length)
     })
+    keep(mask.end())
   }
 
   async #pump(pipe: AsyncIterable<unknown>): Promise<void> {

@@ -251,9 +251,10 @@ export function createEngine({
     const { run_id } = current.run
     const entry = takeovers.get(run_id)?.get(step_id)
     if (entry === undefined) return []
-    const { from: _, ...taken } = entry
+    const { from: _, totals, ...taken } = entry
     const salted = { ...taken, salt: random(16).toString('hex') }
-    return [{ type: 'step_finished', run_id, timestamp: timeAfter(current, now()), entry: salted }]
+    const timestamp = timeAfter(current, now())
+    return [{ type: 'step_finished', run_id, timestamp, entry: salted, ...(totals && { totals }) }]
   }
 
   function endRunning(run: Run): void {

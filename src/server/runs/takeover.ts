@@ -1,14 +1,17 @@
 import { link, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StepEntry } from '#contract/envelope.ts'
+import type { StepEntry, Totals } from '#contract/envelope.ts'
 import type { Run } from '#contract/run.ts'
 import { entryDigest } from '#evidence/chain.ts'
 import { flush, makeFolder } from '#server/seal/durable-file.ts'
 import type { RecordedFact } from '#server/storage/storage.ts'
 import { indexFile, logFile } from './log.ts'
 
-/** By step: the entry that a rerun records instead of running the step. Its salt is still that of the source. */
-export type Takeovers = Map<string, StepEntry & { from: Source }>
+/**
+ * By step: the entry that a rerun records instead of running the step. Its salt is still that of the source; `totals`
+ * are those of what it derived.
+ */
+export type Takeovers = Map<string, StepEntry & { from: Source; totals?: Totals | undefined }>
 type Source = { run_id: string; attempt: number }
 
 /** What a rerun from the failed steps takes over of a sealed run. */
@@ -22,13 +25,14 @@ export function takeoversOf(facts: readonly RecordedFact[]): Takeovers {
     if (fact.type === 'gate_resolved') seq += 1
     if (fact.type !== 'step_finished') continue
     seq += 1
-    const { entry, run_id } = fact
+    const { entry, run_id, totals } = fact
     if (entry.outcome === 'succeeded')
       takeovers.set(entry.step_id, {
         ...entry,
         attempt: 1,
         taken_over: { evidence_id, seq, entry: entryDigest('step', entry) },
         from: { run_id, attempt: entry.attempt },
+        totals,
       })
   }
   return takeovers

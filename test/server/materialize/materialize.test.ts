@@ -66,3 +66,22 @@ it('[MT12] [A4] more cells than an entry lists are in a part that comes to the t
   const kept = (sha256: string) => readFileSync(join(shop.data, 'artifacts', sha256))
   expect(await checkCells(envelope, kept)).toMatchObject({ code: 'cells-agree' })
 })
+
+it('[R14] [S6] what a rerun takes over of a step that derived comes to its totals', async () => {
+  const shop = await tableShop(PEOPLE, FILES, {
+    runs: `
+  checked:
+    steps:
+      - { id: derive, materialize: [people] }
+      - { id: check, needs: [derive], run: test -e go }
+`,
+  })
+  const operator = { actor: 'user:ann' }
+  const first = await shop.sealed((await shop.engine.start('checked', {}, operator)).run_id)
+  expect(first.run.ended).toMatchObject({ outcome: 'failed' })
+  shop.write('go', '')
+  const { run_id } = await shop.engine.rerun(first.run.run_id, 'failed', operator)
+  const again = await shop.sealed(run_id)
+  expect(again.run.ended).toMatchObject({ outcome: 'succeeded' })
+  expect(again.envelope.closing.totals).toEqual(first.envelope.closing.totals)
+})

@@ -182,3 +182,15 @@ it('[MT14] words of a process are withheld where a value is private', () => {
   )
   expect(JSON.stringify([...ask('hush', 'json', true)])).not.toContain('hush')
 })
+
+it('[MT6] [R10] a secret is in no value and no error, also as JSON writes it', async () => {
+  const tells = of(
+    `const key=process.env.KEY;say(rows[0],{value:'it is '+key});say(rows[1],{error:'401 for '+key});console.log('using '+key)`,
+  )
+  const { a, envelope } = await derivedBy(
+    tells,
+    `, env: { KEY: { value: 'pass"word-17', secret: true } }`,
+  )
+  expect(a['1']).toBe('it is ***')
+  expect(JSON.stringify([a, envelope])).not.toContain('word-17')
+})
