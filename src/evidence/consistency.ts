@@ -355,8 +355,6 @@ function* ofTotals(steps: readonly StepEntry[], said: Closing['totals']): Genera
   const listed = totalsOf(steps, said ?? { skipped: 0 })
   const apart = steps.reduce((sum, { cells_part }) => sum + BigInt(cells_part?.count ?? 0), 0n)
   const isApart = steps.some(({ cells_part }) => cells_part !== undefined)
-  // The recorder leaves out of its totals what it took over: beside a part, nothing can then be said of them.
-  if (isApart && steps.some((step) => step.taken_over && (step.cells ?? step.cells_part))) return
   if (!isApart || listed === undefined || said === undefined) {
     yield* ofSum('totals-differ', 'totals', listed ?? null, said ?? null)
     return
