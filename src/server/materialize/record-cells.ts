@@ -24,17 +24,21 @@ export async function recordedCells(
   const totals = { materialized: 0, failures: 0, total_cost: '0' }
   let cells: Cell[] = []
   let part: PartWriter | null = null
-  for await (const page of cellsOfAttempt(store, run_id, step_id, attempt)) {
-    for (const { state } of page) totals[state === 'fresh' ? 'materialized' : 'failures'] += 1
-    totals.total_cost = sumOf([totals.total_cost, ...page.flatMap(({ cost }) => cost ?? [])])
-    cells.push(...page)
-    if (cells.length <= MOST_LISTED && part === null) continue
-    part ??= await PartWriter.create(artifacts)
-    await part.write(cells)
-    cells = []
+  try {
+    for await (const page of cellsOfAttempt(store, run_id, step_id, attempt)) {
+      for (const { state } of page) totals[state === 'fresh' ? 'materialized' : 'failures'] += 1
+      totals.total_cost = sumOf([totals.total_cost, ...page.flatMap(({ cost }) => cost ?? [])])
+      cells.push(...page)
+      if (cells.length <= MOST_LISTED && part === null) continue
+      part ??= await PartWriter.create(artifacts)
+      await part.write(cells)
+      cells = []
+    }
+    return part === null ? { cells, totals } : { cells_part: await part.end(), totals }
+  } finally {
+    // On a disk that is full it is tried again and again, and must not fill it.
+    await part?.drop()
   }
-  if (part === null) return { cells, totals }
-  return { cells_part: await part.end(), totals }
 }
 
 async function* cellsOfAttempt(
@@ -96,14 +100,15 @@ class PartWriter {
 
   async end(): Promise<NonNullable<StepEntry['cells_part']>> {
     const sha256 = this.#digest.digest('hex')
-    try {
-      await this.#file.sync()
-    } finally {
-      await this.#file.close()
-    }
+    await this.#file.sync()
     await rename(this.#name, join(this.#folder, sha256))
     await flush(this.#folder)
-    await rm(this.#name, { force: true })
     return { sha256, bytes: this.#bytes, count: this.#count }
+  }
+
+  /** What has not become a part is gone. */
+  async drop(): Promise<void> {
+    await this.#file.close()
+    await rm(this.#name, { force: true })
   }
 }

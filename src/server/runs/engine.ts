@@ -9,7 +9,7 @@ import type { Frame } from '#contract/frame.ts'
 import type { Attempt, Run } from '#contract/run.ts'
 import { reduce } from '#live/reduce.ts'
 import { stepOf } from '#live/select.ts'
-import { faultWords } from '#server/disk-fault.ts'
+import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
 import type { DerivedStep, Materializer } from '#server/materialize/materializer.ts'
@@ -159,7 +159,8 @@ export function createEngine({
         return await write()
       } catch (error) {
         const isStore = error instanceof StorageError && error.code === 'failed'
-        if (!isStore || recovering || stopping) throw error
+        const isPassing = isStore || diskFault(error) !== null
+        if (!isPassing || recovering || stopping) throw error
         if (waitMs === AGAIN_MS) failed(error)
       }
       await sleep(waitMs, undefined, { signal: halt.signal }).catch(() => {})
