@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { checkCells } from '#evidence/cells.ts'
+import { OPERATOR } from '#test/server/runs/workshop.ts'
 import { answering, tableShop, valuesOf } from './tables.ts'
 
 const PEOPLE = `
@@ -76,11 +77,10 @@ it('[R14] [S6] what a rerun takes over of a step that derived comes to its total
       - { id: check, needs: [derive], run: test -e go }
 `,
   })
-  const operator = { actor: 'user:ann' }
-  const first = await shop.sealed((await shop.engine.start('checked', {}, operator)).run_id)
+  const first = await shop.sealed((await shop.engine.start('checked', {}, OPERATOR)).run_id)
   expect(first.run.ended).toMatchObject({ outcome: 'failed' })
   shop.write('go', '')
-  const { run_id } = await shop.engine.rerun(first.run.run_id, 'failed', operator)
+  const { run_id } = await shop.engine.rerun(first.run.run_id, 'failed', OPERATOR)
   const again = await shop.sealed(run_id)
   expect(again.run.ended).toMatchObject({ outcome: 'succeeded' })
   expect(again.envelope.closing.totals).toEqual(first.envelope.closing.totals)
