@@ -202,6 +202,39 @@ describe('the hub', () => {
     expect(farBehind.kinds()[0]).toMatchObject({ kind: 'stream.gap', from: null, to: 'e-1' })
   })
 
+  it('[U32] a page that comes back before the first frame goes on from where the stream began', () => {
+    const only = page('a')
+    stream().onChunk({ events: [], comments: [' connected', ' after e-7'] })
+    only.say({ say: 'leave' })
+    const back = page('b', { lastEventId: 'e-7' })
+    expect(stream().lastEventId).toBe('e-7')
+    send(8, 9)
+    expect(back.kinds()).toEqual(['e-8', 'e-9'])
+  })
+
+  it('[U32] what the head says of its place is nothing to a stream that is taken up again', () => {
+    const only = page('a')
+    send(3)
+    stream().end({ how: 'lost', status: 200, retryMs: null, why: 'gone' })
+    vi.advanceTimersByTime(60_000)
+    expect(stream().lastEventId).toBe('e-3')
+    stream().onChunk({ events: [], comments: [' connected', ' after e-9'] })
+    stream().end({ how: 'lost', status: 200, retryMs: null, why: 'gone' })
+    vi.advanceTimersByTime(60_000)
+    expect(stream().lastEventId).toBe('e-3')
+    expect(only.ids()).toEqual(['e-3'])
+  })
+
+  it('[U32] draws no hole for a page that has heard more than the one that holds the stream now', () => {
+    hub.stop()
+    const recent = keepRecent(() => 'now')
+    recent.add({ id: 'e-2', frame: { type: 'run_started', run_id: 'r' } }, 9)
+    hub = newHub('e-2', recent)
+    const ahead = page('a', { lastEventId: 'e-4' })
+    send(3, 4, 5)
+    expect(ahead.kinds()).toEqual(['e-5'])
+  })
+
   it('says how it stands every few seconds, so that a page knows when it is gone', () => {
     const told: FromHub[] = []
     hub.said('a', { say: 'attach', lastEventId: null, isVisible: true }, (m) => told.push(m))

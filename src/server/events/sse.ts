@@ -149,7 +149,9 @@ export function createEventStreams({
       if (draining) throw refusal('draining', 'the server is stopping')
       if (open.size >= maxStreams) throw refusal('overloaded', `${maxStreams} streams are open`)
       response.writeHead(200, headers)
-      response.write(`: connected\nretry: ${retryMs(open.size)}\n\n`)
+      // Whoever is lost before the first frame comes back after this; whoever comes back knows more than the head.
+      const after = lastEventId === null ? placeOf(bus) : ''
+      response.write(`: connected\nretry: ${retryMs(open.size)}\n${after}\n`)
       const write = (bytes: Uint8Array) => response.write(bytes)
       const stream: Stream = {
         response,
@@ -184,6 +186,12 @@ export function createEventStreams({
       for (const stream of open) end(stream, 'draining', `retry: ${retryMs(readers)}\n`)
     },
   }
+}
+
+/** For EventSource as an id without an event, for readers that see only events and comments as a comment. */
+function placeOf(bus: Bus): string {
+  bus.flush()
+  return `: after ${bus.position()}\nid: ${bus.position()}\n`
 }
 
 function isWhose({ id, user }: Opener, whose: Whose): boolean {

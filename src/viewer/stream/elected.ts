@@ -9,8 +9,10 @@ import { keepRecent } from './recent.ts'
  */
 
 type Said =
-  | { to: 'hub'; page: string; message: FromPage }
-  | { to: 'page'; page: string; message: FromHub }
+  /** `attached`: how often the page has attached. */
+  | { to: 'hub'; page: string; attached: number; message: FromPage }
+  /** In answer to that time: what a hub of before still says to the page is said again by this one. */
+  | { to: 'page'; page: string; attached: number; message: FromHub }
   /** There is a hub that knows nobody yet. */
   | { to: 'all' }
 
@@ -22,10 +24,11 @@ export const electedLink: OpenLink = (page, { told, attach, lastEventId }) => {
   const recent = keepRecent(nowAsText)
   const ended = new AbortController()
   let isHub = false
+  let attached = 0
 
   channel.addEventListener('message', ({ data }: MessageEvent<Said>) => {
     if (data.to === 'all') return attach()
-    if (data.to !== 'page' || data.page !== page) return
+    if (data.to !== 'page' || data.page !== page || data.attached !== attached) return
     if (!isHub) keep(data.message)
     told(data.message)
   })
@@ -44,8 +47,9 @@ export const electedLink: OpenLink = (page, { told, attach, lastEventId }) => {
     const hub = createHub(browserRim, { lastEventId: lastEventId(), recent })
     asked.addEventListener('message', ({ data }: MessageEvent<Said>) => {
       if (data.to !== 'hub') return
-      hub.said(data.page, data.message, (message) =>
-        asked.postMessage({ to: 'page', page: data.page, message } satisfies Said),
+      const { page, attached } = data
+      hub.said(page, data.message, (message) =>
+        asked.postMessage({ to: 'page', page, attached, message } satisfies Said),
       )
     })
     asked.postMessage({ to: 'all' } satisfies Said)
@@ -65,7 +69,10 @@ export const electedLink: OpenLink = (page, { told, attach, lastEventId }) => {
   })
   queueMicrotask(attach)
   return {
-    say: (message) => channel.postMessage({ to: 'hub', page, message } satisfies Said),
+    say: (message) => {
+      if (message.say === 'attach') attached += 1
+      channel.postMessage({ to: 'hub', page, attached, message } satisfies Said)
+    },
     end: () => {
       ended.abort()
       channel.close()

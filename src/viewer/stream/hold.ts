@@ -1,4 +1,10 @@
-import { formatPosition, type Frame, parseFrame, parsePosition } from '#contract/frame.ts'
+import {
+  formatPosition,
+  type Frame,
+  parseFrame,
+  parsePosition,
+  type StreamPosition,
+} from '#contract/frame.ts'
 import { newest, type Received } from '#live/board.ts'
 import {
   attemptOf,
@@ -48,6 +54,8 @@ export function holdStream(
   rim: HoldRim,
   from: string | null,
   on: {
+    /** The stream begins after this id: nothing was heard of it yet. */
+    begins: (lastEventId: string) => void
     received: (received: readonly Received[], chars: number) => void
     stood: () => void
   },
@@ -102,6 +110,11 @@ export function holdStream(
         const { received, chars, sentAt, end } = read(chunk)
         see(came(seen, { ms: rim.monotonic() - began, comments: chunk.comments, sentAt }))
         heardAt = rim.wall()
+        const begins = position === null ? placeIn(chunk.comments) : null
+        if (begins !== null) {
+          position = begins
+          on.begins(formatPosition(begins))
+        }
         for (const { id } of received) position = newest(position, parsePosition(id))
         happened({ type: 'bytes', now: rim.monotonic() })
         on.received(received, chars)
@@ -140,6 +153,15 @@ export function holdStream(
       close()
     },
   }
+}
+
+/** Where the server says that its stream begins, in the head. */
+function placeIn(comments: readonly string[]): StreamPosition | null {
+  for (const comment of comments) {
+    const said = /^ after (\S+)$/.exec(comment)?.[1]
+    if (said !== undefined) return parsePosition(said)
+  }
+  return null
 }
 
 /** The events of a chunk, parsed once for every page; `chars` is what they take to keep. */

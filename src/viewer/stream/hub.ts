@@ -71,6 +71,7 @@ export function createHub(
   if (lastEventId !== null) recent.startAfter(lastEventId)
 
   const holder = holdStream(rim, lastEventId, {
+    begins: recent.startAfter,
     received: (received, chars) => {
       for (const one of received) recent.add(one, chars / received.length)
       if (received.length > 0) for (const page of pages.values()) serve(page)

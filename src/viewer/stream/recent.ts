@@ -61,9 +61,11 @@ export function keepRecent(now: () => string, most = MOST): Recent {
     },
     end: () => first + kept.length,
     after: (id) => {
-      const index = kept.findLastIndex(({ received }) => received.id === id)
-      if (index !== -1) return { at: first + index + 1, gap: null }
       const at = parsePosition(id)
+      const index = kept.findLastIndex(
+        ({ received }) => received.id === id || isUpTo(at, received.id),
+      )
+      if (index !== -1) return { at: first + index + 1, gap: null }
       const isHere = at !== null && at.epoch === lost?.epoch && at.seq >= lost.seq
       return { at: first, gap: isHere ? null : gap(at) }
     },
@@ -81,4 +83,10 @@ export function keepRecent(now: () => string, most = MOST): Recent {
       while (forget());
     },
   }
+}
+
+/** `id` is that of the event at `at`, or of one before it. */
+function isUpTo(at: StreamPosition | null, id: string): boolean {
+  const other = parsePosition(id)
+  return at !== null && other?.epoch === at.epoch && other.seq <= at.seq
 }

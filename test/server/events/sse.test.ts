@@ -70,7 +70,7 @@ it('[S3] the curl line of the documents sees ": connected" at once, then frames'
   const { bus, port } = await serving()
   const [program, ...args] = SHOWN_READERS.curl(port)
   const until = outputOf(spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] }))
-  expect(await until('\n\n')).toMatch(/^: connected\nretry: \d+\n\n$/)
+  expect(await until('\n\n')).toMatch(/^: connected\nretry: \d+\n: after e1-0\nid: e1-0\n\n$/)
   for (const frame of frames) bus.publish(frame)
   const text = await until('materialize.start\ndata')
   expect(text).toContain(`event: run_started\ndata: ${JSON.stringify(frames[0])}\nid: e1-1\n\n`)
@@ -92,7 +92,7 @@ it('[S3] the Python snippet of the documents receives the frames', async (contex
 it('[S4] a keepalive is a comment, at each tick', async () => {
   const { url, tick } = await serving()
   const next = await chunksOf(await fetch(url))
-  expect(await next()).toBe(': connected\nretry: 2000\n\n')
+  expect(await next()).toBe(': connected\nretry: 2000\n: after e1-0\nid: e1-0\n\n')
   tick()
   expect(await next()).toBe(': keepalive\n\n')
 })

@@ -170,7 +170,8 @@ export class LyingCompanion {
     }
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        take(`: connected\nretry: ${1000 + this.#dice.roll(2000)}\n\n`)
+        const after = lastEventId === null ? `: after ${this.#bus.position()}\n` : ''
+        take(`: connected\nretry: ${1000 + this.#dice.roll(2000)}\n${after}\n`)
         const write = (bytes: Uint8Array) => {
           // A write may have several events in it.
           for (const event of new TextDecoder().decode(bytes).split(/(?<=\n\n)/)) take(event)
