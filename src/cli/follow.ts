@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
-import { parseFrame, type FrameReading } from '#contract/frame.ts'
+import { formatPosition, parseFrame, parseStart, type FrameReading } from '#contract/frame.ts'
 import { authorization, reach, refusalOf, wordsOf, type Server } from './ask.ts'
 import { CommandError } from './command.ts'
 
@@ -67,8 +67,9 @@ async function* toldBy(
     onEvent({ id, event = 'message', data }) {
       found.push({ id: id ?? null, told: { what: 'frame', reading: parseFrame(event, data) } })
     },
-    onComment() {
-      found.push({ id: null, told: { what: 'alive' } })
+    onComment(comment) {
+      const start = parseStart(comment)
+      found.push({ id: start && formatPosition(start), told: { what: 'alive' } })
     },
   })
   for await (const text of body.pipeThrough(new TextDecoderStream())) {

@@ -3,6 +3,7 @@ import {
   type Frame,
   parseFrame,
   parsePosition,
+  parseStart,
   type StreamPosition,
 } from '#contract/frame.ts'
 import { newest, type Received } from '#live/board.ts'
@@ -83,6 +84,12 @@ export function holdStream(
     if (connection.state !== before.state) on.stood()
   }
 
+  const begin = (start: StreamPosition | null): void => {
+    if (position !== null || start === null) return
+    position = start
+    on.begins(formatPosition(start))
+  }
+
   const close = (): void => {
     current?.abort()
     current = null
@@ -110,11 +117,7 @@ export function holdStream(
         const { received, chars, sentAt, end } = read(chunk)
         see(came(seen, { ms: rim.monotonic() - began, comments: chunk.comments, sentAt }))
         heardAt = rim.wall()
-        const begins = position === null ? placeIn(chunk.comments) : null
-        if (begins !== null) {
-          position = begins
-          on.begins(formatPosition(begins))
-        }
+        for (const comment of chunk.comments) begin(parseStart(comment))
         for (const { id } of received) position = newest(position, parsePosition(id))
         happened({ type: 'bytes', now: rim.monotonic() })
         on.received(received, chars)
@@ -153,15 +156,6 @@ export function holdStream(
       close()
     },
   }
-}
-
-/** Where the server says that its stream begins, in the head. */
-function placeIn(comments: readonly string[]): StreamPosition | null {
-  for (const comment of comments) {
-    const said = /^ after (\S+)$/.exec(comment)?.[1]
-    if (said !== undefined) return parsePosition(said)
-  }
-  return null
 }
 
 /** The events of a chunk, parsed once for every page; `chars` is what they take to keep. */

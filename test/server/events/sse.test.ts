@@ -89,6 +89,15 @@ it('[S3] the Python snippet of the documents receives the frames', async (contex
   expect(text).toContain(`'targets': None, 'record_ids': None, 'force': False}`)
 })
 
+it('[S3] whoever is lost before the first frame has missed none when they come back', async () => {
+  const { bus, url } = await serving()
+  const head = await (await chunksOf(await fetch(url)))()
+  for (const frame of frames) bus.publish(frame)
+  const id = /^id: (\S+)$/m.exec(head)?.[1] ?? ''
+  const next = await chunksOf(await fetch(url, { headers: { 'last-event-id': id } }))
+  expect(await next()).toMatch(/^: connected\nretry: 2000\n\nevent: run_started\n.*\nid: e1-1\n/)
+})
+
 it('[S4] a keepalive is a comment, at each tick', async () => {
   const { url, tick } = await serving()
   const next = await chunksOf(await fetch(url))

@@ -47,7 +47,9 @@ it('[S11] the stream behind the whole of HTTP: its headers, the policy, and no s
   expect(response.headers.get('content-type')).toContain('text/event-stream')
   expect(response.headers.get('content-security-policy')).toContain("default-src 'none'")
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
-  expect((await reader?.read())?.value).toMatch(/^: connected\nretry: \d+\n: after (\w+-\d+)\nid: \1\n\n$/)
+  expect((await reader?.read())?.value).toMatch(
+    /^: connected\nretry: \d+\n: after (\w+-\d+)\nid: \1\n\n$/,
+  )
   abort.abort()
   expect(logged).toEqual([])
 })
