@@ -196,8 +196,10 @@ async function nchan(): Promise<Server> {
   const port = await freePort()
   const nginx = await startNginx(
     `listen 127.0.0.1:${port} backlog=4096;
+    # What publishes is one connection, for all its rounds.
+    keepalive_requests 1000000;
     location /events { nchan_subscriber eventsource; nchan_channel_id bench; nchan_eventsource_event step_finished; }
-    location /publish { nchan_publisher; nchan_channel_id bench; }`,
+    location /publish { nchan_publisher; nchan_channel_id bench; nchan_message_buffer_length 100; }`,
     `load_module ${NCHAN}; worker_cpu_affinity ${'1'.padEnd(SERVER_CORE + 1, '0')};`,
   )
   let worker = childOf(nginx.pid)
