@@ -8,10 +8,17 @@ import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
-import { emptyLog, LogWriter, pipesOf, type LogSummary } from './log.ts'
+import { emptyLog, LogWriter, markOf, pipesOf, type LogSummary } from './log.ts'
 import { Mask, type Piece } from './mask.ts'
 import { createPipePool, type OpenPipe, type PipePool } from './pipe-pool.ts'
-import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
+import {
+  endGroup,
+  groupsHolding,
+  hasMembers,
+  marking,
+  writeIdentity,
+  type Marked,
+} from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
@@ -30,7 +37,7 @@ export class Attempt {
   readonly #launch: Launch
   readonly #say: (message: FromRunner) => void
   #cause: 'timed_out' | 'aborted' | 'interrupted' | null = null
-  #pgid: number | null = null
+  #group: Marked | null = null
   #begunAt = 0
   #exited = false
   #ending: Promise<void> | null = null
@@ -52,7 +59,7 @@ export class Attempt {
   }
 
   #endGroup(): void {
-    if (this.#pgid !== null) this.#ending ??= endGroup(this.#pgid, this.#launch.grace_ms)
+    if (this.#group !== null) this.#ending ??= endGroup(this.#group, this.#launch.grace_ms)
   }
 
   async #run(): Promise<Result> {
@@ -98,7 +105,7 @@ export class Attempt {
     try {
       child = spawn(program, args, {
         cwd: folder,
-        env,
+        env: { ...env, ...marking(markOf(this.#launch.log)) },
         detached: true,
         // With a user, Node drops all groups but this one.
         ...run_as,
@@ -135,7 +142,7 @@ export class Attempt {
 
   /** Why the group cannot be found by others, if so: then it does not run on. */
   #began(pid: number): string | null {
-    this.#pgid = pid
+    this.#group = { pgid: pid, mark: markOf(this.#launch.log) }
     try {
       // In the same breath as the spawning: whoever dies now, the group can be found.
       writeIdentity(this.#launch.pid_file, pid)
@@ -151,7 +158,7 @@ export class Attempt {
   /** A step is over when its process is: what it left in its group goes with it. */
   async #endLeftovers(): Promise<void> {
     const ageMs = performance.now() - this.#begunAt
-    if (this.#pgid !== null && hasMembers(this.#pgid, ageMs)) this.#endGroup()
+    if (this.#group !== null && hasMembers(this.#group, ageMs)) this.#endGroup()
     await this.#ending
     dropNote(this.#launch)
   }
@@ -160,8 +167,9 @@ export class Attempt {
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
     let isAtEnd = await isReadSoon(reading)
     if (!isAtEnd) {
+      const mark = markOf(this.#launch.log)
       const holders = groupsHolding(pipesOf(this.#launch.log))
-      await Promise.all(holders.map((pgid) => endGroup(pgid, this.#launch.grace_ms)))
+      await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#launch.grace_ms)))
       isAtEnd = await isReadSoon(reading)
     }
     // Whoever holds them now is another user's, and is not waited for.

@@ -15,9 +15,16 @@ import {
   spawnFault,
   type Pipes,
 } from './attempt.ts'
-import { emptyLog, LogWriter, pidFileOf, pipesOf, slotOf } from './log.ts'
+import { emptyLog, LogWriter, markOf, pidFileOf, pipesOf, slotOf } from './log.ts'
 import { Mask } from './mask.ts'
-import { endGroup, groupsHolding, hasMembers, writeIdentity } from './process-group.ts'
+import {
+  endGroup,
+  groupsHolding,
+  hasMembers,
+  marking,
+  writeIdentity,
+  type Marked,
+} from './process-group.ts'
 import type { Batch, BatchResult, Derive, FromRunner, Result } from './runner-protocol.ts'
 
 type Cause = 'aborted' | 'interrupted'
@@ -128,7 +135,7 @@ class BatchProcess {
   readonly #log: Promise<LogWriter | string>
   readonly #logged: () => void
   #cause: BatchResult['cause'] = null
-  #pgid: number | null = null
+  #group: Marked | null = null
   #exited = false
   #ending: Promise<void> | null = null
 
@@ -148,7 +155,7 @@ class BatchProcess {
   }
 
   #endGroup(): void {
-    if (this.#pgid !== null) this.#ending ??= endGroup(this.#pgid, this.#derive.grace_ms)
+    if (this.#group !== null) this.#ending ??= endGroup(this.#group, this.#derive.grace_ms)
   }
 
   async #run(): Promise<BatchResult> {
@@ -175,7 +182,7 @@ class BatchProcess {
     try {
       child = spawn(program, args, {
         cwd: folder,
-        env,
+        env: { ...env, ...marking(markOf(this.#name)) },
         detached: true,
         ...run_as,
         stdio: [stdin, pipes[0].write, pipes[1].write],
@@ -199,7 +206,7 @@ class BatchProcess {
     this.#exited = true
     if (timer !== null) clearTimeout(timer)
     const ageMs = performance.now() - begunAt
-    if (this.#pgid !== null && hasMembers(this.#pgid, ageMs)) this.#endGroup()
+    if (this.#group !== null && hasMembers(this.#group, ageMs)) this.#endGroup()
     await this.#ending
     dropNote({ log: this.#name, pid_file: pidFileOf(this.#name) })
     await this.#drain(reading, pipes)
@@ -229,7 +236,7 @@ class BatchProcess {
   }
 
   #began(pid: number): string | null {
-    this.#pgid = pid
+    this.#group = { pgid: pid, mark: markOf(this.#name) }
     try {
       // In the same breath as the spawning: whoever dies now, the group can be found.
       writeIdentity(pidFileOf(this.#name), pid)
@@ -244,8 +251,9 @@ class BatchProcess {
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
     let isAtEnd = await isReadSoon(reading)
     if (!isAtEnd) {
+      const mark = markOf(this.#name)
       const holders = groupsHolding(pipesOf(this.#name))
-      await Promise.all(holders.map((pgid) => endGroup(pgid, this.#derive.grace_ms)))
+      await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#derive.grace_ms)))
       isAtEnd = await isReadSoon(reading)
     }
     for (const { read } of pipes) read.destroy()

@@ -19,9 +19,18 @@ import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
 import { isDamage, StorageError, type Storage } from '#server/storage/storage.ts'
 import { endingFacts, type Stop } from './ending.ts'
-import { emptyLog, logFile, pidFileOf, pipesOf, slotOf, SLOTS, summaryOfLog } from './log.ts'
+import {
+  emptyLog,
+  logFile,
+  markOf,
+  pidFileOf,
+  pipesOf,
+  slotOf,
+  SLOTS,
+  summaryOfLog,
+} from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
-import { endGroup, groupsHolding, survivorIn } from './process-group.ts'
+import { endGroup, groupsHolding, groupsMarked, survivorIn } from './process-group.ts'
 import {
   DefinitionError,
   type Definition,
@@ -459,8 +468,9 @@ export function createEngine({
     const groups = new Set([
       ...survivors.flatMap((survivor) => survivor?.pid ?? []),
       ...groupsHolding(names.flatMap(pipesOf)),
+      ...groupsMarked(names.map(markOf)),
     ])
-    await Promise.all(Array.from(groups, (pgid) => endGroup(pgid, graceMs)))
+    await Promise.all(Array.from(groups, (pgid) => endGroup({ pgid, mark: null }, graceMs)))
     await Promise.all(names.map((name) => rm(pidFileOf(name), { force: true })))
     const log = await summaryOfLog(file, maxLogBytes).catch(faultWords)
     const lost = typeof log === 'string' ? `; its log cannot be read: ${log}` : ''

@@ -9,7 +9,7 @@ import {
   write,
 } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type * as z from 'zod/mini'
 import { LogIndex } from '#contract/api.ts'
@@ -44,6 +44,11 @@ export function pipesOf(log: string): readonly [string, string] {
 /** A step that is many processes has pipes and groups by slot: each is known as if it were a log of its own. */
 export function slotOf(log: string, slot: number): string {
   return log.replace(/\.log$/, `.s${slot}.log`)
+}
+
+/** What all that the attempt starts is marked with. */
+export function markOf(log: string): string {
+  return `${basename(dirname(log))}/${basename(log, '.log')}`
 }
 
 /** As many processes of one step run at one time, at most. */

@@ -35,7 +35,7 @@ export async function survivorIn(file: string): Promise<ProcessIdentity | null> 
   const leader = statOf(pid)
   if (leader !== null && leader.start_ticks !== start_ticks) return null
   // The leader may be gone and others of the group not; while one of them lives, the kernel gives its number to nobody.
-  const kin = kinOf(pid, new Map())
+  const kin = kinOf({ pgid: pid, mark: null }, nobodySeen())
   const isOurs = (one: Stat) =>
     one.start_ticks >= start_ticks && (one.pgid !== pid || one.session === pid)
   return kin.length > 0 && kin.every(isOurs) ? read.value : null
@@ -54,38 +54,61 @@ export function groupsHolding(pipes: readonly string[]): number[] {
   return [...new Set(holders.flatMap((pid) => statOf(pid)?.pgid ?? []))]
 }
 
+/** Groups of processes that were started with one of these marks. */
+export function groupsMarked(marks: readonly string[]): number[] {
+  const marked = pids().filter((pid) => marks.includes(markOfProcess(pid) ?? ''))
+  return [...new Set(marked.flatMap((pid) => statOf(pid)?.pgid ?? []))]
+}
+
+/** What a step started: the group of its first process, and the mark that is in the environment of all. */
+export type Marked = { pgid: number; mark: string | null }
+
+/** With it in its environment, a process is found wherever it went. */
+export function marking(mark: string): Record<string, string> {
+  return { [MARK]: mark }
+}
+
+const MARK = 'RUNSEAL_STEP'
+
 /**
  * Ends the group and what else came of it: SIGTERM, and SIGKILL for what is left after `graceMs`. Resolves when none
  * is left, or shortly after SIGKILL: a process that is stuck in the kernel cannot be waited for.
  */
-export async function endGroup(pgid: number, graceMs: number): Promise<void> {
-  const seen: Seen = new Map()
-  signalKin(pgid, 'SIGTERM', seen)
+export async function endGroup(group: Marked, graceMs: number): Promise<void> {
+  const seen = nobodySeen()
+  signalKin(group, 'SIGTERM', seen)
   // A stopped process acts on SIGTERM only once it goes on.
-  signalKin(pgid, 'SIGCONT', seen)
-  if (await isGone(pgid, graceMs, seen, () => {})) return
-  // Again at each look: outside of the group, one that is about to end may have made another meanwhile.
-  await isGone(pgid, AFTER_KILL_MS, seen, () => signalKin(pgid, 'SIGKILL', seen))
+  signalKin(group, 'SIGCONT', seen)
+  if (await isGone(group, graceMs, seen, () => {})) return
+  await isGone(group, AFTER_KILL_MS, seen, () => {
+    // At once again while there are others: outside of the group, one that was about to end has made them meanwhile.
+    for (let left = PASSES; left > 0 && signalKin(group, 'SIGKILL', seen); left -= 1);
+  })
 }
 
-/** Is anything left of what the process `pgid` started, which began `ageMs` ago? Zombies are not counted. */
-export function hasMembers(pgid: number, ageMs: number): boolean {
-  return kinOf(pgid, new Map(), youngerThan(pgid, ageMs) ?? pids()).length > 0
+/** Is anything left of what the group's process started, which began `ageMs` ago? Zombies are not counted. */
+export function hasMembers(group: Marked, ageMs: number): boolean {
+  return kinOf(group, nobodySeen(), youngerThan(group.pgid, ageMs) ?? pids()).length > 0
 }
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
 export async function groupEnded(pgid: number, withinMs: number): Promise<boolean> {
-  return await isGone(pgid, withinMs, new Map(), () => {})
+  return await isGone({ pgid, mark: null }, withinMs, nobodySeen(), () => {})
 }
 
 const AFTER_KILL_MS = 2000
 const POLL_MS = 20
+const PASSES = 20
 
-/** Start of each process that was found to be of a group, by pid. */
-type Seen = Map<number, number>
+/** Starts of processes, by pid: of those that were found to be of a group, and of those that bear no mark of it. */
+type Seen = { kin: Map<number, number>; strangers: Map<number, number> }
+
+function nobodySeen(): Seen {
+  return { kin: new Map(), strangers: new Map() }
+}
 
 async function isGone(
-  pgid: number,
+  group: Marked,
   withinMs: number,
   seen: Seen,
   urge: () => void,
@@ -93,37 +116,76 @@ async function isGone(
   // By the clock: on a busy machine a look at /proc takes longer than the pause after it.
   const until = performance.now() + withinMs
   while (performance.now() < until) {
-    if (kinOf(pgid, seen).length === 0) return true
+    if (kinOf(group, seen).length === 0) return true
     urge()
     await sleep(POLL_MS)
   }
-  return kinOf(pgid, seen).length === 0
+  return kinOf(group, seen).length === 0
 }
 
 /**
- * What is left of all that the process `pgid` started, so far as it can be told: its group, its session (a shell with
- * job control makes groups in it), and below those child by child. Whoever was seen once is known from then on by its
- * start, since a daemon's parents end before it.
+ * What is left of all that a step started, so far as it can be told: its group, its session (a shell with job control
+ * makes groups in it), whoever bears its mark, and below these child by child. Whoever was seen once is known from then
+ * on by its start, since a daemon's parents end before it.
  */
-function kinOf(pgid: number, seen: Seen, among = pids()): Stat[] {
+function kinOf(group: Marked, seen: Seen, among = pids()): Stat[] {
+  let last = lastPid()
+  let kin = kinAmong(among, group, seen)
+  // Whoever made another and ended while we looked was at neither of its two places when we were there.
+  for (let left = PASSES; left > 0 && kin.length === 0; left -= 1) {
+    const before = last
+    last = lastPid()
+    if (before === null || last === null || last === before) break
+    kin = kinAmong(last > before ? between(before, last) : pids(), group, seen)
+  }
+  return kin
+}
+
+function kinAmong(among: readonly number[], { pgid, mark }: Marked, seen: Seen): Stat[] {
   const all = among.flatMap((pid) => statOf(pid) ?? [])
   const kin = new Set(
     all.filter(
-      (one) => one.pgid === pgid || one.session === pgid || seen.get(one.pid) === one.start_ticks,
+      (one) =>
+        one.pgid === pgid || one.session === pgid || seen.kin.get(one.pid) === one.start_ticks,
     ),
   )
   const below = Map.groupBy(all, ({ parent }) => parent)
-  for (const { pid } of kin) for (const child of below.get(pid) ?? []) kin.add(child)
+  const addChildren = () => {
+    for (const { pid } of kin) for (const child of below.get(pid) ?? []) kin.add(child)
+  }
+  addChildren()
+  if (mark !== null)
+    for (const one of all) if (!kin.has(one) && isMarked(one, mark, seen)) kin.add(one)
+  addChildren()
   const alive = [...kin].filter(({ state }) => state !== 'Z')
-  for (const { pid, start_ticks } of alive) seen.set(pid, start_ticks)
+  for (const { pid, start_ticks } of alive) seen.kin.set(pid, start_ticks)
   return alive
 }
 
-function signalKin(pgid: number, signal: NodeJS.Signals, seen: Seen): void {
-  const kin = kinOf(pgid, seen)
+function isMarked({ pid, start_ticks }: Stat, mark: string, { strangers }: Seen): boolean {
+  if (strangers.get(pid) === start_ticks) return false
+  const found = markOfProcess(pid)
+  // null: between two programs a process has no environment for a moment, and may have one at the next look.
+  if (found !== null && found !== mark) strangers.set(pid, start_ticks)
+  return found === mark
+}
+
+/** '' where it has none; null where it has no environment, or none that is ours to see. */
+function markOfProcess(pid: number): string | null {
+  const environ = readOrNull(`/proc/${pid}/environ`)
+  if (environ === null || environ === '') return null
+  const from = `\0${environ}`.indexOf(`\0${MARK}=`)
+  return from === -1 ? '' : (environ.slice(from + MARK.length + 1).split('\0', 1)[0] ?? '')
+}
+
+/** Was anybody signalled who had not been seen before? */
+function signalKin(group: Marked, signal: NodeJS.Signals, seen: Seen): boolean {
+  const before = new Map(seen.kin)
+  const kin = kinOf(group, seen)
   // The group in one call, which none that it is making now can slip through.
-  signalOne(-pgid, signal)
-  for (const one of kin) if (one.pgid !== pgid) signalOne(one.pid, signal)
+  signalOne(-group.pgid, signal)
+  for (const one of kin) if (one.pgid !== group.pgid) signalOne(one.pid, signal)
+  return kin.some(({ pid, start_ticks }) => before.get(pid) !== start_ticks)
 }
 
 function signalOne(pid: number, signal: NodeJS.Signals): void {
@@ -151,15 +213,24 @@ type Stat = {
  * all processes takes longer than a short step itself.
  */
 function youngerThan(pid: number, ageMs: number): number[] | null {
-  const last = numberIn('/proc/sys/kernel/ns_last_pid')
+  const last = lastPid()
   const end = numberIn('/proc/sys/kernel/pid_max')
   // No machine gives out one in less than a microsecond: so soon, it cannot have come round to `pid` again.
   const isFirstRound = end !== null && ageMs * 1000 < end
   if (last === null || !isFirstRound || last < pid || last - pid > FEW) return null
-  return Array.from({ length: last - pid }, (_, at) => pid + 1 + at)
+  return between(pid, last)
 }
 
 const FEW = 256
+
+/** The pid that was given out last. */
+function lastPid(): number | null {
+  return numberIn('/proc/sys/kernel/ns_last_pid')
+}
+
+function between(pid: number, last: number): number[] {
+  return Array.from({ length: last - pid }, (_, at) => pid + 1 + at)
+}
 
 function numberIn(file: string): number | null {
   const text = readOrNull(file)

@@ -169,7 +169,7 @@ function say({ stdin }: Runner, message: ToRunner): void {
 export async function endFormerRunner(pidFile: string, graceMs: number): Promise<void> {
   const runner = await survivorIn(pidFile)
   if (runner !== null && !(await groupEnded(runner.pid, graceMs + STOP_MARGIN_MS)))
-    await endGroup(runner.pid, 0)
+    await endGroup({ pgid: runner.pid, mark: null }, 0)
   await rm(pidFile, { force: true })
 }
 

@@ -328,6 +328,7 @@ describe('a run', () => {
       'INPUT_NAME=--help $(id)\n`id`',
       'OWN=one',
       `PATH=${process.env['PATH']}`,
+      `RUNSEAL_STEP=${run.run_id}/env.1`,
       'TAKEN=two',
     ])
     // 3 is the folder that ls itself reads.

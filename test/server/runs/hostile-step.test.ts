@@ -98,6 +98,14 @@ describe('what a step leaves behind', () => {
       'set -m; sleep 3600 >/dev/null 2>&1 & sleep 3600 >/dev/null 2>&1 & exit 0',
     ],
     ['a session of its own with its pipes', `setsid sh -c '(${STUBBORN}) & exit 0'; exit 0`],
+    [
+      'a session of its own without anything of it',
+      `(setsid sh -c '(${STUBBORN}) & exit 0' </dev/null >/dev/null 2>&1 &); sleep 0.3; exit 0`,
+    ],
+    [
+      'one that is another again and again, each in a session of its own',
+      `printf '%s' 'trap "" TERM; sleep 0.02; setsid sh ./hop </dev/null >/dev/null 2>&1 &' > hop; (setsid sh ./hop </dev/null >/dev/null 2>&1 &); sleep 0.3; exit 0`,
+    ],
   ])('[R8] is ended with it: %s', async (_, command) => {
     const mark = randomUUID()
     const { run: execute } = await workshop(`
@@ -116,6 +124,10 @@ describe('what a step leaves behind', () => {
     [
       'a bomb of bounded size',
       `f() { [ $1 -gt 0 ] && { f $(($1-1)) & f $(($1-1)) & }; ${STUBBORN}; }; f 6`,
+    ],
+    [
+      'a bomb whose parts leave the session and their parents',
+      `printf '%s' 'trap "" TERM; [ $1 -gt 0 ] && { setsid sh ./bomb $(($1-1)) & setsid sh ./bomb $(($1-1)) & exit; }; while :; do sleep 1; done' > bomb; (setsid sh ./bomb 5 </dev/null >/dev/null 2>&1 &); ${STUBBORN}`,
     ],
   ])('[R8] is ended by a timeout and by an abort: %s', async (_, command) => {
     const mark = randomUUID()
@@ -243,6 +255,7 @@ ${Array.from({ length: 8 }, (_, at) => `      - { id: s${at}, run: 'echo told' }
       'INPUT_NODE_OPTIONS=--version',
       'INPUT_PATH=/',
       `PATH=${process.env['PATH']}`,
+      `RUNSEAL_STEP=${run.run_id}/env.1`,
     ])
   })
 })

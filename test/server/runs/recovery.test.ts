@@ -14,7 +14,7 @@ runs:
   tour:
     steps:
       - { id: quick, run: echo done }
-      - { id: long, needs: [quick], run: 'echo $$ >> pids; sleep 3600 & echo $! >> pids; sleep 3600' }
+      - { id: long, needs: [quick], run: '(setsid sh left </dev/null >/dev/null 2>&1 &); echo $$ >> pids; sleep 3600 & echo $! >> pids; sleep 3600' }
       - { id: last, needs: [ask, long], run: exit 0 }
     gates:
       - { id: ask, question: Go on? }
@@ -36,10 +36,10 @@ async function eventually<T>(read: () => T | null): Promise<T> {
   }
 }
 
-function pidsOf(root: string): number[] | null {
+function pidsOf(root: string, least = 2): number[] | null {
   if (!existsSync(join(root, 'pids'))) return null
   const pids = readFileSync(join(root, 'pids'), 'utf8').trim().split('\n').map(Number)
-  return pids.length < 2 ? null : pids
+  return pids.length < least ? null : pids
 }
 
 /** A real server over a new folder; its first run begins by itself. */
@@ -72,8 +72,9 @@ describe('a server that is killed', () => {
       const root = join(folder, 'project')
       mkdirSync(root)
       writeFileSync(join(root, 'runseal.yaml'), PROJECT)
+      writeFileSync(join(root, 'left'), 'echo $$ >> pids; exec sleep 3600')
       const server = await serverIn(folder)
-      const pids = await eventually(() => pidsOf(root))
+      const pids = await eventually(() => pidsOf(root, 3))
       const runner = Pid.parse(
         JSON.parse(readFileSync(join(folder, 'data', 'runner.json'), 'utf8')),
       )
