@@ -100,8 +100,8 @@ export function countsOf(steps: readonly StepEntry[], gates: readonly GateEntry[
 }
 
 /**
- * Totals over the derived cells, absent where no step has any. `skipped` is not in the entries and is taken as said;
- * so is the rest where a step keeps its cells in a part of its own, of which only the number is here.
+ * Totals over the derived cells that the entries hold, absent where no step has any. `skipped` is in no entry and is
+ * taken as said. Cells that a step keeps in a part of its own are counted with the part.
  */
 export function totalsOf(
   steps: readonly StepEntry[],

@@ -77,7 +77,7 @@ afterAll(async () => {
 })
 
 describe('trust', () => {
-  it('[U9] takes nothing of a bad trust file, and says why', async () => {
+  it('[U16] takes nothing of a bad trust file, and says why', async () => {
     await page.goto(`${scene.companion.url}/evidence/trust`)
     const signer = await newSigner()
     const bad = trustFileOf(signer, {
@@ -98,7 +98,7 @@ describe('trust', () => {
     await page.getByRole('button', { name: 'Unpin' }).waitFor()
   })
 
-  it('[U9] makes a requirement of a trusted envelope in one click, editable and exported', async () => {
+  it('[U16] makes a requirement of a trusted envelope in one click, editable and exported', async () => {
     await openEvidence()
     await claim('expectations', 'not present').waitFor()
     await page.getByRole('button', { name: 'Require this definition and its gates' }).click()
@@ -123,7 +123,7 @@ describe('trust', () => {
     await writeFile(join(folder, '..', 'taken.json'), JSON.stringify(file))
   })
 
-  it('[U9] a changed key is a warning on every page until it is answered', async () => {
+  it('[U16] a changed key is a warning on every page until it is answered', async () => {
     const other = await newSigner(7)
     await page.route('**/api/trust', (route) =>
       route.fulfill({ json: { server_keys: [serverKeyOf(other)], approvers: [] } }),

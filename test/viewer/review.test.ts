@@ -134,7 +134,7 @@ describe('what this browser remembers', () => {
     expect(changedSince([four, two], last, false)).toMatch(/not in the list/)
   })
 
-  it('[U9] of keys: a later one waits for an answer, and a refused one is used for nothing', async () => {
+  it('[U16] of keys: a later one waits for an answer, and a refused one is used for nothing', async () => {
     const [known, later] = [serverKeyOf(signer), serverKeyOf(await newSigner(2))]
     const kept = { ...NOTHING_KEPT, answered: { [known.key_id]: 'accepted' } } as const
     const sources = (answered: typeof NOTHING_KEPT.answered) =>
@@ -158,7 +158,7 @@ describe('a trust file', () => {
     ['no JSON', '{', /is not JSON/],
     ['another schema', '{"schema":"runseal/trust/2"}', /schema/],
     ['a list', '[]', /expected/i],
-  ])('[U9] is refused as a whole: %s', async (_, text, why) => {
+  ])('[U16] is refused as a whole: %s', async (_, text, why) => {
     const read = await readTrustFile(new File([text], 'trust.json'))
     expect(read.ok ? 'used' : read.why).toMatch(why)
   })
@@ -169,11 +169,11 @@ describe('a trust file', () => {
     ['an envelope that quotes one', '{"inputs":{"schema":"runseal/trust/1"},"schema":"x"}', false],
     ['a text that quotes one', 'see "schema":"runseal/trust/1"', false],
     ['a list of one', '[{"schema":"runseal/trust/1"}]', false],
-  ])('[U9] is known by its own schema alone: %s', async (_, text, is) => {
+  ])('[U16] is known by its own schema alone: %s', async (_, text, is) => {
     expect(await isTrustFile(new File([text], 'file.json'))).toBe(is)
   })
 
-  it('[U9] is read when it is one', async () => {
+  it('[U16] is read when it is one', async () => {
     const file = trustFileOf(signer)
     expect(await readTrustFile(new File([JSON.stringify(file)], 'trust.json'))).toEqual({
       ok: true,

@@ -5,7 +5,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
 /**
- * A server that offers another key than before: loud, over every page and until it is answered [U9], since it is what
+ * A server that offers another key than before: loud, over every page and until it is answered [U16], since it is what
  * a stolen or replaced server looks like.
  */
 export function KeyChanged() {
