@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type * as z from 'zod/mini'
-import { ENDPOINT } from '#contract/api.ts'
+import { ENDPOINT, RunStartedAnswer } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import { administer } from '#server/main.ts'
 import { begin, type Life } from './crash/life.ts'
@@ -19,15 +19,23 @@ runs:
     steps:
       - { id: say, run: 'echo $$ > pid; echo hello; echo kept > out; while [ -e wait ]; do sleep 0.05; done', artifacts: [out] }
 `
+const TABLE = `
+tables:
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      a: { from: [n], argv: [sh, -c, 'echo began >> began; while [ -e wait ]; do sleep 0.05; done; exec jq -c "{record_id, value: .inputs.n}"'] }
+`
 const FULL = 'the disk is full (ENOSPC)'
 
 /** A project, a place for data, and the file that makes the disk full while it is there. */
-async function place(data?: string) {
+async function place(data?: string, definition = PROJECT) {
   const folder = await mkdtemp(join(tmpdir(), 'runseal-disk-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   const project = join(folder, 'project')
   await mkdir(project)
-  await writeFile(join(project, 'runseal.yaml'), PROJECT)
+  await writeFile(join(project, 'runseal.yaml'), definition)
   return { project, data: data ?? join(folder, 'data'), full: join(folder, 'full') }
 }
 type Place = Awaited<ReturnType<typeof place>>
@@ -45,10 +53,15 @@ async function serve({ project, data, full }: Place, what: string) {
     row: { method: string; path: string; answer: z.ZodMiniType<T> },
     path: string,
     body?: object,
+    headers?: Readonly<Record<string, string>>,
   ): Promise<T | number> {
     const response = await fetch(`${life.url}${path}`, {
       method: row.method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        ...headers,
+      },
       ...(body && { body: JSON.stringify(body) }),
     })
     const parsed = parseJson(row.answer, await response.text())
@@ -56,6 +69,12 @@ async function serve({ project, data, full }: Place, what: string) {
   }
   async function start(): Promise<string> {
     const answer = await ask(ENDPOINT.startRun, '/api/runs', { definition: 'say', inputs: {} })
+    if (typeof answer === 'number') throw new Error(`not started: ${answer}`)
+    return answer.run_id
+  }
+  async function derive(): Promise<string> {
+    const row = { ...ENDPOINT.materialize, answer: RunStartedAnswer }
+    const answer = await ask(row, '/api/materialize', {}, { prefer: 'respond-async' })
     if (typeof answer === 'number') throw new Error(`not started: ${answer}`)
     return answer.run_id
   }
@@ -67,7 +86,7 @@ async function serve({ project, data, full }: Place, what: string) {
     }
   }
   const seal = (run_id: string) => ask(ENDPOINT.sealRun, `/api/runs/${run_id}/seal`, {})
-  return { life, ask, start, until, seal }
+  return { life, ask, start, derive, until, seal }
 }
 type RunAnswer = z.infer<typeof ENDPOINT.run.answer>
 
@@ -159,6 +178,48 @@ describe('a disk that is full', () => {
     expect((await until(run_id, isSealed)).outcome).toBe('succeeded')
     expect((await until(await start(), isSealed)).outcome).toBe('succeeded')
     expect(await ended(life)).toEqual([0, null])
+  })
+
+  it('[R24] for the cells of a table keeps what was derived, and records it once when there is room', async () => {
+    const there = await place(undefined, `${PROJECT}${TABLE}`)
+    await writeFile(join(there.project, 't.csv'), 'id,n\n1,x\n2,y\n')
+    const { life, derive, until, ask } = await serve(there, '^store ')
+    await writeFile(join(there.project, 'wait'), '')
+    const run_id = await derive()
+    await until(run_id, () => existsSync(join(there.project, 'began')))
+    await writeFile(there.full, '')
+    await rm(join(there.project, 'wait'))
+    while (!life.said().includes('disk is full')) await sleep(20)
+    expect(await ask(ENDPOINT.run, `/api/runs/${run_id}`)).toMatchObject({ outcome: null })
+    await rm(there.full)
+    expect((await until(run_id, isSealed)).outcome).toBe('succeeded')
+    const cells = await ask(ENDPOINT.provenance, '/api/provenance?table=t')
+    expect(cells).toMatchObject({ items: [{ value: 'x' }, { value: 'y' }] })
+    for (const record_id of ['1', '2']) {
+      const path = `/api/provenance/history?table=t&record_id=${record_id}&field=a`
+      expect(await ask(ENDPOINT.cellHistory, path)).toMatchObject({ items: { length: 1 } })
+    }
+    // Its program was started once.
+    expect(await readFile(join(there.project, 'began'), 'utf8')).toBe('began\n')
+    expect(await ended(life)).toEqual([0, null])
+  })
+
+  it.each([
+    ['the records that a process is given', '\\.in$'],
+    ['the place where its process is noted', '\\.s0\\.pid$'],
+  ])('[R23] for %s fails the step and no cell', async (_, what) => {
+    const there = await place(undefined, `${PROJECT}${TABLE}`)
+    await writeFile(join(there.project, 't.csv'), 'id,n\n1,x\n2,y\n')
+    const { derive, until, ask } = await serve(there, what)
+    await writeFile(there.full, '')
+    const failed = await until(await derive(), isSealed)
+    expect(failed.outcome).toBe('failed')
+    expect(reasonOf(failed)).toContain(FULL)
+    expect(await ask(ENDPOINT.status, '/api/status')).toMatchObject({
+      tables: [{ cells: { missing: 2, failed: 0 } }],
+    })
+    await rm(there.full)
+    expect((await until(await derive(), isSealed)).outcome).toBe('succeeded')
   })
 
   it.each([['^store '], ['server\\.json'], ['key\\.pem']])(

@@ -7,6 +7,7 @@ import type {
 } from '#server/storage/storage.ts'
 import type { BatchResult } from '#server/runs/runner-protocol.ts'
 import { sumOf } from '#evidence/summarise.ts'
+import { ProblemError } from '#server/problem.ts'
 import { pagesOf } from './check-states.ts'
 import { NO_INPUTS, stateOf, type Input, type Inputs } from './judge-cell.ts'
 import type { Judge, Judged } from './judge-records.ts'
@@ -163,10 +164,12 @@ async function runBatch(work: DeriveField, slot: number, jobs: readonly Job[]): 
   const costs = new Map<string, string[]>()
   let busy_ms = 0
   let left = jobs
+  let fault: string | null = null
   for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
     const result = await run(slot, left.map(({ line }) => line).join(''))
     // What it said before it was cut off stands; what it did not say is not failed but still to be done.
-    const isCut = result === null || result.cause === 'aborted' || result.cause === 'interrupted'
+    const isCut = result === null || CUT.has(result.cause)
+    if (result?.cause === 'disk_failed') fault = result.reason
     const read = readAnswers(
       left.map(({ judged }) => judged.record_id),
       outputOf(result, field),
@@ -194,7 +197,11 @@ async function runBatch(work: DeriveField, slot: number, jobs: readonly Job[]): 
   })
   if (versions.length > 0) await cells.putVersions(act.act_id, versions, busy_ms)
   work.done(versions.length)
+  // No fault of its cells: they stay as they are, and the step says why.
+  if (fault !== null) throw new ProblemError('store_failed', fault)
 }
+
+const CUT: ReadonlySet<BatchResult['cause']> = new Set(['aborted', 'interrupted', 'disk_failed'])
 
 function outputOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedField) {
   if (result === null) return { text: '', invalid: [], unanswered: '', isWhole: false }
@@ -212,6 +219,7 @@ function outputOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedF
         return clip(`its process could not be started: ${reason}`)
       case 'aborted':
       case 'interrupted':
+      case 'disk_failed':
         return 'its process was ended'
       case null:
         if (signal !== null) return `its process was ended by ${signal} before it answered`

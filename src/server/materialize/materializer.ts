@@ -24,6 +24,7 @@ import {
 } from './derivation-digest.ts'
 import { deriveField } from './derive-field.ts'
 import { keyIn } from './judge-cell.ts'
+import { lastingCells, type Lasting } from './lasting-cells.ts'
 import { previewOf } from './preview.ts'
 import { createJudge, membersOf, type Judge } from './judge-records.ts'
 import { valueDigest, type ValueDigest } from './private-digest.ts'
@@ -77,6 +78,7 @@ export type DeriveStep = {
   attempt: number
   deriving: Deriving
   signal: AbortSignal
+  lasting: Lasting
 }
 
 /** `error_type`: why nothing could be derived at all. */
@@ -186,6 +188,7 @@ export function createMaterializer({
     { root, tables }: LoadedProject,
     fields: readonly DerivedField[],
     names: readonly string[],
+    cells: CellStore,
   ): Promise<{ derivations: Map<string, Derivation>; judge: Judge }> {
     for (const name of names) {
       const table = tables.get(name)
@@ -215,7 +218,12 @@ export function createMaterializer({
       )
     }
     try {
-      const { derivations, judge } = await refresh(known, fields, names)
+      const { derivations, judge } = await refresh(
+        known,
+        fields,
+        names,
+        lastingCells(cells, work.lasting),
+      )
       const demand =
         request.record_ids === null ? null : await demandOf(known.tables, fields, request)
       return { root: known.root, fields, derivations, judge, demand, force: request.force, leave }
@@ -306,12 +314,13 @@ export function createMaterializer({
   }
 
   async function deriveOne(work: DeriveStep, hold: Hold, field: DerivedField): Promise<number> {
-    const { run_id, opening, step, attempt, deriving, signal } = work
+    const { run_id, opening, step, attempt, deriving, signal, lasting } = work
     const name = stepIdOf(field)
     const derivation = hold.derivations.get(name)
     if (derivation === undefined) throw new TypeError(`${name} was not prepared`)
-    const row = await cells.field(field.table, field.field)
-    const act = await cells.beginAct({
+    const kept = lastingCells(cells, lasting)
+    const row = await kept.field(field.table, field.field)
+    const act = await kept.beginAct({
       field_id: row.field_id,
       run_id,
       step_id: step.step_id,
@@ -334,7 +343,7 @@ export function createMaterializer({
       const process = processOf(field)
       const tables = loadedTables()
       const { skipped } = await deriveField({
-        cells,
+        cells: kept,
         judge: hold.judge,
         digest: await digestOfValues(),
         field,
@@ -350,8 +359,8 @@ export function createMaterializer({
         now,
       })
       if (record_ids === null && !signal.aborted) {
-        const basis = await basisOf(cells, field, derivation.sha256, isDerivedIn(tables))
-        await cells.setChecked(row.field_id, basis)
+        const basis = await basisOf(kept, field, derivation.sha256, isDerivedIn(tables))
+        await kept.setChecked(row.field_id, basis)
       }
       return skipped
     } finally {
@@ -400,7 +409,7 @@ export function createMaterializer({
     const broken = new Set<string>()
     for (const name of known.tables.keys())
       await unlessHeld([name], () =>
-        refresh(known, [], [name]).catch((error: unknown) => {
+        refresh(known, [], [name], cells).catch((error: unknown) => {
           // It is in the table's row, for who looks at it.
           if (!(error instanceof SourceError)) throw error
           broken.add(name)
@@ -410,7 +419,7 @@ export function createMaterializer({
       const names = tablesOf([field])
       if (names.some((name) => broken.has(name))) continue
       await unlessHeld(names, () =>
-        refresh(known, [field], []).catch((error: unknown) => {
+        refresh(known, [field], [], cells).catch((error: unknown) => {
           if (!(error instanceof DeclaredFileError)) throw error
         }),
       )

@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { chown, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isUtf8 } from 'node:buffer'
-import { faultWords } from '#server/disk-fault.ts'
+import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
 import {
   dropNote,
@@ -160,7 +160,9 @@ class BatchProcess {
 
   async #run(): Promise<BatchResult> {
     const begun = performance.now()
-    const result = await this.#execute().catch((cause: unknown) => notStarted(faultWords(cause)))
+    const result = await this.#execute().catch((cause: unknown) =>
+      notStarted(faultWords(cause), diskFault(cause) !== null),
+    )
     return { ...result, duration_ms: Math.round(performance.now() - begun) }
   }
 
@@ -211,7 +213,7 @@ class BatchProcess {
     dropNote({ log: this.#name, pid_file: pidFileOf(this.#name) })
     await this.#drain(reading, pipes)
     if (error !== null) return notStarted(spawnFault(error, program))
-    if (unnoted !== null) return notStarted(`its process could not be noted: ${unnoted}`)
+    if (unnoted !== null) return notStarted(`its process could not be noted: ${unnoted}`, true)
     return {
       exit_code,
       signal,
@@ -295,8 +297,8 @@ type Outcome = Omit<BatchResult, 'duration_ms'>
 
 const NOTHING = { exit_code: null, signal: null, reason: null, output: '', invalid: [] } as const
 
-function notStarted(reason: string): Outcome {
-  return { ...NOTHING, invalid: [], cause: 'not_started', reason }
+function notStarted(reason: string, isDisk = false): Outcome {
+  return { ...NOTHING, invalid: [], cause: isDisk ? 'disk_failed' : 'not_started', reason }
 }
 
 async function eachChunk(

@@ -388,6 +388,7 @@ export function createEngine({
         attempt,
         deriving,
         signal,
+        lasting,
       })
       if (derived === null) return null
       const { result, skipped, error_type } = derived

@@ -102,8 +102,10 @@ export type Result = z.infer<typeof Result>
 export const BatchResult = z.object({
   exit_code: StepEntry.shape.exit_code,
   signal: StepEntry.shape.signal,
-  /** Why it was ended, if it was, or could not be started. */
-  cause: z.nullable(z.enum(['timed_out', 'aborted', 'interrupted', 'flooded', 'not_started'])),
+  /** Why it was ended, if it was, or could not be started; `disk_failed`: for no fault of its own. */
+  cause: z.nullable(
+    z.enum(['timed_out', 'aborted', 'interrupted', 'flooded', 'not_started', 'disk_failed']),
+  ),
   reason: z.nullable(z.string()),
   output: z.string(),
   /** Numbers of the lines of `output` that were not UTF-8, and are empty. */

@@ -223,7 +223,7 @@ for (const method of ['run', 'all']) {
 
 /** What a statement writes, where a death beside it is of interest. */
 function writtenBy(source: string, args: readonly unknown[]): string | null {
-  const [, table = ''] = /^(?:insert into|update|delete from) "(\w+)"/.exec(source) ?? []
+  const [, table = ''] = /^(?:insert into|update|delete from) "?(\w+)/.exec(source) ?? []
   if (table === 'fact') {
     const body = args.find((arg) => typeof arg === 'string' && arg.startsWith('{'))
     return /"type":"(\w+)"/.exec(String(body))?.[1] ?? 'fact'

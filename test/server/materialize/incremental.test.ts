@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestOf } from '#evidence/digest.ts'
@@ -134,6 +134,7 @@ async function expectOnce(
 }
 
 const RUNS = Number(process.env['RUNSEAL_TABLES'] ?? 3)
+vi.setConfig({ testTimeout: 120_000 + RUNS * 30_000 })
 
 it('[MT3] [MT4] [MT5] [MT8] [MT13] whatever changed and failed before, the cells are those made from scratch', async () => {
   await fc.assert(
