@@ -1,5 +1,6 @@
 import type {
   ActRow,
+  CellRow,
   CellStore,
   NewVersion,
   RecordRow,
@@ -53,9 +54,9 @@ export async function deriveField(work: DeriveField): Promise<DerivedCells> {
     chars = 0
     if (jobs.length > 0) await pool.run((slot) => runBatch(work, slot, jobs))
   }
-  for await (const records of recordsToDo(work, row.field_id)) {
+  for await (const { records, own } of recordsToDo(work, row.field_id)) {
     if (signal.aborted) break
-    const sorted = sortOut(work, await work.judge(field, records))
+    const sorted = sortOut(work, await work.judge(field, records, own))
     skipped += sorted.fresh.length
     if (sorted.restored.length > 0) await cells.setStates(row.field_id, sorted.restored)
     if (sorted.untried.length > 0) {
@@ -102,31 +103,29 @@ export async function* versionsOf(cells: CellStore, act_id: number): AsyncGenera
 
 const PAGE = 500
 
+/** `own`: their cells of the field, where these were read on the way. */
+type ToDo = { records: RecordRow[]; own?: readonly CellRow[] }
+
 async function* recordsToDo(
   { cells, field: { table }, record_ids, force }: DeriveField,
   field_id: number,
-): AsyncGenerator<RecordRow[]> {
+): AsyncGenerator<ToDo> {
   if (record_ids !== null) {
     for (let at = 0; at < record_ids.length; at += PAGE)
-      yield await cells.recordsOf(table, record_ids.slice(at, at + PAGE))
+      yield { records: await cells.recordsOf(table, record_ids.slice(at, at + PAGE)) }
     return
   }
   if (force) {
-    yield* pagesOf(cells, table)
+    for await (const records of pagesOf(cells, table)) yield { records }
     return
   }
   let after: string | null = null
   for (;;) {
-    const toDo: readonly { record_id: string }[] = await cells.cellsToDo(field_id, {
-      after,
-      limit: PAGE,
-    })
-    const last = toDo.at(-1)
+    const own: CellRow[] = await cells.cellsToDo(field_id, { after, limit: PAGE })
+    const last = own.at(-1)
     if (last === undefined) return
-    yield await cells.recordsOf(
-      table,
-      toDo.map(({ record_id }) => record_id),
-    )
+    const ids = own.map(({ record_id }) => record_id)
+    yield { records: await cells.recordsOf(table, ids), own }
     after = last.record_id
   }
 }
@@ -157,8 +156,12 @@ function lineOf(record_id: string, inputs: readonly Input[]): string {
   return `{"record_id":${JSON.stringify(record_id)},"inputs":{${members.join(',')}}}\n`
 }
 
-/** A part of the work by one process, and again for what failed while it may be tried again; then it is on record. */
-async function runBatch(work: DeriveField, slot: number, jobs: readonly Job[]): Promise<void> {
+/** A part of the work by one process, and again for what failed while it may be tried again. Answers what records it. */
+async function runBatch(
+  work: DeriveField,
+  slot: number,
+  jobs: readonly Job[],
+): Promise<() => Promise<void>> {
   const { cells, act, field, run, signal, now } = work
   const answers = new Map<string, Answer>()
   const costs = new Map<string, string[]>()
@@ -195,10 +198,12 @@ async function runBatch(work: DeriveField, slot: number, jobs: readonly Job[]): 
     const cost = spent.length === 0 ? null : sumOf(spent)
     return [versionOf(work, judged, inputs, { ...answer, cost }, at)]
   })
-  if (versions.length > 0) await cells.putVersions(act.act_id, versions, busy_ms)
-  work.done(versions.length)
-  // No fault of its cells: they stay as they are, and the step says why.
-  if (fault !== null) throw new ProblemError('store_failed', fault)
+  return async () => {
+    if (versions.length > 0) await cells.putVersions(act.act_id, versions, busy_ms)
+    work.done(versions.length)
+    // No fault of its cells: they stay as they are, and the step says why.
+    if (fault !== null) throw new ProblemError('store_failed', fault)
+  }
 }
 
 const CUT: ReadonlySet<BatchResult['cause']> = new Set(['aborted', 'interrupted', 'disk_failed'])
@@ -266,34 +271,45 @@ function versionOf(
 }
 
 type Pool = {
-  /** Resolves when there is a slot for it; what goes wrong in it is told by the next call. */
-  run(work: (slot: number) => Promise<void>): Promise<void>
+  /**
+   * Resolves when there is a slot for it. What it answers is done when the slot is free again: the next process works
+   * while what the one before made is written. What goes wrong in either is told by the next call.
+   */
+  run(work: (slot: number) => Promise<() => Promise<void>>): Promise<void>
   end(): Promise<void>
 }
 
 function createPool(slots: number, signal: AbortSignal): Pool {
   const free = Array.from({ length: slots }, (_, slot) => slot)
-  const active = new Set<Promise<void>>()
+  const working = new Set<Promise<void>>()
+  const writing = new Set<Promise<void>>()
   const faults: unknown[] = []
   const raise = () => {
     if (faults.length > 0) throw faults[0]
   }
+  function keep(active: Set<Promise<void>>, work: Promise<void>, over: () => void = () => {}) {
+    const one = work
+      .catch((cause: unknown) => void faults.push(cause))
+      .finally(() => {
+        over()
+        active.delete(one)
+      })
+    active.add(one)
+  }
   return {
     async run(work) {
-      while (free.length === 0) await Promise.race(active)
+      // What waits for the disk is held in memory: no more of it than there are slots.
+      while (free.length === 0 || writing.size >= slots)
+        await Promise.race(free.length === 0 ? working : writing)
       raise()
       const slot = free.pop()
       if (slot === undefined || signal.aborted) return
-      const one = work(slot)
-        .catch((cause: unknown) => void faults.push(cause))
-        .finally(() => {
-          free.push(slot)
-          active.delete(one)
-        })
-      active.add(one)
+      const done = work(slot).then((write) => keep(writing, write()))
+      keep(working, done, () => void free.push(slot))
     },
     async end() {
-      await Promise.all(active)
+      await Promise.all(working)
+      await Promise.all(writing)
       raise()
     },
   }

