@@ -189,11 +189,12 @@ export function createMaterializer({
     fields: readonly DerivedField[],
     names: readonly string[],
     cells: CellStore,
+    signal: AbortSignal,
   ): Promise<{ derivations: Map<string, Derivation>; judge: Judge }> {
     for (const name of names) {
       const table = tables.get(name)
       if (table !== undefined)
-        await refreshSource(cells, { root, table, needed: neededOf(tables, name) }, now)
+        await refreshSource(cells, { root, table, needed: neededOf(tables, name) }, now, signal)
     }
     const judge = createJudge(cells, tables, await digestOfValues())
     const derivations = new Map<string, Derivation>()
@@ -223,6 +224,7 @@ export function createMaterializer({
         fields,
         names,
         lastingCells(cells, work.lasting),
+        work.signal,
       )
       const demand =
         request.record_ids === null ? null : await demandOf(known.tables, fields, request)
@@ -409,9 +411,9 @@ export function createMaterializer({
     const broken = new Set<string>()
     for (const name of known.tables.keys())
       await unlessHeld([name], () =>
-        refresh(known, [], [name], cells).catch((error: unknown) => {
+        refresh(known, [], [name], cells, halt.signal).catch((error: unknown) => {
           // It is in the table's row, for who looks at it.
-          if (!(error instanceof SourceError)) throw error
+          if (!(error instanceof SourceError) && !halt.signal.aborted) throw error
           broken.add(name)
         }),
       )
@@ -419,7 +421,7 @@ export function createMaterializer({
       const names = tablesOf([field])
       if (names.some((name) => broken.has(name))) continue
       await unlessHeld(names, () =>
-        refresh(known, [field], [], cells).catch((error: unknown) => {
+        refresh(known, [field], [], cells, halt.signal).catch((error: unknown) => {
           if (!(error instanceof DeclaredFileError)) throw error
         }),
       )
@@ -473,7 +475,9 @@ export function createMaterializer({
         const fault = faultOf(error)
         const result = await deriving.close(signal.aborted ? null : fault.message)
         if (error instanceof StorageError) failed(error)
-        return result && { result, skipped: 0, error_type: fault.error_type }
+        return (
+          result && { result, skipped: 0, error_type: signal.aborted ? null : fault.error_type }
+        )
       } finally {
         if (work.opening.kind === 'pipeline') {
           release(holdName(work))

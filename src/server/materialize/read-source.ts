@@ -41,12 +41,14 @@ const RACY_MS = 2000
 
 /**
  * The records of a source in the order of their keys, or `same` where it is the one of digest `known`. All of it was
- * read before the first record comes. A `SourceError` says what is wrong with it.
+ * read before the first record comes. A `SourceError` says what is wrong with it. Throws the reason of `signal` once it
+ * is aborted.
  */
 export async function readSource(
   place: Place,
   known: string | null,
   take: (records: readonly RecordRow[]) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<Exclude<SourceEnd, { end: 'fault' }>> {
   const { root, table } = place
   const file = await openInside(
@@ -58,7 +60,8 @@ export async function readSource(
     throw new SourceError(cause instanceof Error ? cause.message : String(cause))
   })
   try {
-    const end = await readBy(place, file, known, take)
+    const end = await readBy(place, file, known, take, signal)
+    signal.throwIfAborted()
     if (end === null)
       throw new SourceError(
         `${table.source.path}: its reader died, or took longer than five minutes`,
@@ -75,6 +78,7 @@ async function readBy(
   file: FileHandle,
   known: string | null,
   take: (records: readonly RecordRow[]) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<SourceEnd | null> {
   const { source, key, fields } = table
   const request: SourceRequest = {
@@ -98,27 +102,34 @@ async function readBy(
     child.once('close', () => resolve())
     child.once('error', () => resolve())
   })
-  const late = setTimeout(() => child.kill('SIGKILL'), READ_MS)
+  const stop = () => child.kill('SIGKILL')
+  const late = setTimeout(stop, READ_MS)
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
   // It may end before it has read what it is asked; its end tells the rest.
   stdin.on('error', () => {})
-  stdin.end(JSON.stringify(request))
+  stdin.write(`${JSON.stringify(request)}\n`)
   try {
     let records: RecordRow[] = []
     let end: SourceEnd | null = null
     for await (const line of createInterface({ input: stdout, crlfDelay: Infinity })) {
       const record = recordOf(line)
-      if (record === null) end = endOf(line)
-      else if (records.push(record) === CHUNK) {
+      if (record === null) {
+        end = endOf(line)
+        break
+      }
+      if (records.push(record) === CHUNK) {
         await take(records)
         records = []
       }
     }
     if (end?.end === 'read') await take(records)
-    await closed
     return end
   } finally {
     clearTimeout(late)
-    child.kill('SIGKILL')
+    signal.removeEventListener('abort', stop)
+    stop()
+    await closed
   }
 }
 

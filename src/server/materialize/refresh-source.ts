@@ -5,12 +5,13 @@ import { compareKeys } from './source-request.ts'
 /**
  * Brings the stored records of a table to what its source has now: those that are new, another or gone are changed, and
  * nothing where the source is the one that was read before. A `SourceError` leaves the records as they were, and says so
- * in the table's row.
+ * in the table's row; `signal` ends it with its reason, and says nothing there.
  */
 export async function refreshSource(
   cells: CellStore,
   place: Place,
   now: () => Date,
+  signal: AbortSignal,
 ): Promise<SourceRow> {
   const { table } = place
   const before = (await cells.source(table.name)) ?? neverRead(table.name)
@@ -19,7 +20,8 @@ export async function refreshSource(
   if (stamp !== '' && stamp === before.stamp && before.fault === null) return before
   const merge = new Merge(cells, before)
   try {
-    const end = await readSource(place, before.sha256, (records) => merge.take(records))
+    const take = (records: readonly RecordRow[]) => merge.take(records)
+    const end = await readSource(place, before.sha256, take, signal)
     if (end.end === 'read') await merge.end()
     const read = end.end === 'read' ? { sha256: end.sha256, records: end.records } : {}
     const { generation } = merge

@@ -2,10 +2,10 @@ import { CsvError, parse as parseCsv } from 'csv-parse'
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { fstatSync, readSync } from 'node:fs'
+import { fstatSync, readdirSync, readSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { Worker } from 'node:worker_threads'
 import { parseJson } from '#contract/parse.ts'
 import { SOURCE_KIND, type FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
@@ -21,21 +21,39 @@ import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './sou
 /** Begins with the place. */
 class SourceFault extends Error {}
 
+const WATCH = new URL('./end-with-server.ts', import.meta.url)
+const STDIN = 0
 const FILE = 3
 const WRITE_CHARS = 64 * 1024
+const DATABASE_HEAP_BYTES = 1024 * 1024 * 1024
 const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 
 type Row = Readonly<Record<string, unknown>>
 type Placed = readonly [place: string, row: Row]
 type Said = { place: string; body: string }
 
-const asked = parseJson<SourceRequest>(SourceRequest, await text(process.stdin))
-if (!asked.ok) throw new Error(`request ${asked.error.at} ${asked.error.message}`)
 try {
+  const asked = parseJson<SourceRequest>(SourceRequest, lineOf(STDIN))
+  if (!asked.ok) throw new Error(`request ${asked.error.at} ${asked.error.message}`)
+  // What follows on stdin is its end, with the server's.
+  await once(new Worker(WATCH), 'message')
   await read(asked.value)
 } catch (cause) {
-  if (!(cause instanceof SourceFault)) throw cause
-  await end({ end: 'fault', message: cause.message })
+  if (cause instanceof SourceFault) await end({ end: 'fault', message: cause.message })
+  else console.error(cause)
+}
+// To exit would be to wait for the thread that waits for the server.
+process.kill(process.pid, 'SIGKILL')
+
+function lineOf(fd: number): string {
+  const read: Buffer[] = []
+  for (let line = Buffer.alloc(0); !line.includes('\n');) {
+    line = Buffer.alloc(WRITE_CHARS)
+    line = line.subarray(0, readSync(fd, line))
+    if (line.length === 0) break
+    read.push(line)
+  }
+  return Buffer.concat(read).toString('utf8')
 }
 
 async function read(request: SourceRequest): Promise<void> {
@@ -64,7 +82,7 @@ async function read(request: SourceRequest): Promise<void> {
 }
 
 async function write(lines: string): Promise<void> {
-  if (!process.stdout.write(lines)) await once(process.stdout, 'drain')
+  await new Promise((written) => process.stdout.write(lines, written))
 }
 
 async function end(said: SourceEnd): Promise<void> {
@@ -236,8 +254,12 @@ function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Pl
   let opened: DatabaseSync
   try {
     opened = new DatabaseSync(database ?? '', { readOnly: true })
+    refuseAnother(name)
+    // Its schema is as hostile as its rows.
+    opened.exec(`PRAGMA trusted_schema = OFF; PRAGMA hard_heap_limit = ${DATABASE_HEAP_BYTES}`)
     rows = opened.prepare(query ?? '').iterate()
   } catch (cause) {
+    if (cause instanceof SourceFault) throw cause
     throw new SourceFault(`${name}: ${messageOf(cause)}`)
   }
   const iterator = rows[Symbol.iterator]()
@@ -253,6 +275,20 @@ function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Pl
     yield [place, rowOf(next.value, place)]
   }
   opened.close()
+}
+
+/*
+ * A database is opened by its name. What was found to be a file that no link leads to may be a link by then, so it is
+ * looked at again once it is open. What stands beside a database is never opened through a link.
+ */
+function refuseAnother(name: string): void {
+  const meant = fstatSync(FILE)
+  const isOpened = readdirSync('/proc/self/fd').some((fd) => {
+    const found = statSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false })
+    return Number(fd) !== FILE && found?.dev === meant.dev && found.ino === meant.ino
+  })
+  if (!isOpened)
+    throw new SourceFault(`${name}: is behind a link, or was put in place while it was opened`)
 }
 
 function messageOf(cause: unknown): string {

@@ -7,7 +7,7 @@ import { Count, Sha256 } from '#contract/scalar.ts'
  * file may be larger, slower or more twisted than anybody thought, and then it is the reader that ends.
  */
 
-/** On stdin, as JSON. The file is descriptor 3. */
+/** On stdin, as a line of JSON; when stdin ends, the reader does. The file is descriptor 3. */
 export const SourceRequest = z.object({
   kind: z.enum(keysOf(SOURCE_KIND)),
   /** For messages. */
