@@ -67,7 +67,7 @@ function wordsFor(cell: Provenance): string {
     ...inputs.map(({ name, sha256, keyed, from }) => [
       name,
       `${sha256}${keyed ? ' (keyed)' : ''}`,
-      from === null ? 'no such record' : nameOf(from),
+      from === null ? (keyed ? 'not told, or no such record' : 'no such record') : nameOf(from),
     ]),
   ])
   return `${told}\n\n${made}`

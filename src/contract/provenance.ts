@@ -114,9 +114,9 @@ const Made = {
     z.object({
       name: z.string(),
       sha256: Sha256,
-      /** The digest is an HMAC under a key of the server: the value is private. */
+      /** The digest is an HMAC under a key of the server: the value is private, or what it was looked up by. */
       keyed: z.boolean(),
-      /** Where the value is from; null where a lookup led to no record, and the value is null. */
+      /** Where the value is from; null where a lookup led to no record, and the value is null, or went by a private field. */
       from: z.nullable(CellName),
       /** The same, where that is a derived cell, which has a provenance too. */
       cell: z.nullable(CellName),
@@ -147,7 +147,7 @@ export type Provenance = z.infer<typeof Provenance>
 export const CellVersion = z.object({ ...CellName.shape, private: z.boolean(), ...Made })
 export type CellVersion = z.infer<typeof CellVersion>
 
-/** All that a cell is made from (up), or that is made from it (down), nearest first. */
+/** All that a cell is made from (up), or that is made from it (down), nearest first; not through a private field. */
 export const Lineage = z.object({
   cells: z.array(
     z.object({

@@ -47,6 +47,8 @@ export function inputsOf(
     value: (from: From, record_id: string | null) => string | null
     cell: (from: From, record_id: string | null) => CellRow | null
     isDerived: (from: From) => boolean
+    /** May nobody be told which record the input was looked up in? */
+    isHidden: (from: From) => boolean
     digest: (from: From, canonical: string) => string
   },
   record_id: string,
@@ -60,10 +62,14 @@ export function inputsOf(
     if (found.isDerived(one)) {
       const cell = found.cell(one, key)
       if (cell?.state === 'failed')
-        return { state: 'failed', because: `${one.table}/${key}/${one.field} failed` }
+        return {
+          state: 'failed',
+          because: `${found.isHidden(one) ? `${one.table}.${one.field} of the one that is looked up` : `${one.table}/${key}/${one.field}`} failed`,
+        }
       if (cell !== null && cell.state !== 'fresh') awaited = true
       const value = cell?.version?.value ?? NOTHING
-      const sha256 = cell?.version?.value_sha256 ?? found.digest(one, NOTHING)
+      const made = found.isHidden(one) ? null : cell?.version?.value_sha256
+      const sha256 = made ?? found.digest(one, value)
       inputs.push({ from: one, value, sha256 })
     } else {
       const value = found.value(one, key) ?? NOTHING

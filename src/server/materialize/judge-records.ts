@@ -2,7 +2,14 @@ import { canonicalize } from '#evidence/canonical.ts'
 import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
 import { inputsOf, keyIn, type Inputs } from './judge-cell.ts'
 import type { ValueDigest } from './private-digest.ts'
-import { stepIdOf, type DerivedField, type From, type Tables } from './table-definition.ts'
+import {
+  isPrivateInput,
+  isPrivateLookup,
+  stepIdOf,
+  type DerivedField,
+  type From,
+  type Tables,
+} from './table-definition.ts'
 
 /** A record's cell of a field, with what it would be made from now. */
 export type Judged = { record_id: string; cell: CellRow | null; inputs: Inputs }
@@ -21,8 +28,6 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
     ),
   )
   const isDerived = (from: From) => derived.has(stepIdOf(from))
-  const isPrivate = (from: From) =>
-    derived.get(stepIdOf(from))?.private ?? tables.get(from.table)?.private.has(from.field) ?? false
 
   return async (field, records, known) => {
     const ids = records.map(({ record_id }) => record_id)
@@ -45,7 +50,9 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
     }
     const found = {
       isDerived,
-      digest: (from: From, canonical: string) => digest(canonical, isPrivate(from)),
+      isHidden: (from: From) => isPrivateLookup(tables, field.table, from.by),
+      digest: (from: From, canonical: string) =>
+        digest(canonical, isPrivateInput(tables, field.table, from)),
       cell: (from: From, key: string | null) => inputCells.get(from)?.get(key ?? '') ?? null,
       value: (from: From, key: string | null) => {
         const value = values.get(from)?.get(key ?? '')?.[from.field]

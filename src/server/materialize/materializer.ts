@@ -36,6 +36,8 @@ import {
   digestOfTables,
   derivedOf,
   fieldsOf,
+  isPrivateInput,
+  isPrivateLookup,
   stepIdOf,
   type DerivedField,
   type Tables,
@@ -107,6 +109,9 @@ class CannotMaterialize extends Error {
   }
 }
 
+/** By `TABLE.FIELD`, the records of it that are needed; null: all. */
+type Demand = ReadonlyMap<string, readonly string[] | null>
+
 /** What a run, or a step of a pipeline, works on while it holds the tables. */
 type Hold = {
   root: string
@@ -114,7 +119,7 @@ type Hold = {
   derivations: ReadonlyMap<string, Derivation>
   judge: Judge
   /** Of each field the records that are asked for; null: all. */
-  demand: ReadonlyMap<string, readonly string[]> | null
+  demand: Demand | null
   force: boolean
   leave: () => void
 }
@@ -240,8 +245,9 @@ export function createMaterializer({
     tables: Tables,
     fields: readonly DerivedField[],
     { targets, record_ids }: MaterializeRequest,
-  ): Promise<Map<string, readonly string[]>> {
+  ): Promise<Demand> {
     const wanted = new Map<string, Set<string>>()
+    const whole = new Set<string>()
     const unknown = new Set(record_ids)
     for (const field of fields) {
       const { table } = field
@@ -256,11 +262,14 @@ export function createMaterializer({
     if (missing !== undefined)
       throw new CannotMaterialize('unknown_record', `no record ${JSON.stringify(missing)}`)
     for (const field of fields.toReversed()) {
+      const isWhole = whole.has(stepIdOf(field))
       const ids = [...(wanted.get(stepIdOf(field)) ?? [])]
       const records = await cells.recordsOf(field.table, ids)
       for (const from of field.from) {
         if (!isDerivedIn(tables)(from.table, from.field)) continue
         const { by } = from
+        // To derive the ones that a private key leads to would be to tell which they are.
+        if (isWhole || isPrivateLookup(tables, field.table, by)) whole.add(stepIdOf(from))
         const needed =
           by === null ? ids : records.flatMap(({ body }) => keyIn(membersOf(body)[by]) ?? [])
         const known = wanted.get(stepIdOf(from)) ?? new Set()
@@ -268,7 +277,12 @@ export function createMaterializer({
         wanted.set(stepIdOf(from), known)
       }
     }
-    return new Map(Array.from(wanted, ([id, ids]) => [id, [...ids]]))
+    return new Map(
+      fields.map((field): [string, readonly string[] | null] => {
+        const id = stepIdOf(field)
+        return [id, whole.has(id) ? null : [...(wanted.get(id) ?? [])]]
+      }),
+    )
   }
 
   function holdOf(work: DeriveStep): Promise<Hold> {
@@ -331,7 +345,7 @@ export function createMaterializer({
       sha256: derivation.sha256,
       body: derivation.body,
     })
-    const record_ids = hold.demand === null ? null : (hold.demand.get(name) ?? [])
+    const record_ids = hold.demand?.get(name) ?? null
     const { fresh, stale, missing, failed: bad } = row.cells
     const toDo = stale + missing + bad + (hold.force ? fresh : 0)
     const one = {
@@ -604,15 +618,8 @@ export function isDerivedIn(tables: Tables): (table: string, field: string) => b
   return (table, field) => tables.get(table)?.derived.some((one) => one.field === field) ?? false
 }
 
-export function isPrivateIn(tables: Tables, field: DerivedField): boolean {
-  return (
-    field.private ||
-    field.from.some((from) => {
-      const table = tables.get(from.table)
-      const derived = table?.derived.find((one) => one.field === from.field)
-      return derived?.private ?? table?.private.has(from.field) ?? false
-    })
-  )
+function isPrivateIn(tables: Tables, field: DerivedField): boolean {
+  return field.private || field.from.some((from) => isPrivateInput(tables, field.table, from))
 }
 
 /** Fields of a table's source that something is derived from. */

@@ -7,7 +7,14 @@ import type { CellRow, PageRequest, Page, Storage, VersionRow } from '#server/st
 import { isDerivedIn, type Materializer } from './materializer.ts'
 import { keyIn } from './judge-cell.ts'
 import { membersOf } from './judge-records.ts'
-import { derivedOf, type DerivedField, type Tables } from './table-definition.ts'
+import {
+  derivedOf,
+  isPrivateInput,
+  isPrivateLookup,
+  type DerivedField,
+  type From,
+  type Tables,
+} from './table-definition.ts'
 import { lowered, textOf } from './table-views.ts'
 
 /** Where the values of cells are from. No private value is in what is answered. */
@@ -41,11 +48,8 @@ export function createProvenanceViews(
     const evidence = new Map<string, Promise<string | null>>()
     return {
       isDerived,
-      isPrivate(table: string, field: string): boolean {
-        const found = known.get(table)
-        const derived = found?.derived.find((one) => one.field === field)
-        return derived?.private ?? found?.private.has(field) ?? false
-      },
+      isPrivate: (own: string, from: From) => isPrivateInput(known, own, from),
+      isHidden: (own: string, from: From) => isPrivateLookup(known, own, from.by),
       body(act_id: number): Promise<Body> {
         const known = bodies.get(act_id) ?? cells.act(act_id).then((act) => bodyIn(act?.body ?? ''))
         bodies.set(act_id, known)
@@ -87,12 +91,13 @@ export function createProvenanceViews(
         const from = body.from[at]
         if (from === undefined) return []
         const key = from.by === null ? name.record_id : (version.looked_up[lookup++] ?? null)
-        const cell = key === null ? null : { table: from.table, record_id: key, field: from.field }
+        const isTold = key !== null && !lookups.isHidden(name.table, from)
+        const cell = !isTold ? null : { table: from.table, record_id: key, field: from.field }
         return [
           {
             name: from.name,
             sha256,
-            keyed: lookups.isPrivate(from.table, from.field),
+            keyed: lookups.isPrivate(name.table, from),
             from: cell,
             cell: lookups.isDerived(from.table, from.field) ? cell : null,
           },
@@ -193,13 +198,13 @@ export function createProvenanceViews(
 
   /** What a cell is made from: names alone, of cells and of fields of sources. */
   async function upOf({ table, record_id, field }: CellName): Promise<CellName[]> {
-    const found = tables()
-      .get(table)
-      ?.derived.find((one) => one.field === field)
+    const known = tables()
+    const found = known.get(table)?.derived.find((one) => one.field === field)
     if (found === undefined) return []
     const [record] = await cells.recordsOf(table, [record_id])
     const members = membersOf(record?.body ?? '{}')
     return found.from.flatMap((from) => {
+      if (isPrivateLookup(known, table, from.by)) return []
       const key = from.by === null ? record_id : keyIn(members[from.by])
       return key === null ? [] : [{ table: from.table, record_id: key, field: from.field }]
     })
@@ -208,9 +213,11 @@ export function createProvenanceViews(
   /** The other way: by what the definition says, and the records that look this one up. */
   async function downOf({ table, record_id, field }: CellName): Promise<CellName[]> {
     const down: CellName[] = []
-    for (const one of derivedOf(tables()))
+    const known = tables()
+    for (const one of derivedOf(known))
       for (const from of one.from) {
         if (from.table !== table || from.field !== field) continue
+        if (isPrivateLookup(known, one.table, from.by)) continue
         const own = { table: one.table, field: one.field }
         if (from.by === null) down.push({ ...own, record_id })
         else

@@ -39,6 +39,23 @@ export type From = { name: string; table: string; field: string; by: string | nu
 
 export type Tables = ReadonlyMap<string, TableDefinition>
 
+/** Is a field of a table, derived or not, one that never leaves the server? */
+export function isPrivateField(tables: Tables, table: string, field: string): boolean {
+  const found = tables.get(table)
+  const derived = found?.derived.find((one) => one.field === field)
+  return derived?.private ?? found?.private.has(field) ?? false
+}
+
+/** Is the key that a field of table `own` looks an input up by one? Then nothing may tell which record it led to. */
+export function isPrivateLookup(tables: Tables, own: string, by: string | null): boolean {
+  return by !== null && isPrivateField(tables, own, by)
+}
+
+/** Is an input one, or what it was looked up by? A value that was found may tell where. */
+export function isPrivateInput(tables: Tables, own: string, { table, field, by }: From): boolean {
+  return isPrivateField(tables, table, field) || isPrivateLookup(tables, own, by)
+}
+
 /** The step that derives a field. */
 export function stepIdOf({ table, field }: { table: string; field: string }): string {
   return `${table}.${field}`

@@ -390,6 +390,8 @@ function Inputs({ cell }: { cell: CellVersion }) {
                 </Link>
               ) : from ? (
                 <RunText text={`${from.table}.${from.field} of ${from.record_id}`} max={140} />
+              ) : keyed ? (
+                'not told, or no such record: null'
               ) : (
                 'no such record: null'
               )}
