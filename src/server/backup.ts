@@ -41,7 +41,7 @@ type Open = (folder: string) => Promise<Storage>
 /** For the journal. */
 type Who = { actor: string; at: string }
 
-/** `differing`: logs and artifacts that are not what is on record of them, each in words. */
+/** `differing`: logs, artifacts and cells kept beside a record that are not what is on record of them, each in words. */
 export type Restored = Manifest & { differing: string[] }
 
 /**
@@ -172,16 +172,21 @@ async function differencesIn(store: Storage, folder: string): Promise<string[]> 
   for await (const run_id of runsOf(store))
     for (const { fact } of await store.runs.facts(run_id)) {
       if (fact.type !== 'step_finished') continue
-      const { step_id, attempt, log } = fact.entry
+      const { step_id, attempt, log, cells_part } = fact.entry
       if (
         (await digestOfFile(logFile(join(folder, 'logs'), run_id, step_id, attempt))) !== log.sha256
       )
         differing.push(`the log of ${step_id}, attempt ${attempt}, of ${run_id}`)
-      for (const { path, sha256 } of fact.entry.artifacts) {
+      const kept = fact.entry.artifacts.map(({ path, sha256 }) => ({
+        what: `the artifact ${path}`,
+        sha256,
+      }))
+      if (cells_part !== undefined) kept.push({ what: 'the cells', sha256: cells_part.sha256 })
+      for (const { what, sha256 } of kept) {
         if (artifacts.has(sha256)) continue
         artifacts.add(sha256)
         if ((await digestOfFile(join(folder, 'artifacts', sha256))) !== sha256)
-          differing.push(`the artifact ${path} of ${step_id} of ${run_id}`)
+          differing.push(`${what} of ${step_id} of ${run_id}`)
       }
     }
   return differing

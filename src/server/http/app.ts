@@ -19,6 +19,7 @@ import {
   type OwnOrigins,
 } from './guard.ts'
 import { hstsOf, secured } from './headers.ts'
+import { loggedPath } from './logged-path.ts'
 import { problemResponse } from './problems.ts'
 import { createRateLimit, type Rate } from './rate-limit.ts'
 import type { Environment, Routes } from './route.ts'
@@ -181,13 +182,12 @@ function refuseStranger(asker: Asker | null, access: RowAccess): void {
     throw new ProblemError('forbidden', `a ${asker.role} may not ${access}`)
 }
 
-// The path as it came, without its query, in ASCII; whoever puts a token into a path finds it masked.
 function entryOf(context: Context<Environment>, ms: number): RequestLogEntry {
   const { requestId, asker, client } = context.var
   return {
     request_id: requestId,
     method: context.req.method,
-    path: new URL(context.req.url).pathname.replaceAll(/runseal_[\w-]+/gi, 'runseal_***'),
+    path: loggedPath(new URL(context.req.url).pathname),
     status: context.res.status,
     ms: Math.round(ms),
     actor: asker?.actor ?? null,

@@ -11,7 +11,7 @@ import type { TableDefinition } from './table-definition.ts'
  * written, or null.
  *
  * It is written by a process like any step's, which may have a user of its own: with the server's rights, a link on the
- * way would lead to whatever the server may write.
+ * way would lead to whatever the server may write. Nor does it follow one, or write to what is there already.
  */
 export async function writeTable(
   { cells, table }: { cells: CellStore; table: TableDefinition },
@@ -24,15 +24,25 @@ export async function writeTable(
     const process = { argv, cwd: '.', env: environment, secrets: [], timeout_ms: null }
     const ended = await deriving.batch(0, process, input)
     if (ended?.exit_code === 0) return null
+    if (ended?.exit_code === BEHIND_LINK) return `${path} could not be written: is behind a link`
     return `${path} could not be written: ${ended?.reason ?? 'see the log'}`
   }
-  let fault = await write('mkdir -p -- "$2"\n: > "$1.part"', '')
+  let fault = await write(
+    `${REFUSE_LINKS}mkdir -p -- "$2"\nrm -f -- "$1.part"\nset -C\n: > "$1.part"`,
+    '',
+  )
   for await (const lines of linesOf(cells, table)) {
     if (fault !== null) return fault
-    fault = await write('cat >> "$1.part"', lines)
+    fault = await write(`${REFUSE_LINKS}[ -f "$1.part" ]\ncat >> "$1.part"`, lines)
   }
-  return fault ?? (await write('mv -f -- "$1.part" "$1"', ''))
+  return fault ?? (await write(`${REFUSE_LINKS}[ ! -d "$1" ]\nmv -f -- "$1.part" "$1"`, ''))
 }
+
+const BEHIND_LINK = 71
+const REFUSE_LINKS = `on=$1.part
+while [ ! -L "$on" ]; do case $on in */*) on=\${on%/*};; *) on=; break;; esac; done
+[ -z "$on" ] || exit ${BEHIND_LINK}
+`
 
 const CHUNK_RECORDS = 500
 const CHUNK_CHARS = 1024 * 1024

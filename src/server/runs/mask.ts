@@ -6,7 +6,7 @@ export type Piece<From> = { bytes: Buffer; from: From }
 /**
  * Replaces every occurrence of every secret in a stream of bytes by `***`, however the stream is cut and whatever it is
  * joined of. Occurrences that overlap are one mask, so no rest of a longer secret shows where a shorter one begins or
- * ends inside it. Holds back only what may still become a secret: less than the longest one.
+ * ends inside it. Of a secret of several lines, each that could be one by itself is. Holds back only what may still become a secret: less than the longest one.
  */
 export class Mask<From> {
   readonly #secrets: readonly Buffer[]
@@ -17,7 +17,7 @@ export class Mask<From> {
   #masked = 0
 
   constructor(secrets: readonly string[]) {
-    const forms = secrets.flatMap((secret) => [secret, secret.trim()])
+    const forms = secrets.flatMap((secret) => [secret, secret.trim(), ...linesOf(secret)])
     this.#secrets = [...new Set(forms)]
       .filter((form) => form !== '')
       .map((form) => Buffer.from(form))
@@ -90,4 +90,13 @@ export class Mask<From> {
     }
     return from
   }
+}
+
+/** Not what any text may have, such as a bracket. */
+const LEAST_LINE_CHARS = 8
+
+function linesOf(secret: string): string[] {
+  const lines = secret.split(/\r\n|\n|\r/)
+  if (lines.length === 1) return []
+  return lines.map((line) => line.trim()).filter((line) => line.length >= LEAST_LINE_CHARS)
 }

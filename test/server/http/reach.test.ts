@@ -263,7 +263,17 @@ it('[H24] the log of requests has who asked for what, and nothing that lets anyb
   })
   await server.send(`/api/runs/${token}`)
   await server.send('/api/runs/%E2%80%AE%1B%5B2J')
+  for (const disguised of [
+    token.replace('_', '%5F'),
+    token.replace('r', '%72'),
+    token.replaceAll(/./g, (one) => `%25${one.charCodeAt(0).toString(16)}`),
+    token.slice(8),
+    `a/${link}`,
+    `${link.slice(0, 20)}%${link.charCodeAt(20).toString(16)}${link.slice(21)}`,
+  ])
+    await server.send(`/api/runs/${disguised}`)
   const text = JSON.stringify(entries)
+  const readTwice = decodeURIComponent(decodeURIComponent(text.replaceAll('%E2%80%AE%1B%5B2J', '')))
   expect(entries[0]).toMatchObject({
     method: 'POST',
     path: '/api/runs',
@@ -271,7 +281,8 @@ it('[H24] the log of requests has who asked for what, and nothing that lets anyb
     address: '127.0.0.1',
   })
   expect(entries[0]?.actor).toMatch(/^token:/)
-  for (const secret of [token, token.slice(8), link, session]) expect(text).not.toContain(secret)
+  for (const secret of [token, token.slice(8), link, session])
+    for (const read of [text, readTwice]) expect(read).not.toContain(secret)
   expect(text).toMatch(/^[\x20-\x7e]*$/)
 })
 

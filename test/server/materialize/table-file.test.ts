@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { answering, tableShop } from './tables.ts'
 
@@ -42,12 +51,37 @@ it('[MT15] a table is handed on to the steps behind it and to the gate that show
   )
 })
 
-it('[MT15] what cannot be written fails the step, and a link leads nowhere', async () => {
+it.each([
+  ['a folder', 'out', 'elsewhere'],
+  ['a folder on the way', 'out/deep', '../elsewhere'],
+  ['the file that it is written to first', 'out/deep/people.jsonl.part', '../../elsewhere/file'],
+])('[MT15] a link in the place of %s leads nowhere', async (_, link, target) => {
   const shop = await tableShop(TABLES, FILES, { runs: RUNS })
   mkdirSync(join(shop.root, 'elsewhere'))
-  symlinkSync('elsewhere', join(shop.root, 'out'))
+  shop.write('elsewhere/file', 'theirs')
+  mkdirSync(dirname(join(shop.root, link)), { recursive: true })
+  symlinkSync(target, join(shop.root, link))
   const { run } = await shop.run('hand_on')
   expect(run.ended).toMatchObject({ outcome: 'failed' })
   expect(run.ended?.reason).toContain('behind a link')
   expect(existsSync(join(shop.data, 'artifacts'))).toBe(false)
+  expect(readdirSync(join(shop.root, 'elsewhere'))).toEqual(['file'])
+  expect(readFileSync(join(shop.root, 'elsewhere/file'), 'utf8')).toBe('theirs')
+})
+
+it('[MT15] what is there in the place of the file is not written to and not waited for', async () => {
+  const shop = await tableShop(TABLES, FILES, { runs: RUNS })
+  const place = join(shop.root, 'out/deep/people.jsonl')
+  mkdirSync(dirname(place), { recursive: true })
+  for (const path of [place, `${place}.part`]) execFileSync('mkfifo', [path])
+  const run_id = await shop.start('hand_on')
+  const handed = await shop.until(run_id, ({ gates }) => gates.length > 0)
+  expect(handed.gates[0]?.shown?.artifacts).toMatchObject([{ path: 'out/deep/people.jsonl' }])
+  expect(statSync(place).isFile()).toBe(true)
+
+  rmSync(place)
+  mkdirSync(place)
+  const second = await shop.run('hand_on')
+  expect(second.run.ended?.reason).toContain('out/deep/people.jsonl could not be written')
+  expect(readdirSync(place)).toEqual([])
 })

@@ -38,6 +38,12 @@ it.each([
   [['aa'], ['aa', 'b', 'aa'], '***b***'],
   [['key\n'], ['key'], '***'],
   [['', ' '], ['a b'], 'a***b'],
+  [
+    ['{\n  first line\n  second line\r\n}'],
+    ['a second', ' line {\n} first line b'],
+    'a *** {\n} *** b',
+  ],
+  [['one line\ntwo lines\n'], ['one line\ntwo lines\n'], '***'],
   [[], ['a', 'b'], 'ab'],
 ])('[R10] masks %j in %j', (secrets, chunks, expected) => {
   expect(masked(secrets, chunks)).toBe(expected)
