@@ -4,6 +4,7 @@ import {
   openSync,
   closeSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -39,18 +40,18 @@ function databaseAt(path: string, names: readonly string[], more = ''): void {
   db.close()
 }
 
-/** Processes but this one that have the file open. */
+/** Readers of sources that were given the file. */
 function readersOf(file: string): string[] {
-  const folders = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return folders.filter((pid) => Number(pid) !== process.pid && linksOf(pid).includes(file))
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isReaderOf(name, file))
 }
 
-// It may end while it is looked at.
-function linksOf(pid: string): string[] {
+function isReaderOf(pid: string, file: string): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`))
+    const isReader = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('source-reader')
+    return isReader && readlinkSync(`/proc/${pid}/fd/3`) === file
   } catch {
-    return []
+    // It ended while it was looked at.
+    return false
   }
 }
 
