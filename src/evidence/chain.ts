@@ -86,29 +86,60 @@ export function linkPreimage({ seq, prev, kind, entry }: LinkFields): string {
 export type LinkFields = { seq: number; prev: string; kind: LinkKind; entry: string }
 
 /** The entries of a document in the order they were recorded. `order` must fit `steps` and `gates`. */
-export function* entriesOf(content: Content): Generator<Entry> {
-  const { schema, evidence_id, run_id, opening } = content
-  let seq = 0
-  yield {
-    kind: 'opening',
-    body: { evidence_id, opening, run_id, schema },
-    seq: seq++,
-    where: '/opening',
-  }
-  const steps = content.execution.steps.entries()
-  const gates = content.gates.entries()
+export function* entriesOf(content: Recorded): Generator<Entry> {
+  yield openingEntry(content)
+  const steps = content.execution.steps[Symbol.iterator]()
+  const gates = content.gates[Symbol.iterator]()
+  const next = { step: 0, gate: 0 }
+  let seq = 1
   for (const kind of content.order) {
     if (kind === 'step') {
-      const next = steps.next()
-      if (next.done) break
-      const [index, body] = next.value
-      yield { kind, body, seq: seq++, where: `/execution/steps/${index}` }
+      const step = steps.next()
+      if (step.done) break
+      yield stepEntry(step.value, next.step++, seq++)
     } else {
-      const next = gates.next()
-      if (next.done) break
-      const [index, body] = next.value
-      yield { kind, body, seq: seq++, where: `/gates/${index}` }
+      const gate = gates.next()
+      if (gate.done) break
+      yield gateEntry(gate.value, next.gate++, seq++)
     }
   }
-  yield { kind: 'closing', body: content.closing, seq: seq++, where: '/closing' }
+  yield closingEntry(content, seq)
 }
+
+type Recorded = Omit<Content, 'execution'> & {
+  readonly execution: { readonly steps: Iterable<StepEntry> }
+}
+
+type EntryOf<K extends LinkKind> = Extract<Entry, { kind: K }>
+
+export const openingEntry = ({
+  evidence_id,
+  opening,
+  run_id,
+  schema,
+}: EntryBody['opening']): EntryOf<'opening'> => ({
+  kind: 'opening',
+  body: { evidence_id, opening, run_id, schema },
+  seq: 0,
+  where: '/opening',
+})
+
+/** `index` is the place among the steps, `seq` the one in the chain. */
+export const stepEntry = (body: StepEntry, index: number, seq: number): EntryOf<'step'> => ({
+  kind: 'step',
+  body,
+  seq,
+  where: `/execution/steps/${index}`,
+})
+
+export const gateEntry = (body: GateEntry, index: number, seq: number): EntryOf<'gate'> => ({
+  kind: 'gate',
+  body,
+  seq,
+  where: `/gates/${index}`,
+})
+
+export const closingEntry = (
+  { closing }: Pick<Content, 'closing'>,
+  seq: number,
+): EntryOf<'closing'> => ({ kind: 'closing', body: closing, seq, where: '/closing' })

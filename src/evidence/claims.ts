@@ -285,8 +285,17 @@ const MOST_FAULTS = 100
 
 export function firstOf(claims: Iterable<Claim>): Claim[] {
   const first: Claim[] = []
-  for (const claim of claims) {
-    if (first.push(claim) === MOST_FAULTS) break
-  }
+  addFirst(first, claims)
   return first
 }
+
+/** The same for a list that comes in parts. */
+export function addFirst(first: Claim[], claims: Iterable<Claim>): void {
+  if (isFull(first)) return
+  for (const claim of claims) {
+    first.push(claim)
+    if (isFull(first)) return
+  }
+}
+
+export const isFull = (first: readonly Claim[]): boolean => first.length >= MOST_FAULTS

@@ -9,35 +9,65 @@ import {
 import { GATE_OUTCOME, type StepOutcome } from '#contract/status.ts'
 import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
-import { type Claim, claimOf, firstOf } from './claims.ts'
+import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
 import {
-  countsOf,
+  count,
   isAnotherLeft,
-  outcomeOf,
   sumOf,
   totalsOf,
   type Tried,
   triedAgain,
+  watchEnding,
 } from './summarise.ts'
 
 /**
  * Does the record agree with itself? Chain and seal say that nobody changed it since; this is for the sealing key's
  * own holder, who can chain and sign whatever he likes: what he writes must at least be a run that can have been.
  */
-export function checkConsistency(envelope: Envelope, entries: readonly Entry[]): Claim[] {
-  const faults = firstOf(disagreements(envelope, entries))
-  if (faults.length > 0) return faults
-  const { counts, outcome } = envelope.closing
-  const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, and the run ended as ${outcome}.`
-  return [claimOf('entries-agree', { message })]
+export function watchConsistency(envelope: Envelope): Watched {
+  const { plan } = envelope.opening
+  const steps = new Map(plan.steps.map((step) => [step.step_id, step]))
+  const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
+  const met: Met = {
+    attempts: new Map(),
+    tried: new Map(),
+    done: new Map(),
+    gates: new Set(),
+    gateIds: new Set(),
+    ending: watchEnding(plan),
+    counts: count(),
+    derived: [],
+  }
+  const faults = firstOf(ofPlan(envelope))
+  return {
+    add({ kind, body, where }) {
+      // No more are listed, and nothing but faults comes of what follows.
+      if (isFull(faults)) return
+      if (kind === 'step') {
+        addFirst(faults, ofStep(envelope, body, steps.get(body.step_id), met, where))
+        met.ending.add({ kind, body })
+        met.counts.add({ kind, body })
+        if (body.cells !== undefined || body.cells_part !== undefined) met.derived.push(body)
+      }
+      if (kind === 'gate') {
+        addFirst(faults, ofGate(envelope, body, gates.get(body.step_id), met, where))
+        met.ending.add({ kind, body })
+        met.counts.add({ kind, body })
+      }
+    },
+    claims() {
+      addFirst(faults, ofClosing(envelope, met))
+      if (faults.length > 0) return faults
+      const { counts, outcome } = envelope.closing
+      const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, and the run ended as ${outcome}.`
+      return [claimOf('entries-agree', { message })]
+    },
+  }
 }
 
-function* disagreements(envelope: Envelope, entries: readonly Entry[]): Generator<Claim> {
-  yield* ofPlan(envelope)
-  yield* ofEntries(envelope, entries)
-  yield* ofClosing(envelope, entries)
-}
+/** Is given the entries in their order, and asked once after the last. */
+export type Watched = { add: (entry: Entry) => void; claims: () => Claim[] }
 
 function* ofPlan({ opening }: Envelope): Generator<Claim> {
   const { steps, gates } = opening.plan
@@ -73,25 +103,10 @@ type Met = {
   readonly done: Map<string, string>
   readonly gates: Set<string>
   readonly gateIds: Set<string>
-}
-
-function* ofEntries(envelope: Envelope, entries: readonly Entry[]): Generator<Claim> {
-  const { plan } = envelope.opening
-  const steps = new Map(plan.steps.map((step) => [step.step_id, step]))
-  const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
-  const met: Met = {
-    attempts: new Map(),
-    tried: new Map(),
-    done: new Map(),
-    gates: new Set(),
-    gateIds: new Set(),
-  }
-  for (const entry of entries) {
-    if (entry.kind === 'step')
-      yield* ofStep(envelope, entry.body, steps.get(entry.body.step_id), met, entry.where)
-    if (entry.kind === 'gate')
-      yield* ofGate(envelope, entry.body, gates.get(entry.body.step_id), met, entry.where)
-  }
+  readonly ending: ReturnType<typeof watchEnding>
+  readonly counts: ReturnType<typeof count>
+  /** The steps that have cells. */
+  readonly derived: StepEntry[]
 }
 
 function* ofStep(
@@ -312,11 +327,10 @@ function logFault({ log: { sha256, bytes, chunks, truncated } }: StepEntry): str
 }
 
 function* ofClosing(
-  { opening, execution, gates, closing, evidence_id }: Envelope,
-  entries: readonly Entry[],
+  { opening, closing, evidence_id }: Envelope,
+  { ending, counts, derived }: Met,
 ): Generator<Claim> {
-  const recorded = entries.filter((entry) => entry.kind === 'step' || entry.kind === 'gate')
-  const outcome = outcomeOf(opening.plan, recorded)
+  const { outcome } = ending.ending()
   if (closing.outcome !== outcome) {
     yield claimOf('outcome-differs', {
       where: '/closing/outcome',
@@ -331,8 +345,8 @@ function* ofClosing(
       message: 'A run gives a reason exactly when it did not succeed.',
     })
   }
-  yield* ofSum('counts-differ', 'counts', countsOf(execution.steps, gates), closing.counts)
-  yield* ofTotals(execution.steps, closing.totals)
+  yield* ofSum('counts-differ', 'counts', counts.counts(), closing.counts)
+  yield* ofTotals(derived, closing.totals)
   const { seal_seq, previous } = closing
   if ((previous === null) !== (seal_seq === 1) || previous?.evidence_id === evidence_id) {
     yield claimOf('series-broken', {

@@ -4,7 +4,6 @@ import {
   type GateEntry,
   type PlanGate,
   type RecordedDecision,
-  type StepEntry,
 } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
 import { type Entry } from './chain.ts'
@@ -21,16 +20,15 @@ import { pinnedApprovers, type Trusted } from './trust.ts'
  */
 export async function* checkGates(
   envelope: Envelope,
-  entries: readonly Entry[],
+  met: Met,
   /** Recomputed, by seq. */
   links: readonly string[],
   reader: Reader,
 ): AsyncGenerator<Claim> {
-  if (envelope.gates.length === 0) return
-  const places = indexOf(envelope, entries, links)
+  if (met.gates.length === 0) return
+  const places = placesOf(envelope, met, links)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
-  for (const entry of entries) {
-    if (entry.kind !== 'gate') continue
+  for (const entry of met.gates) {
     const { body: gate, where } = entry
     const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
     yield* faults.length > 0
@@ -61,72 +59,112 @@ const heldBy = (held: readonly HeldEnvelope[]): ReadonlyMap<string, string> =>
 
 type GateAt = Extract<Entry, { kind: 'gate' }>
 
-/** Where things stand in the chain. */
-type Places = {
-  readonly seqOfLink: ReadonlyMap<string, number>
+/** What the gates of a record are held to, gathered from its entries as they come. */
+type Met = {
+  readonly gates: GateAt[]
   /** Of a step that succeeded or a gate, by its id. */
-  readonly seqDone: ReadonlyMap<string, number>
+  readonly seqDone: Map<string, number>
   /** The last attempt of each step on record, in the order of their first ones. */
-  readonly lastSeq: ReadonlyMap<string, number>
-  readonly steps: readonly { readonly seq: number; readonly body: StepEntry }[]
-  /** The earliest that any of the steps from this seq on began. */
-  readonly earliest: readonly string[]
-  /** By `artifactKey`. */
-  readonly artifacts: ReadonlyMap<string, Kept>
-  readonly planned: ReadonlyMap<string, PlanGate>
+  readonly lastSeq: Map<string, number>
+  readonly begun: Begun[]
+  /** By `artifactKey`: those that a gate showed. */
+  readonly artifacts: Map<string, Kept | null>
 }
 
+/** When an attempt began that was not taken over. */
+type Begun = { readonly seq: number; readonly step_id: string; readonly started_at: string }
 type Kept = { readonly seq: number; readonly sha256: string; readonly bytes: number }
+
+/** Where things stand in the chain. */
+type Places = Met & {
+  readonly seqOfLink: ReadonlyMap<string, number>
+  /** The earliest of `begun` in a binary tree: 1 has 2 and 3 below it, and so on down to each attempt itself. */
+  readonly earliest: readonly string[]
+  readonly planned: ReadonlyMap<string, PlanGate>
+}
 
 const artifactKey = (step_id: string, attempt: number, path: string): string =>
   JSON.stringify([step_id, attempt, path])
 
-function indexOf(
-  { opening }: Envelope,
-  entries: readonly Entry[],
-  links: readonly string[],
-): Places {
-  const seqDone = new Map<string, number>()
-  const lastSeq = new Map<string, number>()
-  const steps: { seq: number; body: StepEntry }[] = []
-  const artifacts = new Map<string, Kept>()
-  for (const entry of entries) {
-    if (entry.kind === 'gate') seqDone.set(entry.body.step_id, entry.seq)
-    if (entry.kind !== 'step') continue
-    const { body, seq } = entry
-    if (body.outcome === 'succeeded') seqDone.set(body.step_id, seq)
-    lastSeq.set(body.step_id, seq)
-    steps.push({ seq, body })
-    for (const { path, sha256, bytes } of body.artifacts) {
-      const key = artifactKey(body.step_id, body.attempt, path)
-      if (!artifacts.has(key)) artifacts.set(key, { seq, sha256, bytes })
+/** Is given the entries in their order. */
+export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; met: Met } {
+  const shown = gates.flatMap(({ shown }) => shown.artifacts)
+  const met: Met = {
+    gates: [],
+    seqDone: new Map(),
+    lastSeq: new Map(),
+    begun: [],
+    artifacts: new Map(
+      shown.map(({ step_id, attempt, path }) => [artifactKey(step_id, attempt, path), null]),
+    ),
+  }
+  const showing = new Set(shown.map(({ step_id }) => step_id))
+  const add = (entry: Entry): void => {
+    if (gates.length === 0) return
+    if (entry.kind === 'gate') {
+      met.gates.push(entry)
+      met.seqDone.set(entry.body.step_id, entry.seq)
+    }
+    if (entry.kind !== 'step') return
+    const { seq, body } = entry
+    const { step_id, attempt, outcome, started_at, taken_over, artifacts } = body
+    if (outcome === 'succeeded') met.seqDone.set(step_id, seq)
+    met.lastSeq.set(step_id, seq)
+    if (taken_over === undefined) met.begun.push({ seq, step_id, started_at })
+    if (!showing.has(step_id)) return
+    for (const { path, sha256, bytes } of artifacts) {
+      const key = artifactKey(step_id, attempt, path)
+      if (met.artifacts.get(key) === null) met.artifacts.set(key, { seq, sha256, bytes })
     }
   }
-  const earliest: string[] = []
-  let least = NEVER
-  for (let seq = entries.length - 1; seq >= 0; seq -= 1) {
-    const entry = entries[seq]
-    if (
-      entry?.kind === 'step' &&
-      entry.body.taken_over === undefined &&
-      entry.body.started_at < least
-    )
-      least = entry.body.started_at
-    earliest[seq] = least
-  }
+  return { add, met }
+}
+
+function placesOf({ opening }: Envelope, met: Met, links: readonly string[]): Places {
   return {
+    ...met,
     seqOfLink: new Map(links.map((link, seq) => [link, seq])),
-    seqDone,
-    lastSeq,
-    steps,
-    earliest,
-    artifacts,
+    earliest: earliestOf(met.begun),
     planned: new Map(opening.plan.gates.map((gate) => [gate.step_id, gate])),
   }
 }
 
+function earliestOf(begun: readonly Begun[]): string[] {
+  const leaves = 2 ** Math.ceil(Math.log2(Math.max(begun.length, 1)))
+  const tree = Array.from(
+    { length: 2 * leaves },
+    (_, at) => begun[at - leaves]?.started_at ?? NEVER,
+  )
+  for (let at = leaves - 1; at > 0; at -= 1) {
+    const [left = NEVER, right = NEVER] = [tree[2 * at], tree[2 * at + 1]]
+    tree[at] = left < right ? left : right
+  }
+  return tree
+}
+
 // Instants of ours sort as text, and before this.
 const NEVER = '~'
+
+/** What is recorded after `prefix` and began before `instant`, found without going through the record for each gate. */
+function* begunBefore(
+  places: Places,
+  prefix: number,
+  instant: string,
+  node = 1,
+  first = 0,
+  count = places.earliest.length / 2,
+): Generator<Begun> {
+  const { begun, earliest } = places
+  const last = begun[Math.min(first + count, begun.length) - 1]
+  if (last === undefined || last.seq <= prefix || (earliest[node] ?? NEVER) >= instant) return
+  if (count === 1) {
+    yield last
+    return
+  }
+  const half = count / 2
+  yield* begunBefore(places, prefix, instant, 2 * node, first, half)
+  yield* begunBefore(places, prefix, instant, 2 * node + 1, first + half, half)
+}
 
 /** What was signed is about the gate that it names, and proves nothing about another. */
 function boundOnly(
@@ -267,32 +305,26 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
 function* ofRunning(
   { running, opened_at }: GateEntry['shown'],
   prefix: number,
-  { lastSeq, steps, earliest }: Places,
+  places: Places,
   at: At,
 ): Generator<Claim> {
   const listed = new Set(running)
   for (const step_id of listed) {
-    if ((lastSeq.get(step_id) ?? -1) <= prefix) {
+    if ((places.lastSeq.get(step_id) ?? -1) <= prefix) {
       yield claimOf('shown-differs', {
         ...at,
         message: `${step_id} was shown as running, and the record has no end of it.`,
       })
     }
   }
-  // Nothing after the prefix began before: so it is at nearly every gate, and the record is not gone through for each.
-  if ((earliest[prefix + 1] ?? NEVER) >= opened_at) return
-  const wereRunning = new Set<string>()
-  for (const { seq, body } of steps) {
-    if (seq > prefix && body.taken_over === undefined && body.started_at < opened_at)
-      wereRunning.add(body.step_id)
-  }
-  for (const step_id of wereRunning) {
-    if (!listed.has(step_id)) {
-      yield claimOf('shown-differs', {
-        ...at,
-        message: `${step_id} was running when the gate opened, and was not shown.`,
-      })
-    }
+  for (const { step_id } of begunBefore(places, prefix, opened_at)) {
+    if (listed.has(step_id)) continue
+    // Of several attempts it is said once.
+    listed.add(step_id)
+    yield claimOf('shown-differs', {
+      ...at,
+      message: `${step_id} was running when the gate opened, and was not shown.`,
+    })
   }
 }
 

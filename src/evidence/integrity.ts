@@ -1,16 +1,9 @@
 import { type Envelope } from '#contract/envelope.ts'
-import {
-  type ChainState,
-  type Entry,
-  extendByDigest,
-  linkDigest,
-  linkPreimage,
-  openChain,
-} from './chain.ts'
+import { type ChainState, extendByDigest, linkDigest, linkPreimage, openChain } from './chain.ts'
 import { type Claim, claimOf, firstOf } from './claims.ts'
 import { counted } from './counted.ts'
 import { sha256, sha256OfMany } from './digest.ts'
-import { type Written } from './read.ts'
+import { type Entries, type Written } from './document.ts'
 import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
 
 /**
@@ -18,28 +11,28 @@ import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
  * the stored one before it, so that a change shows where it is and not in everything after it.
  */
 export async function checkChain(
-  envelope: Envelope,
-  entries: readonly Entry[],
+  { evidence_id, run_id, order, integrity }: Envelope,
+  entries: Entries,
   written: Written,
   /** Told every so many entries, so that a long chain can be watched and left. */
   onEntries: (done: number) => Promise<void>,
 ): Promise<ChainCheck> {
-  const { links: stored, head } = envelope.integrity.hash_chain
-  let state = openChain(envelope.evidence_id, envelope.run_id)
+  const { head } = integrity.hash_chain
+  let state = openChain(evidence_id, run_id)
   let prev = state.head
   const links: string[] = []
   const faults: Claim[] = []
   const changed: number[] = []
   const broken: number[] = []
-  for (const [seq, { kind, body, where }] of entries.entries()) {
-    const known = stored[seq]
-    if (known === undefined) break
+  for (const [seq, kind] of (['opening', ...order, 'closing'] as const).entries()) {
+    const known = written.link(seq)
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await onEntries(seq)
     const preimage = written.entry(seq)
     const entry = preimage.length > MANY ? await sha256OfMany(preimage) : sha256(preimage)
     const { state: next, link } = extendByDigest(state, kind, entry)
     if (known.entry !== link.entry) {
       changed.push(seq)
+      const { where = '', body = {} } = entries.at(seq) ?? {}
       const message = `Entry ${seq} (${kind}) is not the one that was linked.`
       faults.push(
         claimOf('entry-changed', {
@@ -86,7 +79,7 @@ export async function checkChain(
     )
   }
   return {
-    claims: faults.length > 0 ? firstOf(faults) : [wholeChain(envelope, links)],
+    claims: faults.length > 0 ? firstOf(faults) : [wholeChain(links, written)],
     links,
     state,
     changed,
@@ -95,7 +88,7 @@ export async function checkChain(
   }
 }
 
-const ENTRIES_A_BREATH = 4096
+export const ENTRIES_A_BREATH = 4096
 /** Bytes from which a round trip through WebCrypto is faster. */
 const MANY = 65_536
 
@@ -113,16 +106,14 @@ export type ChainCheck = {
 const stepOf = (body: object): { step_id?: string } =>
   'step_id' in body && typeof body.step_id === 'string' ? { step_id: body.step_id } : {}
 
-function wholeChain({ integrity }: Envelope, links: readonly string[]): Claim {
-  const { links: stored } = integrity.hash_chain
-  const last = stored.at(-1)
-  const message = `All ${counted(links.length, 'entry', 'entries')} are as they were linked, up to the head.`
-  if (last === undefined) return claimOf('chain-whole', { message })
-  const fields = { seq: last.seq, prev: links.at(-2) ?? '', kind: last.kind, entry: last.entry }
+function wholeChain(links: readonly string[], written: Written): Claim {
+  const seq = links.length - 1
+  const { entry, link } = written.link(seq)
+  const fields = { seq, prev: links.at(-2) ?? '', kind: 'closing', entry } as const
   return claimOf('chain-whole', {
-    message,
+    message: `All ${counted(links.length, 'entry', 'entries')} are as they were linked, up to the head.`,
     where: '/integrity/hash_chain',
-    actual: last.link,
+    actual: link,
     preimage: linkPreimage(fields),
     shell: `${shellForEntry({ kind: 'closing', where: '/closing' })}\n${shellForLink(fields)}`,
   })

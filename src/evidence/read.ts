@@ -1,25 +1,11 @@
-import { Envelope, type Limits, type LinkKind } from '#contract/envelope.ts'
+import { Envelope, type Limits } from '#contract/envelope.ts'
 import { parse, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
-import { entriesOf, type Entry, entryPreimage } from './chain.ts'
 import { counted } from './counted.ts'
+import { type Document, documentIn, documentOf } from './document.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
-import { type Spans, spansOf } from './spans.ts'
-
-/** A document that was read, its entries, and the canonical bytes of what is digested of it. */
-export type Document = {
-  readonly envelope: Envelope
-  readonly entries: readonly Entry[]
-  readonly written: Written
-}
-
-export type Written = {
-  /** What the entry in this place is the digest of. Good until the next one is asked for. */
-  entry(seq: number): Uint8Array<ArrayBuffer>
-  /** The document without `integrity`. */
-  content(): Uint8Array<ArrayBuffer>
-}
+import { spansOf } from './spans.ts'
 
 /**
  * The document that these bytes are, or an `EvidenceError` that says why they are none. From here on the value means
@@ -31,17 +17,15 @@ export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
 
 /** The same with its parts. Where one pass over the bytes cannot be certain, they are read plainly. */
 export function readDocument(bytes: Uint8Array, limits: Limits): Document {
-  const text = readText(bytes, limits)
-  const spans = spansOf(bytes, text, limits)
-  if (spans === null) return readPlainly(bytes, limits)
-  const envelope = readJson(text)
-  assertScanned(envelope)
-  return covered(envelope, limits, () => writtenAt(bytes, spans, envelope))
+  refuseTooLarge(bytes, limits)
+  const spans = spansOf(bytes, limits)
+  return (spans && documentIn(bytes, spans)) ?? readPlainly(bytes, limits)
 }
 
 /** The same in the plain way: parse, write again, compare, and hold every value to the schema. */
 export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
-  const text = readText(bytes, limits)
+  refuseTooLarge(bytes, limits)
+  const text = readText(bytes)
   const value = readJson(text)
   refuseForeign(value)
   refuseEscapedKeys(text)
@@ -50,104 +34,21 @@ export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
     throw new EvidenceError('not-canonical', 'the bytes are not the RFC 8785 form of what they say')
   }
   assertFits(value)
-  return covered(value, limits, (entries) => writtenAgain(value, entries))
+  assertWithin(value, limits)
+  assertCovered(value)
+  return documentOf(value)
 }
 
-function covered(
-  envelope: Envelope,
-  limits: Limits,
-  writtenOf: (entries: readonly Entry[]) => Written,
-): Document {
-  assertWithin(envelope, limits)
-  assertCovered(envelope)
-  const entries = [...entriesOf(envelope)]
-  return { envelope, entries, written: writtenOf(entries) }
+function refuseTooLarge(bytes: Uint8Array, limits: Limits): void {
+  if (bytes.length <= limits.bytes) return
+  throw new EvidenceError(
+    'too-large',
+    `${counted(bytes.length, 'byte')}, at most ${limits.bytes.toLocaleString('en')} are read`,
+  )
 }
 
-// What `spansOf` let pass is what the schema says, and JSON.parse has no two readings of it: no key has an escape.
-function assertScanned(_value: unknown): asserts _value is Envelope {}
-
-function writtenAgain(envelope: Envelope, entries: readonly Entry[]): Written {
-  const { integrity: _integrity, ...content } = envelope
-  return {
-    entry(seq) {
-      const entry = entries[seq]
-      return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
-    },
-    content: () => utf8(canonicalize(content)),
-  }
-}
-
-/** The bytes of the file themselves, which are canonical. */
-function writtenAt(
-  bytes: Uint8Array,
-  spans: Spans,
-  { evidence_id, run_id, schema, order }: Envelope,
-): Written {
-  // Ids and the schema's name are written without an escape.
-  const opening = `{"evidence_id":"${evidence_id}","opening":${BODY},"run_id":"${run_id}","schema":"${schema}"}`
-  const around = {
-    opening: aroundBody(entryPreimage('opening', opening)),
-    step: aroundBody(entryPreimage('step', BODY)),
-    gate: aroundBody(entryPreimage('gate', BODY)),
-    closing: aroundBody(entryPreimage('closing', BODY)),
-  }
-  const kinds = ['opening', ...order, 'closing'] as const
-  const places = bodiesOf(kinds, spans)
-  let room = new Uint8Array(4096)
-  return {
-    entry(seq) {
-      const [before, after] = around[kinds[seq] ?? 'closing']
-      const body = bytes.subarray(places[2 * seq], places[2 * seq + 1])
-      const length = before.length + body.length + after.length
-      if (length > room.length) room = new Uint8Array(length)
-      room.set(before)
-      room.set(body, before.length)
-      room.set(after, before.length + body.length)
-      return room.subarray(0, length)
-    },
-    content() {
-      const [begin = 0, end = 0] = spans.integrity
-      const name = '"integrity":'.length
-      const content = new Uint8Array(bytes.length - (end + 1 - begin + name))
-      content.set(bytes.subarray(0, begin - name))
-      content.set(bytes.subarray(end + 1), begin - name)
-      return content
-    },
-  }
-}
-
-const BODY = '\0'
-const aroundBody = (preimage: string) => {
-  const [before = '', after = ''] = preimage.split(BODY)
-  return [utf8(before), utf8(after)] as const
-}
-
-/** Begin and end of the body of each entry, in the order of the chain. */
-function bodiesOf(kinds: readonly LinkKind[], spans: Spans): Float64Array {
-  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
-  const of = {
-    opening: spans.opening,
-    step: spans.steps,
-    gate: spans.gates,
-    closing: spans.closing,
-  }
-  const places = new Float64Array(2 * kinds.length)
-  for (const [seq, kind] of kinds.entries()) {
-    places[2 * seq] = of[kind][next[kind]++] ?? 0
-    places[2 * seq + 1] = of[kind][next[kind]++] ?? 0
-  }
-  return places
-}
-
-/** `too-large`, `byte-order-mark`, `not-utf8`. */
-function readText(bytes: Uint8Array, limits: Limits): string {
-  if (bytes.length > limits.bytes) {
-    throw new EvidenceError(
-      'too-large',
-      `${counted(bytes.length, 'byte')}, at most ${limits.bytes.toLocaleString('en')} are read`,
-    )
-  }
+/** `byte-order-mark`, `not-utf8`. */
+function readText(bytes: Uint8Array): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new EvidenceError('byte-order-mark', 'begins with a byte order mark')
   }

@@ -2,6 +2,7 @@ import { type Envelope, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim } from './claims.ts'
+import { type Entries } from './document.ts'
 import { isOfGate } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
 import { payloadText } from './sealed.ts'
@@ -42,7 +43,7 @@ export type Frozen = {
 
 export function remainingOf(
   envelope: Envelope,
-  entries: readonly Entry[],
+  entries: Entries,
   chain: ChainCheck,
   claims: readonly Claim[],
 ): Remaining {
@@ -51,7 +52,7 @@ export function remainingOf(
   const isWhole = first === Infinity && isHeadRight
   const placesOf = (seqs: readonly number[]): Place[] =>
     seqs.flatMap((seq) => {
-      const entry = entries[seq]
+      const entry = entries.at(seq)
       return entry === undefined ? [] : [placeOf(entry)]
     })
   const [breaking] = placesOf([first])

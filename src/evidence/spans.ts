@@ -11,35 +11,40 @@ import { ALLOWED_KEY, utf8 } from './canonical.ts'
  * is loaded.
  */
 
-/** Where the digested parts are in the bytes: begin and end, one after the other, in the order of the file. */
+/** Where these parts are in the bytes: begin and end, one after the other, in the order of the file. */
 export type Spans = { readonly [K in Place]: readonly number[] }
 
-/**
- * The spans of bytes that are canonical and fit the schema; null where that is not certain. `text` is what they decode
- * to, strictly.
- */
-export function spansOf(bytes: Uint8Array, text: string, limits: Limits): Spans | null {
+/** The spans of bytes that are UTF-8, canonical, within the limits and fit the schema; null where that is not certain. */
+export function spansOf(bytes: Uint8Array, limits: Limits): Spans | null {
   // What follows is made for the limits of the contract: others are not this pass's matter. No schema nests so deep.
   if (limits.depth < LIMITS.depth || limits.textBytes < LIMITS.textBytes) return null
-  const spans = { closing: [], steps: [], gates: [], integrity: [], opening: [] }
-  const scan: Scan = { bytes, text, shift: 0, spans }
-  return readEnvelope(scan, 0) === bytes.length ? spans : null
+  const spans = {
+    closing: [],
+    steps: [],
+    step: [],
+    gate: [],
+    integrity: [],
+    links: [],
+    opening: [],
+  }
+  if (readEnvelope({ bytes, limits, spans }, 0) !== bytes.length) return null
+  return (spans.step.length + spans.gate.length) / 2 <= limits.entries ? spans : null
 }
 
 type Place = (typeof PLACES)[keyof typeof PLACES]
 const PLACES = {
   '/closing': 'closing',
-  '/execution/steps/*': 'steps',
-  '/gates/*': 'gates',
+  '/execution/steps': 'steps',
+  '/execution/steps/*': 'step',
+  '/gates/*': 'gate',
   '/integrity': 'integrity',
+  '/integrity/hash_chain/links': 'links',
   '/opening': 'opening',
 } as const
 
 type Scan = {
   readonly bytes: Uint8Array
-  readonly text: string
-  /** How many bytes more than UTF-16 units there were up to here: what is at `at` in `bytes` is at `at - shift` in `text`. */
-  shift: number
+  readonly limits: Limits
   readonly spans: { readonly [K in Place]: number[] }
 }
 
@@ -132,8 +137,9 @@ function objectReader(schema: z.core.$ZodObject, path: string): Reader {
 function arrayReader(schema: z.core.$ZodArray, path: string): Reader {
   const read = readerOf(schema._zod.def.element, `${path}/*`)
   const { least, most } = lengthOf(schema, path)
+  const isOfArtifacts = path === '/execution/steps/*/artifacts'
   return (scan, begin) => {
-    const { bytes } = scan
+    const { bytes, limits } = scan
     if (bytes[begin] !== OPEN_ARRAY) return NOT
     if (bytes[begin + 1] === CLOSE_ARRAY) return least === 0 ? begin + 2 : NOT
     let count = 0
@@ -143,6 +149,7 @@ function arrayReader(schema: z.core.$ZodArray, path: string): Reader {
       if (at === NOT) return NOT
       count += 1
     } while (bytes[at] === COMMA)
+    if (isOfArtifacts && count > limits.artifactsPerStep) return NOT
     return bytes[at] === CLOSE_ARRAY && count >= least && count <= most ? at + 1 : NOT
   }
 }
@@ -153,7 +160,7 @@ function recordReader(schema: z.core.$ZodRecord, path: string): Reader {
   const readKey = readerOf(keyType, path)
   const readValue = readerOf(valueType, `${path}/*`)
   return (scan, begin) => {
-    const { bytes, text } = scan
+    const { bytes } = scan
     if (bytes[begin] !== OPEN_OBJECT) return NOT
     if (bytes[begin + 1] === CLOSE_OBJECT) return begin + 2
     let at = begin
@@ -161,9 +168,9 @@ function recordReader(schema: z.core.$ZodRecord, path: string): Reader {
     do {
       const colon = readKey(scan, at + 1)
       if (colon === NOT || bytes[colon] !== COLON) return NOT
-      const key = text.slice(at + 2 - scan.shift, colon - 1 - scan.shift)
+      const key = decoded(bytes, at + 2, colon - 1)
       // As it is written, without an escape; each once and all in order.
-      if (!ALLOWED_KEY.test(key) || key <= before) return NOT
+      if (key === null || !ALLOWED_KEY.test(key) || key <= before) return NOT
       before = key
       at = readValue(scan, colon + 1)
       if (at === NOT) return NOT
@@ -181,50 +188,76 @@ function stringReader(schema: z.core.$ZodString): Reader {
     else if (check instanceof z.core.$ZodCheckMaxLength) most = check._zod.def.maximum
     else throw new Error(`no reader for a string with ${check._zod.def.check}`)
   }
-  const [, digits] = /^\^\[0-9a-f\]\{(\d+)\}\$$/.exec(patterns[0]?.source ?? '') ?? []
-  if (digits !== undefined && patterns.length === 1) return hexReader(Number(digits))
-  return (scan, at) => {
-    const { bytes, text } = scan
+  const [pattern] = patterns
+  const letters = patterns.length === 1 && most === Infinity ? lettersOf(pattern?.source) : null
+  if (letters !== null) return lettersReader(letters)
+  return ({ bytes }, at) => {
     if (bytes[at] !== QUOTE) return NOT
     let end = at + 1
-    let isEscaped = false
-    let shift = scan.shift
+    let isPlain = true
     for (; bytes[end] !== QUOTE; end += 1) {
       const byte = bytes[end]
       if (byte === undefined || byte < SPACE) return NOT
       if (byte === BACKSLASH) {
-        isEscaped = true
+        isPlain = false
         end += 1
-      } else if (byte >= FIRST_OF_TWO) {
-        shift += byte >= FIRST_OF_THREE ? 2 : 1
-      }
+      } else if (byte > LAST_ASCII) isPlain = false
     }
-    const written = text.slice(at + 1 - scan.shift, end - shift)
-    const value = isEscaped ? valueOf(`"${written}"`) : written
-    if (value === null || value.length > most || end - at > LIMITS.textBytes) return NOT
-    for (const pattern of patterns) if (!pattern.test(value)) return NOT
-    scan.shift = shift
+    const length = end - at - 1
+    if (length > LIMITS.textBytes) return NOT
+    if (isPlain && patterns.length === 0) return length <= most ? end + 1 : NOT
+    const value = isPlain ? decoded(bytes, at + 1, end) : valueOf(bytes, at, end + 1)
+    if (value === null || value.length > most) return NOT
+    for (const one of patterns) if (!one.test(value)) return NOT
     return end + 1
   }
 }
 
-// A third of all bytes is digests.
-function hexReader(digits: number): Reader {
+/** What a pattern says that says no more than which letters, and how many of them. */
+type Letters = { allowed: Uint8Array; least: number; most: number; never: Uint8Array | null }
+
+function lettersOf(pattern = ''): Letters | null {
+  const found = /^\^(?:\(\?!(\w+)\$\))?(\[[^\]]+\])\{(\d+)(?:,(\d+))?\}\$$/.exec(pattern)
+  if (found === null) return null
+  const [, never, letters = '', least = '', most = least] = found
+  const one = new RegExp(`^${letters}$`)
+  return {
+    allowed: Uint8Array.from({ length: 256 }, (_, byte) =>
+      byte <= LAST_ASCII && one.test(String.fromCodePoint(byte)) ? 1 : 0,
+    ),
+    least: Number(least),
+    most: Number(most),
+    never: never === undefined ? null : utf8(`${never}"`),
+  }
+}
+
+// Ids, keys and digests are half of all bytes.
+function lettersReader({ allowed, least, most, never }: Letters): Reader {
   return ({ bytes }, at) => {
-    const end = at + digits + 1
-    if (bytes[at] !== QUOTE || bytes[end] !== QUOTE) return NOT
-    for (let index = at + 1; index < end; index += 1)
-      if (IS_HEX[bytes[index] ?? 0] !== 1) return NOT
-    return end + 1
+    if (bytes[at] !== QUOTE) return NOT
+    let end = at + 1
+    while (allowed[bytes[end] ?? 0] === 1) end += 1
+    const length = end - at - 1
+    if (bytes[end] !== QUOTE || length < least || length > most) return NOT
+    return never !== null && isAt(bytes, at + 1, never) ? NOT : end + 1
   }
 }
 
-const IS_HEX = Uint8Array.from({ length: 256 }, (_, byte) =>
-  /^[0-9a-f]$/.test(String.fromCodePoint(byte)) ? 1 : 0,
-)
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** null for what is not UTF-8. */
+function decoded(bytes: Uint8Array, begin: number, end: number): string | null {
+  try {
+    return decoder.decode(bytes.subarray(begin, end))
+  } catch {
+    return null
+  }
+}
 
 /** Of a string that is written as RFC 8785 writes it, else null. */
-function valueOf(token: string): string | null {
+function valueOf(bytes: Uint8Array, begin: number, end: number): string | null {
+  const token = decoded(bytes, begin, end)
+  if (token === null) return null
   try {
     const value: unknown = JSON.parse(token)
     return typeof value === 'string' && value.isWellFormed() && JSON.stringify(value) === token
@@ -280,7 +313,6 @@ function lengthOf(schema: z.core.$ZodArray, path: string): { least: number; most
 
 const [SPACE, QUOTE, COMMA, ZERO, COLON, BACKSLASH] = [0x20, 0x22, 0x2c, 0x30, 0x3a, 0x5c]
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
-// UTF-8: what begins with these has two bytes in one UTF-16 unit, or three in one, or (from 0xf0 on) four in two.
-const [FIRST_OF_TWO, FIRST_OF_THREE] = [0xc0, 0xe0]
+const LAST_ASCII = 0x7f
 
 const readEnvelope = readerOf(Envelope, '')

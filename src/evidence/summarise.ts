@@ -1,7 +1,6 @@
 import {
   type Closing,
   type Counts,
-  type GateEntry,
   type Plan,
   type PlanStep,
   type StepEntry,
@@ -14,37 +13,53 @@ import { type RecordedEntry } from './seal.ts'
  * that says anything else is not a matter of opinion.
  */
 
-export function outcomeOf(plan: Plan, recorded: readonly RecordedEntry[]): Outcome {
-  return endingOf(plan, recorded).outcome
-}
+/** `by`: the entry that ended the run; null where none did. */
+export type Ending = { outcome: Outcome; by: RecordedEntry | null }
 
 /**
  * `succeeded`: the last attempt of every planned step succeeded and every planned gate opened. Else the first entry
  * that ended the run decides, which is `by`; where none did, the run was stopped between two entries: `aborted`.
  */
-export function endingOf(
-  plan: Plan,
-  recorded: readonly RecordedEntry[],
-): { outcome: Outcome; by: RecordedEntry | null } {
+export function endingOf(plan: Plan, recorded: Iterable<RecordedEntry>): Ending {
+  const watched = watchEnding(plan)
+  for (const entry of recorded) watched.add(entry)
+  return watched.ending()
+}
+
+/** The same while the entries come. */
+export function watchEnding(plan: Plan): {
+  add: (entry: RecordedEntry) => void
+  ending: () => Ending
+} {
   const planned = new Map(plan.steps.map((step) => [step.step_id, step]))
   const tried = new Map<string, Tried>()
   const done = new Set<string>()
-  for (const entry of recorded) {
-    const { kind, body } = entry
-    if (kind === 'gate') {
-      if (!GATE_OUTCOME[body.outcome].opens) return { outcome: 'aborted', by: entry }
-      done.add(body.step_id)
-      continue
-    }
-    const { step_id, outcome } = body
-    const attempts = triedAgain(tried.get(step_id), outcome)
-    tried.set(step_id, attempts)
-    if (outcome === 'succeeded') done.add(step_id)
-    else if (outcome === 'aborted') return { outcome, by: entry }
-    else if (!isAnotherLeft(planned.get(step_id), attempts)) return { outcome: 'failed', by: entry }
+  let ended: Ending | null = null
+  return {
+    add(entry) {
+      if (ended !== null) return
+      const { kind, body } = entry
+      if (kind === 'gate') {
+        if (GATE_OUTCOME[body.outcome].opens) done.add(body.step_id)
+        else ended = { outcome: 'aborted', by: entry }
+        return
+      }
+      const { step_id, outcome } = body
+      const attempts = triedAgain(tried.get(step_id), outcome)
+      tried.set(step_id, attempts)
+      if (outcome === 'succeeded') done.add(step_id)
+      else if (outcome === 'aborted') ended = { outcome, by: entry }
+      else if (!isAnotherLeft(planned.get(step_id), attempts))
+        ended = { outcome: 'failed', by: entry }
+    },
+    ending() {
+      if (ended !== null) return ended
+      const all = [plan.steps, plan.gates].every((units) =>
+        units.every(({ step_id }) => done.has(step_id)),
+      )
+      return { outcome: all ? 'succeeded' : 'aborted', by: null }
+    },
   }
-  const all = [...plan.steps, ...plan.gates].every(({ step_id }) => done.has(step_id))
-  return { outcome: all ? 'succeeded' : 'aborted', by: null }
 }
 
 /**
@@ -89,13 +104,28 @@ export function isAnotherLeft(
   return interrupted <= MAX_INTERRUPTIONS && attempts - interrupted <= planned.retries
 }
 
-export function countsOf(steps: readonly StepEntry[], gates: readonly GateEntry[]): Counts {
+export function countsOf(recorded: Iterable<RecordedEntry>): Counts {
+  const counting = count()
+  for (const entry of recorded) counting.add(entry)
+  return counting.counts()
+}
+
+/** The same while the entries come. */
+export function count(): { add: (entry: RecordedEntry) => void; counts: () => Counts } {
+  const ids = new Set<string>()
+  const counts = { attempts: 0, gates: 0, artifacts: 0, log_bytes: 0 }
   return {
-    steps: new Set(steps.map(({ step_id }) => step_id)).size,
-    attempts: steps.length,
-    gates: gates.length,
-    artifacts: steps.reduce((sum, { artifacts }) => sum + artifacts.length, 0),
-    log_bytes: steps.reduce((sum, { log }) => sum + log.bytes, 0),
+    add({ kind, body }) {
+      if (kind === 'gate') {
+        counts.gates += 1
+        return
+      }
+      ids.add(body.step_id)
+      counts.attempts += 1
+      counts.artifacts += body.artifacts.length
+      counts.log_bytes += body.log.bytes
+    },
+    counts: () => ({ steps: ids.size, ...counts }),
   }
 }
 

@@ -1,15 +1,16 @@
 import { type Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
 import { TRUST_SOURCE } from '#contract/trust.ts'
-import { checkCells } from './cells.ts'
+import { cellsAway } from './cells.ts'
 import { type Claim, type ClaimCode, claimOf, CODE, fails, keepsBack } from './claims.ts'
-import { checkConsistency } from './consistency.ts'
+import { watchConsistency } from './consistency.ts'
 import { checkExpectations, type Expectation } from './expectations.ts'
 import { EvidenceError } from './fault.ts'
-import { checkGates } from './gate.ts'
-import { checkChain, checkContent } from './integrity.ts'
+import { type Document, type Entries } from './document.ts'
+import { checkGates, watchGates } from './gate.ts'
+import { checkChain, checkContent, ENTRIES_A_BREATH } from './integrity.ts'
 import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
-import { type Document, readDocument } from './read.ts'
+import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { trustFault, type Trusted } from './trust.ts'
@@ -23,7 +24,7 @@ export type VerifyOptions = {
   readonly previous?: readonly HeldEnvelope[]
   readonly limits?: Limits
   /**
-   * Told each stage as it begins, and the entries done of a long chain. What it answers is waited for: who lets its
+   * Told each stage as it begins, and the entries done of a long chain or record. What it answers is waited for: who lets its
    * event loop run there can hear that the reader has left.
    */
   readonly onProgress?: (stage: Stage, entries?: Done) => void | Promise<void>
@@ -40,6 +41,8 @@ export type Verification = {
   readonly claims: readonly Claim[]
   /** null as soon as one claim does not verify. */
   readonly envelope: VerifiedEnvelope | null
+  /** Of that envelope, one by one: all of them at once are several times the file. */
+  readonly entries: Entries | null
   readonly sealed_by: SealedBy | null
   /** Where one claim does not verify: what can still be said. null where none fails, and where the file is not read. */
   readonly remaining: Remaining | null
@@ -83,12 +86,20 @@ export async function verifyEnvelope(
   const binding = checkBinding(envelope, chain.state, content.digest)
 
   await stage('record')
+  const consistency = watchConsistency(envelope)
+  const watched = watchGates(envelope)
+  let apart = 0
+  for (const entry of entries) {
+    const { seq, kind, body } = entry
+    if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await stage('record', { done: seq, of })
+    consistency.add(entry)
+    watched.add(entry)
+    if (kind === 'step' && body.cells_part !== undefined) apart += 1
+  }
   const previous = options.previous ?? []
   const gates: Claim[] = []
-  for await (const claim of checkGates(envelope, entries, chain.links, { trust, previous }))
+  for await (const claim of checkGates(envelope, watched.met, chain.links, { trust, previous }))
     gates.push(claim)
-  // Parts are beside the file.
-  const cells = await checkCells(envelope, () => null)
   const claims = [
     ...trustClaims,
     ...chain.claims,
@@ -96,8 +107,9 @@ export async function verifyEnvelope(
     seal.claim,
     binding,
     ...checkAsked(envelope, options.asked ?? {}),
-    ...checkConsistency(envelope, entries),
-    ...(cells === null ? [] : [cells]),
+    ...consistency.claims(),
+    // Parts are beside the file.
+    ...(apart > 0 ? [cellsAway(apart)] : []),
     ...gates,
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
     ...checkExpectations(envelope, options.expect ?? [], trust, gates),
@@ -107,6 +119,7 @@ export async function verifyEnvelope(
     verdict,
     claims,
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
+    entries: verdict === 'does not verify' ? null : entries,
     sealed_by: seal.by,
     remaining: verdict === 'does not verify' ? remainingOf(envelope, entries, chain, claims) : null,
   }
@@ -138,7 +151,14 @@ const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, cod
 
 function refused(claim: Claim): Verification {
   const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
-  return { verdict, claims: [claim], envelope: null, sealed_by: null, remaining: null }
+  return {
+    verdict,
+    claims: [claim],
+    envelope: null,
+    entries: null,
+    sealed_by: null,
+    remaining: null,
+  }
 }
 
 function usableTrust(trust: readonly Trusted[]): { trust: Trusted[]; claims: Claim[] } {

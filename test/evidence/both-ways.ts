@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import { type Limits, LIMITS } from '#contract/envelope.ts'
 import { EvidenceError } from '#evidence/fault.ts'
-import { type Document, readDocument, readPlainly } from '#evidence/read.ts'
+import { type Document } from '#evidence/document.ts'
+import { readDocument, readPlainly } from '#evidence/read.ts'
 import { type Verification, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 
 /** Verified as it ships and by the plain reading: what is found has to be the same to the last word [V23]. */
@@ -10,9 +11,14 @@ export async function verifyBothWays(
   options: VerifyOptions,
 ): Promise<Verification> {
   const found = await verifyEnvelope(bytes, options)
-  expect(await verifyEnvelope(bytes, options, readPlainly)).toEqual(found)
+  expect(listed(await verifyEnvelope(bytes, options, readPlainly))).toEqual(listed(found))
   return found
 }
+
+const listed = ({ entries, ...found }: Verification) => ({
+  ...found,
+  entries: entries && [...entries],
+})
 
 /** Read both ways: the same document with the same bytes to digest, or the same fault. */
 export function expectOneReading(bytes: Uint8Array, limits: Limits = LIMITS): void {
@@ -35,7 +41,12 @@ const toldBy = ({ envelope, entries, written }: Document) => ({
   // Its text too: the order of members is no matter of equality.
   text: JSON.stringify(envelope),
   envelope,
-  entries,
-  preimages: entries.map(({ seq }) => decoder.decode(written.entry(seq))),
+  entries: [...entries],
+  oneByOne: Array.from({ length: entries.length }, (_, seq) => entries.at(seq)),
+  preimages: Array.from({ length: entries.length }, (_, seq) => decoder.decode(written.entry(seq))),
+  links: Array.from({ length: entries.length }, (_, seq) => {
+    const { entry, link } = written.link(seq)
+    return [entry, link]
+  }),
   content: decoder.decode(written.content()),
 })

@@ -327,7 +327,6 @@ export function startRun(
 
   function content(over: Partial<Closing> = {}): Content {
     const entries = stepsOf()
-    const gateEntries = recorded.flatMap((entry) => (entry.kind === 'gate' ? [entry.body] : []))
     const { outcome } = endingOf(opening.plan, recorded)
     const listed = totalsOf(entries, { skipped: 0 })
     const apart = entries.reduce((sum, { cells_part }) => sum + (cells_part?.count ?? 0), 0)
@@ -337,7 +336,7 @@ export function startRun(
       outcome,
       ...(outcome !== 'succeeded' && { reason: `${OUTCOME[outcome].label}.` }),
       finished_at: tick(),
-      counts: countsOf(entries, gateEntries),
+      counts: countsOf(recorded),
       ...(totals !== undefined && { totals }),
       seal_seq: 1,
       previous: null,

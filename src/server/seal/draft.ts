@@ -75,15 +75,13 @@ function documentOf(
   if (first?.fact.type !== 'run_started' || !end)
     throw new StorageError('damaged', 'the record has no beginning or no end')
   const recorded = facts.flatMap(({ fact }) => entryOf(fact))
-  const steps = recorded.flatMap((entry) => (entry.kind === 'step' ? [entry.body] : []))
-  const gates = recorded.flatMap((entry) => (entry.kind === 'gate' ? [entry.body] : []))
   const { evidence_id, run_id, opening } = first.fact
   const content = buildContent({
     evidence_id,
     run_id,
     opening,
     recorded,
-    closing: { state: 'Still', ...end, counts: countsOf(steps, gates), seal_seq, previous },
+    closing: { state: 'Still', ...end, counts: countsOf(recorded), seal_seq, previous },
   })
   return { content, links: linksOf(content, facts) }
 }

@@ -8,7 +8,7 @@ import type { Frame } from '#contract/frame.ts'
 import type { Materialize } from '#contract/provenance.ts'
 import type { Run } from '#contract/run.ts'
 import { entriesOf } from '#evidence/chain.ts'
-import { checkConsistency } from '#evidence/consistency.ts'
+import { watchConsistency } from '#evidence/consistency.ts'
 import { readEnvelope } from '#evidence/read.ts'
 import { frameOf, lifecycleFrameOf } from '#server/events/frames.ts'
 import { createGates } from '#server/gates/gates.ts'
@@ -131,8 +131,9 @@ export async function openWorkshop(
     expect(run.seal_failed).toBeNull()
     const { bytes } = await sealer.read(run.sealed?.evidence_id ?? '')
     const envelope = readEnvelope(bytes, LIMITS)
-    const claims = checkConsistency(envelope, [...entriesOf(envelope)])
-    expect(claims.filter(({ state }) => state !== 'proven')).toEqual([])
+    const consistency = watchConsistency(envelope)
+    for (const entry of entriesOf(envelope)) consistency.add(entry)
+    expect(consistency.claims().filter(({ state }) => state !== 'proven')).toEqual([])
     expect(faults).toEqual([])
     return { run, envelope }
   }

@@ -1,0 +1,261 @@
+import { type Envelope, type Link, type LinkKind, type StepEntry } from '#contract/envelope.ts'
+import { canonicalize, utf8 } from './canonical.ts'
+import {
+  closingEntry,
+  entriesOf,
+  type Entry,
+  entryPreimage,
+  gateEntry,
+  openingEntry,
+  stepEntry,
+} from './chain.ts'
+import { type Spans } from './spans.ts'
+
+/** A document that was read, its entries, and the canonical bytes of what is digested of it. */
+export type Document = {
+  readonly envelope: Envelope
+  readonly entries: Entries
+  readonly written: Written
+}
+
+/** In the order of the chain. Each is parsed when it is asked for, and not kept: a long record fits into no memory twice. */
+export type Entries = Iterable<Entry> & {
+  readonly length: number
+  at(seq: number): Entry | undefined
+}
+
+export type Written = {
+  /** What the entry in this place is the digest of. Good until the next one is asked for. */
+  entry(seq: number): Uint8Array<ArrayBuffer>
+  /** The digests that the document says. */
+  link(seq: number): Pick<Link, 'entry' | 'link'>
+  /** The document without `integrity`. */
+  content(): Uint8Array<ArrayBuffer>
+}
+
+/** Of a value that was parsed whole. */
+export function documentOf(envelope: Envelope): Document {
+  const entries = [...entriesOf(envelope)]
+  const { integrity, ...content } = envelope
+  return {
+    envelope,
+    entries,
+    written: {
+      entry(seq) {
+        const entry = entries[seq]
+        return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
+      },
+      link: (seq) => integrity.hash_chain.links[seq] ?? NO_LINK,
+      content: () => utf8(canonicalize(content)),
+    },
+  }
+}
+
+const NO_LINK = { entry: '', link: '' }
+
+/** In the bytes of a file that `spansOf` let pass. null where `order` and links are not of the same entries. */
+export function documentIn(bytes: Uint8Array, spans: Spans): Document | null {
+  const envelope = envelopeIn(bytes, spans)
+  const kinds = ['opening', ...envelope.order, 'closing'] as const
+  const bodies = bodiesOf(kinds, spans)
+  const links = linksIn(bytes, spans, kinds)
+  if (bodies === null || links === null || envelope.integrity.hash_chain.count !== kinds.length)
+    return null
+  const written = writtenIn(bytes, spans, { envelope, kinds, bodies, links })
+  return { envelope, entries: entriesIn(bytes, envelope, kinds, bodies), written }
+}
+
+/** Steps and links are nearly all of a long document, and are parsed when somebody asks for all of them at once. */
+function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
+  const [stepsBegin = 0, stepsEnd = 0] = steps
+  const [linksBegin = 0, linksEnd = 0] = links
+  const head = readScanned<Envelope>(
+    `${textOf(bytes, 0, stepsBegin)}[]${textOf(bytes, stepsEnd, linksBegin)}[]${textOf(bytes, linksEnd, bytes.length)}`,
+  )
+  let allSteps: StepEntry[] | undefined
+  let allLinks: Link[] | undefined
+  return {
+    ...head,
+    execution: {
+      get steps() {
+        return (allSteps ??= readScanned<StepEntry[]>(textOf(bytes, stepsBegin, stepsEnd)))
+      },
+    },
+    integrity: {
+      ...head.integrity,
+      hash_chain: {
+        ...head.integrity.hash_chain,
+        get links() {
+          return (allLinks ??= readScanned<Link[]>(textOf(bytes, linksBegin, linksEnd)))
+        },
+      },
+    },
+  }
+}
+
+// What `spansOf` let pass is what the schema says, and JSON.parse has no two readings of it: no key has an escape.
+function readScanned<T>(text: string): T {
+  const value: unknown = JSON.parse(text)
+  assertScanned<T>(value)
+  return value
+}
+function assertScanned<T>(_value: unknown): asserts _value is T {}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const textOf = (bytes: Uint8Array, begin: number, end: number): string =>
+  decoder.decode(bytes.subarray(begin, end))
+
+/** Begin and end of the body of each entry, in the order of the chain; null where `order` has others. */
+function bodiesOf(kinds: readonly LinkKind[], spans: Spans): Uint32Array | null {
+  const { opening, step, gate, closing } = spans
+  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
+  const places = new Uint32Array(2 * kinds.length)
+  for (const [seq, kind] of kinds.entries()) {
+    places[2 * seq] = spans[kind][next[kind]++] ?? 0
+    places[2 * seq + 1] = spans[kind][next[kind]++] ?? 0
+  }
+  const all = opening.length + step.length + gate.length + closing.length
+  return all === places.length && next.step === step.length ? places : null
+}
+
+/** Where the two digests of each link are; null where they are not of these kinds, one after the other. */
+function linksIn(
+  bytes: Uint8Array,
+  { links: [begin = 0, end = 0] }: Spans,
+  kinds: readonly LinkKind[],
+): Uint32Array | null {
+  const places = new Uint32Array(2 * kinds.length)
+  let at = begin
+  for (const [seq, kind] of kinds.entries()) {
+    const entry = at + '[{"entry":"'.length
+    const between = `","kind":"${kind}","link":"`
+    const link = entry + HEX + between.length
+    const after = `","seq":${seq}}`
+    if (!isTextAt(bytes, entry + HEX, between) || !isTextAt(bytes, link + HEX, after)) return null
+    places[2 * seq] = entry
+    places[2 * seq + 1] = link
+    at = link + HEX + after.length
+  }
+  return at + 1 === end ? places : null
+}
+
+const HEX = 64
+
+function isTextAt(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1)
+    if (bytes[at + index] !== text.charCodeAt(index)) return false
+  return true
+}
+
+/** The bytes of the file themselves, which are canonical. */
+function writtenIn(
+  bytes: Uint8Array,
+  { integrity: [begin = 0, end = 0] }: Spans,
+  {
+    envelope: { evidence_id, run_id, schema },
+    kinds,
+    bodies,
+    links,
+  }: {
+    envelope: Envelope
+    kinds: readonly LinkKind[]
+    bodies: Uint32Array
+    links: Uint32Array
+  },
+): Written {
+  // Ids and the schema's name are written without an escape.
+  const opening = `{"evidence_id":"${evidence_id}","opening":${BODY},"run_id":"${run_id}","schema":"${schema}"}`
+  const around = {
+    opening: aroundBody(entryPreimage('opening', opening)),
+    step: aroundBody(entryPreimage('step', BODY)),
+    gate: aroundBody(entryPreimage('gate', BODY)),
+    closing: aroundBody(entryPreimage('closing', BODY)),
+  }
+  const room = new Uint8Array(4096)
+  return {
+    entry(seq) {
+      const [before, after] = around[kinds[seq] ?? 'closing']
+      const body = bytes.subarray(bodies[2 * seq], bodies[2 * seq + 1])
+      const length = before.length + body.length + after.length
+      const preimage = length > room.length ? new Uint8Array(length) : room.subarray(0, length)
+      preimage.set(before)
+      preimage.set(body, before.length)
+      preimage.set(after, before.length + body.length)
+      return preimage
+    },
+    link(seq) {
+      const [entry = 0, link = 0] = [links[2 * seq], links[2 * seq + 1]]
+      return { entry: textOf(bytes, entry, entry + HEX), link: textOf(bytes, link, link + HEX) }
+    },
+    content() {
+      const name = '"integrity":'.length
+      const content = new Uint8Array(bytes.length - (end + 1 - begin + name))
+      content.set(bytes.subarray(0, begin - name))
+      content.set(bytes.subarray(end + 1), begin - name)
+      return content
+    },
+  }
+}
+
+const BODY = '\0'
+const aroundBody = (preimage: string) => {
+  const [before = '', after = ''] = preimage.split(BODY)
+  return [utf8(before), utf8(after)] as const
+}
+
+function entriesIn(
+  bytes: Uint8Array,
+  envelope: Envelope,
+  kinds: readonly LinkKind[],
+  bodies: Uint32Array,
+): Entries {
+  const { gates } = envelope
+  const nth = nthOfKind(kinds)
+  return {
+    length: kinds.length,
+    at(seq) {
+      const index = nth[seq] ?? 0
+      const kind = kinds[seq]
+      if (kind === undefined) return undefined
+      switch (kind) {
+        case 'opening':
+          return openingEntry(envelope)
+        case 'step': {
+          const text = textOf(bytes, bodies[2 * seq] ?? 0, bodies[2 * seq + 1] ?? 0)
+          return stepEntry(readScanned<StepEntry>(text), index, seq)
+        }
+        case 'gate': {
+          const gate = gates[index]
+          return gate && gateEntry(gate, index, seq)
+        }
+        case 'closing':
+          return closingEntry(envelope, seq)
+      }
+    },
+    [Symbol.iterator]: () =>
+      entriesOf({ ...envelope, execution: { steps: stepsIn(bytes, kinds, bodies) } }),
+  }
+}
+
+/** The place of each entry among those of its kind. */
+function nthOfKind(kinds: readonly LinkKind[]): Uint32Array {
+  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
+  return Uint32Array.from(kinds, (kind) => next[kind]++)
+}
+
+// Steps stand one behind the other with a comma between: so many at a time are one text to parse.
+function* stepsIn(
+  bytes: Uint8Array,
+  kinds: readonly LinkKind[],
+  bodies: Uint32Array,
+): Generator<StepEntry> {
+  const seqs = kinds.flatMap((kind, seq) => (kind === 'step' ? [seq] : []))
+  for (let from = 0; from < seqs.length; from += AT_A_TIME) {
+    const first = seqs[from] ?? 0
+    const last = seqs[Math.min(from + AT_A_TIME, seqs.length) - 1] ?? 0
+    const text = textOf(bytes, bodies[2 * first] ?? 0, bodies[2 * last + 1] ?? 0)
+    yield* readScanned<StepEntry[]>(`[${text}]`)
+  }
+}
+
+const AT_A_TIME = 256
