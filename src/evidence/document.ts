@@ -1,4 +1,5 @@
-import { type Envelope, type Link, type LinkKind, type StepEntry } from '#contract/envelope.ts'
+import { Envelope, Link, type LinkKind, StepEntry } from '#contract/envelope.ts'
+import * as z from 'zod/mini'
 import { canonicalize, utf8 } from './canonical.ts'
 import {
   closingEntry,
@@ -69,7 +70,8 @@ export function documentIn(bytes: Uint8Array, spans: Spans): Document | null {
 function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
   const [stepsBegin = 0, stepsEnd = 0] = steps
   const [linksBegin = 0, linksEnd = 0] = links
-  const head = readScanned<Envelope>(
+  const head = readScanned(
+    Envelope,
     `${textOf(bytes, 0, stepsBegin)}[]${textOf(bytes, stepsEnd, linksBegin)}[]${textOf(bytes, linksEnd, bytes.length)}`,
   )
   let allSteps: StepEntry[] | undefined
@@ -78,7 +80,7 @@ function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
     ...head,
     execution: {
       get steps() {
-        return (allSteps ??= readScanned<StepEntry[]>(textOf(bytes, stepsBegin, stepsEnd)))
+        return (allSteps ??= readScanned(Steps, textOf(bytes, stepsBegin, stepsEnd)))
       },
     },
     integrity: {
@@ -86,7 +88,7 @@ function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
       hash_chain: {
         ...head.integrity.hash_chain,
         get links() {
-          return (allLinks ??= readScanned<Link[]>(textOf(bytes, linksBegin, linksEnd)))
+          return (allLinks ??= readScanned(Links, textOf(bytes, linksBegin, linksEnd)))
         },
       },
     },
@@ -94,12 +96,15 @@ function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
 }
 
 // What `spansOf` let pass is what the schema says, and JSON.parse has no two readings of it: no key has an escape.
-function readScanned<T>(text: string): T {
+function readScanned<T>(schema: z.ZodMiniType<T>, text: string): T {
   const value: unknown = JSON.parse(text)
-  assertScanned<T>(value)
+  assertScanned(schema, value)
   return value
 }
-function assertScanned<T>(_value: unknown): asserts _value is T {}
+function assertScanned<T>(_schema: z.ZodMiniType<T>, _value: unknown): asserts _value is T {}
+
+const Steps = z.array(StepEntry)
+const Links = z.array(Link)
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const textOf = (bytes: Uint8Array, begin: number, end: number): string =>
@@ -222,7 +227,7 @@ function entriesIn(
           return openingEntry(envelope)
         case 'step': {
           const text = textOf(bytes, bodies[2 * seq] ?? 0, bodies[2 * seq + 1] ?? 0)
-          return stepEntry(readScanned<StepEntry>(text), index, seq)
+          return stepEntry(readScanned(StepEntry, text), index, seq)
         }
         case 'gate': {
           const gate = gates[index]
@@ -254,7 +259,7 @@ function* stepsIn(
     const first = seqs[from] ?? 0
     const last = seqs[Math.min(from + AT_A_TIME, seqs.length) - 1] ?? 0
     const text = textOf(bytes, bodies[2 * first] ?? 0, bodies[2 * last + 1] ?? 0)
-    yield* readScanned<StepEntry[]>(`[${text}]`)
+    yield* readScanned(Steps, `[${text}]`)
   }
 }
 

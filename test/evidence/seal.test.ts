@@ -144,24 +144,30 @@ describe('a verification under way', () => {
     await expect(stopped).rejects.toThrow('the reader left')
   })
 
-  it('[V19] tells how far a long chain is, and lets its caller’s loop run and leave', async () => {
+  it('[V19] tells how far a long chain or record is, and lets its caller’s loop run and leave', async () => {
     const steps = Array.from({ length: 4100 }, (_, index) => planStep(`step-${index}`))
     const run = startRun(signer, { steps })
     for (const { step_id } of steps) run.step(step_id)
     const { bytes } = await run.seal()
-    const told: number[] = []
-    const controller = new AbortController()
-    const stopped = verifyEnvelope(bytes, {
-      trust: [pinned(signer)],
-      signal: controller.signal,
-      onProgress: async (_stage, entries) => {
-        if (entries === undefined) return
-        told.push(entries.done / entries.of)
-        setImmediate(() => controller.abort(new Error('the reader left')))
-        await new Promise<void>((resolve) => setTimeout(resolve))
-      },
-    })
-    await expect(stopped).rejects.toThrow('the reader left')
-    expect(told).toEqual([4095 / 4102])
+    for (const leftIn of ['chain', 'record']) {
+      const told: [Stage, number][] = []
+      const controller = new AbortController()
+      const stopped = verifyEnvelope(bytes, {
+        trust: [pinned(signer)],
+        signal: controller.signal,
+        onProgress: async (stage, entries) => {
+          if (entries === undefined) return
+          told.push([stage, entries.done / entries.of])
+          if (stage !== leftIn) return
+          setImmediate(() => controller.abort(new Error('the reader left')))
+          await new Promise<void>((resolve) => setTimeout(resolve))
+        },
+      })
+      await expect(stopped).rejects.toThrow('the reader left')
+      expect(told.map(([stage]) => stage)).toEqual(
+        leftIn === 'chain' ? ['chain'] : ['chain', 'record'],
+      )
+      expect(told.at(-1)).toEqual([leftIn, 4095 / 4102])
+    }
   })
 })
