@@ -9,7 +9,7 @@ import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
 import { emptyLog, LogWriter, markOf, pipesOf, type LogSummary } from './log.ts'
-import { Mask, type Piece } from './mask.ts'
+import type { Piece } from './mask.ts'
 import { createPipePool, type OpenPipe, type PipePool } from './pipe-pool.ts'
 import {
   endGroup,
@@ -20,6 +20,7 @@ import {
   type Marked,
 } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
+import { WovenMask } from './woven-mask.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
 type Exit = {
@@ -41,6 +42,10 @@ export class Attempt {
   #begunAt = 0
   #exited = false
   #ending: Promise<void> | null = null
+  /** What the pipes said and is not masked yet. */
+  readonly #come: Piece<'stdout' | 'stderr'>[] = []
+  #keeping: Promise<void> | null = null
+  #kept = Promise.resolve()
   #toldBytes = 0
   #toldAt = 0
   #telling: NodeJS.Timeout | null = null
@@ -123,10 +128,10 @@ export class Attempt {
     const unnoted = child.pid === undefined ? null : this.#began(child.pid)
     for (const { write } of pipes) closeSync(write)
     // The log is both pipes in one: half of a secret by each is a secret there.
-    const joined = new Mask<'stdout' | 'stderr'>(this.#launch.secrets)
+    const mask = new WovenMask<'stdout' | 'stderr'>(this.#launch.secrets)
     const reading = [
-      this.#pump(pipes[0].read, 'stdout', joined, log),
-      this.#pump(pipes[1].read, 'stderr', joined, log),
+      this.#pump(pipes[0].read, 'stdout', mask, log),
+      this.#pump(pipes[1].read, 'stderr', mask, log),
     ]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
     const { exit_code, signal, error } = await exit
@@ -134,7 +139,7 @@ export class Attempt {
     if (timer !== null) clearTimeout(timer)
     await this.#endLeftovers()
     await this.#drain(reading, pipes)
-    await this.#keep(joined.end(), log)
+    await this.#keep(mask.end(), log)
     if (error !== null) return failed(spawnFault(error, program))
     if (unnoted !== null) return failed(`its process could not be noted: ${unnoted}`)
     return this.#resultOf(exit_code, signal)
@@ -181,17 +186,14 @@ export class Attempt {
   async #pump(
     pipe: Socket,
     from: 'stdout' | 'stderr',
-    joined: Mask<'stdout' | 'stderr'>,
+    mask: WovenMask<'stdout' | 'stderr'>,
     log: LogWriter,
   ): Promise<void> {
-    const mask = new Mask<typeof from>(this.#launch.secrets)
     try {
       for await (const bytes of pipe)
         if (Buffer.isBuffer(bytes)) {
-          await this.#keep(
-            mask.push({ bytes, from }).flatMap((piece) => joined.push(piece)),
-            log,
-          )
+          this.#come.push({ bytes, from })
+          await (mask.isIdle ? this.#keepCome(mask, log) : this.#keepSoon(mask, log))
           this.#outputSoon(log)
         }
     } catch (cause) {
@@ -201,10 +203,24 @@ export class Attempt {
       )
         throw cause
     }
-    await this.#keep(
-      mask.end().flatMap((piece) => joined.push(piece)),
-      log,
-    )
+    await this.#keep(mask.close(from), log)
+  }
+
+  /**
+   * With what the other pipe says at the same time, since either may be read first; and after what was read before, since
+   * a pipe that waits for the disk must not be overtaken by the other.
+   */
+  async #keepSoon(mask: WovenMask<'stdout' | 'stderr'>, log: LogWriter): Promise<void> {
+    this.#keeping ??= this.#kept.then(bothRead).then(() => {
+      this.#keeping = null
+      this.#kept = this.#keepCome(mask, log)
+      return this.#kept
+    })
+    await this.#keeping
+  }
+
+  async #keepCome(mask: WovenMask<'stdout' | 'stderr'>, log: LogWriter): Promise<void> {
+    await this.#keep(mask.push(this.#come.splice(0)), log)
   }
 
   async #keep(pieces: readonly Piece<'stdout' | 'stderr'>[], log: LogWriter): Promise<void> {
@@ -252,6 +268,11 @@ export class Attempt {
 
 const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
+
+/** Between two turns of the event loop whatever has come is read. */
+async function bothRead(): Promise<void> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
 
 export async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
   const patience = new AbortController()

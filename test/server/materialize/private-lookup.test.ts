@@ -58,12 +58,12 @@ it('[MT14] which record a private field leads to is in no answer, entry, error o
     for (const value of ['Alpha', 'Beta', 'Gamma', 'ALPHA'])
       expect(told).not.toContain(hash('sha256', JSON.stringify(value), 'hex'))
   }
-  const { lineage } = viewsOf(shop)
+  const views = viewsOf(shop)
   const judged = { table: 'people', record_id: 'ann', field: 'judged' }
-  const up = await lineage(judged, 'up')
+  const up = await views.lineage(judged, 'up')
   expect(up).toEqual({ cells: [{ ...judged, state: 'fresh' }], edges: [], truncated: false })
   const team = { table: 'teams', record_id: 'key-a', field: 'up' }
-  const down = await lineage(team, 'down')
+  const down = await views.lineage(team, 'down')
   expect(down).toEqual({ cells: [{ ...team, state: 'fresh' }], edges: [], truncated: false })
 })
 

@@ -328,4 +328,22 @@ describe('a secret', () => {
     const { run } = await execute('tells')
     expect(log(run.run_id, 'tell')).toBe('*** a *** b ***')
   })
+
+  it('[R10] is masked by halves on two pipes, whichever is read first', async () => {
+    const { run: execute, log } = await workshop(`
+  tells:
+    steps:
+      - id: tell
+        env: { TOKEN: { value: pass-word, secret: true } }
+        run: |
+          for n in 1 2 3 4 5 6 7 8; do
+            printf '\\n%s' pass-; printf '%s\\n' word >&2; sleep 0.05
+            printf '\\n%s' pass- >&2; printf '%s\\n' word; sleep 0.05
+          done
+`)
+    const { run } = await execute('tells')
+    const text = log(run.run_id, 'tell')
+    expect(text).toContain('***')
+    expect(text).not.toMatch(/pass|word/)
+  })
 })
