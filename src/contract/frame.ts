@@ -222,9 +222,9 @@ export function parsePosition(id: string): StreamPosition | null {
   return match?.[1] && match[2] ? { epoch: match[1], seq: Number(match[2]) } : null
 }
 
-/** What a stream goes on after, as its head says in a comment; null: the comment says something else. */
+/** What a stream goes on after, as its head says in a comment, with the space after the colon or without it; else null. */
 export function parseStart(comment: string): StreamPosition | null {
-  const said = /^ after (\S+)$/.exec(comment)?.[1]
+  const said = /^ ?after (\S+)$/.exec(comment)?.[1]
   return said === undefined ? null : parsePosition(said)
 }
 

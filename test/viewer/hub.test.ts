@@ -204,7 +204,7 @@ describe('the hub', () => {
 
   it('[U32] a page that comes back before the first frame goes on from where the stream began', () => {
     const only = page('a')
-    stream().onChunk({ events: [], comments: [' connected', ' after e-7'] })
+    stream().onChunk({ events: [], comments: ['connected', 'after e-7'] })
     only.say({ say: 'leave' })
     const back = page('b', { lastEventId: 'e-7' })
     expect(stream().lastEventId).toBe('e-7')
@@ -218,7 +218,7 @@ describe('the hub', () => {
     stream().end({ how: 'lost', status: 200, retryMs: null, why: 'gone' })
     vi.advanceTimersByTime(60_000)
     expect(stream().lastEventId).toBe('e-3')
-    stream().onChunk({ events: [], comments: [' connected', ' after e-9'] })
+    stream().onChunk({ events: [], comments: ['connected', 'after e-9'] })
     stream().end({ how: 'lost', status: 200, retryMs: null, why: 'gone' })
     vi.advanceTimersByTime(60_000)
     expect(stream().lastEventId).toBe('e-3')

@@ -84,6 +84,17 @@ describe('the stream', () => {
     expect(asked).toEqual([undefined, 'e-41'])
   })
 
+  it('[U7] that is lost before its first frame is taken up again from where it began', async () => {
+    const asked: unknown[] = []
+    const head: Answer = (response, request) => {
+      asked.push(request.headers['last-event-id'])
+      open(response).write(': connected\nretry: 1000\n: after e-7\nid: e-7\n\n')
+      if (asked.length === 1) response.end()
+    }
+    await stream(head, head)
+    await vi.waitFor(() => expect(asked).toEqual([undefined, 'e-7']), { timeout: 5000 })
+  })
+
   it('[U7] tells frames that were cut anywhere by the network', async () => {
     const trickle = async (response: ServerResponse) => {
       open(response)
