@@ -210,6 +210,13 @@ function lostFinding(trial: Trial | null, api: Facts['api']): Found {
       `The answer is ${status}: the server failed, or a proxy before it does not reach it.`,
       'Look at the server’s log, then at the proxy’s.',
     )
+  if (trial?.givenUp === true && api?.ok === true)
+    return wrong(
+      trial.firstByteMs === null
+        ? 'The server answers questions, but for 20 s not a byte of its stream came: something between collects the answer before it passes it on.'
+        : 'The server answers questions, but its stream fell silent: something between holds it back, or has let go of it without a word.',
+      UNBUFFER,
+    )
   if (status === 200)
     return wrong(
       'The stream begins and is cut off again.',

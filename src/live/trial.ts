@@ -9,6 +9,8 @@ export type Trial = {
   status: number | null
   /** Why it is over; null while it lasts. */
   ended: string | null
+  /** It was given up, since no byte came for so long. */
+  givenUp: boolean
   /** The server's first words, `: connected`, were seen. */
   connected: boolean
   keepalives: number
@@ -27,16 +29,25 @@ export const newTrial = (startedAt: number): Trial => ({
   firstByteMs: null,
   status: null,
   ended: null,
+  givenUp: false,
   connected: false,
   keepalives: 0,
   held: 0,
   heldMs: 0,
 })
 
-/** After the bytes of one read: `sentAt` are the times that its frames carry. */
+/**
+ * After the bytes of one read: `sentAt` are the times that its frames carry. `slept`: this device, or what holds the
+ * stream on it, was stopped just before. What comes together then was held back here.
+ */
 export function came(
   trial: Trial,
-  { ms, comments, sentAt }: { ms: number; comments: readonly string[]; sentAt: readonly number[] },
+  {
+    ms,
+    comments,
+    sentAt,
+    slept,
+  }: { ms: number; comments: readonly string[]; sentAt: readonly number[]; slept: boolean },
 ): Trial {
   const keepalives = comments.filter((comment) => comment.trim() === 'keepalive').length
   const firstByteMs = trial.firstByteMs ?? ms
@@ -45,7 +56,7 @@ export function came(
     // A stream that is taken up again begins with what was missed.
     ms - firstByteMs > HELD_MS ? spreadOf(sentAt) : 0,
   )
-  const isHeld = heldMs > HELD_MS
+  const isHeld = heldMs > HELD_MS && !slept
   return {
     ...trial,
     firstByteMs,

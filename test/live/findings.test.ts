@@ -103,6 +103,18 @@ describe('a diagnosis', () => {
       /CORS/,
     ],
     [
+      'an answer of which not a byte comes',
+      { connection: { state: 'retrying', ...away }, trial: { ...newTrial(NOW), givenUp: true } },
+      'wrong',
+      /not a byte of its stream.*collects/,
+    ],
+    [
+      'a stream that fell silent for good',
+      { connection: { state: 'retrying', ...away }, trial: { ...well, givenUp: true } },
+      'wrong',
+      /fell silent/,
+    ],
+    [
       'no server',
       {
         connection: { state: 'retrying', ...away },
@@ -189,27 +201,37 @@ describe('a diagnosis', () => {
 })
 
 describe('how bytes came', () => {
-  const at = (ms: number, comments: string[], sentAt: number[] = []) => ({ ms, comments, sentAt })
+  const at = (ms: number, comments: string[], sentAt: number[] = [], slept = false) => ({
+    ms,
+    comments,
+    sentAt,
+    slept,
+  })
   const after = (...chunks: ReturnType<typeof at>[]): Trial => chunks.reduce(came, newTrial(NOW))
 
   it('is well when heartbeats and frames come one by one', () => {
     const trial = after(
-      at(5, [' connected']),
-      at(15_000, [' keepalive'], [NOW]),
+      at(5, ['connected']),
+      at(15_000, ['keepalive'], [NOW]),
       at(15_100, [], [NOW + 90]),
     )
     expect(trial).toMatchObject({ connected: true, firstByteMs: 5, keepalives: 1, held: 0 })
   })
 
   it('was held back when two heartbeats come at once, or frames that were sent apart', () => {
-    expect(after(at(5, []), at(30_000, [' keepalive', ' keepalive'])).held).toBe(1)
+    expect(after(at(5, []), at(30_000, ['keepalive', 'keepalive'])).held).toBe(1)
     expect(after(at(5, []), at(9000, [], [NOW, NOW + 8000]))).toMatchObject({
       held: 1,
       heldMs: 8000,
     })
   })
 
+  it('is not held back by anything between when this device slept', () => {
+    const slept = at(60_000, ['keepalive', 'keepalive', 'keepalive'], [NOW, NOW + 50_000], true)
+    expect(after(at(5, ['connected']), slept)).toMatchObject({ held: 0, heldMs: 0, keepalives: 3 })
+  })
+
   it('is not held back when a stream is taken up again with what was missed', () => {
-    expect(after(at(5, [' connected'], [NOW, NOW + 60_000])).held).toBe(0)
+    expect(after(at(5, ['connected'], [NOW, NOW + 60_000])).held).toBe(0)
   })
 })

@@ -12,6 +12,7 @@ let said: FromPage['say'][]
 let changed: string[]
 let lost: number
 let isVisible: boolean
+let setBackMs: number
 let following: Following
 let store: ReturnType<typeof createLive>
 
@@ -22,11 +23,13 @@ beforeEach(() => {
   changed = []
   lost = 0
   isVisible = true
+  setBackMs = 0
   store = createLive()
   following = follow(
     store,
     {
-      monotonic: () => Date.now(),
+      monotonic: () => Date.now() + setBackMs,
+      wall: () => Date.now(),
       isVisible: () => isVisible,
       beforeDrawing: (draw) => undrawn.push(draw),
       changed: (names) => changed.push(names === 'all' ? 'all' : [...names].join()),
@@ -75,6 +78,38 @@ it('[U32] what it was told it has, though it is not drawn yet', () => {
   expect(following.lastEventId()).toBe('e-7')
   frames(8, 9)
   expect(following.lastEventId()).toBe('e-9')
+})
+
+it('[U3] when the clock of the device is set back, what was noted by it is as old as before', () => {
+  const now = Date.now()
+  stands(live)
+  store.setState({ heardAt: now, offsetMs: 50 })
+  vi.advanceTimersByTime(10_000)
+  setBackMs = 3_600_000
+  vi.setSystemTime(Date.now() - setBackMs)
+  vi.advanceTimersByTime(1000)
+  const { heardAt, offsetMs } = store.getState()
+  expect(Date.now() - (heardAt ?? 0)).toBe(11_000)
+  expect(Date.now() + offsetMs).toBe(now + 11_000 + 50)
+  expect(changed).toEqual(['all'])
+})
+
+it('[U3] when the device has slept, everything is asked for', () => {
+  stands(live)
+  vi.advanceTimersByTime(2000)
+  changed.length = 0
+  vi.setSystemTime(Date.now() + 10_000)
+  vi.advanceTimersByTime(1000)
+  expect(changed).toEqual(['all'])
+})
+
+it('[U32] asks a hub that says nothing by itself before it takes it for lost', () => {
+  stands(live)
+  vi.advanceTimersByTime(8000)
+  expect(said).toContain('there')
+  stands(live)
+  vi.advanceTimersByTime(14_000)
+  expect(lost).toBe(0)
 })
 
 it('asks for everything when the stream is live again, and every few seconds while it is away', () => {

@@ -1,6 +1,7 @@
 // @vitest-environment node
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Received } from '#live/board.ts'
+import type { Standing } from '#viewer/stream/hold.ts'
 import { createHub, type FromHub, type FromPage, type Hub } from '#viewer/stream/hub.ts'
 import { keepRecent } from '#viewer/stream/recent.ts'
 import type { Ended, Transport } from '#viewer/stream/transport.ts'
@@ -12,10 +13,12 @@ type Opened = Parameters<Transport>[0] & { end: (ended: Ended) => void }
 let opened: Opened[]
 let hub: Hub
 let gone: Map<string, () => void>
+let setBackMs: number
 
 beforeEach(() => {
   vi.useFakeTimers()
   opened = []
+  setBackMs = 0
   gone = new Map()
   hub = newHub(null)
 })
@@ -31,7 +34,7 @@ function newHub(lastEventId: string | null, recent = keepRecent(() => 'now', SMA
     {
       transport: (connection) =>
         new Promise((resolve) => opened.push({ ...connection, end: resolve })),
-      monotonic: () => Date.now(),
+      monotonic: () => Date.now() + setBackMs,
       wall: () => Date.now(),
       random: () => 0.5,
       isOnline: () => true,
@@ -48,12 +51,12 @@ function page(
 ) {
   let { draws = true } = of
   const heard: Received[] = []
-  let states: string[] = []
+  let standing: Standing | null = null
   let undrawn = 0
   const say = (message: FromPage): void => hub.said(name, message, told)
   const told = (message: FromHub): void => {
     if (message.tell === 'standing') {
-      states = [...states, message.standing.connection.state]
+      standing = message.standing
       return
     }
     heard.push(...message.received)
@@ -65,7 +68,9 @@ function page(
     say,
     ids: () => heard.map(({ id }) => id),
     kinds: () => heard.map((one) => ('frame' in one && 'kind' in one.frame ? one.frame : one.id)),
-    state: () => states.at(-1),
+    state: () => standing?.connection.state,
+    trial: () => standing?.trial,
+    heardAt: () => standing?.heardAt,
     undrawn: () => undrawn,
     catchUp: () => {
       draws = true
@@ -200,6 +205,43 @@ describe('the hub', () => {
     expect(level.ids()).toEqual(['e-4', 'e-5'])
     expect(behind.ids()).toEqual(['e-2', 'e-3', 'e-4', 'e-5'])
     expect(farBehind.kinds()[0]).toMatchObject({ kind: 'stream.gap', from: null, to: 'e-1' })
+  })
+
+  it('[U32] tells how the stream stands to who asks, also where its own timers stand still', () => {
+    const only = page('a')
+    send(1)
+    vi.setSystemTime(Date.now() + 25_000)
+    only.say({ say: 'there' })
+    expect(only.state()).toBe('silent')
+  })
+
+  it('[L10] an attempt without a byte is told as one that was given up', () => {
+    const only = page('a')
+    vi.advanceTimersByTime(22_000)
+    expect(only.trial()).toMatchObject({ status: null, firstByteMs: null, givenUp: true })
+  })
+
+  it('[L10] what came while all was stopped was held back by nothing between', () => {
+    const only = page('a')
+    send(1)
+    vi.setSystemTime(Date.now() + 60_000)
+    stream().onChunk({ events: [], comments: ['keepalive', 'keepalive', 'keepalive'] })
+    only.say({ say: 'there' })
+    expect(only.trial()).toMatchObject({ keepalives: 3, held: 0 })
+    vi.advanceTimersByTime(31_000)
+    stream().onChunk({ events: [], comments: ['keepalive', 'keepalive'] })
+    only.say({ say: 'there' })
+    expect(only.trial()).toMatchObject({ keepalives: 5, held: 1 })
+  })
+
+  it('[U3] its last sign of life is as old as it is, though the clock of the device is set back', () => {
+    const only = page('a')
+    send(1)
+    vi.advanceTimersByTime(10_000)
+    setBackMs = 3_600_000
+    vi.setSystemTime(Date.now() - setBackMs)
+    only.say({ say: 'there' })
+    expect(Date.now() - (only.heardAt() ?? 0)).toBe(10_000)
   })
 
   it('[U32] a page that comes back before the first frame goes on from where the stream began', () => {

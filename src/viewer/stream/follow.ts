@@ -5,7 +5,9 @@ import type { LiveStore } from '#viewer/store.ts'
 import type { FromHub, FromPage } from './hub.ts'
 
 export type FollowRim = {
+  /** As the hub's: it never goes back and goes on in a sleep. */
   monotonic: () => number
+  wall: () => number
   isVisible: () => boolean
   /** Calls back when the next picture is drawn, or soon where none is. */
   beforeDrawing: (draw: () => void) => void
@@ -25,8 +27,13 @@ export type Following = {
 /** How often the server is asked while its stream is away. */
 const POLL_MS = 4000
 const LOOK_EVERY_MS = 1000
-/** The hub says something every 5 s. */
+/** The hub says something every 5 s. One in a page that nobody sees may do so only when it is spoken to. */
+const HUB_ASKED_AFTER_MS = 7000
 const HUB_LOST_AFTER_MS = 15_000
+/** A look that is this much too late: the device slept, or its clock was set forward. */
+const AWAY_MS = 5000
+/** The device's clock was set back by at least so much. */
+const SET_BACK_MS = 1000
 
 /** Keeps `store` as the hub tells it: a batch of frames is one change of it, and one picture. */
 export function follow(
@@ -37,6 +44,7 @@ export function follow(
   let position: string | null = null
   let toldAt = rim.monotonic()
   let polledAt = toldAt
+  let looked = { now: toldAt, wall: rim.wall() }
 
   const take = (received: readonly Received[], heardAt: number | null): void => {
     const names = new Set<FrameName>()
@@ -55,8 +63,24 @@ export function follow(
     if (names.size > 0) rim.changed(names)
   }
 
+  /** What was noted by the device's clock, when that is another now. */
+  const lookAtClock = (now: number): void => {
+    const wall = rim.wall()
+    const setBy = wall - looked.wall - (now - looked.now)
+    const wasAway = now - looked.now > AWAY_MS
+    looked = { now, wall }
+    if (setBy < -SET_BACK_MS)
+      store.setState(({ heardAt, offsetMs }) => ({
+        heardAt: heardAt === null ? null : heardAt + setBy,
+        offsetMs: offsetMs - setBy,
+      }))
+    if (wasAway && rim.isVisible()) rim.changed('all')
+  }
+
   const looking = setInterval(() => {
     const now = rim.monotonic()
+    lookAtClock(now)
+    if (now - toldAt > HUB_ASKED_AFTER_MS) say({ say: 'there' })
     if (now - toldAt > HUB_LOST_AFTER_MS) {
       toldAt = now
       store.setState({ connection: FIRST_CONNECTION })

@@ -20,7 +20,7 @@ import type { Chunk, Transport } from './transport.ts'
 
 export type HoldRim = {
   transport: Transport
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a clock that never goes back and goes on in a sleep. */
   monotonic: () => number
   wall: () => number
   random: () => number
@@ -41,10 +41,16 @@ export type Holder = {
   standing: () => Standing
   /** Id of the newest event received. */
   lastEventId: () => string | null
+  /** Looks at the clock now, since its own timer may stand still. */
+  look: () => void
   stop: () => void
 }
 
 const TICK_MS = 1000
+/** A tick that is this much too late was not late by itself: the device slept, or this page or worker was stopped. */
+const STOPPED_MS = 2000
+/** For so long after it what came meanwhile is read. */
+const CATCHING_UP_MS = 5000
 
 /**
  * Holds the one connection to the stream. All decisions are `live/connection`; this opens, aborts, sets timers, and
@@ -65,7 +71,9 @@ export function holdStream(
   let position = from === null ? null : parsePosition(from)
   let trial: Trial | null = null
   let heardAt: number | null = null
-  let current: AbortController | null = null
+  let current: { stop: () => void; giveUp: (why: string) => void } | null = null
+  let tickedAt = rim.monotonic()
+  let sleptAt: number | null = null
   let retryMs: number | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -75,6 +83,7 @@ export function holdStream(
     if (connection === before) return
     // Connecting is always another attempt, also one that begins in the same millisecond.
     if (connection.state === 'connecting' || attemptOf(connection) !== attemptOf(before)) {
+      if (event.type === 'tick' && 'why' in connection) current?.giveUp(connection.why)
       close()
       if (attemptOf(connection) !== null) open()
     }
@@ -91,20 +100,29 @@ export function holdStream(
   }
 
   const close = (): void => {
-    current?.abort()
+    current?.stop()
     current = null
+  }
+
+  /** Was all of this stopped, just now or until a moment ago? */
+  const slept = (now: number): boolean => {
+    if (now - tickedAt > TICK_MS + STOPPED_MS) sleptAt = now
+    return sleptAt !== null && now - sleptAt < CATCHING_UP_MS
   }
 
   const open = (): void => {
     const opened = new AbortController()
-    current = opened
+    const isPast = (): boolean => opened.signal.aborted
     const began = rim.monotonic()
     // Until there is something to say of it, what one knows is how the attempt before went.
     let seen = newTrial(rim.wall())
-    const isPast = (): boolean => current !== opened
     const see = (next: Trial): void => {
       seen = next
       trial = next
+    }
+    current = {
+      stop: () => opened.abort(),
+      giveUp: (why) => see({ ...seen, ended: why, givenUp: true }),
     }
     const attempt = rim.transport({
       lastEventId: position && formatPosition(position),
@@ -115,8 +133,9 @@ export function holdStream(
       onChunk: (chunk) => {
         if (isPast()) return
         const { received, chars, sentAt, end } = read(chunk)
-        see(came(seen, { ms: rim.monotonic() - began, comments: chunk.comments, sentAt }))
-        heardAt = rim.wall()
+        const now = rim.monotonic()
+        see(came(seen, { ms: now - began, comments: chunk.comments, sentAt, slept: slept(now) }))
+        heardAt = rim.monotonic()
         for (const comment of chunk.comments) begin(parseStart(comment))
         for (const { id } of received) position = newest(position, parsePosition(id))
         happened({ type: 'bytes', now: rim.monotonic() })
@@ -130,10 +149,9 @@ export function holdStream(
       },
     })
     void attempt.then((ended) => {
-      // Whatever is left of it: a reader that gave up leaves the bytes coming.
-      opened.abort()
       if (isPast()) return
-      current = null
+      // Whatever is left of it: a reader that gave up leaves the bytes coming.
+      close()
       see({ ...seen, status: ended.status, ended: ended.why })
       const at = { now: rim.monotonic(), random: rim.random(), why: ended.why }
       if (ended.how === 'answered')
@@ -143,13 +161,22 @@ export function holdStream(
     })
   }
 
-  const tick = (): void => happened({ type: 'tick', now: rim.monotonic(), random: rim.random() })
+  // By the device's clock as it is set now: it may be another than when the bytes came.
+  const onWall = (at: number): number => rim.wall() - (rim.monotonic() - at)
+
+  const tick = (): void => {
+    const now = rim.monotonic()
+    slept(now)
+    tickedAt = now
+    happened({ type: 'tick', now, random: rim.random() })
+  }
 
   const ticking = setInterval(tick, TICK_MS)
   return {
     happened,
-    standing: () => ({ connection, trial, heardAt }),
+    standing: () => ({ connection, trial, heardAt: heardAt === null ? null : onWall(heardAt) }),
     lastEventId: () => position && formatPosition(position),
+    look: tick,
     stop: () => {
       clearInterval(ticking)
       clearTimeout(timer)

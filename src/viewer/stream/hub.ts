@@ -16,6 +16,8 @@ export type FromPage =
   | { say: 'drawn' }
   | { say: 'visible'; isVisible: boolean }
   | { say: 'leave' }
+  /** Nothing was heard of the hub: timers of a page that nobody sees may stand still, messages do not. */
+  | { say: 'there' }
   /** Try at once: the browser is online again, or the person asks. */
   | { say: 'wake' }
   | { say: 'offline' }
@@ -161,6 +163,9 @@ export function createHub(
           return message.isVisible ? wake() : undefined
         case 'leave':
           return leave(name)
+        case 'there':
+          holder.look()
+          return tellStanding(page)
         case 'wake':
           return wake()
         case 'offline':

@@ -8,9 +8,10 @@ import type { FromPage } from './hub.ts'
 import { watchForMissed } from './missed.ts'
 import { keepRecords, type Records } from './records.ts'
 import { createRefresh } from './refresh.ts'
+import { steadyClock } from './steady-clock.ts'
 
-const monotonic = () => performance.now()
 const wall = () => Date.now()
+const monotonic = steadyClock(() => performance.now(), wall)
 
 const records: Records = keepRecords(live, { ask: askRun(), monotonic, wall })
 
@@ -24,6 +25,7 @@ export function useEventStream(): Live['connection'] {
     const refresh = createRefresh(client)
     const attending = attend(live, {
       monotonic,
+      wall,
       isVisible: () => document.visibilityState === 'visible',
       beforeDrawing,
       changed: (names) => {
