@@ -6,8 +6,14 @@ import { CommandError } from './command.ts'
 /** Where to ask, and as whom. */
 export type Server = { url: string; token: string | undefined }
 
-/** No server answers: whoever can wait asks again. */
+/**
+ * No server answers now, or something answers in its place: whoever can wait asks again. Only what a server says in its
+ * own words, and not of itself alone, is its word.
+ */
 export class UnreachableError extends CommandError {}
+
+/** Longest that a question is waited for; what changes something may take as long as it takes. */
+const ANSWER_MS = 60_000
 
 /** Asks a row of ENDPOINT and parses its answer. What goes wrong is one line that ends the command with `exitCode`. */
 export async function ask<T>(
@@ -25,25 +31,55 @@ export async function ask<T>(
   const path = row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(params[name] ?? ''),
   )
-  const response = await reach(server, `${path}${queryText(query)}`, {
+  const response = await answered(server, `${path}${queryText(query)}`, exitCode, {
     method: row.method,
+    signal: row.method === 'GET' ? AbortSignal.timeout(ANSWER_MS) : null,
     headers: {
       ...headers,
       ...authorization(server),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-  }).catch((error: unknown) => {
+  })
+  const parsed = parseJson(row.answer, await whole(response, exitCode))
+  if (!parsed.ok) throw new UnreachableError(`${server.url} answered what cannot be read`, exitCode)
+  return parsed.value
+}
+
+/** The answer of a server that does what it is asked. Throws UnreachableError, or CommandError for a refusal. */
+export async function answered(
+  server: Server,
+  path: string,
+  exitCode: number,
+  init: RequestInit,
+): Promise<Response> {
+  const response = await reach(server, path, init).catch((error: unknown) => {
     throw new UnreachableError(wordsOf(error), exitCode, { cause: error })
   })
-  const text = await response.text()
-  if (!response.ok) {
-    const hint = response.status === 401 ? ' (runseal token create; RUNSEAL_TOKEN)' : ''
-    throw new CommandError(refusalOf(response.status, text) + hint, exitCode)
+  if (response.ok) return response
+  const { status } = response
+  const text = await whole(response, exitCode)
+  const said = refusalOf(status, text)
+  if (!parseJson(Problem, text).ok || status >= 500 || status === 429)
+    throw new UnreachableError(said, exitCode)
+  const hint = status === 401 ? ' (runseal token create; RUNSEAL_TOKEN)' : ''
+  throw new CommandError(said + hint, exitCode)
+}
+
+/** What `question` is answered; null where no server answers now. */
+export async function unlessAway<T>(question: Promise<T>): Promise<T | null> {
+  try {
+    return await question
+  } catch (error) {
+    if (error instanceof UnreachableError) return null
+    throw error
   }
-  const parsed = parseJson(row.answer, text)
-  if (!parsed.ok) throw new CommandError(`${server.url} answered what cannot be read`, exitCode)
-  return parsed.value
+}
+
+async function whole(response: Response, exitCode: number): Promise<string> {
+  return await response.text().catch((error: unknown) => {
+    throw new UnreachableError('the answer was cut off', exitCode, { cause: error })
+  })
 }
 
 function queryText(query: Readonly<Record<string, string>>): string {

@@ -1,6 +1,6 @@
 import { ENDPOINT } from '#contract/api.ts'
 import { OUTCOME } from '#contract/status.ts'
-import { ask, type Server } from './ask.ts'
+import { ask, type Server, unlessAway } from './ask.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { follow } from './follow.ts'
 import { frameLine } from './frame-line.ts'
@@ -58,7 +58,9 @@ async function waitFor(server: Server, run_id: string): Promise<number> {
       continue
     }
     // The record is asked whenever the stream speaks: a frame that never came leaves nobody waiting.
-    const { outcome, seal } = await ask(server, ENDPOINT.run, { params: { run_id } }, 1)
+    const run = await unlessAway(ask(server, ENDPOINT.run, { params: { run_id } }, 1))
+    if (run === null) continue
+    const { outcome, seal } = run
     if (outcome !== null && seal !== 'pending') return OUTCOME[outcome].exitCode
   }
   return 1

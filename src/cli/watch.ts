@@ -1,5 +1,5 @@
 import { ENDPOINT } from '#contract/api.ts'
-import { ask, type Server } from './ask.ts'
+import { ask, type Server, unlessAway } from './ask.ts'
 import { readLine, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
 import { follow } from './follow.ts'
@@ -31,7 +31,8 @@ ${SERVER_HELP}`,
 
 // Asked when the stream begins and whenever it speaks, so that a frame that never came leaves nobody waiting.
 async function isOver(server: Server, run_id: string, what: string): Promise<boolean> {
-  const run = await ask(server, ENDPOINT.run, { params: { run_id } }, 1)
+  const run = await unlessAway(ask(server, ENDPOINT.run, { params: { run_id } }, 1))
+  if (run === null) return false
   const over = run.outcome !== null && run.seal !== 'pending'
   if (over || what === 'connected')
     console.log(

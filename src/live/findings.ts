@@ -246,9 +246,9 @@ function refusedFinding(status: number): Found {
         : 'The answer is a page and no event stream: something before the server answers in its place.',
       'Open this address in a new tab: a network’s sign-in page or a proxy’s own error shows itself there.',
     )
-  if (status === 403)
+  if (status === 403 || status === 421)
     return wrong(
-      'The answer is 403: the server does not take this name or origin, or a proxy forbids the stream.',
+      `The answer is ${status}: the server does not take this name or origin, or a proxy forbids the stream.`,
       'Open the server by the address that it printed. Behind a proxy it has to be told: `--origin`.',
     )
   return wrong(

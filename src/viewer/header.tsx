@@ -143,14 +143,17 @@ function Words({ connection }: { connection: Connection }) {
   const heardAt = useLive((state) => state.heardAt)
   const now = useDeviceNow()
   const { label } = CONNECTION[connection.state]
-  if (connection.state === 'live' || connection.state === 'connecting' || heardAt === null)
-    return <>{label}</>
+  // A page that has only just begun to ask has nothing old to show.
+  const isNew = connection.state === 'connecting' && now - (heardAt ?? now) < OLD_MS
+  if (connection.state === 'live' || heardAt === null || isNew) return <>{label}</>
   return (
     <>
       {label} · {asOf(now - heardAt)}
     </>
   )
 }
+
+const OLD_MS = 5000
 
 function StreamPanel({ connection }: { connection: Connection }) {
   const [asked, setAsked] = useState(false)

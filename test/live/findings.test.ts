@@ -89,6 +89,7 @@ describe('a diagnosis', () => {
       /no event stream/,
     ],
     ['204', { connection: { state: 'refused', status: 204, ...away } }, 'wrong', /empty/],
+    ['421', { connection: { state: 'refused', status: 421, ...away } }, 'wrong', /name or origin/],
     ['403', { connection: { state: 'refused', status: 403, ...away } }, 'wrong', /name or origin/],
     [
       '404',

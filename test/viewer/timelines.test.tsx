@@ -136,6 +136,15 @@ describe('gaps', () => {
     expect(drawn(board)).toEqual([
       ['open', expect.stringContaining('frames 2 to 4 did not arrive')],
     ])
+    const anew = receive(board, [
+      { id: 'f-0', frame: { kind: 'stream.gap', ts: '', from: null, to: 'f-0' } },
+      { id: 'f-0', frame: { kind: 'stream.gap', ts: '', from: 'x', to: '' } },
+    ])
+    expect(drawn(anew).map(([, text]) => text)).toEqual([
+      expect.stringContaining('frames 2 to 4 did not arrive'),
+      expect.stringContaining('frames before the server started anew did not arrive'),
+      expect.stringContaining('some frames did not arrive'),
+    ])
     const filled = record(board, runOf(started, step), at(5))
     expect(drawn(filled)).toEqual([['filled', expect.stringContaining('the record is newer')]])
     const whole = receive(

@@ -1,3 +1,4 @@
+import { parsePosition } from '#contract/frame.ts'
 import { counted } from '#evidence/counted.ts'
 import type { Gap } from '#live/gaps.ts'
 import { useNarrow } from '#viewer/parts/narrow.ts'
@@ -135,7 +136,6 @@ function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow 
 
 /** A stretch that did not arrive: nothing is guessed for it, and only the record fills it. */
 function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow: boolean }) {
-  const [from, to] = [gap.from && numberOf(gap.from), numberOf(gap.to)]
   return (
     <div
       data-gap={isFilled ? 'filled' : 'open'}
@@ -146,7 +146,7 @@ function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow
         className="gap-hatch truncate border-x border-dashed border-waiting px-1.5"
         title={`${gap.from ?? ''} to ${gap.to}`}
       >
-        {from === to ? `frame ${to}` : `frames ${from ?? ''} to ${to}`} did not arrive
+        {framesOf(gap)} did not arrive
       </span>
       <span className="truncate text-ink-2">
         {isFilled ? 'the record is newer' : 'being asked for'}
@@ -157,7 +157,14 @@ function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow
 }
 
 // Which start of the server it was behind the number is for who asks.
-const numberOf = (id: string): string => id.slice(id.indexOf('-') + 1)
+function framesOf({ from, to }: Gap): string {
+  const last = parsePosition(to)?.seq
+  const first = from === null ? null : parsePosition(from)?.seq
+  if (last === undefined || first === undefined) return 'some frames'
+  if (first === null)
+    return last === 0 ? 'frames before the server started anew' : `frames up to ${last}`
+  return first === last ? `frame ${last}` : `frames ${first} to ${last}`
+}
 
 function About({ about, what }: { about: string; what: FactRow['what'] | 'gap' }) {
   return (

@@ -115,7 +115,7 @@ export function LogPane({
             </span>
           )}
           {tail.error !== null && (
-            <span role="alert" className="text-bad">
+            <span role="alert" className="min-w-0 wrap-anywhere text-bad">
               {wordsOf(tail.error).title}: {wordsOf(tail.error).detail}. Trying again.
             </span>
           )}

@@ -6,10 +6,12 @@ import {
   STEP_STATUS,
   type StepStatus,
 } from '#contract/status.ts'
+import { isBehind } from '#live/board.ts'
 import { openGates, sealStateOf, statusOf, stepOf, stepStatusOf } from '#live/select.ts'
 import { type Told, told } from '#live/told.ts'
-import { ApiError } from '#viewer/api.ts'
+import { ApiError, wordsOf } from '#viewer/api.ts'
 import { useCalm } from '#viewer/parts/calm.ts'
+import { StoppedClock } from '#viewer/parts/clock.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
@@ -108,124 +110,139 @@ export function RunPage({
       { step: next.step, ...(next.attempt ? { attempt: String(next.attempt) } : {}) },
       { replace: true },
     )
-  // A timeline that has not said all is silent about the status, it does not contradict it. How a run ended can be.
+  // A timeline that has not said all is silent about the status, it does not contradict it. How a run ended can be,
+  // also by a record that is newer than the hint and has no end.
+  const isNewer = run.record !== null && run.hint.ended !== null && !isBehind(board, run)
   const toldStatus: Told<RunStatus> = told<RunStatus>({
     hint: run.hint.ended?.outcome,
-    recorded: run.record?.ended?.outcome,
+    recorded: run.record?.ended?.outcome ?? (isNewer ? status : null),
     verified: verified?.ended?.outcome,
   }) ?? {
     by: run.record && statusOf(run.record) === status ? 'recorded' : 'hint',
     value: status,
   }
   const toldStart = verified?.started ? 'verified' : run.record?.started ? 'recorded' : 'hint'
+  const refusal = failed !== null && !wordsOf(failed).retry ? wordsOf(failed) : null
   const title = present.started?.title ?? present.started?.definition ?? run_id
   return (
-    <Page
-      title={plain(title)}
-      wide
-      heading={<RunText text={title} max={160} />}
-      actions={<RunActions run={present} />}
-    >
-      <section aria-label="Where the run stands" className="flex flex-col gap-2">
-        <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-base">
-          <span className="flex items-center gap-2" data-testid="status">
-            <ToldValue
-              told={toldStatus}
-              renderValue={(value) => <State of={RUN_STATUS[value]} />}
-            />
-          </span>
-          <EvidenceState
-            run_id={run_id}
-            seal={sealStateOf(present)}
-            evidence_id={evidence_id}
-            verdict={verdict}
-            isVerified={verified !== null}
-          />
-        </div>
-        <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
-          <code className="font-mono">{run_id}</code>
-          {present.started && present.started.actor !== null && (
-            <span>
-              by <RunText text={present.started.actor} max={80} />
-            </span>
-          )}
-          <span>
-            started <When at={present.started?.at ?? null} />
-          </span>
-          <span>
-            {present.ended ? 'took' : 'for'}{' '}
-            <Lasting from={present.started?.at ?? null} to={present.ended?.at ?? null} />
-          </span>
-          {present.rerun_of !== null && (
-            <Link href={`/runs/${encodeURIComponent(present.rerun_of)}`} className="link">
-              repeats an earlier run
-            </Link>
-          )}
-          {tablesOf(present).map((table) => (
-            <Link key={table} href={`/tables/${encodeURIComponent(table)}`} className="link">
-              the table <RunText text={table} max={64} />
-            </Link>
-          ))}
-          {Object.entries(present.inputs ?? {}).map(([name, value]) => (
-            <span key={name}>
-              {name} = <RunText text={value} max={80} />
-            </span>
-          ))}
-          {present.started && <ToldWord by={toldStart} />}
-        </p>
-        {present.ended && present.ended.reason !== null && present.ended.reason !== '' && (
-          <p className="text-ink-2">
-            Reason: <RunText text={present.ended.reason} max={400} />
-          </p>
+    <StoppedClock stopped={refusal !== null && present.ended === null}>
+      <Page
+        title={plain(title)}
+        wide
+        heading={<RunText text={title} max={160} />}
+        actions={<RunActions run={present} />}
+      >
+        {refusal !== null && (
+          <Notice
+            tone="waiting"
+            title={`The server does not answer for this run any more: ${refusal.title.toLowerCase()}`}
+          >
+            <RunText text={refusal.detail} max={200} />. What stands here is what was known before.
+            If the server is another one than before, or went back to older data, this run is none
+            of its own.
+          </Notice>
         )}
-      </section>
-
-      {openGates(present).map(({ gate_id }) => (
-        <Suspense key={gate_id} fallback={<div className="card h-40" />}>
-          {renderGate(gate_id)}
-        </Suspense>
-      ))}
-      {sealStateOf(present) === 'seal_failed' && (
-        <Notice tone="bad" title="The run has ended but could not be sealed">
-          <RunText text={present.seal_failed?.reason ?? ''} max={400} /> Its steps are on record and
-          nothing is lost; there is no evidence until sealing succeeds. “Seal again” tries the same
-          bytes once more.
-        </Notice>
-      )}
-
-      <div className="grid items-start gap-4 xl:grid-cols-[minmax(22rem,5fr)_8fr] 3xl:grid-cols-[minmax(22rem,4fr)_6fr_minmax(30rem,5fr)]">
-        <StepList
-          run={present}
-          nodes={nodes}
-          chosen={chosen}
-          choose={choose}
-          record={run.record}
-          isVerified={verified !== null}
-        />
-        <section aria-label="Log" className="card min-w-0 overflow-hidden">
-          {step && attempt && chosen !== null ? (
-            <Suspense fallback={<SkeletonRows rows={10} height="h-6" />}>
-              <LogPane
-                key={`${chosen} ${attempt.attempt}`}
-                address={{ run_id, step_id: chosen, attempt: attempt.attempt }}
-                attempts={step.attempts}
-                state={STEP_STATUS[stepStatusOf(present, step)]}
-                choose={(next) => choose({ step: chosen, attempt: next })}
+        <section aria-label="Where the run stands" className="flex flex-col gap-2">
+          <div className="flex flex-wrap items-center gap-x-6 gap-y-2 text-base">
+            <span className="flex items-center gap-2" data-testid="status">
+              <ToldValue
+                told={toldStatus}
+                renderValue={(value) => <State of={RUN_STATUS[value]} />}
               />
-            </Suspense>
-          ) : (
-            <div className="p-4 text-ink-2">
-              {nodes.length === 0
-                ? 'Nothing has started yet. The log of each step appears here as it is written.'
-                : 'This step has not started, so it has no log.'}
-            </div>
+            </span>
+            <EvidenceState
+              run_id={run_id}
+              seal={sealStateOf(present)}
+              evidence_id={evidence_id}
+              verdict={verdict}
+              isVerified={verified !== null}
+            />
+          </div>
+          <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
+            <code className="font-mono">{run_id}</code>
+            {present.started && present.started.actor !== null && (
+              <span>
+                by <RunText text={present.started.actor} max={80} />
+              </span>
+            )}
+            <span>
+              started <When at={present.started?.at ?? null} />
+            </span>
+            <span>
+              {present.ended ? 'took' : 'for'}{' '}
+              <Lasting from={present.started?.at ?? null} to={present.ended?.at ?? null} />
+            </span>
+            {present.rerun_of !== null && (
+              <Link href={`/runs/${encodeURIComponent(present.rerun_of)}`} className="link">
+                repeats an earlier run
+              </Link>
+            )}
+            {tablesOf(present).map((table) => (
+              <Link key={table} href={`/tables/${encodeURIComponent(table)}`} className="link">
+                the table <RunText text={table} max={64} />
+              </Link>
+            ))}
+            {Object.entries(present.inputs ?? {}).map(([name, value]) => (
+              <span key={name}>
+                {name} = <RunText text={value} max={80} />
+              </span>
+            ))}
+            {present.started && <ToldWord by={toldStart} />}
+          </p>
+          {present.ended && present.ended.reason !== null && present.ended.reason !== '' && (
+            <p className="text-ink-2">
+              Reason: <RunText text={present.ended.reason} max={400} />
+            </p>
           )}
         </section>
-        <div className="min-w-0 xl:col-span-2 3xl:col-span-1">
-          <Timelines run={run} verified={verified} order={orderOf(present.plan)} />
+
+        {openGates(present).map(({ gate_id }) => (
+          <Suspense key={gate_id} fallback={<div className="card h-40" />}>
+            {renderGate(gate_id)}
+          </Suspense>
+        ))}
+        {sealStateOf(present) === 'seal_failed' && (
+          <Notice tone="bad" title="The run has ended but could not be sealed">
+            <RunText text={present.seal_failed?.reason ?? ''} max={400} /> Its steps are on record
+            and nothing is lost; there is no evidence until sealing succeeds. “Seal again” tries the
+            same bytes once more.
+          </Notice>
+        )}
+
+        <div className="grid items-start gap-4 xl:grid-cols-[minmax(22rem,5fr)_8fr] 3xl:grid-cols-[minmax(22rem,4fr)_6fr_minmax(30rem,5fr)]">
+          <StepList
+            run={present}
+            nodes={nodes}
+            chosen={chosen}
+            choose={choose}
+            record={run.record}
+            isVerified={verified !== null}
+          />
+          <section aria-label="Log" className="card min-w-0 overflow-hidden">
+            {step && attempt && chosen !== null ? (
+              <Suspense fallback={<SkeletonRows rows={10} height="h-6" />}>
+                <LogPane
+                  key={`${chosen} ${attempt.attempt}`}
+                  address={{ run_id, step_id: chosen, attempt: attempt.attempt }}
+                  attempts={step.attempts}
+                  state={STEP_STATUS[stepStatusOf(present, step)]}
+                  choose={(next) => choose({ step: chosen, attempt: next })}
+                />
+              </Suspense>
+            ) : (
+              <div className="p-4 text-ink-2">
+                {nodes.length === 0
+                  ? 'Nothing has started yet. The log of each step appears here as it is written.'
+                  : 'This step has not started, so it has no log.'}
+              </div>
+            )}
+          </section>
+          <div className="min-w-0 xl:col-span-2 3xl:col-span-1">
+            <Timelines run={run} verified={verified} order={orderOf(present.plan)} />
+          </div>
         </div>
-      </div>
-    </Page>
+      </Page>
+    </StoppedClock>
   )
 }
 
@@ -263,6 +280,7 @@ function EvidenceState({
   verdict: {
     data: Pick<Verdict, 'verdict'> | undefined
     isError: boolean
+    error: unknown
     isFetching: boolean
   }
   isVerified: boolean
@@ -282,7 +300,11 @@ function EvidenceState({
             ? { label: 'Evidence does not verify', tone: 'bad' }
             : word === undefined
               ? {
-                  label: verdict.isError ? 'Sealed · could not be fetched' : 'Sealed · verifying',
+                  label: verdict.isError
+                    ? verdict.error instanceof ApiError
+                      ? 'Sealed · could not be fetched'
+                      : 'Sealed · could not be verified here'
+                    : 'Sealed · verifying',
                   tone: verdict.isFetching ? 'active' : 'neutral',
                 }
               : { label: 'Sealed', tone: word === 'proven' ? 'good' : 'neutral' }

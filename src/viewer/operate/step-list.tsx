@@ -2,7 +2,7 @@ import type { Run } from '#contract/run.ts'
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { stepOf, stepStatusOf } from '#live/select.ts'
 import { useMemo } from 'react'
-import { useNow } from '#viewer/parts/clock.tsx'
+import { useNow, useStandsStill } from '#viewer/parts/clock.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -160,6 +160,7 @@ function Bars({
   end: number | null
 }) {
   const now = useNow()
+  const still = useStandsStill()
   const from = Date.parse(run.started?.at ?? '')
   const to = known ?? now
   const place = (at: string | null, otherwise: number) =>
@@ -176,7 +177,7 @@ function Bars({
         return (
           <span
             key={attempt}
-            className={`absolute inset-y-0 min-w-1 rounded-full ${barColour(finished)}`}
+            className={`absolute inset-y-0 min-w-1 rounded-full ${barColour(finished)} ${finished === null && !still ? 'animate-flash' : ''}`}
             style={{ left: `${start * 100}%`, width: `${(end - start) * 100}%` }}
           />
         )
@@ -201,6 +202,6 @@ function endOfAxis(run: Run): number | null {
 }
 
 function barColour(finished: { outcome: string | null; exit_code: number | null } | null): string {
-  if (finished === null) return 'bg-active animate-flash'
+  if (finished === null) return 'bg-active'
   return finished.outcome === 'succeeded' || finished.exit_code === 0 ? 'bg-good' : 'bg-bad'
 }

@@ -1,4 +1,11 @@
-import { createContext, type ReactNode, useContext, useSyncExternalStore } from 'react'
+import {
+  createContext,
+  type ReactNode,
+  useContext,
+  useMemo,
+  useState,
+  useSyncExternalStore,
+} from 'react'
 
 /**
  * The screen's clock, in milliseconds of the server's. `stoppedAt` is the last sign of life: without a heartbeat no
@@ -27,6 +34,24 @@ export function useSilence(): number | null {
   const { stoppedAt } = useContext(ClockContext)
   const now = useDeviceNow()
   return stoppedAt === null ? null : Math.max(0, now - stoppedAt)
+}
+
+/** Does the screen's clock stand still? Then nothing on it may look as if it went on. */
+export function useStandsStill(): boolean {
+  return useContext(ClockContext).stoppedAt !== null
+}
+
+/** The clock of what the server does not answer for any more: it stands still from then on. */
+export function StoppedClock({ stopped, children }: { stopped: boolean; children: ReactNode }) {
+  const { offsetMs, stoppedAt } = useContext(ClockContext)
+  const now = useDeviceNow()
+  const [since, setSince] = useState<number | null>(null)
+  if (stopped !== (since !== null)) setSince(stopped ? now : null)
+  const state = useMemo(
+    () => ({ offsetMs, stoppedAt: stoppedAt ?? since }),
+    [offsetMs, stoppedAt, since],
+  )
+  return <Clock state={state}>{children}</Clock>
 }
 
 const ClockContext = createContext<ClockState>({ offsetMs: 0, stoppedAt: null })

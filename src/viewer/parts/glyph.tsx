@@ -1,10 +1,16 @@
 import type { Tone } from '#contract/status.ts'
+import { useStandsStill } from './clock.tsx'
 
 /** Shape of a state: never told by colour alone. Outcomes are round or angular, evidence is always a seal. */
 export function Glyph({ tone, family }: { tone: Tone; family: 'outcome' | 'evidence' }) {
+  const still = useStandsStill()
   const Shape = family === 'outcome' ? OUTCOME_SHAPE[tone] : EVIDENCE_SHAPE[tone]
   return (
-    <svg viewBox="0 0 16 16" className="size-4 shrink-0" aria-hidden="true">
+    <svg
+      viewBox="0 0 16 16"
+      className={`size-4 shrink-0 ${still ? '*:animate-none' : ''}`}
+      aria-hidden="true"
+    >
       {Shape}
     </svg>
   )

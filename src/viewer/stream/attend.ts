@@ -15,7 +15,8 @@ export function attend(
   store: LiveStore,
   rim: Omit<FollowRim, 'lost'>,
 ): { say: (message: FromPage) => void; stop: () => void } {
-  let open = linkOfThisBrowser()
+  /** The first is taken, until it fails. */
+  let links = linksOfThisBrowser()
   let showing: Showing | null = null
 
   const say = (message: FromPage): void => showing?.link?.say(message)
@@ -23,29 +24,36 @@ export function attend(
   const show = (): void => {
     if (showing !== null) return
     const page = pageName()
+    const [open = ownLink, ...others] = links
     // The hub takes a page without its lock for gone.
     const { held, release } =
       open === ownLink ? { held: Promise.resolve(), release: () => undefined } : holdPageLock(page)
     const now: Showing = { link: null, release }
     showing = now
-    void held.then(() => {
+    // A browser may have what it then refuses: with its storage blocked, or within another's frame.
+    const failed = (): void => {
       if (showing !== now) return
-      now.link = open(page, {
-        told: (message) => {
-          if (showing === now) following.told(message)
-        },
-        attach: () => {
-          const lastEventId = following.lastEventId()
-          now.link?.say({ say: 'attach', lastEventId, isVisible: rim.isVisible() })
-        },
-        lastEventId: () => following.lastEventId(),
-        failed: () => {
-          open = electedLink
-          again()
-        },
+      links = others
+      again()
+    }
+    void held
+      .then(() => {
+        if (showing === now) now.link = open(page, speaking(now, failed))
       })
-    })
+      .catch(failed)
   }
+
+  const speaking = (now: Showing, failed: () => void): Parameters<OpenLink>[1] => ({
+    told: (message) => {
+      if (showing === now) following.told(message)
+    },
+    attach: () => {
+      const lastEventId = following.lastEventId()
+      now.link?.say({ say: 'attach', lastEventId, isVisible: rim.isVisible() })
+    },
+    lastEventId: () => following.lastEventId(),
+    failed,
+  })
 
   const hide = (): void => {
     say({ say: 'leave' })
@@ -94,9 +102,9 @@ export function attend(
 type Showing = { link: Link | null; release: () => void }
 
 // Locks are for secure contexts only; without them nobody could tell who is still there.
-function linkOfThisBrowser(): OpenLink {
-  if (!('locks' in navigator)) return ownLink
-  return 'SharedWorker' in window ? sharedLink : electedLink
+function linksOfThisBrowser(): readonly OpenLink[] {
+  if (!('locks' in navigator)) return [ownLink]
+  return 'SharedWorker' in window ? [sharedLink, electedLink, ownLink] : [electedLink, ownLink]
 }
 
 const pageName = (): string => {

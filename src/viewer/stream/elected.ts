@@ -19,7 +19,7 @@ type Said =
 // Pages of one build understand each other: the name of this file has its digest.
 const NAME = `runseal stream ${import.meta.url}`
 
-export const electedLink: OpenLink = (page, { told, attach, lastEventId }) => {
+export const electedLink: OpenLink = (page, { told, attach, lastEventId, failed }) => {
   const channel = new BroadcastChannel(NAME)
   const recent = keepRecent(nowAsText)
   const ended = new AbortController()
@@ -64,8 +64,8 @@ export const electedLink: OpenLink = (page, { told, attach, lastEventId }) => {
     })
   }
 
-  navigator.locks.request(NAME, { signal: ended.signal }, beHub).catch((error: unknown) => {
-    if (!ended.signal.aborted) throw error
+  navigator.locks.request(NAME, { signal: ended.signal }, beHub).catch(() => {
+    if (!ended.signal.aborted) failed()
   })
   queueMicrotask(attach)
   return {

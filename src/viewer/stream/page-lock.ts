@@ -3,14 +3,16 @@
  * whoever gets it knows that the page is gone.
  */
 
-/** Holds the lock of this page until `release`; `held` resolves when it is. */
+/** Holds the lock of this page until `release`; `held` resolves when it is, and rejects where the browser refuses locks. */
 export function holdPageLock(page: string): { held: Promise<void>; release: () => void } {
   const released = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
-  void navigator.locks.request(nameOf(page), () => {
-    held.resolve()
-    return released.promise
-  })
+  navigator.locks
+    .request(nameOf(page), () => {
+      held.resolve()
+      return released.promise
+    })
+    .catch(held.reject)
   return { held: held.promise, release: released.resolve }
 }
 

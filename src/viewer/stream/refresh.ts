@@ -20,7 +20,7 @@ const MAKES_OLD = {
   'stream.end': [],
 } as const satisfies Record<FrameName, readonly string[]>
 
-const ALL = ['runs', 'gates', 'envelopes', 'status', 'tables', 'session'] as const
+const ALL = ['runs', 'gates', 'envelopes', 'status', 'tables', 'session', 'trust'] as const
 const SPREAD_MS = 250
 
 /**
