@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { Base64, Base64Url, Id, Key, Sha256, Text } from './scalar.ts'
+import { Policy } from './envelope.ts'
+import { Base64, Base64Url, Count, Id, Key, Sha256, Text } from './scalar.ts'
 import { keysOf, ROLE } from './status.ts'
 
 /*
@@ -41,20 +42,41 @@ export const TrustedApprover = z.strictObject({
 })
 export type TrustedApprover = z.infer<typeof TrustedApprover>
 
+/** What is absent or null is not pinned. */
 const RequiredGate = z.strictObject({
   step_id: Id,
   quorum: z.int().check(z.minimum(1), z.maximum(100)),
   four_eyes: z.boolean(),
   sign: z.enum(['session', 'passkey']),
-  /** null: not pinned. */
   question: z.nullable(Text),
+  /** Roles that the policy may admit. Where `users` is not pinned, it may then name nobody. */
   roles: z.nullable(z.array(z.enum(keysOf(ROLE)))),
+  /** People whom the policy may name. */
+  users: z.optional(z.nullable(z.array(Key))),
+  /** The longest term that the policy may give. */
+  expires_ms: z.optional(Policy.shape.expires_ms),
+  /** What the policy has to ask the approver for. */
+  inputs: z.optional(z.nullable(Policy.shape.inputs)),
 })
+export type RequiredGate = z.infer<typeof RequiredGate>
+
+/**
+ * The plan of a run of which only the inputs may be others. `sha256` is the digest of the plan without its questions,
+ * which are pinned with their gates, and without the elements of `inputs`: each of those is the value of that input in
+ * whichever run it is; of one of them, where an element is there more than once.
+ */
+const RequiredPlan = z.strictObject({
+  sha256: Sha256,
+  inputs: z.array(z.strictObject({ step_id: Id, element: Count, input: Key })),
+})
+export type RequiredPlan = z.infer<typeof RequiredPlan>
 
 export const RequiredDefinition = z.strictObject({
   name: Id,
   /** Digest of the definition; null where any version will do. */
   sha256: z.nullable(Sha256),
+  /** The digest of a definition is the server's word: this is what can be recomputed from a record. */
+  plan: z.optional(z.nullable(RequiredPlan)),
   gates: z.array(RequiredGate),
 })
 export type RequiredDefinition = z.infer<typeof RequiredDefinition>

@@ -232,6 +232,7 @@ export const CODE = {
   'requirement-unchecked': { claim: 'expectations', state: 'not checked' },
   'expectation-fails': { claim: 'expectations', state: 'does not verify' },
   'definition-differs': { claim: 'expectations', state: 'does not verify' },
+  'another-plan': { claim: 'expectations', state: 'does not verify' },
   'gate-missing': { claim: 'expectations', state: 'does not verify' },
   'gate-weaker': { claim: 'expectations', state: 'does not verify' },
 

@@ -1,7 +1,9 @@
 import { type Envelope, type PlanGate } from '#contract/envelope.ts'
-import { type RequiredDefinition } from '#contract/trust.ts'
+import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted } from './counted.ts'
+import { planFault } from './plan.ts'
+import { shellForPlan } from './shell.ts'
 import { type Trusted } from './trust.ts'
 
 /** What the reader says on the spot that the record must be. Which record it must be is what they *asked* for. */
@@ -62,23 +64,8 @@ function* ofDefinition(
   required: RequiredDefinition,
   found: readonly Claim[],
 ): Generator<Claim> {
-  const { definition, plan } = envelope.opening
-  if (required.sha256 !== null) {
-    const at = {
-      where: '/opening/definition/sha256',
-      expected: required.sha256,
-      actual: definition.sha256,
-    }
-    yield required.sha256 === definition.sha256
-      ? claimOf('expectation-holds', {
-          ...at,
-          message: `The definition ${definition.name} is the one that you pinned.`,
-        })
-      : claimOf('definition-differs', {
-          ...at,
-          message: `The definition ${definition.name} is another than the one that you pinned.`,
-        })
-  }
+  const { plan } = envelope.opening
+  yield* ofVersion(envelope, required)
   for (const gate of required.gates) {
     const index = plan.gates.findIndex(({ step_id }) => step_id === gate.step_id)
     const planned = plan.gates[index]
@@ -98,7 +85,43 @@ function* ofDefinition(
   }
 }
 
-type RequiredGate = RequiredDefinition['gates'][number]
+/**
+ * The digest of a definition is the server's word: the definition is not in the record, and whoever has the key can put
+ * any plan beside any digest. So it holds only together with the plan.
+ */
+function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Generator<Claim> {
+  const { definition } = opening
+  const { sha256, plan = null } = required
+  if (plan !== null) {
+    const fault = planFault(opening, plan)
+    const at = { where: '/opening/plan', expected: plan.sha256, shell: shellForPlan(plan.inputs) }
+    yield fault === null
+      ? claimOf('expectation-holds', {
+          ...at,
+          actual: plan.sha256,
+          message: `The plan of ${definition.name} is the one that you pinned: its steps, their commands, and its gates with their policies${plan.inputs.length === 0 ? '' : ', for the inputs of this run'}.`,
+        })
+      : claimOf('another-plan', { ...at, actual: fault.actual, message: `${fault.message}.` })
+  }
+  if (sha256 === null) return
+  const at = { where: '/opening/definition/sha256', expected: sha256, actual: definition.sha256 }
+  if (sha256 !== definition.sha256) {
+    yield claimOf('definition-differs', {
+      ...at,
+      message: `The definition ${definition.name} is another than the one that you pinned.`,
+    })
+  } else if (plan === null) {
+    yield claimOf('requirement-unchecked', {
+      ...at,
+      message: `The record names the version of ${definition.name} that you pinned. That is the server’s word: a version does not hold the plan, which you did not pin.`,
+    })
+  } else {
+    yield claimOf('expectation-holds', {
+      ...at,
+      message: `The record names the version of ${definition.name} that you pinned.`,
+    })
+  }
+}
 
 function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): string | null {
   if (policy.quorum < required.quorum)
@@ -108,14 +131,23 @@ function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): str
     return 'asks for no passkey signature'
   if (required.question !== null && required.question !== question)
     return 'asks another question than you require'
-  const { roles } = required
-  if (roles === null) return null
+  const { expires_ms = null, inputs = null } = required
+  if (expires_ms !== null && (policy.expires_ms === null || policy.expires_ms > expires_ms))
+    return 'may be answered later than you require'
+  const isAsked = inputs?.every(({ name, label, required: isNeeded }) =>
+    policy.inputs.some(
+      (input) => input.name === name && input.label === label && (input.required || !isNeeded),
+    ),
+  )
+  if (isAsked === false) return 'does not ask for what you require'
+  return admitsOthers(policy, required) ? 'lets others decide than you require' : null
+}
+
+function admitsOthers(policy: PlanGate['policy'], { roles, users = null }: RequiredGate): boolean {
+  if (roles !== null && !policy.roles.every((role) => roles.includes(role))) return true
+  if (users !== null) return !policy.users.every((user) => users.includes(user))
   // A policy without roles admits by name, and the reader pinned roles.
-  const isWithin =
-    policy.roles.length > 0 &&
-    policy.users.length === 0 &&
-    policy.roles.every((role) => roles.includes(role))
-  return isWithin ? null : 'lets others decide than you require'
+  return roles !== null && (policy.roles.length === 0 || policy.users.length > 0)
 }
 
 /** A policy as strong as required is worth what was found of its being kept. */

@@ -1,6 +1,7 @@
 import { type RequiredDefinition } from '#contract/trust.ts'
 import { digestOf } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
+import { requiredPlanOf } from './plan.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /* What a reader keeps of an envelope that they verified, for the next one. */
@@ -25,8 +26,8 @@ export function heldOf({
 }
 
 /**
- * "Require this definition, these gates", for the `required` of a trust file. `any version` leaves its digest open and
- * holds later versions to the same gates. A question that repeats an input of this run is another in the next run, so
+ * "Require this definition, these gates", for the `required` of a trust file. `any version` leaves its digest and its
+ * plan open and holds later versions to the same gates. A question that repeats an input of this run is another in the next run, so
  * it is not pinned.
  */
 export function requirementOf(
@@ -38,14 +39,17 @@ export function requirementOf(
   return {
     name: definition.name,
     sha256: pin === 'this version' ? definition.sha256 : null,
+    plan: pin === 'this version' ? requiredPlanOf(opening) : null,
     gates: plan.gates.map(({ step_id, question, policy }) => ({
       step_id,
       quorum: policy.quorum,
       four_eyes: policy.four_eyes,
       sign: policy.sign,
       question: values.some((value) => question.includes(value)) ? null : question,
-      // Roles cannot be pinned where the policy admits by name.
-      roles: policy.users.length > 0 || policy.roles.length === 0 ? null : policy.roles,
+      roles: policy.roles,
+      users: policy.users,
+      expires_ms: policy.expires_ms,
+      inputs: policy.inputs,
     })),
   }
 }

@@ -1,7 +1,9 @@
 import { DSSE_PAYLOAD_TYPE } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
+import { type RequiredPlan } from '#contract/trust.ts'
 import { encodeBase64 } from './base64.ts'
 import { type Entry, type LinkFields, linkPreimage } from './chain.ts'
+import { AN_INPUT } from './plan.ts'
 import { ED25519_SPKI } from './spki.ts'
 
 /*
@@ -23,6 +25,15 @@ export function shellForLink(link: LinkFields): string {
 
 export function shellForContent(): string {
   return `jq -cSj 'del(.integrity)' ${FILE} | sha256sum`
+}
+
+/** `inputs` is the reader's own; ids are of the closed alphabet, which has no character that a shell or jq acts on. */
+export function shellForPlan(inputs: RequiredPlan['inputs']): string {
+  const open = inputs.map(
+    ({ step_id, element }) =>
+      ` | (.steps[] | select(.step_id == "${step_id}") | .argv[${element}]) = "${AN_INPUT}"`,
+  )
+  return `jq -cSj '.opening.plan | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`
 }
 
 export function shellForSeal(publicKey: Uint8Array, payloadLength: number): string {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Envelope } from '#contract/envelope.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
+import { requiredPlanOf } from '#evidence/plan.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { approvedRun, bytesOf, newSigner, pinned, sealContent, SHAPES } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
@@ -142,6 +143,7 @@ describe('what a reader keeps', () => {
     expect(requirement).toEqual({
       name: 'release',
       sha256: envelope.opening.definition.sha256,
+      plan: requiredPlanOf(envelope.opening),
       gates: [
         {
           step_id: 'ship',
@@ -150,6 +152,9 @@ describe('what a reader keeps', () => {
           sign: 'passkey',
           question: 'Go on with ship?',
           roles: ['approver'],
+          users: [],
+          expires_ms: null,
+          inputs: [],
         },
       ],
     })
@@ -165,9 +170,9 @@ describe('what a reader keeps', () => {
     )
   })
 
-  it('[V22] pins no question that repeats an input, and no roles where names are admitted', async () => {
+  it('[V22] pins no question that repeats an input, and whom the policy names', async () => {
     const run = approvedRun(signer, { inputs: { what: 'ship' } }, { roles: [], users: ['ann'] })
     const [gate] = requirementOf(await verified((await run.seal()).bytes), 'any version').gates
-    expect(gate).toMatchObject({ question: null, roles: null })
+    expect(gate).toMatchObject({ question: null, roles: [], users: ['ann'] })
   })
 })

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { type PlanGate, type Policy } from '#contract/envelope.ts'
 import {
   type RequiredDefinition,
+  type RequiredGate,
   type ServerKey,
   type TrustFile,
   type TrustSource,
@@ -8,16 +10,21 @@ import {
 import { encodeBase64 } from '#evidence/base64.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { type Expectation } from '#evidence/expectations.ts'
+import { requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   approvedRun,
+  gatedPlan,
   newSigner,
   pinned,
+  planGate,
+  planStep,
   type Sealed,
   serverKeyOf,
   SHAPES,
+  startRun,
   trustFileOf,
 } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
@@ -198,7 +205,8 @@ describe('a trust file', () => {
 })
 
 describe('what the reader requires', () => {
-  const definition = sealed.envelope.opening.definition
+  const { definition } = sealed.envelope.opening
+  const plan = requiredPlanOf(sealed.envelope.opening)
   const gate = {
     step_id: 'ship',
     quorum: 1,
@@ -233,9 +241,19 @@ describe('what the reader requires', () => {
 
   it.each<[string, Partial<RequiredDefinition>, string[]]>([
     [
-      'this definition',
+      'this definition, by its digest alone',
       { sha256: definition.sha256 },
-      ['proven', 'expectation-holds', 'nothing-required'],
+      ['not proven', 'requirement-unchecked', 'nothing-required'],
+    ],
+    [
+      'this definition and its plan',
+      { sha256: definition.sha256, plan },
+      ['proven', 'expectation-holds', 'expectation-holds', 'nothing-required'],
+    ],
+    [
+      'another plan',
+      { plan: { ...plan, sha256: sha256('x') } },
+      ['does not verify', 'another-plan', 'nothing-required'],
     ],
     [
       'another definition',
@@ -276,8 +294,113 @@ describe('what the reader requires', () => {
       { gates: [{ ...gate, roles: ['admin'] }] },
       ['does not verify', 'gate-weaker'],
     ],
+    [
+      'its people, of whom there are none',
+      { gates: [{ ...gate, users: [] }] },
+      ['proven', 'expectation-holds'],
+    ],
+    ['a term', { gates: [{ ...gate, expires_ms: 1000 }] }, ['does not verify', 'gate-weaker']],
+    [
+      'an answer',
+      { gates: [{ ...gate, inputs: [{ name: 'ticket', label: 'Ticket', required: false }] }] },
+      ['does not verify', 'gate-weaker'],
+    ],
   ])('[V15] %s', async (_name, over, codes) => {
     expect(await codesOf(over)).toEqual(codes)
+  })
+
+  const strict = {
+    users: ['ann', 'ben'],
+    expires_ms: 60_000,
+    inputs: [{ name: 'ticket', label: 'Ticket', required: true }],
+  }
+  it.each<[string, Partial<Policy>, Partial<RequiredGate>, boolean]>([
+    ['as it is', {}, {}, true],
+    ['a shorter term', { expires_ms: 30_000 }, {}, true],
+    ['a longer term', { expires_ms: 60_001 }, {}, false],
+    ['no term', { expires_ms: null }, {}, false],
+    ['fewer people', { users: ['ben'] }, {}, true],
+    ['one more person', { users: ['ann', 'ben', 'eve'] }, {}, false],
+    ['a role beside the people', { roles: ['approver'] }, {}, false],
+    ['a role that is pinned too', { roles: ['approver'] }, { roles: ['approver'] }, true],
+    ['people whom nobody pinned', {}, { roles: ['approver'], users: null }, false],
+    [
+      'one input more',
+      { inputs: [...strict.inputs, { name: 'note', label: 'Note', required: false }] },
+      {},
+      true,
+    ],
+    [
+      'an input that may be left empty',
+      { inputs: [{ name: 'ticket', label: 'Ticket', required: false }] },
+      {},
+      false,
+    ],
+    [
+      'an input with another label',
+      { inputs: [{ name: 'ticket', label: 'Any', required: true }] },
+      {},
+      false,
+    ],
+  ])('[V15] a policy with %s', async (_name, policy, over, isStrong) => {
+    const gated = gatedPlan({ roles: [], ...strict, ...policy })
+    const run = startRun(signer, gated)
+    run.step('build')
+    run.gate('ship', {
+      decisions: [{ approver: 'user:ben', inputs: { ticket: 'A-1' } }],
+    })
+    run.step('publish')
+    const gates = [{ ...gate, roles: [], ...strict, ...over }]
+    expect(await codesOf({ gates }, await run.seal())).toEqual(
+      isStrong ? ['proven', 'expectation-holds'] : ['does not verify', 'gate-weaker'],
+    )
+  })
+
+  const deploying = (inputs: Record<string, string>, argv: string[], gates: PlanGate[] = []) => {
+    const run = startRun(signer, { steps: [planStep('deploy', { argv })], gates }, { inputs })
+    for (const { step_id } of gates) run.gate(step_id, { decisions: [{ approver: 'user:ann' }] })
+    run.step('deploy')
+    return run.seal()
+  }
+  it.each<[string, Promise<Sealed>, string[]]>([
+    [
+      'with other inputs',
+      deploying({ to: 'live', as: 'root' }, ['put', 'live']),
+      ['proven', 'expectation-holds'],
+    ],
+    [
+      'whose command has another word than its input',
+      deploying({ to: 'live', as: 'root' }, ['put', 'test']),
+      ['does not verify', 'another-plan'],
+    ],
+    [
+      'whose command has no input',
+      deploying({}, ['put', 'undefined']),
+      ['does not verify', 'another-plan'],
+    ],
+    [
+      'with another command',
+      deploying({ to: 'live', as: 'root' }, ['rm', 'live']),
+      ['does not verify', 'another-plan'],
+    ],
+    [
+      'with a gate more',
+      deploying({ to: 'live', as: 'root' }, ['put', 'live'], [planGate('more')]),
+      ['does not verify', 'another-plan'],
+    ],
+  ])('[V15] a plan %s', async (_name, sealing, codes) => {
+    const model = await deploying({ to: 'test', as: 'root' }, ['put', 'test'])
+    const required = { plan: requiredPlanOf(model.envelope.opening) }
+    expect(required.plan.inputs).toEqual([{ step_id: 'deploy', element: 1, input: 'to' }])
+    expect(
+      (await codesOf(required, await sealing)).filter((code) => code !== 'nothing-required'),
+    ).toEqual(codes)
+  })
+
+  it('[V15] a question is pinned with its gate, and not with the plan', async () => {
+    const asking = (question: string) => deploying({}, ['put'], [planGate('ship', { question })])
+    const required = { plan: requiredPlanOf((await asking('Version 1?')).envelope.opening) }
+    expect((await codesOf(required, await asking('Version 2?')))[0]).toBe('proven')
   })
 
   it('[V15] a gate that the run ended before', async () => {

@@ -1,10 +1,9 @@
-import type { RequiredDefinition } from '#contract/trust.ts'
+import type { RequiredDefinition, RequiredGate } from '#contract/trust.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { duration } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useState } from 'react'
-
-type Gate = RequiredDefinition['gates'][number]
 
 /** What the reader requires of runs: each part of it can be loosened, tightened or taken away. */
 export function Required({
@@ -55,8 +54,8 @@ function Definition({
   onChange: (definition: RequiredDefinition) => void
   onRemove: () => void
 }) {
-  const { name, sha256, gates } = definition
-  const set = (step_id: string, to: Gate | null) =>
+  const { name, sha256, plan = null, gates } = definition
+  const set = (step_id: string, to: RequiredGate | null) =>
     onChange({
       ...definition,
       gates: gates.flatMap((gate) => (gate.step_id !== step_id ? [gate] : to === null ? [] : [to])),
@@ -68,21 +67,26 @@ function Definition({
           <RunText text={name} max={140} />
         </h3>
         <span className="text-ink-2">
-          {sha256 === null ? (
-            'any version'
-          ) : (
+          {sha256 === null && plan === null && 'any version'}
+          {sha256 !== null && (
             <>
               only the version <Fingerprint hex={sha256} short />
             </>
           )}
+          {plan !== null && (
+            <>
+              {sha256 !== null && ', and '}
+              only the plan <Fingerprint hex={plan.sha256} short />
+            </>
+          )}
         </span>
         <span className="ml-auto flex gap-2">
-          {sha256 !== null && (
+          {(sha256 !== null || plan !== null) && (
             <button
               type="button"
               className="button"
               data-look="quiet"
-              onClick={() => onChange({ ...definition, sha256: null })}
+              onClick={() => onChange({ ...definition, sha256: null, plan: null })}
             >
               Allow any version
             </button>
@@ -92,6 +96,12 @@ function Definition({
           </button>
         </span>
       </div>
+      {sha256 !== null && plan === null && (
+        <p className="px-4 pt-3 text-ink-2">
+          The version alone is the server’s word: the plan that goes with it is not pinned. Open the
+          evidence of a run that went as it should, and require it anew.
+        </p>
+      )}
       {gates.length === 0 && <p className="px-4 py-3 text-ink-2">No gate of it is required.</p>}
       <ul className="divide-y divide-line">
         {gates.map((gate) => (
@@ -104,8 +114,15 @@ function Definition({
   )
 }
 
-function GateFields({ gate, onChange }: { gate: Gate; onChange: (gate: Gate | null) => void }) {
-  const { step_id, quorum, four_eyes, sign, question, roles } = gate
+function GateFields({
+  gate,
+  onChange,
+}: {
+  gate: RequiredGate
+  onChange: (gate: RequiredGate | null) => void
+}) {
+  const { step_id, quorum, four_eyes, sign, question, expires_ms = null, inputs = null } = gate
+  const isAnybody = gate.roles === null && (gate.users ?? null) === null
   // Half a number is no requirement yet.
   const [typed, setTyped] = useState<string | null>(null)
   return (
@@ -134,21 +151,50 @@ function GateFields({ gate, onChange }: { gate: Gate; onChange: (gate: Gate | nu
           )}
         </p>
         <p className="flex flex-wrap items-baseline gap-x-2 text-ink-2">
-          {roles === null ? (
+          {isAnybody ? (
             'decided by whom its policy names'
           ) : (
             <>
-              decided by {roles.length === 0 ? 'nobody by role' : roles.join(' or ')}
+              <span>
+                decided by <RunText text={decidersOf(gate)} max={300} />
+              </span>
               <button
                 type="button"
                 className="link"
-                onClick={() => onChange({ ...gate, roles: null })}
+                onClick={() => onChange({ ...gate, roles: null, users: null })}
               >
-                allow any role
+                allow anybody
               </button>
             </>
           )}
         </p>
+        {expires_ms !== null && (
+          <p className="flex flex-wrap items-baseline gap-x-2 text-ink-2">
+            answered within {duration(expires_ms)}
+            <button
+              type="button"
+              className="link"
+              onClick={() => onChange({ ...gate, expires_ms: null })}
+            >
+              allow any time
+            </button>
+          </p>
+        )}
+        {inputs !== null && inputs.length > 0 && (
+          <p className="flex flex-wrap items-baseline gap-x-2 text-ink-2">
+            <span>
+              asks for{' '}
+              <RunText text={inputs.map(({ label }) => `“${label}”`).join(', ')} max={300} />
+            </span>
+            <button
+              type="button"
+              className="link"
+              onClick={() => onChange({ ...gate, inputs: null })}
+            >
+              allow it not to ask
+            </button>
+          </p>
+        )}
       </div>
       <label className="flex flex-col gap-1">
         <span className="text-xs text-ink-2">At least so many approve</span>
@@ -194,4 +240,9 @@ function GateFields({ gate, onChange }: { gate: Gate; onChange: (gate: Gate | nu
       </button>
     </fieldset>
   )
+}
+
+function decidersOf({ roles, users = null }: RequiredGate): string {
+  const named = [...(roles ?? ['any role']), ...(users ?? [])]
+  return named.length === 0 ? 'nobody' : named.join(' or ')
 }

@@ -1,0 +1,65 @@
+import { type Opening, type Plan } from '#contract/envelope.ts'
+import { type RequiredPlan } from '#contract/trust.ts'
+import { digestOf } from './digest.ts'
+
+/*
+ * What a reader pins of a plan. The definition that a run was started from is not in its envelope: its digest covers
+ * inputs that are not filled in, titles and derivations, so that nothing in the envelope can be recomputed to it. The
+ * plan is what was to be done, and is under the chain and the seal.
+ */
+
+/** The plan of this run, for later runs that differ from it in their inputs only. */
+export function requiredPlanOf({ plan, inputs }: Pick<Opening, 'plan' | 'inputs'>): RequiredPlan {
+  const named = Object.entries(inputs)
+  const filled = plan.steps.flatMap(({ step_id, argv }) =>
+    argv.flatMap((text, element) =>
+      named.flatMap(([input, value]) => (value === text ? [{ step_id, element, input }] : [])),
+    ),
+  )
+  return { sha256: digestOf(withoutInputs(plan, filled)), inputs: filled }
+}
+
+/** Why the plan of a run is another one than is required; null where it is the same. */
+export function planFault(
+  { plan, inputs }: Pick<Opening, 'plan' | 'inputs'>,
+  required: RequiredPlan,
+): { readonly message: string; readonly actual: string } | null {
+  const actual = digestOf(withoutInputs(plan, required.inputs))
+  if (actual !== required.sha256)
+    return {
+      actual,
+      message: 'The plan is another than the one that you pinned: other steps, commands or gates',
+    }
+  const places = Map.groupBy(required.inputs, ({ step_id, element }) => `${step_id} ${element}`)
+  for (const named of places.values()) {
+    const [place] = named
+    if (place === undefined) continue
+    const { step_id, element } = place
+    const text = plan.steps.find((step) => step.step_id === step_id)?.argv[element]
+    const isInput = named.some(
+      ({ input }) => Object.hasOwn(inputs, input) && inputs[input] === text,
+    )
+    if (text === undefined || !isInput)
+      return {
+        actual,
+        message: `Element ${element} of the command of ${step_id} is not the value of the input that you pinned it as`,
+      }
+  }
+  return null
+}
+
+function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {
+  const elements = Map.groupBy(filled, ({ step_id }) => step_id)
+  return {
+    steps: plan.steps.map((step) => {
+      const inputs = new Set(elements.get(step.step_id)?.map(({ element }) => element))
+      return inputs.size === 0
+        ? step
+        : { ...step, argv: step.argv.map((text, at) => (inputs.has(at) ? AN_INPUT : text)) }
+    }),
+    gates: plan.gates.map((gate) => ({ ...gate, question: '' })),
+  }
+}
+
+/** In place of an element that is an input. That it is one is held against the inputs, so that it may be any text. */
+export const AN_INPUT = '{{input}}'
