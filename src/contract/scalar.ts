@@ -7,14 +7,21 @@ z.config({ ...en(), jitless: true })
 /** The one profile. Every digest and signature of an envelope is under it. */
 export const PROFILE = 'runseal/evidence-envelope/1'
 
-/** UTC instant with milliseconds, as everything of ours writes it: `2026-11-12T09:30:00.000Z`. */
+const DAY = [
+  String.raw`\d{4}-(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])`,
+  String.raw`\d{4}-(?:0[469]|11)-(?:0[1-9]|[12]\d|30)`,
+  String.raw`\d{4}-02-(?:0[1-9]|1\d|2[0-8])`,
+  // A leap day: of a year that 4 divides and 100 does not, or that 400 divides.
+  String.raw`(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29`,
+].join('|')
+
+/**
+ * UTC instant with milliseconds, as everything of ours writes it: `2026-11-12T09:30:00.000Z`. Of a day that there is:
+ * another one would be one day to who reads it and another to who counts with it.
+ */
 export const Instant = z
   .string()
-  .check(
-    z.regex(
-      /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
-    ),
-  )
+  .check(z.regex(new RegExp(String.raw`^(?:${DAY})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$`)))
 export type Instant = z.infer<typeof Instant>
 
 /** Lowercase hex SHA-256. */

@@ -194,6 +194,7 @@ export const CODE = {
   'decision-unbound': { claim: 'gate', state: 'does not verify' },
   'prefix-wrong': { claim: 'gate', state: 'does not verify' },
   'shown-differs': { claim: 'gate', state: 'does not verify' },
+  'base-unchecked': { claim: 'gate', state: 'not checked' },
   'expiry-broken': { claim: 'gate', state: 'does not verify' },
   'nonce-repeated': { claim: 'gate', state: 'does not verify' },
   'approver-repeated': { claim: 'gate', state: 'does not verify' },

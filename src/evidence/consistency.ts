@@ -40,6 +40,7 @@ export function watchConsistency(envelope: Envelope): Watched {
     derived: [],
   }
   const faults = firstOf(ofPlan(envelope))
+  addFirst(faults, ofLineage(envelope))
   return {
     add({ kind, body, where }) {
       // No more are listed, and nothing but faults comes of what follows.
@@ -94,6 +95,18 @@ function* ofPlan({ opening }: Envelope): Generator<Claim> {
   }
 }
 
+/** Four eyes are counted over the starters: a lineage without one, or of the run itself, would leave somebody out. */
+function* ofLineage({ run_id, opening: { rerun_of } }: Envelope): Generator<Claim> {
+  const where = '/opening/rerun_of'
+  if (rerun_of?.run_id === run_id)
+    yield claimOf('lineage-broken', { where, message: 'The run is said to repeat itself.' })
+  if (rerun_of?.starters.length === 0)
+    yield claimOf('lineage-broken', {
+      where: `${where}/starters`,
+      message: 'The run repeats one that nobody started.',
+    })
+}
+
 /** What the walk over the entries has met so far. */
 type Met = {
   /** How the attempts of each step ended. */
@@ -110,7 +123,7 @@ type Met = {
 }
 
 function* ofStep(
-  { opening, closing }: Envelope,
+  { opening, closing, evidence_id }: Envelope,
   step: StepEntry,
   planned: PlanStep | undefined,
   met: Met,
@@ -178,11 +191,25 @@ function* ofStep(
       message: `${name} is taken over, and ${opening.rerun_of === null ? 'this run repeats none' : 'did not succeed'}.`,
     })
   }
+  if (step.taken_over?.evidence_id === evidence_id)
+    yield claimOf('lineage-broken', { ...at, message: `${name} is taken over from this record.` })
+  const span = Date.parse(step.finished_at) - Date.parse(step.started_at)
+  if (step.duration_ms > span + TWO_CLOCKS_MS)
+    yield claimOf('times-broken', {
+      ...at,
+      where: `${where}/duration_ms`,
+      message: `${name} is said to have lasted longer than from its beginning to its end.`,
+      expected: `at most ${span} ms`,
+      actual: `${step.duration_ms} ms`,
+    })
   before.push(step.outcome)
   met.attempts.set(step_id, before)
   met.tried.set(step_id, triedAgain(tried, step.outcome))
   if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
 }
+
+/** A duration is measured where the step runs, and not from when it is said to have begun: it may be shorter. */
+const TWO_CLOCKS_MS = 1000
 
 // Those in a part of their own are not in this file.
 function* ofCells(

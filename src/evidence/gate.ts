@@ -40,6 +40,7 @@ export async function* checkGates(
             message: sentence(gate, places),
           }),
         ]
+    yield* ofBase(envelope, gate, where, reader.previous)
     for await (const claim of checkSignatures(envelope, gate, where, reader.trust))
       yield boundOnly(envelope, gate, claim, where, places)
     if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where, reader.trust)
@@ -268,6 +269,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       actual: `${term} ms`,
     })
   }
+  yield* ofOpened(shown, places.planned.get(step_id)?.show ?? [], at)
   const prefix = places.seqOfLink.get(shown.chain_head_before)
   if (prefix === undefined || prefix >= seq) {
     yield claimOf('prefix-wrong', {
@@ -298,6 +300,77 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     }
   }
   yield* ofRunning(shown, prefix, places, at)
+}
+
+/** Displayed open is what the plan says, all of it and nothing else: all that it names is of steps that the gate needs. */
+function* ofOpened(
+  { artifacts }: GateEntry['shown'],
+  planned: readonly string[],
+  at: At,
+): Generator<Claim> {
+  const toOpen = new Set(planned)
+  const opened = new Set<string>()
+  const listed = new Set<string>()
+  for (const [index, { step_id, attempt, path, opened: isOpened }] of artifacts.entries()) {
+    const where = `${at.where}/artifacts/${index}`
+    const name = `${step_id}/${path}`
+    const key = artifactKey(step_id, attempt, path)
+    if (listed.has(key))
+      yield claimOf('shown-differs', {
+        ...at,
+        where,
+        message: `An artifact of ${step_id} was shown twice.`,
+      })
+    listed.add(key)
+    if (isOpened) opened.add(name)
+    if (isOpened !== toOpen.has(name))
+      yield claimOf('shown-differs', {
+        ...at,
+        where: `${where}/opened`,
+        message: isOpened
+          ? `An artifact of ${step_id} was displayed open, and the plan does not say so.`
+          : `An artifact of ${step_id} was not displayed open, as the plan says.`,
+        expected: String(!isOpened),
+        actual: String(isOpened),
+      })
+  }
+  for (const name of toOpen) {
+    if (!opened.has(name))
+      yield claimOf('shown-differs', {
+        ...at,
+        where: `${at.where}/artifacts`,
+        message: 'An artifact that the plan displays open beside the question was not shown.',
+        expected: name,
+      })
+  }
+}
+
+/**
+ * What a shown difference is against is another record. Only a reader who holds that one can tell, and it is never the
+ * record itself.
+ */
+function* ofBase(
+  { evidence_id }: Envelope,
+  { step_id, shown: { base } }: GateEntry,
+  where: string,
+  held: readonly HeldEnvelope[],
+): Generator<Claim> {
+  if (base === null) return
+  const at = { step_id, where: `${where}/shown/base`, actual: base.head }
+  const known = held.filter((one) => one.evidence_id === base.evidence_id)
+  if (base.evidence_id === evidence_id || known.some(({ head }) => head !== base.head)) {
+    yield claimOf('shown-differs', {
+      ...at,
+      message:
+        'What was shown is said to differ from a record that is this one, or another than you hold.',
+      ...(known[0] !== undefined && { expected: known[0].head }),
+    })
+  } else if (known.length === 0) {
+    yield claimOf('base-unchecked', {
+      ...at,
+      message: `A difference from ${base.evidence_id} was shown, and you do not hold that record.`,
+    })
+  }
 }
 
 // As far as the record can tell: a step that was running has ended since, and one that began before the gate opened and

@@ -19,6 +19,7 @@ export function heldOf({
     evidence_id,
     head: integrity.hash_chain.head,
     seal_seq: closing.seal_seq,
+    previous: closing.previous,
     decisions: gates.flatMap(({ decisions }) =>
       decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: digestOf(decision) })),
     ),

@@ -1,4 +1,4 @@
-import { type Envelope } from '#contract/envelope.ts'
+import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
 
 /** What the reader asked for, where the file answers a question. */
@@ -10,6 +10,8 @@ export type HeldEnvelope = {
   readonly evidence_id: string
   readonly head: string
   readonly seal_seq: number
+  /** The one that it follows, where that was kept. */
+  readonly previous?: Previous
   /** Its decisions, so that no request is answered a second time in another envelope. */
   readonly decisions?: readonly { readonly nonce: string; readonly sha256: string }[]
 }
@@ -36,7 +38,7 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
 }
 
 /**
- * Against what the reader holds of this server's series: a removal leaves a hole, a second version is a fork. Only what
+ * Against what the reader holds: a removal leaves a hole, a second version is a fork, by whichever key. Only what
  * a key at hand has sealed has a place: whoever damages a copy must not have it look as if the server had sealed twice.
  */
 export function checkPrevious(
@@ -47,23 +49,32 @@ export function checkPrevious(
 ): Claim {
   const { previous, seal_seq } = closing
   const at = { where: '/closing/previous' }
-  const series = held.filter(({ server }) => server === opening.server)
-  if (!isSealed && series.length > 0) {
+  const isSameKey = ({ server }: HeldEnvelope) => server === opening.server
+  // A number is one of a key's own series; an id, and the envelope that is followed, are there once over all keys.
+  const near = held.filter(
+    (other) =>
+      isSameKey(other) ||
+      other.evidence_id === evidence_id ||
+      (previous !== null &&
+        [other.evidence_id, other.previous?.evidence_id].includes(previous.evidence_id)),
+  )
+  if (!isSealed && near.length > 0) {
     return claimOf('place-unsealed', {
       ...at,
       message:
         'No seal that could be checked is on it, so that its place says nothing about the envelopes that you hold.',
     })
   }
-  const fork = series.find((other) =>
+  const fork = near.find((other) =>
     other.evidence_id === evidence_id
       ? other.head !== head || other.seal_seq !== seal_seq
-      : other.seal_seq === seal_seq,
+      : (isSameKey(other) && other.seal_seq === seal_seq) ||
+        (previous !== null && other.previous?.evidence_id === previous.evidence_id),
   )
   if (fork !== undefined) {
     return claimOf('fork', {
       ...at,
-      message: `You hold another envelope in this place: the server sealed two.`,
+      message: `You hold another envelope in this place: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
       expected: fork.head,
       actual: head,
     })
@@ -73,21 +84,24 @@ export function checkPrevious(
       ...at,
       message: 'It says that it is the first envelope of its server.',
     })
-  const before = series.find(
-    (other) => other.seal_seq === seal_seq - 1 || other.evidence_id === previous.evidence_id,
+  const isBefore = (other: HeldEnvelope) =>
+    other.head === previous.head &&
+    other.evidence_id === previous.evidence_id &&
+    other.seal_seq === seal_seq - 1
+  const candidates = near.filter(
+    (other) =>
+      other.evidence_id === previous.evidence_id ||
+      (isSameKey(other) && other.seal_seq === seal_seq - 1),
   )
+  const before = candidates.find((other) => !isBefore(other)) ?? candidates[0]
   if (before === undefined) {
     return claimOf('previous-not-held', {
       ...at,
       message: `You do not hold the envelope before it, ${previous.evidence_id}.`,
     })
   }
-  const follows =
-    before.head === previous.head &&
-    before.evidence_id === previous.evidence_id &&
-    before.seal_seq === seal_seq - 1
   const pair = { ...at, expected: before.head, actual: previous.head }
-  return follows
+  return isBefore(before)
     ? claimOf('follows-held', {
         ...pair,
         message: `It follows ${previous.evidence_id}, which you hold.`,

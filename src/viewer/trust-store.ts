@@ -1,3 +1,4 @@
+import { Previous } from '#contract/envelope.ts'
 import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
 import { type RequiredDefinition, type ServerKey, TrustFile } from '#contract/trust.ts'
@@ -8,6 +9,7 @@ import * as z from 'zod/mini'
 const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
 const Held = z.object({
   ...Head.shape,
+  previous: z.exactOptional(Previous),
   decisions: z.prefault(z.array(z.object({ nonce: z.string(), sha256: Sha256 })), []),
 })
 

@@ -231,6 +231,25 @@ describe('what does not have the shape', () => {
     })
   })
 
+  it.each([
+    ['2026-02-30', false],
+    ['2026-02-29', false],
+    ['2024-02-29', true],
+    ['2100-02-29', false],
+    ['2000-02-29', true],
+    ['2026-04-31', false],
+    ['2026-06-30', true],
+    ['2026-12-31', true],
+    ['2026-13-01', false],
+    ['2026-00-10', false],
+  ])('[V4] a day such as %s', async (day, isDay) => {
+    const { codes } = await verdictOn(
+      bytesOf(withMember('/closing/finished_at', `${day}T10:00:00.000Z`)),
+    )
+    expect(codes.includes('schema-violated')).toBe(!isDay)
+    expect(new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) ?? false).toBe(isDay)
+  })
+
   it('[V4] more artifacts, entries or text than the limits', async () => {
     for (const limits of [
       { ...LIMITS, artifactsPerStep: 0 },
@@ -412,6 +431,29 @@ describe('whoever does hold the key', () => {
       ({ closing }) => (closing.finished_at = '2026-11-12T09:30:01.000Z'),
     ],
     [
+      'has a step last longer than its times',
+      'times-broken',
+      step('build', (step) => (step.duration_ms = 2001)),
+    ],
+    [
+      'repeats itself',
+      'lineage-broken',
+      ({ opening, run_id }) => (opening.rerun_of = { run_id, starters: ['user:oda'] }),
+    ],
+    [
+      'repeats a run that nobody started',
+      'lineage-broken',
+      ({ opening }) => (opening.rerun_of = { run_id: 'run-0', starters: [] }),
+    ],
+    [
+      'takes over a step from its own record',
+      'lineage-broken',
+      ({ opening, execution: { steps }, evidence_id }) => {
+        opening.rerun_of = { run_id: 'run-0', starters: ['user:oda'] }
+        for (const step of steps) step.taken_over = { evidence_id, seq: 1, entry: sha256('x') }
+      },
+    ],
+    [
       'takes over a step in a run that repeats none',
       'lineage-broken',
       step(
@@ -482,6 +524,34 @@ describe('whoever does hold the key', () => {
       'shows another artifact',
       'shown-differs',
       gate((gate) => gate.shown.artifacts.forEach((artifact) => (artifact.sha256 = sha256('x')))),
+    ],
+    [
+      'displays open what the plan does not',
+      'shown-differs',
+      gate((gate) => gate.shown.artifacts.forEach((artifact) => (artifact.opened = true))),
+    ],
+    [
+      'leaves closed what the plan displays open',
+      'shown-differs',
+      ({ opening: { plan } }) => plan.gates.forEach(({ show }) => show.push('build/dist/app.tgz')),
+    ],
+    [
+      'does not show what the plan displays open',
+      'shown-differs',
+      (content) => {
+        for (const { show } of content.opening.plan.gates) show.push('build/dist/app.tgz')
+        for (const { shown } of content.gates) shown.artifacts = []
+      },
+    ],
+    [
+      'shows an artifact twice',
+      'shown-differs',
+      gate(({ shown }) => (shown.artifacts = [...shown.artifacts, ...shown.artifacts])),
+    ],
+    [
+      'shows a difference from itself',
+      'shown-differs',
+      gate(({ shown }) => (shown.base = { evidence_id: 'ev-1', head: sha256('x') })),
     ],
     [
       'hides that a step was running',
@@ -620,8 +690,15 @@ describe('a series', () => {
       return claims.find(({ claim }) => claim === 'previous')?.code
     }
     expect(await codeWith()).toBe('previous-not-held')
-    expect(await codeWith({ ...before, server: sha256('another server') })).toBe(
-      'previous-not-held',
+    const elsewhere = { ...before, server: sha256('another server') }
+    expect(await codeWith({ ...elsewhere, evidence_id: 'ev-x' })).toBe('previous-not-held')
+    // Whichever key sealed them: one id, and one envelope before them, are there once.
+    expect(await codeWith(elsewhere)).toBe('follows-held')
+    expect(await codeWith({ ...elsewhere, head: sha256('x') })).toBe('previous-differs')
+    expect(await codeWith({ ...elsewhere, evidence_id: 'ev-1', seal_seq: 2 })).toBe('fork')
+    const { previous } = envelope.closing
+    expect(await codeWith({ ...elsewhere, evidence_id: 'ev-x', seal_seq: 9, previous })).toBe(
+      'fork',
     )
     expect(await codeWith(before)).toBe('follows-held')
     expect(await codeWith(before, { ...before, evidence_id: 'ev-1', head, seal_seq: 2 })).toBe(
