@@ -1,9 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { LIMITS } from '#contract/envelope.ts'
-import { parseJson } from '#contract/parse.ts'
-import { TrustFile } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
+import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError } from './command.ts'
 
@@ -25,16 +23,9 @@ export async function readEvidence(
   return Buffer.concat(chunks)
 }
 
-/** Named by the reader, who vouches for it. */
+/** Named by the reader, who vouches for it. One that cannot be used is no trust file: what it requires is not known. */
 export async function readTrust(file: string): Promise<Trusted> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
-  })
-  const parsed = parseJson(TrustFile, text)
-  if (!parsed.ok)
-    throw new CommandError(
-      `${file} is no trust file: ${parsed.error.at} ${parsed.error.message}`,
-      CANNOT_READ,
-    )
-  return { file: parsed.value, source: 'pinned' }
+  const read = readTrustFile(await readEvidence(file, MAX_TRUST_BYTES))
+  if (!read.ok) throw new CommandError(`${file} is no trust file: ${read.why}`, CANNOT_READ)
+  return { file: read.file, source: 'pinned' }
 }

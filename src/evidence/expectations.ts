@@ -16,17 +16,25 @@ export type Expectation = { readonly kind: 'definition' | 'outcome'; readonly va
 export function* checkExpectations(
   envelope: Envelope,
   expected: readonly Expectation[],
-  trust: readonly Trusted[],
+  /** `isPart`: there are trust files that could not be used. */
+  { trust, isPart }: { readonly trust: readonly Trusted[]; readonly isPart: boolean },
   found: readonly Claim[],
 ): Generator<Claim> {
   for (const expectation of expected) yield ofExpectation(envelope, expectation)
   const { name } = envelope.opening.definition
-  const required = trust
-    .filter(({ source }) => source === 'pinned')
-    .flatMap(({ file }) => file.required.filter((definition) => definition.name === name))
+  const requiredIn = (isPinned: boolean) =>
+    trust
+      .filter(({ source }) => (source === 'pinned') === isPinned)
+      .flatMap(({ file }) => file.required.filter((definition) => definition.name === name))
+  const hasGates = ({ gates }: RequiredDefinition) => gates.length > 0
+  const required = requiredIn(true)
   for (const definition of required) yield* ofDefinition(envelope, definition, found)
-  if (!required.some(({ gates }) => gates.length > 0)) {
-    yield claimOf('nothing-required', { message: `You required no gate of ${name}.` })
+  // Of what could not be read nobody can say that it requires nothing.
+  if (!isPart && !required.some(hasGates)) {
+    const offered = requiredIn(false).some(hasGates)
+      ? ' A trust file that you have not confirmed requires some.'
+      : ''
+    yield claimOf('nothing-required', { message: `You required no gate of ${name}.${offered}` })
   }
 }
 

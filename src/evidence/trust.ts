@@ -90,6 +90,34 @@ export function trustFault(file: TrustFile): string | null {
   return twice === undefined ? null : `${twice.name} has one gate required twice`
 }
 
+/**
+ * Why a pinned file cannot be used beside another one that is pinned: one key of two holders, as within one file. Which
+ * of them is wrong nobody here knows, so that neither is used.
+ */
+export function clashIn(pinned: readonly TrustFile[], file: TrustFile): string | null {
+  const holders = holdersIn(file)
+  for (const other of pinned) {
+    for (const [key, holder] of other === file ? [] : holdersIn(other)) {
+      const mine = holders.get(key)
+      if (mine !== undefined && mine !== holder)
+        return `another one that you pinned has the public key of ${mine} for ${holder}`
+    }
+  }
+  return null
+}
+
+/** Whose each key is, in words. */
+function holdersIn({ server_keys, approvers }: TrustFile): Map<string, string> {
+  return new Map([
+    ...server_keys.map(({ key_id }) => [key_id, `the server key ${key_id}`] as const),
+    ...approvers.flatMap(({ id, user, public_key }) => {
+      const key = decodeSpki(public_key)
+      const who = user === undefined ? id : `${id} (user ${user})`
+      return key === null ? [] : [[keyIdOf(key.raw), who] as const]
+    }),
+  ])
+}
+
 /** A retired or revoked key counts up to the last seal that its holder vouched for. */
 export function counts(
   { status, last_seal_seq }: Pick<ServerKey, 'status' | 'last_seal_seq'>,

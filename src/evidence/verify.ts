@@ -13,11 +13,13 @@ import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './plac
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
-import { trustFault, type Trusted } from './trust.ts'
+import { clashIn, trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
 export type VerifyOptions = {
   readonly trust: readonly Trusted[]
+  /** Why files that the reader named as theirs are no trust files. What they require is not known. */
+  readonly refused?: readonly string[]
   readonly asked?: Asked
   readonly expect?: readonly Expectation[]
   /** Heads of envelopes that the reader verified before. */
@@ -72,7 +74,7 @@ export async function verifyEnvelope(
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
   if (!read.ok) return refused(read.claim)
   const { envelope, entries, written } = read.document
-  const { trust, claims: trustClaims } = usableTrust(options.trust)
+  const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
 
   await stage('chain')
   const of = entries.length
@@ -112,7 +114,7 @@ export async function verifyEnvelope(
     ...(apart > 0 ? [cellsAway(apart)] : []),
     ...gates,
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
-    ...checkExpectations(envelope, options.expect ?? [], trust, gates),
+    ...checkExpectations(envelope, options.expect ?? [], { trust, isPart }, gates),
   ]
   const verdict = verdictOf(claims)
   return {
@@ -161,18 +163,33 @@ function refused(claim: Claim): Verification {
   }
 }
 
-function usableTrust(trust: readonly Trusted[]): { trust: Trusted[]; claims: Claim[] } {
-  const judged = trust.map((trusted) => ({ trusted, fault: trustFault(trusted.file) }))
+function usableTrust(
+  trust: readonly Trusted[],
+  refused: readonly string[],
+): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
+  const judged = trust.map((trusted) => ({ trusted, own: trustFault(trusted.file) }))
+  const pinned = judged.flatMap(({ trusted, own }) =>
+    own === null && trusted.source === 'pinned' ? [trusted.file] : [],
+  )
+  const all = judged.map(({ trusted, own }) => ({
+    trusted,
+    fault: own ?? (trusted.source === 'pinned' ? clashIn(pinned, trusted.file) : null),
+  }))
+  const notUsed = (label: string, fault: string, isReaders: boolean) =>
+    claimOf('trust-file-refused', {
+      message: `A trust file (${label}) was not used: ${fault}.${isReaders ? ' What it requires is not known.' : ''}`,
+    })
   return {
-    trust: judged.flatMap(({ trusted, fault }) => (fault === null ? [trusted] : [])),
-    claims: judged.flatMap(({ trusted, fault }) =>
-      fault === null
-        ? []
-        : [
-            claimOf('trust-file-refused', {
-              message: `A trust file (${TRUST_SOURCE[trusted.source].label}) was not used: ${fault}.`,
-            }),
-          ],
-    ),
+    trust: all.flatMap(({ trusted, fault }) => (fault === null ? [trusted] : [])),
+    // What a server offers requires nothing of the reader's.
+    isPart:
+      refused.length > 0 ||
+      all.some(({ trusted, fault }) => fault !== null && trusted.source === 'pinned'),
+    claims: [
+      ...refused.map((fault) => notUsed('brought by you', fault, true)),
+      ...all.flatMap(({ trusted: { source }, fault }) =>
+        fault === null ? [] : [notUsed(TRUST_SOURCE[source].label, fault, source === 'pinned')],
+      ),
+    ],
   }
 }

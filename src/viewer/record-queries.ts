@@ -98,18 +98,23 @@ export const verifierQuery = queryOptions({
   gcTime: 0,
 })
 
-/** A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. */
+/**
+ * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why a
+ * trust file that they brought cannot be used.
+ */
 export const fileVerdictQuery = (
   file: { id: number; file: File },
   trust: readonly Trusted[] | null,
+  refused: string | null,
 ) =>
   queryOptions({
-    queryKey: ['verdict', FILES, file.id, trust],
+    queryKey: ['verdict', FILES, file.id, trust, refused],
     queryFn: async ({ client, signal }) => {
       const [bytes, kept] = await Promise.all([file.file.arrayBuffer(), client.query(keptQuery)])
       const question = {
         bytes,
         trust: trust ?? trustedOf(kept, []),
+        refused: refused === null ? [] : [refused],
         asked: {},
         previous: kept.heads,
       }

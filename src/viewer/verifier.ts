@@ -19,6 +19,7 @@ export type Question =
       ask: 'verify'
       bytes: ArrayBuffer
       trust: readonly Trusted[]
+      refused?: readonly string[]
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
     }

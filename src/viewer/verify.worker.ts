@@ -78,9 +78,9 @@ addEventListener(
 async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { trust, asked, previous } = question
+      const { trust, refused = [], asked, previous } = question
       const bytes = new Uint8Array(question.bytes)
-      const options: VerifyOptions = { trust, asked, previous }
+      const options: VerifyOptions = { trust, refused, asked, previous }
       const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, {
         ...options,
         onProgress: (stage) => postMessage({ id, stage } satisfies Reply),

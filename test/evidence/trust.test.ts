@@ -4,6 +4,7 @@ import {
   type RequiredDefinition,
   type RequiredGate,
   type ServerKey,
+  type TrustedApprover,
   type TrustFile,
   type TrustSource,
 } from '#contract/trust.ts'
@@ -13,6 +14,7 @@ import { type Expectation } from '#evidence/expectations.ts'
 import { requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
+import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   approvedRun,
@@ -192,7 +194,85 @@ describe('a trust file', () => {
     expect(claims.filter(({ claim }) => claim === 'trust')).toMatchObject([
       { state: 'not checked', code: 'trust-file-refused' },
     ])
+    expect(claims.map(({ code }) => code)).not.toContain('nothing-required')
     expect(verdict).toBe('not proven')
+  })
+
+  const utf8 = new TextEncoder()
+  it.each<[string, Uint8Array, string]>([
+    [
+      'a member twice',
+      utf8.encode(JSON.stringify(trustFileOf(signer)).replace('{', '{"required":[{}],')),
+      'it has a member twice',
+    ],
+    [
+      'a key’s member twice',
+      utf8.encode(
+        JSON.stringify(trustFileOf(signer)).replace(
+          '"status"',
+          String.raw`"st\u0061tus":"revoked","status"`,
+        ),
+      ),
+      'it has a member twice',
+    ],
+    ['a member __proto__', utf8.encode('{"__proto__":{}}'), 'it has a member __proto__'],
+    [
+      'a byte order mark',
+      utf8.encode(`\ufeff${JSON.stringify(trustFileOf(signer))}`),
+      'it is not JSON',
+    ],
+    ['a byte that is no UTF-8', Uint8Array.of(0xff), 'it is not UTF-8'],
+    ['more bytes than any has', new Uint8Array(MAX_TRUST_BYTES + 1), 'it is too long'],
+    ['a member of nobody’s', utf8.encode('{"schema":"runseal/trust/1","x":1}'), 'does not fit'],
+    [
+      'an unusable key',
+      utf8.encode(JSON.stringify(trustFileOf(signer, { server_keys: [key, key] }))),
+      'is there twice',
+    ],
+  ])('[V17] with %s is read in no way', (_name, bytes, why) => {
+    const read = readTrustFile(bytes)
+    expect(read.ok ? 'read' : read.why).toContain(why)
+  })
+
+  it('[V17] is read as it was written', () => {
+    const file = trustFileOf(signer, { approvers: [approver], required: [required] })
+    expect(readTrustFile(utf8.encode(JSON.stringify(file, null, 2)))).toEqual({ ok: true, file })
+  })
+
+  const rival = (over: Partial<TrustedApprover>): Trusted =>
+    pinned(signer, { approvers: [{ ...approver, ...over }] })
+  it.each<[string, Partial<TrustedApprover>, boolean]>([
+    ['another id', { id: 'ben' }, false],
+    ['another user', { user: 'ben' }, false],
+    ['no other holder', { name: 'Ann at work' }, true],
+  ])('[V17] beside one that gives a key of it to %s', async (_name, over, isUsed) => {
+    const trust = [rival({}), rival(over)]
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust })
+    expect(verdict).toBe(isUsed ? 'proven' : 'not proven')
+    expect(claims.filter(({ code }) => code === 'trust-file-refused')).toHaveLength(isUsed ? 0 : 2)
+  })
+
+  it('[V17] that was brought and refused leaves open what is required', async () => {
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer)],
+      refused: ['it has a member twice'],
+    })
+    expect(verdict).toBe('not proven')
+    expect(claims.filter(({ claim }) => claim === 'expectations')).toEqual([])
+    expect(claims.find(({ claim }) => claim === 'trust')?.message).toBe(
+      'A trust file (brought by you) was not used: it has a member twice. What it requires is not known.',
+    )
+  })
+
+  it('[V15] that is not confirmed and requires a gate is named, and binds nobody', async () => {
+    const file = trustFileOf(signer, { required: [{ ...required, gates: [requiredGate] }] })
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer), { file, source: 'offered' }],
+    })
+    expect(verdict).toBe('proven')
+    expect(claims.find(({ code }) => code === 'nothing-required')?.message).toContain(
+      'that you have not confirmed requires some',
+    )
   })
 
   it('[V17] without fault is used', () => {

@@ -12,7 +12,7 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
-import { isTrustFile, readTrustFile } from '#viewer/review/read-trust-file.ts'
+import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { changedSince } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { NOTHING_KEPT, trustedOf, unanswered } from '#viewer/trust-store.ts'
@@ -159,7 +159,7 @@ describe('a trust file', () => {
     ['another schema', '{"schema":"runseal/trust/2"}', /schema/],
     ['a list', '[]', /expected/i],
   ])('[U16] is refused as a whole: %s', async (_, text, why) => {
-    const read = await readTrustFile(new File([text], 'trust.json'))
+    const read = await readTrustOf(new File([text], 'trust.json'))
     expect(read.ok ? 'used' : read.why).toMatch(why)
   })
 
@@ -175,7 +175,7 @@ describe('a trust file', () => {
 
   it('[U16] is read when it is one', async () => {
     const file = trustFileOf(signer)
-    expect(await readTrustFile(new File([JSON.stringify(file)], 'trust.json'))).toEqual({
+    expect(await readTrustOf(new File([JSON.stringify(file)], 'trust.json'))).toEqual({
       ok: true,
       file,
     })

@@ -1,5 +1,5 @@
 import { ProblemError } from '#server/problem.ts'
-import { JsonFault, strictJson } from '#server/strict-json.ts'
+import { JsonFault, strictJson } from '#contract/strict-json.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 const MAX_DEPTH = 16

@@ -3,7 +3,7 @@ import { parse } from '#contract/parse.ts'
 import type { FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
-import { JsonFault, strictJson } from '#server/strict-json.ts'
+import { JsonFault, strictJson } from '#contract/strict-json.ts'
 
 /** What a process made of one record. `value` is its RFC 8785 form. */
 export type Answer =

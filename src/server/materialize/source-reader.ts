@@ -10,7 +10,7 @@ import { parseJson } from '#contract/parse.ts'
 import { SOURCE_KIND, type FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
-import { JsonFault, strictJson } from '#server/strict-json.ts'
+import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './source-request.ts'
 
 /*

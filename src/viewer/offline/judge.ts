@@ -1,12 +1,11 @@
 import { LIMITS } from '#contract/envelope.ts'
-import { parseJson } from '#contract/parse.ts'
-import { TrustFile } from '#contract/trust.ts'
 import { checkAttached, missingParts, type Part, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
-import { trustFault } from '#evidence/trust.ts'
+import type { ReadTrust } from '#evidence/trust-file.ts'
 import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 
 /** What the reader gave. `isConfirmed`: they compared the keys of the trust file with what they got elsewhere. */
 export type Given = {
@@ -28,7 +27,6 @@ export type Judgement =
       /** Nothing where the envelope does not verify: then nothing is on record. */
       attached: readonly Attached[]
     }
-export type ReadTrust = { file: TrustFile } | { fault: string }
 export type Attached = { claim: Claim; file: File | null; part: Part | null }
 
 /** One pass over everything that was given. Before what takes long, the browser may draw. */
@@ -36,14 +34,13 @@ export async function judge({ envelope, trust, isConfirmed, attached }: Given): 
   if (envelope === null) return { state: 'nothing given' }
   try {
     await drawn()
-    const read = trust && (await readTrust(trust))
+    const read = trust && (await readTrustOf(trust))
     // One byte beyond the limit is enough to be refused.
     const bytes = await bytesOf(envelope.slice(0, LIMITS.bytes + 1))
     const verification = await verifyEnvelope(bytes, {
       trust:
-        read && 'file' in read
-          ? [{ file: read.file, source: isConfirmed ? 'pinned' : 'offered' }]
-          : [],
+        read?.ok === true ? [{ file: read.file, source: isConfirmed ? 'pinned' : 'offered' }] : [],
+      refused: read?.ok === false ? [read.why] : [],
       onProgress: drawn,
     })
     return {
@@ -84,14 +81,6 @@ async function judgeAttached(
     judged.flatMap(({ part }) => part ?? []),
   )
   return missing === null ? judged : [...judged, { claim: missing, file: null, part: null }]
-}
-
-/** A trust file, or why it is none: one fault refuses the whole of it. */
-async function readTrust(file: File): Promise<ReadTrust> {
-  const parsed = parseJson(TrustFile, await file.text())
-  if (!parsed.ok) return { fault: `${parsed.error.at} ${parsed.error.message}`.trim() }
-  const fault = trustFault(parsed.value)
-  return fault === null ? { file: parsed.value } : { fault }
 }
 
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer())

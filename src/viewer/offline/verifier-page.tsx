@@ -1,6 +1,7 @@
 import { Suspense, use, useState } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
+import type { ReadTrust } from '#evidence/trust-file.ts'
 import type { VerifiedEnvelope } from '#evidence/verify.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
@@ -14,7 +15,7 @@ import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import type { Embedded } from './embedded.ts'
 import { FileBox } from './file-box.tsx'
-import { type Given, judge, type Judgement, type ReadTrust } from './judge.ts'
+import { type Given, judge, type Judgement } from './judge.ts'
 
 /** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
 export function VerifierPage({ embedded }: { embedded: Embedded }) {
@@ -139,10 +140,10 @@ function Trust({
   isConfirmed: boolean
   onConfirm: (isConfirmed: boolean) => void
 }) {
-  if ('fault' in trust)
+  if (!trust.ok)
     return (
       <Notice tone="bad" title="The trust file is refused, and nothing of it is used">
-        <RunText text={trust.fault} />
+        <RunText text={trust.why} />. What it requires is not known.
       </Notice>
     )
   const { server_keys, approvers, required } = trust.file

@@ -1,32 +1,17 @@
 import { parseJson } from '#contract/parse.ts'
-import { TrustFile } from '#contract/trust.ts'
-import { trustFault } from '#evidence/trust.ts'
+import { MAX_TRUST_BYTES, readTrustFile, type ReadTrust } from '#evidence/trust-file.ts'
 import * as z from 'zod/mini'
 
-/** A trust file, or why it is none, in words that end a sentence. */
-export type ReadTrust = { ok: true; file: TrustFile } | { ok: false; why: string }
-
-const MAX_BYTES = 4 * 1024 * 1024
 const LOOK_BYTES = 64 * 1024
 
-/** One fault refuses the whole of it [V17]: half a trust file would be another one. */
-export async function readTrustFile(file: File): Promise<ReadTrust> {
-  if (file.size > MAX_BYTES) return { ok: false, why: 'it is too long to be a trust file' }
-  const parsed = parseJson(TrustFile, await file.text())
-  if (!parsed.ok) {
-    const { at, message } = parsed.error
-    return {
-      ok: false,
-      why: at === '' ? `it ${message}` : `its member ${at} does not fit: ${message}`,
-    }
-  }
-  const fault = trustFault(parsed.value)
-  return fault === null ? { ok: true, file: parsed.value } : { ok: false, why: fault }
+/** One byte beyond the limit is enough to be refused. */
+export async function readTrustOf(file: Blob): Promise<ReadTrust> {
+  return readTrustFile(new Uint8Array(await file.slice(0, MAX_TRUST_BYTES + 1).arrayBuffer()))
 }
 
 /** Is it meant to be a trust file? By its own word, so that a bad one is refused as what it is. */
 export async function isTrustFile(file: File): Promise<boolean> {
-  if (file.size <= MAX_BYTES) {
+  if (file.size <= MAX_TRUST_BYTES) {
     const said = parseJson(z.looseObject({ schema: z.string() }), await file.text())
     if (said.ok) return said.value.schema.startsWith('runseal/trust/')
   }

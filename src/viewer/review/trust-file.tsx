@@ -1,11 +1,12 @@
 import type { TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
+import type { ReadTrust } from '#evidence/trust-file.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { type ReactNode, useState } from 'react'
-import { type ReadTrust, readTrustFile } from './read-trust-file.ts'
+import { readTrustOf } from './read-trust-file.ts'
 
 /** A trust file that the reader has from elsewhere: shown first, and used when the reader says so. */
 export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
@@ -17,7 +18,7 @@ export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
         button="Choose a trust file"
         onFiles={([file]) => {
           if (file)
-            void readTrustFile(file).then((found) =>
+            void readTrustOf(file).then((found) =>
               setRead({ ...found, name: file.name, used: false }),
             )
         }}

@@ -11,7 +11,7 @@ import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { Judged } from './judged.tsx'
 import { NotDetectable } from './not-detectable.tsx'
-import { isTrustFile, readTrustFile } from './read-trust-file.ts'
+import { isTrustFile, readTrustOf } from './read-trust-file.ts'
 import { Offered } from './trust-file.tsx'
 import { Verifying } from './verifying.tsx'
 
@@ -24,11 +24,11 @@ let chosenSoFar = 0
 export function VerifyPage() {
   const [chosen, setChosen] = useState<Chosen | null>(null)
   const [brought, setBrought] = useState<Brought | null>(null)
-  const [refused, setRefused] = useState<string | null>(null)
+  const [refused, setRefused] = useState<{ name: string; why: string } | null>(null)
   const verifier = useQuery(verifierQuery)
   const take = async (files: readonly File[]) => {
     const read = await Promise.all(
-      files.map(async (file) => ((await isTrustFile(file)) ? await readTrustFile(file) : null)),
+      files.map(async (file) => ((await isTrustFile(file)) ? await readTrustOf(file) : null)),
     )
     // All at once: an envelope is verified with the trust file that came with it, not before it.
     setRefused(null)
@@ -38,7 +38,7 @@ export function VerifyPage() {
         chosenSoFar += 1
         setChosen({ id: chosenSoFar, file })
       } else if (trust.ok) setBrought({ name: file.name, file: trust.file, confirmed: false })
-      else setRefused(`${file.name} is refused: ${trust.why}. Nothing of it is used.`)
+      else setRefused({ name: file.name, why: trust.why })
     }
   }
   return (
@@ -63,7 +63,9 @@ export function VerifyPage() {
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
       {refused !== null && (
         <Notice tone="bad" title="The trust file is refused">
-          <RunText text={refused} max={600} />
+          <RunText text={refused.name} max={120} /> is refused:{' '}
+          <RunText text={refused.why} max={400} />. Nothing of it is used, so that what it requires
+          is not known.
         </Notice>
       )}
       {brought ? (
@@ -92,19 +94,34 @@ export function VerifyPage() {
           .
         </p>
       )}
-      {chosen && <FileVerdict key={chosen.id} chosen={chosen} brought={brought} />}
+      {chosen && (
+        <FileVerdict
+          key={chosen.id}
+          chosen={chosen}
+          brought={brought}
+          refused={refused?.why ?? null}
+        />
+      )}
       <NotDetectable />
     </Page>
   )
 }
 
-function FileVerdict({ chosen, brought }: { chosen: Chosen; brought: Brought | null }) {
+function FileVerdict({
+  chosen,
+  brought,
+  refused,
+}: {
+  chosen: Chosen
+  brought: Brought | null
+  refused: string | null
+}) {
   const client = useQueryClient()
   const trust = useMemo<readonly Trusted[] | null>(
     () => brought && [{ file: brought.file, source: brought.confirmed ? 'pinned' : 'offered' }],
     [brought],
   )
-  const query = fileVerdictQuery(chosen, trust)
+  const query = fileVerdictQuery(chosen, trust, refused)
   const verdict = useQuery(query)
   if (verdict.isError) return <Failure error={verdict.error} again={verdict.refetch} />
   if (!verdict.isPending)

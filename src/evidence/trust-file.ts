@@ -1,0 +1,44 @@
+import { parse } from '#contract/parse.ts'
+import { JsonFault, strictJson } from '#contract/strict-json.ts'
+import { TrustFile } from '#contract/trust.ts'
+import { trustFault } from './trust.ts'
+
+/** A trust file, or why it is none, in words that end a sentence. */
+export type ReadTrust =
+  | { readonly ok: true; readonly file: TrustFile }
+  | { readonly ok: false; readonly why: string }
+
+export const MAX_TRUST_BYTES = 4 * 1024 * 1024
+/** Deeper than any member of it is. */
+const MAX_DEPTH = 16
+
+/**
+ * The one way that a trust file is read, wherever a reader has it from [V17]. It is no canonical file, since people
+ * write it: but a member twice would be one thing to who looks at it and another to who reads it. One fault refuses the
+ * whole: half a trust file would be another one.
+ */
+export function readTrustFile(bytes: Uint8Array): ReadTrust {
+  if (bytes.length > MAX_TRUST_BYTES) return refused('it is too long to be a trust file')
+  const json = jsonOf(bytes)
+  if ('why' in json) return refused(`it ${json.why}`)
+  const parsed = parse(TrustFile, json.value)
+  if (!parsed.ok) {
+    const { at, message } = parsed.error
+    return refused(at === '' ? `it ${message}` : `its member ${at} does not fit: ${message}`)
+  }
+  const fault = trustFault(parsed.value)
+  return fault === null ? { ok: true, file: parsed.value } : refused(fault)
+}
+
+function jsonOf(bytes: Uint8Array): { value: unknown } | { why: string } {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return { value: strictJson(text, MAX_DEPTH) }
+  } catch (fault) {
+    if (fault instanceof JsonFault) return { why: fault.message }
+    if (fault instanceof TypeError) return { why: 'is not UTF-8' }
+    throw fault
+  }
+}
+
+const refused = (why: string): ReadTrust => ({ ok: false, why })
