@@ -60,7 +60,10 @@ export function partsOf({ execution }: VerifiedEnvelope): Part[] {
   )
 }
 
-/** What these bytes are. `name` is what they came under: it can only accuse them. */
+/**
+ * What these bytes are. `name` is what they came under: it can only accuse them. Who opens a file by the digest in its
+ * name must not be told of another one that it is right.
+ */
 export async function checkAttached(
   parts: readonly Part[],
   name: string,
@@ -69,8 +72,8 @@ export async function checkAttached(
   const actual = await sha256OfMany(bytes)
   const same = parts.filter(({ sha256 }) => sha256 === actual)
   const [part] = same
-  if (part === undefined)
-    return { claim: await notOnRecord(parts, name, bytes, actual), part: null }
+  if (part === undefined || meantBy(parts, name, actual) !== null)
+    return { claim: await notAsNamed(parts, name, bytes, actual), part: null }
   for (const one of same) {
     const fault = await faultOf(one, bytes)
     if (fault !== null) return { claim: differs(one, actual, fault), part: null }
@@ -116,20 +119,25 @@ export async function comparePiece(
   return { actual, fault: isWhole ? null : otherSize(bytes.length, size) }
 }
 
-async function notOnRecord(
+async function notAsNamed(
   parts: readonly Part[],
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
   actual: string,
 ): Promise<Claim> {
-  const [said] = /[0-9a-f]{64}/.exec(name) ?? []
-  const meant = parts.find(({ sha256 }) => sha256 === said)
-  return meant === undefined
+  const meant = meantBy(parts, name, actual)
+  return meant === null
     ? claimOf('attached-unknown', {
         message: `${name} is nothing that this run has on record.`,
         actual,
       })
     : differs(meant, actual, (await faultOf(meant, bytes)) ?? OTHER)
+}
+
+/** The part whose digest the name says, where it says not the digest that the bytes have. */
+function meantBy(parts: readonly Part[], name: string, actual: string): Part | null {
+  const said = Array.from(name.matchAll(/[0-9a-f]{64}/g), ([digest]) => digest)
+  return said.includes(actual) ? null : (parts.find(({ sha256 }) => said.includes(sha256)) ?? null)
 }
 
 const differs = (part: Part, actual: string, fault: string): Claim =>

@@ -1,7 +1,7 @@
 import { type Envelope, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
-import { type Claim } from './claims.ts'
+import { type Claim, type ClaimCode } from './claims.ts'
 import { type Entries } from './document.ts'
 import { isOfGate } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
@@ -56,29 +56,35 @@ export function remainingOf(
       return entry === undefined ? [] : [placeOf(entry)]
     })
   const [breaking] = placesOf([first])
+  const isStored = broken.length === 0 && isHeadRight && isStatementOver(envelope)
+  const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
   const found = {
     entries: entries.length,
     intact: Math.min(first, entries.length),
     broken: isWhole ? null : (breaking ?? placesOf([entries.length - 1])[0] ?? null),
     changed: placesOf(changed),
-    sealed: broken.length === 0 && isHeadRight && isSealOver(envelope, claims),
+    sealed: isSealOver('seal-signed'),
     frozen: frozenBy(envelope, links, claims),
   }
-  return { ...found, sentences: [...sentencesOf(found)] }
+  const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
+  return { ...found, sentences: [...sentencesOf(found, lapsed)] }
 }
+
+/** A key that was the reader's, and is not for this envelope. */
+const ENDED = [
+  { code: 'key-retired', word: 'retired' },
+  { code: 'key-revoked', word: 'revoked' },
+] as const
 
 function placeOf({ seq, kind, where, body }: Entry): Place {
   return { seq, kind, where, ...('step_id' in body && { step_id: body.step_id }) }
 }
 
 /** Whoever changed entries and links alike has no such seal. */
-function isSealOver(
-  { evidence_id, run_id, integrity }: Envelope,
-  claims: readonly Claim[],
-): boolean {
+function isStatementOver({ evidence_id, run_id, integrity }: Envelope): boolean {
   const { head, count } = integrity.hash_chain
   const statement = parseJson(Statement, payloadText(integrity.seal.payload))
-  if (!statement.ok || !claims.some(({ code }) => code === 'seal-signed')) return false
+  if (!statement.ok) return false
   const { subject, predicate } = statement.value
   return (
     predicate.hash_chain.head === head &&
@@ -113,14 +119,10 @@ function frozenBy(
   )
 }
 
-function* sentencesOf({
-  entries,
-  intact,
-  broken,
-  changed,
-  sealed,
-  frozen,
-}: Omit<Remaining, 'sentences'>): Generator<string> {
+function* sentencesOf(
+  { entries, intact, broken, changed, sealed, frozen }: Omit<Remaining, 'sentences'>,
+  lapsed: string | null,
+): Generator<string> {
   if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
   else if (intact === 0) yield 'The chain is broken from its first entry on.'
@@ -132,9 +134,11 @@ function* sentencesOf({
     const more = changed.length - named.length
     yield `Changed since they were linked: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`
   }
-  yield sealed
-    ? `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.`
-    : 'No seal by a key that you pinned is over these links: anyone can have made them.'
+  if (lapsed !== null)
+    yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
+  else if (sealed)
+    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.`
+  else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'
   for (const { step_id, approver, decision, upTo } of frozen) {
     yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.`
   }

@@ -69,6 +69,19 @@ it('[A2] changed bytes are refused, and the first MiB that differs is named', as
   expect(unknown.claim).toMatchObject({ code: 'attached-unknown', state: 'does not verify' })
 })
 
+it('[A2] bytes of one digest under the name of another do not verify, though both are on record', async () => {
+  const [log, artifact] = await parts()
+  if (log === undefined || artifact === undefined) throw new Error('no parts')
+  const named = (name: string) => checkAttached([log, artifact], name, file)
+  expect(await named(`artifacts/${log.sha256}`)).toMatchObject({
+    part: null,
+    claim: { code: 'attached-differs', where: log.where, expected: log.sha256 },
+  })
+  expect((await named(`artifacts/${artifact.sha256}`)).part).toBe(artifact)
+  expect((await named(`${log.sha256}/${artifact.sha256}`)).part).toBe(artifact)
+  expect((await named(sha256('what nothing on record is'))).part).toBe(artifact)
+})
+
 it('[A2] a record whose own digests contradict each other proves no bytes', async () => {
   const on_record = (await parts()).map((part) => ({ ...part, chunks: part.chunks.toReversed() }))
   expect((await checkAttached(on_record, 'log', long)).claim.code).toBe('attached-differs')

@@ -4,7 +4,15 @@ import { sha256 } from '#evidence/digest.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { requiredPlanOf } from '#evidence/plan.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { approvedRun, bytesOf, newSigner, pinned, sealContent, SHAPES } from './fixture.ts'
+import {
+  approvedRun,
+  bytesOf,
+  newSigner,
+  pinned,
+  sealContent,
+  serverKeyOf,
+  SHAPES,
+} from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 
 const signer = await newSigner()
@@ -74,6 +82,20 @@ describe('of a file that does not verify', () => {
       SENTENCE.unsealed,
       SENTENCE.frozen,
     ])
+  })
+
+  it.each([
+    ['retired', 0],
+    ['revoked', null],
+  ] as const)('[V21] a key that is %s is said to be so', async (status, last_seal_seq) => {
+    const server_keys = [serverKeyOf(signer, { status, last_seal_seq })]
+    const lapsed = [pinned(signer, { server_keys })]
+    const { verdict, remaining } = await verifyEnvelope(honest.bytes, { trust: lapsed })
+    expect(verdict).toBe('does not verify')
+    expect(remaining).toMatchObject({ sealed: false, broken: null })
+    expect(remaining?.sentences[1]).toContain(
+      `by a key that is ${status} and does not count for this envelope`,
+    )
   })
 
   it('[V21] the head', async () => {
