@@ -11,7 +11,7 @@ import {
 } from '@tanstack/react-query'
 import { ask, ApiError, send } from './api.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
-import { rememberHead, trustedOf } from './trust-store.ts'
+import { readKept, rememberHead, remembers, seenHere, trustedOf } from './trust-store.ts'
 import {
   cellsOf,
   compare,
@@ -25,6 +25,7 @@ import {
   type Rows,
   takeCells,
   values,
+  type Verdict,
   verify,
 } from './verifier.ts'
 
@@ -51,19 +52,27 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
         bytes,
         trust: trustedOf(kept, offered.server_keys),
         asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
-        previous: kept.heads,
+        previous: seenHere(await readKept()),
       }
       const verdict = await verify(
         evidence_id,
         question,
         tellingProgress(client, evidence_id, signal),
       )
-      const { summary } = verdict
-      if (verdict.verdict === 'proven' && summary) await rememberHead(summary.held)
+      await rememberVerified(client, verdict)
       return verdict
     },
     staleTime: Number.POSITIVE_INFINITY,
   })
+
+async function rememberVerified(
+  client: QueryClient,
+  { summary, sealed_by }: Verdict,
+): Promise<void> {
+  // As it is by now: a key that is met for the first time is seen while its first record is fetched.
+  if (summary === null || !remembers(await readKept(), sealed_by)) return
+  client.setQueryData(keptQuery.queryKey, await rememberHead(summary.held))
+}
 
 /** The run as its verified envelope tells it, whole, for who draws a run by it. `head`: of the record as verified. */
 export const replayedQuery = (evidence_id: string, run_id: string, head: string) =>
@@ -116,9 +125,11 @@ export const fileVerdictQuery = (
         trust: trust ?? trustedOf(kept, []),
         refused: refused === null ? [] : [refused],
         asked: {},
-        previous: kept.heads,
+        previous: seenHere(await readKept()),
       }
-      return await verify(FILES, question, tellingProgress(client, FILES, signal))
+      const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
+      await rememberVerified(client, verdict)
+      return verdict
     },
     networkMode: 'always',
     staleTime: Number.POSITIVE_INFINITY,

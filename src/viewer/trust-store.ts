@@ -1,7 +1,12 @@
 import { Previous } from '#contract/envelope.ts'
 import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
-import { type RequiredDefinition, type ServerKey, TrustFile } from '#contract/trust.ts'
+import {
+  type RequiredDefinition,
+  type ServerKey,
+  TrustFile,
+  type TrustSource,
+} from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import * as z from 'zod/mini'
@@ -17,8 +22,8 @@ const Held = z.object({
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
  * server offered here, with the first day. `answered`: what the reader said of each; the first key needs no answer, a
- * later one is a loud event until it has one. `heads`: of envelopes proven here. `last`: the newest envelope when the
- * whole series was walked.
+ * later one is a loud event until it has one. `heads`: of this server's envelopes that were verified here and sealed by a
+ * key that the reader pinned or accepted. `last`: the newest envelope when the whole series was walked.
  */
 const Kept = z.object({
   pinned: TrustFile,
@@ -108,6 +113,26 @@ export const unanswered = (kept: Kept, offered: readonly ServerKey[]): ServerKey
 
 /** null: the reader starts anew with this server's series. */
 export const rememberLast = (last: Kept['last']) => change((kept) => ({ ...kept, last }))
+
+/** What this browser has seen of this server's series, each once. */
+export const seenHere = ({ heads, last }: Kept): HeldEnvelope[] => [
+  ...new Map(
+    [...heads, ...(last === null ? [] : [last])].map((head) => [head.evidence_id, head]),
+  ).values(),
+]
+
+/**
+ * Every verified envelope counts, whoever's the key is by now: a server that seals a second history is found out by the
+ * first that was seen. Not one by a key that waits for an answer, and not a file of another server, which is not to be
+ * missed here.
+ */
+export const remembers = (
+  { seen, answered }: Pick<Kept, 'seen' | 'answered'>,
+  by: { readonly key_id: string; readonly source: TrustSource } | null,
+): boolean =>
+  by !== null &&
+  Object.hasOwn(seen, by.key_id) &&
+  (by.source === 'pinned' || answered[by.key_id] === 'accepted')
 
 export const rememberHead = (head: HeldEnvelope) =>
   change((kept) => ({

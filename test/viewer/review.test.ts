@@ -15,7 +15,7 @@ import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { changedSince } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
-import { NOTHING_KEPT, trustedOf, unanswered } from '#viewer/trust-store.ts'
+import { NOTHING_KEPT, remembers, seenHere, trustedOf, unanswered } from '#viewer/trust-store.ts'
 
 let sealed: Sealed
 let signer: Awaited<ReturnType<typeof newSigner>>
@@ -122,16 +122,38 @@ describe('what this browser remembers', () => {
       /not in the list/,
     ],
   ] as const)('[U12] of the history: %s', (_, items, remembered, said) => {
-    const changed = changedSince(items, remembered, true)
+    const changed = changedSince(items, remembered === null ? [] : [remembered], true)
     if (said === null) expect(changed).toBe(null)
     else expect(changed).toMatch(said)
   })
 
   it('[U12] of the history: what stands further down a list is not gone, what the list has passed is', () => {
     const four = { ...listed, evidence_id: 'ev-4', seal_seq: 4 }
-    expect(changedSince([four], last, false)).toBe(null)
+    expect(changedSince([four], [last], false)).toBe(null)
     const two = { ...listed, evidence_id: 'ev-2', seal_seq: 2 }
-    expect(changedSince([four, two], last, false)).toMatch(/not in the list/)
+    expect(changedSince([four, two], [last], false)).toMatch(/not in the list/)
+  })
+
+  it('[U12] of the history: each record that was opened, and not the last of a walk alone', () => {
+    const two = { ...last, evidence_id: 'ev-2', seal_seq: 2 }
+    const list = [listed, { ...listed, evidence_id: 'ev-2', head: 'd'.repeat(64), seal_seq: 2 }]
+    expect(changedSince(list, [last], true)).toBe(null)
+    expect(changedSince(list, [two, last], true)).toMatch(/Number 2 is another record/)
+    const kept = { ...NOTHING_KEPT, heads: [{ ...two, decisions: [] }], last: { ...last, at: '' } }
+    expect(seenHere(kept).map(({ evidence_id }) => evidence_id)).toEqual(['ev-2', 'ev-3'])
+  })
+
+  it('[U12] of the history: whatever was sealed by a key of this server, once it was accepted', () => {
+    const kept = { ...NOTHING_KEPT, seen: { [last.server]: '' } }
+    const accepted = { ...kept, answered: { [last.server]: 'accepted' as const } }
+    const key_id = last.server
+    expect(remembers(accepted, { key_id, source: 'first_seen' })).toBe(true)
+    // Met while its first record was fetched.
+    expect(remembers(accepted, { key_id, source: 'offered' })).toBe(true)
+    expect(remembers(kept, { key_id, source: 'pinned' })).toBe(true)
+    expect(remembers(kept, { key_id, source: 'offered' })).toBe(false)
+    expect(remembers(accepted, { key_id: 'e'.repeat(64), source: 'pinned' })).toBe(false)
+    expect(remembers(kept, null)).toBe(false)
   })
 
   it('[U16] of keys: a later one waits for an answer, and a refused one is used for nothing', async () => {

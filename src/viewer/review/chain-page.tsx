@@ -10,7 +10,7 @@ import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { changeTrust, keptQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
-import { type Kept, rememberLast } from '#viewer/trust-store.ts'
+import { type Kept, rememberLast, seenHere } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
@@ -25,11 +25,10 @@ export function ChainPage() {
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
     mutationFn: async (signal: AbortSignal) => {
-      const { heads, last } = await client.query({ ...keptQuery, staleTime: 0 })
-      const remembered = last === null ? heads : [...heads, last]
+      const kept = await client.query({ ...keptQuery, staleTime: 0 })
       const found = await walkChain(
         walkRim(client),
-        [...new Map(remembered.map((head) => [head.evidence_id, head])).values()],
+        seenHere(kept),
         (done, known) => setProgress({ done, known }),
         signal,
       )

@@ -7,6 +7,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { envelopesQuery, keptQuery } from '#viewer/queries.ts'
+import { seenHere } from '#viewer/trust-store.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from 'wouter'
 import { changedSince } from './walk-chain.ts'
@@ -16,9 +17,10 @@ export function EnvelopesPage() {
   const envelopes = useInfiniteQuery(envelopesQuery)
   const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
   const kept = useQuery(keptQuery)
-  const changed = envelopes.isSuccess
-    ? changedSince(items, kept.data?.last ?? null, !envelopes.hasNextPage)
-    : null
+  const changed =
+    envelopes.isSuccess && kept.data
+      ? changedSince(items, seenHere(kept.data), !envelopes.hasNextPage)
+      : null
   const list = useRowKeys<HTMLUListElement>()
   return (
     <Page

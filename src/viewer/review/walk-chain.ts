@@ -60,29 +60,30 @@ export async function walkChain(
   return { walked, series }
 }
 
-/** What in the server's own list is not as it was when this browser last walked the series; null where nothing shows. */
+/** What in the server's own list is not as this browser has verified it before; null where nothing shows. */
 export function changedSince(
   items: readonly Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>[],
-  last: HeldEnvelope | null,
+  seen: readonly HeldEnvelope[],
   isWhole: boolean,
 ): string | null {
   const newest = Math.max(0, ...items.map(({ seal_seq }) => seal_seq))
-  if (last === null) return null
-  const { evidence_id, head, seal_seq } = last
-  if (items.length === 0)
-    return `The newest record was number ${seal_seq} when you last walked the chain, and now there is none.`
-  if (newest < seal_seq)
-    return `The newest record was number ${seal_seq} when you last walked the chain, and now it is number ${newest}.`
-  const there = items.find((item) => item.evidence_id === evidence_id || item.seal_seq === seal_seq)
-  // A list comes newest first and page by page: what is further down is not gone.
-  const isPassed = isWhole || items.some((item) => item.seal_seq < seal_seq)
-  if (there === undefined)
-    return isPassed
-      ? `Number ${seal_seq} was here when you last walked the chain, and is not in the list now.`
-      : null
-  return there.evidence_id === evidence_id && there.head === head
-    ? null
-    : `Number ${seal_seq} is another record than it was when you last walked the chain.`
+  // The newest says most, and is told of.
+  for (const { evidence_id, head, seal_seq } of seen.toSorted((a, b) => b.seal_seq - a.seal_seq)) {
+    if (items.length === 0)
+      return `This browser has seen a record number ${seal_seq} here, and now there is none.`
+    if (newest < seal_seq)
+      return `This browser has seen a record number ${seal_seq} here, and now the newest is number ${newest}.`
+    const there = items.find(
+      (item) => item.evidence_id === evidence_id || item.seal_seq === seal_seq,
+    )
+    // A list comes newest first and page by page: what is further down is not gone.
+    const isPassed = isWhole || items.some((item) => item.seal_seq < seal_seq)
+    if (there === undefined && isPassed)
+      return `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
+    if (there !== undefined && (there.evidence_id !== evidence_id || there.head !== head))
+      return `Number ${seal_seq} is another record than this browser has seen here.`
+  }
+  return null
 }
 
 function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
