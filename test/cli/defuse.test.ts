@@ -18,13 +18,25 @@ it.each([
   ['\u001B]52;c;cm0gLXJm\u0007', '<U+001B>]52;c;cm0gLXJm<U+0007>'],
   ['\u001BP+q544e\u001B\\', '<U+001B>P+q544e<U+001B>\\'],
   ['\u009D0;title\u009C\u0090q\u009C', '<U+009D>0;title<U+009C><U+0090>q<U+009C>'],
+  ['prod\uFE0E \uFE0Fprod\uFE0F\uFE00', 'prod<U+FE0E> <U+FE0F>prod<U+FE0F><U+FE00>'],
+  ['a\u{E0101}b\u17B4c\u180Bd\u034Fe\u2800', 'a<U+E0101>b<U+17B4>c<U+180B>d<U+034F>e<U+2800>'],
+  ['a\u200Db\u200D🎉\u200D', 'a<U+200D>b<U+200D>🎉<U+200D>'],
+  ['a\uFE0F\u200D🎉\uFE0F\uFE0F', 'a<U+FE0F><U+200D>🎉\uFE0F<U+FE0F>'],
+  [`a${'\u0301'.repeat(6)}`, `a${'\u0301'.repeat(4)}<U+0301><U+0301>`],
   ['a\0b\u000E\u007F', 'a<U+0000>b<U+000E><U+007F>'],
 ])('[C5] %j is named, not done', (text, shown) => {
   expect(defuse(text)).toBe(shown)
 })
 
 it('[C5] other text stays as it is', () => {
-  for (const text of ['Größe 12 µm', '日本語', 'e\u0301 ok', '🎉', 'a\tb\nc'])
+  for (const text of [
+    'Größe 12 µm',
+    '日本語',
+    'e\u0301 ok',
+    '🎉',
+    '👩‍🔬 ❤\uFE0F 🏳\uFE0F\u200D🌈 1\uFE0F\u20E3',
+    'a\tb\nc',
+  ])
     expect(defuse(text)).toBe(text)
 })
 

@@ -23,6 +23,13 @@ describe('RunText', () => {
     ['invisible character', 'a\u{E0041}b', 'U+E0041'],
     ['invisible character', 'a\uD800b', 'U+D800'],
     ['line feed', 'one\ntwo', '↵'],
+    ['variation selector for text', 'prod\uFE0E', 'U+FE0E'],
+    ['variation selector for emoji', 'prod\uFE0F', 'U+FE0F'],
+    ['invisible character', 'a\u{E0101}', 'U+E0101'],
+    ['invisible character', 'a\u17B4', 'U+17B4'],
+    ['invisible character', 'a\u{16FE4}', 'U+16FE4'],
+    ['invisible character', 'a\u2800b', 'U+2800'],
+    ['zero width joiner', 'a\uFE0F\u200D🎉', 'U+200D'],
   ])('[U1] names a %s', (means, text, named) => {
     render(<RunText text={text} />)
     expect(screen.getByText(named).title).toContain(means)
@@ -56,8 +63,8 @@ describe('RunText', () => {
   })
 
   it('[U1] is isolated in its direction, keeps line feeds in a block, and leaves emoji whole', () => {
-    const { container } = render(<RunText text={'one\n👩‍🔬\ttwo'} block />)
-    expect(container.querySelector('bdi')?.textContent).toBe('one\n👩‍🔬\ttwo')
+    const { container } = render(<RunText text={'one\n👩‍🔬\ttwo ❤\uFE0F 1\uFE0F\u20E3'} block />)
+    expect(container.querySelector('bdi')?.textContent).toBe('one\n👩‍🔬\ttwo ❤\uFE0F 1\uFE0F\u20E3')
     expect(container.querySelector('.control-character')).toBeNull()
   })
 
@@ -77,6 +84,7 @@ describe('RunText', () => {
           .map((piece) => ('shown' in piece ? piece.shown : ''))
           .join('')
         expect(shown).not.toMatch(/[\p{Cc}\u202A-\u202E\u2066-\u2069\u200B\uFEFF]|\p{Cs}/u)
+        expect(shown.replaceAll(/[\uFE0E\uFE0F\u200D]/g, '')).not.toMatch(/\p{DI}/u)
       }),
     )
   })

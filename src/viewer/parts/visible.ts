@@ -1,3 +1,5 @@
+import { HIDDEN } from '#contract/hidden.ts'
+
 /** A stretch of untrusted text: shown as it is, or one character that would act or hide, named instead. */
 export type Piece = { shown: string } | { named: string; means: string }
 
@@ -10,7 +12,7 @@ export type Piece = { shown: string } | { named: string; means: string }
 export function visible(text: string, keep: '' | '\n\t' | '\t' = ''): Piece[] {
   const pieces: Piece[] = []
   let from = 0
-  for (const match of text.matchAll(HARMFUL)) {
+  for (const match of text.matchAll(HIDDEN)) {
     const [found] = match
     if (keep.includes(found)) continue
     if (match.index > from) pieces.push({ shown: text.slice(from, match.index) })
@@ -28,11 +30,6 @@ export function plain(text: string, max = 160): string {
     .map((piece) => ('shown' in piece ? piece.shown : piece.named))
     .join('')
 }
-
-// U+200D joins emoji and is harmless right after one; the variation selectors FE0E and FE0F choose emoji or text.
-const HARMFUL =
-  // oxlint-disable-next-line no-misleading-character-class -- each of them is meant by itself
-  /[\p{Cc}\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200C\u200E\u200F\u2028-\u202E\u2060-\u206F\u3164\uFE00-\uFE0D\uFEFF\uFFA0\uFFF0-\uFFFB\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}]|(?<![\p{Extended_Pictographic}\uFE0F\u{1F3FB}-\u{1F3FF}])\u200D|\p{Cs}|(?<=\p{M}{4})\p{M}+/gu
 
 const NAMES: Readonly<Record<string, string>> = {
   '\0': 'null',
@@ -56,6 +53,8 @@ const NAMES: Readonly<Record<string, string>> = {
   '\u2067': 'right-to-left isolate',
   '\u2068': 'first strong isolate',
   '\u2069': 'pop directional isolate',
+  '\uFE0E': 'variation selector for text',
+  '\uFE0F': 'variation selector for emoji',
   '\uFEFF': 'byte order mark',
 }
 const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\r': '␍', '\t': '⇥', '\u001B': '␛' }
