@@ -12,7 +12,7 @@ import { counted } from './counted.ts'
 import { digestOf } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
 import { checkSignatures } from './signed.ts'
-import { pinnedApprovers, type Trusted } from './trust.ts'
+import { pinnedApprovers, pinnedHolders, type Trusted } from './trust.ts'
 
 /**
  * One after the other, what the record of each gate claims: that its decisions are about this question and what the
@@ -235,14 +235,15 @@ function* gateFaults(
     if (nonces.here.has(nonce) || (before !== undefined && before !== digestOf(decision)))
       yield claimOf('nonce-repeated', { ...at, message: 'Two decisions answer one request.' })
     nonces.here.add(nonce)
-    const { person } = personOf(decision.approver, trust)
+    const { people } = peopleOf(decision.approver, trust)
     const keys = pinnedApprovers(trust, decision.approver).map(({ public_key }) => public_key)
-    if ([person, ...keys].some((one) => met.has(one)))
+    const ones = [...people, ...keys]
+    if (ones.some((one) => met.has(one)))
       yield claimOf('approver-repeated', {
         ...at,
         message: `${decision.approver} decided twice, or by another’s passkey.`,
       })
-    for (const one of [person, ...keys]) met.add(one)
+    for (const one of ones) met.add(one)
   }
   yield* ofOutcome(gate, where)
 }
@@ -485,7 +486,7 @@ function* ofApprover(
     assertion === null ? person !== null : !approver.includes(':') && approver !== 'system'
   const users = approver.startsWith('user:')
     ? [person?.[1] ?? '']
-    : pinnedApprovers(trust, approver).flatMap(({ user }) => user ?? [])
+    : pinnedHolders(trust, approver).flatMap(({ user }) => user ?? [])
   const isNamed = users.every((user) => policy.users.includes(user))
   if (!isPerson || (policy.roles.length === 0 && !isNamed)) {
     yield claimOf('approver-not-allowed', {
@@ -591,12 +592,12 @@ function fourEyes(
 ): Claim {
   const at = { step_id, where: `${where}/decisions` }
   const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
-  const approvers = decisions.map(({ decision }) => personOf(decision.approver, trust))
-  const own = approvers.find(({ person }) => starters.includes(person))
+  const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, trust))
+  const own = approvers.flatMap(({ people }) => people).find((person) => starters.includes(person))
   if (own !== undefined)
     return claimOf('starter-decided', {
       ...at,
-      message: `${own.person} started the run, or one that it repeats, and decided.`,
+      message: `${own} started the run, or one that it repeats, and decided.`,
     })
   if (approvers.length === 0)
     return claimOf('others-decided', {
@@ -619,23 +620,26 @@ function fourEyes(
   }
   return claimOf('others-decided', {
     ...at,
-    message: `${approvers.map(({ person }) => person).join(', ')} decided; ${starters.join(', ')} started.`,
+    message: `${approvers.flatMap(({ people }) => people).join(', ')} decided; ${starters.join(', ')} started.`,
   })
 }
 
 /**
- * Who an approver is among the server's people. A passkey is whom the reader pinned it as; of one that was pinned as
- * nobody it is only known that a namesake would be too near.
+ * Who an approver is among the server's people. A passkey is whom the reader pinned it as, in whichever of their files and
+ * under whichever id; of one that was pinned as nobody it is only known that a namesake would be too near.
  */
-function personOf(
+function peopleOf(
   approver: string,
   trust: readonly Trusted[],
-): { readonly person: string; readonly isKnown: boolean } {
-  if (approver.includes(':')) return { person: approver, isKnown: isUser(approver) }
-  const [user, ...others] = new Set(pinnedApprovers(trust, approver).map(({ user }) => user))
-  return others.length > 0 || user === undefined
-    ? { person: `user:${approver}`, isKnown: false }
-    : { person: `user:${user}`, isKnown: true }
+): { readonly people: readonly string[]; readonly isKnown: boolean } {
+  if (approver.includes(':')) return { people: [approver], isKnown: isUser(approver) }
+  const users = new Set(pinnedHolders(trust, approver).map(({ user }) => user))
+  const isKnown = users.size === 1 && !users.has(undefined)
+  const named = isKnown ? users : new Set([approver, ...users])
+  return {
+    people: [...named].flatMap((user) => (user === undefined ? [] : [`user:${user}`])),
+    isKnown,
+  }
 }
 
 const isUser = (actor: string): boolean => actor.startsWith('user:')

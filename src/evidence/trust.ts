@@ -48,9 +48,17 @@ export function findKey(
 
 /** Everything that the reader pinned under this id. Nobody else's word makes an approver. */
 export function pinnedApprovers(trust: readonly Trusted[], id: string): TrustedApprover[] {
-  return trust
-    .filter(({ source }) => source === 'pinned')
-    .flatMap(({ file }) => file.approvers.filter((approver) => approver.id === id))
+  return approversIn(trust).filter((approver) => approver.id === id)
+}
+
+/** The same, and whatever else has one of those keys: two files may say two things of the holder of one. */
+export function pinnedHolders(trust: readonly Trusted[], id: string): TrustedApprover[] {
+  const keys = new Set(pinnedApprovers(trust, id).map(({ public_key }) => public_key))
+  return approversIn(trust).filter(({ public_key }) => keys.has(public_key))
+}
+
+function approversIn(trust: readonly Trusted[]): TrustedApprover[] {
+  return trust.flatMap(({ file, source }) => (source === 'pinned' ? file.approvers : []))
 }
 
 /**
@@ -88,34 +96,6 @@ export function trustFault(file: TrustFile): string | null {
     return new Set(gateIds).size !== gateIds.length
   })
   return twice === undefined ? null : `${twice.name} has one gate required twice`
-}
-
-/**
- * Why a pinned file cannot be used beside another one that is pinned: one key of two holders, as within one file. Which
- * of them is wrong nobody here knows, so that neither is used.
- */
-export function clashIn(pinned: readonly TrustFile[], file: TrustFile): string | null {
-  const holders = holdersIn(file)
-  for (const other of pinned) {
-    for (const [key, holder] of other === file ? [] : holdersIn(other)) {
-      const mine = holders.get(key)
-      if (mine !== undefined && mine !== holder)
-        return `another one that you pinned has the public key of ${mine} for ${holder}`
-    }
-  }
-  return null
-}
-
-/** Whose each key is, in words. */
-function holdersIn({ server_keys, approvers }: TrustFile): Map<string, string> {
-  return new Map([
-    ...server_keys.map(({ key_id }) => [key_id, `the server key ${key_id}`] as const),
-    ...approvers.flatMap(({ id, user, public_key }) => {
-      const key = decodeSpki(public_key)
-      const who = user === undefined ? id : `${id} (user ${user})`
-      return key === null ? [] : [[keyIdOf(key.raw), who] as const]
-    }),
-  ])
 }
 
 /** A retired or revoked key counts up to the last seal that its holder vouched for. */

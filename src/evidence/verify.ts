@@ -13,7 +13,7 @@ import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './plac
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
-import { clashIn, trustFault, type Trusted } from './trust.ts'
+import { trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
 export type VerifyOptions = {
@@ -167,14 +167,7 @@ function usableTrust(
   trust: readonly Trusted[],
   refused: readonly string[],
 ): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
-  const judged = trust.map((trusted) => ({ trusted, own: trustFault(trusted.file) }))
-  const pinned = judged.flatMap(({ trusted, own }) =>
-    own === null && trusted.source === 'pinned' ? [trusted.file] : [],
-  )
-  const all = judged.map(({ trusted, own }) => ({
-    trusted,
-    fault: own ?? (trusted.source === 'pinned' ? clashIn(pinned, trusted.file) : null),
-  }))
+  const all = trust.map((trusted) => ({ trusted, fault: trustFault(trusted.file) }))
   const notUsed = (label: string, fault: string, isReaders: boolean) =>
     claimOf('trust-file-refused', {
       message: `A trust file (${label}) was not used: ${fault}.${isReaders ? ' What it requires is not known.' : ''}`,

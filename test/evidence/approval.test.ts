@@ -234,6 +234,22 @@ describe('whoever counts', () => {
     ])
   })
 
+  it.each<[string, Partial<TrustedApprover>, string]>([
+    ['the starter under another id', { id: 'cid', user: 'oda' }, 'starter-decided'],
+    ['the starter under the same id', { user: 'oda' }, 'starter-decided'],
+    ['somebody else under another id', { id: 'cid', user: 'cid' }, 'owner-unknown'],
+    ['nobody', { id: 'cid', user: undefined }, 'owner-unknown'],
+    ['the same person', { id: 'cid' }, 'others-decided'],
+  ])('[V11] four eyes, where another file gives the key to %s', async (_name, over, code) => {
+    const approver = { ...ann.approver, user: 'ann' }
+    const { user, ...second } = { ...approver, ...over }
+    const trust = [approver, user === undefined ? second : { ...second, user }].map((one) =>
+      pinned(signer, { approvers: [one] }),
+    )
+    const { claims } = await claimsOf([by(ann)], { trust }, { four_eyes: true })
+    expect(claims.find(({ claim }) => claim === 'four-eyes')?.code).toBe(code)
+  })
+
   it('[V11] four eyes are counted by whom the reader pinned the passkey as', async () => {
     const codeOf = async (approvers: TrustedApprover[], passkey = ann) => {
       const { claims } = await claimsOf([by(passkey)], { approvers }, { four_eyes: true })

@@ -4,7 +4,6 @@ import {
   type RequiredDefinition,
   type RequiredGate,
   type ServerKey,
-  type TrustedApprover,
   type TrustFile,
   type TrustSource,
 } from '#contract/trust.ts'
@@ -237,19 +236,6 @@ describe('a trust file', () => {
   it('[V17] is read as it was written', () => {
     const file = trustFileOf(signer, { approvers: [approver], required: [required] })
     expect(readTrustFile(utf8.encode(JSON.stringify(file, null, 2)))).toEqual({ ok: true, file })
-  })
-
-  const rival = (over: Partial<TrustedApprover>): Trusted =>
-    pinned(signer, { approvers: [{ ...approver, ...over }] })
-  it.each<[string, Partial<TrustedApprover>, boolean]>([
-    ['another id', { id: 'ben' }, false],
-    ['another user', { user: 'ben' }, false],
-    ['no other holder', { name: 'Ann at work' }, true],
-  ])('[V17] beside one that gives a key of it to %s', async (_name, over, isUsed) => {
-    const trust = [rival({}), rival(over)]
-    const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust })
-    expect(verdict).toBe(isUsed ? 'proven' : 'not proven')
-    expect(claims.filter(({ code }) => code === 'trust-file-refused')).toHaveLength(isUsed ? 0 : 2)
   })
 
   it('[V17] that was brought and refused leaves open what is required', async () => {
