@@ -1,4 +1,5 @@
 import { type ClaimState } from '#contract/status.ts'
+import { counted } from './counted.ts'
 
 /**
  * Everything a verdict can say. `proves` and `proves_not` are what a person reads under a claim: the second is as much
@@ -262,8 +263,9 @@ export type Claim = {
   readonly expected?: string
   readonly actual?: string
   readonly proves_not: string
-  /** The text whose digest is claimed, and shell lines that redo it on `envelope.json`. Our words, integers, hex and base64 only. */
+  /** The text whose digest is claimed, its beginning where it is long. It may be of a run. */
   readonly preimage?: string
+  /** Lines that redo it on `envelope.json`. Our words, integers, hex and base64, and ids of the reader's own files. */
   readonly shell?: string
 }
 
@@ -274,6 +276,14 @@ export function claimOf(
   const { claim, state } = CODE[code]
   return { claim, state, code, where: '', proves_not: CLAIM[claim].proves_not, ...found }
 }
+
+const MOST_OF_A_PREIMAGE = 2000
+
+/** A preimage that a person can look at: `bytes` is how long it is. */
+export const beginningOf = (text: string, bytes: number): string =>
+  text.length > MOST_OF_A_PREIMAGE
+    ? `${text.slice(0, MOST_OF_A_PREIMAGE)}… (the beginning of ${counted(bytes, 'byte')})`
+    : text
 
 export const fails = ({ state }: Claim): boolean => state === 'does not verify'
 

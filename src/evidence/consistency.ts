@@ -11,6 +11,7 @@ import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
+import { shellForConsistency } from './redo.ts'
 import {
   count,
   isAnotherLeft,
@@ -62,7 +63,15 @@ export function watchConsistency(envelope: Envelope): Watched {
       if (faults.length > 0) return faults
       const { counts, outcome } = envelope.closing
       const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, and the run ended as ${outcome}.`
-      return [claimOf('entries-agree', { message })]
+      return [
+        claimOf('entries-agree', {
+          message,
+          where: '/closing/counts',
+          expected: canonicalize(met.counts.counts()),
+          actual: canonicalize(counts),
+          shell: shellForConsistency(),
+        }),
+      ]
     },
   }
 }

@@ -6,11 +6,13 @@ import {
   type RecordedDecision,
 } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
+import { canonicalize, utf8 } from './canonical.ts'
 import { type Entry } from './chain.ts'
-import { type Claim, claimOf, firstOf } from './claims.ts'
+import { beginningOf, type Claim, claimOf, firstOf } from './claims.ts'
 import { counted } from './counted.ts'
-import { digestOf } from './digest.ts'
+import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
+import { shellForFourEyes, shellForGate } from './redo.ts'
 import { checkSignatures } from './signed.ts'
 import { pinnedApprovers, pinnedHolders, type Trusted } from './trust.ts'
 
@@ -38,6 +40,7 @@ export async function* checkGates(
             where,
             step_id: gate.step_id,
             message: sentence(gate, places),
+            ...redoneOf(gate, where),
           }),
         ]
     yield* ofBase(envelope, gate, where, reader.previous)
@@ -574,6 +577,18 @@ function follows(
   }
 }
 
+/** What a decision is over: the digest of what was shown, and the one that each decision has. */
+function redoneOf({ shown, decisions }: GateEntry, where: string): Partial<Claim> {
+  const text = canonicalize(shown)
+  const said = new Set(decisions.map(({ decision }) => decision.shown_sha256))
+  return {
+    expected: sha256(text),
+    ...(said.size > 0 && { actual: [...said].join(' ') }),
+    preimage: beginningOf(text, utf8(text).length),
+    shell: shellForGate(where),
+  }
+}
+
 function sentence(
   { step_id, outcome, decisions, shown }: GateEntry,
   { seqOfLink }: Places,
@@ -590,7 +605,20 @@ function fourEyes(
   where: string,
   trust: readonly Trusted[],
 ): Claim {
-  const at = { step_id, where: `${where}/decisions` }
+  const persons = Object.fromEntries(
+    decisions.flatMap(({ decision: { approver } }) => {
+      const { people, isKnown } = peopleOf(approver, trust)
+      const [person] = people
+      return isKnown && person !== undefined && person !== approver
+        ? [[approver, person] as const]
+        : []
+    }),
+  )
+  const at = {
+    step_id,
+    where: `${where}/decisions`,
+    shell: shellForFourEyes(where, persons),
+  }
   const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
   const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, trust))
   const own = approvers.flatMap(({ people }) => people).find((person) => starters.includes(person))
@@ -620,6 +648,8 @@ function fourEyes(
   }
   return claimOf('others-decided', {
     ...at,
+    expected: `none of ${starters.join(', ')}`,
+    actual: approvers.flatMap(({ people }) => people).join(', '),
     message: `${approvers.flatMap(({ people }) => people).join(', ')} decided; ${starters.join(', ')} started.`,
   })
 }

@@ -1,9 +1,10 @@
 import { type Envelope } from '#contract/envelope.ts'
 import { type ChainState, extendByDigest, linkDigest, linkPreimage, openChain } from './chain.ts'
-import { type Claim, claimOf, firstOf } from './claims.ts'
+import { beginningOf, type Claim, claimOf, firstOf } from './claims.ts'
 import { counted } from './counted.ts'
 import { sha256, sha256OfMany } from './digest.ts'
 import { type Entries, type Written } from './document.ts'
+import { shellForChain } from './redo.ts'
 import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
 
 /**
@@ -115,7 +116,8 @@ function wholeChain(links: readonly string[], written: Written): Claim {
     where: '/integrity/hash_chain',
     actual: link,
     preimage: linkPreimage(fields),
-    shell: `${shellForEntry({ kind: 'closing', where: '/closing' })}\n${shellForLink(fields)}`,
+    expected: link,
+    shell: shellForChain(),
   })
 }
 
@@ -124,7 +126,8 @@ export async function checkContent(
   { integrity }: Envelope,
   written: Written,
 ): Promise<{ claim: Claim; digest: string }> {
-  const digest = await sha256OfMany(written.content())
+  const content = written.content()
+  const digest = await sha256OfMany(content)
   const at = {
     where: '/integrity/content_sha256',
     expected: integrity.content_sha256,
@@ -133,10 +136,19 @@ export async function checkContent(
   }
   const claim =
     digest === integrity.content_sha256
-      ? claimOf('content-whole', { ...at, message: 'The document has the digest that it says.' })
+      ? claimOf('content-whole', {
+          ...at,
+          // Of a document that does not verify nothing is shown.
+          preimage: beginningOf(decoder.decode(content.subarray(0, A_BEGINNING)), content.length),
+          message: 'The document has the digest that it says.',
+        })
       : claimOf('content-differs', {
           ...at,
           message: 'The document has another digest than it says.',
         })
   return { claim, digest }
 }
+
+const decoder = new TextDecoder()
+/** Bytes of a text that is looked at, and more than is shown of it. */
+const A_BEGINNING = 8192

@@ -4,9 +4,10 @@ import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { decodeBase64, tryBase64 } from './base64.ts'
 import { canonicalize } from './canonical.ts'
 import { type ChainState } from './chain.ts'
-import { type Claim, type ClaimCode, claimOf } from './claims.ts'
+import { beginningOf, type Claim, type ClaimCode, claimOf } from './claims.ts'
 import { verifyDsse } from './dsse.ts'
 import { EvidenceError } from './fault.ts'
+import { shellForBinding } from './redo.ts'
 import { statementOf } from './seal.ts'
 import { shellForSeal } from './shell.ts'
 import { findKey, type TrustedKey, type Trusted } from './trust.ts'
@@ -48,7 +49,19 @@ export async function checkSeal(
   }
   const shell = shellForSeal(public_key, result.payload.length)
   const by = { key_id: keyid, source, ...(key.name !== undefined && { name: key.name }) }
-  return { claim: claimOf(codeOf(trusted), { where, message: sealSentence(trusted), shell }), by }
+  const { length } = result.payload
+  const claim = claimOf(codeOf(trusted), {
+    where,
+    message: sealSentence(trusted),
+    expected: key.key_id,
+    actual: keyid,
+    preimage: beginningOf(
+      `DSSEv1 ${DSSE_PAYLOAD_TYPE.length} ${DSSE_PAYLOAD_TYPE} ${length} ${payloadText(seal.payload)}`,
+      length,
+    ),
+    shell,
+  })
+  return { claim, by }
 }
 
 function codeOf({ key, source, counts }: TrustedKey): ClaimCode {
@@ -90,6 +103,7 @@ export function checkBinding(
   if (text !== rebuilt) {
     return claimOf('statement-differs', {
       where,
+      shell: shellForBinding(),
       message: 'The seal is about another document or another chain.',
       expected: rebuilt,
       actual: text,
@@ -107,6 +121,10 @@ export function checkBinding(
   }
   return claimOf('seal-bound', {
     where,
+    expected: keyid,
+    actual: server,
+    preimage: beginningOf(rebuilt, rebuilt.length),
+    shell: shellForBinding(),
     message: `The seal is about this document, this chain and this server’s key. Sealed at ${sealed_at} by the server’s clock.`,
   })
 }

@@ -46,7 +46,17 @@ export function shellForSeal(publicKey: Uint8Array, payloadLength: number): stri
   ].join('\n')
 }
 
-// `/execution/steps/3` → `.execution.steps[3]`. Our own pointers: names of the schema and indices.
-function jqPath(pointer: string): string {
-  return pointer.replaceAll(/\/(\d+)/g, '[$1]').replaceAll('/', '.')
+/** What stands there, in ASCII, so that nothing of it acts on a terminal. null where no line of ours can name it. */
+export function shellToLook(pointer: string): string | null {
+  return /^(\/[A-Za-z0-9_.-]+)+$/.test(pointer) ? `jq -ac '${jqPath(pointer)}' ${FILE}` : null
+}
+
+/** `/execution/steps/3` → `.execution.steps[3]`. */
+export function jqPath(pointer: string): string {
+  const parts = pointer.split('/').slice(1)
+  const path = parts.map((part) => {
+    if (/^\d+$/.test(part)) return `[${part}]`
+    return /^[A-Za-z_]\w*$/.test(part) ? `.${part}` : `["${part}"]`
+  })
+  return path[0]?.startsWith('.') === true ? path.join('') : `.${path.join('')}`
 }

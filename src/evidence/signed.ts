@@ -1,7 +1,9 @@
 import { type Envelope, type GateEntry, type RecordedDecision } from '#contract/envelope.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
 import { assertionFault, challengeOf } from './approval.ts'
-import { type Claim, claimOf } from './claims.ts'
+import { canonicalize, utf8 } from './canonical.ts'
+import { beginningOf, type Claim, claimOf } from './claims.ts'
+import { shellForAssertion } from './redo.ts'
 import { counts, pinnedApprovers, type Trusted } from './trust.ts'
 
 /** One claim for each decision of a gate, refusals too: whose signature is on it? */
@@ -62,6 +64,7 @@ async function ofDecision(
       })
     }
   }
+  const text = canonicalize(decision)
   const [record] = records
   if (record === undefined) {
     return claimOf('passkey-unchecked', {
@@ -72,7 +75,10 @@ async function ofDecision(
   return claimOf('decision-signed', {
     ...at,
     message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.`,
+    expected: challenge,
     actual: record.public_key,
+    preimage: beginningOf(text, utf8(text).length),
+    shell: shellForAssertion(at.where, record),
   })
 }
 

@@ -13,6 +13,7 @@ import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './plac
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
+import { shellToLook } from './shell.ts'
 import { trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
@@ -119,12 +120,18 @@ export async function verifyEnvelope(
   const verdict = verdictOf(claims)
   return {
     verdict,
-    claims,
+    claims: claims.map(toLookAt),
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
     entries: verdict === 'does not verify' ? null : entries,
     sealed_by: seal.by,
     remaining: verdict === 'does not verify' ? remainingOf(envelope, entries, chain, claims) : null,
   }
+}
+
+/** Where there is nothing to compute again, there is something to look at. */
+function toLookAt(claim: Claim): Claim {
+  const shell = claim.shell ?? shellToLook(claim.where)
+  return shell === null ? claim : { ...claim, shell }
 }
 
 function verdictOf(claims: readonly Claim[]): VerdictWord {

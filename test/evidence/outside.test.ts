@@ -6,10 +6,12 @@ import { bundleFromJSON } from '@sigstore/bundle'
 import { crypto as sigstoreCrypto } from '@sigstore/core'
 import { toSignedEntity, Verifier } from '@sigstore/verify'
 import { afterAll, describe, expect, it, type TestContext } from 'vitest'
-import { type Seal } from '#contract/envelope.ts'
-import { type ClaimName } from '#evidence/claims.ts'
+import { type Envelope, type Seal } from '#contract/envelope.ts'
+import { type Claim, type ClaimName } from '#evidence/claims.ts'
+import { requirementOf } from '#evidence/keep.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { approvedRun, newSigner, pinned } from './fixture.ts'
+import { approvedRun, bytesOf, newSigner, pinned, SHAPES } from './fixture.ts'
+import { newPasskey } from './passkey.ts'
 
 /* Tools that know nothing of us, on a real seal. */
 
@@ -25,6 +27,19 @@ afterAll(() => rmSync(folder, { recursive: true }))
 function redo(name: ClaimName): string {
   const shell = claims.find(({ claim }) => claim === name)?.shell ?? ''
   return execFileSync('/bin/sh', ['-euc', shell], { cwd: folder, encoding: 'utf8' })
+}
+
+const redone = ({ shell = '' }: Claim): string =>
+  execFileSync('/bin/sh', ['-euc', shell], { cwd: folder, encoding: 'utf8' })
+
+/** What has to be printed, beside that nothing is false. */
+const SURE: Partial<Record<Claim['code'], readonly RegExp[]>> = {
+  'seal-signed': [/Signature Verified Successfully/],
+  'seal-bound': [/^true\ntrue\n$/],
+  'decision-signed': [/this decision": true/, /Verified/],
+  'entries-agree': [/the counts are those of the entries": true/],
+  'gate-recorded': [/what was shown": true/, /up to link": \d+/],
+  'others-decided': [/nobody did both": true/],
 }
 
 function need(context: TestContext, ...programs: string[]): void {
@@ -57,11 +72,87 @@ describe('the shell lines of a claim', () => {
     expect(redo('content')).toContain(envelope.integrity.content_sha256)
   })
 
-  it('[V18] jq and sha256sum make the last entry and the head', (context) => {
+  it('[V18] jq and sha256sum make every entry and link, up to the head', (context) => {
     need(context, 'jq', 'sha256sum')
-    const { links, head } = envelope.integrity.hash_chain
-    expect(redo('chain').split(/\s+-\s+/)).toEqual([links.at(-1)?.entry, head, ''])
+    const { head } = envelope.integrity.hash_chain
+    expect(redo('chain')).toBe(`${head}\n${head}\n`)
   })
+
+  it.for([
+    'a step that succeeds when tried again',
+    'an expired gate',
+    'two approvals, four eyes and inputs',
+    'a gate that two passkeys answered',
+    'steps side by side, a gate between',
+    'a rerun that took over a step',
+  ] as const)(
+    '[V18] redo every claim of a record: %s',
+    { timeout: 120_000 },
+    async (name, context) => {
+      need(context, 'openssl', 'jq', 'base64', 'sha256sum')
+      const { bytes: record, envelope: known } = await SHAPES[name](signer)
+      writeFileSync(join(folder, 'envelope.json'), record)
+      const approvers = [
+        newPasskey('ann', { user: 'ann' }),
+        newPasskey('ben', { seed: 8, alg: 'EdDSA' }),
+      ]
+      const { run_id, evidence_id } = known
+      const reader = { approvers: approvers.map(({ approver }) => approver) }
+      const first = await verifyEnvelope(record, { trust: [pinned(signer, reader)] })
+      if (first.envelope === null) throw new Error('does not verify')
+      const required = [requirementOf(first.envelope, 'this version')]
+      const found = await verifyEnvelope(record, {
+        trust: [pinned(signer, { ...reader, required })],
+        asked: { run_id, evidence_id },
+        expect: [{ kind: 'outcome', value: known.closing.outcome }],
+      })
+      for (const claim of found.claims) {
+        if (claim.state === 'not present' || claim.where === '') continue
+        const said = redone(claim)
+        expect(said, claim.code).not.toBe('')
+        const sure = SURE[claim.code]
+        if (sure !== undefined) expect(said, claim.code).not.toContain('false')
+        for (const words of sure ?? []) expect(said, claim.code).toMatch(words)
+      }
+      expect(
+        found.claims.filter(({ state, shell }) => state === 'proven' && shell === undefined),
+      ).toEqual([])
+    },
+  )
+
+  it.for<[ClaimName, string, (document: Envelope) => void]>([
+    [
+      'consistency',
+      'ran the command',
+      ({ execution: { steps } }) => steps.forEach((it) => (it.argv = ['rm'])),
+    ],
+    [
+      'consistency',
+      'counted from 1',
+      ({ execution: { steps } }) => steps.forEach((it) => (it.attempt = 2)),
+    ],
+    ['consistency', 'done before', (it) => (it.order = ['gate', 'step', 'step'])],
+    ['consistency', 'the counts', ({ closing }) => (closing.counts.gates = 2)],
+    ['consistency', 'exactly when', ({ closing }) => (closing.outcome = 'failed')],
+    ['gate', 'each decision', ({ gates }) => gates.forEach((it) => (it.shown.running = ['build']))],
+    ['gate', 'this policy', ({ gates }) => gates.forEach((it) => (it.policy.quorum = 2))],
+    ['four-eyes', 'nobody did both', ({ opening }) => (opening.actor = 'user:ann')],
+  ])(
+    '[V18] and do not come to it in another record: %s, %s',
+    async ([name, words, change], context) => {
+      need(context, 'jq', 'sha256sum')
+      const { envelope: known, bytes: record } = await approvedRun(
+        signer,
+        {},
+        { four_eyes: true },
+      ).seal()
+      const { claims: honest } = await verifyEnvelope(record, { trust: [pinned(signer)] })
+      change(known)
+      writeFileSync(join(folder, 'envelope.json'), bytesOf(known))
+      const claim = honest.find((one) => one.claim === name)
+      expect(claim && redone(claim)).toMatch(new RegExp(`${words}[^\n]*: false`))
+    },
+  )
 })
 
 describe('@sigstore/verify', () => {

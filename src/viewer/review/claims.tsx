@@ -89,7 +89,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
         )}
         {claim.preimage !== undefined && (
           <>
-            <dt className="text-ink-3">Digest is over</dt>
+            <dt className="text-ink-3">What is digested</dt>
             <dd className="font-mono text-xs break-all">
               <RunText text={claim.preimage} max={2000} />
             </dd>
@@ -98,7 +98,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
         {claim.shell !== undefined && (
           <>
             <dt className="text-ink-3">
-              Redo it
+              By hand
               <Copy text={claim.shell} />
             </dt>
             <dd>

@@ -1,0 +1,113 @@
+import { PREDICATE_TYPE, STATEMENT_TYPE } from '#contract/envelope.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { type TrustedApprover } from '#contract/trust.ts'
+import { FILE, jqPath } from './shell.ts'
+
+/*
+ * Shell lines for claims that are more than one digest: each prints what it comes to, and `true` for what has to hold.
+ * As in shell.ts, nothing of a run is in them.
+ */
+
+const sha256Of = (filter: string): string =>
+  `$(jq -cSj '${filter}' ${FILE} | sha256sum | cut -c1-64)`
+
+/** Every entry is digested again, and each link made of the one before: what is printed last is the head. */
+export function shellForChain(): string {
+  return [
+    `prev=${sha256Of(`{type:"${PROFILE}/seed",evidence_id,run_id}`)}`,
+    'seq=0',
+    `jq -cSr '. as $all | def entry($kind; $body): $kind, {type:"${PROFILE}/entry",kind:$kind,body:$body}; entry("opening"; {schema,evidence_id,run_id,opening}), (foreach .order[] as $kind ({step:-1,gate:-1}; .[$kind] += 1; entry($kind; if $kind == "step" then $all.execution.steps[.step] else $all.gates[.gate] end))), entry("closing"; .closing)' ${FILE} |`,
+    '{',
+    '  while IFS= read -r kind && IFS= read -r body; do',
+    '    entry=$(printf %s "$body" | sha256sum | cut -c1-64)',
+    `    prev=$(printf '{"entry":"%s","kind":"%s","prev":"%s","seq":%d,"type":"${PROFILE}/link"}' "$entry" "$kind" "$prev" "$seq" | sha256sum | cut -c1-64)`,
+    '    seq=$((seq + 1))',
+    '  done',
+    '  echo "$prev"',
+    '}',
+    `jq -r .integrity.hash_chain.head ${FILE}`,
+  ].join('\n')
+}
+
+/** The Statement made again out of the document, held against the one that was signed. */
+export function shellForBinding(): string {
+  const statement = `{_type:"${STATEMENT_TYPE}",subject:[{name:.evidence_id,digest:{sha256:$content}}],predicateType:"${PREDICATE_TYPE}",predicate:{profile:"${PROFILE}",run_id,hash_chain:(.integrity.hash_chain | {count,head}),previous:.closing.previous,sealed_at:(.integrity.seal.payload | @base64d | fromjson | .predicate.sealed_at)}}`
+  return [
+    `content=${sha256Of('del(.integrity)')}`,
+    `jq -cSj --arg content "$content" '${statement}' ${FILE} > statement.json`,
+    `jq -j .integrity.seal.payload ${FILE} | base64 -d | cmp - statement.json && echo true`,
+    `jq '.opening.server == .integrity.seal.signatures[0].keyid' ${FILE}`,
+  ].join('\n')
+}
+
+/** The rules that a line can say; the others stand in the specification. */
+export function shellForConsistency(): string {
+  const rules = [
+    '"each attempt ran the command of the plan": all(.execution.steps[]; .kind == $plan[.step_id].kind and .argv == $plan[.step_id].argv)',
+    '"each gate asked what the plan asks, by its policy": all(.gates[]; .question == $plan[.step_id].question and .policy == $plan[.step_id].policy)',
+    '"attempts are counted from 1": all(.execution.steps | group_by(.step_id)[]; map(.attempt) == [range(1; length + 1)])',
+    '"what an entry needs was done before it": ([.order | foreach .[] as $kind ({step:-1,gate:-1}; .[$kind] += 1; if $kind == "step" then $all.execution.steps[.step] else $all.gates[.gate] end)] | reduce .[] as $entry ({done:{},ok:true}; .done as $done | .ok = (.ok and all($plan[$entry.step_id].needs[]; $done[.] == true)) | if $entry.outcome == "succeeded" or $entry.outcome == "approved" then .done[$entry.step_id] = true else . end) | .ok)',
+    '"a success has exit code 0": all(.execution.steps[]; .outcome != "succeeded" or .exit_code == 0)',
+    '"the run succeeded exactly when all that was planned did": ((.closing.outcome == "succeeded") == ([.opening.plan.steps[].step_id, .opening.plan.gates[].step_id] - [.execution.steps[] | select(.outcome == "succeeded") | .step_id] - [.gates[] | select(.outcome == "approved") | .step_id] == []))',
+    '"the counts are those of the entries": (.closing.counts == {steps:([.execution.steps[].step_id] | unique | length),attempts:(.execution.steps | length),gates:(.gates | length),artifacts:([.execution.steps[].artifacts[]] | length),log_bytes:([.execution.steps[].log.bytes] | add // 0)})',
+  ]
+  return `jq '. as $all | (.opening.plan | [.steps[], .gates[]] | map({key:.step_id,value:.}) | from_entries) as $plan | {${rules.join(', ')}}' ${FILE}`
+}
+
+/** `where`: our own pointer of the gate. */
+export function shellForGate(where: string): string {
+  const gate = jqPath(where)
+  const bound =
+    '.evidence_id == $all.evidence_id and .run_id == $all.run_id and .gate_id == $gate.gate_id and .question == $gate.question and .policy_sha256 == $policy and .shown_sha256 == $shown and .chain_head_before == $gate.shown.chain_head_before'
+  const rules = [
+    '"shown were this question and this policy": ($gate.shown.question == $gate.question and $gate.shown.policy_sha256 == $policy)',
+    `"each decision is about this run, gate, question, policy and what was shown": all($gate.decisions[].decision; ${bound})`,
+    '"shown was everything up to link": (.integrity.hash_chain.links | map(.link) | index($gate.shown.chain_head_before))',
+    '"approved by": ([$gate.decisions[] | select(.decision.decision == "approved")] | length)',
+    '"needed": $gate.policy.quorum',
+    '"outcome": $gate.outcome',
+  ]
+  return [
+    `policy=${sha256Of(`${gate}.policy`)}`,
+    `shown=${sha256Of(`${gate}.shown`)}`,
+    `jq --arg policy "$policy" --arg shown "$shown" '. as $all | ${gate} as $gate | {${rules.join(', ')}}' ${FILE}`,
+  ].join('\n')
+}
+
+/** `where`: our own pointer of the assertion. */
+export function shellForAssertion(
+  where: string,
+  { public_key, alg }: Pick<TrustedApprover, 'public_key' | 'alg'>,
+): string {
+  const assertion = jqPath(where)
+  const decision = `${assertion.slice(0, -'assertion'.length)}decision`
+  const part = (name: string) =>
+    `jq -j '${assertion}.${name} | gsub("-";"+") | gsub("_";"/") | . + "==="[0:(4 - length % 4) % 4]' ${FILE} | base64 -d`
+  return [
+    `printf %s ${public_key} | base64 -d > key.der`,
+    `challenge=$(jq -cSj '${decision}' ${FILE} | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=')`,
+    `${part('client_data_json')} > client.json`,
+    `jq --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge)}' client.json`,
+    `{ ${part('authenticator_data')}; openssl dgst -sha256 -binary client.json; } > signed.bin`,
+    `${part('signature')} > sig.bin`,
+    VERIFY[alg],
+  ].join('\n')
+}
+
+const VERIFY = {
+  ES256: 'openssl dgst -sha256 -verify key.der -keyform DER -signature sig.bin signed.bin',
+  EdDSA:
+    'openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key.der -in signed.bin -sigfile sig.bin',
+} as const satisfies Record<TrustedApprover['alg'], string>
+
+/** `where`: our own pointer of the gate. `persons`: of the passkeys that decided, whom the reader pinned them as. */
+export function shellForFourEyes(where: string, persons: Readonly<Record<string, string>>): string {
+  const deciders = `[${jqPath(where)}.decisions[].decision.approver | . as $id | (${JSON.stringify(persons)} | .[$id]) // $id]`
+  return `jq '([.opening.actor] + (.opening.rerun_of.starters // [])) as $starters | ${deciders} as $deciders | {"started by": $starters, "decided by": $deciders, "nobody did both": ($deciders - $starters == $deciders)}' ${FILE}`
+}
+
+/** For a part of cells as an export names it. */
+export function shellForCells(sha256: string): string {
+  const file = `artifacts/${sha256}`
+  return `sha256sum ${file}\njq -cs '{cells: length, fresh: (map(select(.state == "fresh")) | length), failed: (map(select(.state == "failed")) | length)}' ${file}`
+}
