@@ -1,85 +1,134 @@
-import { Cell, type Envelope } from '#contract/envelope.ts'
+import { Cell, type Envelope, type StepEntry } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { canonicalize } from './canonical.ts'
 import { type Claim, claimOf } from './claims.ts'
-import { counted } from './counted.ts'
+import { counted as many } from './counted.ts'
+import { shellForCells } from './redo.ts'
 import { sumOf } from './summarise.ts'
 
+/** What the cells of a step come to. `lines`: of those in its part. */
+export type CountedCells = {
+  readonly lines: number
+  readonly materialized: number
+  readonly failures: number
+  readonly total_cost: string
+}
+
 /**
- * Are the cells in parts of their own as many as their entries say, and do they, with those that are listed, come to the
- * totals of the run? `partOf` has bytes by the digest that they were found to have. null where no cell is in a part.
- * Between a few thousand lines `onProgress` is waited for.
+ * The one rule about cells in parts of their own, for whoever has them [A4]: are they as many as their entries say, and
+ * do they, with those that are listed, come to the totals of the run? `partOf` has bytes by the digest that they were
+ * found to have. null where no cell is in a part. Between a few thousand lines `onProgress` is waited for.
  */
 export async function checkCells(
-  { execution, closing }: Pick<Envelope, 'execution' | 'closing'>,
+  envelope: Pick<Envelope, 'execution' | 'closing'>,
   partOf: (sha256: string) => Uint8Array | null,
   onProgress: () => unknown = () => {},
 ): Promise<Claim | null> {
-  if (execution.steps.every(({ cells_part }) => cells_part === undefined)) return null
-  const total = { materialized: 0, failures: 0, total_cost: '0' }
-  let [here, away, lines] = [0, 0, 0]
-  const add = (cells: readonly Cell[]) => {
-    for (const { state } of cells) total[state === 'fresh' ? 'materialized' : 'failures'] += 1
-    total.total_cost = sumOf([total.total_cost, ...cells.flatMap(({ cost }) => cost ?? [])])
+  const counted = new Map<number, CountedCells>()
+  for (const [index, step] of envelope.execution.steps.entries()) {
+    const bytes = step.cells_part && partOf(step.cells_part.sha256)
+    if (!bytes) continue
+    const found = await countPart(step, index, bytes, onProgress)
+    if ('fault' in found) return found.fault
+    counted.set(index, found.counted)
   }
-  for (const [index, { step_id, cells = [], cells_part }] of execution.steps.entries()) {
-    add(cells)
-    if (cells_part === undefined) continue
-    const bytes = partOf(cells_part.sha256)
-    if (bytes === null) {
-      away += 1
-      continue
-    }
-    here += 1
-    const at = { step_id, where: `/execution/steps/${index}/cells_part` }
-    const names = new Set<string>()
-    let count = 0
-    for (const page of pagesOf(bytes)) {
-      const read: Cell[] = []
-      for (const line of page) {
-        count += 1
-        const cell = cellIn(line)
-        const fault = cell === null ? 'is no cell' : faultOf(cell, names)
-        if (fault !== null)
-          return claimOf('cells-differ', {
-            ...at,
-            message: `Line ${count} of the cells of step ${step_id} ${fault}.`,
-          })
-        if (cell !== null) read.push(cell)
+  return checkTotals(envelope, (index) => counted.get(index) ?? null)
+}
+
+/** The cells of one step, whose part has the digest that its entry says. */
+export async function countPart(
+  { step_id, cells_part }: Pick<StepEntry, 'step_id' | 'cells_part'>,
+  index: number,
+  bytes: Uint8Array,
+  onProgress: () => unknown = () => {},
+): Promise<{ readonly counted: CountedCells } | { readonly fault: Claim }> {
+  const at = { step_id, where: `/execution/steps/${index}/cells_part` }
+  const names = new Set<string>()
+  let counted: CountedCells = NO_CELLS
+  for (const page of pagesOf(bytes)) {
+    const cells: Cell[] = []
+    for (const line of page) {
+      const cell = cellIn(line)
+      const fault = cell === null ? 'is no cell' : faultOf(cell, names)
+      const nth = counted.lines + cells.length + 1
+      if (cell === null || fault !== null) {
+        const message = `Line ${nth} of the cells of step ${step_id} ${fault}.`
+        return { fault: claimOf('cells-differ', { ...at, message }) }
       }
-      add(read)
-      await onProgress()
+      cells.push(cell)
     }
-    lines += count
-    if (count !== cells_part.count)
-      return claimOf('cells-differ', {
-        ...at,
-        message: `Step ${step_id} is said to have derived ${counted(cells_part.count, 'cell')}; its part has ${count.toLocaleString('en')}.`,
-        expected: String(count),
-        actual: String(cells_part.count),
-      })
+    counted = added(counted, cells, cells.length)
+    await onProgress()
   }
+  const { lines } = counted
+  const said = cells_part?.count ?? 0
+  if (lines === said) return { counted }
+  return {
+    fault: claimOf('cells-differ', {
+      ...at,
+      message: `Step ${step_id} is said to have derived ${many(said, 'cell')}; its part has ${lines.toLocaleString('en')}.`,
+      expected: String(lines),
+      actual: String(said),
+    }),
+  }
+}
+
+/** `countedOf`: of the step in this place, where its part is at hand. null where no cell is in a part. */
+export function checkTotals(
+  { execution: { steps }, closing }: Pick<Envelope, 'execution' | 'closing'>,
+  countedOf: (index: number) => CountedCells | null,
+): Claim | null {
+  const apart = [...steps.entries()].filter(([, { cells_part }]) => cells_part !== undefined)
+  if (apart.length === 0) return null
+  const parts = apart.flatMap(([index]) => countedOf(index) ?? [])
+  const away = apart.length - parts.length
   if (away > 0) return cellsAway(away)
+  let sum: CountedCells = NO_CELLS
+  for (const { cells = [] } of steps) sum = added(sum, cells, 0)
+  for (const part of parts)
+    sum = {
+      lines: sum.lines + part.lines,
+      materialized: sum.materialized + part.materialized,
+      failures: sum.failures + part.failures,
+      total_cost: sumOf([sum.total_cost, part.total_cost]),
+    }
+  const { lines, ...total } = sum
   const expected = canonicalize({ ...total, skipped: closing.totals?.skipped ?? 0 })
   const actual = canonicalize(closing.totals ?? null)
+  const at = { where: '/closing/totals', expected, actual }
   if (expected !== actual)
-    return claimOf('cells-differ', {
-      where: '/closing/totals',
-      message: 'The totals are not those of the cells.',
-      expected,
-      actual,
-    })
+    return claimOf('cells-differ', { ...at, message: 'The totals are not those of the cells.' })
   return claimOf('cells-agree', {
-    where: '/closing/totals',
-    message: `${counted(lines, 'cell')} in ${counted(here, 'part')} counted: they come to the totals of the run.`,
+    ...at,
+    message: `${many(lines, 'cell')} in ${many(parts.length, 'part')} counted: they come to the totals of the run.`,
+    shell: apart
+      .flatMap(([, { cells_part }]) =>
+        cells_part === undefined ? [] : [shellForCells(cells_part.sha256)],
+      )
+      .slice(0, MOST_PARTS)
+      .join('\n'),
   })
+}
+
+const NO_CELLS: CountedCells = { lines: 0, materialized: 0, failures: 0, total_cost: '0' }
+/** That lines of shell are given for. */
+const MOST_PARTS = 20
+
+function added(to: CountedCells, cells: readonly Cell[], lines: number): CountedCells {
+  const fresh = cells.filter(({ state }) => state === 'fresh').length
+  return {
+    lines: to.lines + lines,
+    materialized: to.materialized + fresh,
+    failures: to.failures + cells.length - fresh,
+    total_cost: sumOf([to.total_cost, ...cells.flatMap(({ cost }) => cost ?? [])]),
+  }
 }
 
 /** Of so many steps the cells are in parts that are not at hand. */
 export function cellsAway(steps: number): Claim {
   return claimOf('cells-unchecked', {
     where: '/closing/totals',
-    message: `The cells of ${counted(steps, 'step')} are in a part beside this file, and were not counted: totals are taken as said.`,
+    message: `The cells of ${many(steps, 'step')} are in a part beside this file, and were not counted: totals are taken as said.`,
   })
 }
 

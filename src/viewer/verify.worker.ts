@@ -2,6 +2,8 @@ import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
 import type { CellName } from '#contract/provenance.ts'
 import type { Run } from '#contract/run.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
+import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
+import { fails } from '#evidence/claims.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
@@ -55,6 +57,8 @@ type Held = {
   index: { of: string; rows: Uint32Array } | null
   /** By the place of their step: those that are listed, and those of a part that was compared. */
   cells: Map<number, SealedCells>
+  /** What the cells of a step come to, by its place among the steps, for each part that was compared. */
+  counted: Map<number, CountedCells>
   cellIndex: { of: string; rows: Uint32Array } | null
 }
 
@@ -97,6 +101,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
         lines: null,
         index: null,
         cells: new Map(),
+        counted: new Map(),
         cellIndex: null,
       }
       return {
@@ -289,12 +294,30 @@ function cellsOf(
   return listed
 }
 
+/** Cells are shown where they are as many as the record says, and come to its totals once all of them are here [A4]. */
 async function take(document: Held, seq: number, buffer: ArrayBuffer): Promise<Taken> {
-  const part = document.steps.find((row) => row.seq === seq)?.entry.cells_part
-  if (part === undefined) throw new Error(`entry ${seq} has no cells in a part of their own`)
+  const index = document.steps.findIndex((row) => row.seq === seq)
+  const entry = document.steps[index]?.entry
+  const part = entry?.cells_part
+  if (entry === undefined || part === undefined)
+    throw new Error(`entry ${seq} has no cells in a part of their own`)
   const bytes = new Uint8Array(buffer)
   const { actual, fault } = await comparePiece(part, bytes)
-  if (fault !== null) return { same: false, expected: part.sha256, actual, fault }
+  const refused = (why: string): Taken => ({
+    same: false,
+    expected: part.sha256,
+    actual,
+    fault: why,
+  })
+  if (fault !== null) return refused(fault)
+  const found = await countPart(entry, index, bytes)
+  if ('fault' in found) return refused(found.fault.message)
+  const { counted } = document
+  const totals = checkTotals(document.envelope, (step) =>
+    step === index ? found.counted : (counted.get(step) ?? null),
+  )
+  if (totals !== null && fails(totals)) return refused(totals.message)
+  counted.set(index, found.counted)
   document.cells.set(seq, partedCells(bytes))
   return { same: true }
 }

@@ -1,6 +1,6 @@
 import { LIMITS } from '#contract/envelope.ts'
-import { checkAttached, missingParts, type Part, partsOf } from '#evidence/attached.ts'
-import { checkCells } from '#evidence/cells.ts'
+import type { Part } from '#evidence/attached.ts'
+import { compareBeside } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
@@ -63,24 +63,13 @@ async function judgeAttached(
   files: readonly File[],
 ): Promise<Attached[]> {
   if (envelope === null) return []
-  const parts = partsOf(envelope)
-  const judged: Attached[] = []
-  const wanted = new Set(envelope.execution.steps.map(({ cells_part }) => cells_part?.sha256))
-  const cells = new Map<string, Uint8Array>()
-  for (const file of files) {
-    await drawn()
-    const bytes = await bytesOf(file)
-    const one = { file, ...(await checkAttached(parts, file.name, bytes)) }
-    judged.push(one)
-    if (one.part !== null && wanted.has(one.part.sha256)) cells.set(one.part.sha256, bytes)
-  }
-  const claim = await checkCells(envelope, (sha256) => cells.get(sha256) ?? null, drawn)
-  if (claim !== null) judged.push({ claim, file: null, part: null })
-  const missing = missingParts(
-    parts,
-    judged.flatMap(({ part }) => part ?? []),
-  )
-  return missing === null ? judged : [...judged, { claim: missing, file: null, part: null }]
+  const beside = files.map((file) => ({ name: file.name, bytes: () => bytesOf(file) }))
+  const compared = await compareBeside(envelope, beside, drawn)
+  return compared.map(({ claim, from, part }) => ({
+    claim,
+    file: from === null ? null : (files[from] ?? null),
+    part,
+  }))
 }
 
 const bytesOf = async (blob: Blob) => new Uint8Array(await blob.arrayBuffer())

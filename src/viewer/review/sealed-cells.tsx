@@ -188,7 +188,10 @@ function Apart({
       )}
       {take.data?.same === false && (
         <p role="alert" className="rounded-md border border-bad bg-bad-wash p-3 text-bad">
-          These are not the cells that are on record, so none of them is shown: {take.data.fault}.
+          {take.data.expected === take.data.actual
+            ? 'These are the cells that are on record, and they contradict it'
+            : 'These are not the cells that are on record'}
+          , so none of them is shown: {take.data.fault}
         </p>
       )}
     </section>
