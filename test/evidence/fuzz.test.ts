@@ -194,8 +194,13 @@ function expectRefused({ verdict, envelope, claims }: Verification): void {
   for (const { claim, code, shell = '' } of claims) {
     expect(CODE[code].claim).toBe(claim)
     expect(CLAIM).toHaveProperty(claim)
-    // A person pastes these into a shell.
-    expect(shell).toMatch(/^[\w\s%.,:;=+/'"|<>(){}[\]-]*$/)
+    // A person pastes these into a shell, which acts on nothing within quotes.
+    for (const [index, text] of shell.split("'").entries())
+      expect(text).toMatch(
+        index % 2 === 1
+          ? /^[\w\s%.,:;=+/"|<>(){}[\]@$!*-]*$/
+          : /^(?:[\w\s%.,:;=+/"|<>(){}-]|\$[\w(]|&&)*$/,
+      )
   }
 }
 
