@@ -79,11 +79,9 @@ export async function endGroup(group: Marked, graceMs: number): Promise<void> {
   signalKin(group, 'SIGTERM', seen)
   // A stopped process acts on SIGTERM only once it goes on.
   signalKin(group, 'SIGCONT', seen)
-  if (await isGone(group, graceMs, seen, () => {})) return
-  await isGone(group, AFTER_KILL_MS, seen, () => {
-    // At once again while there are others: outside of the group, one that was about to end has made them meanwhile.
-    for (let left = PASSES; left > 0 && signalKin(group, 'SIGKILL', seen); left -= 1);
-  })
+  if (await isGone(group, graceMs, seen, () => false)) return
+  // As long as there are others at each look: outside of the group, one that was about to end has made them meanwhile.
+  await isGone(group, AFTER_KILL_MS, seen, () => signalKin(group, 'SIGKILL', seen))
 }
 
 /** Is anything left of what the group's process started, which began `ageMs` ago? Zombies are not counted. */
@@ -93,11 +91,13 @@ export function hasMembers(group: Marked, ageMs: number): boolean {
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
 export async function groupEnded(pgid: number, withinMs: number): Promise<boolean> {
-  return await isGone({ pgid, mark: null }, withinMs, nobodySeen(), () => {})
+  return await isGone({ pgid, mark: null }, withinMs, nobodySeen(), () => false)
 }
 
 const AFTER_KILL_MS = 2000
 const POLL_MS = 20
+const LONGEST_MS = 60_000
+/** Of looks in a row for those that came meanwhile. */
 const PASSES = 20
 
 /** Starts of processes, by pid: of those that were found to be of a group, and of those that bear no mark of it. */
@@ -111,14 +111,17 @@ async function isGone(
   group: Marked,
   withinMs: number,
   seen: Seen,
-  urge: () => void,
+  /** Were there any that had not been seen before? Then there is as much time again. */
+  urge: () => boolean,
 ): Promise<boolean> {
   // By the clock: on a busy machine a look at /proc takes longer than the pause after it.
-  const until = performance.now() + withinMs
-  while (performance.now() < until) {
+  const begun = performance.now()
+  let until = begun + withinMs
+  while (performance.now() < Math.min(until, begun + LONGEST_MS)) {
     if (kinOf(group, seen).length === 0) return true
-    urge()
-    await sleep(POLL_MS)
+    const isNew = urge()
+    if (isNew) until = performance.now() + withinMs
+    await sleep(isNew ? 0 : POLL_MS)
   }
   return kinOf(group, seen).length === 0
 }

@@ -99,7 +99,6 @@ describe('a server that is killed', () => {
         envelope.execution.steps.map(({ step_id, outcome }) => `${step_id} ${outcome}`),
       ).toEqual(['quick succeeded', 'long interrupted', 'long aborted'])
     },
-    20_000,
   )
 })
 
