@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, realpathSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, renameSync, statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
@@ -20,12 +18,13 @@ import {
   type Marked,
 } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
+import { startProcess } from './start-process.ts'
 import { WovenMask } from './woven-mask.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
 type Exit = {
   exit_code: number | null
-  signal: NodeJS.Signals | null
+  signal: string | null
   outcome: StepOutcome
   reason: string | null
   artifacts: Artifact[]
@@ -103,29 +102,16 @@ export class Attempt {
     const fault = folderFault(root, folder, cwd)
     if (fault !== null) return failed(fault)
     const pipes = await openPipes(this.#launch)
-    const [program = '', ...args] = argv
-    let child: ChildProcess
     reuseNote(this.#launch.pid_file)
     this.#begunAt = performance.now()
-    try {
-      child = spawn(program, args, {
-        cwd: folder,
-        env: { ...env, ...marking(markOf(this.#launch.log)) },
-        detached: true,
-        // With a user, Node drops all groups but this one.
-        ...run_as,
-        stdio: ['ignore', pipes[0].write, pipes[1].write],
-      })
-    } catch (cause) {
-      for (const { read, write, letGo } of pipes) {
-        read.destroy()
-        closeSync(write)
-        letGo(false)
-      }
-      return failed(spawnFault(cause, program))
-    }
-    const exit = exitOf(child)
-    const unnoted = child.pid === undefined ? null : this.#began(child.pid)
+    const { pid, exit } = startProcess({
+      argv,
+      cwd: folder,
+      env: { ...env, ...marking(markOf(this.#launch.log)) },
+      run_as,
+      stdio: [NOTHING, pipes[0].write, pipes[1].write],
+    })
+    const unnoted = pid === null ? null : this.#began(pid)
     for (const { write } of pipes) closeSync(write)
     // The log is both pipes in one: half of a secret by each is a secret there.
     const mask = new WovenMask<'stdout' | 'stderr'>(this.#launch.secrets)
@@ -140,7 +126,7 @@ export class Attempt {
     await this.#endLeftovers()
     await this.#drain(reading, pipes)
     await this.#keep(mask.end(), log)
-    if (error !== null) return failed(spawnFault(error, program))
+    if (error !== null) return failed(spawnFault(error, argv))
     if (unnoted !== null) return failed(`its process could not be noted: ${unnoted}`)
     return this.#resultOf(exit_code, signal)
   }
@@ -244,7 +230,7 @@ export class Attempt {
     this.#say({ type: 'output', id: this.#launch.id, bytes })
   }
 
-  async #resultOf(exit_code: number | null, signal: NodeJS.Signals | null): Promise<Exit> {
+  async #resultOf(exit_code: number | null, signal: string | null): Promise<Exit> {
     const { timeout_ms, artifacts, root, keep_in, run_as, max_artifact_bytes } = this.#launch
     const ended = { exit_code, signal, artifacts: [] }
     switch (this.#cause) {
@@ -266,6 +252,7 @@ export class Attempt {
   }
 }
 
+const NOTHING = openSync('/dev/null', 'r')
 const OUTPUT_EVERY_MS = 250
 const DRAIN_MS = 500
 
@@ -275,13 +262,12 @@ async function bothRead(): Promise<void> {
 }
 
 export async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
-  const patience = new AbortController()
-  const isRead = await Promise.race([
-    Promise.all(reading).then(() => true),
-    sleep(DRAIN_MS, false, { signal: patience.signal, ref: false }).catch(() => false),
-  ])
-  patience.abort()
-  return isRead
+  return await new Promise((resolve, reject) => {
+    const late = setTimeout(() => resolve(false), DRAIN_MS).unref()
+    void Promise.all(reading)
+      .then(() => resolve(true), reject)
+      .finally(() => clearTimeout(late))
+  })
 }
 
 function failed(reason: string): Exit {
@@ -304,22 +290,12 @@ function realPathOf(folder: string): string | null {
   }
 }
 
-export function spawnFault(cause: unknown, program: string): string {
+export function spawnFault(cause: unknown, [program = '']: readonly string[]): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
   if (code === 'ENOENT') return `no such program: ${program}`
   if (code === 'EACCES') return `not allowed to run: ${program}`
   if (code === 'E2BIG') return `arguments and environment are too long: ${program}`
   return `cannot run ${program}: ${code}`
-}
-
-/** Never rejects: a program that could not be started has `error`. */
-export function exitOf(
-  child: ChildProcess,
-): Promise<{ exit_code: number | null; signal: NodeJS.Signals | null; error: unknown }> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve({ exit_code: null, signal: null, error }))
-    child.once('exit', (exit_code, signal) => resolve({ exit_code, signal, error: null }))
-  })
 }
 
 export type Pipes = readonly [OpenPipe, OpenPipe]

@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { chown, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +6,6 @@ import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
 import {
   dropNote,
-  exitOf,
   folderFault,
   isReadSoon,
   openPipes,
@@ -26,6 +24,7 @@ import {
   type Marked,
 } from './process-group.ts'
 import type { Batch, BatchResult, Derive, FromRunner, Result } from './runner-protocol.ts'
+import { startProcess } from './start-process.ts'
 
 type Cause = 'aborted' | 'interrupted'
 
@@ -177,30 +176,17 @@ class BatchProcess {
     if (this.#cause !== null) return { ...NOTHING, invalid: [], cause: this.#cause }
     const stdin = await this.#given(input)
     const pipes = await openPipes({ log: this.#name, run_as })
-    const [program = '', ...args] = argv
-    let child: ChildProcess
     reuseNote(pidFileOf(this.#name))
     const begunAt = performance.now()
-    try {
-      child = spawn(program, args, {
-        cwd: folder,
-        env: { ...env, ...marking(markOf(this.#name)) },
-        detached: true,
-        ...run_as,
-        stdio: [stdin, pipes[0].write, pipes[1].write],
-      })
-    } catch (cause) {
-      for (const { read, letGo } of pipes) {
-        read.destroy()
-        letGo(false)
-      }
-      return notStarted(spawnFault(cause, program))
-    } finally {
-      closeSync(stdin)
-      for (const { write } of pipes) closeSync(write)
-    }
-    const exit = exitOf(child)
-    const unnoted = child.pid === undefined ? null : this.#began(child.pid)
+    const { pid, exit } = startProcess({
+      argv,
+      cwd: folder,
+      env: { ...env, ...marking(markOf(this.#name)) },
+      run_as,
+      stdio: [stdin, pipes[0].write, pipes[1].write],
+    })
+    const unnoted = pid === null ? null : this.#began(pid)
+    for (const fd of [stdin, pipes[0].write, pipes[1].write]) closeSync(fd)
     const output: Buffer[] = []
     const reading = [this.#collect(pipes[0].read, output), this.#pump(pipes[1].read)]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
@@ -212,7 +198,7 @@ class BatchProcess {
     await this.#ending
     dropNote({ log: this.#name, pid_file: pidFileOf(this.#name) })
     await this.#drain(reading, pipes)
-    if (error !== null) return notStarted(spawnFault(error, program))
+    if (error !== null) return notStarted(spawnFault(error, argv))
     if (unnoted !== null) return notStarted(`its process could not be noted: ${unnoted}`, true)
     return {
       exit_code,

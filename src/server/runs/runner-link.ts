@@ -47,7 +47,7 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
   function begin(): Runner {
     // Of its own session, so that Ctrl-C reaches the server alone; with an empty environment, so that nothing of the
     // server's can reach a step through it.
-    const child = spawn('/bin/sh', ['-c', DEAF, process.execPath, RUNNER], {
+    const child = spawn('/bin/sh', ['-c', DEAF, process.execPath, ...QUIETLY, RUNNER], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {},
       detached: true,
@@ -176,6 +176,9 @@ export async function endFormerRunner(pidFile: string, graceMs: number): Promise
 // Node tells of a process that a real-time signal ended that it exited with 0. A step therefore begins with those
 // signals ignored, which outlasts every exec; who wants them handles or waits for them.
 const DEAF = `trap '' ${Array.from({ length: 31 }, (_, index) => 34 + index).join(' ')}; exec "$0" "$@"`
+
+// It starts processes by what Node calls experimental.
+const QUIETLY = ['--disable-warning=ExperimentalWarning']
 
 // The build carries what it finds named so.
 const RUNNER = fileURLToPath(new URL('./runner.ts', import.meta.url))

@@ -193,6 +193,20 @@ Reflect.set(childProcess, 'spawn', (program: string, args: string[], options: ob
     )
   return child
 })
+// What starts a step is the system's own, and is looked up once.
+if (ROLE === 'runner') {
+  const { DynamicLibrary } = await import('node:ffi')
+  const lookUp = methodOf(DynamicLibrary.prototype, 'getFunctions')
+  Reflect.set(
+    DynamicLibrary.prototype,
+    'getFunctions',
+    function (this: unknown, ...args: unknown[]) {
+      const functions = Object.assign({}, lookUp.apply(this, args))
+      wrap(functions, 'posix_spawn', () => 'spawn step')
+      return functions
+    },
+  )
+}
 syncBuiltinESMExports()
 
 // The store. A commit is named for what is in it.
