@@ -83,15 +83,15 @@ function ofFolder(folder: string, administration: Administration): KeptEvidence 
       return run?.seal === 'sealed' ? run.evidence_id : null
     },
     envelope: (evidence_id) => unlessGone(readEvidence(join(envelopes, `${evidence_id}.json`))),
-    part: (run_id, { kind, step_id, attempt, sha256, bytes }) =>
-      unlessGone(
-        readEvidence(
-          kind === 'log'
-            ? logFile(join(folder, 'logs'), run_id, step_id, attempt)
-            : join(folder, 'artifacts', sha256),
-          bytes,
-        ),
-      ),
+    part: async (run_id, { kind, step_id, attempt, sha256, bytes }) => {
+      if (kind !== 'log')
+        return await unlessGone(readEvidence(join(folder, 'artifacts', sha256), bytes))
+      const file = logFile(join(folder, 'logs'), run_id, step_id, attempt)
+      // One that holds nothing has no file.
+      return (
+        (await unlessGone(readEvidence(file, bytes))) ?? (bytes === 0 ? new Uint8Array() : null)
+      )
+    },
     trust: () => administration.trustFile(),
   }
 }

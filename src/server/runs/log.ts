@@ -66,7 +66,7 @@ export function pidFileOf(log: string): string {
  */
 export class LogWriter {
   readonly #file: string
-  readonly #log: number
+  #log: number | null = null
   #index: number | null = null
   readonly #maxBytes: number
   readonly #digest = new LogDigest()
@@ -76,17 +76,16 @@ export class LogWriter {
   #entries = 0
   #last: { pipe: Pipe; at: number } | null = null
 
-  constructor(file: string, log: number, maxBytes: number) {
+  constructor(file: string, maxBytes: number) {
     this.#file = file
-    this.#log = log
     this.#maxBytes = maxBytes
   }
 
   static async create(file: string, maxBytes: number): Promise<LogWriter> {
     if (!existsSync(dirname(file))) await makeFolder(dirname(file))
     // A file that is there may be a link to the log of another run, which took this step over: never written through.
-    for (const name of [file, indexFile(file)]) rmSync(name, { force: true })
-    return new LogWriter(file, openSync(file, 'wx', 0o600), maxBytes)
+    for (const name of [file, indexFile(file)]) if (existsSync(name)) rmSync(name, { force: true })
+    return new LogWriter(file, maxBytes)
   }
 
   get bytes(): number {
@@ -108,8 +107,10 @@ export class LogWriter {
       this.#index ??= openSync(indexFile(this.#file), 'wx', 0o600)
       await writeTo(this.#index, Buffer.from(`${JSON.stringify(entry)}\n`))
     }
+    // Not before there is something to write: to make a file can take longer than a short step.
+    const log = (this.#log ??= openSync(this.#file, 'wx', 0o600))
     for (let rest = kept; rest.length > 0;) {
-      const { bytesWritten } = await writeTo(this.#log, rest)
+      const { bytesWritten } = await writeTo(log, rest)
       this.#digest.update(rest.subarray(0, bytesWritten))
       rest = rest.subarray(bytesWritten)
     }
@@ -128,9 +129,8 @@ export class LogWriter {
   /** On disk when this resolves: the digests below are about to be recorded. */
   async close(): Promise<LogSummary> {
     await this.#tail
-    const files = this.#index === null ? [this.#log] : [this.#log, this.#index]
-    // One that is lost is read as one that is empty: what holds nothing need not be there.
-    if (this.#index !== null)
+    const files = [this.#log, this.#index].filter((file) => file !== null)
+    if (files.length > 0)
       await Promise.all([
         ...files.map((file) => this.#guard(() => flushData(file))),
         this.#guard(() => flush(dirname(this.#file))),

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,10 +21,10 @@ export type ProcessIdentity = z.infer<typeof Identity>
  */
 export function writeIdentity(file: string, pid: number): void {
   const stat = statOf(pid)
-  if (stat !== null)
-    writeFileSync(file, JSON.stringify({ pid, start_ticks: stat.start_ticks, boot_id: bootId() }), {
-      mode: 0o600,
-    })
+  if (stat === null) return
+  const text = JSON.stringify({ pid, start_ticks: stat.start_ticks, boot_id: bootId() })
+  // All are of one length, each over the one before: a disk takes its time to empty a file and to fill it again.
+  writeFileSync(file, text.padEnd(128), { mode: 0o600, flag: existsSync(file) ? 'r+' : 'w' })
 }
 
 /** null when there is no such file, or when the process that it names is gone with its group. */
