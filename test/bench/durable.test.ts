@@ -13,7 +13,7 @@ import { administer } from '#server/main.ts'
 import { createRecorder } from '#server/runs/record.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import { started, stepStarted } from '#test/recorded.ts'
-import { report, rounded } from './report.ts'
+import { percentile, report, rounded } from './report.ts'
 
 const MEASURE_MS = 2000
 
@@ -81,6 +81,8 @@ it('records durable facts as fast as the disk syncs', async () => {
 })
 
 const STEPS = 200
+const WARM_ROUNDS = 10
+const ROUNDS = 9
 const PROJECT = `
 runs:
   many:
@@ -135,7 +137,8 @@ async function served(options: string) {
       await sleep(500)
       const answer: unknown = await (await fetch(`${url}/api/runs/${run_id}`)).json()
       const run: RunResource = ENDPOINT.run.answer.parse(answer)
-      if (run.finished_at === null || run.started_at === null) continue
+      // Sealed: what is measured next has the machine for itself.
+      if (run.finished_at === null || run.started_at === null || run.evidence_id === null) continue
       expect(run.outcome).toBe('succeeded')
       return (STEPS * 1000) / (Date.parse(run.finished_at) - Date.parse(run.started_at))
     }
@@ -160,10 +163,19 @@ it('runs steps beside a bare loop of shells', async () => {
   for (const { name, options } of servers) {
     const server = await served(options)
     const idle = await server.megabytes()
-    await server.stepsPerSecond()
-    const before = await loopsPerSecond()
-    const steps = await server.stepsPerSecond()
-    const loops = (before + (await loopsPerSecond())) / 2
+    // Its code is compiled as it is found to be used: what is measured is a server that has run for a minute.
+    for (let round = 0; round < WARM_ROUNDS; round += 1) await server.stepsPerSecond()
+    const rounds: { steps: number; loops: number }[] = []
+    for (let round = 0; round < ROUNDS; round += 1)
+      rounds.push({ loops: await loopsPerSecond(), steps: await server.stepsPerSecond() })
+    const loops = percentile(
+      rounds.map(({ loops }) => loops),
+      0.5,
+    )
+    const steps = percentile(
+      rounds.map(({ steps }) => steps),
+      0.5,
+    )
     rows.push({
       server: name,
       'idle MB': idle,

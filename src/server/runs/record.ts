@@ -114,9 +114,12 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
 
   return {
     open: (fact) =>
-      inLane(fact.run_id, (lane) => {
+      inLane(fact.run_id, async (lane) => {
+        // A plan may be very long, and each of these takes its time over it.
+        await nextTurn()
         refuseUnfit(fact, limits)
-        return add(lane, fact.run_id, null, [fact])
+        await nextTurn()
+        return await add(lane, fact.run_id, null, [fact])
       }),
 
     record: (run_id, decide) =>
