@@ -7,7 +7,7 @@ import { may, type Asker } from '#server/identity/asker.ts'
 import type { People } from '#server/identity/people.ts'
 import { ProblemError } from '#server/problem.ts'
 import { bearerOf } from './bearer.ts'
-import { clientOf, type TrustedProxies } from './client.ts'
+import { clientOf, networkOf, type TrustedProxies } from './client.ts'
 import { corsOf, preflight } from './cors.ts'
 import {
   checkCookieChange,
@@ -105,7 +105,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
       const { headers } = context.req.raw
       const changing = row.method !== 'GET'
       checkReader(headers, changing ? own() : [...own(), ...access.allowOrigins])
-      if (name === 'signIn') limitSignIn(context.var.client.address, performance.now())
+      if (name === 'signIn') limitSignIn(networkOf(context.var.client.address), performance.now())
       await identify(context, name === 'signIn')
       const { asker } = context.var
       if (changing && asker !== null) limitChange(asker.actor, performance.now())

@@ -57,6 +57,19 @@ export function plainAddress(address: string): string {
   return address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
 }
 
+/** Whom a limit by address is for: an IPv6 network of 64 bits, whose addresses are all at the hand of one, is one. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address
+  const [before = [], after] = address.split('::').map((part) => part.split(':').filter(Boolean))
+  const head = [...before]
+  if (after !== undefined)
+    head.push(...Array.from({ length: 8 - before.length - after.length }, () => '0'), ...after)
+  return head
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}
+
 function lastOf(list: string | null): string | null {
   return list?.split(',').at(-1)?.trim() || null
 }

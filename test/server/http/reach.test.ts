@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { PROBLEM } from '#contract/problem.ts'
 import type { RequestLogEntry } from '#server/http/app.ts'
-import { clientOf } from '#server/http/client.ts'
+import { clientOf, networkOf } from '#server/http/client.ts'
 import { problemOf, served, type Served } from './served.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -102,6 +102,30 @@ it('[H19] [H20] behind a trusted proxy: its word counts, for HTTPS, name and add
   expect(signedIn.headers.get('set-cookie')).toMatch(/; HttpOnly; Secure; SameSite=Strict$/)
   const { items } = await server.administration.journal.list({ cursor: null, limit: 1 })
   expect(items[0]).toMatchObject({ act: 'signed_in', detail: '203.0.113.7' })
+})
+
+it('[H22] addresses of one IPv6 network are one where sign-ins are limited', async () => {
+  const companion = await served(PROJECT, { origins: [RUNS], trustedProxies: ['127.0.0.1'] })
+  server = companion
+  const guessBy = async (address: string) => {
+    const headers = {
+      'x-forwarded-for': address,
+      'x-forwarded-host': 'runs.example',
+      'x-forwarded-proto': 'https',
+    }
+    return (await companion.send('/api/session', { body: { token: 'guess' }, headers })).status
+  }
+  const many = Array.from({ length: 40 }, (_, n) => `2001:db8:0:7::${n.toString(16)}:1`)
+  const statuses = await Promise.all(many.map(guessBy))
+  expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(15)
+  expect(await guessBy('2001:DB8::7:a:b:c:d')).toBe(429)
+  expect(await guessBy('2001:db8:0:8::1')).toBe(401)
+  expect(['1.2.3.4', '::1', '2001:db8::', 'fe80::1:2:3:4'].map(networkOf)).toEqual([
+    '1.2.3.4',
+    '0:0:0:0',
+    '2001:db8:0:0',
+    'fe80:0:0:0',
+  ])
 })
 
 it('[H20] from anybody but the proxy X-Forwarded-* is only text', async () => {
