@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
 import {
   cpSync,
   mkdirSync,
@@ -106,7 +107,15 @@ describe('examples/licences', () => {
     expect(readFileSync(join(folder, HOUSE, 'out/news.csv'), 'utf8')).toBe(
       '"class","is","packages","licences","such as"\n"strong-copyleft-recent","new","1","\'=2","\'=1+1"\n',
     )
-    expect(classes('keep')).toMatchObject({ status: 0 })
+    const news = readFileSync(join(folder, HOUSE, 'out/news.csv'))
+    const RUNSEAL_APPROVED = `${hash('sha256', news)}  ${HOUSE}/out/news.csv\n`
+    // Written over after it was approved, and by nobody approved at all.
+    put(`${HOUSE}/out/news.csv`, `${news.toString()}"secret","new","1","",""\n`)
+    expect(ran(['classes.ts', 'keep'], '', { RUNSEAL_APPROVED })).toMatchObject({ status: 1 })
+    put(`${HOUSE}/out/news.csv`, news.toString())
+    expect(classes('keep')).toMatchObject({ status: 1 })
+    expect(classes('check')).toMatchObject({ status: 1 })
+    expect(ran(['classes.ts', 'keep'], '', { RUNSEAL_APPROVED })).toMatchObject({ status: 0 })
     expect(classes('check')).toMatchObject({ status: 0 })
     expect(classes('news')).toMatchObject({ status: 1, stdout: '' })
     expect(classes('news', 'permissive-old')).toMatchObject({ status: 0 })
@@ -160,9 +169,10 @@ function derived(program: string, paths: readonly string[], inputs: object = {})
 
 const classes = (...words: string[]) => ran(['classes.ts', ...words], '')
 
-function ran([program = '', ...args]: readonly string[], input: string) {
+function ran([program = '', ...args]: readonly string[], input: string, env: object = {}) {
   return spawnSync(process.execPath, [join(folder, HOUSE, program), ...args], {
     cwd: folder,
+    env: { ...process.env, ...env },
     input,
     encoding: 'utf8',
   })

@@ -18,6 +18,7 @@ import { requestIn, type MaterializeRequest } from '#server/materialize/request.
 import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
 import { isDamage, StorageError, type Storage } from '#server/storage/storage.ts'
+import { approvedFor } from './approved.ts'
 import { endingFacts, type Stop } from './ending.ts'
 import {
   emptyLog,
@@ -302,17 +303,19 @@ export function createEngine({
   }
 
   async function launch(
-    { run: { run_id }, opening: { definition, inputs, runner } }: Current,
+    { run, opening: { definition, inputs, runner, plan } }: Current,
     step: PlanStep,
     attempt: number,
   ): Promise<Ended | null> {
     const kept = keptFrom(runner)
     if (kept !== null) return kept
+    const { run_id } = run
     const { step_id, argv, cwd, timeout_ms, artifacts } = step
     const known = project.lastGood()
     const secrets = secretsOf(step, known.definitions.get(definition.name), server.environment)
     if (secrets.missing !== null)
       return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
+    const approved = approvedFor(run, plan, step)
     const id = idOf(run_id, step_id, attempt)
     const log = logFile(logs, run_id, step_id, attempt)
     const launch: Launch = {
@@ -322,7 +325,10 @@ export function createEngine({
       cwd,
       root: known.root,
       run_as: runAs,
-      env: stepEnvironment(step, inputs, secrets.values, environment),
+      env: {
+        ...stepEnvironment(step, inputs, secrets.values, environment),
+        ...(approved !== null && { RUNSEAL_APPROVED: approved }),
+      },
       secrets: Object.values(secrets.values),
       timeout_ms,
       log,

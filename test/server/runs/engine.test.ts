@@ -206,6 +206,34 @@ describe('a run', () => {
     expect(stepsOf(run)).toEqual({ make: ['succeeded'], ship: ['succeeded'] })
   })
 
+  it.each([
+    ['what was approved', 'succeeded'],
+    ['another file meanwhile', 'failed'],
+  ])('[R9] a step behind a gate can tell that what it reads is %s', async (what, outcome) => {
+    const { start, until, gates, sealed, root } = await workshop(`
+  asks:
+    steps:
+      - id: make
+        run: 'echo made > "a b" && echo made > made.txt && echo more > more.txt'
+        artifacts: [made.txt, a b, more.txt]
+      - id: ship
+        needs: [ok]
+        run: 'printf %s "$RUNSEAL_APPROVED" | sha256sum --check --strict && test "$(printf %s "$RUNSEAL_APPROVED" | wc -l)" = 2'
+      - id: after
+        needs: [ship]
+        run: 'test -z "\${RUNSEAL_APPROVED+x}"'
+    gates:
+      - { id: ok, needs: [make], question: Go on?, show: [make/made.txt, make/a b] }
+`)
+    const run_id = await start('asks')
+    const waiting = await until(run_id, ({ gates }) => gates.length === 1)
+    if (outcome === 'failed') writeFileSync(join(root, 'made.txt'), what)
+    await gates.decide(waiting.gates[0]?.gate_id ?? '', OPERATOR, { decision: 'approved' })
+    const { run } = await sealed(run_id)
+    expect(run.ended?.outcome).toBe(outcome)
+    expect(stepsOf(run)['ship']).toEqual([outcome])
+  })
+
   it('[R6] ends as aborted when a gate is rejected, and what ran beside it is ended', async () => {
     const { start, until, gates, sealed } = await workshop(`
   asks:
