@@ -1,6 +1,7 @@
 import { render, screen } from '@testing-library/react'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { KeyText } from '#viewer/parts/key-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain, visible } from '#viewer/parts/visible.ts'
 
@@ -87,5 +88,27 @@ describe('RunText', () => {
         expect(shown.replaceAll(/[\uFE0E\uFE0F\u200D]/g, '')).not.toMatch(/\p{DI}/u)
       }),
     )
+  })
+})
+
+describe('KeyText', () => {
+  it.each([
+    ['a path', 'node_modules/@scope/package-of-a-long-name', 'ckage-of-a-long-name'],
+    ['characters of two units', '\u{1F512}'.repeat(20), '\u{1F512}'.repeat(9)],
+  ])('[U1] shows the end of %s, and says all of it', (_, text, end) => {
+    const { container } = render(<KeyText text={text} />)
+    const [spoken, ...drawn] = Array.from(container.firstElementChild?.children ?? [])
+    expect(spoken?.textContent).toBe(text)
+    expect(drawn.map((part) => part.textContent).join('')).toBe(text)
+    expect(end).toContain(drawn.at(-1)?.textContent)
+    expect(drawn.every((part) => part.getAttribute('aria-hidden') === 'true')).toBe(true)
+    expect(container.firstElementChild?.getAttribute('title')).toBe(text)
+  })
+
+  it('[U1] hides nothing of a hostile one, in the end neither', () => {
+    const { container } = render(<KeyText text={`${'a'.repeat(40)}\u202Efdp.exe`} />)
+    expect(container.textContent).not.toContain('\u202E')
+    expect(container.firstElementChild?.getAttribute('title')).toContain('U+202E')
+    expect(screen.getAllByText('U+202E')).toHaveLength(2)
   })
 })

@@ -1,9 +1,9 @@
 import type { GateResource } from '#contract/api.ts'
 import { GATE_OUTCOME } from '#contract/status.ts'
-import { ApiError, wordsOf } from '#viewer/api.ts'
+import { ApiError } from '#viewer/api.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { useNow } from '#viewer/parts/clock.tsx'
-import { Failure } from '#viewer/parts/failure.tsx'
+import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -212,11 +212,7 @@ function Form({ gate }: { gate: GateResource }) {
           onChange={(event) => setComment(event.target.value)}
         />
       </label>
-      {decide.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(decide.error).title}: {wordsOf(decide.error).detail}
-        </p>
-      )}
+      {decide.isError && <ErrorWords error={decide.error} />}
       <div className="flex flex-wrap items-center gap-2">
         <ChangeButton
           look="main"

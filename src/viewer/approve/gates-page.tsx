@@ -2,6 +2,7 @@ import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
+import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { AsRecorded } from '#viewer/parts/told.tsx'
@@ -96,16 +97,7 @@ export function GatesPage() {
           ))}
         </ul>
       )}
-      {gates.hasNextPage && (
-        <button
-          type="button"
-          className="button self-center"
-          disabled={gates.isFetchingNextPage}
-          onClick={() => void gates.fetchNextPage()}
-        >
-          Show more
-        </button>
-      )}
+      <ShowMore of={gates} what="more" />
     </Page>
   )
 }

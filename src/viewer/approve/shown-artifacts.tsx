@@ -1,6 +1,6 @@
 import type { Shown } from '#contract/envelope.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { artifactQuery } from '#viewer/queries.ts'
@@ -41,9 +41,7 @@ function ArtifactText({ sha256, path }: { sha256: string; path: string }) {
       {artifact.isPending ? (
         <p className="px-3 py-2 text-ink-2">Reading it.</p>
       ) : artifact.isError ? (
-        <p role="alert" className="px-3 py-2 text-bad">
-          {wordsOf(artifact.error).title}: {wordsOf(artifact.error).detail}
-        </p>
+        <ErrorWords error={artifact.error} className="px-3 py-2" />
       ) : artifact.data === null ? (
         <p className="px-3 py-2 text-ink-2">It is not text, or too long to be shown here.</p>
       ) : (

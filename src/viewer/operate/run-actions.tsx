@@ -1,3 +1,4 @@
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import type { Run } from '#contract/run.ts'
 import { RUN_STATUS } from '#contract/status.ts'
 import { sealStateOf, statusOf } from '#live/select.ts'
@@ -88,11 +89,7 @@ function AbortForm({ run_id, onClose }: { run_id: string; onClose: () => void })
           onChange={(event) => setReason(event.target.value)}
         />
       </label>
-      {abort.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(abort.error).title}: {wordsOf(abort.error).detail}
-        </p>
-      )}
+      {abort.isError && <ErrorWords error={abort.error} />}
       <div className="flex justify-end gap-2">
         <button type="button" className="button" onClick={onClose}>
           Keep it running

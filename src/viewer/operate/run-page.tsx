@@ -27,6 +27,7 @@ import { useRun } from '#viewer/stream/use-event-stream.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
 import { lazy, type ReactNode, Suspense, useMemo } from 'react'
 import { Link, useSearchParams } from 'wouter'
+import { DerivedSoFar } from './derived-so-far.tsx'
 import { type Node, orderOf, planOrder } from './plan-order.ts'
 import { presentOf } from './present.ts'
 import { RunActions } from './run-actions.tsx'
@@ -194,6 +195,7 @@ export function RunPage({
               Reason: <RunText text={present.ended.reason} max={400} />
             </p>
           )}
+          {present.ended === null && <DerivedSoFar run_id={run_id} />}
         </section>
 
         {openGates(present).map(({ gate_id }) => (

@@ -7,6 +7,7 @@ import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
+import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
@@ -132,16 +133,7 @@ export function RunsPage() {
           </ul>
         </div>
       )}
-      {runs.hasNextPage && (
-        <button
-          type="button"
-          className="button self-center"
-          disabled={runs.isFetchingNextPage}
-          onClick={() => void runs.fetchNextPage()}
-        >
-          Show older runs
-        </button>
-      )}
+      <ShowMore of={runs} what="older runs" />
       {starting && (
         <Suspense>
           <StartDialog open onClose={() => setStarting(false)} />

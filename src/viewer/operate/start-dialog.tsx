@@ -1,10 +1,10 @@
 import type { DefinitionSummary } from '#contract/api.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { counted } from '#evidence/counted.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { StartForm } from '#viewer/parts/start-form.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { definitionsQuery, startRun } from '#viewer/queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -71,10 +71,9 @@ function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClos
     ),
   )
   return (
-    <form
-      className="flex flex-col gap-3"
-      onSubmit={(event) => {
-        event.preventDefault()
+    <StartForm
+      act="Start"
+      onStart={() =>
         start.mutate(
           { definition: definition.name, inputs },
           {
@@ -84,7 +83,9 @@ function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClos
             },
           },
         )
-      }}
+      }
+      onCancel={onClose}
+      start={start}
     >
       {definition.inputs.map(({ name, description, default: value, options }) => (
         <label key={name} className="flex flex-col gap-1">
@@ -119,19 +120,6 @@ function Inputs({ definition, onClose }: { definition: DefinitionSummary; onClos
           )}
         </label>
       ))}
-      {start.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(start.error).title}: {wordsOf(start.error).detail}
-        </p>
-      )}
-      <div className="flex justify-end gap-2">
-        <button type="button" className="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="button" data-look="main" disabled={start.isPending}>
-          {start.isPending ? 'Starting' : 'Start'}
-        </button>
-      </div>
-    </form>
+    </StartForm>
   )
 }

@@ -1,5 +1,5 @@
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { newRun } from '#live/reduce.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { factsQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
 import { useLive } from '#viewer/store.ts'
@@ -39,12 +39,7 @@ export function StreamAgainstEnvelope({
   })
   const failed = [first, ...pages].find(({ isError }) => isError)
   const known = [...pages, first].flatMap(({ data }) => data ?? [])
-  if (failed)
-    return (
-      <p role="alert" className="card p-4 text-bad">
-        {wordsOf(failed.error).title}: {wordsOf(failed.error).detail}
-      </p>
-    )
+  if (failed) return <ErrorWords error={failed.error} className="card p-4" />
   if (!first.data) return <div className="card h-40" />
   const at = (index: number) =>
     known.find(({ from, rows }) => from <= index && index < from + rows.length)

@@ -1,6 +1,6 @@
 import { CELL_STATE, type CellState, keysOf, type Tone } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
-import { Glyph } from './glyph.tsx'
+import { State } from './state.tsx'
 
 /** How many cells are in each state, as a bar: beside the numbers, never instead of them. */
 export function CellBar({ cells }: { cells: Readonly<Record<CellState, number>> }) {
@@ -30,15 +30,10 @@ export function CellBar({ cells }: { cells: Readonly<Record<CellState, number>> 
 
 /** One of the numbers, with the shape and the colour of its state. */
 export function CellCount({ state, count }: { state: CellState; count: number }) {
-  const { label, tone, means } = CELL_STATE[state]
+  const of = CELL_STATE[state]
   return (
-    <span
-      title={`${counted(count, 'cell')} ${label.toLowerCase()}. ${means}`}
-      className={`inline-flex items-center gap-1.5 whitespace-nowrap ${count === 0 ? 'text-ink-3' : INK[tone]}`}
-    >
-      <Glyph tone={tone} family="outcome" />
-      <span>{count.toLocaleString('en')}</span>
-      <span className="sr-only"> {label.toLowerCase()}</span>
+    <span title={`${counted(count, 'cell')} ${of.label.toLowerCase()}. ${of.means}`}>
+      <State of={of} count={count} wordless />
     </span>
   )
 }
@@ -63,14 +58,4 @@ const BAR = {
   bad: 'bg-bad',
   muted: 'bg-ink-3',
   neutral: 'bg-ink-3',
-} as const satisfies Record<Tone, string>
-
-const INK = {
-  idle: 'text-ink-2',
-  active: 'text-active',
-  waiting: 'text-waiting',
-  good: 'text-good',
-  bad: 'text-bad',
-  muted: 'text-ink-2',
-  neutral: 'text-ink-2',
 } as const satisfies Record<Tone, string>

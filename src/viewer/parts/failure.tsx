@@ -20,6 +20,16 @@ export function Failure({ error, again }: { error: unknown; again: () => unknown
   )
 }
 
+/** The same in the place of what was asked for, where there is no room for more. */
+export function ErrorWords({ error, className = '' }: { error: unknown; className?: string }) {
+  const { title, detail } = wordsOf(error)
+  return (
+    <p role="alert" className={`text-bad ${className}`}>
+      {title}: {detail}
+    </p>
+  )
+}
+
 /** A fault of ours in one page leaves the rest standing. `page` changes with the address: another page begins anew. */
 export class PageBoundary extends Component<
   { page: string; children: ReactNode },

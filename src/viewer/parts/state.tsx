@@ -3,9 +3,21 @@ import { Glyph } from './glyph.tsx'
 
 type Row = { label: string; tone: Tone }
 
-/** How work stands or ended: a row of RUN_STATUS, STEP_STATUS, OUTCOME or GATE_OUTCOME. Says nothing of evidence. */
-export function State({ of, wordless = false }: { of: Row; wordless?: boolean }) {
-  return <Drawn of={of} family="outcome" colour={OUTCOME_COLOUR[of.tone]} wordless={wordless} />
+/**
+ * How work stands or ended: a row of RUN_STATUS, STEP_STATUS, OUTCOME, GATE_OUTCOME or CELL_STATE. Says nothing of
+ * evidence. `count`: of so many; none is faint.
+ */
+export function State({
+  of,
+  wordless = false,
+  count,
+}: {
+  of: Row
+  wordless?: boolean
+  count?: number
+}) {
+  const colour = count === 0 ? 'text-ink-3' : OUTCOME_COLOUR[of.tone]
+  return <Drawn of={of} family="outcome" colour={colour} wordless={wordless} count={count} />
 }
 
 /** How evidence stands: a row of SEAL_STATE or CLAIM_STATE. Never the green of an outcome. */
@@ -18,17 +30,20 @@ function Drawn({
   family,
   colour,
   wordless,
+  count,
 }: {
   of: Row
   family: 'outcome' | 'evidence'
   colour: string
   wordless: boolean
+  count?: number | undefined
 }) {
   return (
     <span
       className={`inline-flex items-center gap-1.5 align-top font-medium whitespace-nowrap ${colour}`}
     >
       <Glyph tone={of.tone} family={family} />
+      {count !== undefined && <span>{count.toLocaleString('en')}</span>}
       <span className={wordless ? 'sr-only' : undefined}>{of.label}</span>
     </span>
   )

@@ -1,8 +1,8 @@
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { counted } from '#evidence/counted.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#viewer/parts/time.tsx'
@@ -202,12 +202,7 @@ function Table({
       return <span className="skeleton m-3 block h-3 w-1/3" />
     return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose)
   }
-  if (failed)
-    return (
-      <p role="alert" className="p-4 text-bad">
-        {wordsOf(failed.error).title}: {wordsOf(failed.error).detail}
-      </p>
-    )
+  if (failed) return <ErrorWords error={failed.error} className="p-4" />
   if (count === 0)
     return (
       <p className="p-4 text-ink-2">

@@ -1,6 +1,6 @@
-import { wordsOf } from '#viewer/api.ts'
 import { classesOf, parseAnsi, PLAIN } from '#viewer/parts/ansi.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
@@ -55,11 +55,7 @@ export function ComparedPart({
           <span className="text-ink-2">not checked</span>
         </div>
       )}
-      {compared.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(compared.error).title}: {wordsOf(compared.error).detail}
-        </p>
-      )}
+      {compared.isError && <ErrorWords error={compared.error} />}
       {compared.data &&
         (compared.data.same ? (
           <Proven bytes={compared.data.bytes} kind={address.part.kind} name={name} file={file} />

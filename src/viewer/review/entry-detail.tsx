@@ -1,9 +1,9 @@
 import type { StepEntry } from '#contract/envelope.ts'
 import { STEP_STATUS } from '#contract/status.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { counted } from '#evidence/counted.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration, When } from '#viewer/parts/time.tsx'
@@ -52,9 +52,7 @@ export function EntryDetail({
       {entry.isPending ? (
         <p className="p-4 text-ink-2">Reading it.</p>
       ) : entry.isError ? (
-        <p role="alert" className="p-4 text-bad">
-          {wordsOf(entry.error).title}: {wordsOf(entry.error).detail}
-        </p>
+        <ErrorWords error={entry.error} className="p-4" />
       ) : entry.data === null ? (
         <p className="p-4 text-ink-2">No step and no gate has this place in the chain.</p>
       ) : entry.data.kind === 'gate' ? (

@@ -3,6 +3,7 @@ import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
+import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -107,16 +108,7 @@ export function EnvelopesPage() {
           ))}
         </ul>
       )}
-      {envelopes.hasNextPage && (
-        <button
-          type="button"
-          className="button self-center"
-          disabled={envelopes.isFetchingNextPage}
-          onClick={() => void envelopes.fetchNextPage()}
-        >
-          Show older records
-        </button>
-      )}
+      <ShowMore of={envelopes} what="older records" />
     </Page>
   )
 }

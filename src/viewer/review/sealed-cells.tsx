@@ -5,6 +5,7 @@ import { wordsOf } from '#viewer/api.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
@@ -181,11 +182,7 @@ function Apart({
         </label>
         <span className="text-ink-2">not checked</span>
       </div>
-      {take.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(take.error).title}: {wordsOf(take.error).detail}
-        </p>
-      )}
+      {take.isError && <ErrorWords error={take.error} />}
       {take.data?.same === false && (
         <p role="alert" className="rounded-md border border-bad bg-bad-wash p-3 text-bad">
           {take.data.expected === take.data.actual

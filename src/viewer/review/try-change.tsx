@@ -1,4 +1,4 @@
-import { wordsOf } from '#viewer/api.ts'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { tryChange, type Value } from '#viewer/verifier.ts'
 import { valuesQuery } from '#viewer/record-queries.ts'
@@ -61,11 +61,7 @@ export function TryChange({
           onTry={(offset, byte) => change.mutate({ kind, offset, byte })}
         />
       )}
-      {change.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(change.error).title}: {wordsOf(change.error).detail}
-        </p>
-      )}
+      {change.isError && <ErrorWords error={change.error} />}
       {change.data &&
         (!change.data.done ? (
           <p role="alert" className="text-bad">

@@ -4,9 +4,10 @@ import { ApiError, wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { Copy } from '#viewer/parts/copy.tsx'
-import { Failure } from '#viewer/parts/failure.tsx'
+import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -418,12 +419,7 @@ function LineageOf({ cell }: { cell: Provenance }) {
   const { table, record_id, field, state } = cell
   const lineage = useQuery(lineageQuery({ table, record_id, field, state }))
   if (lineage.isPending) return <div className="skeleton h-24" />
-  if (lineage.isError)
-    return (
-      <p role="alert" className="text-bad">
-        {wordsOf(lineage.error).title}: {wordsOf(lineage.error).detail}
-      </p>
-    )
+  if (lineage.isError) return <ErrorWords error={lineage.error} />
   return (
     <Suspense fallback={<div className="skeleton h-24" />}>
       <LineageView graph={lineage.data} />
@@ -436,12 +432,7 @@ function History({ cell }: { cell: CellName }) {
   const history = useInfiniteQuery(cellHistoryQuery({ table, record_id, field }))
   const items = history.data?.pages.flatMap((page) => page.items) ?? []
   if (history.isPending) return <div className="skeleton h-12" />
-  if (history.isError && items.length === 0)
-    return (
-      <p role="alert" className="text-bad">
-        {wordsOf(history.error).title}: {wordsOf(history.error).detail}
-      </p>
-    )
+  if (history.isError && items.length === 0) return <ErrorWords error={history.error} />
   if (items.length === 0) return <p className="text-ink-2">It was never derived.</p>
   return (
     <>
@@ -477,16 +468,7 @@ function History({ cell }: { cell: CellName }) {
           </li>
         ))}
       </ol>
-      {history.hasNextPage && (
-        <button
-          type="button"
-          className="button self-center"
-          disabled={history.isFetchingNextPage}
-          onClick={() => void history.fetchNextPage()}
-        >
-          Show older ones
-        </button>
-      )}
+      <ShowMore of={history} what="older ones" />
     </>
   )
 }

@@ -1,12 +1,13 @@
 import type { Materialize, MaterializePreview } from '#contract/provenance.ts'
 import { CELL_STATE, keysOf } from '#contract/status.ts'
 import { sumOf } from '#evidence/summarise.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { CellCount, totalOf } from '#viewer/parts/cell-counts.tsx'
 import { counted } from '#evidence/counted.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
+import { StartForm } from '#viewer/parts/start-form.tsx'
 import { duration } from '#viewer/parts/time.tsx'
 import { materialize, previewQuery } from '#viewer/table-queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -42,12 +43,11 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
   const start = useMutation(materialize(client))
   const cells = sumOfFields(preview.data)
   return (
-    <form
-      className="flex flex-col gap-4"
-      onSubmit={(event) => {
-        event.preventDefault()
-        start.mutate(body, { onSuccess: onClose })
-      }}
+    <StartForm
+      act={cells === null ? 'Derive' : `Derive ${counted(cells, 'cell')}`}
+      onStart={() => start.mutate(body, { onSuccess: onClose })}
+      onCancel={onClose}
+      start={start}
     >
       <p className="text-ink-2">
         Of <RunText text={scope.what} max={200} />, with whatever that is made from. What is fresh
@@ -73,30 +73,11 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
           <SkeletonRows rows={3} height="h-9" />
         </div>
       ) : preview.isError ? (
-        <p role="alert" className="text-bad">
-          {wordsOf(preview.error).title}: {wordsOf(preview.error).detail}
-        </p>
+        <ErrorWords error={preview.error} />
       ) : (
         <Preview preview={preview.data} />
       )}
-      {start.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(start.error).title}: {wordsOf(start.error).detail}
-        </p>
-      )}
-      <div className="flex justify-end gap-2">
-        <button type="button" className="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="button" data-look="main" disabled={start.isPending}>
-          {start.isPending
-            ? 'Starting'
-            : cells === null
-              ? 'Derive'
-              : `Derive ${counted(cells, 'cell')}`}
-        </button>
-      </div>
-    </form>
+    </StartForm>
   )
 }
 

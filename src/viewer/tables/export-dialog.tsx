@@ -1,7 +1,7 @@
 import type { Table } from '#contract/provenance.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { counted } from '#evidence/counted.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
+import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import { type RecordFilter, tableRim } from '#viewer/table-queries.ts'
@@ -58,11 +58,7 @@ export function ExportDialog({
           {write.isSuccess ? 'written.' : 'so far.'}
         </output>
       )}
-      {write.isError && (
-        <p role="alert" className="text-bad">
-          {wordsOf(write.error).title}: {wordsOf(write.error).detail}
-        </p>
-      )}
+      {write.isError && <ErrorWords error={write.error} />}
       <div className="flex justify-end gap-2">
         <button type="button" className="button" onClick={close}>
           {write.isPending ? 'Stop' : 'Close'}

@@ -1,7 +1,7 @@
 import type { GridCell, TableRecord } from '#contract/provenance.ts'
 import { CELL_STATE, type Tone } from '#contract/status.ts'
-import { Glyph } from '#viewer/parts/glyph.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { State } from '#viewer/parts/state.tsx'
 import { memo } from 'react'
 import { valueSaid } from './value-said.ts'
 
@@ -16,13 +16,11 @@ export const DerivedCell = memo(function DerivedCell({
   isPrivate: boolean
 }) {
   if (!cell) return <span className="text-ink-3">—</span>
-  const { label, tone } = CELL_STATE[cell.state]
   return (
     <span className="flex min-w-0 items-center gap-1.5">
-      <span className={cell.state === 'fresh' ? 'text-good opacity-60' : INK[tone]}>
-        <Glyph tone={tone} family="outcome" />
+      <span className={cell.state === 'fresh' ? 'opacity-60' : ''}>
+        <State of={CELL_STATE[cell.state]} wordless />
       </span>
-      <span className="sr-only">{label}: </span>
       <span className="truncate">
         {cell.error !== null ? (
           <span className="text-bad">
@@ -69,16 +67,6 @@ export const SourceCell = memo(function SourceCell({
 function Value({ value }: { value: unknown }) {
   return <RunText text={valueSaid(value, MAX_CHARS)} max={MAX_CHARS} />
 }
-
-const INK = {
-  idle: 'text-ink-3',
-  active: 'text-active',
-  waiting: 'text-waiting',
-  good: 'text-good',
-  bad: 'text-bad',
-  muted: 'text-ink-2',
-  neutral: 'text-ink-2',
-} as const satisfies Record<Tone, string>
 
 /** What lies under the whole cell. */
 export const WASH = {

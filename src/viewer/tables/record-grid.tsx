@@ -2,6 +2,7 @@ import type { GridCell, Table, TableRecord } from '#contract/provenance.ts'
 import { CELL_STATE } from '#contract/status.ts'
 import { CellBar } from '#viewer/parts/cell-counts.tsx'
 import { DataGrid, type GridColumn } from '#viewer/parts/data-grid.tsx'
+import { KeyText } from '#viewer/parts/key-text.tsx'
 import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
@@ -107,13 +108,13 @@ function columnsOf({
     },
     {
       key: '#key',
-      widthPx: isNarrow ? 120 : 200,
+      widthPx: isNarrow ? 160 : 240,
       head: <ColumnHead name={table.key} note="key" />,
       cell: (row) => {
         const record = at(row)
         return record ? (
-          <span className="truncate font-medium">
-            <RunText text={record.record_id} max={120} />
+          <span className="min-w-0 font-medium">
+            <KeyText text={record.record_id} />
           </span>
         ) : (
           <span className="skeleton h-3 w-2/3" />

@@ -10,16 +10,16 @@ import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
+import { useTablesStatus, WHILE_RUNNING_MS } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useDeferredValue, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { DeriveDialog, type DeriveScope } from './derive-dialog.tsx'
 import { RecordGrid } from './record-grid.tsx'
-import { FieldProgress, HintedProgress } from './table-progress.tsx'
+import { HintedProgress, RunningField } from './table-progress.tsx'
 import { statusOfTable, type TableStatus } from './table-status.ts'
 import { useRecords } from './use-records.ts'
-import { useTablesStatus, WHILE_RUNNING_MS } from './use-status.ts'
 
 const CellPanel = lazy(() => import('./cell-panel.tsx').then((m) => ({ default: m.CellPanel })))
 const ExportDialog = lazy(() =>
@@ -150,7 +150,7 @@ function OneTable({ table }: { table: Table }) {
       )}
       {hinted && !isRunning && <HintedProgress />}
       {status.running.map((running) => (
-        <FieldProgress key={running.field} running={running} />
+        <RunningField key={running.field} running={running} />
       ))}
       <div
         className={`grid items-start gap-4 ${opened ? 'lg:grid-cols-[minmax(0,1fr)_minmax(24rem,30rem)]' : ''}`}

@@ -1,31 +1,16 @@
-import { counted } from '#evidence/counted.ts'
-import { RunText } from '#viewer/parts/run-text.tsx'
-import { duration } from '#viewer/parts/time.tsx'
+import { FieldProgress } from '#viewer/parts/field-progress.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { Link } from 'wouter'
 import type { Running } from './table-status.ts'
 
-/** How far a field is, as the server's status says it. What is left is said only where it was measured. */
-export function FieldProgress({ running }: { running: Running }) {
-  const { field, run_id, done, total, cells_per_second: rate, left_ms } = running
+/** How far a field is, with the way to its run. */
+export function RunningField({ running }: { running: Running }) {
   return (
-    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
-      <progress
-        className="h-1.5 w-28 accent-active"
-        max={Math.max(1, total)}
-        value={done}
-        aria-label={`Deriving ${field}`}
-      />
-      <span>
-        <RunText text={field} max={64} />: {done.toLocaleString('en')} of {counted(total, 'cell')}
-        {rate !== null && `, ${Math.round(rate).toLocaleString('en')} a second`}
-        {left_ms !== null && `, about ${duration(left_ms, 1)} left`}
-      </span>
-      <Link href={`/runs/${encodeURIComponent(run_id)}`} className="link">
+    <FieldProgress name={running.field} running={running}>
+      <Link href={`/runs/${encodeURIComponent(running.run_id)}`} className="link">
         the run
       </Link>
-      <ToldWord by="recorded" />
-    </div>
+    </FieldProgress>
   )
 }
 

@@ -9,15 +9,15 @@ import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useTablesStatus } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { DeriveDialog, type DeriveScope } from './derive-dialog.tsx'
 import { tableHref } from './table-address.ts'
-import { FieldProgress, HintedProgress } from './table-progress.tsx'
+import { HintedProgress, RunningField } from './table-progress.tsx'
 import { statusOfTable, type TableStatus } from './table-status.ts'
-import { useTablesStatus } from './use-status.ts'
 
 /** Every table with its derived fields: how many cells are in which state, what they cost, and what is running. */
 export function TablesPage() {
@@ -143,7 +143,7 @@ function TableCard({
                 )}
                 {one?.running && (
                   <dd className="sm:col-span-4">
-                    <FieldProgress running={{ ...one.running, field }} />
+                    <RunningField running={{ ...one.running, field }} />
                   </dd>
                 )}
               </div>

@@ -1,0 +1,20 @@
+/** The way to the next page of a list, where there is one. */
+export function ShowMore({
+  of: { hasNextPage, isFetchingNextPage, fetchNextPage },
+  what,
+}: {
+  of: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown }
+  what: string
+}) {
+  if (!hasNextPage) return null
+  return (
+    <button
+      type="button"
+      className="button self-center"
+      disabled={isFetchingNextPage}
+      onClick={() => void fetchNextPage()}
+    >
+      Show {what}
+    </button>
+  )
+}
