@@ -1,7 +1,5 @@
 import { FieldProgress } from '#viewer/parts/field-progress.tsx'
-import { RunText } from '#viewer/parts/run-text.tsx'
 import { useTablesStatus } from '#viewer/tables-status.ts'
-import { Link } from 'wouter'
 
 /** The fields that this run derives now, and how far each is. */
 export function DerivedSoFar({ run_id }: { run_id: string }) {
@@ -9,11 +7,7 @@ export function DerivedSoFar({ run_id }: { run_id: string }) {
   return status.data?.tables.map(
     ({ table, field, running }) =>
       running?.run_id === run_id && (
-        <FieldProgress key={`${table}.${field}`} name={`${table}.${field}`} running={running}>
-          <Link href={`/tables/${encodeURIComponent(table)}`} className="link">
-            the table <RunText text={table} max={64} />
-          </Link>
-        </FieldProgress>
+        <FieldProgress key={`${table}.${field}`} name={`${table}.${field}`} running={running} />
       ),
   )
 }

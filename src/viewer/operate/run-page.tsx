@@ -251,10 +251,14 @@ export function RunPage({
 /** Steps may be shorter than a look at their log. */
 const FOLLOWS_EVERY_MS = 700
 
-/** The tables that a run derives, each of whose steps is called `TABLE.FIELD`. */
+/** The tables that a run derives: its steps are called `TABLE.FIELD`, and a pipeline's name them. */
 function tablesOf({ started, plan }: Run): string[] {
-  if (started?.kind !== 'materialize') return []
-  return [...new Set(plan?.steps.flatMap(({ step_id }) => step_id.split('.', 1)))]
+  const deriving = plan?.steps.filter(({ kind }) => kind === 'materialize') ?? []
+  const targets =
+    started?.kind === 'materialize'
+      ? deriving.map(({ step_id }) => step_id)
+      : deriving.flatMap(({ argv }) => argv.slice(2))
+  return [...new Set(targets.flatMap((target) => target.split('.', 1)))]
 }
 
 /** The step whose log one would open: what runs, else what ran last. */

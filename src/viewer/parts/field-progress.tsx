@@ -14,12 +14,12 @@ export function FieldProgress({
   name: string
   running: NonNullable<FieldStatus['running']>
   /** The way to what is not on this page. */
-  children: ReactNode
+  children?: ReactNode
 }) {
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
       <progress
-        className="h-1.5 w-28 accent-active"
+        className="h-1.5 w-28 text-active"
         max={Math.max(1, total)}
         value={done}
         aria-label={`Deriving ${name}`}

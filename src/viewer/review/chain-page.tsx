@@ -79,7 +79,7 @@ export function ChainPage() {
               : `${progress.done.toLocaleString('en')} of ${counted(progress.known, 'record')} verified.`}
           </output>
           <progress
-            className="h-1.5 w-48 accent-seal"
+            className="h-1.5 w-48 text-seal"
             max={Math.max(1, progress.known)}
             value={progress.done}
             aria-label="Records verified"

@@ -14,7 +14,7 @@ export function Verifying({ document, onCancel }: { document: string; onCancel: 
           {at === -1 ? 'Reading the sealed bytes.' : `${STAGES[at]?.says} in this browser.`}
         </output>
         <progress
-          className="h-1.5 w-40 accent-seal"
+          className="h-1.5 w-40 text-seal"
           max={STAGES.length + 1}
           value={at + 1}
           aria-label="Verification"

@@ -438,7 +438,7 @@ function History({ cell }: { cell: CellName }) {
     <>
       <ol className="divide-y divide-line rounded-md border border-line">
         {items.map((version, index) => (
-          <li key={index} className="flex flex-wrap items-baseline gap-x-3 gap-y-0.5 px-3 py-1.5">
+          <li key={index} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-3 py-1.5">
             <State
               of={
                 version.error === null

@@ -51,7 +51,7 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
     >
       <p className="text-ink-2">
         Of <RunText text={scope.what} max={200} />, with whatever that is made from. What is fresh
-        is left as it is.
+        is {force ? 'derived anew too' : 'left as it is'}.
       </p>
       <div>
         <label className="flex items-center gap-2 font-medium">

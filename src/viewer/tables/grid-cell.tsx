@@ -18,7 +18,7 @@ export const DerivedCell = memo(function DerivedCell({
   if (!cell) return <span className="text-ink-3">—</span>
   return (
     <span className="flex min-w-0 items-center gap-1.5">
-      <span className={cell.state === 'fresh' ? 'opacity-60' : ''}>
+      <span className={`flex ${cell.state === 'fresh' ? 'opacity-60' : ''}`}>
         <State of={CELL_STATE[cell.state]} wordless />
       </span>
       <span className="truncate">

@@ -4,6 +4,7 @@ import { type Layout, type LineageGraph, type LineageNode, NODE_PX } from '#view
 import { counted } from '#evidence/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
+import { keyEnd } from '#viewer/parts/key-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { layoutQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
@@ -97,7 +98,7 @@ function NodeBox({ node, x, y }: { node: LineageNode; x: number; y: number }) {
         {short(`${table}.${field}`)}
       </text>
       <text x="10" y="35" className="fill-ink-2 text-xs">
-        {short(`${SIGN[state ?? 'source']} ${record_id}`)}
+        {SIGN[state ?? 'source']} {shortKey(record_id)}
       </text>
     </>
   )
@@ -116,6 +117,13 @@ const short = (text: string): string => {
   const said = plain(text, MAX_CHARS * 2)
   return said.length > MAX_CHARS ? `${said.slice(0, MAX_CHARS - 1)}…` : said
 }
+
+/** By its end, as in the grid. */
+function shortKey(key: string): string {
+  const said = plain(keyEnd(key, MAX_CHARS * 2))
+  return said.length > MAX_KEY_CHARS ? `…${keyEnd(said, MAX_KEY_CHARS)}` : said
+}
+const MAX_KEY_CHARS = 19
 
 /** The shape of the state, where a glyph would be. */
 const SIGN = { fresh: '✓', stale: '◆', missing: '○', failed: '✕', source: '·' } as const
