@@ -15,7 +15,7 @@ import { progressOf, shownProgress } from './progress.ts'
 const NOT_STARTED = 3
 
 export const materialize: Command = {
-  help: `Usage: runseal materialize [TARGET…] [--record ID]… [--force] [--dry-run]
+  help: `Usage: runseal materialize [TARGET…] [--record ID]… [--force] [--no-queue] [--dry-run]
 
 Derives the cells that are not fresh, waits until that run has ended and is sealed, and prints the
 run's id on stdout. Progress and what came of it go to stderr. Ctrl-C stops the waiting, not the run.
@@ -23,6 +23,7 @@ run's id on stdout. Progress and what came of it go to stderr. Ctrl-C stops the 
   TARGET           TABLE or TABLE.FIELD, with what it is made from; default all
   --record ID      only this record; may be repeated
   --force          fresh cells too
+  --no-queue       fail at once where another run writes such a table; else it is waited for, a minute
   --dry-run        derive nothing; print what would be derived, and what it would roughly cost
 ${SERVER_HELP}
 
@@ -36,6 +37,7 @@ Exit codes: 0 succeeded and every cell that was asked for is fresh, 1 failed or 
       {
         record: { type: 'string', multiple: true },
         force: { type: 'boolean' },
+        'no-queue': { type: 'boolean' },
         'dry-run': { type: 'boolean' },
         ...SERVER_OPTIONS,
       },
@@ -46,6 +48,7 @@ Exit codes: 0 succeeded and every cell that was asked for is fresh, 1 failed or 
       targets: positionals.length === 0 ? null : positionals,
       record_ids: values.record ?? null,
       force: values.force === true,
+      ...(values['no-queue'] === true && { lock_timeout_ms: 0 }),
     }
     if (values['dry-run'] === true) return await preview(server, body)
     const row = { ...ENDPOINT.materialize, answer: RunStartedAnswer }

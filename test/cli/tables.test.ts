@@ -73,8 +73,10 @@ it('[C30] [C31] [C32] a table is previewed, derived, derived again, and asked ab
   expect(told.stdout).toMatch(/^numbers\.twice +2 +0 +0 +1 +0\.2 +-$/m)
 
   // What is fresh is skipped; one record alone has nothing to fail.
-  const again = await run('materialize', 'numbers.twice', '--record', 'c')
+  const again = await run('materialize', 'numbers.twice', '--record', 'c', '--no-queue')
   expect(again).toMatchObject({ code: 0 })
+  const asked = await fetch(`${server.url}/api/runs/${again.stdout.trim()}`)
+  expect(await asked.json()).toMatchObject({ inputs: { lock_timeout_ms: '0' } })
   expect(again.stderr).toContain('0 materialized, 1 skipped, 0 failed, cost 0\n')
   const forced = await run('materialize', 'numbers.twice', '--record', 'c', '--force')
   expect(forced).toMatchObject({ code: 0 })

@@ -58,7 +58,10 @@ export async function deriveField(work: DeriveField): Promise<DerivedCells> {
     if (signal.aborted) break
     const sorted = sortOut(work, await work.judge(field, records, own))
     skipped += sorted.fresh.length
-    if (sorted.restored.length > 0) await cells.setStates(row.field_id, sorted.restored)
+    if (sorted.restored.length > 0) {
+      await cells.setStates(row.field_id, sorted.restored)
+      work.done(sorted.restored.length)
+    }
     if (sorted.untried.length > 0) {
       await cells.putVersions(act.act_id, sorted.untried, 0)
       work.done(sorted.untried.length)

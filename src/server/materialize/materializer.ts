@@ -346,12 +346,11 @@ export function createMaterializer({
       body: derivation.body,
     })
     const record_ids = hold.demand?.get(name) ?? null
-    const { fresh, stale, missing, failed: bad } = row.cells
-    const toDo = stale + missing + bad + (hold.force ? fresh : 0)
+    const { cells: toDo } = await previewOf(kept, field, record_ids, hold.force)
     const one = {
       run_id,
       done: 0,
-      total: record_ids?.length ?? toDo,
+      total: toDo.fresh + toDo.stale + toDo.missing + toDo.failed,
       started_at: now().toISOString(),
     }
     progress.set(name, one)

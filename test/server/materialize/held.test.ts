@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Materialize } from '#contract/provenance.ts'
@@ -101,4 +101,18 @@ it('[MT5] [MT10] [MT11] an aborted run keeps what it derived, lets go of its tab
   shop.write('go', '')
   const { envelope } = await shop.materialize({ targets: ['t'], lock_timeout_ms: 30_000 })
   expect(envelope.closing.totals).toMatchObject({ materialized: 4, skipped: 2 })
+})
+
+it('[MT5] how far a run is counts what there is to derive, and nothing that is fresh', async () => {
+  const shop = await tableShop(TABLES, FILES)
+  shop.write('go', '')
+  await shop.materialize({ targets: ['t.a'], record_ids: ['1'] })
+  for (const name of ['go', 'began']) rmSync(join(shop.root, name))
+  const run_id = await begin(shop, { targets: ['t.a'], record_ids: ['1', '2'] })
+  expect(shop.materializer.progress().get('t.a')).toMatchObject({ run_id, done: 0, total: 1 })
+  shop.write('go', '')
+  expect((await shop.sealed(run_id)).envelope.closing.totals).toMatchObject({
+    materialized: 1,
+    skipped: 1,
+  })
 })
