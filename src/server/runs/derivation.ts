@@ -15,6 +15,7 @@ import {
 } from './attempt.ts'
 import { emptyLog, LogWriter, markOf, pidFileOf, pipesOf, slotOf } from './log.ts'
 import { Mask } from './mask.ts'
+import { linesWithin } from './secret-finder.ts'
 import {
   endGroup,
   groupsHolding,
@@ -253,7 +254,9 @@ class BatchProcess {
     let room = this.#derive.max_output_bytes
     // A value or an error is recorded, told and sealed: a secret is in none of them, as JSON writes it neither.
     const mask = new Mask<'stdout'>(
-      this.#batch.secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]),
+      this.#batch.secrets
+        .flatMap((secret) => [secret, ...linesWithin(secret)])
+        .flatMap((form) => [form, JSON.stringify(form).slice(1, -1)]),
     )
     const keep = (pieces: ReturnType<typeof mask.end>) =>
       void output.push(...pieces.map(({ bytes }) => bytes))

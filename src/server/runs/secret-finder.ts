@@ -39,14 +39,15 @@ export type Place = { from: number; to: number }
 
 /** Each secret, also without the white space around it, and of one of several lines each that could be one by itself. */
 export function formsOf(secrets: readonly string[]): Buffer[] {
-  const forms = secrets.flatMap((secret) => [secret, secret.trim(), ...linesOf(secret)])
+  const forms = secrets.flatMap((secret) => [secret, secret.trim(), ...linesWithin(secret)])
   return [...new Set(forms)].filter((form) => form !== '').map((form) => Buffer.from(form))
 }
 
 /** Not what any text may have, such as a bracket. */
 const LEAST_LINE_CHARS = 8
 
-function linesOf(secret: string): string[] {
+/** Of a secret of several, those that could be one by themselves. */
+export function linesWithin(secret: string): string[] {
   const lines = secret.split(/\r\n|\n|\r/)
   if (lines.length === 1) return []
   return lines.map((line) => line.trim()).filter((line) => line.length >= LEAST_LINE_CHARS)

@@ -194,3 +194,14 @@ it('[MT6] [R10] a secret is in no value and no error, also as JSON writes it', a
   expect(a['1']).toBe('it is ***')
   expect(JSON.stringify([a, envelope])).not.toContain('word-17')
 })
+
+it('[MT6] [R10] no line of a secret of several is in a value, as JSON writes it', async () => {
+  const { a, envelope } = await derivedBy(
+    of(
+      `say(rows[0],{value:'it is '+process.env.KEY.split('\\n')[1].trim()});say(rows[1],{value:1})`,
+    ),
+    String.raw`, env: { KEY: { value: "{\n  \"key\": \"word-17\"\n}", secret: true } }`,
+  )
+  expect(a['1']).toBe('it is ***')
+  expect(JSON.stringify([a, envelope])).not.toContain('word-17')
+})
