@@ -1,4 +1,4 @@
-import { Envelope, Link, type LinkKind, StepEntry } from '#contract/envelope.ts'
+import { Envelope, Link, type LinkKind, Opening, StepEntry } from '#contract/envelope.ts'
 import * as z from 'zod/mini'
 import { canonicalize, utf8 } from './canonical.ts'
 import {
@@ -10,6 +10,7 @@ import {
   openingEntry,
   stepEntry,
 } from './chain.ts'
+import { sha256OfMany } from './digest.ts'
 import { type Spans } from './spans.ts'
 
 /** A document that was read, its entries, and the canonical bytes of what is digested of it. */
@@ -31,8 +32,17 @@ export type Written = {
   /** The digests that the document says. */
   link(seq: number): Pick<Link, 'entry' | 'link'>
   /** The document without `integrity`. */
-  content(): Uint8Array<ArrayBuffer>
+  content(): WrittenContent
 }
+
+export type WrittenContent = {
+  readonly digest: Promise<string>
+  /** So much of it as is looked at, and more than is shown. */
+  readonly beginning: Uint8Array
+  readonly length: number
+}
+
+const A_BEGINNING = 8192
 
 /** Of a value that was parsed whole. */
 export function documentOf(envelope: Envelope): Document {
@@ -47,7 +57,11 @@ export function documentOf(envelope: Envelope): Document {
         return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
       },
       link: (seq) => integrity.hash_chain.links[seq] ?? NO_LINK,
-      content: () => utf8(canonicalize(content)),
+      content() {
+        const bytes = utf8(canonicalize(content))
+        const beginning = bytes.subarray(0, A_BEGINNING)
+        return { digest: sha256OfMany(bytes), beginning, length: bytes.length }
+      },
     },
   }
 }
@@ -55,7 +69,7 @@ export function documentOf(envelope: Envelope): Document {
 const NO_LINK = { entry: '', link: '' }
 
 /** In the bytes of a file that `spansOf` let pass. null where `order` and links are not of the same entries. */
-export function documentIn(bytes: Uint8Array, spans: Spans): Document | null {
+export function documentIn(bytes: Uint8Array<ArrayBuffer>, spans: Spans): Document | null {
   const envelope = envelopeIn(bytes, spans)
   const kinds = ['opening', ...envelope.order, 'closing'] as const
   const bodies = bodiesOf(kinds, spans)
@@ -67,17 +81,24 @@ export function documentIn(bytes: Uint8Array, spans: Spans): Document | null {
 }
 
 /** Steps and links are nearly all of a long document, and are parsed when somebody asks for all of them at once. */
-function envelopeIn(bytes: Uint8Array, { steps, links }: Spans): Envelope {
+function envelopeIn(bytes: Uint8Array<ArrayBuffer>, { steps, links, opening }: Spans): Envelope {
   const [stepsBegin = 0, stepsEnd = 0] = steps
   const [linksBegin = 0, linksEnd = 0] = links
+  const [openingBegin = 0, openingEnd = 0] = opening
   const head = readScanned(
-    Envelope,
-    `${textOf(bytes, 0, stepsBegin)}[]${textOf(bytes, stepsEnd, linksBegin)}[]${textOf(bytes, linksEnd, bytes.length)}`,
+    Head,
+    [
+      textOf(bytes, 0, stepsBegin),
+      textOf(bytes, stepsEnd, linksBegin),
+      textOf(bytes, linksEnd, openingBegin),
+      textOf(bytes, openingEnd, bytes.length),
+    ].join('null'),
   )
   let allSteps: StepEntry[] | undefined
   let allLinks: Link[] | undefined
   return {
     ...head,
+    opening: readScanned(Opening, textOf(bytes, openingBegin, openingEnd)),
     execution: {
       get steps() {
         return (allSteps ??= readScanned(Steps, textOf(bytes, stepsBegin, stepsEnd)))
@@ -103,11 +124,13 @@ function readScanned<T>(schema: z.ZodMiniType<T>, text: string): T {
 }
 function assertScanned<T>(_schema: z.ZodMiniType<T>, _value: unknown): asserts _value is T {}
 
+/** Without what is longest. */
+const Head = z.omit(z.strictObject(Envelope.shape), { opening: true })
 const Steps = z.array(StepEntry)
 const Links = z.array(Link)
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const textOf = (bytes: Uint8Array, begin: number, end: number): string =>
+const textOf = (bytes: Uint8Array<ArrayBuffer>, begin: number, end: number): string =>
   decoder.decode(bytes.subarray(begin, end))
 
 /** Begin and end of the body of each entry, in the order of the chain; null where `order` has others. */
@@ -125,7 +148,7 @@ function bodiesOf(kinds: readonly LinkKind[], spans: Spans): Uint32Array | null 
 
 /** Where the two digests of each link are; null where they are not of these kinds, one after the other. */
 function linksIn(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   { links: [begin = 0, end = 0] }: Spans,
   kinds: readonly LinkKind[],
 ): Uint32Array | null {
@@ -146,7 +169,7 @@ function linksIn(
 
 const HEX = 64
 
-function isTextAt(bytes: Uint8Array, at: number, text: string): boolean {
+function isTextAt(bytes: Uint8Array<ArrayBuffer>, at: number, text: string): boolean {
   for (let index = 0; index < text.length; index += 1)
     if (bytes[at + index] !== text.charCodeAt(index)) return false
   return true
@@ -154,7 +177,7 @@ function isTextAt(bytes: Uint8Array, at: number, text: string): boolean {
 
 /** The bytes of the file themselves, which are canonical. */
 function writtenIn(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   { integrity: [begin = 0, end = 0] }: Spans,
   {
     envelope: { evidence_id, run_id, schema },
@@ -193,11 +216,17 @@ function writtenIn(
       return { entry: textOf(bytes, entry, entry + HEX), link: textOf(bytes, link, link + HEX) }
     },
     content() {
-      const name = '"integrity":'.length
-      const content = new Uint8Array(bytes.length - (end + 1 - begin + name))
-      content.set(bytes.subarray(0, begin - name))
-      content.set(bytes.subarray(end + 1), begin - name)
-      return content
+      // In their place, and put back before anybody can look: a copy of a long file would be made only to be copied by
+      // WebCrypto, which takes its own before it answers. Were it not so, the digest would be another one.
+      const from = begin - '"integrity":'.length
+      const integrity = bytes.slice(from, end + 1)
+      const length = bytes.length - integrity.length
+      bytes.copyWithin(from, end + 1)
+      const beginning = bytes.slice(0, Math.min(length, A_BEGINNING))
+      const digest = sha256OfMany(bytes.subarray(0, length))
+      bytes.copyWithin(end + 1, from, length)
+      bytes.set(integrity, from)
+      return { digest, beginning, length }
     },
   }
 }
@@ -209,7 +238,7 @@ const aroundBody = (preimage: string) => {
 }
 
 function entriesIn(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   envelope: Envelope,
   kinds: readonly LinkKind[],
   bodies: Uint32Array,
@@ -250,7 +279,7 @@ function nthOfKind(kinds: readonly LinkKind[]): Uint32Array {
 
 // Steps stand one behind the other with a comma between: so many at a time are one text to parse.
 function* stepsIn(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   kinds: readonly LinkKind[],
   bodies: Uint32Array,
 ): Generator<StepEntry> {
@@ -263,4 +292,4 @@ function* stepsIn(
   }
 }
 
-const AT_A_TIME = 256
+const AT_A_TIME = 32

@@ -18,9 +18,16 @@ export function readEnvelope(bytes: Uint8Array, limits: Limits): Envelope {
 /** The same with its parts. Where one pass over the bytes cannot be certain, they are read plainly. */
 export function readDocument(bytes: Uint8Array, limits: Limits): Document {
   refuseTooLarge(bytes, limits)
-  const spans = spansOf(bytes, limits)
-  return (spans && documentIn(bytes, spans)) ?? readPlainly(bytes, limits)
+  const own = ownBytes(bytes)
+  const spans = spansOf(own, limits)
+  return (spans && documentIn(own, spans)) ?? readPlainly(own, limits)
 }
+
+// They are looked at more than once: nobody else may have a hand on them.
+const ownBytes = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
+  bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    : Uint8Array.from(bytes)
 
 /** The same in the plain way: parse, write again, compare, and hold every value to the schema. */
 export function readPlainly(bytes: Uint8Array, limits: Limits): Document {

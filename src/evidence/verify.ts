@@ -78,15 +78,17 @@ export async function verifyEnvelope(
   const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
 
   await stage('chain')
+  // In a thread of its own, meanwhile.
+  const content = written.content()
   const of = entries.length
   const chain = await checkChain(envelope, entries, written, (done) => stage('chain', { done, of }))
 
   await stage('content')
-  const content = await checkContent(envelope, written)
+  const digest = await content.digest
 
   await stage('seal')
   const seal = await checkSeal(envelope, trust)
-  const binding = checkBinding(envelope, chain.state, content.digest)
+  const binding = checkBinding(envelope, chain.state, digest)
 
   await stage('record')
   const consistency = watchConsistency(envelope)
@@ -106,7 +108,7 @@ export async function verifyEnvelope(
   const claims = [
     ...trustClaims,
     ...chain.claims,
-    content.claim,
+    checkContent(envelope, content, digest),
     seal.claim,
     binding,
     ...checkAsked(envelope, options.asked ?? {}),

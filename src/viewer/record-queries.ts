@@ -119,9 +119,9 @@ export const fileVerdictQuery = (
   queryOptions({
     queryKey: ['verdict', FILES, file.id, trust, refused],
     queryFn: async ({ client, signal }) => {
-      const [bytes, kept] = await Promise.all([file.file.arrayBuffer(), client.query(keptQuery)])
+      const kept = await client.query(keptQuery)
       const question = {
-        bytes,
+        bytes: file.file,
         trust: trust ?? trustedOf(kept, []),
         refused: refused === null ? [] : [refused],
         asked: {},

@@ -1,7 +1,14 @@
 import type { GateEntry, StepEntry } from '#contract/envelope.ts'
 import type { Rows, SortBy } from './verifier.ts'
 
+/** An entry with its place in the chain. */
 export type Numbered<T> = { seq: number; entry: T }
+
+/** Entries of a document, each read when it is looked at. */
+export type Listed<T> = Iterable<Numbered<T>> & {
+  readonly length: number
+  at(index: number): Numbered<T> | undefined
+}
 
 /** Which rows of a document a table shows, in its order. Linear to search, and equal rows stay in the record's order. */
 export function indexOf(
@@ -11,58 +18,47 @@ export function indexOf(
     gates,
     lines,
   }: {
-    steps: readonly Numbered<StepEntry>[]
-    gates: readonly Numbered<GateEntry>[]
+    steps: Listed<StepEntry>
+    gates: Listed<GateEntry>
     lines: readonly string[]
   },
 ): Uint32Array {
+  const by = { search: search.toLowerCase(), descending }
   switch (view) {
     case 'steps':
-      return ordered(
-        found(steps, search, ({ entry }) => textOfStep(entry)),
-        sort === 'seq' ? null : ({ entry }) => keyOfStep(entry, sort),
-        steps,
-        descending,
-      )
+      return chosenOf(steps, by, {
+        textOf: ({ entry }) => textOfStep(entry),
+        keyOf: sort === 'seq' ? null : ({ entry }) => keyOfStep(entry, sort),
+      })
     case 'gates':
-      return ordered(
-        found(gates, search, ({ entry }) => textOfGate(entry)),
-        sort === 'seq' ? null : ({ entry }) => keyOfGate(entry, sort),
-        gates,
-        descending,
-      )
+      return chosenOf(gates, by, {
+        textOf: ({ entry }) => textOfGate(entry),
+        keyOf: sort === 'seq' ? null : ({ entry }) => keyOfGate(entry, sort),
+      })
     case 'raw':
-      return Uint32Array.from(found(lines, search, (line) => line))
+      return chosenOf(lines, { ...by, descending: false }, { textOf: (line) => line, keyOf: null })
   }
 }
 
-function found<T>(rows: readonly T[], search: string, textOf: (row: T) => string): number[] {
-  const wanted = search.toLowerCase()
-  return rows.flatMap((row, index) =>
-    wanted === '' || textOf(row).toLowerCase().includes(wanted) ? [index] : [],
-  )
-}
-
-function ordered<T>(
-  chosen: readonly number[],
-  keyOf: ((row: T) => string | number) | null,
-  rows: readonly T[],
-  descending: boolean,
+function chosenOf<T>(
+  rows: Iterable<T> & { readonly length: number },
+  { search, descending }: { search: string; descending: boolean },
+  { textOf, keyOf }: { textOf: (row: T) => string; keyOf: ((row: T) => string | number) | null },
 ): Uint32Array {
-  if (keyOf === null) return Uint32Array.from(descending ? chosen.toReversed() : chosen)
-  const keys = new Map(
-    chosen.flatMap((at) => {
-      const row = rows[at]
-      return row === undefined ? [] : [[at, keyOf(row)] as const]
-    }),
-  )
+  if (search === '' && keyOf === null) {
+    const all = Uint32Array.from({ length: rows.length }, (_, at) => at)
+    return descending ? all.toReversed() : all
+  }
+  const chosen: { at: number; key: string | number }[] = []
+  let at = 0
+  for (const row of rows) {
+    if (search === '' || textOf(row).toLowerCase().includes(search))
+      chosen.push({ at, key: keyOf?.(row) ?? at })
+    at += 1
+  }
   const sign = descending ? -1 : 1
-  return Uint32Array.from(
-    chosen.toSorted((a, b) => {
-      const [left = '', right = ''] = [keys.get(a), keys.get(b)]
-      return left === right ? a - b : left < right ? -sign : sign
-    }),
-  )
+  chosen.sort((a, b) => (a.key === b.key ? a.at - b.at : a.key < b.key ? -sign : sign))
+  return Uint32Array.from(chosen, (row) => row.at)
 }
 
 const textOfStep = ({ step_id, kind, argv, outcome, reason, signal, artifacts }: StepEntry) =>

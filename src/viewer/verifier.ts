@@ -17,7 +17,8 @@ import type { FactList, FactRow } from './operate/two-timelines.ts'
 export type Question =
   | {
       ask: 'verify'
-      bytes: ArrayBuffer
+      /** A file is read where it is verified. */
+      bytes: ArrayBuffer | Blob
       trust: readonly Trusted[]
       refused?: readonly string[]
       asked: { evidence_id?: string; run_id?: string }
@@ -171,7 +172,9 @@ export async function verify(
   question: Omit<Question & { ask: 'verify' }, 'ask'>,
   on: { stage?: (stage: Stage) => void; signal: AbortSignal },
 ): Promise<Verdict> {
-  const answer = await put(document, { ask: 'verify', ...question }, [question.bytes], on)
+  const { bytes } = question
+  const moved = bytes instanceof ArrayBuffer ? [bytes] : []
+  const answer = await put(document, { ask: 'verify', ...question }, moved, on)
   if (answer.ask !== 'verify') throw new Error('the verifier answered another question')
   return answer
 }

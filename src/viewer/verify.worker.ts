@@ -4,13 +4,14 @@ import type { Run } from '#contract/run.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
+import type { Entries } from '#evidence/document.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
 import { orderOf } from './operate/plan-order.ts'
 import { type FactList, factList } from './operate/two-timelines.ts'
-import { indexOf, type Numbered } from './rows.ts'
+import { indexOf, type Listed, type Numbered } from './rows.ts'
 import {
   findCell,
   listedCells,
@@ -44,6 +45,7 @@ import type {
 
 type Held = {
   envelope: VerifiedEnvelope
+  entries: Entries
   bytes: Uint8Array<ArrayBuffer>
   options: VerifyOptions
   /** Has a key at hand checked the signature? Otherwise anybody may have written the record. */
@@ -51,8 +53,8 @@ type Held = {
   /** As the record tells it, once somebody asks. */
   run: Run | null
   facts: { hint: Run; list: FactList } | null
-  steps: Numbered<StepEntry>[]
-  gates: Numbered<GateEntry>[]
+  steps: Listed<StepEntry>
+  gates: Listed<GateEntry>
   lines: string[] | null
   index: { of: string; rows: Uint32Array } | null
   /** By the place of their step: those that are listed, and those of a part that was compared. */
@@ -83,27 +85,34 @@ async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
       const { trust, refused = [], asked, previous } = question
-      const bytes = new Uint8Array(question.bytes)
+      // A file is read here: of a large one the page would stand still.
+      const bytes = new Uint8Array(
+        question.bytes instanceof Blob ? await question.bytes.arrayBuffer() : question.bytes,
+      )
       const options: VerifyOptions = { trust, refused, asked, previous }
-      const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, {
-        ...options,
-        onProgress: (stage) => postMessage({ id, stage } satisfies Reply),
-      })
-      held = envelope && {
-        envelope,
+      const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(
         bytes,
-        options,
-        isSigned: sealed_by !== null,
-        run: null,
-        facts: null,
-        steps: numbered(envelope, 'step', envelope.execution.steps),
-        gates: numbered(envelope, 'gate', envelope.gates),
-        lines: null,
-        index: null,
-        cells: new Map(),
-        counted: new Map(),
-        cellIndex: null,
-      }
+        { ...options, onProgress: (stage) => postMessage({ id, stage } satisfies Reply) },
+      )
+      const isHeld = envelope !== null && entries !== null
+      held = isHeld
+        ? {
+            envelope,
+            entries,
+            bytes,
+            options,
+            isSigned: sealed_by !== null,
+            run: null,
+            facts: null,
+            steps: stepsOf(envelope, entries),
+            gates: gatesOf(envelope),
+            lines: null,
+            index: null,
+            cells: new Map(),
+            counted: new Map(),
+            cellIndex: null,
+          }
+        : null
       return {
         ask: 'verify',
         verdict,
@@ -184,9 +193,9 @@ function pageOf(document: Held, rows: Rows, from: number, to: number): Page {
   const total = document.index.rows.length
   switch (rows.view) {
     case 'steps':
-      return { view: rows.view, total, rows: chosen.flatMap((at) => steps[at] ?? []) }
+      return { view: rows.view, total, rows: chosen.flatMap((at) => steps.at(at) ?? []) }
     case 'gates':
-      return { view: rows.view, total, rows: chosen.flatMap((at) => gates[at] ?? []) }
+      return { view: rows.view, total, rows: chosen.flatMap((at) => gates.at(at) ?? []) }
     case 'raw':
       return {
         view: rows.view,
@@ -218,30 +227,51 @@ function replayedOf(document: Held): Run | null {
 
 const linesOf = (envelope: Envelope): string[] => JSON.stringify(envelope, null, 2).split('\n')
 
-/** Entries with their place in the chain. */
-function numbered<T>(
-  { order }: VerifiedEnvelope,
-  kind: 'step' | 'gate',
-  entries: readonly T[],
-): Numbered<T>[] {
-  const places = order.flatMap((of, index) => (of === kind ? [index + 1] : []))
-  return entries.map((entry, index) => ({ seq: places[index] ?? 0, entry }))
+function stepsOf(envelope: VerifiedEnvelope, entries: Entries): Listed<StepEntry> {
+  const seqs = placesOf(envelope, 'step')
+  return {
+    length: seqs.length,
+    at: (index) => stepAt(entries, seqs[index] ?? -1),
+    *[Symbol.iterator]() {
+      for (const { kind, seq, body } of entries) if (kind === 'step') yield { seq, entry: body }
+    },
+  }
 }
 
-function entryAt({ steps, gates }: Held, seq: number): EntryAt {
-  const step = steps.find((row) => row.seq === seq)
-  if (step) return { kind: 'step', ...step }
-  const gate = gates.find((row) => row.seq === seq)
-  return gate ? { kind: 'gate', ...gate } : null
+function gatesOf(envelope: VerifiedEnvelope): Listed<GateEntry> {
+  const seqs = placesOf(envelope, 'gate')
+  return envelope.gates.map((entry, index) => ({ seq: seqs[index] ?? 0, entry }))
+}
+
+const placesOf = ({ order }: VerifiedEnvelope, kind: 'step' | 'gate'): Uint32Array =>
+  Uint32Array.from(order.flatMap((of, index) => (of === kind ? [index + 1] : [])))
+
+function stepAt(entries: Entries, seq: number): Numbered<StepEntry> | undefined {
+  const entry = entries.at(seq)
+  return entry?.kind === 'step' ? { seq: entry.seq, entry: entry.body } : undefined
+}
+
+function entryAt({ entries }: Held, seq: number): EntryAt {
+  const entry = entries.at(seq)
+  switch (entry?.kind) {
+    case 'step':
+      return { kind: entry.kind, seq: entry.seq, entry: entry.body }
+    case 'gate':
+      return { kind: entry.kind, seq: entry.seq, entry: entry.body }
+    case 'opening':
+    case 'closing':
+    case undefined:
+      return null
+  }
 }
 
 async function compare(
-  { steps }: Held,
+  { entries }: Held,
   seq: number,
   { kind, index }: PartAt,
   bytes: ArrayBuffer,
 ): Promise<Compared> {
-  const step = steps.find((row) => row.seq === seq)?.entry
+  const step = stepAt(entries, seq)?.entry
   const piece = step === undefined ? null : pieceOf(step, kind, index)
   if (piece === null) throw new Error(`entry ${seq} has no such ${kind}`)
   const { actual, fault } = await comparePiece(piece, new Uint8Array(bytes))
@@ -257,7 +287,7 @@ function cellsPageOf(
   from: number,
   to: number,
 ): CellsPage {
-  const row = document.steps.find((step) => step.seq === seq)
+  const row = stepAt(document.entries, seq)
   if (row === undefined) throw new Error(`entry ${seq} is no step`)
   const cells = cellsOf(document, row)
   if ('apart' in cells) return { state: 'apart', apart: cells.apart }
@@ -270,7 +300,9 @@ function cellsPageOf(
 // A later entry stands over an earlier one: another attempt, or another step that derived the same.
 function cellAt(document: Held, name: CellName): CellAt {
   const apart: CellsApart[] = []
-  for (const row of document.steps.toReversed()) {
+  for (let place = document.steps.length - 1; place >= 0; place -= 1) {
+    const row = document.steps.at(place)
+    if (row === undefined) continue
     const cells = cellsOf(document, row)
     if ('apart' in cells) apart.push(cells.apart)
     else {
@@ -296,8 +328,8 @@ function cellsOf(
 
 /** Cells are shown where they are as many as the record says, and come to its totals once all of them are here [A4]. */
 async function take(document: Held, seq: number, buffer: ArrayBuffer): Promise<Taken> {
-  const index = document.steps.findIndex((row) => row.seq === seq)
-  const entry = document.steps[index]?.entry
+  const index = placesOf(document.envelope, 'step').indexOf(seq)
+  const entry = stepAt(document.entries, seq)?.entry
   const part = entry?.cells_part
   if (entry === undefined || part === undefined)
     throw new Error(`entry ${seq} has no cells in a part of their own`)

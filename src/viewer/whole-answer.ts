@@ -26,33 +26,35 @@ export async function wholeAnswer(
   try {
     isMoving()
     const response = await fetch(url, { ...request, signal: given.signal })
-    const chunks: Uint8Array[] = []
+    let room = new ArrayBuffer(roomFor(response, most))
     let length = 0
     const reader = response.body?.getReader()
     for (;;) {
       isMoving()
       const read = await reader?.read()
       if (read === undefined || read.done) break
-      chunks.push(read.value)
-      length += read.value.length
-      if (length <= most) continue
-      const why = new Error(`the answer is longer than ${most} bytes`)
-      giveUp(why)
-      throw why
+      const end = length + read.value.length
+      if (end > most) {
+        const why = new Error(`the answer is longer than ${most} bytes`)
+        giveUp(why)
+        throw why
+      }
+      if (end > room.byteLength) room = room.transfer(Math.min(most, 2 * end))
+      // Each where it belongs as it comes: put together at the end, a long answer would hold up the page.
+      new Uint8Array(room).set(read.value, length)
+      length = end
     }
-    return { response, bytes: joined(chunks, length) }
+    return { response, bytes: room.byteLength === length ? room : room.slice(0, length) }
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', left)
   }
 }
 
-function joined(chunks: readonly Uint8Array[], length: number): ArrayBuffer {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes.buffer
+const MOST_UNSEEN = 256 * 1024 ** 2
+
+/** What the answer says of its length is a hint, and nobody's promise. */
+function roomFor(response: Response, most: number): number {
+  const said = Number(response.headers.get('content-length') ?? 0)
+  return Number.isSafeInteger(said) && said > 0 ? Math.min(said, most, MOST_UNSEEN) : 0
 }

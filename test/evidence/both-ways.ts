@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { type Limits, LIMITS } from '#contract/envelope.ts'
 import { EvidenceError } from '#evidence/fault.ts'
-import { type Document } from '#evidence/document.ts'
+import { type Document, type Written } from '#evidence/document.ts'
 import { readDocument, readPlainly } from '#evidence/read.ts'
 import { type Verification, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 
@@ -21,13 +21,16 @@ const listed = ({ entries, ...found }: Verification) => ({
 })
 
 /** Read both ways: the same document with the same bytes to digest, or the same fault. */
-export function expectOneReading(bytes: Uint8Array, limits: Limits = LIMITS): void {
-  expect(readingBy(readDocument, bytes, limits)).toEqual(readingBy(readPlainly, bytes, limits))
+export async function expectOneReading(bytes: Uint8Array, limits: Limits = LIMITS): Promise<void> {
+  const before = Uint8Array.from(bytes)
+  const quickly = await readingBy(readDocument, bytes, limits)
+  expect(await readingBy(readPlainly, bytes, limits)).toEqual(quickly)
+  expect(bytes).toEqual(before)
 }
 
-function readingBy(read: typeof readDocument, bytes: Uint8Array, limits: Limits) {
+async function readingBy(read: typeof readDocument, bytes: Uint8Array, limits: Limits) {
   try {
-    return toldBy(read(bytes, limits))
+    return await toldBy(read(bytes, limits))
   } catch (fault) {
     if (!(fault instanceof EvidenceError)) throw fault
     const { code, where, message } = fault
@@ -35,9 +38,9 @@ function readingBy(read: typeof readDocument, bytes: Uint8Array, limits: Limits)
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder()
 
-const toldBy = ({ envelope, entries, written }: Document) => ({
+const toldBy = async ({ envelope, entries, written }: Document) => ({
   // Its text too: the order of members is no matter of equality.
   text: JSON.stringify(envelope),
   envelope,
@@ -48,5 +51,10 @@ const toldBy = ({ envelope, entries, written }: Document) => ({
     const { entry, link } = written.link(seq)
     return [entry, link]
   }),
-  content: decoder.decode(written.content()),
+  content: await contentOf(written),
 })
+
+async function contentOf(written: Written) {
+  const { digest, beginning, length } = written.content()
+  return { digest: await digest, beginning: decoder.decode(beginning), length }
+}

@@ -62,7 +62,7 @@ describe('one pass over the bytes and the plain way', () => {
     run.step('build')
     run.gate('ship', { decisions: [{ approver: 'user:ann' }] })
     const { bytes } = await run.seal()
-    expectOneReading(bytes)
+    await expectOneReading(bytes)
     expect(isQuick(bytes)).toBe(true)
     let passed = 0
     for (let at = 0; at < bytes.length; at += 1) {
@@ -105,7 +105,7 @@ describe('one pass over the bytes and the plain way', () => {
     expect(text).toMatch(from)
     expect(isQuick(changed)).toBe(false)
     expect(() => readPlainly(changed, LIMITS)).toThrow()
-    expectOneReading(changed)
+    await expectOneReading(changed)
   })
 
   it.each([
@@ -114,8 +114,8 @@ describe('one pass over the bytes and the plain way', () => {
     ['fewer bytes', { bytes: 100 }],
     ['fewer entries', { entries: 1 }],
     ['no artifact', { artifactsPerStep: 0 }],
-  ])('[V23] keep to %s', (_name, limit) => {
-    for (const { bytes } of honest) expectOneReading(bytes, { ...LIMITS, ...limit })
+  ])('[V23] keep to %s', async (_name, limit) => {
+    for (const { bytes } of honest) await expectOneReading(bytes, { ...LIMITS, ...limit })
   })
 })
 
