@@ -1,6 +1,8 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { checkAttached, partsOf } from '#evidence/attached.ts'
+import { checkCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
-import { fails } from '#evidence/claims.ts'
+import { type Claim, fails } from '#evidence/claims.ts'
 import {
   placeOf,
   type Placed,
@@ -9,7 +11,7 @@ import {
   walkSeries,
 } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
+import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
 import { readLine, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
 import { readTrust } from './evidence-file.ts'
@@ -76,15 +78,22 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       continue
     }
     const asked = { evidence_id }
-    const { verdict, claims, envelope } = await verifyEnvelope(bytes, { trust, asked })
+    const {
+      verdict: ofFile,
+      claims: found,
+      envelope,
+    } = await verifyEnvelope(bytes, { trust, asked })
     const place = envelope && placeOf(envelope)
     if (place) placed.push(place)
+    const cells = envelope && (await cellsOf(kept, envelope))
+    const claims = cells === null ? found : [...found, cells]
+    const verdict = withCells(ofFile, cells)
     const wrong = claims.filter(fails)
     envelopes.push({
       evidence_id,
       verdict,
       codes: [...new Set(wrong.map(({ code }) => code))],
-      message: wrong[0]?.message ?? null,
+      message: wrong[0]?.message ?? (cells?.state === 'not checked' ? cells.message : null),
       seal_seq: place?.seal_seq ?? null,
       head: place?.head ?? null,
     })
@@ -92,6 +101,31 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
   const unusable = envelopes.flatMap(({ evidence_id, head }) => (head === null ? evidence_id : []))
   const series = walkSeries(placed, { unusable })
   return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
+}
+
+/** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
+async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<Claim | null> {
+  const wanted = new Set(
+    envelope.execution.steps.flatMap(({ cells_part }) => cells_part?.sha256 ?? []),
+  )
+  if (wanted.size === 0) return null
+  const parts = partsOf(envelope).filter(({ sha256 }) => wanted.has(sha256))
+  const cells = new Map<string, Uint8Array>()
+  for (const part of parts) {
+    const bytes = cells.has(part.sha256) ? null : await kept.part(envelope.run_id, part)
+    if (bytes === null) continue
+    const { claim } = await checkAttached(parts, part.sha256, bytes)
+    if (fails(claim)) return claim
+    cells.set(part.sha256, bytes)
+  }
+  return await checkCells(envelope, (sha256) => cells.get(sha256) ?? null)
+}
+
+/** The one verdict over a record and its cells. */
+function withCells(verdict: VerdictWord, cells: Claim | null): VerdictWord {
+  if (cells === null || cells.state === 'proven') return verdict
+  if (fails(cells)) return 'does not verify'
+  return verdict === 'proven' ? 'not proven' : verdict
 }
 
 function verdictOf(
@@ -109,8 +143,8 @@ function verdictOf(
 function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: boolean): string {
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
-    ...envelopes.flatMap(({ evidence_id, message }) =>
-      message === null ? [] : `does not verify  ${oneLine(`${evidence_id}: ${message}`)}`,
+    ...envelopes.flatMap(({ evidence_id, verdict, message }) =>
+      message === null ? [] : `${verdict.padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
     ),
     ...missing
       .filter((evidence_id) => !named.has(evidence_id))

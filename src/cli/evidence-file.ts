@@ -1,5 +1,8 @@
 import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { LIMITS } from '#contract/envelope.ts'
+import type { Beside } from '#evidence/beside.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
 import { wordsOf } from './ask.ts'
@@ -28,4 +31,30 @@ export async function readTrust(file: string): Promise<Trusted> {
   const read = readTrustFile(await readEvidence(file, MAX_TRUST_BYTES))
   if (!read.ok) throw new CommandError(`${file} is no trust file: ${read.why}`, CANNOT_READ)
   return { file: read.file, source: 'pinned' }
+}
+
+/** The folders of an export that have what is on record beside the envelope. */
+export const BESIDE = { log: 'logs', artifact: 'artifacts' } as const
+
+/** Every regular file in them, by the name that it has there. Each is read when it is asked for. */
+export async function filesBeside(folder: string): Promise<Beside[]> {
+  const listed = await Promise.all(
+    Object.values(BESIDE).map(async (name) => {
+      const entries = await readdir(join(folder, name), { withFileTypes: true }).catch(nullIfGone)
+      return entries?.filter((entry) => entry.isFile()).map((entry) => `${name}/${entry.name}`)
+    }),
+  )
+  if (listed.every((names) => names === undefined))
+    throw new CommandError(`${folder} has no folder logs and none artifacts in it`, CANNOT_READ)
+  return listed
+    .flatMap((names) => names ?? [])
+    .toSorted()
+    .map((name) => ({ name, bytes: () => readEvidence(join(folder, name), MOST_BESIDE) }))
+}
+
+const MOST_BESIDE = 4 * 1024 * 1024 * 1024 - 1
+
+function nullIfGone(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+  throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
 }

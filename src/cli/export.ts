@@ -1,13 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Part, checkAttached, partsOf } from '#evidence/attached.ts'
-import { counted } from '#evidence/counted.ts'
+import { checkCells } from '#evidence/cells.ts'
+import { counted as many } from '#evidence/counted.ts'
 import { fails } from '#evidence/claims.ts'
 import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
-import { CANNOT_READ } from './evidence-file.ts'
+import { BESIDE, CANNOT_READ } from './evidence-file.ts'
 import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
 import { readVerifier } from './verifier-file.ts'
 
@@ -28,7 +29,8 @@ compared them with what they got by another way.
   --html           one HTML file on stdout. At most ${MOST_IN_PAGE / MIB} MiB of logs and artifacts
 ${KEPT_HELP}
 
-Exit codes: 0 whole; 1 something on record is gone or changed, and was left out; 2 nothing exported.`,
+Exit codes: 0 whole; 1 something on record is gone or changed, and was left out, or the cells beside the
+record contradict it; 2 nothing exported.`,
   usageExit: 2,
   async run(argv) {
     const { values, positionals } = readLine(
@@ -56,29 +58,36 @@ Exit codes: 0 whole; 1 something on record is gone or changed, and was left out;
       await put?.(ENVELOPE, bytes)
       await put?.(OFFERED, trust)
       await put?.('verifier.html', verifier)
+      const inPart = new Set(envelope.execution.steps.map(({ cells_part }) => cells_part?.sha256))
+      const cells = new Map<string, Uint8Array>()
       let leftOut = 0
       for (const part of parts) {
-        const name = `${FOLDER[part.kind]}/${part.sha256}`
+        const name = `${BESIDE[part.kind]}/${part.sha256}`
         const found = await wholePart(kept, run_id, part, parts)
         if ('fault' in found) {
           leftOut += 1
           console.error(`left out: ${defuse(found.fault)}`)
-        } else if (put === null) blocks.push(block('attached', name, found.bytes))
+          continue
+        }
+        if (inPart.has(part.sha256)) cells.set(part.sha256, found.bytes)
+        if (put === null) blocks.push(block('attached', name, found.bytes))
         else await put(name, found.bytes)
       }
       if (put === null) process.stdout.write(verifier.replace(PLACE, () => blocks.join('\n')))
       else
         console.log(
-          `${values.out ?? run_id}: ${parts.length - leftOut} of ${counted(parts.length, 'log or artifact', 'logs and artifacts')}`,
+          `${values.out ?? run_id}: ${parts.length - leftOut} of ${many(parts.length, 'log or artifact', 'logs and artifacts')}`,
         )
-      return leftOut === 0 ? 0 : 1
+      const counted = await checkCells(envelope, (sha256) => cells.get(sha256) ?? null)
+      const isWrong = counted !== null && fails(counted)
+      if (isWrong) console.error(`does not verify: ${defuse(counted.message)}`)
+      return leftOut === 0 && !isWrong ? 0 : 1
     })
   },
 }
 
 const ENVELOPE = 'envelope.json'
 const OFFERED = 'offered-trust.json'
-const FOLDER = { log: 'logs', artifact: 'artifacts' } as const
 
 /** In verifier.html, before its script. */
 const PLACE = '<!-- evidence -->'

@@ -1,19 +1,24 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { type Beside, compareBeside } from '#evidence/beside.ts'
+import { type Claim, fails } from '#evidence/claims.ts'
 import { verifyEnvelope, type Verification, type VerifyOptions } from '#evidence/verify.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
-import { readEvidence, readTrust } from './evidence-file.ts'
+import { filesBeside, readEvidence, readTrust } from './evidence-file.ts'
 
 export const verify: Command = {
-  help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--json]
+  help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--beside DIR] [--json]
 
 Checks an envelope with nothing but the file and what you trust. No server is asked.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
                    what the file must be; each kind once
-  --json           {verdict, claims: [{claim, state, code, where, message}], remaining} on stdout;
-                   remaining: of a file that does not verify, what can still be said
+  --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
+                   counted, and what is on record and not there is told
+  --json           {verdict, claims: [{claim, state, code, where, message}], remaining, beside} on stdout;
+                   remaining: of a file that does not verify, what can still be said; beside: claims
+                   about what is beside it
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say).`,
@@ -24,6 +29,7 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
       {
         trust: { type: 'string', multiple: true },
         expect: { type: 'string', multiple: true },
+        beside: { type: 'string' },
         json: { type: 'boolean' },
       },
       [1, 1],
@@ -31,11 +37,29 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
     const [file = ''] = positionals
     const wanted = wantedOf(values.expect ?? [])
     const trust = await Promise.all((values.trust ?? []).map(readTrust))
+    const files = values.beside === undefined ? null : await filesBeside(values.beside)
     const verification = await verifyEnvelope(await readEvidence(file), { trust, ...wanted })
-    if (values.json === true) console.log(defusedJson(jsonOf(verification)))
-    else console.log(wordsFor(verification, trust.length > 0))
-    return VERDICT[verification.verdict].exitCode
+    const beside = await claimsBeside(verification, files)
+    if (values.json === true) console.log(defusedJson(jsonOf(verification, beside)))
+    else console.log(wordsFor(verification, trust.length > 0, beside))
+    return exitCodeOf(verification.verdict, beside)
   },
+}
+
+/** null where nobody said what is beside the file, or nothing is on record. */
+async function claimsBeside(
+  { envelope }: Verification,
+  files: readonly Beside[] | null,
+): Promise<readonly Claim[] | null> {
+  if (envelope === null || files === null) return null
+  return (await compareBeside(envelope, files)).map(({ claim }) => claim)
+}
+
+/** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
+function exitCodeOf(verdict: VerdictWord, beside: readonly Claim[] | null): number {
+  if (beside?.some(fails) === true) return VERDICT['does not verify'].exitCode
+  const isPart = verdict === 'proven' && beside?.some(({ state }) => state !== 'proven') === true
+  return VERDICT[isPart ? 'not proven' : verdict].exitCode
 }
 
 /** Which record it must be, and what that must say. */
@@ -66,29 +90,22 @@ function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expe
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
 type Kind = (typeof KINDS)[number]
 
-function jsonOf({ verdict, claims, remaining }: Verification) {
+function jsonOf({ verdict, claims, remaining }: Verification, beside: readonly Claim[] | null) {
+  const told = (all: readonly Claim[]) =>
+    all.map(({ claim, state, code, where, message }) => ({ claim, state, code, where, message }))
   return {
     verdict,
-    claims: claims.map(({ claim, state, code, where, message }) => ({
-      claim,
-      state,
-      code,
-      where,
-      message,
-    })),
+    claims: told(claims),
     remaining,
+    ...(beside !== null && { beside: told(beside) }),
   }
 }
 
 function wordsFor(
   { verdict, claims, envelope, remaining }: Verification,
   hasTrust: boolean,
+  beside: readonly Claim[] | null,
 ): string {
-  const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))
-  const lines = claims.map(
-    ({ claim, state, where, message }) =>
-      `${state.padEnd(width)}  ${claim}: ${oneLine(message)}${where === '' ? '' : ` (${oneLine(where)})`}`,
-  )
   const about =
     envelope === null
       ? ''
@@ -101,7 +118,18 @@ function wordsFor(
     remaining === null
       ? ''
       : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${oneLine(one)}`).join('\n')}`
-  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${lines.join('\n')}${still}${advice}`
+  const besideIt = beside === null ? '' : `\n\nBeside it:\n${linesOf(beside)}`
+  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
+}
+
+function linesOf(claims: readonly Claim[]): string {
+  const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))
+  return claims
+    .map(
+      ({ claim, state, where, message }) =>
+        `${state.padEnd(width)}  ${claim}: ${oneLine(message)}${where === '' ? '' : ` (${oneLine(where)})`}`,
+    )
+    .join('\n')
 }
 
 const SENTENCE = {

@@ -339,7 +339,7 @@ async function take(document: Held, seq: number, buffer: ArrayBuffer): Promise<T
     same: false,
     expected: part.sha256,
     actual,
-    fault: why,
+    fault: why.replace(/\.$/, ''),
   })
   if (fault !== null) return refused(fault)
   const found = await countPart(entry, index, bytes)

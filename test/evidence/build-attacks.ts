@@ -4,6 +4,7 @@ import {
   type Decision,
   type Envelope,
   type GateEntry,
+  type Plan,
   type StepEntry,
 } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
@@ -13,6 +14,7 @@ import { utf8 } from '#evidence/canonical.ts'
 import { entriesOf, extendChain, openChain } from '#evidence/chain.ts'
 import { type ClaimCode } from '#evidence/claims.ts'
 import { sha256 } from '#evidence/digest.ts'
+import { requiredPlanOf } from '#evidence/plan.ts'
 import { assembleEnvelope, prepareSeal, signStatement, type Signer } from '#evidence/seal.ts'
 import { type Attack, ATTACKS } from './attacks.ts'
 import {
@@ -56,37 +58,6 @@ const required = (over: Partial<typeof gate> = {}): RequiredDefinition[] => [
 ]
 const approvers = [ann, ben, oda].map(({ approver }) => approver)
 const reader = trustFileOf(signer, { approvers, required: required() })
-const TRUST = {
-  reader,
-  'no requirement': trustFileOf(signer, { approvers }),
-  'two approvals': { ...reader, required: required({ quorum: 2 }) },
-  'another question': { ...reader, required: required({ question: 'Release 2.0.0?' }) },
-  'another definition': {
-    ...reader,
-    required: [{ name: 'release', sha256: sha256('another'), gates: [] }],
-  },
-  'key retired': {
-    ...reader,
-    server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 0 })],
-  },
-  'key revoked': {
-    ...reader,
-    server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: null })],
-  },
-  'approver revoked': {
-    ...reader,
-    approvers: [{ ...ann.approver, status: 'revoked' }],
-  },
-  'approver of another gate': {
-    ...reader,
-    approvers: [{ ...ann.approver, may: { definitions: ['release'], gates: ['legal'] } }],
-  },
-  'one key under two ids': {
-    ...reader,
-    approvers: [ann.approver, { ...ann.approver, id: 'ben' }],
-  },
-} as const satisfies Record<string, TrustFile>
-
 const POLICY = { four_eyes: true, sign: 'passkey', expires_ms: 3_600_000 } as const
 
 const by = (
@@ -119,6 +90,56 @@ function recordedRun({
 const honest = await recordedRun().seal()
 const honestText = new TextDecoder().decode(honest.bytes)
 const another = await recordedRun({ evidence_id: 'ev-2', run_id: 'run-2' }).seal()
+
+const plan = requiredPlanOf(honest.envelope.opening)
+const pinned = { name: 'release', sha256: honest.content.opening.definition.sha256, plan }
+const TRUST = {
+  reader,
+  'this version': { ...reader, required: [{ ...pinned, gates: [gate] }] },
+  'this version alone': { ...reader, required: [{ ...pinned, plan: null, gates: [] }] },
+  'these people': {
+    ...reader,
+    required: [
+      {
+        ...pinned,
+        sha256: null,
+        plan: null,
+        gates: [{ ...gate, users: [], expires_ms: 3_600_000 }],
+      },
+    ],
+  },
+  'an answer': {
+    ...reader,
+    required: required({ inputs: [{ name: 'ticket', label: 'Ticket', required: true }] }),
+  },
+  'no requirement': trustFileOf(signer, { approvers }),
+  'two approvals': { ...reader, required: required({ quorum: 2 }) },
+  'another question': { ...reader, required: required({ question: 'Release 2.0.0?' }) },
+  'another definition': {
+    ...reader,
+    required: [{ name: 'release', sha256: sha256('another'), gates: [] }],
+  },
+  'key retired': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 0 })],
+  },
+  'key revoked': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: null })],
+  },
+  'approver revoked': {
+    ...reader,
+    approvers: [{ ...ann.approver, status: 'revoked' }],
+  },
+  'approver of another gate': {
+    ...reader,
+    approvers: [{ ...ann.approver, may: { definitions: ['release'], gates: ['legal'] } }],
+  },
+  'one key under two ids': {
+    ...reader,
+    approvers: [ann.approver, { ...ann.approver, id: 'ben' }],
+  },
+} as const satisfies Record<string, TrustFile>
 
 function changed<T>(value: T, change: (copy: T) => void): T {
   const copy = structuredClone(value)
@@ -956,6 +977,136 @@ attack(
   NO,
   ['decision-signature-wrong', 'expectation-fails'],
   await origin({ signature: (der) => der.with(12, (der[12] ?? 0) ^ 1) }),
+)
+
+// A pinned definition, whose digest anybody with the key can write.
+attack('version', 'the version and the plan that were pinned', 'proven', [], bytes, {
+  trust: 'this version',
+})
+attack(
+  'version-alone',
+  'the version that was pinned, without its plan',
+  'not proven',
+  ['requirement-unchecked'],
+  bytes,
+  { trust: 'this version alone' },
+)
+const otherPlan = async (change: (plan: Plan) => void): Promise<Uint8Array> => {
+  const { steps, gates } = gatedPlan({ ...POLICY })
+  const plan = { steps, gates }
+  change(plan)
+  const run = startRun(signer, plan, { definition: honest.content.opening.definition })
+  run.step('build')
+  run.gate('ship', { decisions: [by(ann)] })
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+attack(
+  'version-command',
+  'another command under the digest that was pinned',
+  NO,
+  ['another-plan'],
+  await otherPlan(({ steps }) => steps.forEach((step) => (step.argv = ['/bin/sh', '-c', 'evil']))),
+  { trust: 'this version' },
+)
+attack(
+  'version-variable',
+  'another variable of a step under the digest that was pinned',
+  NO,
+  ['another-plan'],
+  await otherPlan(({ steps }) =>
+    steps.forEach((step) => (step.env = { NODE_OPTIONS: '--eval=1' })),
+  ),
+  { trust: 'this version' },
+)
+attack(
+  'version-people',
+  'people in the policy under the digest that was pinned',
+  NO,
+  ['another-plan', 'gate-weaker'],
+  await otherPlan(({ gates }) => gates.forEach(({ policy }) => policy.users.push('eve'))),
+  { trust: 'this version' },
+)
+attack(
+  'gate-people',
+  'a policy that names somebody whom nobody pinned',
+  NO,
+  ['gate-weaker'],
+  await weaker({ users: ['eve'] }),
+  { trust: 'these people' },
+)
+attack(
+  'gate-term',
+  'a policy with a longer term than was pinned',
+  NO,
+  ['gate-weaker'],
+  await weaker({ expires_ms: 3_600_001 }),
+  { trust: 'these people' },
+)
+attack('gate-answer', 'a policy that does not ask what was pinned', NO, ['gate-weaker'], bytes, {
+  trust: 'an answer',
+})
+
+// What was shown, lineages and times.
+const showing = async (show: string[], opened: boolean): Promise<Uint8Array> => {
+  const { steps, gates } = gatedPlan({ ...POLICY })
+  const run = startRun(signer, { steps, gates: gates.map((it) => ({ ...it, show })) })
+  const { artifacts, attempt, step_id } = run.step('build')
+  run.gate('ship', {
+    shown: { artifacts: artifacts.map((it) => ({ step_id, attempt, ...it, opened })) },
+    decisions: [by(ann)],
+  })
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+attack(
+  'shown-open',
+  'displayed open as the plan says',
+  'proven',
+  [],
+  await showing(['build/dist/app.tgz'], true),
+)
+attack(
+  'shown-closed',
+  'an artifact not displayed open, as the plan says',
+  NO,
+  ['expectation-fails', 'shown-differs'],
+  await showing(['build/dist/app.tgz'], false),
+)
+attack(
+  'shown-unplanned',
+  'an artifact displayed open, of which the plan does not say so',
+  NO,
+  ['expectation-fails', 'shown-differs'],
+  await showing([], true),
+)
+attack(
+  'repeats-itself',
+  'a run that repeats itself',
+  NO,
+  ['lineage-broken'],
+  (await recordedRun({ rerun_of: { run_id: 'run-1', starters: ['user:oda'] } }).seal()).bytes,
+)
+attack(
+  'repeats-nobody',
+  'a run that repeats one that nobody started, so that four eyes miss somebody',
+  NO,
+  ['lineage-broken'],
+  (await recordedRun({ rerun_of: { run_id: 'run-0', starters: [] } }).seal()).bytes,
+)
+attack(
+  'day-30-february',
+  'a day that there is not',
+  NO,
+  ['schema-violated'],
+  text('"finished_at":"2026-11-12', '"finished_at":"2026-02-30'),
+)
+attack(
+  'duration',
+  'a step that lasted longer than from its beginning to its end',
+  NO,
+  ['times-broken'],
+  await sealedStep('publish', (step) => (step.duration_ms = 3_600_000)),
 )
 
 for (const [file, bytes] of bytesOfAttack)

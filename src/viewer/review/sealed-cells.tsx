@@ -188,7 +188,7 @@ function Apart({
           {take.data.expected === take.data.actual
             ? 'These are the cells that are on record, and they contradict it'
             : 'These are not the cells that are on record'}
-          , so none of them is shown: {take.data.fault}
+          , so none of them is shown: {take.data.fault}.
         </p>
       )}
     </section>
