@@ -21,7 +21,7 @@ export function Header({ onHelp }: { onHelp: () => void }) {
   const open = status.data?.gates.open ?? 0
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-paper">
-      <div className="mx-auto flex h-12 max-w-[120rem] items-center gap-1 px-3 sm:gap-4 sm:px-6">
+      <div className="mx-auto flex h-12 max-w-[120rem] items-center gap-1 px-2 xs:px-3 sm:gap-4 sm:px-6">
         <Link
           href="/runs"
           className="flex items-center gap-2 text-base font-semibold tracking-tight"
@@ -44,13 +44,16 @@ export function Header({ onHelp }: { onHelp: () => void }) {
           </svg>
           <span className="max-sm:sr-only">Runseal</span>
         </Link>
-        <nav aria-label="Places" className="flex h-full items-stretch">
+        <nav
+          aria-label="Places"
+          className="flex h-full min-w-0 items-stretch overflow-x-auto [scrollbar-width:none]"
+        >
           {PLACES.map(({ href, label }) => (
             <Link
               key={href}
               href={href}
               aria-current={path.startsWith(href) ? 'page' : undefined}
-              className="flex items-center gap-1.5 border-b-2 border-transparent px-2 font-medium text-ink-2 hover:text-ink aria-[current]:border-ink aria-[current]:text-ink sm:px-3"
+              className="flex items-center gap-1.5 border-b-2 border-transparent px-1 font-medium xs:px-2 text-ink-2 hover:text-ink aria-[current]:border-ink aria-[current]:text-ink sm:px-3"
             >
               {label}
               {href === '/gates' && open > 0 && (
@@ -166,7 +169,7 @@ function StreamPanel({ connection }: { connection: Connection }) {
         className="card fixed inset-auto top-12 right-3 w-[min(24rem,calc(100vw-1.5rem))] p-4 text-ink shadow-xl"
       >
         <h2 className="text-base font-semibold">
-          The stream is {CONNECTION[connection.state].label.toLowerCase()}
+          The stream: {CONNECTION[connection.state].label.toLowerCase()}
         </h2>
         <p className="mt-1 text-ink-2">{SAYS[connection.state]}</p>
         {'why' in connection && (

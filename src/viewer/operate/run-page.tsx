@@ -205,9 +205,11 @@ export function RunPage({
         ))}
         {sealStateOf(present) === 'seal_failed' && (
           <Notice tone="bad" title="The run has ended but could not be sealed">
-            <RunText text={present.seal_failed?.reason ?? ''} max={400} /> Its steps are on record
-            and nothing is lost; there is no evidence until sealing succeeds. “Seal again” tries the
-            same bytes once more.
+            <p>
+              <RunText text={present.seal_failed?.reason ?? ''} max={400} />
+            </p>
+            Its steps are on record and nothing is lost; there is no evidence until sealing
+            succeeds. “Seal again” tries the same bytes once more.
           </Notice>
         )}
 
