@@ -214,6 +214,14 @@ describe('a server with runs', () => {
     expect(await page.getByText('exit 0').count()).toBe(0)
   })
 
+  it('runs, for who is not signed in while a gate waits', async () => {
+    const asking = await scene.start('hostile', { said: 'a word' })
+    await scene.recorded(asking, ({ open_gates }) => open_gates === 1)
+    await page.context().clearCookies()
+    await look('/runs', () => page.getByRole('banner').getByText(/\d open$/))
+    await page.getByRole('banner').getByRole('link', { name: 'Sign in' }).waitFor()
+  })
+
   it('met no violation of the content security policy, no page error and no console error', () => {
     expect(scene.faults()).toEqual([])
   })
