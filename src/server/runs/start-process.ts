@@ -149,9 +149,12 @@ function exitOf(pid: number): Promise<Exit> {
 function reap(libc: Libc): void {
   const status = new Int32Array(1)
   for (const [pid, ended] of living) {
-    if (libc.waitpid(pid, status, WNOHANG) === 0) continue
+    const found = libc.waitpid(pid, status, WNOHANG)
+    if (found === 0) continue
     living.delete(pid)
-    ended(exitIn(status[0] ?? 0))
+    if (found === pid) ended(exitIn(status[0] ?? 0))
+    // Somebody else took its end: what that was is not known, and never a success.
+    else ended({ exit_code: null, signal: null, error: failure('ECHILD') })
   }
   if (living.size === 0) awake.unref()
 }

@@ -7,6 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
+import { dlopen } from 'node:ffi'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -127,4 +128,24 @@ describe.each([
       expect(codeOf(ended.error)).toMatch(code)
     }
   })
+})
+
+it('[R5] is no success where somebody else has taken its end', async () => {
+  const { waitpid } = dlopen(null, {
+    waitpid: { return: 'i32', arguments: ['i32', 'buffer', 'i32'] },
+  }).functions
+  const nothing = openSync('/dev/null', 'r+')
+  onTestFinished(() => closeSync(nothing))
+  const { pid, exit } = startProcess({
+    argv: ['/bin/true'],
+    cwd: '/',
+    env: {},
+    run_as: null,
+    stdio: [nothing, nothing, nothing],
+  })
+  // It waits for the end, and no turn of the event loop comes between.
+  expect(waitpid(pid ?? 0, new Int32Array(1), 0)).toBe(pid)
+  const ended = await exit
+  expect(ended).toMatchObject({ exit_code: null, signal: null })
+  expect(codeOf(ended.error)).toBe('ECHILD')
 })
