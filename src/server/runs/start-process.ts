@@ -39,6 +39,8 @@ export function startProcess(start: Start): Started {
 const libc = openLibc()
 
 function openLibc() {
+  // Elsewhere its structures and flags are others.
+  if (process.platform !== 'linux') return null
   try {
     return dlopen(null, {
       posix_spawn: {
@@ -108,8 +110,7 @@ function lent(libc: Libc, { argv, cwd, env, stdio }: Start): Started {
 
   function begin(path: string, argv: readonly string[]): number | string {
     const pid = new Int32Array(1)
-    const words = vectorOf(argv)
-    const errno = libc.posix_spawn(pid, path, actions, attributes, words.at, variables.at)
+    const errno = libc.posix_spawn(pid, path, actions, attributes, vectorOf(argv), variables)
     return errno === 0 ? (pid[0] ?? 0) : getSystemErrorName(-errno)
   }
 }
@@ -120,17 +121,20 @@ function placesOf(program: string, path = '/bin:/usr/bin'): string[] {
   return path.split(':').map((folder) => (folder === '' ? program : `${folder}/${program}`))
 }
 
-/** C's list of strings: `bytes` holds what `at` points to, and has to live as long. */
-function vectorOf(strings: readonly string[]): { at: BigUint64Array; bytes: Buffer } {
+/** C's list of strings, and behind it the strings that it points to: they live as long as the list does. */
+function vectorOf(strings: readonly string[]): Uint8Array {
   if (strings.some((one) => one.includes('\0'))) throw failure('ERR_INVALID_ARG_VALUE')
-  const bytes = Buffer.from(strings.map((one) => `${one}\0`).join(''))
-  const at = new BigUint64Array(strings.length + 1)
-  let next = getRawPointer(bytes)
+  const texts = Buffer.from(strings.map((one) => `${one}\0`).join(''))
+  const pointers = new BigUint64Array(strings.length + 1)
+  const vector = new Uint8Array(pointers.byteLength + texts.length)
+  let next = getRawPointer(vector) + BigInt(pointers.byteLength)
   for (const [place, one] of strings.entries()) {
-    at[place] = next
+    pointers[place] = next
     next += BigInt(Buffer.byteLength(one) + 1)
   }
-  return { at, bytes }
+  vector.set(new Uint8Array(pointers.buffer))
+  vector.set(texts, pointers.byteLength)
+  return vector
 }
 
 function failure(code: string): Error {
