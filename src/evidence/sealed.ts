@@ -77,7 +77,12 @@ function codeOf({ key, source, counts }: TrustedKey): ClaimCode {
 }
 
 function sealSentence({ key, source, counts }: TrustedKey): string {
-  const { label, proves } = TRUST_SOURCE[source]
+  const { proves } = TRUST_SOURCE[source]
+  // By the server, or by a file that came with the record: here nobody knows which.
+  const label =
+    source === 'offered'
+      ? 'only offered: proves nothing about the server'
+      : TRUST_SOURCE[source].label
   const by = `The seal is signed by the key ${key.key_id} (${label})`
   if (!counts) return `${by}, which is ${key.status} and does not count for this envelope.`
   return proves ? `${by}.` : `${by}: that the key is the server’s is not checked.`

@@ -9,6 +9,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { Claims } from '#viewer/review/claims.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
+import { InPlainWords } from '#viewer/review/in-plain-words.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence } from '#viewer/review/proof-sentence.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
@@ -120,6 +121,7 @@ function Judged({
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
       {tone === 'refused' && <Damage claims={claims} remaining={remaining} />}
       {envelope && <TheRun envelope={envelope} />}
+      <InPlainWords />
       <Claims
         claims={
           tone === 'refused' ? claims.filter(({ state }) => state === 'does not verify') : claims
@@ -148,7 +150,7 @@ function Trust({
     )
   const { server_keys, approvers, required } = trust.file
   return (
-    <section aria-label="Trust file" className="card flex flex-col gap-3 p-4">
+    <section aria-label="Keys of the trust file" className="card flex flex-col gap-3 p-4">
       <h2 className="text-base font-semibold">
         {isConfirmed ? 'Keys that you confirmed' : 'Keys that are offered: they prove nothing yet'}
       </h2>

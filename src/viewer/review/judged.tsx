@@ -13,6 +13,7 @@ import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
 import type { Origin } from './origin.ts'
+import { InPlainWords } from './in-plain-words.tsx'
 import { proofSentence } from './proof-sentence.ts'
 import { RequireThis } from './require-this.tsx'
 import { VerdictCard } from './verdict-card.tsx'
@@ -69,6 +70,7 @@ export function Judged({
       </VerdictCard>
       {tone === 'refused' && <Damage claims={verdict.claims} remaining={verdict.remaining} />}
       {summary && <Contents origin={origin} summary={summary} sealed_by={verdict.sealed_by} />}
+      <InPlainWords />
       <Claims
         claims={
           tone === 'refused'
