@@ -22,7 +22,7 @@ export async function openPage(page: Page, file: string) {
         throw new Error(`no file is chosen in ${title}`)
       await (await input.toElement('input')).uploadFile(path)
     },
-    confirm: () => page.click('section[aria-label="Trust file"] input[type=checkbox]'),
+    confirm: () => page.click('section[aria-label="Keys of the trust file"] input[type=checkbox]'),
     sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
     kept: () =>
       page.evaluate(async () => ({
