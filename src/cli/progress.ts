@@ -53,7 +53,8 @@ export function shownProgress(output: {
 }): { show: (progress: Progress) => void; end: () => void } {
   if (output.isTTY === true)
     return {
-      show: (progress) => output.write(`\r${ERASE}${progressBar(progress, output.columns ?? 80)}`),
+      // A terminal that does not know its width says 0.
+      show: (progress) => output.write(`\r${ERASE}${progressBar(progress, output.columns || 80)}`),
       end: () => output.write(`\r${ERASE}`),
     }
   let last = ''

@@ -29,6 +29,10 @@ it('[C30] a terminal has one line that is drawn over, and left empty', () => {
   )
 })
 
+it('[C30] a terminal that does not know its width has the bar all the same', () => {
+  expect(shown({ isTTY: true, columns: 0 }, [progress(331)])).toContain('331 of 331 cells')
+})
+
 it('[C30] no line is as wide as the terminal, which would wrap', () => {
   for (const columns of [0, 1, 20, 200])
     expect(progressBar(progress(1), columns).length).toBeLessThanOrEqual(Math.max(0, columns - 1))
