@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type * as z from 'zod/mini'
 import { ENDPOINT, RunStartedAnswer } from '#contract/api.ts'
+import { Envelope } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { administer } from '#server/main.ts'
 import { begin, type Life } from './crash/life.ts'
@@ -220,6 +221,27 @@ describe('a disk that is full', () => {
     })
     await rm(there.full)
     expect((await until(await derive(), isSealed)).outcome).toBe('succeeded')
+  })
+
+  it('[R23] [MT12] for one process leaves what another of the step answers on record and in its entry', async () => {
+    const table = TABLE.replace('argv:', 'batch: 1, concurrency: 2, argv:')
+    const there = await place(undefined, `${PROJECT}${table}`)
+    await writeFile(join(there.project, 't.csv'), 'id,n\n1,x\n2,y\n3,z\n')
+    const { derive, until, ask } = await serve(there, '\\.s0\\.log\\.in$')
+    await writeFile(there.full, '')
+    await writeFile(join(there.project, 'wait'), '')
+    const run_id = await derive()
+    await until(run_id, () => existsSync(join(there.project, 'began')))
+    await rm(join(there.project, 'wait'))
+    const { outcome, evidence_id } = await until(run_id, isSealed)
+    expect(outcome).toBe('failed')
+    expect(await ask(ENDPOINT.provenance, '/api/provenance?table=t&state=fresh')).toMatchObject({
+      items: [{ record_id: '1' }],
+    })
+    const row = { ...ENDPOINT.envelope, answer: Envelope }
+    expect(await ask(row, `/api/envelopes/${evidence_id}`)).toMatchObject({
+      execution: { steps: [{ cells: [{ record_id: '1', state: 'fresh' }] }] },
+    })
   })
 
   it.each([['^store '], ['server\\.json'], ['key\\.pem']])(

@@ -54,26 +54,31 @@ export async function deriveField(work: DeriveField): Promise<DerivedCells> {
     chars = 0
     if (jobs.length > 0) await pool.run((slot) => runBatch(work, slot, jobs))
   }
-  for await (const { records, own } of recordsToDo(work, row.field_id)) {
-    if (signal.aborted) break
-    const sorted = sortOut(work, await work.judge(field, records, own))
-    skipped += sorted.fresh.length
-    if (sorted.restored.length > 0) {
-      await cells.setStates(row.field_id, sorted.restored)
-      work.done(sorted.restored.length)
+  try {
+    for await (const { records, own } of recordsToDo(work, row.field_id)) {
+      if (signal.aborted) break
+      const sorted = sortOut(work, await work.judge(field, records, own))
+      skipped += sorted.fresh.length
+      if (sorted.restored.length > 0) {
+        await cells.setStates(row.field_id, sorted.restored)
+        work.done(sorted.restored.length)
+      }
+      if (sorted.untried.length > 0) {
+        await cells.putVersions(act.act_id, sorted.untried, 0)
+        work.done(sorted.untried.length)
+      }
+      for (const job of sorted.jobs) {
+        if (batch.length >= field.batch || chars > INPUT_CHARS) await begin()
+        batch.push(job)
+        chars += job.line.length
+      }
     }
-    if (sorted.untried.length > 0) {
-      await cells.putVersions(act.act_id, sorted.untried, 0)
-      work.done(sorted.untried.length)
-    }
-    for (const job of sorted.jobs) {
-      if (batch.length >= field.batch || chars > INPUT_CHARS) await begin()
-      batch.push(job)
-      chars += job.line.length
-    }
+    if (!signal.aborted) await begin()
+  } finally {
+    // What is under way is on record before anybody counts what was derived, also where something failed.
+    await pool.settled()
   }
-  if (!signal.aborted) await begin()
-  await pool.end()
+  pool.raise()
   return { skipped: Math.max(0, skipped) }
 }
 
@@ -279,7 +284,10 @@ type Pool = {
    * while what the one before made is written. What goes wrong in either is told by the next call.
    */
   run(work: (slot: number) => Promise<() => Promise<void>>): Promise<void>
-  end(): Promise<void>
+  /** When nothing is under way any more. */
+  settled(): Promise<void>
+  /** What went wrong, if anything did. */
+  raise(): void
 }
 
 function createPool(slots: number, signal: AbortSignal): Pool {
@@ -310,10 +318,10 @@ function createPool(slots: number, signal: AbortSignal): Pool {
       const done = work(slot).then((write) => keep(writing, write()))
       keep(working, done, () => void free.push(slot))
     },
-    async end() {
+    async settled() {
       await Promise.all(working)
       await Promise.all(writing)
-      raise()
     },
+    raise,
   }
 }
