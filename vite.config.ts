@@ -130,7 +130,10 @@ function childProcesses(): Plugin {
   }
 }
 
-/** verifier.html: one script and one style, inline, allowed by their digests, and nothing else allowed at all. */
+/**
+ * verifier.html: one script and one style, inline, allowed by their digests, and a worker that only this script can
+ * make. Nothing else is allowed at all.
+ */
 function oneFile(): Plugin {
   return {
     name: 'runseal:one-file',
@@ -152,7 +155,7 @@ function oneFile(): Plugin {
         this.error('a browser would read other bytes than those whose digest allows them')
       const allowed = (text: string) =>
         `'sha256-${createHash('sha256').update(text).digest('base64')}'`
-      const policy = `default-src 'none'; script-src ${allowed(script)}; style-src ${allowed(style)}; base-uri 'none'; form-action 'none'`
+      const policy = `default-src 'none'; script-src ${allowed(script)}; style-src ${allowed(style)}; worker-src blob:; base-uri 'none'; form-action 'none'`
       this.emitFile({
         type: 'asset',
         fileName: 'verifier.html',

@@ -6,15 +6,19 @@ import { expect } from 'vitest'
 export async function openPage(page: Page, file: string) {
   const requests: string[] = []
   const faults: string[] = []
+  const workers: string[] = []
   page.on('request', (request) => requests.push(request.url()))
   page.on('pageerror', (error) => faults.push(String(error)))
   page.on('console', (message) => faults.push(message.text()))
+  page.on('workercreated', (worker) => workers.push(worker.url()))
   await page.goto(pathToFileURL(file).href)
   const box = (title: string) => `section[aria-label="${title}"] input`
   const bodyText = () => page.evaluate(() => document.body.innerText)
   return {
     requests,
     faults,
+    /** Addresses of those that were made, where the browser tells. */
+    workers,
     text: bodyText,
     async choose(title: string, path: string) {
       const input = await page.waitForSelector(box(title))

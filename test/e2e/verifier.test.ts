@@ -40,11 +40,11 @@ it('[C20] the verifier is one file, the same bytes whenever it is built, and say
   const sha256 = createHash('sha256').update(first).digest('hex')
   expect(await runseal(['verifier', '--digest'])).toMatchObject({ code: 0, stdout: `${sha256}\n` })
   expect(written.stdout).toMatch(
-    /content="default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; base-uri 'none'; form-action 'none'"/,
+    /content="default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; worker-src blob:; base-uri 'none'; form-action 'none'"/,
   )
 })
 
-describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, launch }) => {
+describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, whyNot, launch }) => {
   it('proves a good envelope, refuses a bad one, and speaks to nobody', async (context) => {
     const why = whyNot()
     if (why !== null) return context.skip(why)
@@ -84,6 +84,30 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ whyNot, 
 
     expect(await reader.kept()).toEqual({ databases: 0, local: 0, session: 0, cookie: '' })
     expect(reader.requests.filter((url) => /^(https?|wss?):/.test(url))).toEqual([])
+    expect(reader.faults).toEqual([])
+    if (name === 'Chromium') expect(reader.workers).toContainEqual(expect.stringMatching(/^blob:/))
+  })
+
+  it('judges on its own thread where a file may have no worker', async (context) => {
+    const why = whyNot()
+    if (why !== null) return context.skip(why)
+    const browser = await launch()
+    context.onTestFinished(() => browser.close())
+    const blank = await browser.newPage()
+    await blank.evaluateOnNewDocument(() => {
+      class NoWorker extends EventTarget {
+        postMessage(): void {
+          setTimeout(() => this.dispatchEvent(new Event('error')))
+        }
+        terminate(): void {}
+      }
+      Object.assign(globalThis, { Worker: NoWorker })
+    })
+    const reader = await openPage(blank, put('verifier.html', (await runseal(['verifier'])).stdout))
+    await reader.choose('Envelope', good)
+    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.choose('Envelope', changed)
+    await reader.sees('This file does not verify')
     expect(reader.faults).toEqual([])
   })
 })

@@ -1,10 +1,10 @@
-import { LIMITS } from '#contract/envelope.ts'
+import { LIMITS, type Opening } from '#contract/envelope.ts'
 import type { Part } from '#evidence/attached.ts'
 import { compareBeside } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
-import { type Verification, verifyEnvelope } from '#evidence/verify.ts'
+import { type Verification, type VerifiedEnvelope, verifyEnvelope } from '#evidence/verify.ts'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 
 /** What the reader gave. `isConfirmed`: they compared the keys of the trust file with what they got elsewhere. */
@@ -20,13 +20,18 @@ export type Judgement =
   | { state: 'unreadable'; why: string }
   | {
       state: 'judged'
-      verification: Verification
+      found: Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'>
+      /** null where the envelope does not verify. */
+      run: JudgedRun | null
       envelope: File
       sha256: string
       trust: ReadTrust | null
       /** Nothing where the envelope does not verify: then nothing is on record. */
       attached: readonly Attached[]
     }
+/** What a verified envelope says of itself as a whole. */
+export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closing'> &
+  Pick<Opening, 'title' | 'definition' | 'actor' | 'started_at'>
 export type Attached = { claim: Claim; file: File | null; part: Part | null }
 
 /** One pass over everything that was given. Before what takes long, the browser may draw. */
@@ -45,7 +50,13 @@ export async function judge({ envelope, trust, isConfirmed, attached }: Given): 
     })
     return {
       state: 'judged',
-      verification,
+      found: {
+        verdict: verification.verdict,
+        claims: verification.claims,
+        sealed_by: verification.sealed_by,
+        remaining: verification.remaining,
+      },
+      run: verification.envelope && runIn(verification.envelope),
       envelope,
       sha256: await sha256OfMany(bytes),
       trust: read,
@@ -56,6 +67,11 @@ export async function judge({ envelope, trust, isConfirmed, attached }: Given): 
     if (error instanceof DOMException) return { state: 'unreadable', why: error.message }
     throw error
   }
+}
+
+function runIn({ run_id, evidence_id, opening, closing }: VerifiedEnvelope): JudgedRun {
+  const { title, definition, actor, started_at } = opening
+  return { run_id, evidence_id, closing, title, definition, actor, started_at }
 }
 
 async function judgeAttached(

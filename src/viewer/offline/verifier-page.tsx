@@ -2,7 +2,6 @@ import { Suspense, use, useState } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
-import type { VerifiedEnvelope } from '#evidence/verify.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -16,10 +15,16 @@ import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import type { Embedded } from './embedded.ts'
 import { FileBox } from './file-box.tsx'
-import { type Given, judge, type Judgement } from './judge.ts'
+import type { Given, JudgedRun, Judgement } from './judge.ts'
 
 /** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
-export function VerifierPage({ embedded }: { embedded: Embedded }) {
+export function VerifierPage({
+  embedded,
+  judge,
+}: {
+  embedded: Embedded
+  judge: (given: Given) => Promise<Judgement>
+}) {
   const [given, setGiven] = useState<Given>(() => ({ ...embedded, isConfirmed: false }))
   const [judging, setJudging] = useState(() => judge(given))
   const give = (more: Partial<Given>) => {
@@ -106,10 +111,10 @@ function Judged({
         <RunText text={judgement.why} />
       </Notice>
     )
-  const { verification, envelope: file, sha256, trust, attached } = judgement
-  const sentence = proofSentence(verification, null, 'file')
+  const { found, run, envelope: file, sha256, trust, attached } = judgement
+  const sentence = proofSentence(found, null, 'file')
   const { tone } = sentence
-  const { envelope, claims, remaining } = verification
+  const { claims, remaining } = found
   return (
     <>
       <VerdictCard sentence={sentence}>
@@ -120,7 +125,7 @@ function Judged({
       </VerdictCard>
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
       {tone === 'refused' && <Damage claims={claims} remaining={remaining} />}
-      {envelope && <TheRun envelope={envelope} />}
+      {run && <TheRun run={run} />}
       <InPlainWords />
       <Claims
         claims={
@@ -187,14 +192,14 @@ function Trust({
   )
 }
 
-function TheRun({ envelope }: { envelope: VerifiedEnvelope }) {
-  const { opening, closing, run_id, evidence_id } = envelope
+function TheRun({ run }: { run: JudgedRun }) {
+  const { title, definition, actor, started_at, closing, run_id, evidence_id } = run
   const facts = [
     ['Run', run_id],
     ['Evidence', evidence_id],
-    ['Definition', opening.definition.name],
-    ['Started by', opening.actor],
-    ['Started', `${opening.started_at} by the server’s clock`],
+    ['Definition', definition.name],
+    ['Started by', actor],
+    ['Started', `${started_at} by the server’s clock`],
     ['Ended', `${closing.finished_at} by the server’s clock`],
     [
       'Recorded',
@@ -207,7 +212,7 @@ function TheRun({ envelope }: { envelope: VerifiedEnvelope }) {
     <section aria-label="The run" className="card p-4">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
         <h2 className="text-base font-semibold">
-          <RunText text={opening.title} max={160} />
+          <RunText text={title} max={160} />
         </h2>
         <State
           of={{
