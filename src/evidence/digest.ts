@@ -1,18 +1,28 @@
 import { sha256 as hash } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { canonicalize, utf8 } from './canonical.ts'
+import { canonicalize } from './canonical.ts'
+import { sha256Of } from './sha256.ts'
 
 /**
  * Lowercase hex SHA-256. Synchronous, so that a link is made inside the transaction that records its entry; for what
  * is small it is also several times faster than waiting for WebCrypto.
  */
 export function sha256(data: string | Uint8Array): string {
-  return bytesToHex(hash(typeof data === 'string' ? utf8(data) : data))
+  return bytesToHex(sha256Of(typeof data === 'string' ? bytesOf(data) : data))
 }
 
 /** The same as its 32 bytes. */
 export function sha256Bytes(data: string | Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(hash(typeof data === 'string' ? utf8(data) : data))
+  return sha256Of(typeof data === 'string' ? bytesOf(data) : data).slice()
+}
+
+const encoder = new TextEncoder()
+const room = new Uint8Array(4096)
+
+// A short text, as the preimage of a link, has its bytes where those of the one before were.
+function bytesOf(text: string): Uint8Array {
+  if (3 * text.length > room.length) return encoder.encode(text)
+  return room.subarray(0, encoder.encodeInto(text, room).written)
 }
 
 /** SHA-256 of the RFC 8785 bytes of `value`: the one way anything of ours is digested. */

@@ -1,8 +1,9 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
+import { sha256 as theirSha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { sha256, sha256OfMany } from '#evidence/digest.ts'
+import { sha256, sha256Bytes, sha256OfMany } from '#evidence/digest.ts'
 import { preAuthEncoding } from '#evidence/dsse.ts'
 import { verifyEd25519 } from '#evidence/key.ts'
 import { derOfSignature, signatureOfDer, verifyEs256 } from '#evidence/p256.ts'
@@ -181,6 +182,30 @@ it('[S1] both engines digest the same', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 1000 }), async (bytes) => {
       expect(await sha256OfMany(Uint8Array.from(bytes))).toBe(sha256(bytes))
+    }),
+    { seed: SEED },
+  )
+})
+
+it('[S1] our SHA-256 is that of both others, for every length around the blocks and for each view of a memory', async () => {
+  expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+  const memory = Uint8Array.from({ length: 1100 }, (_, at) => (at * 167 + (at >> 3)) % 256)
+  for (let length = 0; length < 600; length += 1) {
+    const view = memory.subarray(length % 7, (length % 7) + length)
+    const theirs = Buffer.from(theirSha256(view)).toString('hex')
+    expect([length, sha256(view), await sha256OfMany(view)]).toEqual([length, theirs, theirs])
+  }
+  const long = new Uint8Array(3_000_001).fill(0xa5)
+  expect(sha256(long)).toBe(await sha256OfMany(long))
+  // What was answered stays what it was.
+  const first = sha256Bytes('a')
+  sha256('b')
+  expect(Buffer.from(first).toString('hex')).toBe(sha256('a'))
+  const any = fc.string({ unit: 'binary', maxLength: 3000 })
+  fc.assert(
+    fc.property(any, (text) => {
+      const theirs = theirSha256(new TextEncoder().encode(text))
+      expect(sha256(text)).toBe(Buffer.from(theirs).toString('hex'))
     }),
     { seed: SEED },
   )
