@@ -144,7 +144,9 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
     ...envelopes.flatMap(({ evidence_id, verdict, message }) =>
-      message === null ? [] : `${verdict.padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
+      message === null
+        ? []
+        : `${(verdict === 'not proven' ? verdict : 'does not verify').padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
     ),
     ...missing
       .filter((evidence_id) => !named.has(evidence_id))
