@@ -83,7 +83,9 @@ async function look(path: string, there: () => Locator): Promise<void> {
   expect(await page.evaluate(textFaults)).toEqual([])
 }
 
-const text = (words: string) => () => page.getByRole('main').getByText(words)
+// The same words may be in what is still folded.
+const text = (words: string) => () =>
+  page.getByRole('main').getByText(words).filter({ visible: true })
 
 describe('a new server', () => {
   it.each([
