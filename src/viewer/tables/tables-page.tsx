@@ -111,49 +111,72 @@ function TableCard({
           Nothing is derived from these records.
         </p>
       ) : (
-        <dl className="border-t border-line">
-          {derived.map(({ field, private: isPrivate }) => {
-            const one = status.fields.find((its) => its.field === field)
-            return (
-              <div
-                key={field}
-                className="grid items-center gap-x-4 gap-y-1.5 border-b border-line px-4 py-2 last:border-b-0 sm:grid-cols-[minmax(8rem,1fr)_minmax(8rem,16rem)_20rem_6rem]"
-              >
-                <dt className="min-w-0 truncate font-medium">
-                  <RunText text={field} max={64} />
-                  {isPrivate && <span className="ml-2 font-normal text-ink-3">private</span>}
-                </dt>
-                {one ? (
-                  <>
-                    <dd>
-                      <CellBar cells={one.cells} />
+        <>
+          <ColumnNames />
+          <dl className="border-t border-line">
+            {derived.map(({ field, private: isPrivate }) => {
+              const one = status.fields.find((its) => its.field === field)
+              return (
+                <div
+                  key={field}
+                  className={`grid items-center gap-x-4 gap-y-1.5 border-b border-line px-4 py-2 last:border-b-0 ${COLUMNS}`}
+                >
+                  <dt className="min-w-0 truncate font-medium">
+                    <RunText text={field} max={64} />
+                    {isPrivate && <span className="ml-2 font-normal text-ink-3">private</span>}
+                  </dt>
+                  {one ? (
+                    <>
+                      <dd>
+                        <CellBar cells={one.cells} />
+                      </dd>
+                      <dd className="grid grid-cols-4 gap-x-3">
+                        {keysOf(CELL_STATE).map((state) => (
+                          <CellCount key={state} state={state} count={one.cells[state]} />
+                        ))}
+                      </dd>
+                      <dd className="text-ink-2 sm:text-right">
+                        <span className="text-ink-3 sm:sr-only">cost </span>
+                        {one.cost}
+                      </dd>
+                    </>
+                  ) : (
+                    <dd className="text-ink-3">{isKnown ? 'not counted yet' : '…'}</dd>
+                  )}
+                  {one?.running && (
+                    <dd className="sm:col-span-4">
+                      <RunningField running={{ ...one.running, field }} />
                     </dd>
-                    <dd className="grid grid-cols-4 gap-x-3">
-                      {keysOf(CELL_STATE).map((state) => (
-                        <CellCount key={state} state={state} count={one.cells[state]} />
-                      ))}
-                    </dd>
-                    <dd className="text-ink-2 sm:text-right">
-                      <span className="text-ink-3 sm:sr-only">cost </span>
-                      {one.cost}
-                    </dd>
-                  </>
-                ) : (
-                  <dd className="text-ink-3">{isKnown ? 'not counted yet' : '…'}</dd>
-                )}
-                {one?.running && (
-                  <dd className="sm:col-span-4">
-                    <RunningField running={{ ...one.running, field }} />
-                  </dd>
-                )}
-              </div>
-            )
-          })}
-        </dl>
+                  )}
+                </div>
+              )
+            })}
+          </dl>
+        </>
       )}
     </li>
   )
 }
+
+/** Over the numbers where they stand in columns; to a screen reader each number has its own word. */
+function ColumnNames() {
+  return (
+    <p
+      aria-hidden="true"
+      className={`hidden gap-x-4 border-t border-line px-4 py-1.5 text-xs text-ink-3 sm:grid ${COLUMNS}`}
+    >
+      <span className="col-span-2">Derived</span>
+      <span className="grid grid-cols-4 gap-x-3">
+        {keysOf(CELL_STATE).map((state) => (
+          <span key={state}>{CELL_STATE[state].label}</span>
+        ))}
+      </span>
+      <span className="text-right">Cost</span>
+    </p>
+  )
+}
+
+const COLUMNS = 'sm:grid-cols-[minmax(8rem,1fr)_minmax(8rem,16rem)_20rem_6rem]'
 
 function NoTables() {
   return (
