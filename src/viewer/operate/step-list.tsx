@@ -82,7 +82,7 @@ export function StepList({
                   <State of={gateState(run, node)} wordless />
                 )}
                 <span className="flex min-w-0 items-baseline gap-1.5">
-                  <span className="truncate font-medium">
+                  <span className="max-w-full shrink-0 truncate font-medium">
                     <RunText text={node.id} max={80} />
                   </span>
                   {!isVerified && record && isHinted(run, record, node) ? (
