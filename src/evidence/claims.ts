@@ -200,6 +200,7 @@ export const CODE = {
   'nonce-repeated': { claim: 'gate', state: 'does not verify' },
   'approver-repeated': { claim: 'gate', state: 'does not verify' },
   'approver-not-allowed': { claim: 'gate', state: 'does not verify' },
+  'approver-unknown': { claim: 'gate', state: 'not checked' },
   'inputs-broken': { claim: 'gate', state: 'does not verify' },
   'gate-outcome-differs': { claim: 'gate', state: 'does not verify' },
 

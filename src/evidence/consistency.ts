@@ -11,6 +11,7 @@ import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
+import { sha256 } from './digest.ts'
 import { shellForConsistency } from './redo.ts'
 import {
   count,
@@ -354,13 +355,17 @@ function resultFault(
   }
 }
 
-function logFault({ log: { sha256, bytes, chunks, truncated } }: StepEntry): string | null {
+function logFault({ log: { sha256, bytes, lines, chunks, truncated } }: StepEntry): string | null {
+  if (bytes === 0 && (lines > 0 || sha256 !== NOTHING))
+    return 'is empty with lines or another digest'
   const count = Math.ceil(bytes / (1024 * 1024))
   if (chunks.length !== count)
     return `has ${counted(chunks.length, 'chunk')} where ${counted(bytes, 'byte')} have ${count}`
   const differs = chunks.length === 1 && !truncated && chunks[0] !== sha256
   return differs ? 'is one chunk with another digest' : null
 }
+
+const NOTHING = sha256('')
 
 function* ofClosing(
   { opening, closing, evidence_id }: Envelope,

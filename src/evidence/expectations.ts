@@ -2,7 +2,7 @@ import { type Envelope, type PlanGate } from '#contract/envelope.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted } from './counted.ts'
-import { planFault } from './plan.ts'
+import { openIn, planFault } from './plan.ts'
 import { shellForPlan } from './shell.ts'
 import { type Trusted } from './trust.ts'
 
@@ -102,12 +102,13 @@ function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Genera
   const { sha256, plan = null } = required
   if (plan !== null) {
     const fault = planFault(opening, plan)
+    const open = openIn(plan)
     const at = { where: '/opening/plan', expected: plan.sha256, shell: shellForPlan(plan.inputs) }
     yield fault === null
       ? claimOf('expectation-holds', {
           ...at,
           actual: plan.sha256,
-          message: `The plan of ${definition.name} is the one that you pinned: its steps, their commands, and its gates with their policies${plan.inputs.length === 0 ? '' : ', for the inputs of this run'}.`,
+          message: `The plan of ${definition.name} is the one that you pinned: its steps, their commands, and its gates with their policies.${open === '' ? '' : ` Open, and filled in by the inputs of this run: ${open}.`}`,
         })
       : claimOf('another-plan', { ...at, actual: fault.actual, message: `${fault.message}.` })
   }
@@ -187,7 +188,7 @@ function ofKept(
     outcome === undefined
       ? 'is planned as you require, and the run ended before it'
       : outcome === 'approved'
-        ? 'is as you require'
+        ? `is as you require${required.question === null ? ', whatever it asked' : ''}`
         : `was kept as you require, and was ${outcome}`
   const { steps, gates: others } = opening.plan
   const isWaitedFor = [...steps, ...others].some(({ needs }) => needs.includes(required.step_id))

@@ -33,13 +33,18 @@ export async function* checkGates(
   for (const entry of met.gates) {
     const { body: gate, where } = entry
     const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
+    const unknown = faults.length > 0 ? undefined : approverUnknown(gate, reader.trust)
     yield* faults.length > 0
       ? faults
       : [
-          claimOf('gate-recorded', {
+          claimOf(unknown === undefined ? 'gate-recorded' : 'approver-unknown', {
             where,
             step_id: gate.step_id,
-            message: sentence(gate, places),
+            message:
+              sentence(gate, places) +
+              (unknown === undefined
+                ? ''
+                : ` Its policy admits people by name, and whose ${unknown} is you did not pin.`),
             ...redoneOf(gate, where),
           }),
         ]
@@ -68,9 +73,9 @@ type Met = {
   readonly gates: GateAt[]
   /** Of a step that succeeded or a gate, by its id. */
   readonly seqDone: Map<string, number>
-  /** The last attempt of each step on record, in the order of their first ones. */
-  readonly lastSeq: Map<string, number>
   readonly begun: Begun[]
+  /** After each entry of a step or gate: how many artifacts of steps that succeeded there are, and the latest end. */
+  readonly reached: { readonly seq: number; readonly artifacts: number; readonly ended: string }[]
   /** By `artifactKey`: those that a gate showed. */
   readonly artifacts: Map<string, Kept | null>
 }
@@ -84,6 +89,8 @@ type Places = Met & {
   readonly seqOfLink: ReadonlyMap<string, number>
   /** The earliest of `begun` in a binary tree: 1 has 2 and 3 below it, and so on down to each attempt itself. */
   readonly earliest: readonly string[]
+  /** Those of each step, in their order. */
+  readonly attempts: ReadonlyMap<string, readonly Begun[]>
   readonly planned: ReadonlyMap<string, PlanGate>
 }
 
@@ -96,8 +103,8 @@ export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; 
   const met: Met = {
     gates: [],
     seqDone: new Map(),
-    lastSeq: new Map(),
     begun: [],
+    reached: [],
     artifacts: new Map(
       shown.map(({ step_id, attempt, path }) => [artifactKey(step_id, attempt, path), null]),
     ),
@@ -105,15 +112,27 @@ export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; 
   const showing = new Set(shown.map(({ step_id }) => step_id))
   const add = (entry: Entry): void => {
     if (gates.length === 0) return
+    const last = met.reached.at(-1) ?? { artifacts: 0, ended: '' }
     if (entry.kind === 'gate') {
       met.gates.push(entry)
       met.seqDone.set(entry.body.step_id, entry.seq)
+      met.reached.push({
+        ...last,
+        seq: entry.seq,
+        ended: latest(last.ended, entry.body.resolved_at),
+      })
     }
     if (entry.kind !== 'step') return
     const { seq, body } = entry
-    const { step_id, attempt, outcome, started_at, taken_over, artifacts } = body
-    if (outcome === 'succeeded') met.seqDone.set(step_id, seq)
-    met.lastSeq.set(step_id, seq)
+    const { step_id, attempt, outcome, started_at, finished_at, taken_over, artifacts } = body
+    const hasSucceeded = outcome === 'succeeded'
+    if (hasSucceeded) met.seqDone.set(step_id, seq)
+    met.reached.push({
+      seq,
+      artifacts: last.artifacts + (hasSucceeded ? artifacts.length : 0),
+      // What was taken over ended in another run.
+      ended: taken_over === undefined ? latest(last.ended, finished_at) : last.ended,
+    })
     if (taken_over === undefined) met.begun.push({ seq, step_id, started_at })
     if (!showing.has(step_id)) return
     for (const { path, sha256, bytes } of artifacts) {
@@ -124,11 +143,14 @@ export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; 
   return { add, met }
 }
 
+const latest = (one: string, other: string): string => (one > other ? one : other)
+
 function placesOf({ opening }: Envelope, met: Met, links: readonly string[]): Places {
   return {
     ...met,
     seqOfLink: new Map(links.map((link, seq) => [link, seq])),
     earliest: earliestOf(met.begun),
+    attempts: Map.groupBy(met.begun, ({ step_id }) => step_id),
     planned: new Map(opening.plan.gates.map((gate) => [gate.step_id, gate])),
   }
 }
@@ -295,15 +317,46 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     const { step_id: by, attempt, path } = artifact
     const kept = places.artifacts.get(artifactKey(by, attempt, path))
     const isKept = kept?.sha256 === artifact.sha256 && kept.bytes === artifact.bytes
-    if (!isKept || kept.seq > prefix) {
+    if (!isKept || kept.seq > prefix || kept.seq !== places.seqDone.get(by)) {
       yield claimOf('shown-differs', {
         ...at,
         where: `${at.where}/artifacts/${index}`,
-        message: `An artifact of ${artifact.step_id} was shown that is not on record before the gate.`,
+        message: `An artifact of ${artifact.step_id} was shown that no attempt which succeeded before the gate has on record.`,
       })
     }
   }
+  const reached = lastUpTo(places.reached, prefix)
+  const kept = reached?.artifacts ?? 0
+  if (shown.artifacts.length < kept)
+    yield claimOf('shown-differs', {
+      ...at,
+      where: `${at.where}/artifacts`,
+      message: 'Not all artifacts were shown that were on record before the gate.',
+      expected: String(kept),
+      actual: String(shown.artifacts.length),
+    })
+  if (reached !== undefined && reached.ended > shown.opened_at)
+    yield claimOf('prefix-wrong', {
+      ...at,
+      message: 'What was shown had not all ended when the gate opened.',
+      expected: `not after ${shown.opened_at}`,
+      actual: reached.ended,
+    })
   yield* ofRunning(shown, prefix, places, at)
+}
+
+/** By halves, since a forged record may have as many gates as steps. */
+function lastUpTo<Place extends { readonly seq: number }>(
+  places: readonly Place[],
+  seq: number,
+): Place | undefined {
+  let [from, to] = [0, places.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if ((places[middle]?.seq ?? Infinity) <= seq) from = middle + 1
+    else to = middle
+  }
+  return places[from - 1]
 }
 
 /** Displayed open is what the plan says, all of it and nothing else: all that it names is of steps that the gate needs. */
@@ -386,11 +439,14 @@ function* ofRunning(
   at: At,
 ): Generator<Claim> {
   const listed = new Set(running)
+  if (listed.size < running.length)
+    yield claimOf('shown-differs', { ...at, message: 'A step was shown as running twice.' })
   for (const step_id of listed) {
-    if ((places.lastSeq.get(step_id) ?? -1) <= prefix) {
+    const next = places.attempts.get(step_id)?.find(({ seq }) => seq > prefix)
+    if (next === undefined || next.started_at > opened_at) {
       yield claimOf('shown-differs', {
         ...at,
-        message: `${step_id} was shown as running, and the record has no end of it.`,
+        message: `${step_id} was shown as running, and by the record it was not.`,
       })
     }
   }
@@ -484,13 +540,12 @@ function* ofApprover(
   at: At,
 ): Generator<Claim> {
   const { approver } = decision
-  const person = /^(?:user|token):(.+)$/.exec(approver)
   const isPerson =
-    assertion === null ? person !== null : !approver.includes(':') && approver !== 'system'
-  const users = approver.startsWith('user:')
-    ? [person?.[1] ?? '']
-    : pinnedHolders(trust, approver).flatMap(({ user }) => user ?? [])
-  const isNamed = users.every((user) => policy.users.includes(user))
+    assertion === null
+      ? /^(?:user|token):./.test(approver)
+      : !approver.includes(':') && approver !== 'system'
+  const isNamed =
+    policy.users.length > 0 && usersOf(approver, trust).every((user) => policy.users.includes(user))
   if (!isPerson || (policy.roles.length === 0 && !isNamed)) {
     yield claimOf('approver-not-allowed', {
       ...at,
@@ -499,6 +554,22 @@ function* ofApprover(
     })
   }
 }
+
+/** An approver under a policy of names alone of whom the reader does not know which of the server's people it is. */
+function approverUnknown(
+  { policy, decisions }: GateEntry,
+  trust: readonly Trusted[],
+): string | undefined {
+  if (policy.roles.length > 0) return undefined
+  return decisions
+    .map(({ decision }) => decision.approver)
+    .find((approver) => usersOf(approver, trust).length === 0)
+}
+
+const usersOf = (approver: string, trust: readonly Trusted[]): string[] =>
+  approver.startsWith('user:')
+    ? [approver.slice('user:'.length)]
+    : pinnedHolders(trust, approver).flatMap(({ user }) => user ?? [])
 
 function* ofInputs(
   { policy }: GateEntry,
@@ -546,6 +617,19 @@ function* ofOutcome(
       step_id,
       where: `${where}/decisions`,
       message: `${counted(approvals, 'approval')} and ${counted(rejections, 'rejection')} are more than resolve a gate.`,
+    })
+  }
+  if (
+    (outcome === 'approved' || outcome === 'rejected') &&
+    shown.expires_at !== null &&
+    resolved_at > shown.expires_at
+  ) {
+    yield claimOf('expiry-broken', {
+      step_id,
+      where: `${where}/resolved_at`,
+      message: `The gate was ${outcome} after it had expired.`,
+      expected: `not after ${shown.expires_at}`,
+      actual: resolved_at,
     })
   }
   const hasExpired = shown.expires_at !== null && resolved_at >= shown.expires_at
@@ -672,4 +756,4 @@ function peopleOf(
   }
 }
 
-const isUser = (actor: string): boolean => actor.startsWith('user:')
+const isUser = (actor: string): boolean => /^user:./.test(actor)

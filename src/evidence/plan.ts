@@ -8,12 +8,18 @@ import { digestOf } from './digest.ts'
  * plan is what was to be done, and is under the chain and the seal.
  */
 
-/** The plan of this run, for later runs that differ from it in their inputs only. */
+/**
+ * The plan of this run, for later runs that differ from it in their inputs only. A record does not say which elements of
+ * a command its inputs filled in: those that are one of their values are taken for it, and are open in later runs. A
+ * program never is: who writes the inputs would choose what runs.
+ */
 export function requiredPlanOf({ plan, inputs }: Pick<Opening, 'plan' | 'inputs'>): RequiredPlan {
   const named = Object.entries(inputs)
   const filled = plan.steps.flatMap(({ step_id, argv }) =>
     argv.flatMap((text, element) =>
-      named.flatMap(([input, value]) => (value === text ? [{ step_id, element, input }] : [])),
+      named.flatMap(([input, value]) =>
+        element > 0 && value === text ? [{ step_id, element, input }] : [],
+      ),
     ),
   )
   return { sha256: digestOf(withoutInputs(plan, filled)), inputs: filled }
@@ -47,6 +53,17 @@ export function planFault(
   }
   return null
 }
+
+/** What a pinned plan leaves open, in words; empty where that is nothing. */
+export function openIn({ inputs }: RequiredPlan): string {
+  const places = inputs.map(
+    ({ step_id, element, input }) => `element ${element} of ${step_id} (the input ${input})`,
+  )
+  const more = places.length - MOST_NAMED
+  return [...places.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+}
+
+const MOST_NAMED = 5
 
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {
   const elements = Map.groupBy(filled, ({ step_id }) => step_id)

@@ -421,6 +421,13 @@ describe('whoever does hold the key', () => {
       step('build', (step) => (step.log.bytes = 2 * 1024 * 1024 + 1)),
     ],
     [
+      'has lines in an empty log',
+      'log-broken',
+      step('build', (step) => {
+        step.log = { ...step.log, bytes: 0, lines: 7, chunks: [], truncated: false }
+      }),
+    ],
+    [
       'ends a step before it begins',
       'times-broken',
       step('build', (step) => (step.finished_at = '2026-11-12T09:30:01.500Z')),

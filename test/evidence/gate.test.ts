@@ -45,9 +45,38 @@ describe('a decision', () => {
     })
     expect((await verdictOf(named('ann'), [signed])).verdict).toBe('proven')
     expect(await verdictOf(named('alice'), [signed], [pinned(signer)])).toMatchObject({
-      codes: ['gate-recorded'],
+      codes: ['approver-unknown'],
     })
   })
+
+  it('[V11] by nobody whose name the policy has, where it admits by name alone', async () => {
+    const anybody = newPasskey('mallory')
+    const holders = [pinned(signer, { approvers: [anybody.approver] })]
+    const passkey: Partial<Policy> = { roles: [], users: ['alice'], sign: 'passkey' }
+    const unknown = { verdict: 'proven', codes: ['approver-unknown'] }
+    expect(
+      await verdictOf(passkey, [{ approver: 'mallory', sign: anybody.sign }], holders),
+    ).toEqual(unknown)
+    const token: Answer = { approver: 'token:ci' }
+    expect(await verdictOf({ roles: [], users: ['alice'] }, [token])).toEqual(unknown)
+    const refused = { verdict: 'does not verify', codes: ['approver-not-allowed'] }
+    expect(await verdictOf({ roles: [], users: [] }, [token])).toEqual(refused)
+    expect(await verdictOf({ roles: [], users: [] }, [{ approver: 'user:ann' }])).toEqual(refused)
+  })
+
+  it.each(['approved', 'rejected'] as const)(
+    '[V11] that makes the gate %s after its term',
+    async (decision) => {
+      const answer: Answer = { ...signed, decision, decided_at: '2026-11-12T09:30:04.000Z' }
+      const policy: Partial<Policy> = { expires_ms: 60_000, sign: 'passkey' }
+      const late = { resolved_at: '2026-11-12T21:00:00.000Z' }
+      expect(await verdictOf(policy, [answer], trust, late)).toEqual({
+        verdict: 'does not verify',
+        codes: ['expiry-broken'],
+      })
+      expect((await verdictOf(policy, [answer])).verdict).toBe('proven')
+    },
+  )
 
   it('[V11] after the one that resolved the gate', async () => {
     const late = { verdict: 'does not verify', codes: ['gate-outcome-differs'] }
@@ -74,8 +103,75 @@ describe('a decision', () => {
     const resolved_at = '2026-11-12T21:00:00.000Z'
     expect(await verdictOf(policy, [answer], trust, { resolved_at })).toEqual({
       verdict: 'does not verify',
-      codes: ['expiry-broken'],
+      codes: ['expiry-broken', 'expiry-broken'],
     })
+  })
+})
+
+describe('what was shown', () => {
+  const steps = [
+    planStep('build', { retries: 1, artifacts: ['out.txt'] }),
+    planStep('test', { retries: 1 }),
+    planStep('deploy', { needs: ['ship'] }),
+  ]
+  const gates = [planGate('ship', { needs: ['build'] })]
+  const kept = { path: 'out.txt', sha256: 'b'.repeat(64), bytes: 7 }
+
+  async function codesOf(record: (run: ReturnType<typeof startRun>) => void) {
+    const run = startRun(signer, { steps, gates })
+    record(run)
+    const { bytes } = await run.seal()
+    const { claims } = await verifyEnvelope(bytes, { trust })
+    return claims.flatMap(({ code }) =>
+      code === 'shown-differs' || code === 'prefix-wrong' ? [code] : [],
+    )
+  }
+  const shown = { step_id: 'build', ...kept, opened: false }
+  const decisions: Answer[] = [{ approver: 'user:ann' }]
+
+  it('[V11] is of the attempt that succeeded, and all of it', async () => {
+    const differs = ['shown-differs']
+    const twice = (attempt: number) =>
+      codesOf((run) => {
+        run.step('build', { outcome: 'failed', artifacts: [kept] })
+        run.step('build', { artifacts: [{ ...kept, sha256: 'c'.repeat(64) }] })
+        const artifacts = [{ ...shown, attempt, ...(attempt === 2 && { sha256: 'c'.repeat(64) }) }]
+        run.gate('ship', { decisions, shown: { artifacts } })
+        run.step('test')
+        run.step('deploy')
+      })
+    expect(await twice(2)).toEqual([])
+    expect(await twice(1)).toEqual(differs)
+    const none = (run: ReturnType<typeof startRun>) => {
+      run.step('build', { artifacts: [kept] })
+      run.gate('ship', { decisions, shown: { artifacts: [] } })
+      run.step('test')
+      run.step('deploy')
+    }
+    expect(await codesOf(none)).toEqual(differs)
+  })
+
+  it('[V11] ran when the gate opened, and is there once', async () => {
+    const running = (...names: string[]) =>
+      codesOf((run) => {
+        run.step('build', { artifacts: [] })
+        run.gate('ship', { decisions, shown: { artifacts: [], running: names } })
+        run.step('test', { started_at: '2026-11-12T09:30:03.500Z' })
+        run.step('deploy')
+      })
+    expect(await running('test')).toEqual([])
+    expect(await running('test', 'test')).toEqual(['shown-differs'])
+    expect(await running('test', 'deploy')).toEqual(['shown-differs'])
+  })
+
+  it('[V11] had ended when the gate opened', async () => {
+    const codes = await codesOf((run) => {
+      run.step('build', { artifacts: [], finished_at: '2026-11-12T09:30:04.500Z' })
+      run.gate('ship', { decisions, shown: { artifacts: [] } })
+      run.step('test')
+      run.step('deploy')
+    })
+    expect(codes).toEqual(['prefix-wrong'])
   })
 })
 
@@ -143,7 +239,7 @@ describe('a required gate', () => {
 
   it('[V15] that was rejected is said to be, and holds: nothing came through it', async () => {
     expect(await expectationOf(['ship'], 'approved')).toMatchObject([
-      { code: 'expectation-holds', message: 'The gate ship is as you require.' },
+      { code: 'expectation-holds', message: 'The gate ship is as you require, whatever it asked.' },
     ])
     expect(await expectationOf(['ship'], 'rejected')).toMatchObject([
       {
@@ -156,7 +252,7 @@ describe('a required gate', () => {
   it('[V15] that nothing waits for is said to be so', async () => {
     const [claim] = await expectationOf([], 'approved')
     expect(claim?.message).toBe(
-      'The gate ship is as you require; no step of the plan waits for it.',
+      'The gate ship is as you require, whatever it asked; no step of the plan waits for it.',
     )
   })
 })

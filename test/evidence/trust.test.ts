@@ -422,6 +422,19 @@ describe('what the reader requires', () => {
     )
   })
 
+  it('[V15] a plan whose program was an input is another plan with another program', async () => {
+    const model = await deploying({ shell: '/bin/sh', as: 'make' }, ['/bin/sh', '-c', 'make'])
+    const plan = requiredPlanOf(model.envelope.opening)
+    expect(plan.inputs).toEqual([{ step_id: 'deploy', element: 2, input: 'as' }])
+    const evil = await deploying({ shell: '/tmp/evil', as: 'make' }, ['/tmp/evil', '-c', 'make'])
+    expect(await codesOf({ plan }, evil)).toContain('another-plan')
+    const { claims } = await verifyEnvelope(model.bytes, {
+      trust: [pinned(signer, { required: [{ name: 'release', sha256: null, gates: [], plan }] })],
+    })
+    const said = claims.find(({ code }) => code === 'expectation-holds')?.message
+    expect(said).toContain('by the inputs of this run: element 2 of deploy (the input as)')
+  })
+
   const deploying = (inputs: Record<string, string>, argv: string[], gates: PlanGate[] = []) => {
     const run = startRun(signer, { steps: [planStep('deploy', { argv })], gates }, { inputs })
     for (const { step_id } of gates) run.gate(step_id, { decisions: [{ approver: 'user:ann' }] })
