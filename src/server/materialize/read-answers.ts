@@ -82,7 +82,7 @@ function lineOf(line: string, quoted: Quote): Line | string {
 function answerOf(members: Line['members'], type: FieldType, quoted: Quote): Answer {
   const { value, error, cost: said, ...others } = members
   const cost = said === undefined || said === null ? null : decimalOf(said)
-  if (cost === undefined) return failed('its cost is no number from 0 on')
+  if (cost === undefined) return failed(`its cost is no amount: ${AN_AMOUNT}`)
   const [unknown] = Object.keys(others)
   if (unknown !== undefined)
     return failed(`its answer has a member ${brief(unknown, quoted)}`, cost)
@@ -109,17 +109,20 @@ function failed(error: string, cost: string | null = null): Answer {
   return { ok: false, error: clip(error), cost }
 }
 
-/** undefined: no amount of money. */
+/** undefined: no amount of money. As large, and as many, as they may be, their sum is still a decimal of a record. */
 function decimalOf(cost: unknown): string | undefined {
-  const written = typeof cost === 'number' && cost >= 0 ? plain(cost) : cost
-  if (typeof written !== 'string' || written.startsWith('-')) return undefined
+  const written = typeof cost === 'number' ? plain(cost) : cost
+  if (typeof written !== 'string' || !/^\d{1,12}(\.|$)/.test(written)) return undefined
   return parse(Decimal, written).ok ? written : undefined
 }
 
-// Without an exponent, which a decimal does not have.
+const AN_AMOUNT = 'from 0 on, below a million millions, of at most 18 decimal places'
+
+// Without an exponent, which a decimal does not have; a positive one stands for too much.
 function plain(cost: number): string {
-  const written = String(cost)
-  return written.includes('e') ? cost.toFixed(18).replace(/\.?0+$/, '') : written
+  const [digits = '', exponent] = String(cost).split('e-')
+  if (exponent === undefined) return digits
+  return `0.${'0'.repeat(Number(exponent) - 1)}${digits.replace('.', '')}`
 }
 
 function brief(text: string, quoted: Quote): string {

@@ -143,14 +143,21 @@ const ask = (text: string, type: 'json' | 'text' | 'number' = 'json', isPrivate 
     { type, isPrivate },
   ).answers
 
+const NO_AMOUNT =
+  'its cost is no amount: from 0 on, below a million millions, of at most 18 decimal places'
+
 it.each([
   ['{"record_id":"1","value":1e999}', 'its value: Infinity has no JSON form'],
   ['{"record_id":"1","value":"\\ud800"}', 'its value: half a surrogate pair has no JSON form'],
   ['{"record_id":"1"}', 'its answer has neither value nor error'],
   ['{"record_id":"1","value":1,"error":"x"}', 'its answer has a value and an error'],
   ['{"record_id":"1","error":7}', 'its error is no text'],
-  ['{"record_id":"1","value":1,"cost":-1}', 'its cost is no number from 0 on'],
-  ['{"record_id":"1","value":1,"cost":"1e3"}', 'its cost is no number from 0 on'],
+  ['{"record_id":"1","value":1,"cost":-1}', NO_AMOUNT],
+  ['{"record_id":"1","value":1,"cost":"1e3"}', NO_AMOUNT],
+  // Less than a decimal tells, or so much that a sum of them is none.
+  ['{"record_id":"1","value":1,"cost":1e-19}', NO_AMOUNT],
+  ['{"record_id":"1","value":1,"cost":1e21}', NO_AMOUNT],
+  ['{"record_id":"1","value":1,"cost":"1000000000000"}', NO_AMOUNT],
   ['{"record_id":"1","value":1,"extra":1}', 'its answer has a member "extra"'],
   ['{"record_id":"1","value":1}\n{"record_id":"1","value":1}', 'its process answered twice'],
   [
