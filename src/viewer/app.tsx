@@ -1,3 +1,4 @@
+import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { ChaosBanner } from './chaos-banner.tsx'
@@ -9,6 +10,7 @@ import { Notice, SkeletonRows } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { Header } from './header.tsx'
 import { RunsPage } from './operate/runs-page.tsx'
+import { trustQuery } from './queries.ts'
 import { useLive } from './store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 
@@ -86,11 +88,7 @@ export function App() {
       <Header onHelp={() => setHelp(true)} />
       <ChaosBanner />
       {/* Not where a file is verified: there nothing is asked of any server. */}
-      {!path.startsWith('/verify') && (
-        <Suspense>
-          <KeyChanged />
-        </Suspense>
-      )}
+      {!path.startsWith('/verify') && <KeyWatch />}
       <PageBoundary page={path}>
         <Suspense
           fallback={
@@ -168,5 +166,16 @@ export function App() {
         </Suspense>
       )}
     </Clock>
+  )
+}
+
+/** The warning is fetched when there is something to warn of. */
+function KeyWatch() {
+  const trust = useQuery(trustQuery)
+  if (!trust.data || trust.data.changed.length === 0) return null
+  return (
+    <Suspense>
+      <KeyChanged />
+    </Suspense>
   )
 }
