@@ -1,15 +1,18 @@
 import type { CellStore, RecordRow } from '#server/storage/storage.ts'
 import { stateOf } from './judge-cell.ts'
 import type { Judge } from './judge-records.ts'
-import type { DerivedField } from './table-definition.ts'
+import { isDerivedIn, isPrivateInput, type DerivedField, type Tables } from './table-definition.ts'
 
 /** What the states of a field's cells follow from: as long as it is the same, they are what they were. */
 export async function basisOf(
   cells: CellStore,
   field: DerivedField,
   derivation: string,
-  isDerived: (table: string, field: string) => boolean,
+  tables: Tables,
 ): Promise<string> {
+  const isDerived = isDerivedIn(tables)
+  // Digests of what is private are keyed: others than before it was.
+  const isPrivate = field.from.map((from) => isPrivateInput(tables, field.table, from))
   const generations = [(await cells.source(field.table))?.generation ?? 0]
   for (const from of field.from)
     generations.push(
@@ -17,7 +20,7 @@ export async function basisOf(
         ? (await cells.field(from.table, from.field)).generation
         : ((await cells.source(from.table))?.generation ?? 0),
     )
-  return JSON.stringify([derivation, field.from, ...generations])
+  return JSON.stringify([derivation, field.from, isPrivate, ...generations])
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { canonicalize } from '#evidence/canonical.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { openInside } from '#server/runs/artifact.ts'
-import { unsecretEnv, type DerivedField } from './table-definition.ts'
+import { isPrivateInput, unsecretEnv, type DerivedField, type Tables } from './table-definition.ts'
 
 /** What derives a field, as it is told and digested. */
 export type Derivation = {
@@ -61,7 +61,7 @@ async function digestOfFile(root: string, path: string): Promise<string> {
 /** A `DeclaredFileError` where a declared file is not to be read. */
 export async function derivationOf(
   field: DerivedField,
-  root: string,
+  { tables, root }: { tables: Tables; root: string },
   digestOfDeclared: DeclaredFiles,
 ): Promise<Derivation> {
   const { step, version, type, from } = field
@@ -74,12 +74,15 @@ export async function derivationOf(
     type,
     version,
     files,
+    // By a key or not: digests of before it was private are of other cells.
+    ...(field.private && { private: true }),
   }
+  const made = from.map((one) => ({ ...one, keyed: isPrivateInput(tables, field.table, one) }))
   return {
     command: step.argv,
     version,
     files,
     sha256: digestOf(what),
-    body: canonicalize({ ...what, from, private: field.private }),
+    body: canonicalize({ ...what, from: made, private: field.private }),
   }
 }

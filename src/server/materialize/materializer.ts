@@ -36,6 +36,7 @@ import {
   digestOfTables,
   derivedOf,
   fieldsOf,
+  isDerivedIn,
   isPrivateInput,
   isPrivateLookup,
   stepIdOf,
@@ -204,9 +205,9 @@ export function createMaterializer({
     const judge = createJudge(cells, tables, await digestOfValues())
     const derivations = new Map<string, Derivation>()
     for (const field of fields) {
-      const derivation = await derivationOf(field, root, digestOfDeclared)
+      const derivation = await derivationOf(field, { tables, root }, digestOfDeclared)
       derivations.set(stepIdOf(field), derivation)
-      const basis = await basisOf(cells, field, derivation.sha256, isDerivedIn(tables))
+      const basis = await basisOf(cells, field, derivation.sha256, tables)
       await checkStates(cells, judge, field, derivation.sha256, basis)
     }
     return { derivations, judge }
@@ -374,7 +375,7 @@ export function createMaterializer({
         now,
       })
       if (record_ids === null && !signal.aborted) {
-        const basis = await basisOf(kept, field, derivation.sha256, isDerivedIn(tables))
+        const basis = await basisOf(kept, field, derivation.sha256, tables)
         await kept.setChecked(row.field_id, basis)
       }
       return skipped
@@ -528,7 +529,7 @@ export function createMaterializer({
 
     async derivationOf(field) {
       try {
-        return await derivationOf(field, project.lastGood().root, digestOfDeclared)
+        return await derivationOf(field, project.lastGood(), digestOfDeclared)
       } catch (error) {
         if (error instanceof DeclaredFileError) return null
         throw error
@@ -611,10 +612,6 @@ function refusal({ targets }: MaterializeRequest): DefinitionStep {
 
 function tablesOf(fields: readonly DerivedField[]): string[] {
   return [...new Set(fields.flatMap(({ table, from }) => [table, ...from.map((one) => one.table)]))]
-}
-
-export function isDerivedIn(tables: Tables): (table: string, field: string) => boolean {
-  return (table, field) => tables.get(table)?.derived.some((one) => one.field === field) ?? false
 }
 
 function isPrivateIn(tables: Tables, field: DerivedField): boolean {

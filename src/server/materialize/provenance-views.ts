@@ -4,11 +4,12 @@ import type { CellName, CellVersion, Lineage, Provenance } from '#contract/prove
 import type { CellState } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { CellRow, PageRequest, Page, Storage, VersionRow } from '#server/storage/storage.ts'
-import { isDerivedIn, type Materializer } from './materializer.ts'
+import type { Materializer } from './materializer.ts'
 import { keyIn } from './judge-cell.ts'
 import { membersOf } from './judge-records.ts'
 import {
   derivedOf,
+  isDerivedIn,
   isPrivateInput,
   isPrivateLookup,
   type DerivedField,
@@ -97,7 +98,7 @@ export function createProvenanceViews(
           {
             name: from.name,
             sha256,
-            keyed: lookups.isPrivate(name.table, from),
+            keyed: from.keyed ?? lookups.isPrivate(name.table, from),
             from: cell,
             cell: lookups.isDerived(from.table, from.field) ? cell : null,
           },
@@ -341,6 +342,8 @@ const Body = z.object({
       table: z.string(),
       field: z.string(),
       by: z.nullable(z.string()),
+      /** Not in those of before it was kept. */
+      keyed: z.optional(z.boolean()),
     }),
   ),
 })

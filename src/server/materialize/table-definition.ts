@@ -56,6 +56,10 @@ export function isPrivateInput(tables: Tables, own: string, { table, field, by }
   return isPrivateField(tables, table, field) || isPrivateLookup(tables, own, by)
 }
 
+export function isDerivedIn(tables: Tables): (table: string, field: string) => boolean {
+  return (table, field) => tables.get(table)?.derived.some((one) => one.field === field) ?? false
+}
+
 /** The step that derives a field. */
 export function stepIdOf({ table, field }: { table: string; field: string }): string {
   return `${table}.${field}`

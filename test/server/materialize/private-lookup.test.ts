@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { CellName } from '#contract/provenance.ts'
 import { createProvenanceViews } from '#server/materialize/provenance-views.ts'
@@ -77,4 +79,26 @@ it('[MT5] [MT14] what a private field leads to is derived with all its likes', a
     'teams/key-c',
     'people/ann',
   ])
+})
+
+it('[MT14] what became private is derived again, and its digests are keyed from then on', async () => {
+  const open = `  people:
+    source: { kind: jsonl, path: people.jsonl }
+    key: id
+    derive:
+      up: { from: [mail], argv: ${answering('{ value: i.mail.toUpperCase() }')} }
+`
+  const files = { 'people.jsonl': lines([{ id: 'ann', mail: 'ann@x.org' }]) }
+  const shop = await tableShop(open, files)
+  await shop.materialize()
+  const plain = hash('sha256', JSON.stringify('ann@x.org'), 'hex')
+  expect(await toldOf(shop, { table: 'people' })).toContain(plain)
+  const definition = readFileSync(join(shop.root, 'runseal.yaml'), 'utf8')
+  const isPrivate = definition.replace('key: id\n', 'key: id\n    private: [mail]\n')
+  shop.write('runseal.yaml', isPrivate)
+  const { envelope } = await shop.materialize()
+  expect(envelope.closing.totals).toMatchObject({ materialized: 1 })
+  const told = await toldOf(shop, { table: 'people' })
+  expect(told).toContain('"keyed":true')
+  expect(told).not.toContain(plain)
 })
