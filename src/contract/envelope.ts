@@ -332,3 +332,6 @@ export const LIMITS = {
   textBytes: 65_536,
 } as const
 export type Limits = { readonly [K in keyof typeof LIMITS]: number }
+
+/** No list of a record is longer than its links can be: one for each entry, for the opening and for the closing. */
+export const mostInAList = ({ entries }: Limits): number => Math.max(entries, LIMITS.entries) + 2

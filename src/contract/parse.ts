@@ -8,10 +8,20 @@ export type ContractFault = { at: string; message: string }
 
 /** Does `value` fit `schema`, and if not, where not? */
 export function parse<T>(schema: z.ZodMiniType<T>, value: unknown): Parsed<T> {
-  const result = schema.safeParse(value)
-  if (result.success) return { ok: true, value: result.data }
-  const [first] = deepest(result.error.issues)
-  return { ok: false, error: first ?? { at: '', message: 'does not fit' } }
+  try {
+    const result = schema.safeParse(value)
+    if (result.success) return { ok: true, value: result.data }
+    const [first] = deepest(result.error.issues)
+    return { ok: false, error: first ?? { at: '', message: 'does not fit' } }
+  } catch (fault) {
+    // Attacker: a list of which no element fits. zod finds a fault in each and hands all of them on in one call, which
+    // takes no more than so many arguments.
+    if (!(fault instanceof RangeError)) throw fault
+    return {
+      ok: false,
+      error: { at: '', message: 'has more that does not fit than can be listed' },
+    }
+  }
 }
 
 /** Parses JSON text and then the value; a syntax error is a fault like any other. */

@@ -1,4 +1,4 @@
-import { Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
+import { Envelope, LIMITS, type Limits, mostInAList } from '#contract/envelope.ts'
 import * as z from 'zod/mini'
 import { ALLOWED_KEY, utf8 } from './canonical.ts'
 
@@ -150,6 +150,7 @@ function arrayReader(schema: z.core.$ZodArray, path: string): Reader {
       count += 1
     } while (bytes[at] === COMMA)
     if (isOfArtifacts && count > limits.artifactsPerStep) return NOT
+    if (count > mostInAList(limits)) return NOT
     return bytes[at] === CLOSE_ARRAY && count >= least && count <= most ? at + 1 : NOT
   }
 }

@@ -152,9 +152,16 @@ function tryRead(
   try {
     return { ok: true, document: read() }
   } catch (fault) {
-    if (!(fault instanceof EvidenceError) || !isClaimCode(fault.code)) throw fault
-    const message = `This file does not verify: ${fault.message}.`
-    return { ok: false, claim: claimOf(fault.code, { where: fault.where, message }) }
+    // What an engine has no room for is no reason to throw either: one bad file would hide the others of an audit.
+    const { code, message, where } =
+      fault instanceof EvidenceError
+        ? fault
+        : new EvidenceError('over-limit', `reading it ended in ${String(fault)}`)
+    if (!isClaimCode(code)) throw fault
+    return {
+      ok: false,
+      claim: claimOf(code, { where, message: `This file does not verify: ${message}.` }),
+    }
   }
 }
 

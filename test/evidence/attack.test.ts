@@ -177,6 +177,22 @@ describe('what can be read in two ways', () => {
     expect(await verdictOn(bytes())).toEqual({ verdict: 'does not verify', codes: [code] })
   })
 
+  it('[V3] a text of more escapes than a pattern can go back over', async () => {
+    const forged = { ...honest.envelope, evidence_id: '\\'.repeat(3_500_000) }
+    expect(await verdictOn(bytesOf(forged))).toEqual({
+      verdict: 'does not verify',
+      codes: ['over-limit'],
+    })
+  })
+
+  it('[V1] what no engine has room for is an answer too', async () => {
+    const { verdict, claims } = await verifyEnvelope(honest.bytes, { trust: [] }, () => {
+      throw new RangeError('Maximum call stack size exceeded')
+    })
+    expect(verdict).toBe('does not verify')
+    expect(claims[0]?.message).toContain('reading it ended in RangeError')
+  })
+
   it('[V3] a text that only looks like an escaped key is none', async () => {
     const run = startRun(
       signer,
@@ -248,6 +264,22 @@ describe('what does not have the shape', () => {
     )
     expect(codes.includes('schema-violated')).toBe(!isDay)
     expect(new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) ?? false).toBe(isDay)
+  })
+
+  it('[V4] more that does not fit than a call takes arguments', async () => {
+    const order = Array.from({ length: 130_000 }, () => 0)
+    expect(await verdictOn(bytesOf({ order, schema: honest.envelope.schema }))).toEqual({
+      verdict: 'does not verify',
+      codes: ['schema-violated'],
+    })
+  })
+
+  it('[V4] a list that is longer than any of a record is not held to the schema', async () => {
+    const order = Array.from({ length: LIMITS.entries + 3 }, () => 0)
+    expect(await verdictOn(bytesOf({ order, schema: honest.envelope.schema }))).toEqual({
+      verdict: 'does not verify',
+      codes: ['over-limit'],
+    })
   })
 
   it('[V4] more artifacts, entries or text than the limits', async () => {

@@ -233,6 +233,15 @@ describe('a trust file', () => {
     expect(read.ok ? 'read' : read.why).toContain(why)
   })
 
+  it('[V17] with more that does not fit than a call takes arguments is read in no way', () => {
+    const required = Array.from({ length: 200_000 }, () => 0)
+    const read = readTrustFile(utf8.encode(JSON.stringify({ ...trustFileOf(signer), required })))
+    expect(read).toEqual({
+      ok: false,
+      why: 'it has more that does not fit than can be listed',
+    })
+  })
+
   it('[V17] is read as it was written', () => {
     const file = trustFileOf(signer, { approvers: [approver], required: [required] })
     expect(readTrustFile(utf8.encode(JSON.stringify(file, null, 2)))).toEqual({ ok: true, file })
