@@ -35,6 +35,7 @@ export function watchConsistency(envelope: Envelope): Watched {
     attempts: new Map(),
     tried: new Map(),
     done: new Map(),
+    ready: new Map(),
     gates: new Set(),
     gateIds: new Set(),
     ending: watchEnding(plan),
@@ -42,6 +43,7 @@ export function watchConsistency(envelope: Envelope): Watched {
     derived: [],
   }
   const faults = firstOf(ofPlan(envelope))
+  addFirst(faults, ofNeeds(envelope))
   addFirst(faults, ofLineage(envelope))
   return {
     add({ kind, body, where }) {
@@ -105,6 +107,19 @@ function* ofPlan({ opening }: Envelope): Generator<Claim> {
   }
 }
 
+function* ofNeeds({ opening: { plan } }: Envelope): Generator<Claim> {
+  for (const list of ['steps', 'gates'] as const) {
+    for (const [index, { step_id, needs }] of plan[list].entries()) {
+      if (new Set(needs).size !== needs.length)
+        yield claimOf('plan-broken', {
+          where: `/opening/plan/${list}/${index}/needs`,
+          step_id,
+          message: `${step_id} needs one thing twice.`,
+        })
+    }
+  }
+}
+
 /** Four eyes are counted over the starters: a lineage without one, or of the run itself, would leave somebody out. */
 function* ofLineage({ run_id, opening: { rerun_of } }: Envelope): Generator<Claim> {
   const where = '/opening/rerun_of'
@@ -124,6 +139,8 @@ type Met = {
   readonly tried: Map<string, Tried>
   /** When each step succeeded and each gate opened. */
   readonly done: Map<string, string>
+  /** When the last of what each step or gate needs had ended, of those that were begun rightly once. */
+  readonly ready: Map<string, string>
   readonly gates: Set<string>
   readonly gateIds: Set<string>
   readonly ending: ReturnType<typeof watchEnding>
@@ -293,29 +310,37 @@ function* ofGate(
   if (GATE_OUTCOME[gate.outcome].opens) met.done.set(step_id, gate.resolved_at)
 }
 
-// By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs.
-function needsFaults(
+// By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs. A fault
+// stands for each walk over the needs but one, so that many attempts of a step of many needs do not take for ever.
+function* needsFaults(
   { needs }: { needs: readonly string[] },
   begun: string | null,
-  { done }: Met,
+  { done, ready }: Met,
   at: { step_id: string; where: string },
-): Claim[] {
-  return needs.flatMap((need) => {
+): Generator<Claim> {
+  const since = ready.get(at.step_id)
+  if (since !== undefined && (begun === null || begun >= since)) return
+  let last = ''
+  let isReady = true
+  for (const need of needs) {
     const ended = done.get(need)
     if (ended === undefined) {
-      return claimOf('needs-broken', {
+      isReady = false
+      yield claimOf('needs-broken', {
         ...at,
         message: `${at.step_id} is recorded without ${need}, which it needs, having succeeded before.`,
       })
+    } else if (begun !== null && begun < ended) {
+      yield claimOf('needs-broken', {
+        ...at,
+        message: `${at.step_id} began before ${need}, which it needs, had ended.`,
+        expected: `not before ${ended}`,
+        actual: begun,
+      })
     }
-    if (begun === null || begun >= ended) return []
-    return claimOf('needs-broken', {
-      ...at,
-      message: `${at.step_id} began before ${need}, which it needs, had ended.`,
-      expected: `not before ${ended}`,
-      actual: begun,
-    })
-  })
+    if (ended !== undefined && ended > last) last = ended
+  }
+  if (isReady) ready.set(at.step_id, last)
 }
 
 // Instants of ours sort as text.

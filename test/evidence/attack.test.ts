@@ -9,6 +9,8 @@ import {
 import { encodeBase64 } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { type ClaimCode, CODE } from '#evidence/claims.ts'
+import { entriesOf } from '#evidence/chain.ts'
+import { watchConsistency } from '#evidence/consistency.ts'
 import { digestOf, sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
@@ -433,6 +435,11 @@ describe('whoever does hold the key', () => {
       step('publish', (step) => (step.step_id = 'deploy')),
     ],
     [
+      'plans one need twice',
+      'plan-broken',
+      ({ opening }) => opening.plan.steps[1]?.needs.push('ship'),
+    ],
+    [
       'plans one name twice',
       'plan-broken',
       ({ opening: { plan } }) => plan.steps.push(planStep('ship')),
@@ -704,6 +711,29 @@ describe('whoever does hold the key', () => {
   it('[V11] lets somebody decide whom the policy does not name', async () => {
     const { bytes } = await approvedRun(signer, {}, { roles: [], users: ['ben'] }).seal()
     expect((await verdictOn(bytes)).codes).toEqual(['approver-not-allowed'])
+  })
+
+  it('[V10] has many attempts of a step of many needs: they are walked once', async () => {
+    const steps = Array.from({ length: 50 }, (_, index) => planStep(`step-${index}`))
+    const needs = steps.map(({ step_id }) => step_id)
+    const run = startRun(signer, { steps: [...steps, planStep('last', { needs, retries: 99 })] })
+    for (const need of needs) run.step(need)
+    for (let index = 0; index < 99; index += 1) run.step('last', { outcome: 'failed' })
+    run.step('last')
+    const { bytes, envelope } = await run.seal()
+    expect((await verdictOn(bytes)).verdict).toBe('proven')
+    let walks = 0
+    for (const step of envelope.opening.plan.steps)
+      step.needs = new Proxy(step.needs, {
+        get(all, key) {
+          if (key === '0') walks += 1
+          return Reflect.get(all, key)
+        },
+      })
+    const watched = watchConsistency(envelope)
+    for (const entry of entriesOf(envelope)) watched.add(entry)
+    expect(watched.claims()).toMatchObject([{ code: 'entries-agree' }])
+    expect(walks).toBeLessThan(10)
   })
 
   it('[V10] lists no more faults than a person can read', async () => {

@@ -441,9 +441,11 @@ class RunCheck {
       this.#needs.set(node.id, node.needs ?? [])
     }
     for (const { node, path } of placed)
-      for (const [index, need] of (node.needs ?? []).entries())
-        if (!places.has(need))
-          this.#fault([...path, 'needs', index], `no step or gate "${need}" in this run`)
+      for (const [index, need] of (node.needs ?? []).entries()) {
+        const at = [...path, 'needs', index]
+        if (!places.has(need)) this.#fault(at, `no step or gate "${need}" in this run`)
+        else if (node.needs?.indexOf(need) !== index) this.#fault(at, `${need} is there twice`)
+      }
     const cycle = cycleIn(this.#needs)
     const first = cycle?.[0]
     if (cycle !== null && first !== undefined)

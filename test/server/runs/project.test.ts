@@ -94,6 +94,11 @@ describe('a fault in runseal.yaml', () => {
     ],
     ['itself', run('steps: [{ id: one, run: x, needs: [one] }]'), '3:39: cycle: one → one'],
     [
+      'one need twice',
+      run('steps: [{ id: one, run: x }, { id: two, run: x, needs: [one, one] }]'),
+      '3:66: one is there twice',
+    ],
+    [
       'a circle',
       run(
         'steps: [{ id: a, run: x, needs: [c] }, { id: b, run: x, needs: [a] }]\ngates: [{ id: c, question: x, needs: [b] }]',
