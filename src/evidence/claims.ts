@@ -311,4 +311,23 @@ export function addFirst(first: Claim[], claims: Iterable<Claim>): void {
   }
 }
 
+/**
+ * Is this one listed? For what comes of many gates. The first fault of each sort of a gate always is: by it the gate is
+ * known not to have been kept.
+ */
+export function firstOfEachSort(): (claim: Claim) => boolean {
+  const counts = new Map<ClaimCode, number>()
+  const met = new Set<string>()
+  return (claim) => {
+    if (!fails(claim)) return true
+    const { code, step_id = '' } = claim
+    const count = (counts.get(code) ?? 0) + 1
+    counts.set(code, count)
+    const sort = `${code} ${step_id}`
+    const isFirst = !met.has(sort)
+    met.add(sort)
+    return isFirst || count <= MOST_FAULTS
+  }
+}
+
 export const isFull = (first: readonly Claim[]): boolean => first.length >= MOST_FAULTS

@@ -8,7 +8,7 @@ import {
 import { type GateOutcome } from '#contract/status.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { type Entry } from './chain.ts'
-import { beginningOf, type Claim, claimOf, firstOf } from './claims.ts'
+import { beginningOf, type Claim, claimOf, firstOf, firstOfEachSort } from './claims.ts'
 import { counted } from './counted.ts'
 import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
@@ -30,12 +30,13 @@ export async function* checkGates(
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
+  const isListed = firstOfEachSort()
   for (const entry of met.gates) {
     const { body: gate, where } = entry
     const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
     const unknown = faults.length > 0 ? undefined : approverUnknown(gate, reader.trust)
     yield* faults.length > 0
-      ? faults
+      ? faults.filter(isListed)
       : [
           claimOf(unknown === undefined ? 'gate-recorded' : 'approver-unknown', {
             where,
@@ -49,9 +50,13 @@ export async function* checkGates(
           }),
         ]
     yield* ofBase(envelope, gate, where, reader.previous)
-    for await (const claim of checkSignatures(envelope, gate, where, reader.trust))
-      yield boundOnly(envelope, gate, claim, where, places)
-    if (gate.policy.four_eyes) yield fourEyes(envelope, gate, where, reader.trust)
+    for await (const signed of checkSignatures(envelope, gate, where, reader.trust)) {
+      const claim = boundOnly(envelope, gate, signed, where, places)
+      if (isListed(claim)) yield claim
+    }
+    if (!gate.policy.four_eyes) continue
+    const claim = fourEyes(envelope, gate, where, reader.trust)
+    if (isListed(claim)) yield claim
   }
 }
 

@@ -19,6 +19,7 @@ import {
   gatedPlan,
   newSigner,
   pinned,
+  planGate,
   planStep,
   sealContent,
   SHAPES,
@@ -734,6 +735,19 @@ describe('whoever does hold the key', () => {
     for (const entry of entriesOf(envelope)) watched.add(entry)
     expect(watched.claims()).toMatchObject([{ code: 'entries-agree' }])
     expect(walks).toBeLessThan(10)
+  })
+
+  it('[V11] lists no more faults of a gate that it resolves over and over', async () => {
+    const show = Array.from({ length: 20 }, (_, index) => `build/${index}`)
+    const gates = [planGate('ship', { show }), planGate('other', { show: ['build/0'] })]
+    const run = startRun(signer, { steps: [planStep('build')], gates })
+    run.step('build')
+    for (let index = 0; index < 20; index += 1) run.gate('ship', { gate_id: `gate-${index}` })
+    run.gate('other')
+    const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust: [pinned(signer)] })
+    const found = claims.filter(({ code }) => code === 'shown-differs')
+    expect(found).toHaveLength(101)
+    expect(found.at(-1)).toMatchObject({ step_id: 'other' })
   })
 
   it('[V10] lists no more faults than a person can read', async () => {
