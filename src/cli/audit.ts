@@ -4,6 +4,7 @@ import { checkCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
 import {
+  NOT_PLACED,
   placeOf,
   type Placed,
   type Series,
@@ -52,7 +53,7 @@ forked or sealed anew; 2 nothing can be read; 3 nothing fails, but not everythin
 
 type Audit = {
   verdict: VerdictWord
-  /** In the order in which the server counts them. `head` and `seal_seq` only of those that verify. */
+  /** In the order in which the server counts them. `head` and `seal_seq` only of those that have a place. */
   envelopes: {
     evidence_id: string
     verdict: VerdictWord
@@ -82,8 +83,9 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       verdict: ofFile,
       claims: found,
       envelope,
+      sealed_by,
     } = await verifyEnvelope(bytes, { trust, asked })
-    const place = envelope && placeOf(envelope)
+    const place = envelope && sealed_by && placeOf(envelope)
     if (place) placed.push(place)
     const cells = envelope && (await cellsOf(kept, envelope))
     const claims = cells === null ? found : [...found, cells]
@@ -93,7 +95,9 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       evidence_id,
       verdict,
       codes: [...new Set(wrong.map(({ code }) => code))],
-      message: wrong[0]?.message ?? (cells?.state === 'not checked' ? cells.message : null),
+      message:
+        wrong[0]?.message ??
+        (place === null ? NOT_PLACED : cells?.state === 'not checked' ? cells.message : null),
       seal_seq: place?.seal_seq ?? null,
       head: place?.head ?? null,
     })

@@ -10,6 +10,10 @@ export function placeOf(envelope: VerifiedEnvelope): Placed {
   return { ...heldOf(envelope), previous: envelope.closing.previous }
 }
 
+/** Why an envelope that nothing is wrong with has no place [V14, W6]: anybody can write one that stands in another's. */
+export const NOT_PLACED =
+  'No seal that could be checked is on it, so that it has no place among the others.'
+
 /** What is wrong with a series. `by`: the envelope that says so; null: the numbers, or what the reader remembers. */
 export type SeriesFault = { readonly message: string; readonly by: string | null } & (
   | {

@@ -3,7 +3,10 @@ import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
+import { Envelope } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
+import { NOT_PLACED } from '#evidence/series.ts'
+import { newSigner, planStep, startRun } from '#test/evidence/fixture.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -140,6 +143,24 @@ it('[C21] two servers that went on from one folder with one key are a fork', asy
   const { code, told } = await audited('--data', both, '--trust', trust)
   expect(code).toBe(1)
   expect(told).toMatchObject({ series: [{ faults: [{ fault: 'forked', seal_seq: 5 }] }] })
+})
+
+it('[W6] an envelope that no known key signed convicts nobody of a fork', async () => {
+  const { copy, file } = await copied('unsealed')
+  const first = parseJson(Envelope, await readFile(file(0), 'utf8'))
+  if (!first.ok) throw new Error(first.error.message)
+  const { evidence_id, integrity } = first.value
+  const plan = { steps: [planStep('build')] }
+  const forged = startRun(await newSigner(66), plan, { evidence_id: 'zz' })
+  forged.step('build')
+  const previous = { evidence_id, head: integrity.hash_chain.head }
+  const { bytes } = await forged.seal({ seal_seq: 2, previous })
+  await writeFile(join(copy, 'envelopes', 'zz.json'), bytes)
+  const { code, told } = await audited('--data', copy, '--trust', trust)
+  expect(code).toBe(3)
+  expect(told).toMatchObject({ verdict: 'not proven', series: [{ faults: [] }] })
+  const words = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(words.stdout).toContain(`not proven       zz: ${NOT_PLACED}`)
 })
 
 it('[C21] what cannot be read ends it with 2', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { NOT_PLACED } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   newSigner,
@@ -13,9 +14,10 @@ import {
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
-import { changedSince } from '#viewer/review/walk-chain.ts'
+import { changedSince, walkChain } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { NOTHING_KEPT, remembers, seenHere, trustedOf, unanswered } from '#viewer/trust-store.ts'
+import { verdictOf } from './verdict-of.ts'
 
 let sealed: Sealed
 let signer: Awaited<ReturnType<typeof newSigner>>
@@ -30,6 +32,46 @@ beforeAll(async () => {
   run.gate('ship', { decisions: [{ approver: 'user:ann', comment: 'I have seen it' }] })
   run.step('alpha', { duration_ms: 30 })
   sealed = await run.seal()
+})
+
+describe('the walk over a chain', () => {
+  it('[W6] places only what a key at hand has sealed', async () => {
+    const { head } = sealed.envelope.integrity.hash_chain
+    const after = { seal_seq: 2, previous: { evidence_id: 'ev-1', head } }
+    const sealedBy = (by: typeof signer, evidence_id: string) => {
+      const run = startRun(by, { steps: [planStep('build')] }, { evidence_id })
+      run.step('build')
+      return run.seal(after)
+    }
+    const second = await sealedBy(signer, 'ev-2')
+    const forged = await sealedBy(await newSigner(66), 'ev-x')
+    const here = [sealed, second, forged]
+    const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
+      evidence_id,
+      run_id,
+      definition: 'release',
+      outcome: closing.outcome,
+      seal_seq: closing.seal_seq,
+      head: integrity.hash_chain.head,
+      sha256: '',
+      bytes: bytes.length,
+      sealed_at: closing.finished_at,
+    }))
+    const { walked, series } = await walkChain(
+      {
+        list: async () => ({ items: listed, next_cursor: null }),
+        judge: async (asked) => {
+          const one = here.find(({ envelope }) => envelope.evidence_id === asked)
+          return one === undefined ? null : await verdictOf(one.bytes, [pinned(signer)])
+        },
+      },
+      [],
+      () => {},
+      new AbortController().signal,
+    )
+    expect(series).toMatchObject([{ server: signer.key_id, count: 2, faults: [] }])
+    expect(walked.map(({ fault }) => fault)).toEqual([null, null, NOT_PLACED])
+  })
 })
 
 describe('a changed copy', () => {

@@ -3,8 +3,6 @@ import { cleanup, render, screen, within } from '@testing-library/react'
 import axe from 'axe-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
-import { heldOf, requirementOf } from '#evidence/keep.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   newSigner,
   pinned,
@@ -17,7 +15,7 @@ import {
 import { keptQuery } from '#viewer/queries.ts'
 import { Judged } from '#viewer/review/judged.tsx'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
-import type { Verdict } from '#viewer/verifier.ts'
+import { verdictOf } from './verdict-of.ts'
 
 let sealed: Sealed
 let signer: Awaited<ReturnType<typeof newSigner>>
@@ -34,27 +32,7 @@ beforeAll(async () => {
 })
 
 async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTMLElement> {
-  const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, { trust })
-  const answer: Verdict = {
-    ask: 'verify',
-    verdict,
-    claims,
-    sealed_by,
-    remaining,
-    bytes: bytes.length,
-    summary: envelope && {
-      ...envelope.opening,
-      source: envelope.opening.source ?? null,
-      evidence_id: envelope.evidence_id,
-      run_id: envelope.run_id,
-      closing: envelope.closing,
-      head: envelope.integrity.hash_chain.head,
-      entries: envelope.integrity.hash_chain.count,
-      key_id: signer.key_id,
-      held: heldOf(envelope),
-      requirement: requirementOf(envelope, 'this version'),
-    },
-  }
+  const answer = await verdictOf(bytes, trust)
   const client = new QueryClient()
   client.setQueryData(keptQuery.queryKey, {
     ...NOTHING_KEPT,

@@ -1,5 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
-import { type Placed, type Series, walkSeries } from '#evidence/series.ts'
+import { NOT_PLACED, type Placed, type Series, walkSeries } from '#evidence/series.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
@@ -94,11 +94,13 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
       placed: null,
       fault: 'It is listed, and cannot be fetched.',
     }
-  const { summary } = verdict
+  const { summary, sealed_by } = verdict
   if (summary === null) {
     const failing = verdict.claims.find(({ state }) => state === 'does not verify')
     return { listed, verdict: verdict.verdict, placed: null, fault: failing?.message ?? null }
   }
+  if (sealed_by === null)
+    return { listed, verdict: verdict.verdict, placed: null, fault: NOT_PLACED }
   const { held, closing } = summary
   const placed = { ...held, previous: closing.previous }
   const asListed = listed.head === held.head && listed.seal_seq === held.seal_seq

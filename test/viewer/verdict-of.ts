@@ -1,0 +1,29 @@
+import { heldOf, requirementOf } from '#evidence/keep.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import type { Verdict } from '#viewer/verifier.ts'
+
+/** What the page's worker answers of these bytes. */
+export async function verdictOf(bytes: Uint8Array, trust: readonly Trusted[]): Promise<Verdict> {
+  const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, { trust })
+  return {
+    ask: 'verify',
+    verdict,
+    claims,
+    sealed_by,
+    remaining,
+    bytes: bytes.length,
+    summary: envelope && {
+      ...envelope.opening,
+      source: envelope.opening.source ?? null,
+      evidence_id: envelope.evidence_id,
+      run_id: envelope.run_id,
+      closing: envelope.closing,
+      head: envelope.integrity.hash_chain.head,
+      entries: envelope.integrity.hash_chain.count,
+      key_id: envelope.integrity.seal.signatures[0]?.keyid ?? '',
+      held: heldOf(envelope),
+      requirement: requirementOf(envelope, 'this version'),
+    },
+  }
+}
