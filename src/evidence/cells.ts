@@ -135,19 +135,31 @@ export function cellsAway(steps: number): Claim {
 const PAGE = 4096
 const LINE_FEED = 10
 
-/** Lines, a page at a time: a part may have a million. What stands behind the last line feed is a line too, and no cell. */
+/**
+ * Lines, a page at a time: a part may have a million. What stands behind the last line feed is a line too, and no cell; nor
+ * is what is no UTF-8, which two readers would put other characters for.
+ */
 function* pagesOf(bytes: Uint8Array): Generator<string[]> {
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   let page: string[] = []
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(LINE_FEED, from)
-    page.push(end === -1 ? '' : decoder.decode(bytes.subarray(from, end)))
+    page.push(end === -1 ? '' : textOf(bytes.subarray(from, end)))
     from = end === -1 ? bytes.length : end + 1
     if (page.length < PAGE) continue
     yield page
     page = []
   }
   yield page
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function textOf(line: Uint8Array): string {
+  try {
+    return decoder.decode(line)
+  } catch {
+    return ''
+  }
 }
 
 /** Written in the one way that it can be read. */

@@ -106,8 +106,11 @@ it('[A1] cells in a part of their own are looked for beside the envelope', async
 const FAILED: Cell = { ...CELL, record_id: 'r2', state: 'failed', value_sha256: null, error: 'no' }
 const linesOf = (cells: readonly Cell[]) => cells.map((cell) => `${canonicalize(cell)}\n`).join('')
 
-async function count(text: string, said: { count?: number; totals?: object } = {}) {
-  const bytes = utf8(text)
+async function count(
+  text: string | Uint8Array<ArrayBuffer>,
+  said: { count?: number; totals?: object } = {},
+) {
+  const bytes = typeof text === 'string' ? utf8(text) : text
   const part = { sha256: sha256(bytes), bytes: bytes.length, count: said.count ?? 2 }
   const { envelope, claims } = await judge({ cells_part: part })
   if (envelope === null) throw new Error('does not verify')
@@ -130,7 +133,8 @@ it('[A4] cells in a part are counted where it is at hand, and not checked where 
   expect(listed.claims.filter(({ claim }) => claim === 'cells')).toEqual([])
 })
 
-it.each<[string, string, { count?: number; totals?: object }, string]>([
+const NOT_UTF8 = Uint8Array.from(Buffer.from(linesOf([{ ...CELL, record_id: '\xff' }]), 'latin1'))
+it.each<[string, string | Uint8Array<ArrayBuffer>, { count?: number; totals?: object }, string]>([
   ['one more than is said', linesOf([CELL, FAILED]), { count: 1 }, 'its part has 2'],
   ['one fewer', linesOf([CELL, FAILED]), { count: 3 }, 'its part has 2'],
   ['another outcome', linesOf([CELL, FAILED]), { totals: { materialized: 2 } }, 'not those'],
@@ -139,6 +143,12 @@ it.each<[string, string, { count?: number; totals?: object }, string]>([
   ['both value and error', linesOf([{ ...CELL, error: 'no' }]), { count: 1 }, 'value and an error'],
   ['another form', linesOf([CELL]).replace(':', ': '), { count: 1 }, 'is no cell'],
   ['a byte order mark', `\ufeff${linesOf([CELL])}`, { count: 1 }, 'is no cell'],
+  [
+    'a byte that is no UTF-8',
+    NOT_UTF8,
+    { count: 1, totals: { failures: 0, total_cost: '0.1' } },
+    'is no cell',
+  ],
   ['half a line', linesOf([CELL, FAILED]).slice(0, -1), {}, 'Line 2'],
   ['an empty line', `${linesOf([CELL, FAILED])}\n`, { count: 3 }, 'Line 3'],
   ['nothing', '', {}, 'its part has 0'],
