@@ -26,12 +26,15 @@ export async function* checkGates(
   /** Recomputed, by seq. */
   links: readonly string[],
   reader: Reader,
+  /** Told every so many gates, each of which can take as long as many entries. */
+  onGates: () => Promise<void>,
 ): AsyncGenerator<Claim> {
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
   const isListed = firstOfEachSort()
-  for (const entry of met.gates) {
+  for (const [index, entry] of met.gates.entries()) {
+    if (index % GATES_A_BREATH === GATES_A_BREATH - 1) await onGates()
     const { body: gate, where } = entry
     const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
     const unknown = faults.length > 0 ? undefined : approverUnknown(gate, reader.trust)
@@ -59,6 +62,8 @@ export async function* checkGates(
     if (isListed(claim)) yield claim
   }
 }
+
+const GATES_A_BREATH = 256
 
 /** What the reader has: whom they pinned, and the envelopes that they verified before. */
 type Reader = { readonly trust: readonly Trusted[]; readonly previous: readonly HeldEnvelope[] }

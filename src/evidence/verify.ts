@@ -103,7 +103,9 @@ export async function verifyEnvelope(
   }
   const previous = options.previous ?? []
   const gates: Claim[] = []
-  for await (const claim of checkGates(envelope, watched.met, chain.links, { trust, previous }))
+  const reader = { trust, previous }
+  const breathe = () => stage('record', { done: of, of })
+  for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
   const claims = [
     ...trustClaims,

@@ -750,6 +750,21 @@ describe('whoever does hold the key', () => {
     expect(found.at(-1)).toMatchObject({ step_id: 'other' })
   })
 
+  it('[V19] resolves a gate over and over, and the reader can leave', async () => {
+    const run = startRun(signer, { steps: [], gates: [planGate('ship')] })
+    for (let index = 0; index < 300; index += 1) run.gate('ship', { gate_id: `gate-${index}` })
+    const { bytes } = await run.seal()
+    const left = new AbortController()
+    const verified = verifyEnvelope(bytes, {
+      trust: [pinned(signer)],
+      onProgress: (_stage, entries) => {
+        if (entries?.done === entries?.of && entries !== undefined) left.abort()
+      },
+      signal: left.signal,
+    })
+    await expect(verified).rejects.toThrow('aborted')
+  })
+
   it('[V10] lists no more faults than a person can read', async () => {
     const run = startRun(signer, { steps: [] })
     for (let index = 0; index < 500; index += 1) run.step(`step-${index}`)
