@@ -728,7 +728,8 @@ describe('whoever does hold the key', () => {
       step.needs = new Proxy(step.needs, {
         get(all, key) {
           if (key === '0') walks += 1
-          return Reflect.get(all, key)
+          const value: unknown = Reflect.get(all, key)
+          return value
         },
       })
     const watched = watchConsistency(envelope)
