@@ -269,7 +269,7 @@ function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Pl
     try {
       next = iterator.next()
     } catch (cause) {
-      throw new SourceFault(`${place}: ${messageOf(cause)}`)
+      throw new SourceFault(`${place}: ${rowWords(cause)}`)
     }
     if (next.done === true) break
     yield [place, rowOf(next.value, place)]
@@ -293,6 +293,16 @@ function refuseAnother(name: string): void {
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** The words of Node and of SQLite's functions quote values, which may be private; those for a code quote none. */
+function rowWords(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'cannot be read'
+  if ('code' in cause && cause.code === 'ERR_OUT_OF_RANGE')
+    return 'has an integer beyond what a number holds: cast it to text in the query'
+  return 'errstr' in cause && typeof cause.errstr === 'string'
+    ? `cannot be read (${cause.errstr})`
+    : 'cannot be read'
 }
 
 /** By key, each in the form that it is stored and digested in. */
@@ -358,7 +368,9 @@ function canonical(value: unknown, place: string): string {
   try {
     return canonicalize(value)
   } catch (cause) {
-    if (cause instanceof EvidenceError) throw new SourceFault(`${place}: ${cause.message}`)
+    // Which one is not told: it may be private.
+    if (cause instanceof EvidenceError)
+      throw new SourceFault(`${place}: has a value without a JSON form`)
     throw cause
   }
 }

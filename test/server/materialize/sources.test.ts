@@ -67,6 +67,31 @@ it('[MT2] reads what a query of a database finds', async () => {
   expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'ADA', 2: null })
 })
 
+it.each([
+  ['n', 't.db: row 2: has an integer beyond what a number holds'],
+  [`json_extract('{}', cast(n as text))`, 't.db: row 2: cannot be read (SQL logic error)'],
+  ['n * -1e300 * 1e300', 't.db: row 2: has a value without a JSON form'],
+])('[MT2] [MT14] a private value that a row breaks at is not told: %s', async (second, fault) => {
+  const query = `select 1 as id, 'a' as name, 7 as secret union all select 2, 'b', ${second} from t`
+  const source = `{ kind: sqlite, path: t.db, query: ${JSON.stringify(query)} }`
+  const shop = await tableShop(table(source, '    private: [secret]\n'), {})
+  const db = new DatabaseSync(join(shop.root, 't.db'))
+  db.exec('create table t (n integer); insert into t values (9007199254740993123)')
+  db.close()
+  const { run, envelope } = await shop.materialize()
+  expect(run.ended?.reason).toContain(fault)
+  const told = [await shop.storage.cells.source('t'), shop.frames, run, envelope]
+  expect(JSON.stringify(told)).not.toMatch(/9007199254740993123|Infinity/)
+})
+
+it('[MT2] a query that cannot be prepared is told in the words of SQLite', async () => {
+  const source = '{ kind: sqlite, path: t.db, query: "select nosuch as id" }'
+  const shop = await tableShop(table(source), {})
+  new DatabaseSync(join(shop.root, 't.db')).close()
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toBe('t.db: no such column: nosuch')
+})
+
 it('[MT2] values have the types that the table says', async () => {
   const fields = '    fields: { id: text, name: number }\n'
   const shop = await tableShop(table(CSV, fields), { 't.csv': 'id,name,more\n1,1.50,x\n2,,y\n' })
