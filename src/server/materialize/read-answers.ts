@@ -3,6 +3,7 @@ import { parse } from '#contract/parse.ts'
 import type { FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
+import { sumOf } from '#evidence/summarise.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 
 /** What a process made of one record. `value` is its RFC 8785 form. */
@@ -47,11 +48,9 @@ export function readAnswers(
     else if (!asked.has(read.record_id))
       fault = `line ${at + 1} of its output is about ${brief(read.record_id, quoted)}, which it was not asked for`
     if (typeof read === 'string' || fault !== null) break
-    const twice = answers.has(read.record_id)
-    answers.set(
-      read.record_id,
-      twice ? failed('its process answered twice') : answerOf(read.members, type, quoted),
-    )
+    const before = answers.get(read.record_id)
+    const answer = answerOf(read.members, type, quoted)
+    answers.set(read.record_id, before === undefined ? answer : answeredTwice(before, answer))
   }
   const missing = record_ids.filter((record_id) => !answers.has(record_id))
   for (const record_id of missing) answers.set(record_id, failed(fault ?? unanswered))
@@ -103,6 +102,12 @@ function answerOf(members: Line['members'], type: FieldType, quoted: Quote): Ans
     if (cause instanceof EvidenceError) return failed(`its value: ${cause.message}`, cost)
     throw cause
   }
+}
+
+/** Neither is believed, but what each cost was spent. */
+function answeredTwice(...both: readonly Answer[]): Answer {
+  const spent = both.flatMap(({ cost }) => cost ?? [])
+  return failed('its process answered twice', spent.length === 0 ? null : sumOf(spent))
 }
 
 function failed(error: string, cost: string | null = null): Answer {

@@ -183,6 +183,15 @@ it('[MT7] a value has the type of its field, and a cost is a decimal', () => {
   })
 })
 
+it('[MT7] [MT13] what each answer of several to one record cost was spent', () => {
+  const answers = (...costs: (string | null)[]) =>
+    costs.map((cost) => JSON.stringify({ record_id: '1', value: 1, cost })).join('\n')
+  const costOf = (text: string) => ask(text).get('1')?.cost
+  expect(costOf(answers('0.1', '0.2'))).toBe('0.3')
+  expect(costOf(answers('0.1', null, '2'))).toBe('2.1')
+  expect(costOf(answers(null, null))).toBeNull()
+})
+
 it('[MT14] words of a process are withheld where a value is private', () => {
   expect(JSON.stringify([...ask('{"record_id":"1","error":"hush"}', 'json', true)])).not.toContain(
     'hush',
