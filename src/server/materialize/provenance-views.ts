@@ -230,6 +230,7 @@ export function createProvenanceViews(
 
   async function recordsWith(table: string, by: string, key: string): Promise<string[]> {
     const found: string[] = []
+    const written = JSON.stringify(key).slice(1, -1)
     let after: string | null = null
     for (;;) {
       const page: { record_id: string; body: string }[] = await cells.records(table, {
@@ -238,7 +239,7 @@ export function createProvenanceViews(
       })
       for (const { record_id, body } of page)
         // Parsed only where the key may be in it: a table may have a million records.
-        if (body.includes(key) && keyIn(membersOf(body)[by]) === key) found.push(record_id)
+        if (body.includes(written) && keyIn(membersOf(body)[by]) === key) found.push(record_id)
       after = page.at(-1)?.record_id ?? null
       if (after === null || found.length > MAX_LINEAGE) return found
       await new Promise(setImmediate)
