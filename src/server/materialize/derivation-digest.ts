@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { canonicalize } from '#evidence/canonical.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { openInside } from '#server/runs/artifact.ts'
+import type { DefinitionStep } from '#server/runs/project.ts'
+import { valueOf, type Environment } from '#server/runs/plan.ts'
 import { isPrivateInput, unsecretEnv, type DerivedField, type Tables } from './table-definition.ts'
 
 /** What derives a field, as it is told and digested. */
@@ -63,6 +65,7 @@ export async function derivationOf(
   field: DerivedField,
   { tables, root }: { tables: Tables; root: string },
   digestOfDeclared: DeclaredFiles,
+  environment: Environment,
 ): Promise<Derivation> {
   const { step, version, type, from } = field
   const files: Derivation['files'][number][] = []
@@ -70,7 +73,7 @@ export async function derivationOf(
   const what = {
     command: step.argv,
     cwd: step.cwd,
-    env: unsecretEnv(step),
+    env: variablesOf(step, environment),
     type,
     version,
     files,
@@ -85,4 +88,12 @@ export async function derivationOf(
     sha256: digestOf(what),
     body: canonicalize({ ...what, from: made, private: field.private }),
   }
+}
+
+/** As its process gets them, wherever they are from; of a secret its source alone. */
+function variablesOf(step: DefinitionStep, environment: Environment): Record<string, unknown> {
+  const variables = unsecretEnv(step)
+  for (const [name, source] of Object.entries(step.env))
+    if (!source.secret) variables[name] = { value: valueOf(source, environment), secret: false }
+  return variables
 }

@@ -205,7 +205,12 @@ export function createMaterializer({
     const judge = createJudge(cells, tables, await digestOfValues())
     const derivations = new Map<string, Derivation>()
     for (const field of fields) {
-      const derivation = await derivationOf(field, { tables, root }, digestOfDeclared)
+      const derivation = await derivationOf(
+        field,
+        { tables, root },
+        digestOfDeclared,
+        environment.server,
+      )
       derivations.set(stepIdOf(field), derivation)
       const basis = await basisOf(cells, field, derivation.sha256, tables)
       await checkStates(cells, judge, field, derivation.sha256, basis)
@@ -529,7 +534,12 @@ export function createMaterializer({
 
     async derivationOf(field) {
       try {
-        return await derivationOf(field, project.lastGood(), digestOfDeclared)
+        return await derivationOf(
+          field,
+          project.lastGood(),
+          digestOfDeclared,
+          environment.server,
+        )
       } catch (error) {
         if (error instanceof DeclaredFileError) return null
         throw error

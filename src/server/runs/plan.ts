@@ -90,7 +90,8 @@ export function stepEnvironment(
 
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 
-function valueOf(source: EnvSource, environment: Environment): string | null {
+/** What a process gets of a variable; null where the server's environment has none. */
+export function valueOf(source: EnvSource, environment: Environment): string | null {
   return 'value' in source ? source.value : (environment[source.from] ?? null)
 }
 
