@@ -534,12 +534,7 @@ export function createMaterializer({
 
     async derivationOf(field) {
       try {
-        return await derivationOf(
-          field,
-          project.lastGood(),
-          digestOfDeclared,
-          environment.server,
-        )
+        return await derivationOf(field, project.lastGood(), digestOfDeclared, environment.server)
       } catch (error) {
         if (error instanceof DeclaredFileError) return null
         throw error
