@@ -1,5 +1,5 @@
 import { Envelope, type Limits, mostInAList } from '#contract/envelope.ts'
-import { parse, pointer } from '#contract/parse.ts'
+import { parseToFirstFault, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
@@ -149,7 +149,7 @@ const isSpace = (char: string | undefined): boolean =>
   char === ' ' || char === '\n' || char === '\r' || char === '\t'
 
 function assertFits(value: unknown): asserts value is Envelope {
-  const parsed = parse(Envelope, value)
+  const parsed = parseToFirstFault(Envelope, value)
   if (!parsed.ok) throw new EvidenceError('schema-violated', parsed.error.message, parsed.error.at)
 }
 

@@ -269,12 +269,20 @@ describe('what does not have the shape', () => {
     expect(new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) ?? false).toBe(isDay)
   })
 
-  it('[V4] more that does not fit than a call takes arguments', async () => {
-    const order = Array.from({ length: 130_000 }, () => 0)
-    expect(await verdictOn(bytesOf({ order, schema: honest.envelope.schema }))).toEqual({
-      verdict: 'does not verify',
-      codes: ['schema-violated'],
-    })
+  it('[V4] more that does not fit than a call takes arguments, or a process has memory for', async () => {
+    const { schema } = honest.envelope
+    const zeros = (length: number) => Array.from({ length }, () => 0)
+    const steps = Array.from({ length: 1000 }, () => ({ argv: zeros(1000) }))
+    for (const [document, where] of [
+      [{ ...honest.envelope, order: zeros(130_000) }, '/order/0'],
+      [{ order: zeros(130_000), schema }, '/evidence_id'],
+      [{ ...honest.envelope, execution: { steps } }, '/execution/steps/0/step_id'],
+    ] as const) {
+      const { verdict, claims } = await verifyEnvelope(bytesOf(document), { trust: [] })
+      expect(verdict).toBe('does not verify')
+      // The first fault and no other was looked for.
+      expect(claims).toMatchObject([{ code: 'schema-violated', where }])
+    }
   })
 
   it('[V4] a list that is longer than any of a record is not held to the schema', async () => {
