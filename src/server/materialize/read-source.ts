@@ -142,7 +142,8 @@ function recordOf(line: string): RecordRow | null {
   const tab = line.indexOf('\t')
   if (tab === -1) return null
   const record_id: unknown = JSON.parse(line.slice(0, tab))
-  return { record_id: String(record_id), body: line.slice(tab + 1) }
+  const body: unknown = JSON.parse(line.slice(tab + 1))
+  return { record_id: String(record_id), body: String(body) }
 }
 
 function endOf(line: string): SourceEnd | null {

@@ -11,6 +11,7 @@ import { SOURCE_KIND, type FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
+import { jsonLine } from '#server/json-line.ts'
 import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './source-request.ts'
 
 /*
@@ -72,7 +73,7 @@ async function read(request: SourceRequest): Promise<void> {
   if (sha256 === request.known) return await end({ end: 'same' })
   let lines = ''
   for (const record_id of [...records.keys()].toSorted(compareKeys)) {
-    lines += `${JSON.stringify(record_id)}\t${records.get(record_id)?.body}\n`
+    lines += `${jsonLine(record_id)}\t${jsonLine(records.get(record_id)?.body)}\n`
     if (lines.length < WRITE_CHARS) continue
     await write(lines)
     lines = ''
@@ -86,7 +87,7 @@ async function write(lines: string): Promise<void> {
 }
 
 async function end(said: SourceEnd): Promise<void> {
-  await write(`${JSON.stringify(said)}\n`)
+  await write(`${jsonLine(said)}\n`)
 }
 
 function wholeFile(name: string): Buffer {

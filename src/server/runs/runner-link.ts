@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
+import { jsonLine } from '#server/json-line.ts'
 import { endGroup, groupEnded, survivorIn, writeIdentity } from './process-group.ts'
 import {
   FromRunner,
@@ -159,7 +160,7 @@ type Pending = {
 type Runner = ChildProcessByStdio<Writable, Readable, null>
 
 function say({ stdin }: Runner, message: ToRunner): void {
-  stdin.write(`${JSON.stringify(message)}\n`)
+  stdin.write(`${jsonLine(message)}\n`)
 }
 
 /**

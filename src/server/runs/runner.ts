@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { parseJson } from '#contract/parse.ts'
+import { jsonLine } from '#server/json-line.ts'
 import { Attempt } from './attempt.ts'
 import { Derivation } from './derivation.ts'
 import { closeInherited } from './inherited.ts'
@@ -73,5 +74,5 @@ async function launch(launch: Launch): Promise<void> {
 }
 
 function say(message: FromRunner): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`)
+  process.stdout.write(`${jsonLine(message)}\n`)
 }

@@ -113,6 +113,15 @@ it('[MT7] a process that hangs, or floods, is ended', async () => {
   expect(String(flood.a['4'])).toMatch(/wrote more than a batch may|longer than/)
 })
 
+it('[MT7] [R22] ends of lines that are none in JSON end no runner', async () => {
+  const ends = 'a\u2028b\u2029c'
+  const { a, b } = await derivedBy(
+    of(`for(const r of rows)say(r,{value:${JSON.stringify(ends)}.replace('a',process.env.A)})`),
+    `, env: { A: ${JSON.stringify('\u2028')} }`,
+  )
+  expect([a['1'], b['1']]).toEqual(Array(2).fill(ends.replace('a', '\u2028')))
+})
+
 it('[MT7] a program that is not there fails its cells', async () => {
   const shop = await tableShop(
     '  t:\n    source: { kind: csv, path: t.csv }\n    key: id\n    derive: { a: { from: [n], argv: [/no/such] } }\n',
