@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
-import type { Cell } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
-import { newSigner, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { CELL, newSigner, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { end, runseal, serving, type Serving } from './command-line.ts'
 
 // Real processes, on a machine that may be busy with others.
@@ -99,18 +98,7 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
 
 it('[A4] [C2] cells that have the digest on record and contradict it do not verify', async () => {
   const signer = await newSigner()
-  const cell: Cell = {
-    table: 'people',
-    record_id: 'r1',
-    field: 'age',
-    state: 'fresh',
-    value_sha256: sha256('40'),
-    derivation_sha256: sha256('derivation'),
-    inputs_sha256: sha256('inputs'),
-    cost: '0.1',
-    error: null,
-  }
-  const text = `${canonicalize(cell)}\n`.repeat(2)
+  const text = `${canonicalize(CELL)}\n`.repeat(2)
   const part = { sha256: sha256(text), bytes: text.length, count: 2 }
   const run = startRun(signer, { steps: [planStep('derive', { kind: 'materialize' })] })
   run.step('derive', { cells_part: part })

@@ -5,20 +5,9 @@ import { checkCells } from '#evidence/cells.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import type { Cell, Closing, StepEntry } from '#contract/envelope.ts'
-import { newSigner, pinned, planStep, sealContent, startRun } from './fixture.ts'
+import { CELL, newSigner, pinned, planStep, sealContent, startRun } from './fixture.ts'
 
 const signer = await newSigner()
-const CELL: Cell = {
-  table: 'people',
-  record_id: 'r1',
-  field: 'age',
-  state: 'fresh',
-  value_sha256: sha256('40'),
-  derivation_sha256: sha256('derivation'),
-  inputs_sha256: sha256('inputs'),
-  cost: '0.1',
-  error: null,
-}
 const PART = { sha256: sha256('lines'), bytes: 5, count: 1 }
 
 async function judge(

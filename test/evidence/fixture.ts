@@ -1,4 +1,5 @@
 import {
+  type Cell,
   type Closing,
   type Content,
   type Decision,
@@ -526,4 +527,17 @@ export function approvedRun(
   run.gate('ship', { decisions })
   run.step('publish')
   return run
+}
+
+/** A cell that was derived. */
+export const CELL: Cell = {
+  table: 'people',
+  record_id: 'r1',
+  field: 'age',
+  state: 'fresh',
+  value_sha256: sha256('40'),
+  derivation_sha256: sha256('derivation'),
+  inputs_sha256: sha256('inputs'),
+  cost: '0.1',
+  error: null,
 }

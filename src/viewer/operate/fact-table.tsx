@@ -97,17 +97,12 @@ export function FactTable({
 const COLUMNS =
   'grid grid-cols-[minmax(0,3fr)_minmax(9.5rem,3fr)_minmax(9.5rem,3fr)_6rem] items-center gap-x-3 px-3'
 
-function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+function Row({ row }: { row: FactRow }) {
+  const { about, what, told } = row
   return (
     <div className={`${COLUMNS} h-full border-b border-line`}>
       <About about={about} what={what} />
-      <SaidCell
-        said={hint}
-        none="not heard"
-        dashed
-        wrong={told.by === 'contradicted' && hint?.value !== told.value}
-      />
-      <SaidCell said={record} none="not on record" />
+      <BothCells row={row} />
       <span>
         <ToldWord by={told.by} />
       </span>
@@ -115,14 +110,10 @@ function Row({ row: { about, what, hint, record, told } }: { row: FactRow }) {
   )
 }
 
-/** The same two side by side, below what they are about. */
-function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow }) {
+/** What the stream said, and what is on record. */
+function BothCells({ row: { hint, record, told } }: { row: FactRow }) {
   return (
-    <div className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1">
-      <About about={about} what={what} />
-      <span className="justify-self-end">
-        <ToldWord by={told.by} />
-      </span>
+    <>
       <SaidCell
         said={hint}
         none="not heard"
@@ -130,6 +121,20 @@ function NarrowRow({ row: { about, what, hint, record, told } }: { row: FactRow 
         wrong={told.by === 'contradicted' && hint?.value !== told.value}
       />
       <SaidCell said={record} none="not on record" />
+    </>
+  )
+}
+
+/** The same two side by side, below what they are about. */
+function NarrowRow({ row }: { row: FactRow }) {
+  const { about, what, told } = row
+  return (
+    <div className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1">
+      <About about={about} what={what} />
+      <span className="justify-self-end">
+        <ToldWord by={told.by} />
+      </span>
+      <BothCells row={row} />
     </div>
   )
 }
