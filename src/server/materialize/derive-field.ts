@@ -6,14 +6,14 @@ import type {
   RecordRow,
   VersionRow,
 } from '#server/storage/storage.ts'
-import type { BatchResult } from '#server/runs/runner-protocol.ts'
-import { sumOf } from '#evidence/summarise.ts'
+import type { BatchResult, Output } from '#server/runs/runner-protocol.ts'
 import { ProblemError } from '#server/problem.ts'
+import { BatchRecord, type Job } from './batch-record.ts'
 import { pagesOf } from './check-states.ts'
-import { NO_INPUTS, stateOf, type Input, type Inputs } from './judge-cell.ts'
+import { NO_INPUTS, stateOf, type Input } from './judge-cell.ts'
 import type { Judge, Judged } from './judge-records.ts'
 import type { ValueDigest } from './private-digest.ts'
-import { clip, readAnswers, type Answer } from './read-answers.ts'
+import { AnswerReader, clip, type End } from './read-answers.ts'
 import type { DerivedField } from './table-definition.ts'
 
 export type DeriveField = {
@@ -27,8 +27,8 @@ export type DeriveField = {
   force: boolean
   /** The field or an input of it is: what a process says is repeated nowhere. */
   isPrivate: boolean
-  /** One process that is given `input`; null when it is not known what came of it. */
-  run: (slot: number, input: string) => Promise<BatchResult | null>
+  /** One process that is given `input`, and what it says; null when it is not known what came of it. */
+  run: (slot: number, input: string, said: (lines: Output) => void) => Promise<BatchResult | null>
   /** Nothing more is begun. */
   signal: AbortSignal
   /** More cells are done. */
@@ -83,9 +83,6 @@ export async function deriveField(work: DeriveField): Promise<DerivedCells> {
 }
 
 const INPUT_CHARS = 16 * 1024 * 1024
-
-/** `line` is what the process is given. */
-type Job = { judged: Judged; inputs: Extract<Inputs, { state: 'here' }>; line: string }
 
 /** Fresh cells that this run made itself, before it was cut off. */
 async function madeBefore({ cells, act }: DeriveField): Promise<number> {
@@ -164,51 +161,38 @@ function lineOf(record_id: string, inputs: readonly Input[]): string {
   return `{"record_id":${JSON.stringify(record_id)},"inputs":{${members.join(',')}}}\n`
 }
 
-/** A part of the work by one process, and again for what failed while it may be tried again. Answers what records it. */
+/** A part of the work by one process, and again for what failed while it may be tried again. Answers what ends its record. */
 async function runBatch(
   work: DeriveField,
   slot: number,
   jobs: readonly Job[],
 ): Promise<() => Promise<void>> {
-  const { cells, act, field, run, signal, now } = work
-  const answers = new Map<string, Answer>()
-  const costs = new Map<string, string[]>()
+  const { field, run, signal, isPrivate } = work
+  const record = new BatchRecord(work, jobs)
   let busy_ms = 0
   let left = jobs
   let fault: string | null = null
   for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
-    const result = await run(slot, left.map(({ line }) => line).join(''))
+    const record_ids = left.map(({ judged }) => judged.record_id)
+    const reader = new AnswerReader(record_ids, { type: field.type, isPrivate })
+    record.begin(record_ids, { isLast: tries === field.retries })
+    const input = left.map(({ line }) => line).join('')
+    const result = await run(slot, input, ({ output: text, invalid }) => {
+      record.take(reader.read({ text, invalid }))
+      record.writeSoon()
+    })
     // What it said before it was cut off stands; what it did not say is not failed but still to be done.
     const isCut = result === null || CUT.has(result.cause)
     if (result?.cause === 'disk_failed') fault = result.reason
-    const read = readAnswers(
-      left.map(({ judged }) => judged.record_id),
-      outputOf(result, field),
-      { type: field.type, isPrivate: work.isPrivate },
-    )
-    if (isCut) for (const record_id of read.missing) read.answers.delete(record_id)
-    for (const [record_id, answer] of read.answers) {
-      answers.set(record_id, answer)
-      costs.set(record_id, [
-        ...(costs.get(record_id) ?? []),
-        ...(answer.cost === null ? [] : [answer.cost]),
-      ])
-    }
+    const { answers, missing } = reader.end(endOf(result, field))
+    record.take(answers)
+    if (!isCut) record.take(missing)
     busy_ms += result?.duration_ms ?? 0
     if (isCut || signal.aborted) break
-    left = left.filter(({ judged }) => answers.get(judged.record_id)?.ok !== true)
+    left = left.filter(({ judged }) => !record.hasValue(judged.record_id))
   }
-  const at = now()
-  const versions = jobs.flatMap(({ judged, inputs }) => {
-    const answer = answers.get(judged.record_id)
-    if (answer === undefined) return []
-    const spent = costs.get(judged.record_id) ?? []
-    const cost = spent.length === 0 ? null : sumOf(spent)
-    return [versionOf(work, judged, inputs, { ...answer, cost }, at)]
-  })
   return async () => {
-    if (versions.length > 0) await cells.putVersions(act.act_id, versions, busy_ms)
-    work.done(versions.length)
+    await record.end(busy_ms)
     // No fault of its cells: they stay as they are, and the step says why.
     if (fault !== null) throw new ProblemError('store_failed', fault)
   }
@@ -216,7 +200,7 @@ async function runBatch(
 
 const CUT: ReadonlySet<BatchResult['cause']> = new Set(['aborted', 'interrupted', 'disk_failed'])
 
-function outputOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedField) {
+function endOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedField): End {
   if (result === null) return { text: '', invalid: [], unanswered: '', isWhole: false }
   const { output: text, invalid, cause, exit_code, signal, reason } = result
   const isWhole = cause === null && exit_code === 0
@@ -253,27 +237,6 @@ function untriedVersion({ record_id, cell }: Judged, because: string, at: Date):
     looked_up: [],
     cost: null,
     error: clip(because),
-    at: at.toISOString(),
-  }
-}
-
-function versionOf(
-  { digest, field }: DeriveField,
-  { record_id, cell }: Judged,
-  { sha256, inputs, looked_up }: Job['inputs'],
-  answer: Answer,
-  at: Date,
-): NewVersion {
-  return {
-    record_id,
-    previous: cell?.version?.version ?? null,
-    value: answer.ok ? answer.value : null,
-    value_sha256: answer.ok ? digest(answer.value, field.private) : null,
-    inputs_sha256: sha256,
-    inputs: inputs.map((input) => input.sha256),
-    looked_up,
-    cost: answer.cost,
-    error: answer.ok ? null : answer.error,
     at: at.toISOString(),
   }
 }

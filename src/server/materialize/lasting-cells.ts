@@ -27,7 +27,7 @@ export function lastingCells(cells: CellStore, lasting: Lasting): CellStore {
   }
 }
 
-/** All of them or none: they are one transaction, and an act makes no cell twice. */
+/** All of them or none: they are one transaction, and an act makes a cell again only on top of what it made. */
 async function isOnRecord(
   cells: CellStore,
   act_id: number,
@@ -36,5 +36,6 @@ async function isOnRecord(
   const act = await cells.act(act_id)
   if (act === null || first === undefined) return false
   const [cell] = await cells.cellsOf(act.field_id, [first.record_id])
-  return cell?.version?.act.act_id === act_id
+  const version = cell?.version ?? null
+  return version?.act.act_id === act_id && version.previous === first.previous
 }

@@ -372,7 +372,7 @@ export function createMaterializer({
         record_ids,
         force: hold.force,
         isPrivate: isPrivateIn(tables, field),
-        run: (slot, input) => deriving.batch(slot, process, input),
+        run: (slot, input, said) => deriving.batch(slot, process, input, said),
         signal,
         done: (count) => {
           one.done += count

@@ -11,12 +11,11 @@ export type Answer =
   | { ok: true; value: string; cost: string | null }
   | { ok: false; error: string; cost: string | null }
 
-/** What came of a process that was given some records. */
-export type Output = {
-  /** All that it wrote, in UTF-8; lines that are not are empty, and in `invalid`. */
-  text: string
-  /** Numbers of lines, from 1. */
-  invalid: readonly number[]
+/** Lines of a process, in UTF-8; those that are not are empty, and their numbers, from 1, in `invalid`. */
+export type Lines = { text: string; invalid: readonly number[] }
+
+/** What came of a process in the end. `text`: what it wrote last, of which the last line may be half. */
+export type End = Lines & {
   /** Why records have no answer, where it was not the process that left them out. */
   unanswered: string
   /** Its end was its own: the last line is whole though nothing ends it. */
@@ -26,35 +25,73 @@ export type Output = {
 export const ANSWER_LIMITS = { lineChars: 1024 * 1024, depth: 32, errorChars: 1000 } as const
 
 /**
- * The answers to the records that a process was given; those without one are failed by `unanswered`. From the first line
- * on that says nothing about one of them, the process is not believed any more. `isPrivate`: no word of it is repeated.
+ * Reads the answers to the records that a process was given, as they come. From the first line on that says nothing
+ * about one of them, the process is not believed any more. `isPrivate`: no word of it is repeated.
  */
-export function readAnswers(
-  record_ids: readonly string[],
-  { text, invalid, unanswered, isWhole }: Output,
-  { type, isPrivate }: { type: FieldType; isPrivate: boolean },
-): { answers: Map<string, Answer>; missing: string[]; fault: string | null } {
-  const asked = new Set(record_ids)
-  const answers = new Map<string, Answer>()
-  let fault: string | null = null
-  const quoted: Quote = (text) => (isPrivate ? WITHHELD : clip(text))
-  const lines = text.split('\n')
-  const rest = lines.pop() ?? ''
-  if (isWhole && rest !== '') lines.push(rest)
-  for (const [at, line] of lines.entries()) {
-    if (line.trim() === '' && !invalid.includes(at + 1)) continue
-    const read = invalid.includes(at + 1) ? 'is not UTF-8' : lineOf(line, quoted)
-    if (typeof read === 'string') fault = `line ${at + 1} of its output ${read}`
-    else if (!asked.has(read.record_id))
-      fault = `line ${at + 1} of its output is about ${brief(read.record_id, quoted)}, which it was not asked for`
-    if (typeof read === 'string' || fault !== null) break
-    const before = answers.get(read.record_id)
-    const answer = answerOf(read.members, type, quoted)
-    answers.set(read.record_id, before === undefined ? answer : answeredTwice(before, answer))
+export class AnswerReader {
+  readonly #record_ids: ReadonlySet<string>
+  readonly #type: FieldType
+  readonly #quoted: Quote
+  readonly #answers = new Map<string, Answer>()
+  #lines = 0
+  #fault: string | null = null
+
+  constructor(
+    record_ids: readonly string[],
+    { type, isPrivate }: { type: FieldType; isPrivate: boolean },
+  ) {
+    this.#record_ids = new Set(record_ids)
+    this.#type = type
+    this.#quoted = (text) => (isPrivate ? WITHHELD : clip(text))
   }
-  const missing = record_ids.filter((record_id) => !answers.has(record_id))
-  for (const record_id of missing) answers.set(record_id, failed(fault ?? unanswered))
-  return { answers, missing, fault }
+
+  /** Whole lines. Answers the records that they are about, with what is known of each by now. */
+  read({ text, invalid }: Lines): ReadonlyMap<string, Answer> {
+    const lines = text.split('\n')
+    lines.pop()
+    return this.#read(lines, invalid)
+  }
+
+  /** The same of the rest; and those without an answer, which are failed by `unanswered`. */
+  end({ text, invalid, unanswered, isWhole }: End): {
+    answers: ReadonlyMap<string, Answer>
+    missing: ReadonlyMap<string, Answer>
+  } {
+    const lines = text.split('\n')
+    const rest = lines.pop() ?? ''
+    if (isWhole && rest !== '') lines.push(rest)
+    const answers = this.#read(lines, invalid)
+    const missing = new Map<string, Answer>()
+    for (const record_id of this.#record_ids)
+      if (!this.#answers.has(record_id)) missing.set(record_id, failed(this.#fault ?? unanswered))
+    return { answers, missing }
+  }
+
+  #read(lines: readonly string[], invalid: readonly number[]): ReadonlyMap<string, Answer> {
+    const answers = new Map<string, Answer>()
+    const before = this.#lines
+    this.#lines += lines.length
+    const [noText] = invalid
+    for (const [at, line] of lines.entries()) {
+      if (this.#fault !== null) break
+      const isText = at + 1 !== noText
+      if (isText && line.trim() === '') continue
+      const read = isText ? lineOf(line, this.#quoted) : 'is not UTF-8'
+      const place = `line ${before + at + 1} of its output`
+      if (typeof read === 'string') this.#fault = `${place} ${read}`
+      else if (!this.#record_ids.has(read.record_id))
+        this.#fault = `${place} is about ${brief(read.record_id, this.#quoted)}, which it was not asked for`
+      else {
+        const { record_id } = read
+        const known = this.#answers.get(record_id)
+        const answer = answerOf(read, this.#type, this.#quoted)
+        const now = known === undefined ? answer : answeredTwice(known, answer)
+        this.#answers.set(record_id, now)
+        answers.set(record_id, now)
+      }
+    }
+    return answers
+  }
 }
 
 type Line = { record_id: string; members: Readonly<Record<string, unknown>> }
@@ -78,7 +115,7 @@ function lineOf(line: string, quoted: Quote): Line | string {
   return typeof record_id === 'string' ? { record_id, members } : 'has no record_id'
 }
 
-function answerOf(members: Line['members'], type: FieldType, quoted: Quote): Answer {
+function answerOf({ members }: Line, type: FieldType, quoted: Quote): Answer {
   const { value, error, cost: said, ...others } = members
   const cost = said === undefined || said === null ? null : decimalOf(said)
   if (cost === undefined) return failed(`its cost is no amount: ${AN_AMOUNT}`)

@@ -22,7 +22,7 @@ export async function writeTable(
   const write = async (script: string, input: string): Promise<string | null> => {
     const argv = ['/bin/sh', '-c', `set -e\n${script}`, 'write', path, posix.dirname(path)]
     const process = { argv, cwd: '.', env: environment, secrets: [], timeout_ms: null }
-    const ended = await deriving.batch(0, process, input)
+    const ended = await deriving.batch(0, process, input, () => {})
     if (ended?.exit_code === 0) return null
     if (ended?.exit_code === BEHIND_LINK) return `${path} could not be written: is behind a link`
     return `${path} could not be written: ${ended?.reason ?? 'see the log'}`

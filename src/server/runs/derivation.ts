@@ -24,7 +24,7 @@ import {
   writeIdentity,
   type Marked,
 } from './process-group.ts'
-import type { Batch, BatchResult, Derive, FromRunner, Result } from './runner-protocol.ts'
+import type { Batch, BatchResult, Derive, FromRunner, Output, Result } from './runner-protocol.ts'
 import { startProcess } from './start-process.ts'
 
 type Cause = 'aborted' | 'interrupted'
@@ -53,7 +53,10 @@ export class Derivation {
 
   begin(batch: Batch): void {
     const { slot } = batch
-    const one = new BatchProcess(this.#derive, batch, this.#log, () => this.#tellOutput())
+    const one = new BatchProcess(this.#derive, batch, this.#log, {
+      logged: () => this.#tellOutput(),
+      said: (lines) => this.#say({ type: 'batch_said', id: this.#derive.id, slot, ...lines }),
+    })
     this.#running.set(slot, one)
     if (this.#cause !== null) one.end(this.#cause)
     void one.ended.then((result) => {
@@ -133,18 +136,18 @@ class BatchProcess {
   readonly #batch: Batch
   readonly #name: string
   readonly #log: Promise<LogWriter | string>
-  readonly #logged: () => void
+  readonly #heard: Heard
   #cause: BatchResult['cause'] = null
   #group: Marked | null = null
   #exited = false
   #ending: Promise<void> | null = null
 
-  constructor(derive: Derive, batch: Batch, log: Promise<LogWriter | string>, logged: () => void) {
+  constructor(derive: Derive, batch: Batch, log: Promise<LogWriter | string>, heard: Heard) {
     this.#derive = derive
     this.#batch = batch
     this.#name = slotOf(derive.log, batch.slot)
     this.#log = log
-    this.#logged = logged
+    this.#heard = heard
     this.ended = this.#run()
   }
 
@@ -188,7 +191,7 @@ class BatchProcess {
     })
     const unnoted = pid === null ? null : this.#began(pid)
     for (const fd of [stdin, pipes[0].write, pipes[1].write]) closeSync(fd)
-    const output: Buffer[] = []
+    const output = new LinesSoon(this.#heard.said)
     const reading = [this.#collect(pipes[0].read, output), this.#pump(pipes[1].read)]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
     const { exit_code, signal, error } = await exit
@@ -206,7 +209,7 @@ class BatchProcess {
       signal,
       cause: this.#cause,
       reason: null,
-      ...linesOf(Buffer.concat(output)),
+      ...output.rest(),
     }
   }
 
@@ -250,7 +253,7 @@ class BatchProcess {
     for (const { letGo } of pipes) letGo(isAtEnd)
   }
 
-  async #collect(pipe: AsyncIterable<unknown>, output: Buffer[]): Promise<void> {
+  async #collect(pipe: AsyncIterable<unknown>, output: LinesSoon): Promise<void> {
     let room = this.#derive.max_output_bytes
     // A value or an error is recorded, told and sealed: a secret is in none of them, as JSON writes it neither.
     const mask = new Mask<'stdout'>(
@@ -258,8 +261,9 @@ class BatchProcess {
         .flatMap((secret) => [secret, ...linesWithin(secret)])
         .flatMap((form) => [form, JSON.stringify(form).slice(1, -1)]),
     )
-    const keep = (pieces: ReturnType<typeof mask.end>) =>
-      void output.push(...pieces.map(({ bytes }) => bytes))
+    const keep = (pieces: ReturnType<typeof mask.end>) => {
+      for (const { bytes } of pieces) output.push(bytes)
+    }
     await eachChunk(pipe, async (bytes) => {
       if (bytes.length <= room) keep(mask.push({ bytes, from: 'stdout' }))
       else this.end('flooded')
@@ -275,12 +279,62 @@ class BatchProcess {
       if (typeof log === 'string') return
       const now = new Date()
       await Promise.all(pieces.map(({ bytes, from }) => log.write(from, bytes, now)))
-      this.#logged()
+      this.#heard.logged()
     }
     await eachChunk(pipe, (bytes) => keep(mask.push({ bytes, from: 'stderr' })))
     await keep(mask.end())
   }
 }
+
+type Heard = { logged: () => void; said: (lines: Output) => void }
+
+/** Tells whole lines soon after they came: many at one time, since each telling is a message and a commit. */
+class LinesSoon {
+  readonly #tell: (lines: Output) => void
+  #held: Buffer[] = []
+  #bytes = 0
+  #hasLine = false
+  #telling: NodeJS.Timeout | null = null
+
+  constructor(tell: (lines: Output) => void) {
+    this.#tell = tell
+  }
+
+  push(bytes: Buffer): void {
+    this.#held.push(bytes)
+    this.#bytes += bytes.length
+    this.#hasLine ||= bytes.includes(LINE_FEED)
+    if (!this.#hasLine) return
+    if (this.#bytes >= SOON_BYTES) this.#tellNow()
+    else this.#telling ??= setTimeout(() => this.#tellNow(), SOON_MS)
+  }
+
+  /** All that was not told. */
+  rest(): Output {
+    this.#stop()
+    return linesOf(Buffer.concat(this.#held))
+  }
+
+  #tellNow(): void {
+    this.#stop()
+    const bytes = Buffer.concat(this.#held)
+    const end = bytes.lastIndexOf(LINE_FEED) + 1
+    const rest = bytes.subarray(end)
+    this.#held = [rest]
+    this.#bytes = rest.length
+    this.#hasLine = false
+    this.#tell(linesOf(bytes.subarray(0, end)))
+  }
+
+  #stop(): void {
+    if (this.#telling !== null) clearTimeout(this.#telling)
+    this.#telling = null
+  }
+}
+
+const LINE_FEED = 10
+const SOON_MS = 20
+const SOON_BYTES = 128 * 1024
 
 type Outcome = Omit<BatchResult, 'duration_ms'>
 
@@ -303,12 +357,12 @@ async function eachChunk(
   }
 }
 
-function linesOf(bytes: Buffer): Pick<BatchResult, 'output' | 'invalid'> {
+function linesOf(bytes: Buffer): Output {
   if (isUtf8(bytes)) return { output: bytes.toString('utf8'), invalid: [] }
   const lines: string[] = []
   const invalid: number[] = []
   for (let from = 0; from <= bytes.length;) {
-    const next = bytes.indexOf(10, from)
+    const next = bytes.indexOf(LINE_FEED, from)
     const line = bytes.subarray(from, next === -1 ? bytes.length : next)
     const isText = isUtf8(line)
     lines.push(isText ? line.toString('utf8') : '')

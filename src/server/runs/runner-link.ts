@@ -12,6 +12,7 @@ import {
   type BatchResult,
   type Derive,
   type Launch,
+  type Output,
   type Process,
   type Result,
   type ToRunner,
@@ -32,8 +33,16 @@ export type RunnerLink = {
 }
 
 export type Deriving = {
-  /** One process, given `input`; null when the runner died with it. No other one has its slot meanwhile. */
-  batch(slot: number, process: Process, input: string): Promise<BatchResult | null>
+  /**
+   * One process, given `input`; null when the runner died with it. No other one has its slot meanwhile. What it writes is
+   * told in whole lines while it runs; the rest is in its result.
+   */
+  batch(
+    slot: number,
+    process: Process,
+    input: string,
+    said: (lines: Output) => void,
+  ): Promise<BatchResult | null>
   /** How the step ended, when all that it began has, or by what fault; null as for a launch. */
   close(fault: string | null): Promise<Result | null>
 }
@@ -42,7 +51,7 @@ export type Deriving = {
 export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
   const pending = new Map<string, Pending>()
   /** By step and slot. */
-  const batches = new Map<string, (result: BatchResult | null) => void>()
+  const batches = new Map<string, PendingBatch>()
   let runner: Runner | null = null
 
   function begin(): Runner {
@@ -80,7 +89,7 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
     const orphaned = [...batches.values()]
     pending.clear()
     batches.clear()
-    for (const ended of orphaned) ended(null)
+    for (const { ended } of orphaned) ended(null)
     for (const { ended } of orphans) ended(null)
   }
 
@@ -97,10 +106,13 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
         break
       case 'batch_ended': {
         const name = `${message.id} ${message.slot}`
-        batches.get(name)?.(message.result)
+        batches.get(name)?.ended(message.result)
         batches.delete(name)
         break
       }
+      case 'batch_said':
+        batches.get(`${message.id} ${message.slot}`)?.said(message)
+        break
     }
   }
 
@@ -122,10 +134,10 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       })
       const isLost = () => runner !== child || !pending.has(id)
       return {
-        batch: (slot, process, input) =>
-          new Promise((resolve) => {
-            if (isLost()) return resolve(null)
-            batches.set(`${id} ${slot}`, resolve)
+        batch: (slot, process, input, said) =>
+          new Promise((ended) => {
+            if (isLost()) return ended(null)
+            batches.set(`${id} ${slot}`, { said, ended })
             say(child, { type: 'batch', id, slot, ...process, input })
           }),
         close(fault) {
@@ -155,6 +167,11 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
 type Pending = {
   output: (bytes: number) => void
   ended: (result: Result | null) => void
+}
+
+type PendingBatch = {
+  said: (lines: Output) => void
+  ended: (result: BatchResult | null) => void
 }
 
 type Runner = ChildProcessByStdio<Writable, Readable, null>

@@ -98,7 +98,15 @@ export const Result = z.object({
 })
 export type Result = z.infer<typeof Result>
 
-/** How one process of a derivation ended, and what it wrote. */
+/** Some of what one process of a derivation wrote. */
+const Output = z.object({
+  output: z.string(),
+  /** Numbers of the lines of `output` that were not UTF-8, and are empty. */
+  invalid: z.array(Count),
+})
+export type Output = z.infer<typeof Output>
+
+/** How one process of a derivation ended, and what it wrote that was not told yet. */
 export const BatchResult = z.object({
   exit_code: StepEntry.shape.exit_code,
   signal: StepEntry.shape.signal,
@@ -107,14 +115,14 @@ export const BatchResult = z.object({
     z.enum(['timed_out', 'aborted', 'interrupted', 'flooded', 'not_started', 'disk_failed']),
   ),
   reason: z.nullable(z.string()),
-  output: z.string(),
-  /** Numbers of the lines of `output` that were not UTF-8, and are empty. */
-  invalid: z.array(Count),
+  ...Output.shape,
   duration_ms: Count,
 })
 export type BatchResult = z.infer<typeof BatchResult>
 
 export const FromRunner = z.discriminatedUnion('type', [
+  /** Whole lines of a process, soon after it wrote them. */
+  z.object({ type: z.literal('batch_said'), ...key, slot: Count, ...Output.shape }),
   z.object({ type: z.literal('batch_ended'), ...key, slot: Count, result: BatchResult }),
   /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
   z.object({ type: z.literal('output'), ...key, bytes: Count }),

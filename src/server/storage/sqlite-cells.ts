@@ -127,8 +127,16 @@ export function cellsIn(
        (act_id, record_id, previous, value, value_sha256, inputs_sha256, inputs, looked_up, cost, error, at)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
+  const replaced = db.prepare<[number, number], { cost: string | null }>(
+    'select cost from version where version = ? and act_id = ?',
+  )
+  const replace = db.prepare<[number]>('insert into replaced (version) values (?)')
+  const firstOf = db.prepare<[number], { version: number | null }>(
+    'select min(version) as version from version where act_id = ?',
+  )
   const versionsOf = db.prepare<[number, number, number], StoredVersion>(
-    `${VERSION} where v.act_id = ? and v.version > ? order by v.version limit ?`,
+    `${VERSION} where v.act_id = ? and v.version > ? and v.version not in (select version from replaced)
+     order by v.version limit ?`,
   )
   const oneVersion = db.prepare<[number], StoredVersion>(`${VERSION} where v.version = ?`)
 
@@ -242,8 +250,15 @@ export function cellsIn(
         if (row === undefined) throw new StorageError('conflict', `there is no act ${act_id}`)
         const { field_id } = row
         const by = STATES.map(() => 0)
+        const costs = versions.flatMap(({ cost }) => cost ?? [])
+        const own = firstOf.get(act_id)?.version ?? Infinity
         for (const version of versions) {
-          const { record_id } = version
+          const { record_id, previous } = version
+          const again = previous === null || previous < own ? null : replaced.get(previous, act_id)
+          if (previous !== null && again) {
+            replace.run(previous)
+            costs.push(`-${again.cost ?? '0'}`)
+          }
           const before = stateAt.get(field_id, record_id)?.state
           const after = STATES.indexOf(version.error === null ? 'fresh' : 'failed')
           const { lastInsertRowid } = makeVersion.run(act_id, ...versionValues(version))
@@ -252,7 +267,6 @@ export function cellsIn(
           by[after] = (by[after] ?? 0) + 1
         }
         countTo(field_id, by)
-        const costs = versions.flatMap(({ cost }) => cost ?? [])
         const cost = sumOf([costOf.get(field_id)?.cost ?? '0', ...costs])
         const tried = versions.filter(({ inputs }) => inputs.length > 0).length
         spent.run(cost, tried, busy_ms, field_id)

@@ -232,4 +232,6 @@ export const MIGRATIONS: readonly string[] = [
   `,
   // What runs is noted beside its log.
   `drop table process`,
+  // Versions that the act which made them made again.
+  `create table replaced (version integer primary key references version (version)) strict`,
 ]

@@ -35,8 +35,9 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
  * [ST12] There is always an admin who is not disabled: a change that would leave none is refused with `conflict`. Whoever
  * is disabled has no sessions and no links, and tokens of theirs are not found by their secret.
  * [ST13] Cells. Counts and costs of a field are changed in the transaction that changes its cells, and never counted
- * again. A version (one computation of a cell) is never changed or removed, and names the one before it. Records and
- * cells are read in the order of their keys by code points.
+ * again. A version (one computation of a cell) is never changed or removed, and names the one before it. One that its
+ * own act makes again is replaced: the later one's cost is that of both. Records and cells are read in the order of their
+ * keys by code points.
  * [ST10] What is read is checked against its contract; what does not fit is refused with `damaged`, never passed on.
  *
  * Every other failure (disk full, I/O, a store that is closed) rejects with `failed` and its cause.
@@ -199,7 +200,7 @@ export type CellStore = {
   acts(run_id: string, step_id: string | null): Promise<ActRow[]>
   /** What was computed, in one transaction: versions, their cells, counts and cost. `busy_ms`: how long it took. */
   putVersions(act_id: number, versions: readonly NewVersion[], busy_ms: number): Promise<void>
-  /** Of one act, in the order of their making, after this version. */
+  /** Of one act, in the order of their making, after this version; without those that are replaced [ST13]. */
   versionsOf(act_id: number, after: number, limit: number): Promise<VersionRow[]>
   version(version: number): Promise<VersionRow | null>
   /** The key that digests of private values are made with: `made` becomes it where there is none. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -38,16 +38,13 @@ function randomBy(seed: number): () => number {
   }
 }
 
-it(`[MT5] [CR1] killed while it derives, it goes on and computes no finished cell again (seed ${SEED})`, async () => {
+/** A server of its own process over this project, that can be killed and started again. */
+async function killable(project: string, source: string) {
   const folder = mkdtempSync(join(tmpdir(), 'runseal-killed-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const data = join(folder, 'data')
-  writeFileSync(join(folder, 'runseal.yaml'), PROJECT)
-  writeFileSync(
-    join(folder, 't.jsonl'),
-    Array.from({ length: CELLS / 2 }, (_, n) => `${JSON.stringify({ id: `r${n}`, n })}\n`).join(''),
-  )
-  const random = randomBy(SEED)
+  writeFileSync(join(folder, 'runseal.yaml'), project)
+  writeFileSync(join(folder, 't.jsonl'), source)
   let server = await serving(folder, ['--data', data])
   const administration = await administer(data)
   const { token } = await administration.people.makeToken(
@@ -63,57 +60,112 @@ it(`[MT5] [CR1] killed while it derives, it goes on and computes no finished cel
     }
     return await (await fetch(`${server.url}${path}`, { ...init, headers })).text()
   }
-  const cellsDone = async () => {
-    const read = parseJson(ENDPOINT.status.answer, await ask('/api/status'))
-    return read.ok ? read.value.tables.reduce((sum, { cells }) => sum + cells.fresh, 0) : 0
-  }
-  const begin = async () => {
-    const text = await ask('/api/materialize', { method: 'POST', body: '{}' })
-    const read = parseJson(ENDPOINT.startRun.answer, text)
-    if (!read.ok) throw new Error(`not started: ${text}`)
-    return read.value.run_id
-  }
   const runNow = async (run_id: string) => {
     const read = parseJson(ENDPOINT.run.answer, await ask(`/api/runs/${run_id}`))
     return read.ok ? read.value : null
   }
+  return {
+    folder,
+    data,
+    runNow,
+    async cellsDone() {
+      const read = parseJson(ENDPOINT.status.answer, await ask('/api/status'))
+      return read.ok ? read.value.tables.reduce((sum, { cells }) => sum + cells.fresh, 0) : 0
+    },
+    async begin() {
+      const text = await ask('/api/materialize', { method: 'POST', body: '{}' })
+      const read = parseJson(ENDPOINT.startRun.answer, text)
+      if (!read.ok) throw new Error(`not started: ${text}`)
+      return read.value.run_id
+    },
+    async sealed(run_id: string) {
+      const wait = { timeout: TIMEOUT_MS, interval: 100 }
+      await expect.poll(async () => (await runNow(run_id))?.seal, wait).toBe('sealed')
+      return await runNow(run_id)
+    },
+    async kill() {
+      server.child.kill('SIGKILL')
+      await exitOf(server.child)
+    },
+    async startAgain() {
+      server = await serving(folder, ['--data', data])
+    },
+    end: () => end(server),
+  }
+}
+
+function sourceOf(records: number): string {
+  return Array.from({ length: records }, (_, n) => `${JSON.stringify({ id: `r${n}`, n })}\n`).join(
+    '',
+  )
+}
+
+it(`[MT5] [CR1] killed while it derives, it goes on and computes no finished cell again (seed ${SEED})`, async () => {
+  const server = await killable(PROJECT, sourceOf(CELLS / 2))
+  const random = randomBy(SEED)
   const before = new Map<string, number>()
-  const runs = [await begin()]
+  const runs = [await server.begin()]
   const goOn = async () => {
     // A step that was cut off a fourth time has failed [R3]: somebody asks once more.
-    if ((await runNow(runs.at(-1) ?? ''))?.outcome === 'failed') runs.push(await begin())
+    if ((await server.runNow(runs.at(-1) ?? ''))?.outcome === 'failed')
+      runs.push(await server.begin())
   }
   for (let kill = 1; kill <= KILLS; kill += 1) {
     // Somewhere in the next part of the work, and then a moment more.
     const until = (CELLS * (kill - 1 + random())) / (KILLS + 1)
-    while ((await cellsDone()) < until) {
+    while ((await server.cellsDone()) < until) {
       await goOn()
       await sleep(5)
     }
     await sleep(random() * 50)
-    server.child.kill('SIGKILL')
-    await exitOf(server.child)
-    for (const [cell, version] of await versionsIn(data)) {
+    await server.kill()
+    for (const [cell, version] of await versionsIn(server.data)) {
       expect([cell, version]).toEqual([cell, before.get(cell) ?? version])
       before.set(cell, version)
     }
-    server = await serving(folder, ['--data', data])
+    await server.startAgain()
   }
-  for (let run = await runNow(runs.at(-1) ?? ''); run?.seal !== 'sealed';) {
-    await sleep(100)
-    run = await runNow(runs.at(-1) ?? '')
-  }
+  await server.sealed(runs.at(-1) ?? '')
   // One more call, for what a run that failed left.
-  runs.push(await begin())
-  await expect
-    .poll(async () => await runNow(runs.at(-1) ?? ''), { timeout: TIMEOUT_MS, interval: 200 })
-    .toMatchObject({ seal: 'sealed', outcome: 'succeeded' })
-  for (const run_id of runs) expect(await runNow(run_id)).toMatchObject({ seal: 'sealed' })
-  await end(server)
-  const after = await versionsIn(data)
+  runs.push(await server.begin())
+  expect(await server.sealed(runs.at(-1) ?? '')).toMatchObject({ outcome: 'succeeded' })
+  for (const run_id of runs) expect(await server.runNow(run_id)).toMatchObject({ seal: 'sealed' })
+  await server.end()
+  const after = await versionsIn(server.data)
   expect(after.size).toBe(CELLS)
   for (const [cell, version] of before) expect([cell, after.get(cell)]).toEqual([cell, version])
   expect(before.size).toBeGreaterThan(0)
+})
+
+it('[MT5] [MT6] killed in the middle of a batch, what its process has answered is not computed again', async () => {
+  const records = 400
+  // Notes each record that it computes, and does not go on behind the half of them.
+  const program = `const fs=require('fs');let n=0;const lines=fs.readFileSync(0,'utf8').trim().split('\\n');const next=()=>{if(n===lines.length)return;if(n===${records / 2})return setInterval(()=>{},1000);const {record_id,inputs}=JSON.parse(lines[n++]);fs.appendFileSync('computed.txt',record_id+'\\n');console.log(JSON.stringify({record_id,value:inputs.n*2}));setImmediate(next)};next()`
+  const server = await killable(
+    `
+runs:
+  none:
+    steps: [{ id: no, run: 'true' }]
+tables:
+  t:
+    source: { kind: jsonl, path: t.jsonl }
+    key: id
+    derive:
+      a: { from: [n], batch: 10000, argv: ${JSON.stringify([process.execPath, '-e', program])} }
+`,
+    sourceOf(records),
+  )
+  const run_id = await server.begin()
+  const wait = { timeout: TIMEOUT_MS, interval: 20 }
+  await expect.poll(() => server.cellsDone(), wait).toBe(records / 2)
+  await server.kill()
+  await server.startAgain()
+  expect(await server.sealed(run_id)).toMatchObject({ outcome: 'succeeded' })
+  await server.sealed(await server.begin())
+  expect(await server.cellsDone()).toBe(records)
+  const computed = readFileSync(join(server.folder, 'computed.txt'), 'utf8').trim().split('\n')
+  expect([computed.length, new Set(computed).size]).toEqual([records, records])
+  await server.end()
 })
 
 /** The version that each fresh cell has, with the value that it has to have. */

@@ -1,11 +1,16 @@
 import { expect, it } from 'vitest'
-import { readAnswers } from '#server/materialize/read-answers.ts'
-import { answering, tableShop, valuesOf } from './tables.ts'
+import { AnswerReader } from '#server/materialize/read-answers.ts'
+import { answering, tableShop, valuesOf, type TableShop } from './tables.ts'
 
 const ROWS = 'id,n\n' + [1, 2, 3, 4].map((n) => `${n},${n}\n`).join('')
 
 /** Cells of a field that this Node program derives, four records in one batch; and the field made from it. */
-async function derivedBy(program: string, more = '', options = {}) {
+async function derivedBy(
+  program: string,
+  more = '',
+  options = {},
+  meanwhile: (shop: TableShop) => Promise<void> = async () => {},
+) {
   const argv = JSON.stringify([process.execPath, '-e', program])
   const shop = await tableShop(
     `
@@ -19,7 +24,7 @@ async function derivedBy(program: string, more = '', options = {}) {
     { 't.csv': ROWS },
     options,
   )
-  const { run, envelope } = await shop.materialize()
+  const [{ run, envelope }] = await Promise.all([shop.materialize(), meanwhile(shop)])
   expect(run.ended).toMatchObject({ outcome: 'succeeded' })
   return { shop, envelope, a: await valuesOf(shop, 't', 'a'), b: await valuesOf(shop, 't', 'b') }
 }
@@ -122,6 +127,38 @@ it('[MT7] [R22] ends of lines that are none in JSON end no runner', async () => 
   expect([a['1'], b['1']]).toEqual(Array(2).fill(ends.replace('a', '\u2028')))
 })
 
+it('[MT6] [MT7] [MT13] a second answer fails a cell that is on record by the first, and both are paid for', async () => {
+  const first = `process.stdout.write(rows.map((r)=>JSON.stringify({record_id:r.record_id,value:1,cost:0.25})+'\\n').slice(0,3).join(''))`
+  const { shop, envelope, a, b } = await derivedBy(
+    of(
+      `${first};const fs=require('fs');const on=setInterval(()=>{if(!fs.existsSync('go'))return;clearInterval(on);say(rows[0],{value:2,cost:0.5});say(rows[0],{value:3});say(rows[3],{value:4})},5)`,
+    ),
+    '',
+    {},
+    async ({ storage: { cells }, write }) => {
+      const field = () => cells.field('t', 'a')
+      await expect.poll(async () => (await field()).cells.fresh, { timeout: 60_000 }).toBe(3)
+      write('go', '')
+    },
+  )
+  expect(a).toEqual({ 1: 'its process answered twice', 2: 1, 3: 1, 4: 4 })
+  expect(b).toMatchObject({ 1: 'not tried: t/1/a failed', 2: 1, 4: 4 })
+  expect((await shop.storage.cells.field('t', 'a')).cost).toBe('1.25')
+  const cells = envelope.execution.steps.flatMap((step) => step.cells ?? [])
+  expect(cells.filter(({ field }) => field === 'a').map(({ record_id }) => record_id)).toEqual([
+    '2',
+    '3',
+    '4',
+    '1',
+  ])
+  expect(envelope.closing.totals).toEqual({
+    materialized: 6,
+    skipped: 0,
+    failures: 2,
+    total_cost: '1.25',
+  })
+})
+
 it('[MT7] a program that is not there fails its cells', async () => {
   const shop = await tableShop(
     '  t:\n    source: { kind: csv, path: t.csv }\n    key: id\n    derive: { a: { from: [n], argv: [/no/such] } }\n',
@@ -145,12 +182,11 @@ it('[MT8] a cell that fails is tried again, alone, and its dependants say whose 
   expect(readFileSync(`${shop.root}/tries.txt`, 'utf8')).toBe('1234 2 2 ')
 })
 
-const ask = (text: string, type: 'json' | 'text' | 'number' = 'json', isPrivate = false) =>
-  readAnswers(
-    ['1', '2'],
-    { text, invalid: [], unanswered: 'gone', isWhole: true },
-    { type, isPrivate },
-  ).answers
+const ask = (text: string, type: 'json' | 'text' | 'number' = 'json', isPrivate = false) => {
+  const reader = new AnswerReader(['1', '2'], { type, isPrivate })
+  const end = reader.end({ text, invalid: [], unanswered: 'gone', isWhole: true })
+  return new Map([...end.missing, ...end.answers])
+}
 
 const NO_AMOUNT =
   'its cost is no amount: from 0 on, below a million millions, of at most 18 decimal places'
