@@ -29,6 +29,8 @@ export type Entries = Iterable<Entry> & {
 export type Written = {
   /** What the entry in this place is the digest of. Good until the next one is asked for. */
   entry(seq: number): Uint8Array<ArrayBuffer>
+  /** Are these the digests that the document says? */
+  isLinked(seq: number, link: Pick<Link, 'entry' | 'link'>): boolean
   /** The digests that the document says. */
   link(seq: number): Pick<Link, 'entry' | 'link'>
   /** The document without `integrity`. */
@@ -55,6 +57,10 @@ export function documentOf(envelope: Envelope): Document {
       entry(seq) {
         const entry = entries[seq]
         return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
+      },
+      isLinked(seq, { entry, link }) {
+        const said = integrity.hash_chain.links[seq]
+        return said?.entry === entry && said.link === link
       },
       link: (seq) => integrity.hash_chain.links[seq] ?? NO_LINK,
       content() {
@@ -211,6 +217,9 @@ function writtenIn(
       preimage.set(after, before.length + body.length)
       return preimage
     },
+    isLinked: (seq, { entry, link }) =>
+      isTextAt(bytes, links[2 * seq] ?? NaN, entry) &&
+      isTextAt(bytes, links[2 * seq + 1] ?? NaN, link),
     link(seq) {
       const [entry = 0, link = 0] = [links[2 * seq], links[2 * seq + 1]]
       return { entry: textOf(bytes, entry, entry + HEX), link: textOf(bytes, link, link + HEX) }

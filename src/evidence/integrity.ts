@@ -26,11 +26,11 @@ export async function checkChain(
   const changed: number[] = []
   const broken: number[] = []
   for (const [seq, kind] of (['opening', ...order, 'closing'] as const).entries()) {
-    const known = written.link(seq)
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await onEntries(seq)
     const preimage = written.entry(seq)
     const entry = preimage.length > MANY ? await sha256OfMany(preimage) : sha256(preimage)
     const { state: next, link } = extendByDigest(state, kind, entry)
+    const known = written.isLinked(seq, link) ? link : written.link(seq)
     if (known.entry !== link.entry) {
       changed.push(seq)
       const { where = '', body = {} } = entries.at(seq) ?? {}

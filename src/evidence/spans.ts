@@ -27,7 +27,8 @@ export function spansOf(bytes: Uint8Array, limits: Limits): Spans | null {
     links: [],
     opening: [],
   }
-  if (readEnvelope({ bytes, limits, spans }, 0) !== bytes.length) return null
+  const scan = { bytes, limits, spans, shown: '', shownFrom: 0 }
+  if (readEnvelope(scan, 0) !== bytes.length) return null
   return (spans.step.length + spans.gate.length) / 2 <= limits.entries ? spans : null
 }
 
@@ -46,6 +47,9 @@ type Scan = {
   readonly bytes: Uint8Array
   readonly limits: Limits
   readonly spans: { readonly [K in Place]: number[] }
+  /** The bytes from here on, each as one character. */
+  shown: string
+  shownFrom: number
 }
 
 /** Where what begins at `at` ends, or `NOT`. */
@@ -169,9 +173,9 @@ function recordReader(schema: z.core.$ZodRecord, path: string): Reader {
     do {
       const colon = readKey(scan, at + 1)
       if (colon === NOT || bytes[colon] !== COLON) return NOT
-      const key = decoded(bytes, at + 2, colon - 1)
+      const key = plainText(scan, at + 2, colon - 1)
       // As it is written, without an escape; each once and all in order.
-      if (key === null || !ALLOWED_KEY.test(key) || key <= before) return NOT
+      if (!ALLOWED_KEY.test(key) || key <= before) return NOT
       before = key
       at = readValue(scan, colon + 1)
       if (at === NOT) return NOT
@@ -192,7 +196,8 @@ function stringReader(schema: z.core.$ZodString): Reader {
   const [pattern] = patterns
   const letters = patterns.length === 1 && most === Infinity ? lettersOf(pattern?.source) : null
   if (letters !== null) return lettersReader(letters)
-  return ({ bytes }, at) => {
+  return (scan, at) => {
+    const { bytes } = scan
     if (bytes[at] !== QUOTE) return NOT
     let end = at + 1
     let isPlain = true
@@ -207,7 +212,7 @@ function stringReader(schema: z.core.$ZodString): Reader {
     const length = end - at - 1
     if (length > LIMITS.textBytes) return NOT
     if (isPlain && patterns.length === 0) return length <= most ? end + 1 : NOT
-    const value = isPlain ? decoded(bytes, at + 1, end) : valueOf(bytes, at, end + 1)
+    const value = isPlain ? plainText(scan, at + 1, end) : valueOf(bytes, at, end + 1)
     if (value === null || value.length > most) return NOT
     for (const one of patterns) if (!one.test(value)) return NOT
     return end + 1
@@ -244,22 +249,23 @@ function lettersReader({ allowed, least, most, never }: Letters): Reader {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** null for what is not UTF-8. */
-function decoded(bytes: Uint8Array, begin: number, end: number): string | null {
-  try {
-    return decoder.decode(bytes.subarray(begin, end))
-  } catch {
-    return null
+/** Of ASCII. A decoder that is called for each of them takes longer than all else that is done here. */
+function plainText(scan: Scan, begin: number, end: number): string {
+  if (begin < scan.shownFrom || end > scan.shownFrom + scan.shown.length) {
+    scan.shown = oneByOne.decode(scan.bytes.subarray(begin, Math.max(end, begin + SHOWN_AT_ONCE)))
+    scan.shownFrom = begin
   }
+  return scan.shown.slice(begin - scan.shownFrom, end - scan.shownFrom)
 }
+
+const oneByOne = new TextDecoder('latin1')
+const SHOWN_AT_ONCE = 65_536
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Of a string that is written as RFC 8785 writes it, else null. */
 function valueOf(bytes: Uint8Array, begin: number, end: number): string | null {
-  const token = decoded(bytes, begin, end)
-  if (token === null) return null
   try {
+    const token = decoder.decode(bytes.subarray(begin, end))
     const value: unknown = JSON.parse(token)
     return typeof value === 'string' && value.isWellFormed() && JSON.stringify(value) === token
       ? value
