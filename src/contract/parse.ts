@@ -103,9 +103,14 @@ function deepest(
       const branches = issue.errors.map((branch) => deepest(branch, path))
       return branches.toSorted((a, b) => depth(b) - depth(a))[0] ?? []
     }
-    return [{ at: pointer(path), message: issue.message }]
+    return [{ at: pointer(path), message: shortened(issue.message) }]
   })
 }
+
+/** A fault may name each of a million members that are too many. */
+const shortened = (message: string): string =>
+  message.length > MOST_OF_A_MESSAGE ? `${message.slice(0, MOST_OF_A_MESSAGE)}…` : message
+const MOST_OF_A_MESSAGE = 300
 
 const depth = (faults: readonly ContractFault[]): number =>
   Math.max(0, ...faults.map((fault) => fault.at.split('/').length))

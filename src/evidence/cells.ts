@@ -134,6 +134,8 @@ export function cellsAway(steps: number): Claim {
 
 const PAGE = 4096
 const LINE_FEED = 10
+/** Longer than a cell can be, with every character of its two texts escaped. */
+const MOST_OF_A_LINE = 1024 * 1024
 
 /**
  * Lines, a page at a time: a part may have a million. What stands behind the last line feed is a line too, and no cell; nor
@@ -143,7 +145,8 @@ function* pagesOf(bytes: Uint8Array): Generator<string[]> {
   let page: string[] = []
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(LINE_FEED, from)
-    page.push(end === -1 ? '' : textOf(bytes.subarray(from, end)))
+    const isLine = end !== -1 && end - from <= MOST_OF_A_LINE
+    page.push(isLine ? textOf(bytes.subarray(from, end)) : '')
     from = end === -1 ? bytes.length : end + 1
     if (page.length < PAGE) continue
     yield page

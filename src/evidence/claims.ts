@@ -275,8 +275,25 @@ export function claimOf(
   found: Pick<Claim, 'message'> & Partial<Omit<Claim, 'claim' | 'state' | 'code' | 'proves_not'>>,
 ): Claim {
   const { claim, state } = CODE[code]
-  return { claim, state, code, where: '', proves_not: CLAIM[claim].proves_not, ...found }
+  const { message, where = '', expected, actual } = found
+  return {
+    claim,
+    state,
+    code,
+    proves_not: CLAIM[claim].proves_not,
+    ...found,
+    message: shortened(message, MOST_OF_A_MESSAGE),
+    where: where.length > MOST_OF_A_PLACE ? '' : where,
+    ...(expected !== undefined && { expected: shortened(expected, MOST_OF_A_PREIMAGE) }),
+    ...(actual !== undefined && { actual: shortened(actual, MOST_OF_A_PREIMAGE) }),
+  }
 }
+
+// What a fault repeats of a forged file, a key or a list of names, may be as long as the file.
+const shortened = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most)}…` : text
+const MOST_OF_A_MESSAGE = 1000
+const MOST_OF_A_PLACE = 1000
 
 const MOST_OF_A_PREIMAGE = 2000
 
@@ -312,21 +329,25 @@ export function addFirst(first: Claim[], claims: Iterable<Claim>): void {
 }
 
 /**
- * Is this one listed? For what comes of many gates. The first fault of each sort of a gate always is: by it the gate is
- * known not to have been kept.
+ * Is this one listed? For what comes of many gates, of which a forged file may resolve one over and over, or many that no
+ * plan has. The first fault of each sort of a planned gate always is: by it the gate is known not to have been kept.
  */
-export function firstOfEachSort(): (claim: Claim) => boolean {
-  const counts = new Map<ClaimCode, number>()
-  const met = new Set<string>()
+export function firstOfEachSort(
+  planned: readonly { readonly step_id: string }[],
+): (claim: Claim) => boolean {
+  const gates = new Set(planned.map(({ step_id }) => step_id))
+  const counts = new Map<string, number>()
+  const countOf = (sort: string): number => {
+    const count = (counts.get(sort) ?? 0) + 1
+    counts.set(sort, count)
+    return count
+  }
   return (claim) => {
-    if (!fails(claim)) return true
     const { code, step_id = '' } = claim
-    const count = (counts.get(code) ?? 0) + 1
-    counts.set(code, count)
-    const sort = `${code} ${step_id}`
-    const isFirst = !met.has(sort)
-    met.add(sort)
-    return isFirst || count <= MOST_FAULTS
+    const ofAll = countOf(code)
+    const ofGate = gates.has(step_id) ? countOf(`${code} ${step_id}`) : Infinity
+    // No gate has more decisions than its quorum, and so no more of what is no fault.
+    return ofAll <= MOST_FAULTS || ofGate <= (fails(claim) ? 1 : MOST_FAULTS)
   }
 }
 

@@ -10,7 +10,7 @@ import { GATE_OUTCOME, type StepOutcome } from '#contract/status.ts'
 import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
-import { counted } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { sha256 } from './digest.ts'
 import { shellForConsistency } from './redo.ts'
 import {
@@ -182,7 +182,7 @@ function* ofStep(
   if (!isAnotherLeft(planned, tried)) {
     yield claimOf('attempts-broken', {
       ...at,
-      message: `${name} was not allowed after those before it: ${before.join(', ')}.`,
+      message: `${name} was not allowed after those before it: ${fewOf(before)}.`,
     })
   }
   yield* needsFaults(planned, step.taken_over === undefined ? step.started_at : null, met, at)

@@ -9,7 +9,7 @@ import { type GateOutcome } from '#contract/status.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { beginningOf, type Claim, claimOf, firstOf, firstOfEachSort } from './claims.ts'
-import { counted } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
 import { shellForFourEyes, shellForGate } from './redo.ts'
@@ -32,7 +32,7 @@ export async function* checkGates(
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
-  const isListed = firstOfEachSort()
+  const isListed = firstOfEachSort(envelope.opening.plan.gates)
   for (const [index, entry] of met.gates.entries()) {
     if (index % GATES_A_BREATH === GATES_A_BREATH - 1) await onGates()
     const { body: gate, where } = entry
@@ -687,7 +687,7 @@ function sentence(
   { step_id, outcome, decisions, shown }: GateEntry,
   { seqOfLink }: Places,
 ): string {
-  const people = decisions.map(({ decision }) => decision.approver).join(', ')
+  const people = fewOf(decisions.map(({ decision }) => decision.approver))
   const prefix = seqOfLink.get(shown.chain_head_before)
   const by = decisions.length > 0 ? `, decided by ${people}` : ', decided by nobody'
   return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to link ${prefix}.`
@@ -715,7 +715,8 @@ function fourEyes(
   }
   const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
   const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, trust))
-  const own = approvers.flatMap(({ people }) => people).find((person) => starters.includes(person))
+  const people = approvers.flatMap(({ people }) => people)
+  const own = people.find((person) => starters.includes(person))
   if (own !== undefined)
     return claimOf('starter-decided', {
       ...at,
@@ -742,9 +743,9 @@ function fourEyes(
   }
   return claimOf('others-decided', {
     ...at,
-    expected: `none of ${starters.join(', ')}`,
-    actual: approvers.flatMap(({ people }) => people).join(', '),
-    message: `${approvers.flatMap(({ people }) => people).join(', ')} decided; ${starters.join(', ')} started.`,
+    expected: `none of ${fewOf(starters)}`,
+    actual: fewOf(people),
+    message: `${fewOf(people)} decided; ${fewOf(starters)} started.`,
   })
 }
 

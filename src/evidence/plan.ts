@@ -1,5 +1,6 @@
 import { type Opening, type Plan } from '#contract/envelope.ts'
 import { type RequiredPlan } from '#contract/trust.ts'
+import { fewOf } from './counted.ts'
 import { digestOf } from './digest.ts'
 
 /*
@@ -59,11 +60,8 @@ export function openIn({ inputs }: RequiredPlan): string {
   const places = inputs.map(
     ({ step_id, element, input }) => `element ${element} of ${step_id} (the input ${input})`,
   )
-  const more = places.length - MOST_NAMED
-  return [...places.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  return fewOf(places)
 }
-
-const MOST_NAMED = 5
 
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {
   const elements = Map.groupBy(filled, ({ step_id }) => step_id)

@@ -5,6 +5,7 @@ import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 import { type Document, documentIn, documentOf } from './document.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
+import { isRoomFor, MOST_VALUES } from './room.ts'
 import { spansOf } from './spans.ts'
 
 /**
@@ -33,6 +34,7 @@ const ownBytes = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
 export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   refuseTooLarge(bytes, limits)
   const text = readText(bytes)
+  if (!isRoomFor(bytes)) throw new EvidenceError('too-large', NO_ROOM)
   const value = readJson(text)
   refuseForeign(value)
   refuseEscapedKeys(text)
@@ -45,6 +47,8 @@ export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   assertCovered(value)
   return documentOf(value)
 }
+
+const NO_ROOM = `has more than ${MOST_VALUES.toLocaleString('en')} values, and no more are read`
 
 function refuseTooLarge(bytes: Uint8Array, limits: Limits): void {
   if (bytes.length <= limits.bytes) return

@@ -2,6 +2,7 @@ import { type Envelope, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
+import { fewOf } from './counted.ts'
 import { type Entries } from './document.ts'
 import { isOfGate } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
@@ -130,9 +131,7 @@ function* sentencesOf(
     yield 'The entries are as they were linked; the head is not the last link.'
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
   if (changed.length > 0) {
-    const named = changed.slice(0, MOST_NAMED).map(nameOf)
-    const more = changed.length - named.length
-    yield `Changed since they were linked: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`
+    yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
   }
   if (lapsed !== null)
     yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`

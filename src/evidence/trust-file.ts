@@ -1,4 +1,4 @@
-import { parse } from '#contract/parse.ts'
+import { parseToFirstFault } from '#contract/parse.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { trustFault } from './trust.ts'
@@ -21,7 +21,7 @@ export function readTrustFile(bytes: Uint8Array): ReadTrust {
   if (bytes.length > MAX_TRUST_BYTES) return refused('it is too long to be a trust file')
   const json = jsonOf(bytes)
   if ('why' in json) return refused(`it ${json.why}`)
-  const parsed = parse(TrustFile, json.value)
+  const parsed = parseToFirstFault(TrustFile, json.value)
   if (!parsed.ok) {
     const { at, message } = parsed.error
     return refused(at === '' ? `it ${message}` : `its member ${at} does not fit: ${message}`)

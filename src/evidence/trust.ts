@@ -86,16 +86,20 @@ export function trustFault(file: TrustFile): string | null {
     ...file.server_keys.map(({ key_id }) => key_id),
     ...file.approvers.map(({ id }) => id),
   ]
-  const again = ids.find((id, index) => ids.indexOf(id) !== index)
+  const again = firstRepeated(ids)
   if (again !== undefined) return `${again} is there twice`
   const names = file.required.map(({ name }) => name)
-  const required = names.find((name, index) => names.indexOf(name) !== index)
+  const required = firstRepeated(names)
   if (required !== undefined) return `${required} is required twice`
-  const twice = file.required.find(({ gates }) => {
-    const gateIds = gates.map(({ step_id }) => step_id)
-    return new Set(gateIds).size !== gateIds.length
-  })
+  const twice = file.required.find(
+    ({ gates }) => firstRepeated(gates.map(({ step_id }) => step_id)) !== undefined,
+  )
   return twice === undefined ? null : `${twice.name} has one gate required twice`
+}
+
+function firstRepeated(names: readonly string[]): string | undefined {
+  const met = new Set<string>()
+  return names.find((name) => met.size === met.add(name).size)
 }
 
 /** A retired or revoked key counts up to the last seal that its holder vouched for. */

@@ -12,6 +12,7 @@ import { type ClaimCode, CODE } from '#evidence/claims.ts'
 import { entriesOf } from '#evidence/chain.ts'
 import { watchConsistency } from '#evidence/consistency.ts'
 import { digestOf, sha256 } from '#evidence/digest.ts'
+import { isRoomFor } from '#evidence/room.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   approvedRun,
@@ -96,6 +97,71 @@ describe('what cannot be read', () => {
       verdict: 'not an envelope',
       codes: ['too-large'],
     })
+  })
+})
+
+describe('what is too much to read', () => {
+  const nested = (unit: string, units: number) =>
+    new Uint8Array(Buffer.alloc(units * unit.length, unit))
+  it.each([
+    ['lists in lists', nested('[', 10_000_001)],
+    ['numbers', nested('0,', 10_000_001)],
+    ['objects', nested('{},', 5_000_001)],
+    ['members', nested('"a":0,', 10_000_001)],
+  ])('[V2] too many %s are counted before anything is parsed', async (_name, bytes) => {
+    expect(await verdictOn(bytes)).toEqual({ verdict: 'not an envelope', codes: ['too-large'] })
+  })
+
+  it('[V2] what stands in a text is no value', () => {
+    expect(isRoomFor(utf8(String.raw`["[{,,\"[[", 1, {"a": "]\\"}]`), 5)).toBe(true)
+    expect(isRoomFor(utf8(String.raw`["[{,,\"[[", 1, {"a": "]\\"}]`), 3)).toBe(false)
+    expect(isRoomFor(utf8('['), 1)).toBe(true)
+    expect(isRoomFor(utf8('[['), 1)).toBe(false)
+  })
+
+  it('[V4] a fault names no more of a file than a person can read', async () => {
+    const names = Array.from({ length: 100_000 }, (_, index) => `unknown-${index}`)
+    const many = { ...honest.envelope, ...Object.fromEntries(names.map((name) => [name, 0])) }
+    const long = { ...honest.envelope, ['k'.repeat(100_000)]: { ['k'.repeat(10)]: '\ud800' } }
+    for (const document of [JSON.stringify(many), canonicalize(many), JSON.stringify(long)]) {
+      const { claims, verdict } = await verifyEnvelope(utf8(document), { trust: [] })
+      expect(verdict).toBe('does not verify')
+      expect(JSON.stringify(claims).length).toBeLessThan(2000)
+    }
+  })
+
+  it('[V10] nor does a sentence about a long record', async () => {
+    const steps = [planStep('build', { retries: 1 })]
+    const starters = Array.from({ length: 5000 }, (_, index) => `user:starter-${index}`)
+    const run = startRun(
+      signer,
+      { steps, gates: [planGate('ship', { policy: { four_eyes: true, quorum: 100 } })] },
+      { rerun_of: { run_id: 'run-0', starters } },
+    )
+    for (let index = 0; index < 2000; index += 1) run.step('build', { outcome: 'failed' })
+    const decisions = Array.from({ length: 100 }, (_, index) => ({ approver: `user:ann-${index}` }))
+    run.gate('ship', { decisions })
+    const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust: [pinned(signer)] })
+    expect(claims.find(({ code }) => code === 'attempts-broken')?.message).toBe(
+      'Attempt 3 of build was not allowed after those before it: failed, failed.',
+    )
+    expect(claims.findLast(({ code }) => code === 'attempts-broken')?.message).toMatch(
+      /failed and \d+ more\.$/,
+    )
+    expect(claims.find(({ claim }) => claim === 'four-eyes')?.message).toMatch(
+      /ann-4 and 95 more decided; .* and 4,996 more started\.$/,
+    )
+    expect(Math.max(...claims.map(({ message }) => message.length))).toBeLessThan(500)
+  })
+
+  it('[V11] nor are there more claims about a gate that is resolved over and over than about one', async () => {
+    const run = startRun(signer, { gates: [planGate('ship')] })
+    for (let index = 0; index < 300; index += 1)
+      run.gate('ship', { decisions: [{ approver: 'user:ann' }] })
+    for (let index = 0; index < 300; index += 1)
+      run.gate(`unplanned-${index}`, { decisions: [{ approver: 'user:ann' }] })
+    const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust: [pinned(signer)] })
+    expect(claims.filter(({ claim }) => claim === 'gate-signature')).toHaveLength(100)
   })
 })
 

@@ -238,7 +238,7 @@ describe('a trust file', () => {
     const read = readTrustFile(utf8.encode(JSON.stringify({ ...trustFileOf(signer), required })))
     expect(read).toEqual({
       ok: false,
-      why: 'it has more that does not fit than can be listed',
+      why: 'its member /required/0 does not fit: Invalid input: expected object, received number',
     })
   })
 
