@@ -50,6 +50,8 @@ export function inputsOf(
     /** May nobody be told which record the input was looked up in? */
     isHidden: (from: From) => boolean
     digest: (from: From, canonical: string) => string
+    /** Which record of the input's table a value means. */
+    key: (from: From, value: unknown) => string | null
   },
   record_id: string,
 ): Inputs {
@@ -57,7 +59,7 @@ export function inputsOf(
   const looked_up: (string | null)[] = []
   let awaited = false
   for (const one of from) {
-    const key = one.by === null ? record_id : keyIn(record[one.by])
+    const key = one.by === null ? record_id : found.key(one, record[one.by])
     if (one.by !== null) looked_up.push(key)
     if (found.isDerived(one)) {
       const cell = found.cell(one, key)
@@ -93,9 +95,3 @@ export function digestOfNamed(named: readonly (readonly [string, string])[]): st
 export const NO_INPUTS = digestOfNamed([])
 
 const NOTHING = 'null'
-
-/** The key of another record, where a field holds one. */
-export function keyIn(value: unknown): string | null {
-  if (typeof value === 'string' && value !== '') return value
-  return typeof value === 'number' ? String(value) : null
-}

@@ -1,7 +1,8 @@
 import { canonicalize } from '#evidence/canonical.ts'
 import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
-import { inputsOf, keyIn, type Inputs } from './judge-cell.ts'
+import { inputsOf, type Inputs } from './judge-cell.ts'
 import type { ValueDigest } from './private-digest.ts'
+import { keyIn } from './record-key.ts'
 import {
   isPrivateInput,
   isPrivateLookup,
@@ -28,6 +29,7 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
     ),
   )
   const isDerived = (from: From) => derived.has(stepIdOf(from))
+  const keyOf = (from: From, value: unknown) => keyIn(tables, from.table, value)
 
   return async (field, records, known) => {
     const ids = records.map(({ record_id }) => record_id)
@@ -38,7 +40,9 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
     const values = new Map<From, ReadonlyMap<string, Members>>()
     const inputCells = new Map<From, ReadonlyMap<string, CellRow>>()
     for (const from of field.from) {
-      const keys = from.by === null ? ids : keysIn(parsed.values(), from.by)
+      const { by } = from
+      const keys =
+        by === null ? ids : keysOf(parsed.values(), (members) => keyOf(from, members[by]))
       if (isDerived(from)) {
         const input = await cells.field(from.table, from.field)
         inputCells.set(from, byRecord(await cells.cellsOf(input.field_id, keys)))
@@ -50,6 +54,7 @@ export function createJudge(cells: CellStore, tables: Tables, digest: ValueDiges
     }
     const found = {
       isDerived,
+      key: keyOf,
       isHidden: (from: From) => isPrivateLookup(tables, field.table, from.by),
       digest: (from: From, canonical: string) =>
         digest(canonical, isPrivateInput(tables, field.table, from)),
@@ -76,10 +81,8 @@ export function membersOf(body: string): Members {
     : {}
 }
 
-function keysIn(records: Iterable<Members>, by: string): string[] {
-  return [...new Set(Array.from(records, (record) => keyIn(record[by])))].flatMap(
-    (key) => key ?? [],
-  )
+function keysOf(records: Iterable<Members>, keyOf: (members: Members) => string | null): string[] {
+  return [...new Set(Array.from(records, keyOf))].flatMap((key) => key ?? [])
 }
 
 function byRecord(rows: readonly CellRow[]): ReadonlyMap<string, CellRow> {

@@ -23,12 +23,12 @@ import {
   type Derivation,
 } from './derivation-digest.ts'
 import { deriveField } from './derive-field.ts'
-import { keyIn } from './judge-cell.ts'
 import { lastingCells, type Lasting } from './lasting-cells.ts'
 import { previewOf } from './preview.ts'
 import { createJudge, membersOf, type Judge } from './judge-records.ts'
 import { valueDigest, type ValueDigest } from './private-digest.ts'
 import { SourceError } from './read-source.ts'
+import { keyIn } from './record-key.ts'
 import { recordedCells, type RecordedCells } from './record-cells.ts'
 import { refreshSource } from './refresh-source.ts'
 import { inputsOfRequest, requestIn, type MaterializeRequest } from './request.ts'
@@ -254,15 +254,19 @@ export function createMaterializer({
   ): Promise<Demand> {
     const wanted = new Map<string, Set<string>>()
     const whole = new Set<string>()
+    const keysIn = (table: string) =>
+      new Map((record_ids ?? []).map((written) => [written, keyIn(tables, table, written)]))
     const unknown = new Set(record_ids)
     for (const field of fields) {
       const { table } = field
       const isTarget =
         targets === null || targets.includes(table) || targets.includes(stepIdOf(field))
       if (!isTarget) continue
-      const found = await cells.recordsOf(table, record_ids ?? [])
-      for (const { record_id } of found) unknown.delete(record_id)
-      wanted.set(stepIdOf(field), new Set(found.map(({ record_id }) => record_id)))
+      const keys = keysIn(table)
+      const asked = [...keys.values()].flatMap((key) => key ?? [])
+      const found = new Set((await cells.recordsOf(table, asked)).map((one) => one.record_id))
+      for (const [written, key] of keys) if (found.has(key ?? '')) unknown.delete(written)
+      wanted.set(stepIdOf(field), found)
     }
     const [missing] = unknown
     if (missing !== undefined)
@@ -277,7 +281,9 @@ export function createMaterializer({
         // To derive the ones that a private key leads to would be to tell which they are.
         if (isWhole || isPrivateLookup(tables, field.table, by)) whole.add(stepIdOf(from))
         const needed =
-          by === null ? ids : records.flatMap(({ body }) => keyIn(membersOf(body)[by]) ?? [])
+          by === null
+            ? ids
+            : records.flatMap(({ body }) => keyIn(tables, from.table, membersOf(body)[by]) ?? [])
         const known = wanted.get(stepIdOf(from)) ?? new Set()
         for (const one of needed) known.add(one)
         wanted.set(stepIdOf(from), known)

@@ -5,8 +5,8 @@ import type { CellState } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { CellRow, PageRequest, Page, Storage, VersionRow } from '#server/storage/storage.ts'
 import type { Materializer } from './materializer.ts'
-import { keyIn } from './judge-cell.ts'
 import { membersOf } from './judge-records.ts'
+import { keyIn } from './record-key.ts'
 import {
   derivedOf,
   isDerivedIn,
@@ -162,7 +162,8 @@ export function createProvenanceViews(
       let after: string | null = at === from.field ? from.after : null
       if (filter.record_id !== null) {
         if (after !== null) continue
-        for (const cell of await cells.cellsOf(field_id, [filter.record_id]))
+        const { record_id } = keyed({ ...field, record_id: filter.record_id })
+        for (const cell of await cells.cellsOf(field_id, [record_id]))
           yield { field, cell, place: { field: at, after: cell.record_id } }
         continue
       }
@@ -179,6 +180,11 @@ export function createProvenanceViews(
         await new Promise(setImmediate)
       }
     }
+  }
+
+  /** However its record is written. */
+  function keyed({ table, record_id, field }: CellName): CellName {
+    return { table, record_id: keyIn(tables(), table, record_id) ?? record_id, field }
   }
 
   async function cellNamed({ table, record_id, field }: CellName) {
@@ -206,13 +212,14 @@ export function createProvenanceViews(
     const members = membersOf(record?.body ?? '{}')
     return found.from.flatMap((from) => {
       if (isPrivateLookup(known, table, from.by)) return []
-      const key = from.by === null ? record_id : keyIn(members[from.by])
+      const key = from.by === null ? record_id : keyIn(known, from.table, members[from.by])
       return key === null ? [] : [{ table: from.table, record_id: key, field: from.field }]
     })
   }
 
   /** The other way: by what the definition says, and the records that look this one up. */
-  async function downOf({ table, record_id, field }: CellName): Promise<CellName[]> {
+  async function downOf(name: CellName): Promise<CellName[]> {
+    const { table, record_id, field } = name
     const down: CellName[] = []
     const known = tables()
     for (const one of derivedOf(known))
@@ -222,15 +229,19 @@ export function createProvenanceViews(
         const own = { table: one.table, field: one.field }
         if (from.by === null) down.push({ ...own, record_id })
         else
-          for (const other of await recordsWith(one.table, from.by, record_id))
+          for (const other of await recordsWith(one.table, from.by, name))
             down.push({ ...own, record_id: other })
       }
     return down
   }
 
-  async function recordsWith(table: string, by: string, key: string): Promise<string[]> {
+  /** Those that look a record up. */
+  async function recordsWith(table: string, by: string, looked: CellName): Promise<string[]> {
     const found: string[] = []
-    const written = JSON.stringify(key).slice(1, -1)
+    const known = tables()
+    const { key, fields } = known.get(looked.table) ?? { key: '', fields: null }
+    // A number is written in many ways.
+    const written = fields?.[key] === 'number' ? '' : JSON.stringify(looked.record_id).slice(1, -1)
     let after: string | null = null
     for (;;) {
       const page: { record_id: string; body: string }[] = await cells.records(table, {
@@ -239,7 +250,11 @@ export function createProvenanceViews(
       })
       for (const { record_id, body } of page)
         // Parsed only where the key may be in it: a table may have a million records.
-        if (body.includes(written) && keyIn(membersOf(body)[by]) === key) found.push(record_id)
+        if (
+          body.includes(written) &&
+          keyIn(known, looked.table, membersOf(body)[by]) === looked.record_id
+        )
+          found.push(record_id)
       after = page.at(-1)?.record_id ?? null
       if (after === null || found.length > MAX_LINEAGE) return found
       await new Promise(setImmediate)
@@ -265,7 +280,8 @@ export function createProvenanceViews(
       return { items, next_cursor: null }
     },
 
-    async history(name, { cursor, limit }) {
+    async history(asked, { cursor, limit }) {
+      const name = keyed(asked)
       const { field, cell } = await cellNamed(name)
       const lookups = createLookups()
       const items: CellVersion[] = []
@@ -281,7 +297,8 @@ export function createProvenanceViews(
       return { items, next_cursor: next === null ? null : String(next) }
     },
 
-    async lineage(name, direction) {
+    async lineage(asked, direction) {
+      const name = keyed(asked)
       if (tables().get(name.table) === undefined)
         throw new ProblemError('unknown_target', `no table ${name.table}`)
       if ((await cells.recordsOf(name.table, [name.record_id])).length === 0)

@@ -1,3 +1,4 @@
+import { notKeptIn } from '#contract/kept-number.ts'
 import { Decimal } from '#contract/scalar.ts'
 import { parse } from '#contract/parse.ts'
 import type { FieldType } from '#contract/status.ts'
@@ -94,7 +95,12 @@ export class AnswerReader {
   }
 }
 
-type Line = { record_id: string; members: Readonly<Record<string, unknown>> }
+/** `notKept`: members with a number that JSON.parse has made another one. */
+type Line = {
+  record_id: string
+  members: Readonly<Record<string, unknown>>
+  notKept: readonly string[]
+}
 
 type Quote = (text: string) => string
 
@@ -112,11 +118,15 @@ function lineOf(line: string, quoted: Quote): Line | string {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is no object'
   const { record_id, ...members } = Object.fromEntries(Object.entries(value))
-  return typeof record_id === 'string' ? { record_id, members } : 'has no record_id'
+  if (typeof record_id !== 'string') return 'has no record_id'
+  const notKept = Array.from(notKeptIn(line), ([member]) => String(member))
+  return { record_id, members, notKept }
 }
 
-function answerOf({ members }: Line, type: FieldType, quoted: Quote): Answer {
+function answerOf({ members, notKept }: Line, type: FieldType, quoted: Quote): Answer {
   const { value, error, cost: said, ...others } = members
+  if (notKept.includes('cost'))
+    return failed('its cost is a number of more digits than are kept: say it as text')
   const cost = said === undefined || said === null ? null : decimalOf(said)
   if (cost === undefined) return failed(`its cost is no amount: ${AN_AMOUNT}`)
   const [unknown] = Object.keys(others)
@@ -130,6 +140,8 @@ function answerOf({ members }: Line, type: FieldType, quoted: Quote): Answer {
     )
   }
   if (value === undefined) return failed('its answer has neither value nor error', cost)
+  if (notKept.includes('value'))
+    return failed('its value has a number of more digits than are kept: say it as text', cost)
   const is = type === 'text' ? 'string' : type
   if (value !== null && type !== 'json' && typeof value !== is)
     return failed(`its value is no ${type}`, cost)

@@ -6,12 +6,14 @@ import { fstatSync, readdirSync, readSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
+import { isKept, notKeptIn } from '#contract/kept-number.ts'
 import { parseJson } from '#contract/parse.ts'
 import { SOURCE_KIND, type FieldType } from '#contract/status.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import { jsonLine } from '#server/json-line.ts'
+import { isNumber } from './record-key.ts'
 import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './source-request.ts'
 
 /*
@@ -27,6 +29,7 @@ const STDIN = 0
 const FILE = 3
 const WRITE_CHARS = 64 * 1024
 const DATABASE_HEAP_BYTES = 1024 * 1024 * 1024
+const NOT_KEPT = 'has a number of more digits than are kept'
 const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 
 type Row = Readonly<Record<string, unknown>>
@@ -190,7 +193,8 @@ function refuseRepeated(columns: readonly string[], place: string): void {
       throw new SourceFault(`${place}: there are two columns ${JSON.stringify(column)}`)
 }
 
-function* rowsOfLines({ name }: SourceRequest, bytes: Buffer): Generator<Placed> {
+function* rowsOfLines(request: SourceRequest, bytes: Buffer): Generator<Placed> {
+  const { name } = request
   let from = 0
   for (let line = 1; from < bytes.length; line += 1) {
     const next = bytes.indexOf(10, from)
@@ -201,23 +205,32 @@ function* rowsOfLines({ name }: SourceRequest, bytes: Buffer): Generator<Placed>
     const written = bytes.toString('utf8', from, to)
     from = to + 1
     if (written.trim() === '') continue
-    yield [place, rowOf(json(written, SOURCE_LIMITS.depth, place), place)]
+    const row = rowOf(json(written, SOURCE_LIMITS.depth, place), place)
+    for (const [field] of notKeptIn(written)) refuseNotKept(request, field, place)
+    yield [place, row]
   }
 }
 
-function* rowsOfDocument({ name, key, at }: SourceRequest, bytes: Buffer): Generator<Placed> {
+function* rowsOfDocument(request: SourceRequest, bytes: Buffer): Generator<Placed> {
+  const { name, key, at } = request
   const path = (at ?? '').split('/').slice(1)
-  const document = json(bytes.toString('utf8'), SOURCE_LIMITS.depth + 1 + path.length, name)
+  const written = bytes.toString('utf8')
+  const document = json(written, SOURCE_LIMITS.depth + 1 + path.length, name)
   const where = at === null ? name : `${name}${at}`
+  for (const found of notKeptIn(written)) {
+    const isInside = path.every((step, level) => String(found[level]) === memberName(step))
+    const [record, field] = found.slice(path.length)
+    if (isInside && record !== '') refuseNotKept(request, field, placeOf(record ?? '', where))
+  }
   const value = path.reduce((inside, step) => memberOf(inside, step, where), document)
   if (Array.isArray(value))
     for (const [index, element] of value.entries()) {
-      const place = `${where}: element ${index + 1}`
+      const place = placeOf(index, where)
       yield [place, rowOf(element, place)]
     }
   else if (typeof value === 'object' && value !== null)
     for (const [member, element] of Object.entries(value)) {
-      const place = `${where}: member ${JSON.stringify(member)}`
+      const place = placeOf(member, where)
       // As the project itself is in a package-lock.json.
       if (member === '') continue
       const row = rowOf(element, place)
@@ -228,8 +241,19 @@ function* rowsOfDocument({ name, key, at }: SourceRequest, bytes: Buffer): Gener
   else throw new SourceFault(`${where}: is neither an array of objects nor an object of objects`)
 }
 
+function placeOf(record: string | number, where: string): string {
+  return typeof record === 'number'
+    ? `${where}: element ${record + 1}`
+    : `${where}: member ${JSON.stringify(record)}`
+}
+
+/** As RFC 6901 writes it in a path. */
+function memberName(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
 function memberOf(value: unknown, step: string, where: string): unknown {
-  const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+  const name = memberName(step)
   const isThere = typeof value === 'object' && value !== null && Object.hasOwn(value, name)
   if (!isThere) throw new SourceFault(`${where}: there is nothing`)
   return Object.getOwnPropertyDescriptor(value, name)?.value
@@ -242,6 +266,17 @@ function json(written: string, depth: number, place: string): unknown {
     if (cause instanceof JsonFault) throw new SourceFault(`${place}: ${cause.message}`)
     throw cause
   }
+}
+
+/** In a field that is read. Which number it is is not told: it may be private. */
+function refuseNotKept(
+  { key, fields }: SourceRequest,
+  field: string | number | undefined,
+  place: string,
+): void {
+  if (typeof field !== 'string') return
+  if (field === key || fields === null || Object.hasOwn(fields, field))
+    throw new SourceFault(`${place}: field "${field}" ${NOT_KEPT}: write it as text`)
 }
 
 function rowOf(value: unknown, place: string): Row {
@@ -326,10 +361,11 @@ async function recordsOf(
   return records
 }
 
-function keyOf(row: Row, { key }: SourceRequest, place: string): string {
-  const value = row[key]
-  if (value === undefined)
+function keyOf(row: Row, request: SourceRequest, place: string): string {
+  const { key, fields } = request
+  if (row[key] === undefined)
     throw new SourceFault(`${place}: has no field "${key}", which is the key`)
+  const value = valueOf(row[key], fields?.[key] ?? null, request, `${place}: field "${key}"`)
   const isKey = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
   const record_id = isKey ? String(value) : ''
   if (record_id === '')
@@ -390,7 +426,8 @@ function valueOf(
   if (value instanceof Uint8Array)
     throw new SourceFault(`${place}: holds bytes, which are no value`)
   if (type === null) return value
-  const meant = typeof value === 'string' && !SOURCE_KIND[kind].typed ? written(value, type) : value
+  const meant =
+    typeof value === 'string' && !SOURCE_KIND[kind].typed ? written(value, type, place) : value
   const found = kind === 'sqlite' && type === 'boolean' ? truth(meant) : meant
   if (found === null || type === 'json') return found
   const is = type === 'text' ? 'string' : type
@@ -401,24 +438,29 @@ function valueOf(
 }
 
 /** What a text means by its type. One that means nothing stays text. Nothing at all is no number. */
-function written(value: string, type: FieldType): unknown {
+function written(value: string, type: FieldType, place: string): unknown {
   switch (type) {
     case 'text':
       return value
     case 'number':
       if (value === '') return null
-      return /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(value) ? Number(value) : value
+      if (!isNumber(value)) return value
+      if (!isKept(value)) throw new SourceFault(`${place} ${NOT_KEPT}: declare it as text`)
+      return Number(value)
     case 'boolean':
       return value === '' ? null : ({ true: true, false: false }[value] ?? value)
     case 'json':
       if (value === '') return null
-      return strictOr(value)
+      return strictOr(value, place)
   }
 }
 
-function strictOr(value: string): unknown {
+function strictOr(value: string, place: string): unknown {
   try {
-    return strictJson(value, SOURCE_LIMITS.depth)
+    const found = strictJson(value, SOURCE_LIMITS.depth)
+    const [lost] = notKeptIn(value)
+    if (lost !== undefined) throw new SourceFault(`${place} ${NOT_KEPT}: write it as text`)
+    return found
   } catch (cause) {
     if (cause instanceof JsonFault) return value
     throw cause

@@ -188,11 +188,17 @@ const ask = (text: string, type: 'json' | 'text' | 'number' = 'json', isPrivate 
   return new Map([...end.missing, ...end.answers])
 }
 
+const NOT_KEPT = 'its value has a number of more digits than are kept: say it as text'
 const NO_AMOUNT =
   'its cost is no amount: from 0 on, below a million millions, of at most 18 decimal places'
 
 it.each([
-  ['{"record_id":"1","value":1e999}', 'its value: Infinity has no JSON form'],
+  ['{"record_id":"1","value":1e999}', NOT_KEPT],
+  ['{"record_id":"1","value":{"n":[9007199254740993]}}', NOT_KEPT],
+  [
+    '{"record_id":"1","value":1,"cost":0.1234567890123456789}',
+    'its cost is a number of more digits than are kept: say it as text',
+  ],
   ['{"record_id":"1","value":"\\ud800"}', 'its value: half a surrogate pair has no JSON form'],
   ['{"record_id":"1"}', 'its answer has neither value nor error'],
   ['{"record_id":"1","value":1,"error":"x"}', 'its answer has a value and an error'],

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { createProvenanceViews } from '#server/materialize/provenance-views.ts'
 import { answering, tableShop, valuesOf } from './tables.ts'
 
 const table = (source: string, more = '') => `
@@ -137,6 +138,73 @@ it.each([
   const shop = await tableShop(table('{ kind: json, path: t.json, at: /a }'), { 't.json': text })
   await shop.materializer.check()
   expect((await shop.storage.cells.source('t'))?.fault).toContain(fault)
+})
+
+const BIG = '9007199254740993'
+it.each([
+  ['csv', 'n: number', `id,n\n1,${BIG}\n`, 't.csv:2: field "n" HAS: declare it as text'],
+  ['csv', 'n: json', `id,n\n1,[0.${BIG}3]\n`, 't.csv:2: field "n" HAS: write it as text'],
+  ['jsonl', '', `{"id":1,"n":1}\n{"id":2,"n":{"x":${BIG}}}`, 't.jsonl:2: field "n" HAS'],
+  ['jsonl', 'n: json', `{"id":${BIG},"n":1}`, 't.jsonl:1: field "id" HAS: write it as text'],
+  ['json', '', `[{"id":"a"},{"id":"b","n":1e400}]`, 't.json: element 2: field "n" HAS'],
+])(
+  '[MT2] a number in %s (%s) that would be rounded is told, and not repeated',
+  async (kind, fields, text, fault) => {
+    const types = fields === '' ? '' : `    fields: { id: json, ${fields} }\n`
+    const shop = await tableShop(
+      `  t:\n    source: { kind: ${kind}, path: t.${kind} }\n    key: id\n${types}`,
+      { [`t.${kind}`]: text },
+    )
+    await shop.materializer.check()
+    const told = (await shop.storage.cells.source('t'))?.fault
+    expect(told).toContain(fault.replace('HAS', 'has a number of more digits than are kept'))
+    expect(told).not.toContain(BIG)
+  },
+)
+
+it('[MT2] a number that is kept, is text, or is not read is no fault', async () => {
+  const fields = '    fields: { id: text, name: json, big: text }\n'
+  const shop = await tableShop(table('{ kind: jsonl, path: t.jsonl }', fields), {
+    't.jsonl': `{"id":"1","name":9007199254740992,"big":"${BIG}","more":${BIG}}\n{"id":"2","name":1.50}`,
+  })
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 9007199254740992, 2: 1.5 })
+})
+
+it('[MT2] one number is one key, at the source, in a lookup, a request and a path', async () => {
+  const shop = await tableShop(
+    `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    fields: { id: number, name: text }
+    derive:
+      up: { from: [name], argv: ${answering('{ value: i.name }')} }
+  o:
+    source: { kind: csv, path: o.csv }
+    key: id
+    derive:
+      of: { from: [{ table: t, field: up, by: t }], argv: ${answering('{ value: i.up }')} }
+`,
+    { 't.csv': 'id,name\n007,seven\n1e1,ten\n', 'o.csv': 'id,t\n07,7.0\n2,10\n3,x\n' },
+  )
+  await shop.materialize({ targets: ['t'], record_ids: ['7.00'] })
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 7: 'seven', 10: 'missing' })
+  await shop.materialize()
+  expect(await valuesOf(shop, 'o', 'of')).toEqual({ '07': 'seven', 2: 'ten', 3: null })
+  const views = createProvenanceViews(shop.materializer, shop.storage)
+  const name = { table: 't', record_id: '07', field: 'up' }
+  const page = { cursor: null, limit: 9 }
+  const { items } = await views.list({ ...name, state: null, run_id: null, q: null }, page)
+  expect(items).toMatchObject([{ record_id: '7', value: 'seven' }])
+  expect((await views.history(name, page)).items).toMatchObject([{ record_id: '7' }])
+  const { cells } = await views.lineage(name, 'down')
+  expect(cells.map(({ table, record_id }) => `${table}/${record_id}`)).toEqual(['t/7', 'o/07'])
+  shop.write('t.csv', 'id,name\n7,a\n007,b\n')
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toBe(
+    't.csv:3: the key "7" is already at t.csv:2',
+  )
 })
 
 it('[MT2] [MT10] [MT11] a broken source fails the run, is told as one, and changes nothing', async () => {
