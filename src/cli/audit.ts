@@ -9,6 +9,7 @@ import {
   type Placed,
   type Series,
   type SeriesFault,
+  type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
@@ -71,6 +72,7 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
   const trust: Trusted[] = [...pinned, { file: await kept.trust(), source: 'offered' }]
   const envelopes: Audit['envelopes'] = []
   const placed: Placed[] = []
+  const unplaced: Unplaced[] = []
   const missing: string[] = []
   for (const evidence_id of await kept.ids()) {
     const bytes = await kept.envelope(evidence_id)
@@ -85,8 +87,10 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       envelope,
       sealed_by,
     } = await verifyEnvelope(bytes, { trust, asked })
-    const place = envelope && sealed_by && placeOf(envelope)
-    if (place) placed.push(place)
+    const says = envelope && placeOf(envelope)
+    const place = sealed_by && says
+    if (place === null) unplaced.push({ evidence_id, says })
+    else placed.push(place)
     const cells = envelope && (await cellsOf(kept, envelope))
     const claims = cells === null ? found : [...found, cells]
     const verdict = withCells(ofFile, cells)
@@ -102,8 +106,7 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       head: place?.head ?? null,
     })
   }
-  const unusable = envelopes.flatMap(({ evidence_id, head }) => (head === null ? evidence_id : []))
-  const series = walkSeries(placed, { unusable })
+  const series = walkSeries(placed, { unplaced })
   return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
 }
 
@@ -166,13 +169,16 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
     .map((word) => [word, envelopes.filter((one) => one.verdict === word).length] as const)
     .filter(([, count]) => count > 0)
     .map(([word, count]) => `${count} ${word}`)
-  const faults = new Set([...missing, ...named]).size
+  // What is said to be here and is gone may be one of those whose number alone is known.
+  const unnamed = series.flatMap(({ faults }) => faults.map(unnamedIn)).reduce((a, b) => a + b, 0)
+  const unnumbered = missing.filter((evidence_id) => !named.has(evidence_id)).length
+  const gone = named.size + Math.max(unnamed, unnumbered)
   const summary = [
     `${counted(envelopes.length, 'envelope')}${counts.length > 0 ? `: ${counts.join(', ')}` : ''}.`,
     ...series.map(
       ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
     ),
-    faults === 0 ? '' : `${faults} missing.`,
+    gone === 0 ? '' : `${gone.toLocaleString('en')} missing.`,
     SENTENCE[verdict],
     verdict === 'not proven' && !hasTrust && envelopes.length > 0
       ? 'Name the key that you trust with --trust FILE (see runseal trust --help).'
@@ -183,6 +189,9 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
 
 const missingIn = (fault: SeriesFault) =>
   fault.fault === 'missing' && fault.evidence_id !== null ? [fault.evidence_id] : []
+
+const unnamedIn = (fault: SeriesFault) =>
+  fault.fault === 'missing' && fault.evidence_id === null ? fault.to - fault.from + 1 : 0
 
 const SENTENCE = {
   proven: 'Nothing is missing, and every envelope is proven.',

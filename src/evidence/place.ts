@@ -59,10 +59,13 @@ export function checkPrevious(
         [other.evidence_id, other.previous?.evidence_id].includes(previous.evidence_id)),
   )
   if (!isSealed && near.length > 0) {
+    const namesake = held.find((other) => other.evidence_id === evidence_id && other.head !== head)
+    const another =
+      namesake === undefined ? '' : 'It is not the record of this id that you verified before. '
     return claimOf('place-unsealed', {
       ...at,
-      message:
-        'No seal that could be checked is on it, so that its place says nothing about the envelopes that you hold.',
+      message: `${another}No seal that could be checked is on it, so that its place says nothing about the envelopes that you hold.`,
+      ...(namesake && { expected: namesake.head, actual: head }),
     })
   }
   const fork = near.find((other) =>

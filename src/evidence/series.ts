@@ -10,6 +10,9 @@ export function placeOf(envelope: VerifiedEnvelope): Placed {
   return { ...heldOf(envelope), previous: envelope.closing.previous }
 }
 
+/** An envelope that is here without a place. `says`: the place that it gives itself; null where it does not verify. */
+export type Unplaced = { readonly evidence_id: string; readonly says: Placed | null }
+
 /** Why an envelope that nothing is wrong with has no place [V14, W6]: anybody can write one that stands in another's. */
 export const NOT_PLACED =
   'No seal that could be checked is on it, so that it has no place among the others.'
@@ -30,7 +33,8 @@ export type SeriesFault = { readonly message: string; readonly by: string | null
       readonly evidence_ids: readonly string[]
     }
   | {
-      readonly fault: 'resealed'
+      /** By a key at hand, or by none. */
+      readonly fault: 'resealed' | 'replaced'
       readonly evidence_id: string
       readonly seal_seq: number
       readonly expected: string
@@ -52,42 +56,50 @@ export type Series = {
 /**
  * Walks envelopes by `previous`. A removal leaves a hole that the next one names; a second envelope in one place is a
  * fork; one that was made anew is not the one that the next was sealed over. The newest, withheld, shows against
- * `remembered` heads alone. `unusable` are ids of envelopes that are there and do not verify: not missing, and nothing
- * more is known of them.
+ * `remembered` heads alone. What is `unplaced` is not missing. Where a seal that counts names its very head it is what
+ * was sealed there, so that what it names is looked for too; where one names another head, something else is in its place.
  */
 export function walkSeries(
   placed: readonly Placed[],
   {
     remembered = [],
-    unusable = [],
-  }: { remembered?: readonly HeldEnvelope[]; unusable?: readonly string[] } = {},
+    unplaced = [],
+  }: { remembered?: readonly HeldEnvelope[]; unplaced?: readonly Unplaced[] } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
   const all = [...new Map(placed.map((one) => [`${one.evidence_id} ${one.head}`, one])).values()]
   const here: Here = {
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
-    unusable: new Set(unusable),
+    unplaced: new Map(unplaced.map(({ evidence_id, says }) => [evidence_id, says])),
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
-  const servers = new Set([...all, ...remembered].map(({ server }) => server))
   const numbered = all.toSorted((a, b) => a.seal_seq - b.seal_seq)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
   const across = [...forksOf(numbered), ...repeatsOf([...numbered, ...remembered])]
-  return [...servers].map((server) => {
+  const met = new Set<string>()
+  const walked = [...new Set([...all, ...remembered].map(({ server }) => server))].map((server) => {
     const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
     const mine = remembered.filter((head) => head.server === server)
-    return {
-      server,
-      count: inOrder.length,
-      last: inOrder.at(-1) ?? null,
-      faults: [
-        ...inOrder.flatMap((one) => againstPrevious(one, here)),
-        ...holesOf(inOrder, here),
-        ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
-        ...mine.flatMap((head) => againstRemembered(head, here)),
-      ],
-    }
+    return { server, inOrder, mine, members: [...inOrder, ...namedBy(inOrder, mine, here, met)] }
   })
+  const named = new Set(
+    walked.flatMap(({ members }) => members.map(({ previous }) => previous?.evidence_id)),
+  )
+  const unnamed = [...here.unplaced.keys()].filter((id) => !met.has(id) && !named.has(id))
+  const spare = { left: unnamed.length }
+  return walked.map(({ server, inOrder, mine, members }) => ({
+    server,
+    count: inOrder.length,
+    last: inOrder.at(-1) ?? null,
+    faults: [
+      ...members.flatMap((one) => againstPrevious(one, here)),
+      ...[...Map.groupBy(members, (one) => one.server).values()].flatMap((ofOne) =>
+        holesOf(ofOne, here, spare),
+      ),
+      ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
+      ...mine.flatMap((head) => againstRemembered(head, here)),
+    ],
+  }))
 }
 
 /** `at`: the key with whose series it is told. */
@@ -95,7 +107,38 @@ type FaultAt = SeriesFault & { readonly at: string }
 
 type Here = {
   readonly byId: ReadonlyMap<string, readonly Placed[]>
-  readonly unusable: ReadonlySet<string>
+  readonly unplaced: ReadonlyMap<string, Placed | null>
+}
+
+/** Who is here under this id; null where it does not verify, undefined where nobody is. */
+function foundAs(
+  evidence_id: string,
+  { byId, unplaced }: Here,
+): readonly Placed[] | null | undefined {
+  const says = unplaced.get(evidence_id)
+  return byId.get(evidence_id) ?? (says ? [says] : says)
+}
+
+/**
+ * What no key at hand has sealed, and is named with its head by what one has, or by the reader: a head covers all that is
+ * in a record, and so what that one follows. `met`: once over all series.
+ */
+function namedBy(
+  inOrder: readonly Placed[],
+  mine: readonly HeldEnvelope[],
+  { byId, unplaced }: Here,
+  met: Set<string>,
+): Placed[] {
+  const found: Placed[] = []
+  for (const name of [...inOrder.map(({ previous }) => previous), ...mine])
+    for (let at: Previous = name; at !== null;) {
+      const one = byId.has(at.evidence_id) ? null : unplaced.get(at.evidence_id)
+      if (!one || one.head !== at.head || met.has(one.evidence_id)) break
+      met.add(one.evidence_id)
+      found.push(one)
+      at = one.previous
+    }
+  return found
 }
 
 function againstPrevious(
@@ -104,39 +147,43 @@ function againstPrevious(
 ): SeriesFault[] {
   if (previous === null) return []
   const { evidence_id, head } = previous
-  const before = here.byId.get(evidence_id)
+  const before = foundAs(evidence_id, here)
   const place = seal_seq - 1
   if (before === undefined) {
-    if (here.unusable.has(evidence_id)) return []
     const message = `${by} follows ${evidence_id}, number ${place}, which is not here.`
     return [{ fault: 'missing', evidence_id, from: place, to: place, by, message }]
   }
+  if (before === null) return []
   const same = before.find((one) => one.head === head)
-  if (same === undefined) return [resealed(evidence_id, place, head, before, by)]
+  if (same === undefined) return [another({ evidence_id, seal_seq: place, head }, here, by)]
   if (same.seal_seq === place) return []
   const message = `${by} is number ${seal_seq} and follows ${evidence_id}, which is number ${same.seal_seq}.`
   return [{ fault: 'misplaced', evidence_id: by, seal_seq, by, message }]
 }
 
-/** Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting. */
-function holesOf(inOrder: readonly Placed[], { byId }: Here): SeriesFault[] {
-  const [first] = inOrder
-  if (first === undefined) return []
-  const earlier = byId.get(first.previous?.evidence_id ?? '') ?? []
-  const isHandedOver = earlier.some(({ server }) => server !== first.server)
-  const known = inOrder.flatMap(({ seal_seq, previous }) =>
-    previous === null ? [seal_seq] : [seal_seq - 1, seal_seq],
-  )
-  let last = isHandedOver ? first.seal_seq - 1 : 0
+/**
+ * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting. `spare`:
+ * of so many that are here nobody knows the number, so that as many numbers cannot be said to be missing.
+ */
+function holesOf(members: readonly Placed[], here: Here, spare: { left: number }): SeriesFault[] {
+  let last = 0
   const holes: SeriesFault[] = []
-  for (const seq of known) {
-    if (seq > last + 1) {
-      const [from, to] = [last + 1, seq - 1]
-      const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
-      const message = `${which} not here, and nothing here names them.`
-      holes.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
-    }
-    last = Math.max(last, seq)
+  for (const { server, seal_seq, previous } of members.toSorted(
+    (a, b) => a.seal_seq - b.seal_seq,
+  )) {
+    const before = previous && foundAs(previous.evidence_id, here)
+    const isHandedOver = before?.some((one) => one.server !== server && one.head === previous?.head)
+    const [from, to] = [last + 1, previous === null ? seal_seq - 1 : seal_seq - 2]
+    last = Math.max(last, seal_seq)
+    if (from > to || isHandedOver === true) continue
+    const covered = Math.min(spare.left, to - from + 1)
+    spare.left -= covered
+    if (covered > to - from) continue
+    const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
+    const but =
+      covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
+    const message = `${which} not here, and nothing here names them${but}.`
+    holes.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
   }
   return holes
 }
@@ -173,32 +220,33 @@ function repeatsOf(members: readonly HeldEnvelope[]): FaultAt[] {
   )
 }
 
-function againstRemembered(
-  { evidence_id, head, seal_seq }: HeldEnvelope,
-  here: Here,
-): SeriesFault[] {
-  const now = here.byId.get(evidence_id)
+function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
+  const { evidence_id, seal_seq } = head
+  const now = foundAs(evidence_id, here)
   if (now === undefined) {
-    if (here.unusable.has(evidence_id)) return []
     const message = `${evidence_id}, number ${seal_seq}, was here before and is not here now.`
     return [{ fault: 'missing', evidence_id, from: seal_seq, to: seal_seq, by: null, message }]
   }
-  return now.some((one) => one.head === head)
-    ? []
-    : [resealed(evidence_id, seal_seq, head, now, null)]
+  const isSame = now === null || now.some((one) => one.head === head.head)
+  return isSame ? [] : [another(head, here, null)]
 }
 
-function resealed(
-  evidence_id: string,
-  seal_seq: number,
-  expected: string,
-  found: readonly Placed[],
+/** Another one than was named is here. Only where a key at hand sealed it, that key is what sealed twice. */
+function another(
+  { evidence_id, seal_seq, head }: Pick<HeldEnvelope, 'evidence_id' | 'seal_seq' | 'head'>,
+  here: Here,
   by: string | null,
 ): SeriesFault {
-  const message =
-    by === null
-      ? `${evidence_id} is another one than was here before.`
-      : `${evidence_id} is another one than ${by} was sealed after.`
-  const actual = found[0]?.head ?? ''
-  return { fault: 'resealed', evidence_id, seal_seq, expected, actual, by, message }
+  const isSealed = here.byId.has(evidence_id)
+  const than = by === null ? 'was here before' : `${by} was sealed after`
+  const unsealed = isSealed ? '' : ', and no key at hand has sealed it'
+  return {
+    fault: isSealed ? 'resealed' : 'replaced',
+    evidence_id,
+    seal_seq,
+    expected: head,
+    actual: foundAs(evidence_id, here)?.[0]?.head ?? '',
+    by,
+    message: `${evidence_id} is another one than ${than}${unsealed}.`,
+  }
 }

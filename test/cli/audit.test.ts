@@ -163,6 +163,29 @@ it('[W6] an envelope that no known key signed convicts nobody of a fork', async 
   expect(words.stdout).toContain(`not proven       zz: ${NOT_PLACED}`)
 })
 
+it('[W3] one that was replaced shows against the next one, whoever has sealed it', async () => {
+  const { copy, file } = await copied('replaced')
+  const [first, failed] = await Promise.all(
+    [file(0), file(1)].map(async (name) => parseJson(Envelope, await readFile(name, 'utf8'))),
+  )
+  if (!first?.ok || !failed?.ok) throw new Error('no envelopes')
+  const { evidence_id, run_id } = failed.value
+  const plan = { steps: [planStep('build')] }
+  const forged = startRun(await newSigner(66), plan, { evidence_id, run_id })
+  forged.step('build')
+  const { head } = first.value.integrity.hash_chain
+  const previous = { evidence_id: first.value.evidence_id, head }
+  await writeFile(file(1), (await forged.seal({ seal_seq: 2, previous })).bytes)
+  const { code, told } = await audited('--data', copy, '--trust', trust)
+  expect(code).toBe(1)
+  expect(told).toMatchObject({
+    verdict: 'does not verify',
+    series: [{ faults: [{ fault: 'replaced', evidence_id, seal_seq: 2 }] }],
+  })
+  const words = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(words.stdout).toContain(`replaced         ${evidence_id} is another one than`)
+})
+
 it('[C21] what cannot be read ends it with 2', async () => {
   expect(await runseal(['audit', '--server', 'http://127.0.0.1:1'])).toMatchObject({ code: 2 })
   expect(await runseal(['audit', '--data', data, '--trust', data])).toMatchObject({ code: 2 })

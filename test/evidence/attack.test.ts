@@ -898,9 +898,10 @@ describe('a series', () => {
     const text = new TextDecoder().decode(bytes).replaceAll('"title":"Release"', '"title":"Other"')
     for (const trust of [[pinned(signer)], []]) {
       const { claims } = await verifyEnvelope(utf8(text), { trust, previous })
-      expect(claims.filter(({ claim }) => claim === 'previous').map(({ code }) => code)).toEqual([
-        'place-unsealed',
-      ])
+      const place = claims.filter(({ claim }) => claim === 'previous')
+      expect(place.map(({ code }) => code)).toEqual(['place-unsealed'])
+      expect(place[0]?.message).toContain('not the record of this id that you verified before')
+      expect(place[0]?.expected).toBe(envelope.integrity.hash_chain.head)
     }
   })
 })

@@ -136,9 +136,77 @@ it('[W7] a request is answered once, whichever key sealed it', async () => {
   ])
 })
 
+/** By a key that the reader does not have. */
+const nobody = await newSigner(77)
+const without = (...all: Placed[]) => all.map((says) => ({ evidence_id: says.evidence_id, says }))
+const damaged = (...ids: string[]) => ids.map((evidence_id) => ({ evidence_id, says: null }))
+
 it('[W6] what is there and does not verify is not missing', async () => {
   const [one, , three] = await four()
-  expect(faultsOf([one, three], { unusable: ['ev-2'] })).toEqual([])
+  expect(faultsOf([one, three], { unplaced: damaged('ev-2') })).toEqual([])
+})
+
+it('[W6] no number is said to be missing that what has no place can have', async () => {
+  const [one, , , four_] = await four()
+  expect(faultsOf([one, four_], { unplaced: damaged('ev-2', 'ev-3') })).toEqual([])
+  const six = await sealed(6, await sealed(5, four_))
+  expect(faultsOf([one, six], { unplaced: damaged('ev-2', 'ev-5') })).toMatchObject([
+    {
+      fault: 'missing',
+      evidence_id: null,
+      from: 2,
+      to: 4,
+      message:
+        'Numbers 2 to 4 are not here, and nothing here names them, but for 1 that can be among those that have no place.',
+    },
+  ])
+})
+
+it('[W3] one that no key at hand has sealed is not the one that the next was sealed over', async () => {
+  const [one, two, three, four_] = await four()
+  const stub = await sealed(2, one, 'ev-2', nobody)
+  const unplaced = without(stub)
+  const replaced = { fault: 'replaced', evidence_id: 'ev-2', seal_seq: 2, expected: two.head }
+  expect(faultsOf([one, three, four_], { unplaced })).toMatchObject([
+    { ...replaced, actual: stub.head, by: 'ev-3' },
+  ])
+  expect(faultsOf([one], { unplaced, remembered: [two] })).toMatchObject([
+    { ...replaced, actual: stub.head, by: null },
+  ])
+  expect(walkSeries([], { unplaced, remembered: [two] })).toMatchObject([
+    { server: signer.key_id, count: 0, faults: [replaced] },
+  ])
+  expect(faultsOf([one], { unplaced: without(two), remembered: [two] })).toEqual([])
+})
+
+it('[W5] a key that took over vouches for what it goes on from, by whichever key', async () => {
+  const one = await sealed(1, null, 'ev-1', nobody)
+  const second = await sealed(2, one, 'ev-2', nobody)
+  const third = await sealed(3, second, 'ev-3', nobody)
+  const fourth = await sealed(4, third)
+  const fifth = await sealed(5, fourth)
+  const here = [fourth, fifth]
+  expect(faultsOf(here, { unplaced: without(one, second, third) })).toEqual([])
+  expect(faultsOf([...here, one, second, third])).toEqual([])
+  expect(faultsOf(here, { unplaced: without(one, third) })).toMatchObject([
+    { fault: 'missing', evidence_id: 'ev-2', from: 2, by: 'ev-3' },
+  ])
+  expect(faultsOf(here, { unplaced: without(third) })).toMatchObject([
+    { fault: 'missing', evidence_id: 'ev-2', by: 'ev-3' },
+    { fault: 'missing', evidence_id: null, from: 1, to: 1 },
+  ])
+  const other = await sealed(2, one, 'ev-2', await newSigner(78))
+  expect(faultsOf(here, { unplaced: without(one, other, third) })).toMatchObject([
+    { fault: 'replaced', evidence_id: 'ev-2', expected: second.head, by: 'ev-3' },
+  ])
+})
+
+it('[W5] a key that is taken back goes on counting too', async () => {
+  const other = await newSigner(2)
+  const one = await sealed(1, null)
+  const two = await sealed(2, one, 'ev-2', other)
+  const three = await sealed(3, two, 'ev-3', other)
+  expect(faultsOf([one, two, three, await sealed(4, three)])).toEqual([])
 })
 
 it('[W7] a request is answered once in a series, also against what was remembered', async () => {

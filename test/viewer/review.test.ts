@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
@@ -35,17 +36,14 @@ beforeAll(async () => {
 })
 
 describe('the walk over a chain', () => {
-  it('[W6] places only what a key at hand has sealed', async () => {
+  const afterIt = (by: typeof signer, evidence_id: string) => {
     const { head } = sealed.envelope.integrity.hash_chain
-    const after = { seal_seq: 2, previous: { evidence_id: 'ev-1', head } }
-    const sealedBy = (by: typeof signer, evidence_id: string) => {
-      const run = startRun(by, { steps: [planStep('build')] }, { evidence_id })
-      run.step('build')
-      return run.seal(after)
-    }
-    const second = await sealedBy(signer, 'ev-2')
-    const forged = await sealedBy(await newSigner(66), 'ev-x')
-    const here = [sealed, second, forged]
+    const run = startRun(by, { steps: [planStep('build')] }, { evidence_id })
+    run.step('build')
+    return run.seal({ seal_seq: 2, previous: { evidence_id: 'ev-1', head } })
+  }
+
+  async function walk(here: readonly Sealed[], remembered: readonly HeldEnvelope[] = []) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
       evidence_id,
       run_id,
@@ -57,7 +55,7 @@ describe('the walk over a chain', () => {
       bytes: bytes.length,
       sealed_at: closing.finished_at,
     }))
-    const { walked, series } = await walkChain(
+    return await walkChain(
       {
         list: async () => ({ items: listed, next_cursor: null }),
         judge: async (asked) => {
@@ -65,12 +63,28 @@ describe('the walk over a chain', () => {
           return one === undefined ? null : await verdictOf(one.bytes, [pinned(signer)])
         },
       },
-      [],
+      remembered,
       () => {},
       new AbortController().signal,
     )
+  }
+
+  it('[W6] places only what a key at hand has sealed', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const forged = await afterIt(await newSigner(66), 'ev-x')
+    const { walked, series } = await walk([sealed, second, forged])
     expect(series).toMatchObject([{ server: signer.key_id, count: 2, faults: [] }])
     expect(walked.map(({ fault }) => fault)).toEqual([null, null, NOT_PLACED])
+  })
+
+  it('[W3] says of one in the place of a remembered one that it is another', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const forged = await afterIt(await newSigner(66), 'ev-2')
+    const { summary } = await verdictOf(second.bytes, [pinned(signer)])
+    const { series } = await walk([sealed, forged], summary ? [summary.held] : [])
+    expect(series).toMatchObject([
+      { server: signer.key_id, faults: [{ fault: 'replaced', evidence_id: 'ev-2', by: null }] },
+    ])
   })
 })
 

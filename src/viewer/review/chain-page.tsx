@@ -199,6 +199,7 @@ const FAULT = {
   missing: 'Missing',
   forked: 'Forked',
   resealed: 'Sealed anew',
+  replaced: 'Replaced',
   misplaced: 'Out of place',
   repeated: 'Answered twice',
 } as const satisfies Record<Series['faults'][number]['fault'], string>

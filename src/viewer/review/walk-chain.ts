@@ -1,5 +1,11 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
-import { NOT_PLACED, type Placed, type Series, walkSeries } from '#evidence/series.ts'
+import {
+  NOT_PLACED,
+  type Placed,
+  type Series,
+  type Unplaced,
+  walkSeries,
+} from '#evidence/series.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
@@ -20,6 +26,8 @@ export type Walked = {
   fault: string | null
   verdict: Verdict['verdict'] | 'not here'
   placed: Placed | null
+  /** null where it has a place, and where it is not here. */
+  unplaced: Unplaced | null
 }
 
 export type Walk = {
@@ -54,7 +62,7 @@ export async function walkChain(
     walked.flatMap(({ placed }) => placed ?? []),
     {
       remembered,
-      unusable: walked.flatMap(({ placed, listed }) => (placed ? [] : [listed.evidence_id])),
+      unplaced: walked.flatMap(({ unplaced }) => unplaced ?? []),
     },
   )
   return { walked, series }
@@ -87,27 +95,23 @@ export function changedSince(
 }
 
 function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
+  const nothing = { listed, placed: null, unplaced: null }
   if (verdict === null)
-    return {
-      listed,
-      verdict: 'not here',
-      placed: null,
-      fault: 'It is listed, and cannot be fetched.',
-    }
+    return { ...nothing, verdict: 'not here', fault: 'It is listed, and cannot be fetched.' }
   const { summary, sealed_by } = verdict
+  const { evidence_id } = listed
+  const found = { ...nothing, verdict: verdict.verdict }
   if (summary === null) {
     const failing = verdict.claims.find(({ state }) => state === 'does not verify')
-    return { listed, verdict: verdict.verdict, placed: null, fault: failing?.message ?? null }
+    return { ...found, unplaced: { evidence_id, says: null }, fault: failing?.message ?? null }
   }
-  if (sealed_by === null)
-    return { listed, verdict: verdict.verdict, placed: null, fault: NOT_PLACED }
   const { held, closing } = summary
-  const placed = { ...held, previous: closing.previous }
+  const says = { ...held, previous: closing.previous }
+  if (sealed_by === null) return { ...found, unplaced: { evidence_id, says }, fault: NOT_PLACED }
   const asListed = listed.head === held.head && listed.seal_seq === held.seal_seq
   return {
-    listed,
-    verdict: verdict.verdict,
-    placed,
+    ...found,
+    placed: says,
     fault: asListed ? null : 'The server’s list says another place or another head of it.',
   }
 }
