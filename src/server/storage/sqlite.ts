@@ -125,15 +125,33 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     return db.prepare<unknown[], O>(sql).all(...parameters)
   }
   const first = <O>(query: Compilable<O>): O | null => all(query)[0] ?? null
-  function run(query: Compilable): void {
-    const { sql, parameters } = query.compile()
+  function change(sql: string, parameters: readonly unknown[]): void {
     const change = changes.get(sql) ?? db.prepare(sql)
     changes.set(sql, change)
     change.run(...parameters)
   }
+  function run(query: Compilable): void {
+    const { sql, parameters } = query.compile()
+    change(sql, parameters)
+  }
+  // Twice for each step of each run: to write these anew would take longer than all else that is done here.
   const countFacts = db
     .prepare<[string], number>('select coalesce(max(n), 0) from fact where run_id = ?')
     .pluck()
+  const runRow = db.prepare<[string], RunSummary>('select * from run where run_id = ?')
+  const addFact = db.prepare('insert into fact (run_id, n, body, link) values (?, ?, ?, ?)')
+
+  // Whatever is set is written to each index that it is in, also where it is as it was.
+  function keepSummary(summary: RunSummary): void {
+    const row = runRow.get(summary.run_id)
+    if (row === undefined) return run(builder.insertInto('run').values(summary))
+    const before = new Map<string, unknown>(Object.entries(row))
+    const changed = Object.entries(summary).filter(([name, value]) => before.get(name) !== value)
+    if (changed.length === 0) return
+    const names = changed.map(([name]) => `${name} = ?`).join(', ')
+    const values = changed.map(([, value]) => value)
+    change(`update run set ${names} where run_id = ?`, [...values, summary.run_id])
+  }
   // Deletion is forbidden, so that the next number is always one more than the last.
   function enter(act: Act): void {
     run(builder.insertInto('journal').values(act))
@@ -171,16 +189,10 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
       append: (append) =>
         write(() => {
           refuseHole(append, countFacts.get(append.run_id) ?? 0)
-          run(
-            builder
-              .insertInto('run')
-              .values(append.summary)
-              .onConflict((on) => on.column('run_id').doUpdateSet(append.summary)),
-          )
+          keepSummary(append.summary)
           const { run_id, after } = append
           append.facts.forEach(({ fact, link }, i) => {
-            const body = JSON.stringify(fact)
-            run(builder.insertInto('fact').values({ run_id, n: after + i + 1, body, link }))
+            addFact.run(run_id, after + i + 1, JSON.stringify(fact), link)
           })
           for (const { gate, state } of append.gates) {
             const { gate_id, opened_at } = gate
