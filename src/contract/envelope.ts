@@ -139,6 +139,8 @@ export type StepEntry = z.infer<typeof StepEntry>
 
 /** What the approver was shown, made when the gate opens. Its digest is `shown_sha256`. */
 export const Shown = z.strictObject({
+  /** The gate's own. In older envelopes it is not there, and then in nothing that is signed. */
+  step_id: z.optional(Id),
   question: Text,
   policy_sha256: Sha256,
   /** Link of the last entry recorded when the gate opened. */

@@ -42,8 +42,9 @@ export async function assertionFault(
   return (
     clientFault(client, challenge) ??
     authenticatorFault(authenticatorData) ??
-    (approver &&
-      (pinFault(assertion, client, authenticatorData, approver) ??
+    (approver === null
+      ? nobodysFault(parts)
+      : (pinFault(assertion, client, authenticatorData, approver) ??
         (await signatureFault(approver, assertion))))
   )
 }
@@ -116,6 +117,18 @@ const FLAG = {
   attested: 0x40,
   extensions: 0x80,
 } as const
+
+/** A signature that no key can have made is none by whoever's. */
+function nobodysFault({ signature }: Parts): AssertionFault | null {
+  const isOne = signature.length === 64 || signatureOfDer(signature) !== null
+  return isOne
+    ? null
+    : {
+        code: 'decision-signature-wrong',
+        member: 'signature',
+        message: 'is none that any key can have made',
+      }
+}
 
 function pinFault(
   { credential_id }: Assertion,

@@ -2,6 +2,7 @@ import {
   type Decision,
   type Envelope,
   type GateEntry,
+  type Plan,
   type PlanGate,
   type RecordedDecision,
 } from '#contract/envelope.ts'
@@ -31,12 +32,19 @@ export async function* checkGates(
 ): AsyncGenerator<Claim> {
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
+  const starters = new Set([envelope.opening.actor, ...(envelope.opening.rerun_of?.starters ?? [])])
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
   const isListed = firstOfEachSort(envelope.opening.plan.gates)
   for (const [index, entry] of met.gates.entries()) {
     if (index % GATES_A_BREATH === GATES_A_BREATH - 1) await onGates()
     const { body: gate, where } = entry
-    const faults = firstOf(gateFaults(envelope, entry, places, nonces, reader.trust))
+    const crowd = tooMany(gate, where)
+    if (crowd !== null) {
+      if (isListed(crowd)) yield crowd
+      continue
+    }
+    const shown_sha256 = digestOf(gate.shown)
+    const faults = firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, reader.trust))
     const unknown = faults.length > 0 ? undefined : approverUnknown(gate, reader.trust)
     yield* faults.length > 0
       ? faults.filter(isListed)
@@ -54,11 +62,11 @@ export async function* checkGates(
         ]
     yield* ofBase(envelope, gate, where, reader.previous)
     for await (const signed of checkSignatures(envelope, gate, where, reader.trust)) {
-      const claim = boundOnly(envelope, gate, signed, where, places)
+      const claim = boundOnly(envelope, { gate, shown_sha256, where }, signed, places)
       if (isListed(claim)) yield claim
     }
     if (!gate.policy.four_eyes) continue
-    const claim = fourEyes(envelope, gate, where, reader.trust)
+    const claim = fourEyes(starters, gate, where, reader.trust)
     if (isListed(claim)) yield claim
   }
 }
@@ -101,8 +109,22 @@ type Places = Met & {
   readonly earliest: readonly string[]
   /** Those of each step, in their order. */
   readonly attempts: ReadonlyMap<string, readonly Begun[]>
-  readonly planned: ReadonlyMap<string, PlanGate>
+  readonly asked: Asked
 }
+
+/** The gates of the plan, and how many of them ask one question by one policy. */
+export type Asked = {
+  readonly planned: ReadonlyMap<string, PlanGate>
+  readonly alike: ReadonlyMap<string, number>
+}
+
+export function askedIn({ gates }: Plan): Asked {
+  const alike = new Map<string, number>()
+  for (const gate of gates) alike.set(asksOf(gate), (alike.get(asksOf(gate)) ?? 0) + 1)
+  return { planned: new Map(gates.map((gate) => [gate.step_id, gate])), alike }
+}
+
+const asksOf = ({ question, policy }: PlanGate): string => canonicalize([question, policy])
 
 const artifactKey = (step_id: string, attempt: number, path: string): string =>
   JSON.stringify([step_id, attempt, path])
@@ -161,7 +183,7 @@ function placesOf({ opening }: Envelope, met: Met, links: readonly string[]): Pl
     seqOfLink: new Map(links.map((link, seq) => [link, seq])),
     earliest: earliestOf(met.begun),
     attempts: Map.groupBy(met.begun, ({ step_id }) => step_id),
-    planned: new Map(opening.plan.gates.map((gate) => [gate.step_id, gate])),
+    asked: askedIn(opening.plan),
   }
 }
 
@@ -205,50 +227,67 @@ function* begunBefore(
 /** What was signed is about the gate that it names, and proves nothing about another. */
 function boundOnly(
   envelope: Envelope,
-  gate: GateEntry,
+  { gate, shown_sha256, where }: { gate: GateEntry; shown_sha256: string; where: string },
   claim: Claim,
-  where: string,
-  { planned }: Places,
+  { asked }: Places,
 ): Claim {
   if (claim.code !== 'decision-signed') return claim
   const recorded = gate.decisions.find(
     (_, index) => claim.where === `${where}/decisions/${index}/assertion`,
   )
-  if (
-    recorded !== undefined &&
-    isOfGate(envelope, gate, planned.get(gate.step_id), recorded.decision)
-  )
-    return claim
-  return claimOf('decision-unbound', {
-    step_id: gate.step_id,
-    where: claim.where,
-    message: `The signature of ${recorded?.decision.approver} is right, and is about another gate than ${gate.step_id}.`,
-  })
+  const of =
+    recorded === undefined
+      ? 'another'
+      : gateOf(envelope, gate, shown_sha256, asked, recorded.decision)
+  const at = { step_id: gate.step_id, where: claim.where }
+  const signature = `The signature of ${recorded?.decision.approver} is right, and`
+  switch (of) {
+    case 'this':
+      return claim
+    case 'another':
+      return claimOf('decision-unbound', {
+        ...at,
+        message: `${signature} is about another gate than ${gate.step_id}.`,
+      })
+    case 'one of several':
+      return claimOf('decision-of-several', {
+        ...at,
+        message: `${signature} does not say of which of the gates that ask the same by the same policy: that it is ${gate.step_id} is the server’s word.`,
+      })
+  }
 }
 
 /**
- * Does a decision name this gate of this run? The step_id is in no decision: it is held to the plan, which is in every
- * prefix that is signed.
+ * Which gate of this run does a decision name? A gate_id is the server's word. The step_id is in what was shown, which
+ * is signed; where it is not, in older envelopes, question and policy are held to the plan, which is in every prefix
+ * that is signed, and tell no gates apart that ask the same.
  */
-export function isOfGate(
+export function gateOf(
   { evidence_id, run_id }: Envelope,
   gate: GateEntry,
-  planned: PlanGate | undefined,
+  shown_sha256: string,
+  { planned, alike }: Asked,
   decision: Decision,
-): boolean {
-  return (
+): 'this' | 'another' | 'one of several' {
+  const { step_id } = gate.shown
+  const asked = planned.get(gate.step_id)
+  const isNamed =
+    asked !== undefined &&
     decision.evidence_id === evidence_id &&
     decision.run_id === run_id &&
     decision.gate_id === gate.gate_id &&
     decision.question === gate.question &&
-    decision.question === planned?.question &&
-    decision.policy_sha256 === digestOf(planned.policy)
-  )
+    decision.question === asked.question &&
+    decision.policy_sha256 === digestOf(asked.policy) &&
+    (step_id === undefined || (step_id === gate.step_id && decision.shown_sha256 === shown_sha256))
+  if (!isNamed) return 'another'
+  return step_id === undefined && alike.get(asksOf(asked)) !== 1 ? 'one of several' : 'this'
 }
 
 function* gateFaults(
   envelope: Envelope,
   entry: GateAt,
+  shown_sha256: string,
   places: Places,
   nonces: Nonces,
   trust: readonly Trusted[],
@@ -256,7 +295,6 @@ function* gateFaults(
   const { body: gate, where } = entry
   yield* ofShown(entry, places)
   const met = new Set<string>()
-  const shown_sha256 = digestOf(gate.shown)
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/decision` }
     const { decision } = recorded
@@ -289,10 +327,11 @@ type At = { readonly step_id: string; readonly where: string }
 function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator<Claim> {
   const { shown, policy, step_id } = gate
   const at = { step_id, where: `${where}/shown` }
-  if (shown.question !== gate.question || shown.policy_sha256 !== digestOf(policy)) {
+  const isOfOther = shown.step_id !== undefined && shown.step_id !== step_id
+  if (isOfOther || shown.question !== gate.question || shown.policy_sha256 !== digestOf(policy)) {
     yield claimOf('shown-differs', {
       ...at,
-      message: 'Another question or policy was shown than the one recorded.',
+      message: 'Another gate, question or policy was shown than the one recorded.',
     })
   }
   const term =
@@ -305,7 +344,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       actual: `${term} ms`,
     })
   }
-  yield* ofOpened(shown, places.planned.get(step_id)?.show ?? [], at)
+  yield* ofOpened(shown, places.asked.planned.get(step_id)?.show ?? [], at)
   const prefix = places.seqOfLink.get(shown.chain_head_before)
   if (prefix === undefined || prefix >= seq) {
     yield claimOf('prefix-wrong', {
@@ -314,7 +353,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     })
     return
   }
-  const needs = places.planned.get(step_id)?.needs ?? []
+  const needs = places.asked.planned.get(step_id)?.needs ?? []
   for (const need of needs) {
     if ((places.seqDone.get(need) ?? Infinity) > prefix) {
       yield claimOf('prefix-wrong', {
@@ -603,6 +642,19 @@ function* ofInputs(
   }
 }
 
+/**
+ * Attacker: one signed decision a hundred thousand times, each of them to be looked at. None of it can have been: a gate
+ * is resolved by its quorum, or by one rejection.
+ */
+function tooMany({ step_id, decisions, policy }: GateEntry, where: string): Claim | null {
+  if (decisions.length <= policy.quorum + 1) return null
+  return claimOf('gate-outcome-differs', {
+    step_id,
+    where: `${where}/decisions`,
+    message: `${counted(decisions.length, 'decision')} are more than resolve a gate, and were not looked at.`,
+  })
+}
+
 /** The outcome follows from the decisions, and what follows from none cannot look like a person's. */
 function* ofOutcome(
   { outcome, policy, decisions, step_id, shown, resolved_at }: GateEntry,
@@ -694,7 +746,7 @@ function sentence(
 }
 
 function fourEyes(
-  { opening }: Envelope,
+  starters: ReadonlySet<string>,
   { step_id, decisions }: GateEntry,
   where: string,
   trust: readonly Trusted[],
@@ -713,10 +765,9 @@ function fourEyes(
     where: `${where}/decisions`,
     shell: shellForFourEyes(where, persons),
   }
-  const starters = [opening.actor, ...(opening.rerun_of?.starters ?? [])]
   const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, trust))
   const people = approvers.flatMap(({ people }) => people)
-  const own = people.find((person) => starters.includes(person))
+  const own = people.find((person) => starters.has(person))
   if (own !== undefined)
     return claimOf('starter-decided', {
       ...at,
@@ -727,14 +778,14 @@ function fourEyes(
       ...at,
       message: 'Nobody who started the run decided: nobody did.',
     })
-  if (starters.includes('system')) {
+  if (starters.has('system')) {
     return claimOf('starter-without-owner', {
       ...at,
       message:
         'The system started the run, or one that it repeats: there is no first pair of eyes.',
     })
   }
-  if (!starters.every(isUser) || !approvers.every(({ isKnown }) => isKnown)) {
+  if (![...starters].every(isUser) || !approvers.every(({ isKnown }) => isKnown)) {
     return claimOf('owner-unknown', {
       ...at,
       message:
@@ -743,9 +794,9 @@ function fourEyes(
   }
   return claimOf('others-decided', {
     ...at,
-    expected: `none of ${fewOf(starters)}`,
+    expected: `none of ${fewOf([...starters])}`,
     actual: fewOf(people),
-    message: `${fewOf(people)} decided; ${fewOf(starters)} started.`,
+    message: `${fewOf(people)} decided; ${fewOf([...starters])} started.`,
   })
 }
 

@@ -3,8 +3,9 @@ import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
 import { fewOf } from './counted.ts'
+import { digestOf } from './digest.ts'
 import { type Entries } from './document.ts'
-import { isOfGate } from './gate.ts'
+import { askedIn, gateOf } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
 import { payloadText } from './sealed.ts'
 
@@ -105,15 +106,15 @@ function frozenBy(
     claims.flatMap(({ code, where }) => (code === 'decision-signed' ? [where] : [])),
   )
   if (signed.size === 0) return []
-  const planned = new Map(envelope.opening.plan.gates.map((gate) => [gate.step_id, gate]))
+  const asked = askedIn(envelope.opening.plan)
   const seqs = new Map(links.map((link, seq) => [link, seq]))
   return envelope.gates.flatMap((entry, gate) =>
     entry.decisions.flatMap(({ decision: said }, index) => {
       const upTo = seqs.get(said.chain_head_before)
       const { step_id } = entry
       return upTo !== undefined &&
-        isOfGate(envelope, entry, planned.get(step_id), said) &&
-        signed.has(`/gates/${gate}/decisions/${index}/assertion`)
+        signed.has(`/gates/${gate}/decisions/${index}/assertion`) &&
+        gateOf(envelope, entry, digestOf(entry.shown), asked, said) === 'this'
         ? [{ step_id, approver: said.approver, decision: said.decision, upTo }]
         : []
     }),

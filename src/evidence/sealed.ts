@@ -10,7 +10,7 @@ import { EvidenceError } from './fault.ts'
 import { shellForBinding } from './redo.ts'
 import { statementOf } from './seal.ts'
 import { shellForSeal } from './shell.ts'
-import { findKey, type TrustedKey, type Trusted } from './trust.ts'
+import { findKey, type TrustedKey, type Trusted, validityOf } from './trust.ts'
 
 /** The key whose signature is on the seal, where the reader has that key and the signature is right. */
 export type SealedBy = {
@@ -52,7 +52,7 @@ export async function checkSeal(
   const { length } = result.payload
   const claim = claimOf(codeOf(trusted), {
     where,
-    message: sealSentence(trusted),
+    message: sealSentence(trusted) + (trusted.counts ? validityOf([key], closing.seal_seq) : ''),
     expected: key.key_id,
     actual: keyid,
     preimage: beginningOf(

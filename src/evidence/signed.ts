@@ -4,7 +4,7 @@ import { assertionFault, challengeOf } from './approval.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { beginningOf, type Claim, claimOf } from './claims.ts'
 import { shellForAssertion } from './redo.ts'
-import { counts, pinnedApprovers, type Trusted } from './trust.ts'
+import { counts, pinnedApprovers, pinnedHolders, type Trusted, validityOf } from './trust.ts'
 
 /** One claim for each decision of a gate, refusals too: whose signature is on it? */
 export async function* checkSignatures(
@@ -44,6 +44,9 @@ async function ofDecision(
   // Two of the reader's files may have two passkeys of one person; of one passkey, every record has to agree.
   const records = pinned.filter(({ credential_id }) => credential_id === assertion.credential_id)
   const asked = records.length > 0 ? records : [pinned[0] ?? null]
+  const keys = new Set(records.map(({ public_key }) => public_key))
+  // Under another id or credential it is the same passkey: what another file revokes is not had back by an older copy.
+  const same = pinnedHolders(trust, approver).filter(({ public_key }) => keys.has(public_key))
   const challenge = challengeOf(decision)
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)
@@ -55,7 +58,9 @@ async function ofDecision(
         message: `The signature of ${approver} ${message}.`,
       })
     }
-    const refusal = record && entitlementFault(record, envelope, step_id)
+  }
+  for (const record of same) {
+    const refusal = entitlementFault(record, envelope, step_id)
     if (refusal !== null) {
       const { code, message } = refusal
       return claimOf(code, {
@@ -74,7 +79,7 @@ async function ofDecision(
   }
   return claimOf('decision-signed', {
     ...at,
-    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.`,
+    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.${validityOf(same, envelope.closing.seal_seq)}`,
     expected: challenge,
     actual: record.public_key,
     preimage: beginningOf(text, utf8(text).length),

@@ -102,6 +102,33 @@ function firstRepeated(names: readonly string[]): string | undefined {
   return names.find((name) => met.size === met.add(name).size)
 }
 
+/**
+ * Approvers of pinned files whose key is a server's in another of them: who seals would sign for who approves. In one
+ * file it is refused by `trustFault`.
+ */
+export function isOfSealingKey(file: TrustFile, trust: readonly Trusted[]): boolean {
+  const sealing = new Set(
+    trust.flatMap(({ file, source }) =>
+      source === 'pinned' ? file.server_keys.map(({ key_id }) => key_id) : [],
+    ),
+  )
+  return file.approvers.some(({ public_key }) => {
+    const key = decodeSpki(public_key)
+    return key !== null && sealing.has(keyIdOf(key.raw))
+  })
+}
+
+/** What there is to say of a key that has ended and still counts; empty for one that has not. */
+export function validityOf(
+  keys: readonly Pick<ServerKey, 'status' | 'last_seal_seq'>[],
+  seal_seq: number,
+): string {
+  const ended = keys.find(({ status }) => status !== 'active')
+  return ended === undefined
+    ? ''
+    : ` It is ${ended.status} and counts up to number ${ended.last_seal_seq}: that this is number ${seal_seq} is the word of whoever has the sealing key, also now.`
+}
+
 /** A retired or revoked key counts up to the last seal that its holder vouched for. */
 export function counts(
   { status, last_seal_seq }: Pick<ServerKey, 'status' | 'last_seal_seq'>,

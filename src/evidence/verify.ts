@@ -14,7 +14,7 @@ import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { shellToLook } from './shell.ts'
-import { trustFault, type Trusted } from './trust.ts'
+import { isOfSealingKey, trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
 export type VerifyOptions = {
@@ -185,7 +185,14 @@ function usableTrust(
   trust: readonly Trusted[],
   refused: readonly string[],
 ): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
-  const all = trust.map((trusted) => ({ trusted, fault: trustFault(trusted.file) }))
+  const all = trust.map((trusted) => ({
+    trusted,
+    fault:
+      trustFault(trusted.file) ??
+      (trusted.source === 'pinned' && isOfSealingKey(trusted.file, trust)
+        ? 'an approver of it has the sealing key of a server that you pinned'
+        : null),
+  }))
   const notUsed = (label: string, fault: string, isReaders: boolean) =>
     claimOf('trust-file-refused', {
       message: `A trust file (${label}) was not used: ${fault}.${isReaders ? ' What it requires is not known.' : ''}`,

@@ -67,15 +67,15 @@ it('[V16] Firefox makes the same as Node of every vector and every file', async 
 async function inputOf(): Promise<Input | null> {
   if (MISSING.length > 0) return null
   const signer = await newSigner()
-  const trust = trustFileOf(signer, { approvers: [newPasskey('ann').approver] })
+  const trust = [trustFileOf(signer, { approvers: [newPasskey('ann').approver] })]
   const table = readAttackTable()
-  const files: Input['files'] = table.attacks.flatMap((attack) => {
+  const files: Input['files'] = table.attacks.map((attack) => {
     const { trust, ...reader } = optionsFor(attack, table)
-    return trust.map((trusted) => ({
+    return {
       file: encodeBase64(readAttack(attack)),
-      trust: trusted.file,
+      trust: trust.map(({ file }) => file),
       ...reader,
-    }))
+    }
   })
   for (const seal of Object.values(SHAPES)) {
     const { bytes } = await seal(signer)

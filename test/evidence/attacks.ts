@@ -15,6 +15,8 @@ export const AttackTable = z.strictObject({
       file: z.string(),
       what: z.string(),
       trust: z.string(),
+      /** A second file that the reader pinned. */
+      also: z.exactOptional(z.string()),
       asked: z.exactOptional(z.strictObject({ run_id: z.string() })),
       verdict: z.enum(keysOf(VERDICT)),
       /** Of the claims that do not verify or are not checked, each once, sorted. */
@@ -36,12 +38,16 @@ export function readAttack({ file }: Attack): Uint8Array<ArrayBuffer> {
 }
 
 export function optionsFor(
-  { trust, asked }: Attack,
+  { trust, also, asked }: Attack,
   table: AttackTable,
 ): { trust: Trusted[]; asked?: { run_id: string } } {
-  const file = table.trust[trust]
-  if (file === undefined) throw new RangeError(`no trust file ${trust}`)
-  return { trust: [{ file, source: 'pinned' }], ...(asked !== undefined && { asked }) }
+  const pinned = [trust, also].flatMap((name): Trusted[] => {
+    if (name === undefined) return []
+    const file = table.trust[name]
+    if (file === undefined) throw new RangeError(`no trust file ${name}`)
+    return [{ file, source: 'pinned' }]
+  })
+  return { trust: pinned, ...(asked !== undefined && { asked }) }
 }
 
 export function codesOf(claims: readonly Claim[]): string[] {

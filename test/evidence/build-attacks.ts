@@ -22,6 +22,7 @@ import {
   bytesOf,
   gatedPlan,
   newSigner,
+  planGate,
   planStep,
   type RunBuilder,
   sealContent,
@@ -44,6 +45,8 @@ const [ann, ben, oda] = [
   newPasskey('oda', { user: 'oda', seed: 9 }),
 ]
 const stranger = newPasskey('eve', { seed: 10 })
+/** Of the server's own key. */
+const sealer = newPasskey('sealer', { user: 'sealer', seed: 1, alg: 'EdDSA' })
 
 const gate: RequiredDefinition['gates'][number] = {
   step_id: 'ship',
@@ -135,6 +138,19 @@ const TRUST = {
     ...reader,
     approvers: [{ ...ann.approver, may: { definitions: ['release'], gates: ['legal'] } }],
   },
+  'ann under her former id': {
+    ...trustFileOf(signer),
+    approvers: [{ ...ann.approver, id: 'ann.old' }],
+  },
+  'the sealing key as an approver': {
+    ...trustFileOf(signer),
+    server_keys: [],
+    approvers: [sealer.approver],
+  },
+  'two gates': {
+    ...reader,
+    required: required({ step_id: 'ok-prod', question: 'Go on?' }),
+  },
   'one key under two ids': {
     ...reader,
     approvers: [ann.approver, { ...ann.approver, id: 'ben' }],
@@ -184,7 +200,11 @@ function attack(
   verdict: VerdictWord,
   codes: readonly ClaimCode[],
   bytes: Uint8Array,
-  reader: { trust?: keyof typeof TRUST; asked?: { run_id: string } } = {},
+  reader: {
+    trust?: keyof typeof TRUST
+    also?: keyof typeof TRUST
+    asked?: { run_id: string }
+  } = {},
 ): void {
   attacks.push({ file, what, trust: 'reader', ...reader, verdict, codes: codes.toSorted() })
   bytesOfAttack.set(file, bytes)
@@ -1109,6 +1129,77 @@ attack(
   await sealedStep('publish', (step) => (step.duration_ms = 3_600_000)),
 )
 
+// Two gates that ask the same by the same policy.
+attack(
+  'gates-exchanged',
+  'the approval of one gate for another that asks the same, where what was shown names no gate',
+  'not proven',
+  ['decision-of-several', 'requirement-unchecked'],
+  (await twoGates({ isShown: false }).seal()).bytes,
+  { trust: 'two gates' },
+)
+attack(
+  'gates-told-apart',
+  'the same two gates, each of which was shown as itself',
+  'proven',
+  [],
+  (await twoGates({ isShown: true }).seal()).bytes,
+  { trust: 'two gates' },
+)
+attack(
+  'gates-exchanged-shown',
+  'the approval of one gate for another, of which it was not shown',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'prefix-wrong', 'shown-differs'],
+  (
+    await sealContent(
+      changed(twoGates({ isShown: true }).content(), ({ gates }) => {
+        const names = gates.map(({ step_id }) => step_id)
+        for (const [index, gate] of gates.entries()) gate.step_id = names[1 - index] ?? ''
+      }),
+      signer,
+    )
+  ).bytes,
+  { trust: 'two gates' },
+)
+
+// One passkey in two of the reader's files.
+attack(
+  'approver-revoked-elsewhere',
+  'a passkey that one file revokes, under the id that it has in another',
+  NO,
+  ['approver-revoked', 'expectation-fails'],
+  (await recordedRun({ decisions: [{ ...by(ann), approver: 'ann.old' }] }).seal()).bytes,
+  { trust: 'approver revoked', also: 'ann under her former id' },
+)
+attack(
+  'approver-seals',
+  'an approver whose key is the one that seals',
+  'not proven',
+  ['passkey-unchecked', 'requirement-unchecked', 'trust-file-refused', 'owner-unknown'],
+  await signedBy(sealer),
+  { also: 'the sealing key as an approver' },
+)
+attack(
+  'passkey-empty',
+  'a signature that no key can have made, of somebody whom nobody pinned',
+  NO,
+  ['decision-signature-wrong', 'owner-unknown', 'expectation-fails'],
+  await signedBy(stranger, { signature: () => new Uint8Array() }),
+)
+attack(
+  'decisions-many',
+  'one signed decision over and over',
+  NO,
+  ['expectation-fails', 'gate-outcome-differs'],
+  await sealedGate(
+    (it) =>
+      (it.decisions = Array.from({ length: 500 }, () => it.decisions[0]).flatMap(
+        (one) => one ?? [],
+      )),
+  ),
+)
+
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
 writeFileSync(
@@ -1133,6 +1224,20 @@ async function sealedAsIs(content: Content) {
     '2026-11-12T10:00:00.000Z',
   )
   return assembleEnvelope(content, links, await signStatement(statement, signer))
+}
+
+function twoGates({ isShown }: { isShown: boolean }): RunBuilder {
+  const asked = (step_id: string) =>
+    planGate(step_id, { needs: ['build'], question: 'Go on?', policy: POLICY })
+  const run = startRun(signer, {
+    steps: [planStep('build'), planStep('deploy', { needs: ['ok-prod'] })],
+    gates: [asked('ok-staging'), asked('ok-prod')],
+  })
+  run.step('build')
+  for (const step_id of ['ok-prod', 'ok-staging'])
+    run.gate(step_id, { decisions: [by(ann)], shown: isShown ? { step_id } : {} })
+  run.step('deploy')
+  return run
 }
 
 async function ungated() {

@@ -26,7 +26,7 @@ export const Input = z.object({
   files: z.array(
     z.object({
       file: z.string(),
-      trust: TrustFile,
+      trust: z.array(TrustFile),
       asked: z.exactOptional(z.object({ run_id: z.string() })),
     }),
   ),
@@ -45,7 +45,7 @@ export async function tryAll({
   const verifications = []
   for (const { file, trust, ...reader } of files) {
     const { verdict, claims, sealed_by, remaining } = await verifyEnvelope(decodeBase64(file), {
-      trust: [{ file: trust, source: 'pinned' }],
+      trust: trust.map((pinned) => ({ file: pinned, source: 'pinned' })),
       ...reader,
     })
     verifications.push({ verdict, claims, sealed_by, remaining })

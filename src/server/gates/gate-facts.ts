@@ -23,6 +23,7 @@ export function openGate(
     question,
     policy,
     shown: {
+      step_id,
       question,
       policy_sha256: digestOf(policy),
       chain_head_before: chain.head,
