@@ -22,6 +22,7 @@ import {
   prepare,
   type PartAt,
   replayed,
+  requirementIn,
   type Rows,
   takeCells,
   values,
@@ -209,6 +210,15 @@ export const valuesQuery = (document: string, head: string, search: string) =>
 
 /** Bytes of a log as they were stored, a MiB at a time: what the entry has a digest of each. */
 const LOG_CHUNK_BYTES = 1024 * 1024
+
+/** What a verified document would have required of the next: its whole plan is digested for it. */
+export const requirementQuery = (document: string, head: string) =>
+  queryOptions({
+    queryKey: ['requirement', document, head],
+    queryFn: async () => await requirementIn(document, head),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
 
 /** One entry of a verified document. */
 export const entryQuery = (document: string, head: string, seq: number) =>

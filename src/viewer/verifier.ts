@@ -29,6 +29,7 @@ export type Question =
   /** Without `hint`: beside the one that was handed over last. */
   | { ask: 'facts'; hint?: Run; from: number; to: number }
   | { ask: 'replayed' }
+  | { ask: 'requirement'; head: string }
   | { ask: 'entry'; seq: number }
   | { ask: 'compare'; seq: number; part: PartAt; bytes: ArrayBuffer }
   | { ask: 'cells'; seq: number; search: string; from: number; to: number }
@@ -119,8 +120,6 @@ export type Summary = Pick<
   key_id: string
   /** What a reader keeps of it for the next one. */
   held: HeldEnvelope
-  /** What a reader would require who wants every later run of this definition to be gated as this one. */
-  requirement: RequiredDefinition
 }
 
 /**
@@ -148,6 +147,7 @@ export type Answer =
   | { ask: 'page'; page: Page }
   | { ask: 'facts'; facts: FactsPage }
   | { ask: 'replayed'; run: Run | null }
+  | { ask: 'requirement'; requirement: RequiredDefinition }
   | { ask: 'entry'; entry: EntryAt }
   | { ask: 'compare'; compared: Compared }
   | { ask: 'cells'; cells: CellsPage }
@@ -206,6 +206,13 @@ export async function replayed(document: string): Promise<Run | null> {
   const answer = await put(document, { ask: 'replayed' })
   if (answer.ask !== 'replayed') throw new Error('the verifier answered another question')
   return answer.run
+}
+
+/** What a reader would require who wants every later run of this definition to be gated as this one. */
+export async function requirementIn(document: string, head: string): Promise<RequiredDefinition> {
+  const answer = await put(document, { ask: 'requirement', head })
+  if (answer.ask !== 'requirement') throw new Error('the verifier answered another question')
+  return answer.requirement
 }
 
 /** The entry in this place of the chain. */

@@ -1,6 +1,7 @@
 import type { Envelope, GateEntry, StepEntry } from '#contract/envelope.ts'
 import type { CellName } from '#contract/provenance.ts'
 import type { Run } from '#contract/run.ts'
+import type { RequiredDefinition } from '#contract/trust.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
@@ -132,6 +133,8 @@ async function answer(id: number, question: Question): Promise<Answer> {
       return { ask: 'facts', facts: factsOf(known(), heard, question.from, question.to) }
     case 'replayed':
       return { ask: 'replayed', run: replayedOf(known()) }
+    case 'requirement':
+      return { ask: 'requirement', requirement: requirementIn(known(), question.head) }
     case 'entry':
       return { ask: 'entry', entry: entryAt(known(), question.seq) }
     case 'compare':
@@ -179,8 +182,14 @@ function summaryOf(envelope: VerifiedEnvelope): Summary {
     entries: integrity.hash_chain.count,
     key_id: integrity.seal.signatures[0]?.keyid ?? '',
     held: heldOf(envelope),
-    requirement: requirementOf(envelope, 'this version'),
   }
+}
+
+function requirementIn({ envelope }: Held, head: string): RequiredDefinition {
+  // What is required of every later run is of the record that the reader looks at, and not of one that took its place.
+  if (envelope.integrity.hash_chain.head !== head)
+    throw new Error('another envelope is held by now')
+  return requirementOf(envelope, 'this version')
 }
 
 function pageOf(document: Held, rows: Rows, from: number, to: number): Page {

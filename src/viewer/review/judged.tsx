@@ -69,7 +69,14 @@ export function Judged({
         )}
       </VerdictCard>
       {tone === 'refused' && <Damage claims={verdict.claims} remaining={verdict.remaining} />}
-      {summary && <Contents origin={origin} summary={summary} sealed_by={verdict.sealed_by} />}
+      {summary && (
+        <Contents
+          document={document}
+          origin={origin}
+          summary={summary}
+          sealed_by={verdict.sealed_by}
+        />
+      )}
       <InPlainWords />
       <Claims
         claims={
@@ -101,10 +108,12 @@ function Demonstration(props: { document: string; head: string; bytes: number })
 }
 
 function Contents({
+  document,
   origin,
   summary,
   sealed_by,
 }: {
+  document: string
   origin: Origin
   summary: Summary
   sealed_by: Verdict['sealed_by']
@@ -129,7 +138,7 @@ function Contents({
           </Link>
         )}
         <span className="sm:ml-auto">
-          <RequireThis requirement={summary.requirement} sealed_by={sealed_by} />
+          <RequireThis document={document} summary={summary} sealed_by={sealed_by} />
         </span>
       </div>
       {closing.reason !== undefined && closing.reason !== '' && (
