@@ -40,7 +40,7 @@ export const Policy = z.strictObject({
 })
 export type Policy = z.infer<typeof Policy>
 
-const PlanStep = z.strictObject({
+export const PlanStep = z.strictObject({
   step_id: Id,
   kind: Key,
   needs: z.array(Id),

@@ -6,58 +6,51 @@ import {
   type PlanStep,
   type StepEntry,
 } from '#contract/envelope.ts'
-import { GATE_OUTCOME, type StepOutcome } from '#contract/status.ts'
+import { GATE_OUTCOME, type Outcome } from '#contract/status.ts'
 import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
-import { counted, fewOf } from './counted.ts'
+import { counted } from './counted.ts'
 import { sha256 } from './digest.ts'
+import { type Listed } from './document.ts'
 import { shellForConsistency } from './redo.ts'
 import {
   count,
+  endBy,
   isAnotherLeft,
   sumOf,
   totalsOf,
   type Tried,
   triedAgain,
-  watchEnding,
 } from './summarise.ts'
 
 /**
  * Does the record agree with itself? Chain and seal say that nobody changed it since; this is for the sealing key's
  * own holder, who can chain and sign whatever he likes: what he writes must at least be a run that can have been.
  */
-export function watchConsistency(envelope: Envelope): Watched {
-  const { plan } = envelope.opening
-  const steps = new Map(plan.steps.map((step) => [step.step_id, step]))
-  const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
-  const met: Met = {
-    attempts: new Map(),
-    tried: new Map(),
-    done: new Map(),
-    ready: new Map(),
-    gates: new Set(),
-    gateIds: new Set(),
-    ending: watchEnding(plan),
-    counts: count(),
-    derived: [],
-  }
-  const faults = firstOf(ofPlan(envelope))
-  addFirst(faults, ofNeeds(envelope))
+export function watchConsistency(
+  envelope: Envelope,
+  planned: Listed<PlanStep> = envelope.opening.plan.steps,
+): Watched {
+  const units = new Map<string, Unit>()
+  const met: Met = { units, gateIds: new Set(), ended: null, counts: count(), derived: [] }
+  const faults = firstOf(ofPlan(planned, envelope.opening.plan.gates, units))
   addFirst(faults, ofLineage(envelope))
   return {
     add({ kind, body, where }) {
       // No more are listed, and nothing but faults comes of what follows.
       if (isFull(faults)) return
       if (kind === 'step') {
-        addFirst(faults, ofStep(envelope, body, steps.get(body.step_id), met, where))
-        met.ending.add({ kind, body })
+        const unit = units.get(body.step_id)
+        const step = unit?.step == null ? undefined : planned.at(unit.step)
+        addFirst(faults, ofStep(envelope, body, step, unit, met, where))
+        met.ended ??= endBy({ kind, body }, step, unit?.tried)
         met.counts.add({ kind, body })
         if (body.cells !== undefined || body.cells_part !== undefined) met.derived.push(body)
       }
       if (kind === 'gate') {
-        addFirst(faults, ofGate(envelope, body, gates.get(body.step_id), met, where))
-        met.ending.add({ kind, body })
+        addFirst(faults, ofGate(envelope, body, units.get(body.step_id), met, where))
+        met.ended ??= endBy({ kind, body }, undefined, undefined)
         met.counts.add({ kind, body })
       }
     },
@@ -82,41 +75,98 @@ export function watchConsistency(envelope: Envelope): Watched {
 /** Is given the entries in their order, and asked once after the last. */
 export type Watched = { add: (entry: Entry) => void; claims: () => Claim[] }
 
-function* ofPlan({ opening }: Envelope): Generator<Claim> {
-  const { steps, gates } = opening.plan
-  const names = new Set<string>()
-  for (const [list, planned] of [
-    ['steps', steps],
-    ['gates', gates],
-  ] as const) {
-    for (const [index, { step_id }] of planned.entries()) {
-      const where = `/opening/plan/${list}/${index}/step_id`
-      if (names.has(step_id))
-        yield claimOf('plan-broken', { where, step_id, message: `The plan has ${step_id} twice.` })
-      names.add(step_id)
-    }
-  }
-  for (const { step_id, needs } of [...steps, ...gates]) {
-    for (const need of needs.filter((name) => !names.has(name))) {
-      yield claimOf('plan-broken', {
-        where: '/opening/plan',
-        step_id,
-        message: `${step_id} needs ${need}, which the plan does not have.`,
-      })
-    }
-  }
+/** What the plan has under one id, and what the walk over the entries has met of it so far. */
+type Unit = {
+  /** Its place among the steps of the plan, or the gate that it is. */
+  step: number | null
+  gate: PlanGate | null
+  isResolved: boolean
+  tried: Tried | undefined
+  /** When the step succeeded or the gate opened. */
+  done: string | undefined
+  /** When the last of what it needs had ended, once it was begun rightly. */
+  ready: string | undefined
 }
 
-function* ofNeeds({ opening: { plan } }: Envelope): Generator<Claim> {
-  for (const list of ['steps', 'gates'] as const) {
-    for (const [index, { step_id, needs }] of plan[list].entries()) {
-      if (new Set(needs).size !== needs.length)
-        yield claimOf('plan-broken', {
-          where: `/opening/plan/${list}/${index}/needs`,
-          step_id,
-          message: `${step_id} needs one thing twice.`,
-        })
-    }
+type Met = {
+  readonly units: ReadonlyMap<string, Unit>
+  readonly gateIds: Set<string>
+  ended: Outcome | null
+  readonly counts: ReturnType<typeof count>
+  /** The steps that have cells. */
+  readonly derived: StepEntry[]
+}
+
+function unitOf(units: Map<string, Unit>, step_id: string): Unit {
+  const known = units.get(step_id)
+  if (known !== undefined) return known
+  const unit: Unit = {
+    step: null,
+    gate: null,
+    isResolved: false,
+    tried: undefined,
+    done: undefined,
+    ready: undefined,
+  }
+  units.set(step_id, unit)
+  return unit
+}
+
+/** In one pass over a plan that may be long: of its steps nothing is kept but their ids and places. */
+function* ofPlan(
+  steps: Listed<PlanStep>,
+  gates: readonly PlanGate[],
+  units: Map<string, Unit>,
+): Generator<Claim> {
+  const needing: number[] = []
+  let index = 0
+  for (const step of steps) {
+    yield* ofPlanned(step, `/opening/plan/steps/${index}`, units)
+    unitOf(units, step.step_id).step = index
+    // What it needs may be planned behind it.
+    if (!step.needs.every((need) => units.has(need))) needing.push(index)
+    index += 1
+  }
+  for (const [nth, gate] of gates.entries()) {
+    yield* ofPlanned(gate, `/opening/plan/gates/${nth}`, units)
+    unitOf(units, gate.step_id).gate = gate
+  }
+  for (const step of needing) yield* ofNeeds(steps.at(step), units)
+  for (const gate of gates) yield* ofNeeds(gate, units)
+}
+
+type Planned = Pick<PlanStep, 'step_id' | 'needs'>
+
+function* ofPlanned(
+  { step_id, needs }: Planned,
+  where: string,
+  units: ReadonlyMap<string, Unit>,
+): Generator<Claim> {
+  if (units.has(step_id))
+    yield claimOf('plan-broken', {
+      where: `${where}/step_id`,
+      step_id,
+      message: `The plan has ${step_id} twice.`,
+    })
+  if (needs.length > 1 && new Set(needs).size !== needs.length)
+    yield claimOf('plan-broken', {
+      where: `${where}/needs`,
+      step_id,
+      message: `${step_id} needs one thing twice.`,
+    })
+}
+
+function* ofNeeds(
+  planned: Planned | undefined,
+  units: ReadonlyMap<string, Unit>,
+): Generator<Claim> {
+  for (const need of planned?.needs ?? []) {
+    if (units.has(need)) continue
+    yield claimOf('plan-broken', {
+      where: '/opening/plan',
+      ...(planned && { step_id: planned.step_id }),
+      message: `${planned?.step_id} needs ${need}, which the plan does not have.`,
+    })
   }
 }
 
@@ -132,34 +182,18 @@ function* ofLineage({ run_id, opening: { rerun_of } }: Envelope): Generator<Clai
     })
 }
 
-/** What the walk over the entries has met so far. */
-type Met = {
-  /** How the attempts of each step ended. */
-  readonly attempts: Map<string, StepOutcome[]>
-  readonly tried: Map<string, Tried>
-  /** When each step succeeded and each gate opened. */
-  readonly done: Map<string, string>
-  /** When the last of what each step or gate needs had ended, of those that were begun rightly once. */
-  readonly ready: Map<string, string>
-  readonly gates: Set<string>
-  readonly gateIds: Set<string>
-  readonly ending: ReturnType<typeof watchEnding>
-  readonly counts: ReturnType<typeof count>
-  /** The steps that have cells. */
-  readonly derived: StepEntry[]
-}
-
 function* ofStep(
   { opening, closing, evidence_id }: Envelope,
   step: StepEntry,
   planned: PlanStep | undefined,
-  met: Met,
+  unit: Unit | undefined,
+  { units }: Met,
   where: string,
 ): Generator<Claim> {
   const { step_id, attempt } = step
   const name = `Attempt ${attempt} of ${step_id}`
   const at = { step_id, where }
-  if (planned === undefined) {
+  if (planned === undefined || unit === undefined) {
     yield claimOf('not-in-plan', { ...at, message: `The plan has no step ${step_id}.` })
     return
   }
@@ -169,23 +203,29 @@ function* ofStep(
       message: `${name} ran another command than the plan says.`,
     })
   }
-  const before = met.attempts.get(step_id) ?? []
-  if (attempt !== before.length + 1) {
+  const { tried } = unit
+  const before = tried?.attempts ?? 0
+  if (attempt !== before + 1) {
     yield claimOf('attempts-broken', {
       ...at,
       message: `${name} does not follow the attempt before it.`,
-      expected: String(before.length + 1),
+      expected: String(before + 1),
       actual: String(attempt),
     })
   }
-  const tried = met.tried.get(step_id)
   if (!isAnotherLeft(planned, tried)) {
     yield claimOf('attempts-broken', {
       ...at,
-      message: `${name} was not allowed after those before it: ${fewOf(before)}.`,
+      message: `${name} was not allowed after ${counted(before, 'attempt')}, the last of which was ${tried?.last}.`,
     })
   }
-  yield* needsFaults(planned, step.taken_over === undefined ? step.started_at : null, met, at)
+  yield* needsFaults(
+    planned,
+    step.taken_over === undefined ? step.started_at : null,
+    unit,
+    units,
+    at,
+  )
   const result = resultFault(step, planned)
   if (result !== null) yield claimOf('result-broken', { ...at, message: `${name} ${result}.` })
   const log = logFault(step)
@@ -229,10 +269,8 @@ function* ofStep(
       expected: `at most ${span} ms`,
       actual: `${step.duration_ms} ms`,
     })
-  before.push(step.outcome)
-  met.attempts.set(step_id, before)
-  met.tried.set(step_id, triedAgain(tried, step.outcome))
-  if (step.outcome === 'succeeded') met.done.set(step_id, step.finished_at)
+  unit.tried = triedAgain(tried, step.outcome)
+  if (step.outcome === 'succeeded') unit.done = step.finished_at
 }
 
 /** A duration is measured where the step runs, and not from when it is said to have begun: it may be shorter. */
@@ -277,13 +315,14 @@ function areSame(some: readonly string[], others: readonly string[]): boolean {
 function* ofGate(
   { opening, closing }: Envelope,
   gate: GateEntry,
-  planned: PlanGate | undefined,
-  met: Met,
+  unit: Unit | undefined,
+  { units, gateIds }: Met,
   where: string,
 ): Generator<Claim> {
   const { step_id, gate_id } = gate
   const at = { step_id, where }
-  if (planned === undefined) {
+  const planned = unit?.gate ?? null
+  if (planned === null || unit === undefined) {
     yield claimOf('not-in-plan', { ...at, message: `The plan has no gate ${step_id}.` })
     return
   }
@@ -296,18 +335,18 @@ function* ofGate(
       message: `Gate ${step_id} asked another question, or by another policy, than the plan says.`,
     })
   }
-  if (met.gates.has(step_id) || met.gateIds.has(gate_id)) {
+  if (unit.isResolved || gateIds.has(gate_id)) {
     yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
   }
-  yield* needsFaults(planned, gate.shown.opened_at, met, at)
+  yield* needsFaults(planned, gate.shown.opened_at, unit, units, at)
   yield* ofTimes(
     [opening.started_at, gate.shown.opened_at, gate.resolved_at, closing.finished_at],
     `Gate ${step_id}`,
     at,
   )
-  met.gates.add(step_id)
-  met.gateIds.add(gate_id)
-  if (GATE_OUTCOME[gate.outcome].opens) met.done.set(step_id, gate.resolved_at)
+  unit.isResolved = true
+  gateIds.add(gate_id)
+  if (GATE_OUTCOME[gate.outcome].opens) unit.done = gate.resolved_at
 }
 
 // By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs. A fault
@@ -315,15 +354,16 @@ function* ofGate(
 function* needsFaults(
   { needs }: { needs: readonly string[] },
   begun: string | null,
-  { done, ready }: Met,
+  unit: Unit,
+  units: ReadonlyMap<string, Unit>,
   at: { step_id: string; where: string },
 ): Generator<Claim> {
-  const since = ready.get(at.step_id)
+  const since = unit.ready
   if (since !== undefined && (begun === null || begun >= since)) return
   let last = ''
   let isReady = true
   for (const need of needs) {
-    const ended = done.get(need)
+    const ended = units.get(need)?.done
     if (ended === undefined) {
       isReady = false
       yield claimOf('needs-broken', {
@@ -340,7 +380,7 @@ function* needsFaults(
     }
     if (ended !== undefined && ended > last) last = ended
   }
-  if (isReady) ready.set(at.step_id, last)
+  if (isReady) unit.ready = last
 }
 
 // Instants of ours sort as text.
@@ -394,9 +434,9 @@ const NOTHING = sha256('')
 
 function* ofClosing(
   { opening, closing, evidence_id }: Envelope,
-  { ending, counts, derived }: Met,
+  { units, ended, counts, derived }: Met,
 ): Generator<Claim> {
-  const { outcome } = ending.ending()
+  const outcome = ended ?? (isAllDone(units) ? 'succeeded' : 'aborted')
   if (closing.outcome !== outcome) {
     yield claimOf('outcome-differs', {
       where: '/closing/outcome',
@@ -429,6 +469,9 @@ function* ofClosing(
     })
   }
 }
+
+const isAllDone = (units: ReadonlyMap<string, Unit>): boolean =>
+  [...units.values()].every(({ done }) => done !== undefined)
 
 /** Cells in a part of their own are not in this file: of them there is only how many, and that none costs less than 0. */
 function* ofTotals(steps: readonly StepEntry[], said: Closing['totals']): Generator<Claim> {

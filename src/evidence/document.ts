@@ -1,4 +1,4 @@
-import { Envelope, Link, type LinkKind, Opening, StepEntry } from '#contract/envelope.ts'
+import { Envelope, Link, type LinkKind, PlanStep, StepEntry } from '#contract/envelope.ts'
 import * as z from 'zod/mini'
 import { canonicalize, utf8 } from './canonical.ts'
 import {
@@ -17,14 +17,16 @@ import { type Spans } from './spans.ts'
 export type Document = {
   readonly envelope: Envelope
   readonly entries: Entries
+  /** The steps of its plan. */
+  readonly planned: Listed<PlanStep>
   readonly written: Written
 }
 
-/** In the order of the chain. Each is parsed when it is asked for, and not kept: a long record fits into no memory twice. */
-export type Entries = Iterable<Entry> & {
-  readonly length: number
-  at(seq: number): Entry | undefined
-}
+/** Each is parsed when it is asked for, and not kept: a long record fits into no memory twice. */
+export type Listed<T> = Iterable<T> & { at(index: number): T | undefined }
+
+/** In the order of the chain. */
+export type Entries = Listed<Entry> & { readonly length: number }
 
 export type Written = {
   /** What the entry in this place is the digest of. Good until the next one is asked for. */
@@ -53,6 +55,7 @@ export function documentOf(envelope: Envelope): Document {
   return {
     envelope,
     entries,
+    planned: envelope.opening.plan.steps,
     written: {
       entry(seq) {
         const entry = entries[seq]
@@ -83,39 +86,51 @@ export function documentIn(bytes: Uint8Array<ArrayBuffer>, spans: Spans): Docume
   if (bodies === null || links === null || envelope.integrity.hash_chain.count !== kinds.length)
     return null
   const written = writtenIn(bytes, spans, { envelope, kinds, bodies, links })
-  return { envelope, entries: entriesIn(bytes, envelope, kinds, bodies), written }
+  return {
+    envelope,
+    entries: entriesIn(envelope, kinds, listIn(bytes, spans.step, StepEntry)),
+    planned: listIn(bytes, spans.planned, PlanStep),
+    written,
+  }
 }
 
-/** Steps and links are nearly all of a long document, and are parsed when somebody asks for all of them at once. */
-function envelopeIn(bytes: Uint8Array<ArrayBuffer>, { steps, links, opening }: Spans): Envelope {
-  const [stepsBegin = 0, stepsEnd = 0] = steps
-  const [linksBegin = 0, linksEnd = 0] = links
-  const [openingBegin = 0, openingEnd = 0] = opening
-  const head = readScanned(
-    Head,
-    [
-      textOf(bytes, 0, stepsBegin),
-      textOf(bytes, stepsEnd, linksBegin),
-      textOf(bytes, linksEnd, openingBegin),
-      textOf(bytes, openingEnd, bytes.length),
-    ].join('null'),
-  )
-  let allSteps: StepEntry[] | undefined
-  let allLinks: Link[] | undefined
+/** Steps, planned ones and links are nearly all of a long document, and are parsed when somebody asks for all of them. */
+function envelopeIn(bytes: Uint8Array<ArrayBuffer>, spans: Spans): Envelope {
+  const long = [spans.steps, spans.links, spans.plan]
+  const ends = [0, ...long.map(([, end = 0]) => end)]
+  const begins = [...long.map(([begin = 0]) => begin), bytes.length]
+  const short = begins.map((begin, index) => textOf(bytes, ends[index] ?? 0, begin))
+  const head = readScanned(Envelope, short.join('null'))
+  const { opening, integrity } = head
+  const once = <T>(element: z.ZodMiniType<T>, [begin = 0, end = 0]: readonly number[]) => {
+    let all: T[] | undefined
+    return () => (all ??= readScanned(z.array(element), textOf(bytes, begin, end)))
+  }
+  const steps = once(StepEntry, spans.steps)
+  const planned = once(PlanStep, spans.plan)
+  const links = once(Link, spans.links)
   return {
     ...head,
-    opening: readScanned(Opening, textOf(bytes, openingBegin, openingEnd)),
     execution: {
       get steps() {
-        return (allSteps ??= readScanned(Steps, textOf(bytes, stepsBegin, stepsEnd)))
+        return steps()
       },
     },
     integrity: {
-      ...head.integrity,
+      ...integrity,
       hash_chain: {
-        ...head.integrity.hash_chain,
+        ...integrity.hash_chain,
         get links() {
-          return (allLinks ??= readScanned(Links, textOf(bytes, linksBegin, linksEnd)))
+          return links()
+        },
+      },
+    },
+    opening: {
+      ...opening,
+      plan: {
+        ...opening.plan,
+        get steps() {
+          return planned()
         },
       },
     },
@@ -129,11 +144,6 @@ function readScanned<T>(schema: z.ZodMiniType<T>, text: string): T {
   return value
 }
 function assertScanned<T>(_schema: z.ZodMiniType<T>, _value: unknown): asserts _value is T {}
-
-/** Without what is longest. */
-const Head = z.omit(z.strictObject(Envelope.shape), { opening: true })
-const Steps = z.array(StepEntry)
-const Links = z.array(Link)
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const textOf = (bytes: Uint8Array<ArrayBuffer>, begin: number, end: number): string =>
@@ -247,10 +257,9 @@ const aroundBody = (preimage: string) => {
 }
 
 function entriesIn(
-  bytes: Uint8Array<ArrayBuffer>,
   envelope: Envelope,
   kinds: readonly LinkKind[],
-  bodies: Uint32Array,
+  steps: Listed<StepEntry>,
 ): Entries {
   const { gates } = envelope
   const nth = nthOfKind(kinds)
@@ -264,8 +273,8 @@ function entriesIn(
         case 'opening':
           return openingEntry(envelope)
         case 'step': {
-          const text = textOf(bytes, bodies[2 * seq] ?? 0, bodies[2 * seq + 1] ?? 0)
-          return stepEntry(readScanned(StepEntry, text), index, seq)
+          const step = steps.at(index)
+          return step && stepEntry(step, index, seq)
         }
         case 'gate': {
           const gate = gates[index]
@@ -275,8 +284,7 @@ function entriesIn(
           return closingEntry(envelope, seq)
       }
     },
-    [Symbol.iterator]: () =>
-      entriesOf({ ...envelope, execution: { steps: stepsIn(bytes, kinds, bodies) } }),
+    [Symbol.iterator]: () => entriesOf({ ...envelope, execution: { steps } }),
   }
 }
 
@@ -286,18 +294,33 @@ function nthOfKind(kinds: readonly LinkKind[]): Uint32Array {
   return Uint32Array.from(kinds, (kind) => next[kind]++)
 }
 
-// Steps stand one behind the other with a comma between: so many at a time are one text to parse.
-function* stepsIn(
+/** Of begin and end of each. They stand one behind the other with a comma between: so many at a time are one text to parse. */
+function listIn<T>(
   bytes: Uint8Array<ArrayBuffer>,
-  kinds: readonly LinkKind[],
-  bodies: Uint32Array,
-): Generator<StepEntry> {
-  const seqs = kinds.flatMap((kind, seq) => (kind === 'step' ? [seq] : []))
-  for (let from = 0; from < seqs.length; from += AT_A_TIME) {
-    const first = seqs[from] ?? 0
-    const last = seqs[Math.min(from + AT_A_TIME, seqs.length) - 1] ?? 0
-    const text = textOf(bytes, bodies[2 * first] ?? 0, bodies[2 * last + 1] ?? 0)
-    yield* readScanned(Steps, `[${text}]`)
+  places: readonly number[],
+  element: z.ZodMiniType<T>,
+): Listed<T> {
+  const length = places.length / 2
+  const many = z.array(element)
+  const parsed = (from: number, to: number): T[] =>
+    readScanned(many, `[${textOf(bytes, places[2 * from] ?? 0, places[2 * to - 1] ?? 0)}]`)
+  let near: readonly T[] = []
+  let first = 0
+  return {
+    at(index) {
+      if (index < 0 || index >= length) return undefined
+      if (index < first || index >= first + near.length) {
+        // Whoever asks for one behind the other gets them as fast as all.
+        const count = index === first + near.length ? AT_A_TIME : 1
+        near = parsed(index, Math.min(index + count, length))
+        first = index
+      }
+      return near[index - first]
+    },
+    *[Symbol.iterator]() {
+      for (let from = 0; from < length; from += AT_A_TIME)
+        yield* parsed(from, Math.min(from + AT_A_TIME, length))
+    },
   }
 }
 

@@ -26,6 +26,8 @@ export function spansOf(bytes: Uint8Array, limits: Limits): Spans | null {
     integrity: [],
     links: [],
     opening: [],
+    plan: [],
+    planned: [],
   }
   const scan = { bytes, limits, spans, shown: '', shownFrom: 0 }
   if (readEnvelope(scan, 0) !== bytes.length) return null
@@ -41,6 +43,8 @@ const PLACES = {
   '/integrity': 'integrity',
   '/integrity/hash_chain/links': 'links',
   '/opening': 'opening',
+  '/opening/plan/steps': 'plan',
+  '/opening/plan/steps/*': 'planned',
 } as const
 
 type Scan = {

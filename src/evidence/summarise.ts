@@ -21,45 +21,33 @@ export type Ending = { outcome: Outcome; by: RecordedEntry | null }
  * that ended the run decides, which is `by`; where none did, the run was stopped between two entries: `aborted`.
  */
 export function endingOf(plan: Plan, recorded: Iterable<RecordedEntry>): Ending {
-  const watched = watchEnding(plan)
-  for (const entry of recorded) watched.add(entry)
-  return watched.ending()
-}
-
-/** The same while the entries come. */
-export function watchEnding(plan: Plan): {
-  add: (entry: RecordedEntry) => void
-  ending: () => Ending
-} {
   const planned = new Map(plan.steps.map((step) => [step.step_id, step]))
   const tried = new Map<string, Tried>()
   const done = new Set<string>()
-  let ended: Ending | null = null
-  return {
-    add(entry) {
-      if (ended !== null) return
-      const { kind, body } = entry
-      if (kind === 'gate') {
-        if (GATE_OUTCOME[body.outcome].opens) done.add(body.step_id)
-        else ended = { outcome: 'aborted', by: entry }
-        return
-      }
-      const { step_id, outcome } = body
-      const attempts = triedAgain(tried.get(step_id), outcome)
-      tried.set(step_id, attempts)
-      if (outcome === 'succeeded') done.add(step_id)
-      else if (outcome === 'aborted') ended = { outcome, by: entry }
-      else if (!isAnotherLeft(planned.get(step_id), attempts))
-        ended = { outcome: 'failed', by: entry }
-    },
-    ending() {
-      if (ended !== null) return ended
-      const all = [plan.steps, plan.gates].every((units) =>
-        units.every(({ step_id }) => done.has(step_id)),
-      )
-      return { outcome: all ? 'succeeded' : 'aborted', by: null }
-    },
+  for (const entry of recorded) {
+    const { kind, body } = entry
+    const { step_id } = body
+    if (kind === 'step') tried.set(step_id, triedAgain(tried.get(step_id), body.outcome))
+    const outcome = endBy(entry, planned.get(step_id), tried.get(step_id))
+    if (outcome !== null) return { outcome, by: entry }
+    if (kind === 'gate' || body.outcome === 'succeeded') done.add(step_id)
   }
+  const all = [plan.steps, plan.gates].every((units) =>
+    units.every(({ step_id }) => done.has(step_id)),
+  )
+  return { outcome: all ? 'succeeded' : 'aborted', by: null }
+}
+
+/** How the run ends by this entry; null where it goes on. `tried`: the attempts of its step, this one among them. */
+export function endBy(
+  { kind, body }: RecordedEntry,
+  planned: Pick<PlanStep, 'retries'> | undefined,
+  tried: Tried | undefined,
+): Outcome | null {
+  if (kind === 'gate') return GATE_OUTCOME[body.outcome].opens ? null : 'aborted'
+  if (body.outcome === 'succeeded') return null
+  if (body.outcome === 'aborted') return 'aborted'
+  return isAnotherLeft(planned, tried) ? null : 'failed'
 }
 
 /**

@@ -74,7 +74,7 @@ export async function verifyEnvelope(
   await stage('read')
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
   if (!read.ok) return refused(read.claim)
-  const { envelope, entries, written } = read.document
+  const { envelope, entries, planned, written } = read.document
   const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
 
   await stage('chain')
@@ -91,7 +91,7 @@ export async function verifyEnvelope(
   const binding = checkBinding(envelope, chain.state, digest)
 
   await stage('record')
-  const consistency = watchConsistency(envelope)
+  const consistency = watchConsistency(envelope, planned)
   const watched = watchGates(envelope)
   let apart = 0
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-import { heldOf, requirementOf } from '#evidence/keep.ts'
+import { heldOf } from '#evidence/keep.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -23,7 +23,6 @@ export async function verdictOf(bytes: Uint8Array, trust: readonly Trusted[]): P
       entries: envelope.integrity.hash_chain.count,
       key_id: envelope.integrity.seal.signatures[0]?.keyid ?? '',
       held: heldOf(envelope),
-      requirement: requirementOf(envelope, 'this version'),
     },
   }
 }
