@@ -29,7 +29,7 @@ anew is named. That the newest were withheld shows only against what you remembe
   --json           {verdict, envelopes: […], series: […], missing: […]} on stdout
 ${KEPT_HELP}
 
-Exit codes: 0 every envelope is proven and none is missing; 1 something does not verify, or is missing,
+Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
 forked or sealed anew; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
   usageExit: 2,
   async run(argv) {
@@ -194,8 +194,9 @@ const unnamedIn = (fault: SeriesFault) =>
   fault.fault === 'missing' && fault.evidence_id === null ? fault.to - fault.from + 1 : 0
 
 const SENTENCE = {
-  proven: 'Nothing is missing, and every envelope is proven.',
-  'not proven': 'Nothing is wrong, but not everything is proven.',
+  proven:
+    'Every envelope that is here is proven, and none that they or their numbers name is missing. Logs and artifacts were not looked at, but for cells in parts; whether the newest were withheld, only a head from elsewhere can show.',
+  'not proven': 'No contradiction was found, but not everything is proven.',
   'does not verify': 'Not everything here can be used as evidence.',
   'not an envelope': 'Not everything here is an envelope.',
 } as const satisfies Record<VerdictWord, string>

@@ -1,6 +1,7 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { type Beside, compareBeside } from '#evidence/beside.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
+import type { SealedBy } from '#evidence/sealed.ts'
 import { verifyEnvelope, type Verification, type VerifyOptions } from '#evidence/verify.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
@@ -102,14 +103,15 @@ function jsonOf({ verdict, claims, remaining }: Verification, beside: readonly C
 }
 
 function wordsFor(
-  { verdict, claims, envelope, remaining }: Verification,
+  { verdict, claims, envelope, sealed_by, remaining }: Verification,
   hasTrust: boolean,
   beside: readonly Claim[] | null,
 ): string {
+  const isTrusted = sealed_by?.source === 'pinned'
   const about =
     envelope === null
       ? ''
-      : ` It is the record of run ${envelope.run_id} of ${envelope.opening.definition.name}, which ${ENDED[envelope.closing.outcome]}.`
+      : ` ${isTrusted ? 'It is' : 'It says that it is'} the record of run ${envelope.run_id} of ${envelope.opening.definition.name}, and ${isTrusted ? 'says ' : ''}that the run ${ENDED[envelope.closing.outcome]}.`
   const advice =
     verdict === 'not proven' && !hasTrust
       ? '\n\nName the key that you trust with --trust FILE (see runseal trust --help).'
@@ -119,7 +121,13 @@ function wordsFor(
       ? ''
       : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${oneLine(one)}`).join('\n')}`
   const besideIt = beside === null ? '' : `\n\nBeside it:\n${linesOf(beside)}`
-  return `${SENTENCE[verdict]}${oneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
+  const first = verdict === 'not proven' ? openSentence(sealed_by) : SENTENCE[verdict]
+  const lapsed = [...new Set(claims.flatMap(({ ended }) => ended ?? []))]
+  const rests =
+    lapsed.length === 0
+      ? ''
+      : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
+  return `${first}${verdict === 'proven' ? rests : ''}${oneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
 }
 
 function linesOf(claims: readonly Claim[]): string {
@@ -136,8 +144,16 @@ const SENTENCE = {
   proven: 'Proven: sealed by a key you trust, and unchanged since.',
   'does not verify': 'This file does not verify. Do not use it as evidence.',
   'not an envelope': 'This is no evidence envelope.',
-  'not proven': 'Nothing in this file is wrong, but not everything required is proven.',
-} as const satisfies Record<VerdictWord, string>
+} as const satisfies Record<Exclude<VerdictWord, 'not proven'>, string>
+
+/** Nothing fails. Whose file it is says how much that means. */
+function openSentence(sealed_by: SealedBy | null): string {
+  if (sealed_by === null)
+    return 'Not proven: the parts of this file agree, but no key that you have has signed it, so that anyone can have written it.'
+  return sealed_by.source === 'pinned'
+    ? 'Sealed by a key you trust, and unchanged since, but not everything required is proven.'
+    : 'Not proven: the parts of this file agree, and the key that signed it is none that you pinned.'
+}
 
 const ENDED = { succeeded: 'succeeded', failed: 'failed', aborted: 'was aborted' } as const
 

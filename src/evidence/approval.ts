@@ -3,8 +3,8 @@ import { type TrustedApprover } from '#contract/trust.ts'
 import { encodeBase64Url, tryBase64Url } from './base64.ts'
 import { canonicalize } from './canonical.ts'
 import { sha256Bytes } from './digest.ts'
-import { verifyEd25519 } from './key.ts'
-import { signatureOfDer, verifyEs256 } from './p256.ts'
+import { isEd25519Signature, verifyEd25519 } from './key.ts'
+import { isEs256Signature, signatureOfDer, verifyEs256 } from './p256.ts'
 import { decodeSpki, type PublicKey } from './spki.ts'
 
 /** The challenge that a passkey signs to say this decision and nothing else, as a client writes it. */
@@ -36,7 +36,11 @@ export async function assertionFault(
 ): Promise<AssertionFault | null> {
   const parts = decoded(assertion)
   if (parts === null)
-    return { code: 'assertion-unreadable', member: '', message: 'is not strict base64url' }
+    return {
+      code: 'assertion-unreadable',
+      member: '',
+      message: 'is not strict base64url, or of no passkey',
+    }
   const { clientData, authenticatorData } = parts
   const client = readClientData(clientData)
   return (
@@ -120,7 +124,8 @@ const FLAG = {
 
 /** A signature that no key can have made is none by whoever's. */
 function nobodysFault({ signature }: Parts): AssertionFault | null {
-  const isOne = signature.length === 64 || signatureOfDer(signature) !== null
+  const numbers = signatureOfDer(signature)
+  const isOne = (numbers !== null && isEs256Signature(numbers)) || isEd25519Signature(signature)
   return isOne
     ? null
     : {
@@ -183,7 +188,7 @@ function decoded(assertion: Assertion): Parts | null {
   const authenticatorData = tryBase64Url(assertion.authenticator_data)
   const signature = tryBase64Url(assertion.signature)
   const credential = tryBase64Url(assertion.credential_id)
-  return clientData && authenticatorData && signature && credential
+  return clientData && authenticatorData && signature && credential && credential.length > 0
     ? { clientData, authenticatorData, signature }
     : null
 }

@@ -265,6 +265,8 @@ export type Claim = {
   readonly expected?: string
   readonly actual?: string
   readonly proves_not: string
+  /** It is proven by a key that counts for this record by the number that the record gives itself. */
+  readonly ended?: 'retired' | 'revoked'
   /** The text whose digest is claimed, its beginning where it is long. It may be of a run. */
   readonly preimage?: string
   /** Lines that redo it on `envelope.json`. Our words, integers, hex and base64, and ids of the reader's own files. */

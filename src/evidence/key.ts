@@ -15,13 +15,19 @@ export async function verifyEd25519(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  if (!isUsablePublicKey(publicKey)) return false
-  if (signature.length !== 64) return false
-  if (!isUsablePoint(signature.subarray(0, 32))) return false
-  if (littleEndian(signature.subarray(32)) >= GROUP_ORDER) return false
+  if (!isUsablePublicKey(publicKey) || !isEd25519Signature(signature)) return false
   const key = await importPublicKey(publicKey)
   if (key === null) return false
   return crypto.subtle.verify('Ed25519', key, new Uint8Array(signature), new Uint8Array(message))
+}
+
+/** One that a key can have made, whichever it is. */
+export function isEd25519Signature(signature: Uint8Array): boolean {
+  return (
+    signature.length === 64 &&
+    isUsablePoint(signature.subarray(0, 32)) &&
+    littleEndian(signature.subarray(32)) < GROUP_ORDER
+  )
 }
 
 export function isUsablePublicKey(publicKey: Uint8Array): boolean {

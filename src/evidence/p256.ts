@@ -8,14 +8,21 @@ export async function verifyEs256(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  if (!isUsableP256Key(publicKey)) return false
-  if (signature.length !== 64) return false
-  if (!isScalar(signature.subarray(0, 32)) || !isScalar(signature.subarray(32))) return false
+  if (!isUsableP256Key(publicKey) || !isEs256Signature(signature)) return false
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const key = await crypto.subtle.importKey('raw', new Uint8Array(publicKey), algorithm, false, [
     'verify',
   ])
   return crypto.subtle.verify(algorithm, key, new Uint8Array(signature), new Uint8Array(message))
+}
+
+/** One that a key can have made, whichever it is. */
+export function isEs256Signature(signature: Uint8Array): boolean {
+  return (
+    signature.length === 64 &&
+    isScalar(signature.subarray(0, 32)) &&
+    isScalar(signature.subarray(32))
+  )
 }
 
 /** An uncompressed point of the curve. Its order is prime, so that no point of it is of a low one. */

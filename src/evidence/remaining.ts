@@ -41,6 +41,8 @@ export type Frozen = {
   readonly approver: string
   readonly decision: 'approved' | 'rejected'
   readonly upTo: number
+  /** The passkey counts by the number alone that the record gives itself. */
+  readonly ended?: 'retired' | 'revoked'
 }
 
 export function remainingOf(
@@ -69,7 +71,8 @@ export function remainingOf(
     frozen: frozenBy(envelope, links, claims),
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
-  return { ...found, sentences: [...sentencesOf(found, lapsed)] }
+  const ended = claims.find(({ code }) => code === 'seal-signed')?.ended ?? null
+  return { ...found, sentences: [...sentencesOf(found, lapsed, ended)] }
 }
 
 /** A key that was the reader's, and is not for this envelope. */
@@ -102,8 +105,10 @@ function frozenBy(
   links: readonly string[],
   claims: readonly Claim[],
 ): Frozen[] {
-  const signed = new Set(
-    claims.flatMap(({ code, where }) => (code === 'decision-signed' ? [where] : [])),
+  const signed = new Map(
+    claims.flatMap(({ code, where, ended }) =>
+      code === 'decision-signed' ? [[where, ended] as const] : [],
+    ),
   )
   if (signed.size === 0) return []
   const asked = askedIn(envelope.opening.plan)
@@ -112,10 +117,20 @@ function frozenBy(
     entry.decisions.flatMap(({ decision: said }, index) => {
       const upTo = seqs.get(said.chain_head_before)
       const { step_id } = entry
+      const at = `/gates/${gate}/decisions/${index}/assertion`
+      const ended = signed.get(at)
       return upTo !== undefined &&
-        signed.has(`/gates/${gate}/decisions/${index}/assertion`) &&
+        signed.has(at) &&
         gateOf(envelope, entry, digestOf(entry.shown), asked, said) === 'this'
-        ? [{ step_id, approver: said.approver, decision: said.decision, upTo }]
+        ? [
+            {
+              step_id,
+              approver: said.approver,
+              decision: said.decision,
+              upTo,
+              ...(ended && { ended }),
+            },
+          ]
         : []
     }),
   )
@@ -124,6 +139,7 @@ function frozenBy(
 function* sentencesOf(
   { entries, intact, broken, changed, sealed, frozen }: Omit<Remaining, 'sentences'>,
   lapsed: string | null,
+  ended: string | null,
 ): Generator<string> {
   if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
@@ -137,10 +153,10 @@ function* sentencesOf(
   if (lapsed !== null)
     yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
   else if (sealed)
-    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.`
+    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
   else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'
-  for (const { step_id, approver, decision, upTo } of frozen) {
-    yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.`
+  for (const { step_id, approver, decision, upTo, ended: passkey } of frozen) {
+    yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.${passkey === undefined ? '' : ` That passkey is ${passkey}: whoever has it now can have signed it too.`}`
   }
 }
 

@@ -7,6 +7,7 @@ import { type ChainState } from './chain.ts'
 import { beginningOf, type Claim, type ClaimCode, claimOf } from './claims.ts'
 import { verifyDsse } from './dsse.ts'
 import { EvidenceError } from './fault.ts'
+import { isEd25519Signature } from './key.ts'
 import { shellForBinding } from './redo.ts'
 import { statementOf } from './seal.ts'
 import { shellForSeal } from './shell.ts'
@@ -19,8 +20,6 @@ export type SealedBy = {
   readonly name?: string
 }
 
-const SIGNATURE_BYTES = 64
-
 /** The signature alone. A wrong one is wrong by whoever's key; a right one proves something by a pinned key only. */
 export async function checkSeal(
   { integrity: { seal }, closing }: Envelope,
@@ -28,13 +27,14 @@ export async function checkSeal(
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
   const where = '/integrity/seal'
   const keyid = seal.signatures[0]?.keyid ?? ''
-  if (tryBase64(seal.signatures[0]?.sig ?? '')?.length !== SIGNATURE_BYTES) {
+  const signature = tryBase64(seal.signatures[0]?.sig ?? '')
+  if (signature === null || !isEd25519Signature(signature)) {
     const message = 'The signature is none that any key can have made.'
     return { claim: claimOf('signature-wrong', { where, message }), by: null }
   }
   const trusted = findKey(trust, keyid, closing.seal_seq)
   if (trusted === null) {
-    const message = `The seal names the key ${keyid}, which you do not have.`
+    const message = `The seal names the key ${keyid}, which you do not have: its signature was not checked, and anyone can have written it.`
     return { claim: claimOf('key-unknown', { where, message }), by: null }
   }
   const { key, public_key, source } = trusted
@@ -53,6 +53,7 @@ export async function checkSeal(
   const claim = claimOf(codeOf(trusted), {
     where,
     message: sealSentence(trusted) + (trusted.counts ? validityOf([key], closing.seal_seq) : ''),
+    ...(trusted.counts && key.status !== 'active' && { ended: key.status }),
     expected: key.key_id,
     actual: keyid,
     preimage: beginningOf(

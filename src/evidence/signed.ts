@@ -74,12 +74,14 @@ async function ofDecision(
   if (record === undefined) {
     return claimOf('passkey-unchecked', {
       ...at,
-      message: `A passkey signature of ${approver} is here, and you pinned no approver of that id.`,
+      message: `What is here as a passkey’s signature of ${approver} has the form of one and was not checked: you pinned no approver of that id, and anyone can have written it.`,
     })
   }
+  const ended = same.map(({ status }) => status).find((status) => status !== 'active')
   return claimOf('decision-signed', {
     ...at,
     message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.${validityOf(same, envelope.closing.seal_seq)}`,
+    ...(ended && { ended }),
     expected: challenge,
     actual: record.public_key,
     preimage: beginningOf(text, utf8(text).length),

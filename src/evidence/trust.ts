@@ -23,7 +23,7 @@ export type TrustedKey = {
 
 /**
  * The key of this id, from the best source that has it. Where two files of one source differ about whether it counts,
- * it does not: a revocation is not undone by an older copy.
+ * it does not, and where one still counts it, that it has ended is told: a revocation is not undone by an older copy.
  */
 export function findKey(
   trust: readonly Trusted[],
@@ -40,7 +40,10 @@ export function findKey(
         source,
         counts: counts(key, seal_seq),
       }))
-    const key = found.find((key) => !key.counts) ?? found[0]
+    const key =
+      found.find((key) => !key.counts) ??
+      found.find(({ key }) => key.status !== 'active') ??
+      found[0]
     if (key !== undefined) return key
   }
   return null

@@ -109,7 +109,9 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
 
   const proven = await run('verify', sealed, '--trust', trust)
   expect(proven).toMatchObject({ code: 0, stderr: '' })
-  expect(proven.stdout.split('\n')[0]).toContain(`${run_id} of good, which succeeded`)
+  expect(proven.stdout.split('\n')[0]).toContain(
+    `It is the record of run ${run_id} of good, and says that the run succeeded.`,
+  )
   const expected = ['--expect', `run=${run_id}`, '--expect', `evidence=${evidence_id}`]
   expect(
     await run('verify', sealed, '--trust', trust, ...expected, '--expect', 'outcome=succeeded'),
@@ -123,7 +125,11 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
   expect(await run('verify', sealed, '--trust', trust, '--expect', 'outcome=failed')).toMatchObject(
     { code: 1 },
   )
-  expect(await run('verify', sealed)).toMatchObject({ code: 3 })
+  const untrusted = await run('verify', sealed)
+  expect(untrusted.code).toBe(3)
+  expect(untrusted.stdout.split('\n')[0]).toBe(
+    `Not proven: the parts of this file agree, but no key that you have has signed it, so that anyone can have written it. It says that it is the record of run ${run_id} of good, and that the run succeeded.`,
+  )
 
   const json = await run('verify', sealed, '--trust', trust, '--json')
   const told = parseJson(Told, json.stdout)

@@ -54,7 +54,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     const reader = await openPage(await browser.newPage(), page)
 
     await reader.choose('Envelope', good)
-    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.sees('The file agrees with itself, and nobody you know has sealed it')
     await reader.choose('Trust file', wrongTrust)
     await reader.sees('The trust file is refused, and nothing of it is used')
     await reader.choose('Trust file', trust)
@@ -105,7 +105,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     })
     const reader = await openPage(blank, put('verifier.html', (await runseal(['verifier'])).stdout))
     await reader.choose('Envelope', good)
-    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.sees('The file agrees with itself, and nobody you know has sealed it')
     await reader.choose('Envelope', changed)
     await reader.sees('This file does not verify')
     expect(reader.faults).toEqual([])

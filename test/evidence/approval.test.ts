@@ -170,6 +170,36 @@ describe('a passkey', () => {
     }
   })
 
+  it.each<[string, Unusual, ClaimCode]>([
+    ['as one key could have made it', {}, 'passkey-unchecked'],
+    ['that is empty', { signature: () => new Uint8Array() }, 'decision-signature-wrong'],
+    ['of three bytes', { signature: () => new Uint8Array(3) }, 'decision-signature-wrong'],
+    [
+      'with a byte behind it',
+      { signature: (it) => Uint8Array.from([...it, 0]) },
+      'decision-signature-wrong',
+    ],
+    [
+      'of zeros',
+      { signature: () => derOfSignature(new Uint8Array(64)) },
+      'decision-signature-wrong',
+    ],
+    ['of 64 zeros', { signature: () => new Uint8Array(64) }, 'decision-signature-wrong'],
+  ])('[V20] of whom nobody pinned, with a signature %s', async (_, unusual, code) => {
+    for (const passkey of [ann, ben])
+      expect(await signatureCodes([by(passkey, unusual)], { approvers: [] })).toEqual([code])
+  })
+
+  it('[V20] of no credential is none by whoever’s key', async () => {
+    const nameless: Answer = {
+      approver: 'ann',
+      sign: (decision) => ({ ...ann.sign(decision), credential_id: '' }),
+    }
+    expect(await signatureCodes([nameless], { approvers: [] })).toEqual(['assertion-unreadable'])
+    const approvers = [{ ...ann.approver, credential_id: '' }]
+    expect(await signatureCodes([nameless], { approvers })).toEqual(['assertion-unreadable'])
+  })
+
   it('[V20] of somebody else, or of another passkey of the same person', async () => {
     const forged: Answer = { ...by(ben), approver: 'ann' }
     expect(await signatureCodes([forged])).toEqual(['credential-differs'])
@@ -206,6 +236,14 @@ describe('a passkey', () => {
     const revoked = { ...ann.approver, status: 'revoked' as const }
     const trust = [[ann.approver], [revoked]].map((approvers) => pinned(signer, { approvers }))
     expect(await signatureCodes([by(ann)], { trust })).toEqual(['approver-revoked'])
+  })
+
+  it('[T3] [V20] that is revoked and still counts is told to be, with what that rests on', async () => {
+    const since = { ...ann.approver, status: 'revoked' as const, last_seal_seq: 1 }
+    const { claims } = await claimsOf([by(ann)], { approvers: [since] })
+    const signed = claims.find(({ code }) => code === 'decision-signed')
+    expect(signed?.ended).toBe('revoked')
+    expect(signed?.message).toContain('It is revoked and counts up to number 1')
   })
 })
 

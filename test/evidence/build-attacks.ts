@@ -130,6 +130,12 @@ const TRUST = {
     ...reader,
     server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: null })],
   },
+  'key revoked since': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 5 })],
+    approvers: [{ ...ann.approver, status: 'revoked', last_seal_seq: 5 }],
+  },
+  nobody: trustFileOf(thief),
   'approver revoked': {
     ...reader,
     approvers: [{ ...ann.approver, status: 'revoked' }],
@@ -659,6 +665,22 @@ attack(
   ['signature-wrong', 'statement-unreadable'],
   member(({ integrity }) => integrity.seal, { payload: encodeBase64(utf8('{}')) }),
 )
+attack(
+  'signature-invented',
+  'a signature that nobody made, by a key that nobody has',
+  'not proven',
+  ['key-unknown', 'passkey-unchecked', 'owner-unknown'],
+  signature(() => new Uint8Array(64).fill(7)),
+  { trust: 'nobody' },
+)
+attack(
+  'signature-impossible',
+  'a signature that no key can have made, by a key that nobody has',
+  NO,
+  ['signature-wrong', 'passkey-unchecked', 'owner-unknown'],
+  signature((raw) => Uint8Array.from([...raw.subarray(0, 32), ...plusOrder(raw.subarray(32))])),
+  { trust: 'nobody' },
+)
 attack('old-envelope', 'a genuine old envelope for a new question', NO, ['run-differs'], bytes, {
   asked: { run_id: 'run-2' },
 })
@@ -670,6 +692,14 @@ attack('key-retired', 'sealed after the key was retired', NO, ['key-retired'], b
 attack('key-revoked', 'sealed by a revoked key', NO, ['key-revoked'], bytes, {
   trust: 'key revoked',
 })
+attack(
+  'key-revoked-since',
+  'a number that a revoked key still counts for, which is said',
+  'proven',
+  [],
+  bytes,
+  { trust: 'key revoked since' },
+)
 attack(
   'two-ids',
   'a trust file that has one key under two ids',

@@ -98,6 +98,21 @@ describe('of a file that does not verify', () => {
     )
   })
 
+  it.each(['retired', 'revoked'] as const)(
+    '[V21] what rests on a key or a passkey that is %s and still counts is said to',
+    async (status) => {
+      const ended = { status, last_seal_seq: 1 }
+      const approvers = [{ ...ann.approver, ...ended }]
+      const by = [pinned(signer, { approvers, server_keys: [serverKeyOf(signer, ended)] })]
+      const remaining = await remainingOf(renamed('publish'), by)
+      expect(remaining?.frozen).toEqual([{ ...FROZEN, ended: status }])
+      expect(remaining?.sentences.slice(2)).toEqual([
+        `${SENTENCE.sealed(4)} That key is ${status}: whoever has it now can have sealed them too.`,
+        `${SENTENCE.frozen} That passkey is ${status}: whoever has it now can have signed it too.`,
+      ])
+    },
+  )
+
   it('[V21] the head', async () => {
     const remaining = await remainingOf(
       ({ integrity }) => (integrity.hash_chain.head = sha256('x')),

@@ -40,7 +40,8 @@ const sealed = await approvedRun(signer).seal({
 async function verdictBy(trust: Trusted[], { bytes }: Sealed = sealed) {
   const { verdict, claims, sealed_by } = await verifyEnvelope(bytes, { trust })
   const seal = claims.find(({ claim }) => claim === 'seal')
-  return { verdict, state: seal?.state, code: seal?.code, message: seal?.message, sealed_by }
+  const { state, code, message, ended } = seal ?? {}
+  return { verdict, state, code, message, ended, sealed_by }
 }
 
 const from = (source: TrustSource, over: Partial<ServerKey> = {}): Trusted => ({
@@ -108,6 +109,21 @@ describe('whose key it is', () => {
     const revoked = from('pinned', { status: 'revoked', last_seal_seq: null })
     expect((await verdictBy([from('pinned'), revoked])).code).toBe('key-revoked')
   })
+
+  it.each(['retired', 'revoked'] as const)(
+    '[V7] that a key which still counts is %s is told, with what that rests on',
+    async (status) => {
+      const ended = from('pinned', { status, last_seal_seq: 5 })
+      for (const trust of [[ended], [from('pinned'), ended]]) {
+        const { message, ...found } = await verdictBy(trust)
+        expect(found).toMatchObject({ verdict: 'proven', code: 'seal-signed', ended: status })
+        expect(message).toContain(
+          `It is ${status} and counts up to number 5: that this is number 3 is the word of whoever has the sealing key`,
+        )
+      }
+      expect((await verdictBy([from('pinned')])).ended).toBeUndefined()
+    },
+  )
 })
 
 describe('a trust file', () => {

@@ -14,6 +14,16 @@ it.each([
   ['empty', '', 'does not verify'],
   ['of another length', Buffer.alloc(63, 7).toString('base64'), 'does not verify'],
   ['with bits left over', `${WELL_FORMED.slice(0, -3)}x==`, 'does not verify'],
+  [
+    'with S above the group order',
+    Buffer.from([...Buffer.alloc(63, 7), 0x20]).toString('base64'),
+    'does not verify',
+  ],
+  [
+    'with R of low order',
+    Buffer.from([1, ...Buffer.alloc(63)]).toString('base64'),
+    'does not verify',
+  ],
   ['well formed', WELL_FORMED, 'not checked'],
 ])('[V7] a signature by an unknown key: %s', async (_, sig, state) => {
   const [signature] = envelope.integrity.seal.signatures
@@ -21,6 +31,10 @@ it.each([
   const bytes = bytesOf({ ...envelope, integrity: { ...envelope.integrity, seal } })
   const { claims, verdict } = await verifyEnvelope(bytes, { trust: [] })
   expect(claims.filter(({ claim }) => claim === 'seal')).toMatchObject([{ state }])
+  if (state === 'not checked')
+    expect(claims.find(({ claim }) => claim === 'seal')?.message).toContain(
+      'its signature was not checked, and anyone can have written it',
+    )
   expect(verdict).toBe(state === 'not checked' ? 'not proven' : 'does not verify')
 })
 

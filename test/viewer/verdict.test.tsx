@@ -9,6 +9,7 @@ import {
   planGate,
   planStep,
   type Sealed,
+  serverKeyOf,
   startRun,
   trustFileOf,
 } from '#test/evidence/fixture.ts'
@@ -62,6 +63,12 @@ describe('a verdict', () => {
     expect(stateOf('gate-signature')).toBe('not present')
   })
 
+  it('says that a key which still counts is revoked', async () => {
+    const server_keys = [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 9 })]
+    await judge(sealed.bytes, [pinned(signer, { server_keys })])
+    verdict().getByText(/rests on a key that is revoked: whoever has that key now can have made it/)
+  })
+
   it('says that a key seen before, or only offered, proves nothing about who holds it', async () => {
     const file = trustFileOf(signer)
     await judge(sealed.bytes, [{ file, source: 'first_seen' }])
@@ -94,7 +101,10 @@ describe('a verdict', () => {
 
   it('says that nobody is known to have sealed it', async () => {
     await judge(sealed.bytes, [])
-    verdict().getByText(/not one that you know: anyone could have made this file/)
+    verdict().getByRole('heading', {
+      name: 'The file agrees with itself, and nobody you know has sealed it',
+    })
+    verdict().getByText(/signature was not checked: .* not one that you know, and anyone could/)
   })
 
   it('[U5] of a changed file is the refusal, the claims that fail, and nothing of the file', async () => {

@@ -22,6 +22,7 @@ const NOT_DETECTABLE = [
   'Times: they are the server’s or the approver’s clock.',
   'Refusals that were dropped and asked again.',
   'Steps after the last signed gate, if the server’s key is stolen.',
+  'With a retired or revoked key: that a record was made while the key still counted. Its number is its own word.',
   'With isolation “none”: that a run did not read the sealing key.',
 ] as const
 

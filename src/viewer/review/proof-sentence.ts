@@ -39,25 +39,35 @@ export function proofSentence(
       return {
         tone: 'proven',
         title: 'The record is proven to be whole and sealed by a key you trust',
-        text: `It is complete, unchanged since it was sealed, and signed by ${keyName(sealed_by)}. It does not prove that what was recorded is true.`,
+        text: `Nothing of it was changed, added or taken away since it was sealed, and it is signed by ${keyName(sealed_by)}.${restsOn(claims)} It does not prove that what was recorded is true, or all that happened.`,
         open,
       }
     case 'not proven':
       return {
         tone: 'part',
         title:
-          sealed_by?.source !== 'pinned' && isWhole(claims)
-            ? 'The record is whole, but whose it is is not proven'
-            : 'Nothing fails, but something you required is not proven',
+          sealed_by === null
+            ? 'The file agrees with itself, and nobody you know has sealed it'
+            : sealed_by.source !== 'pinned' && isWhole(claims)
+              ? 'The record is whole, but whose it is is not proven'
+              : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
-            ? 'The document, its chain and its seal agree. The key that its seal names is not one that you know: anyone could have made this file.'
+            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is not one that you know, and anyone could have made this file.'
             : sealed_by.source === 'pinned'
-              ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
+              ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. Compare its fingerprint with one you got elsewhere, and pin it.`,
         open,
       }
   }
+}
+
+/** A key that counts by the number alone that the record gives itself makes such records for whoever has it. */
+function restsOn(claims: readonly Claim[]): string {
+  const [ended] = claims.flatMap(({ ended }) => ended ?? [])
+  return ended === undefined
+    ? ''
+    : ` This rests on a key that is ${ended}: whoever has that key now can have made it.`
 }
 
 const isWhole = (claims: readonly Claim[]): boolean =>
