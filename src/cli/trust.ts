@@ -5,8 +5,8 @@ import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 export const trust: Command = {
   help: `Usage: runseal trust export [--data DIR]
 
-Prints a trust file with the server's key on stdout. Carry it to a reader by a way that does not
-lead through the server, and compare the key's fingerprint there.
+Prints a trust file with the server's key on stdout, and on stderr the key's fingerprint in the groups
+in which the viewer shows it. Carry either to a reader by a way that does not lead through the server.
 
 ${DATA_HELP}`,
   usageExit: 2,
@@ -19,7 +19,18 @@ ${DATA_HELP}`,
     if (positionals[0] !== 'export') throw new UsageError('the only word here is export')
     const folder = dataFolderOf(values.data, values.project)
     return await administering(folder, async (administration) => {
-      console.log(JSON.stringify(await administration.trustFile(), null, 2))
+      const file = await administration.trustFile()
+      console.log(JSON.stringify(file, null, 2))
+      for (const { key_id } of file.server_keys) console.error(fingerprintLines(key_id))
     })
   },
+}
+
+/** As the viewer draws it: sixteen groups of four in numbered lines of four, to be compared aloud. */
+function fingerprintLines(hex: string): string {
+  const groups = hex.match(/.{1,4}/g) ?? []
+  const lines = [0, 4, 8, 12].map(
+    (from) => `  ${from / 4 + 1}  ${groups.slice(from, from + 4).join(' ')}`,
+  )
+  return ['Fingerprint, SHA-256 of the Ed25519 key:', ...lines].join('\n')
 }

@@ -61,12 +61,12 @@ function refuseTooLarge(bytes: Uint8Array, limits: Limits): void {
 /** `byte-order-mark`, `not-utf8`. */
 function readText(bytes: Uint8Array): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
-    throw new EvidenceError('byte-order-mark', 'begins with a byte order mark')
+    throw new EvidenceError('byte-order-mark', 'it begins with a byte order mark')
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw new EvidenceError('not-utf8', 'is not UTF-8')
+    throw new EvidenceError('not-utf8', 'it is not UTF-8')
   }
 }
 
@@ -74,16 +74,16 @@ function readJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new EvidenceError('not-json', 'is not one JSON document')
+    throw new EvidenceError('not-json', 'it is not one JSON document')
   }
 }
 
 function refuseForeign(value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new EvidenceError('not-an-envelope', 'is not a JSON object')
+    throw new EvidenceError('not-an-envelope', 'it is not a JSON object')
   }
   if (!('schema' in value) || value.schema !== PROFILE) {
-    throw new EvidenceError('not-an-envelope', `does not say that it is a ${PROFILE}`, '/schema')
+    throw new EvidenceError('not-an-envelope', `it does not say that it is a ${PROFILE}`, '/schema')
   }
 }
 

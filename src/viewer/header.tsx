@@ -17,6 +17,7 @@ const Diagnosis = lazy(() => import('./diagnosis.tsx').then((m) => ({ default: m
 
 export function Header({ onHelp }: { onHelp: () => void }) {
   const [path] = useLocation()
+  const place = path.startsWith('/verify') ? '/evidence' : path
   const status = useQuery(statusQuery)
   const open = status.data?.gates.open ?? 0
   return (
@@ -52,7 +53,7 @@ export function Header({ onHelp }: { onHelp: () => void }) {
             <Link
               key={href}
               href={href}
-              aria-current={path.startsWith(href) ? 'page' : undefined}
+              aria-current={place.startsWith(href) ? 'page' : undefined}
               className="flex items-center gap-1.5 border-b-2 border-transparent px-1 font-medium xs:px-2 text-ink-2 hover:text-ink aria-[current]:border-ink aria-[current]:text-ink sm:px-3"
             >
               {label}

@@ -105,6 +105,11 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
     ok: true,
     value: { server_keys: [{ status: 'active' }], approvers: [], required: [] },
   })
+  // What is read aloud is the key that is in the file, in the groups of the trust page.
+  const aloud = exported.stderr.match(/^  [1-4]  ((?:[0-9a-f]{4} ?){4})$/gm) ?? []
+  expect(aloud).toHaveLength(4)
+  const key_id = aloud.map((line) => line.slice(5).replaceAll(' ', '')).join('')
+  expect(exported.stdout).toContain(`"key_id": "${key_id}"`)
   await writeFile(trust, exported.stdout)
 
   const proven = await run('verify', sealed, '--trust', trust)

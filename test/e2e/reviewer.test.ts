@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { TrustFile } from '#contract/trust.ts'
-import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
+import { newSigner, planStep, serverKeyOf, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { longRun } from '#test/bench/long-run.ts'
 import { axeViolations } from './page-faults.ts'
 import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
@@ -250,6 +250,36 @@ describe('the chain of the server', () => {
     await rename(`${fileOf(evidence_id)}.aside`, fileOf(evidence_id))
   })
 
+  it('[U12] names a record beside the chain whose seal no key can check, and holds it against nobody', async () => {
+    // Of another definition than the one that is required of by now.
+    const definition = { name: 'elsewhere', sha256: 'ab'.repeat(32) }
+    const run = startRun(await newSigner(66), { steps: [planStep('build')] }, { definition })
+    run.step('build')
+    const { bytes, envelope } = await run.seal()
+    await page.route('**/api/envelopes?*', async (route) => {
+      const response = await route.fetch()
+      const list = ENDPOINT.listEnvelopes.answer.parse(await response.json())
+      const { evidence_id, run_id, closing, integrity } = envelope
+      const stranger = {
+        ...list.items[0],
+        evidence_id,
+        run_id,
+        head: integrity.hash_chain.head,
+        seal_seq: closing.seal_seq,
+      }
+      await route.fulfill({ response, json: { ...list, items: [stranger, ...list.items] } })
+    })
+    await page.route(`**/api/envelopes/${envelope.evidence_id}`, (route) =>
+      route.fulfill({ body: Buffer.from(bytes), contentType: 'application/json' }),
+    )
+    await walk()
+    await found().getByText('1 of 4 records has no place that could be checked').waitFor()
+    await found().getByText('No seal that could be checked is on it').waitFor()
+    expect(await found().getByText('not whole').count()).toBe(0)
+    expect(await axeViolations(page)).toEqual([])
+    await page.unrouteAll()
+  })
+
   it('[U12] names a newest record that is withheld, since this browser saw it', async () => {
     const newest = runs[2]?.evidence_id ?? ''
     await page.route('**/api/envelopes?*', async (route) => {
@@ -357,6 +387,8 @@ describe('a file from anywhere', () => {
     await both.getByText('10,003 facts').waitFor()
     await both.getByText('This page heard nothing of this run on the stream').waitFor()
     const facts = both.getByRole('region', { name: 'Facts of the run' })
+    expect(await facts.count()).toBe(0)
+    await both.getByRole('button', { name: 'Show them all the same' }).click()
     await facts.getByText('step-0', { exact: true }).first().waitFor()
     await facts.evaluate((box) => box.scrollTo(0, box.scrollHeight))
     await facts.getByText('step-4999', { exact: true }).first().waitFor()

@@ -74,7 +74,8 @@ describe('the walk over a chain', () => {
     const forged = await afterIt(await newSigner(66), 'ev-x')
     const { walked, series } = await walk([sealed, second, forged])
     expect(series).toMatchObject([{ server: signer.key_id, count: 2, faults: [] }])
-    expect(walked.map(({ fault }) => fault)).toEqual([null, null, NOT_PLACED])
+    expect(walked.map(({ fault }) => fault)).toEqual([null, null, null])
+    expect(walked.map(({ open }) => open)).toEqual([null, null, NOT_PLACED])
   })
 
   it('[W3] says of one in the place of a remembered one that it is another', async () => {

@@ -124,7 +124,7 @@ function Judged({
         </p>
       </VerdictCard>
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
-      {tone === 'refused' && <Damage claims={claims} remaining={remaining} />}
+      {found.verdict === 'does not verify' && <Damage claims={claims} remaining={remaining} />}
       {run && <TheRun run={run} />}
       <InPlainWords />
       <Claims

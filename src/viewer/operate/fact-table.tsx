@@ -6,6 +6,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
+import { useState } from 'react'
 import type { FactList, FactRow, Said } from './two-timelines.ts'
 
 const ROW_PX = 34
@@ -18,6 +19,7 @@ export function FactTable({
   facts,
   isEnded,
   isFilled,
+  foldsSilence = false,
   onRange,
 }: {
   /** A row that is not here yet is undefined. */
@@ -25,11 +27,13 @@ export function FactTable({
   /** On record, the run is over: what contradicts it now is counted. */
   isEnded: boolean
   isFilled: (gap: Gap) => boolean
+  /** Where the record is on the same page, a column of what was not heard is shown to who asks. */
+  foldsSilence?: boolean
   onRange?: (from: number, to: number) => void
 }) {
-  const narrow = useNarrow()
-  const gaps = useLive((state) => state.board.gaps)
   const { count, contradicted, hinted } = facts
+  const [isAsked, setIsAsked] = useState(false)
+  const isFolded = foldsSilence && isEnded && hinted === 0 && contradicted === 0 && !isAsked
   return (
     <section aria-label="Two timelines" className="card overflow-hidden">
       <div className="border-b border-line px-3 py-2">
@@ -46,15 +50,44 @@ export function FactTable({
       </div>
       {isEnded && (
         <p
-          className={`border-b px-3 py-1.5 ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
+          className={`flex flex-wrap items-center gap-x-3 px-3 py-1.5 ${isFolded ? '' : 'border-b'} ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
         >
           {contradicted > 0
             ? `The stream contradicted the record in ${counted(contradicted, 'fact')}: listed first.`
             : hinted === 0
               ? 'This page heard nothing of this run on the stream, so there is nothing to hold against the record.'
               : `No contradiction in ${counted(hinted, 'fact')} that the stream said.`}
+          {isFolded && (
+            <button
+              type="button"
+              className="button ml-auto"
+              data-look="quiet"
+              onClick={() => setIsAsked(true)}
+            >
+              Show them all the same
+            </button>
+          )}
         </p>
       )}
+      {!isFolded && <Facts facts={facts} isFilled={isFilled} {...(onRange ? { onRange } : {})} />}
+    </section>
+  )
+}
+
+function Facts({
+  facts,
+  isFilled,
+  onRange,
+}: {
+  facts: FactList
+  isFilled: (gap: Gap) => boolean
+  onRange?: (from: number, to: number) => void
+}) {
+  const narrow = useNarrow()
+  const gaps = useLive((state) => state.board.gaps)
+  const { count } = facts
+  return (
+    <>
       <div
         aria-hidden="true"
         className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-3' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
@@ -90,7 +123,7 @@ export function FactTable({
           }}
         />
       )}
-    </section>
+    </>
   )
 }
 

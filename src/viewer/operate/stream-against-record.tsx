@@ -53,6 +53,7 @@ export function StreamAgainstEnvelope({
         },
       }}
       isEnded
+      foldsSilence
       // A sealed record is whole: no frame has more of this run.
       isFilled={() => true}
       onRange={onRange}

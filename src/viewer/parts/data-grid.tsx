@@ -3,6 +3,7 @@ import {
   type ReactNode,
   useCallback,
   useEffect,
+  useEffectEvent,
   useMemo,
   useRef,
   useState,
@@ -38,6 +39,7 @@ export function DataGrid({
   onChoose,
   isChosen,
   isOpen,
+  openColumn,
   isThere,
 }: {
   label: string
@@ -51,6 +53,8 @@ export function DataGrid({
   onChoose: (row: number) => void
   isChosen: (row: number) => boolean
   isOpen: (row: number, column: string) => boolean
+  /** Of the open cell: brought in sight when it opens, since what opens beside the grid makes it narrower. */
+  openColumn: string | undefined
   /** A row that is not there yet is drawn as one stroke: thousands of them may pass by in a second. */
   isThere: (row: number) => boolean
 }) {
@@ -82,18 +86,25 @@ export function DataGrid({
     row: Math.min(at.row, rows - 1),
     column: Math.min(at.column, columns.length - 1),
   }
+  const bringColumn = useEffectEvent((box: Element, index: number) => {
+    if (index < still) return
+    const left = columns.slice(still, index).reduce((sum, { widthPx: px }) => sum + px, 0)
+    const right = left + (columns[index]?.widthPx ?? 0)
+    const viewPx = box.clientWidth - stillPx
+    if (left < box.scrollLeft) box.scrollTo({ left })
+    else if (right > box.scrollLeft + viewPx) box.scrollTo({ left: right - viewPx })
+  })
+  const openAt = columns.findIndex(({ key }) => key === openColumn)
+  useEffect(() => {
+    const box = frame.current?.firstElementChild
+    if (box) bringColumn(box, openAt)
+  }, [openAt])
   useEffect(() => {
     const box = frame.current?.firstElementChild
     if (!isMoved.current || !box) return
     isMoved.current = false
     if (place.row >= 0) show.current?.(place.row)
-    const left = columns.slice(still, place.column).reduce((sum, { widthPx: px }) => sum + px, 0)
-    const right = left + (columns[place.column]?.widthPx ?? 0)
-    if (place.column >= still) {
-      const viewPx = box.clientWidth - stillPx
-      if (left < box.scrollLeft) box.scrollTo({ left })
-      else if (right > box.scrollLeft + viewPx) box.scrollTo({ left: right - viewPx })
-    }
+    bringColumn(box, place.column)
     box.querySelector<HTMLElement>('[data-place]')?.focus({ preventScroll: true })
   })
 

@@ -7,6 +7,7 @@ export function StartForm({
   onStart,
   onCancel,
   start: { isPending, error },
+  isNothing = false,
   children,
 }: {
   /** What its button says. */
@@ -14,6 +15,8 @@ export function StartForm({
   onStart: () => void
   onCancel: () => void
   start: { isPending: boolean; error: Error | null }
+  /** As far as is known there is nothing to start. */
+  isNothing?: boolean
   children: ReactNode
 }) {
   return (
@@ -30,7 +33,7 @@ export function StartForm({
         <button type="button" className="button" onClick={onCancel}>
           Cancel
         </button>
-        <button type="submit" className="button" data-look="main" disabled={isPending}>
+        <button type="submit" className="button" data-look="main" disabled={isPending || isNothing}>
           {isPending ? 'Starting' : act}
         </button>
       </div>

@@ -89,6 +89,7 @@ export function VirtualList({
             topPx={index * rowPx - shiftPx}
             heightPx={rowPx}
             render={renderRow}
+            isLast={index === count - 1}
           />
         ))}
       </div>
@@ -101,16 +102,19 @@ const Row = memo(function Row({
   topPx,
   heightPx,
   render,
+  isLast,
 }: {
   index: number
   topPx: number
   heightPx: number
   render: (index: number) => ReactNode
+  /** Ends where the box does, whose line it is. */
+  isLast: boolean
 }) {
   return (
     <div
       role="presentation"
-      className="absolute inset-x-0 top-0"
+      className={`absolute inset-x-0 top-0 ${isLast ? '*:border-b-0' : ''}`}
       style={{ height: heightPx, transform: `translateY(${topPx}px)` }}
     >
       {render(index)}

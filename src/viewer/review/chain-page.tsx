@@ -32,7 +32,7 @@ export function ChainPage() {
         (done, known) => setProgress({ done, known }),
         signal,
       )
-      if (isWhole(found)) await remember(found)
+      if (!isBroken(found)) await remember(found)
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       return found
     },
@@ -113,10 +113,10 @@ function LastSeen({ last }: { last: Kept['last'] }) {
   )
 }
 
-const isWhole = ({ walked, series }: Walk): boolean =>
-  walked.every(({ fault }) => fault === null) && series.every(({ faults }) => faults.length === 0)
+const isBroken = ({ walked, series }: Walk): boolean =>
+  walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
 
-/** The newest of what was walked last becomes what the next walk is held against. */
+/** The newest of what has a place becomes what the next walk is held against. */
 async function remember({ walked }: Walk): Promise<unknown> {
   const newest = walked
     .flatMap(({ placed }) => placed ?? [])
@@ -128,25 +128,29 @@ async function remember({ walked }: Walk): Promise<unknown> {
 
 function Found({ walk }: { walk: Walk }) {
   const { walked, series } = walk
-  const faulty = walked.filter(({ fault }) => fault !== null)
-  const whole = isWhole(walk)
-  const unproven = walked.filter(({ verdict }) => verdict === 'not proven').length
-  if (walked.length === 0 && whole)
+  const placed = walked.filter((one) => one.placed !== null)
+  const open = walked.filter((one) => one.open !== null)
+  const tone = isBroken(walk) ? 'broken' : open.length > 0 ? 'open' : 'whole'
+  const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
+  if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
+  const { box, title } = FOUND[tone]
   return (
     <>
-      <section
-        aria-label="What was found"
-        className={`card flex flex-col gap-3 p-4 ${whole ? 'border-seal' : 'border-bad bg-bad-wash'}`}
-      >
-        <h2 className={`text-lg font-semibold ${whole ? 'text-seal' : 'text-bad'}`}>
-          {whole
-            ? `${counted(walked.length, 'record')}, without a hole or a fork`
-            : 'The chain is not whole'}
+      <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
+        <h2 className={`text-lg font-semibold ${title}`}>
+          {tone === 'broken'
+            ? 'The chain is not whole'
+            : tone === 'open'
+              ? `${open.length} of ${counted(walked.length, 'record')} ${open.length === 1 ? 'has' : 'have'} no place that could be checked`
+              : `${counted(placed.length, 'record')}, without a hole or a fork`}
         </h2>
-        {whole && (
+        {tone !== 'broken' && (
           <p className="max-w-prose">
-            Each follows the one before it.{' '}
+            {tone === 'whole'
+              ? 'Each follows the one before it. '
+              : placed.length > 0 &&
+                `Nothing fails: the other ${placed.length} follow one another, but for places that ${open.length === 1 ? 'it' : 'these'} may fill. `}
             {unproven > 0 &&
               `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven to be of a key that you pinned. `}
             It does not show that no newer record is withheld, or that every run was sealed.
@@ -155,25 +159,55 @@ function Found({ walk }: { walk: Walk }) {
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
-        {faulty.length > 0 && (
-          <ul className="flex list-disc flex-col gap-1 pl-5">
-            {faulty.map(({ listed, fault, verdict }) => (
-              <li key={listed.evidence_id}>
-                <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
-                  {listed.evidence_id}
-                </Link>
-                , listed as number {listed.seal_seq}: {verdict}.{' '}
-                <RunText text={fault ?? ''} max={400} />
-              </li>
-            ))}
-          </ul>
+        <Named walked={walked.filter(({ fault }) => fault !== null)} />
+        {open.length > 0 && (
+          <div className="flex flex-col gap-1">
+            <p className="max-w-prose">
+              Whose {open.length === 1 ? 'it is' : 'they are'} is not known: anybody could have made{' '}
+              {open.length === 1 ? 'it' : 'them'}. A{' '}
+              <Link href="/evidence/trust" className="link">
+                key that you trust
+              </Link>{' '}
+              would settle it.
+            </p>
+            <Named walked={open} />
+          </div>
         )}
-        {!whole && <Anew walk={walk} />}
+        {tone === 'broken' && <Anew walk={walk} />}
       </section>
       <Table walked={walked} />
     </>
   )
 }
+
+const FOUND = {
+  whole: { box: 'border-seal', title: 'text-seal' },
+  open: { box: 'border-line-strong', title: 'text-seal' },
+  broken: { box: 'border-bad bg-bad-wash', title: 'text-bad' },
+} as const
+
+/** Each by itself, with what there is to say of it alone. */
+function Named({ walked }: { walked: readonly Walked[] }) {
+  if (walked.length === 0) return null
+  return (
+    <ul className="flex list-disc flex-col gap-1 pl-5">
+      {walked.slice(0, MOST_NAMED).map(({ listed, fault, open, verdict }) => (
+        <li key={listed.evidence_id}>
+          <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
+            {listed.evidence_id}
+          </Link>
+          , listed as number {listed.seal_seq}: {verdict}.{' '}
+          <RunText text={fault ?? open ?? ''} max={400} />
+        </li>
+      ))}
+      {walked.length > MOST_NAMED && (
+        <li>and {(walked.length - MOST_NAMED).toLocaleString('en')} more, in the list below</li>
+      )}
+    </ul>
+  )
+}
+
+const MOST_NAMED = 100
 
 function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
   if (faults.length === 0) return null

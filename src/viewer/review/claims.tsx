@@ -1,4 +1,4 @@
-import { CLAIM_STATE, keysOf } from '#contract/status.ts'
+import { CLAIM_STATE, type ClaimState, keysOf } from '#contract/status.ts'
 import { CLAIM, type Claim } from '#evidence/claims.ts'
 import { Copy } from '#viewer/parts/copy.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -17,7 +17,7 @@ export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[];
               (state) => [state, claims.filter((claim) => claim.state === state).length] as const,
             )
             .filter(([, count]) => count > 0)
-            .map(([state, count]) => `${count} ${state}`)
+            .map(([state, count]) => `${count} ${count > 1 ? MANY[state] : state}`)
             .join(' · ')}
         </span>
       </h2>
@@ -31,6 +31,13 @@ export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[];
     </section>
   )
 }
+
+const MANY = {
+  proven: 'proven',
+  'not present': 'not present',
+  'not checked': 'not checked',
+  'does not verify': 'do not verify',
+} as const satisfies Record<ClaimState, string>
 
 function Row({ claim, open }: { claim: Claim; open: boolean }) {
   const { title, proves } = CLAIM[claim.claim]
@@ -51,7 +58,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
           ›
         </span>
       </summary>
-      <dl className="grid grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:pl-41">
+      <dl className="grid grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:grid-cols-[11rem_minmax(0,1fr)] md:pl-44">
         <dt className="text-ink-3">{claim.state === 'proven' ? 'Means' : 'Would mean'}</dt>
         <dd>{proves}</dd>
         <dt className="text-ink-3">Does not prove</dt>

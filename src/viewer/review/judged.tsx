@@ -68,7 +68,9 @@ export function Judged({
           </Link>
         )}
       </VerdictCard>
-      {tone === 'refused' && <Damage claims={verdict.claims} remaining={verdict.remaining} />}
+      {verdict.verdict === 'does not verify' && (
+        <Damage claims={verdict.claims} remaining={verdict.remaining} />
+      )}
       {summary && (
         <Contents
           document={document}

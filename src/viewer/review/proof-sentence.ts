@@ -25,7 +25,7 @@ export function proofSentence(
       return {
         tone: 'refused',
         title: 'This file is no evidence envelope',
-        text: 'It could not be read as one, so nothing of it is shown.',
+        text: 'It could not be read as one, so nothing of it is shown. It may be another file, or not all of it: see below why, and ask for another copy.',
         open: '',
       }
     case 'does not verify':

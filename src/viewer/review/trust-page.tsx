@@ -76,8 +76,8 @@ function TrustOf({
       <p className="max-w-prose text-ink-2">
         A seal says whose record it is only if you know its key from elsewhere. Get the fingerprint
         from the operator by another way than this page (
-        <code className="font-mono">runseal trust export</code> on the server prints it), compare,
-        and pin.
+        <code className="font-mono">runseal trust export</code> on the server says it in the same
+        four lines), compare, and pin.
       </p>
       <section aria-label="Offered by this server" className="flex flex-col gap-2">
         <h2 className="text-base font-semibold">Offered by this server</h2>
@@ -183,10 +183,12 @@ function KeyCard({
   return (
     <div className={`card flex flex-col gap-3 p-4 ${pinned ? 'border-seal' : ''}`}>
       <div className="flex flex-wrap items-baseline gap-x-3">
-        <strong className={pinned ? 'text-seal' : ''}>{source}</strong>
+        <strong className={`inline-block first-letter:uppercase ${pinned ? 'text-seal' : ''}`}>
+          {source}
+        </strong>
         {!pinned && seen !== null && (
           <span className="text-ink-2">
-            since <When at={seen} />
+            {source === TRUST_SOURCE.first_seen.label ? 'on' : 'seen here since'} <When at={seen} />
           </span>
         )}
         {serverKey.name !== undefined && (

@@ -28,6 +28,8 @@ export type Walked = {
   placed: Placed | null
   /** null where it has a place, and where it is not here. */
   unplaced: Unplaced | null
+  /** Why one that nothing is wrong with has no place among the others; null for every other one. */
+  open: string | null
 }
 
 export type Walk = {
@@ -95,7 +97,7 @@ export function changedSince(
 }
 
 function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
-  const nothing = { listed, placed: null, unplaced: null }
+  const nothing = { listed, placed: null, unplaced: null, fault: null, open: null }
   if (verdict === null)
     return { ...nothing, verdict: 'not here', fault: 'It is listed, and cannot be fetched.' }
   const { summary, sealed_by } = verdict
@@ -103,15 +105,14 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
   const found = { ...nothing, verdict: verdict.verdict }
   if (summary === null) {
     const failing = verdict.claims.find(({ state }) => state === 'does not verify')
-    return { ...found, unplaced: { evidence_id, says: null }, fault: failing?.message ?? null }
+    const fault = failing?.message ?? 'It does not verify.'
+    return { ...found, unplaced: { evidence_id, says: null }, fault }
   }
   const { held, closing } = summary
   const says = { ...held, previous: closing.previous }
-  if (sealed_by === null) return { ...found, unplaced: { evidence_id, says }, fault: NOT_PLACED }
   const asListed = listed.head === held.head && listed.seal_seq === held.seal_seq
-  return {
-    ...found,
-    placed: says,
-    fault: asListed ? null : 'The server’s list says another place or another head of it.',
-  }
+  const fault = asListed ? null : 'The server’s list says another place or another head of it.'
+  return sealed_by === null
+    ? { ...found, unplaced: { evidence_id, says }, fault, open: asListed ? NOT_PLACED : null }
+    : { ...found, placed: says, fault }
 }

@@ -185,8 +185,11 @@ function ValueShown({ cell, found }: { cell: Provenance; found: CellAt['found'] 
   const isText = typeof cell.value === 'string'
   return (
     <div className="flex flex-col gap-1">
-      <div className="max-h-64 overflow-auto rounded-md bg-sunken p-2 font-mono text-xs">
-        <RunText text={valueSaid(cell.value, MAX_VALUE_CHARS)} max={MAX_VALUE_CHARS} block />
+      <div className="flex items-start gap-1 rounded-md bg-sunken">
+        <div className="max-h-64 min-w-0 flex-1 overflow-auto p-2 font-mono text-xs">
+          <RunText text={valueSaid(cell.value, MAX_VALUE_CHARS)} max={MAX_VALUE_CHARS} block />
+        </div>
+        {isText && typeof cell.value === 'string' && <Copy text={cell.value} />}
       </div>
       <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
         {!isText && (
@@ -200,7 +203,6 @@ function ValueShown({ cell, found }: { cell: Provenance; found: CellAt['found'] 
         ) : (
           <ToldWord by={found ? 'verified' : 'recorded'} />
         )}
-        {isText && typeof cell.value === 'string' && <Copy text={cell.value} />}
       </p>
     </div>
   )
@@ -258,9 +260,8 @@ function Evidence({
     </Link>
   )
   return found ? (
-    <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
-      <ToldWord by="verified" />
-      <span>This browser verified the sealed record and found this cell in {link}.</span>
+    <p className="text-ink-2">
+      This browser verified the sealed record and found this cell in {link}.
     </p>
   ) : (
     <p className="text-ink-2">

@@ -44,7 +44,8 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
   const cells = sumOfFields(preview.data)
   return (
     <StartForm
-      act={cells === null ? 'Derive' : `Derive ${counted(cells, 'cell')}`}
+      act={cells === null || cells === 0 ? 'Derive' : `Derive ${counted(cells, 'cell')}`}
+      isNothing={cells === 0}
       onStart={() => start.mutate(body, { onSuccess: onClose })}
       onCancel={onClose}
       start={start}

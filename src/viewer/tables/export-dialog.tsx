@@ -1,5 +1,6 @@
 import type { Table } from '#contract/provenance.ts'
 import { counted } from '#evidence/counted.ts'
+import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -22,6 +23,9 @@ export function ExportDialog({
   const [stopping] = useState(() => new AbortController())
   const [progress, setProgress] = useState<ExportProgress | null>(null)
   const isFiltered = filter.state !== '' || filter.q !== ''
+  const derived = table.fields.filter((field) => field.derived !== null).length
+  // Of what a filter leaves nobody knows how much it is, before all of it was looked at.
+  const all = isFiltered ? null : { records: table.records, cells: table.records * derived }
   const write = useMutation({
     mutationFn: async () => {
       const rim = tableRim(table.table)
@@ -51,12 +55,28 @@ export function ExportDialog({
         of them is from as lines of JSON. What a spreadsheet would take for a formula is put as
         text; private values are left out.
       </p>
+      {all !== null && all.cells >= MANY_CELLS && !write.isSuccess && (
+        <p className="text-ink-2">
+          {counted(all.cells, 'cell')}: the second file will be of some{' '}
+          {bytesSaid(all.cells * BYTES_A_CELL)}, which the browser holds until it is saved.
+        </p>
+      )}
       {progress !== null && (
-        <output className="text-ink-2">
-          {counted(progress.records, 'record')}
-          {progress.cells > 0 && `, provenance of ${counted(progress.cells, 'cell')}`}{' '}
-          {write.isSuccess ? 'written.' : 'so far.'}
-        </output>
+        <>
+          <output className="text-ink-2">
+            {counted(progress.records, 'record')}
+            {progress.cells > 0 && `, provenance of ${counted(progress.cells, 'cell')}`}{' '}
+            {write.isSuccess ? 'written.' : 'so far.'}
+          </output>
+          {write.isPending && all !== null && (
+            <progress
+              className="h-1.5 w-full text-active"
+              max={all.records + all.cells}
+              value={progress.records + progress.cells}
+              aria-label="Written"
+            />
+          )}
+        </>
       )}
       {write.isError && <ErrorWords error={write.error} />}
       <div className="flex justify-end gap-2">
@@ -76,3 +96,7 @@ export function ExportDialog({
     </Dialog>
   )
 }
+
+const MANY_CELLS = 100_000
+// As lines of JSON: names, digests of value, derivation and two inputs, and the run. Measured.
+const BYTES_A_CELL = 1024

@@ -18,7 +18,7 @@ export type ExportProgress = { records: number; cells: number }
 /**
  * A table as CSV, and beside it where each cell is from, as lines of JSON: the first says what it belongs to, with the
  * digest of the CSV, and each other is a cell as the server tells it, with its value as it is. Only a page of either is
- * held at a time; what is written is given to the browser, which keeps what is large on disk. A value that a spreadsheet
+ * held at a time; what is written is given to the browser a MiB at a time, outside of the page's memory. A value that a spreadsheet
  * would take for a formula is neutralised in the CSV [U24].
  */
 export async function exportTable(

@@ -11,17 +11,19 @@ const MAX_CHARS = 120
 export const DerivedCell = memo(function DerivedCell({
   cell,
   isPrivate,
+  isNumber,
 }: {
   cell: GridCell | undefined
   isPrivate: boolean
+  isNumber: boolean
 }) {
   if (!cell) return <span className="text-ink-3">—</span>
   return (
-    <span className="flex min-w-0 items-center gap-1.5">
+    <span className="flex min-w-0 grow items-center gap-1.5">
       <span className={`flex ${cell.state === 'fresh' ? 'opacity-60' : ''}`}>
         <State of={CELL_STATE[cell.state]} wordless />
       </span>
-      <span className="truncate">
+      <span className={`truncate ${isNumber && cell.error === null ? 'ml-auto' : ''}`}>
         {cell.error !== null ? (
           <span className="text-bad">
             <RunText text={cell.error} max={MAX_CHARS} />
@@ -45,14 +47,16 @@ export const SourceCell = memo(function SourceCell({
   record,
   field,
   isPrivate,
+  isNumber,
 }: {
   record: TableRecord
   field: string
   isPrivate: boolean
+  isNumber: boolean
 }) {
   const value = Object.hasOwn(record.values, field) ? record.values[field] : null
   return (
-    <span className="truncate text-ink-2">
+    <span className={`truncate text-ink-2 ${isNumber ? 'ml-auto' : ''}`}>
       {isPrivate ? (
         <span className="text-ink-3">private</span>
       ) : value === null || value === undefined ? (

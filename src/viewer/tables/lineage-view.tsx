@@ -8,7 +8,7 @@ import { keyEnd } from '#viewer/parts/key-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { layoutQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useCallback, useState } from 'react'
 import { Link } from 'wouter'
 import { tableHref } from './table-address.ts'
 
@@ -52,11 +52,21 @@ export function LineageView({ graph }: { graph: LineageGraph }) {
 
 function Drawn({ graph, layout }: { graph: LineageGraph; layout: Layout }) {
   const { widthPx, heightPx } = layout
+  const self = graph.nodes.find(({ place }) => place === 'self')
+  const x = (self && layout.nodes[self.key]?.x) ?? 0
+  const begin = useCallback(
+    (box: HTMLElement | null) => {
+      if (box) box.scrollLeft = x + NODE_PX.width / 2 - box.clientWidth / 2
+    },
+    [x],
+  )
   return (
     <section
       aria-label="Graph of the lineage"
       // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
       tabIndex={0}
+      // Wider than its place, it begins with this cell in sight.
+      ref={begin}
       className="max-h-96 overflow-auto rounded-md border border-line bg-sunken"
     >
       <svg

@@ -58,6 +58,7 @@ export function RecordGrid({
         if (record) choose(record.record_id)
       }}
       isChosen={(row) => chosen.has(at(row)?.record_id ?? '')}
+      openColumn={opened?.field}
       isOpen={(row, column) =>
         opened !== null && column === opened.field && at(row)?.record_id === opened.record_id
       }
@@ -125,6 +126,7 @@ function columnsOf({
     ...table.fields
       .filter(({ field }) => field !== table.key)
       .map(({ field, derived, private: isPrivate, type }): GridColumn => {
+        const isNumber = type === 'number'
         if (derived === null)
           return {
             key: field,
@@ -132,7 +134,16 @@ function columnsOf({
             head: <ColumnHead name={field} note={isPrivate ? 'private' : type} />,
             cell: (row) => {
               const record = at(row)
-              return record && <SourceCell record={record} field={field} isPrivate={isPrivate} />
+              return (
+                record && (
+                  <SourceCell
+                    record={record}
+                    field={field}
+                    isPrivate={isPrivate}
+                    isNumber={isNumber}
+                  />
+                )
+              )
             },
             open: null,
           }
@@ -156,7 +167,9 @@ function columnsOf({
           cell: (row) => {
             const record = at(row)
             if (!record) return <span className="skeleton h-3 w-1/2" />
-            return <DerivedCell cell={cellOf(record, field)} isPrivate={isPrivate} />
+            return (
+              <DerivedCell cell={cellOf(record, field)} isPrivate={isPrivate} isNumber={isNumber} />
+            )
           },
           wash: (row) => {
             const record = at(row)

@@ -93,7 +93,7 @@ function TableCard({
           <RunText text={table.source.path} max={120} />
         </span>
         <span className="ml-auto text-ink-2">
-          {isKnown && (
+          {isKnown && derived.length > 0 && (
             <>
               <span className="text-ink-3">cost</span> {status.cost}
             </>
