@@ -42,7 +42,8 @@ export function watchConsistency(
       if (isFull(faults)) return
       if (kind === 'step') {
         const unit = units.get(body.step_id)
-        const step = unit?.step == null ? undefined : planned.at(unit.step)
+        const place = unit?.step ?? null
+        const step = place === null ? undefined : planned.at(place)
         addFirst(faults, ofStep(envelope, body, step, unit, met, where))
         met.ended ??= endBy({ kind, body }, step, unit?.tried)
         met.counts.add({ kind, body })

@@ -154,7 +154,7 @@ export function LogPane({
           }}
         />
       )}
-      <div className="flex h-7 items-center justify-between gap-3 border-t border-line px-3 text-xs text-ink-3">
+      <div className="flex min-h-7 flex-wrap items-center justify-between gap-x-3 border-t border-line px-3 py-0.5 text-xs text-ink-3">
         <span>
           {counted(tail.lines.length, 'line')}, {bytesSaid(tail.total)}
         </span>
