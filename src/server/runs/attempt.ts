@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, openSync, realpathSync, renameSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
@@ -8,7 +17,7 @@ import { faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
 import { emptyLog, LogWriter, markOf, pipesOf, type LogSummary } from './log.ts'
 import type { Piece } from './mask.ts'
-import { createPipePool, type OpenPipe, type PipePool } from './pipe-pool.ts'
+import { openPipe, type OpenPipe } from './named-pipe.ts'
 import {
   endGroup,
   groupsHolding,
@@ -156,17 +165,15 @@ export class Attempt {
 
   /** A process that left group and session may still hold the pipes: it is of this step, and is ended too. */
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
-    let isAtEnd = await isReadSoon(reading)
-    if (!isAtEnd) {
+    if (!(await isReadSoon(reading))) {
       const mark = markOf(this.#launch.log)
       const holders = groupsHolding(pipesOf(this.#launch.log))
       await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#launch.grace_ms)))
-      isAtEnd = await isReadSoon(reading)
+      await isReadSoon(reading)
     }
     // Whoever holds them now is another user's, and is not waited for.
     for (const { read } of pipes) read.destroy()
     await Promise.all(reading)
-    for (const { letGo } of pipes) letGo(isAtEnd)
   }
 
   async #pump(
@@ -300,15 +307,14 @@ export function spawnFault(cause: unknown, [program = '']: readonly string[]): s
 
 export type Pipes = readonly [OpenPipe, OpenPipe]
 
-// A runner has one data folder.
-let pool: PipePool | null = null
-const notes: string[] = []
-
 export async function openPipes({ log, run_as }: Pick<Launch, 'log' | 'run_as'>): Promise<Pipes> {
-  pool ??= createPipePool(join(dirname(dirname(log)), '.pipes'))
   const [out, err] = pipesOf(log)
-  return [await pool.open(out, run_as), await pool.open(err, run_as)]
+  return [await openPipe(out, run_as), await openPipe(err, run_as)]
 }
+
+const notes: string[] = []
+// A runner has one data folder.
+let noteFolder: string | null = null
 
 /** A file that noted a former process is for the next one: a disk that makes and removes one for each is slow. */
 export function reuseNote(pid_file: string): void {
@@ -317,11 +323,19 @@ export function reuseNote(pid_file: string): void {
 }
 
 export function dropNote({ log, pid_file }: Pick<Launch, 'log' | 'pid_file'>): void {
-  const note = join(dirname(dirname(log)), '.pipes', randomUUID())
   // It was not written, or the server had it removed.
   if (!existsSync(pid_file)) return
+  noteFolder ??= emptied(join(dirname(dirname(log)), '.notes'))
+  const note = join(noteFolder, randomUUID())
   renameSync(pid_file, note)
   notes.push(note)
+}
+
+/** What a former runner left is gone. */
+function emptied(folder: string): string {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { mode: 0o700 })
+  return folder
 }
 
 // A program may be named by 64 kB of text; a reason is for a person, and has to fit its entry.

@@ -241,16 +241,14 @@ class BatchProcess {
   }
 
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
-    let isAtEnd = await isReadSoon(reading)
-    if (!isAtEnd) {
+    if (!(await isReadSoon(reading))) {
       const mark = markOf(this.#name)
       const holders = groupsHolding(pipesOf(this.#name))
       await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#derive.grace_ms)))
-      isAtEnd = await isReadSoon(reading)
+      await isReadSoon(reading)
     }
     for (const { read } of pipes) read.destroy()
     await Promise.all(reading)
-    for (const { letGo } of pipes) letGo(isAtEnd)
   }
 
   async #collect(pipe: AsyncIterable<unknown>, output: LinesSoon): Promise<void> {

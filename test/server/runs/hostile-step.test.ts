@@ -191,29 +191,73 @@ describe('a step begins', () => {
     expect(ids).toBe(`${own} ${own} ${own}`)
   })
 
-  it('[R9] with pipes that what is left of another step does not hear', async () => {
+  it('[R9] with pipes that what is left of another step neither hears nor speaks into', async () => {
     const {
       run: execute,
       log,
       root,
     } = await workshop(`
   leaves:
-    steps: [{ id: one, run: "setsid sh -c 'exec 3</dev/stdout; exec >/dev/null 2>&1; echo $$ > pid; while touch heard; do cat <&3 >> heard; sleep 0.01; done' & while ! [ -e heard ]; do sleep 0.01; done" }]
+    steps: [{ id: one, argv: [node, thief.cjs] }]
   tells:
     steps:
-${Array.from({ length: 8 }, (_, at) => `      - { id: s${at}, run: 'echo told' }`).join('\n')}
+      - id: victim
+        run: 'touch begun; while ! [ -e looked ]; do echo "told $SECRET"; sleep 0.02; done'
+        env: { SECRET: { value: zero-knowledge, secret: true } }
 `)
+    // Its descriptors read nothing and write nothing: until it opens what they lead to once more, it holds no pipe.
+    writeFileSync(
+      join(root, 'thief.cjs'),
+      `const { openSync } = require('node:fs')
+const { spawn } = require('node:child_process')
+const O_PATH = 0o10000000
+const pipes = [openSync('/proc/self/fd/1', O_PATH), openSync('/proc/self/fd/2', O_PATH)]
+const away = { detached: true, env: {}, stdio: ['ignore', 'ignore', 'ignore', ...pipes] }
+if (process.argv[2] === 'away') {
+  spawn(process.execPath, ['hidden.cjs'], { ...away, stdio: ['ignore', 'ignore', 'ignore', 3, 4] }).unref()
+  process.exit()
+}
+spawn(process.execPath, [__filename, 'away'], away).on('exit', () => process.exit())
+`,
+    )
+    writeFileSync(
+      join(root, 'hidden.cjs'),
+      `const { closeSync, constants, existsSync, openSync, readSync, writeFileSync, writeSync } = require('node:fs')
+const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
+writeFileSync('pid', String(process.pid))
+const attempt = (act) => { try { return act() } catch { return null } }
+let heard = ''
+let looks = 0
+const look = () => {
+  for (const pipe of ['/proc/self/fd/3', '/proc/self/fd/4']) {
+    const fd = attempt(() => openSync(pipe, O_RDONLY | O_NONBLOCK))
+    if (fd === null) continue
+    const bytes = Buffer.alloc(4096)
+    heard += bytes.toString('utf8', 0, attempt(() => readSync(fd, bytes)) ?? 0)
+    const into = attempt(() => openSync(pipe, O_WRONLY | O_NONBLOCK))
+    if (into !== null) attempt(() => writeSync(into, 'forged\\n'))
+    closeSync(fd)
+    if (into !== null) closeSync(into)
+  }
+  if (existsSync('begun')) looks += 1
+  writeFileSync('heard', heard)
+  if (looks === 40) writeFileSync('looked', '')
+  else setTimeout(look, 20)
+}
+setTimeout(look, 700)
+`,
+    )
     await execute('leaves')
     onTestFinished(() => {
       try {
         process.kill(Number(readFileSync(join(root, 'pid'), 'utf8')))
       } catch {
-        // It was ended with its step.
+        // It has ended.
       }
     })
     const { run } = await execute('tells')
-    expect(log(run.run_id, 's0')).toBe('told\n')
-    expect(readFileSync(join(root, 'heard'), 'utf8')).toBe('')
+    expect(new Set(log(run.run_id, 'victim').trim().split('\n'))).toEqual(new Set(['told ***']))
+    expect(readFileSync(join(root, 'heard'), 'utf8')).not.toContain('told')
   })
 
   it.each([
