@@ -62,7 +62,7 @@ function nameOf(file: unknown): string {
     .replace(/^(run|ev|gate)_[0-9a-z]+/, '$1')
     .replace(/^[0-9a-f]{64}$/, 'digest')
     .replace(/^\.part-.*/, 'part')
-    .replace(/^[0-9a-f-]{36}$/, 'pipe')
+    .replace(/^[0-9a-f-]{36}$/, 'note')
     .replace(/\.\d+\.(log|idx|pid)/, '.$1')
 }
 
@@ -202,7 +202,8 @@ if (ROLE === 'runner') {
     'getFunctions',
     function (this: unknown, ...args: unknown[]) {
       const functions = Object.assign({}, lookUp.apply(this, args))
-      wrap(functions, 'posix_spawn', () => 'spawn step')
+      if ('posix_spawn' in functions) wrap(functions, 'posix_spawn', () => 'spawn step')
+      if ('mkfifo' in functions) wrap(functions, 'mkfifo', () => 'make pipe')
       return functions
     },
   )
