@@ -13,7 +13,7 @@ export type Server = { url: string; token: string | undefined }
 export class UnreachableError extends CommandError {}
 
 /** Longest that a question is waited for; what changes something may take as long as it takes. */
-const ANSWER_MS = 60_000
+export const ANSWER_MS = 60_000
 
 /** Asks a row of ENDPOINT and parses its answer. What goes wrong is one line that ends the command with `exitCode`. */
 export async function ask<T>(
@@ -77,9 +77,36 @@ export async function unlessAway<T>(question: Promise<T>): Promise<T | null> {
 }
 
 async function whole(response: Response, exitCode: number): Promise<string> {
-  return await response.text().catch((error: unknown) => {
+  const bytes = await beginningOf(response, MOST_ANSWER, () => {}).catch((error: unknown) => {
     throw new UnreachableError('the answer was cut off', exitCode, { cause: error })
   })
+  if (bytes.length > MOST_ANSWER)
+    throw new CommandError('the answer is longer than any that was asked for', exitCode)
+  return bytes.toString()
+}
+
+const MOST_ANSWER = 64 * 1024 * 1024
+
+/**
+ * What a server answers, and at most one byte more than `most` of it: one that does not stop is not listened to for longer.
+ * `onMore` is told that more came.
+ */
+export async function beginningOf(
+  { body }: Response,
+  most: number,
+  onMore: () => unknown,
+): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  const stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = body
+  let size = 0
+  if (stream !== null)
+    for await (const chunk of stream) {
+      onMore()
+      chunks.push(chunk)
+      size += chunk.length
+      if (size > most) break
+    }
+  return Buffer.concat(chunks).subarray(0, most + 1)
 }
 
 function queryText(query: Readonly<Record<string, string>>): string {

@@ -5,9 +5,19 @@ import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Part } from '#evidence/attached.ts'
+import { allListed } from '#evidence/listed.ts'
 import { administer, type Administration } from '#server/main.ts'
 import { logFile } from '#server/runs/log.ts'
-import { ask, authorization, reach, refusalOf, wordsOf, type Server } from './ask.ts'
+import {
+  ANSWER_MS,
+  ask,
+  authorization,
+  beginningOf,
+  reach,
+  refusalOf,
+  wordsOf,
+  type Server,
+} from './ask.ts'
 import { CommandError } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { CANNOT_READ, readEvidence } from './evidence-file.ts'
@@ -68,7 +78,7 @@ function ofFolder(folder: string, administration: Administration): KeptEvidence 
       const said = []
       for (let cursor: string | null = null; ;) {
         const page = await seals.list({ cursor, limit: 200 })
-        said.push(...page.items.map(({ evidence_id }) => evidence_id))
+        for (const { evidence_id } of page.items) said.push(evidence_id)
         cursor = page.next_cursor
         if (cursor === null) break
       }
@@ -109,16 +119,13 @@ async function unlessGone<T>(read: Promise<T>): Promise<T | null> {
 function ofServer(server: Server): KeptEvidence {
   return {
     async ids() {
-      const said = []
-      for (let cursor = ''; ;) {
-        const { path } = ENDPOINT.listEnvelopes
-        const query = `?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
-        const row = { ...ENDPOINT.listEnvelopes, path: `${path}${query}` }
-        const { items, next_cursor } = await ask(server, row, {}, CANNOT_READ)
-        said.push(...items.map(({ evidence_id }) => evidence_id))
-        if (next_cursor === null) return said.toReversed()
-        cursor = next_cursor
-      }
+      const said = await allListed(async (cursor) => {
+        const query = { limit: '200', ...(cursor !== '' && { cursor }) }
+        return await ask(server, ENDPOINT.listEnvelopes, { query }, CANNOT_READ)
+      }).catch((error: unknown) => {
+        throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
+      })
+      return said.map(({ evidence_id }) => evidence_id).toReversed()
     },
     async evidenceOf(run_id) {
       const run = await ask(server, ENDPOINT.run, { params: { run_id } }, CANNOT_READ)
@@ -146,6 +153,7 @@ function ofServer(server: Server): KeptEvidence {
 }
 
 const WINDOW = 1024 * 1024
+const MOST_REFUSAL = 64 * 1024
 
 /** null where the server has none. A server that does not stop is not listened to for longer than `most` bytes. */
 async function fetchBytes(
@@ -153,21 +161,21 @@ async function fetchBytes(
   path: string,
   most: number,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
+  const stalled = new AbortController()
+  const timer = setTimeout(
+    () => stalled.abort(new Error(`${server.url} stopped answering`)),
+    ANSWER_MS,
+  )
   try {
-    const response = await reach(server, path, { headers: authorization(server) })
+    const init = { headers: authorization(server), signal: stalled.signal }
+    const response = await reach(server, path, init)
     if (response.status === 404) return null
-    if (!response.ok) throw new Error(refusalOf(response.status, await response.text()))
-    const body: ReadableStream<Uint8Array<ArrayBuffer>> | null = response.body
-    const chunks: Uint8Array[] = []
-    let size = 0
-    if (body !== null)
-      for await (const chunk of body) {
-        chunks.push(chunk)
-        size += chunk.length
-        if (size > most) break
-      }
-    return Buffer.concat(chunks).subarray(0, most + 1)
+    if (response.ok) return await beginningOf(response, most, () => timer.refresh())
+    const said = await beginningOf(response, MOST_REFUSAL, () => {})
+    throw new Error(refusalOf(response.status, said.toString()))
   } catch (error) {
     throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -29,14 +29,14 @@ export function heldOf({
 /**
  * "Require this definition, these gates", for the `required` of a trust file. `any version` leaves its digest and its
  * plan open and holds later versions to the same gates. A question that repeats an input of this run is another in the next run, so
- * it is not pinned.
+ * it is not pinned; an empty one may stand anywhere in it, and be something in the next run.
  */
 export function requirementOf(
   { opening }: VerifiedEnvelope,
   pin: 'this version' | 'any version',
 ): RequiredDefinition {
   const { definition, plan, inputs } = opening
-  const values = Object.values(inputs).filter((value) => value !== '')
+  const values = Object.values(inputs)
   return {
     name: definition.name,
     sha256: pin === 'this version' ? definition.sha256 : null,

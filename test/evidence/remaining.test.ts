@@ -9,9 +9,12 @@ import {
   bytesOf,
   newSigner,
   pinned,
+  planGate,
+  planStep,
   sealContent,
   serverKeyOf,
   SHAPES,
+  startRun,
 } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 
@@ -211,5 +214,25 @@ describe('what a reader keeps', () => {
     const run = approvedRun(signer, { inputs: { what: 'ship' } }, { roles: [], users: ['ann'] })
     const [gate] = requirementOf(await verified((await run.seal()).bytes), 'any version').gates
     expect(gate).toMatchObject({ question: null, roles: [], users: ['ann'] })
+  })
+
+  it('[V22] pins no question in which an input can have stood that was empty', async () => {
+    const asking = async (note: string) => {
+      const policy = { sign: 'passkey' } as const
+      const gates = [planGate('ok', { question: `Deploy to prod?${note}`, policy })]
+      const steps = [planStep('deploy', { needs: ['ok'] })]
+      const definition = { name: 'release', sha256: sha256('the definition') }
+      const run = startRun(signer, { steps, gates }, { inputs: { note }, definition })
+      run.gate('ok', { decisions: signed })
+      run.step('deploy')
+      return (await run.seal()).bytes
+    }
+    const required = [requirementOf(await verified(await asking('')), 'this version')]
+    expect(required[0]?.gates[0]?.question).toBeNull()
+    const requiring = [pinned(signer, { approvers: [ann.approver], required })]
+    for (const note of ['', ' (hotfix)']) {
+      const { verdict } = await verifyEnvelope(await asking(note), { trust: requiring })
+      expect(verdict).toBe('proven')
+    }
   })
 })

@@ -1,4 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
+import { allListed, type ListPage } from '#evidence/listed.ts'
 import {
   NOT_PLACED,
   type Placed,
@@ -11,10 +12,7 @@ import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the walk asks of the world. Each ends with the signal's reason when that says so. */
 export type WalkRim = {
-  list: (
-    cursor: string,
-    signal: AbortSignal,
-  ) => Promise<{ items: EnvelopeSummary[]; next_cursor: string | null }>
+  list: (cursor: string, signal: AbortSignal) => Promise<ListPage<EnvelopeSummary>>
   /** null where the server lists an envelope and does not have it. */
   judge: (evidence_id: string, signal: AbortSignal) => Promise<Verdict | null>
 }
@@ -47,14 +45,10 @@ export async function walkChain(
   onProgress: (done: number, known: number) => void,
   signal: AbortSignal,
 ): Promise<Walk> {
-  const listed: EnvelopeSummary[] = []
-  let cursor: string | null = ''
-  while (cursor !== null) {
-    const page: Awaited<ReturnType<WalkRim['list']>> = await rim.list(cursor, signal)
-    listed.push(...page.items)
-    cursor = page.next_cursor
-    onProgress(0, listed.length)
-  }
+  const listed = await allListed(
+    (cursor) => rim.list(cursor, signal),
+    (known) => onProgress(0, known),
+  )
   const walked: Walked[] = []
   for (const one of listed) {
     walked.push(walkedOf(one, await rim.judge(one.evidence_id, signal)))

@@ -1,0 +1,110 @@
+import { createServer, type RequestListener } from 'node:http'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import * as z from 'zod/mini'
+import { parseJson } from '#contract/parse.ts'
+import { newSigner, planStep, type Sealed, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { runseal } from './command-line.ts'
+
+// Processes, on a machine that may be busy with others.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+const signer = await newSigner()
+let folder: string
+let trust: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runseal-cli-hostile-'))
+  trust = join(folder, 'trust.json')
+  await writeFile(trust, JSON.stringify(trustFileOf(signer)))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const summary = (evidence_id: string, seal_seq: number) => ({
+  evidence_id,
+  run_id: `run-${evidence_id}`,
+  definition: 'release',
+  outcome: 'succeeded',
+  seal_seq,
+  head: '0'.repeat(64),
+  sha256: '0'.repeat(64),
+  bytes: 1,
+  sealed_at: '2026-11-12T10:00:00.000Z',
+})
+
+/** A server that says what it likes; `list` is what it answers each time that it is asked what it has. */
+async function audited(list: () => object, envelopes: ReadonlyMap<string, Sealed> = new Map()) {
+  let asked = 0
+  const answer: RequestListener = (request, response) => {
+    const { pathname } = new URL(request.url ?? '', 'http://localhost')
+    const found = envelopes.get(pathname.replace('/api/envelopes/', ''))
+    response.setHeader('content-type', 'application/json')
+    if (pathname === '/api/trust') response.end(JSON.stringify({ server_keys: [], approvers: [] }))
+    else if (pathname === '/api/envelopes') {
+      asked += 1
+      response.end(JSON.stringify(list()))
+    } else if (found === undefined) response.writeHead(404).end('{}')
+    else response.end(found.bytes)
+  }
+  const server = createServer(answer).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  try {
+    const at = ['audit', '--server', `http://127.0.0.1:${port}`, '--trust', trust]
+    return { ...(await runseal([...at, '--json'])), words: await runseal(at), asked }
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+it('[W8] [C21] a list that does not end is left, and nothing is said of what it has', async () => {
+  const { code, stdout, stderr, asked } = await audited(() => ({
+    items: [],
+    next_cursor: 'again',
+  }))
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toContain('the list of records does not end')
+  expect(asked).toBe(2)
+})
+
+it('[W8] [C21] a page of any length is a page, and what is listed twice is asked for once', async () => {
+  const items = Array.from({ length: 150_000 }, (_, n) => summary(`ev-${n % 20}`, 1))
+  const { code, stderr, stdout } = await audited(() => ({ items, next_cursor: null }))
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+  const told = parseJson(z.looseObject({ missing: z.array(z.string()) }), stdout)
+  expect(told.ok && told.value.missing).toHaveLength(20)
+})
+
+it('[C21] what is missing is counted by its numbers too, and nothing more is said than was looked at', async () => {
+  const sealedAfter = (before: Sealed | null, seal_seq: number) => {
+    const run = startRun(
+      signer,
+      { steps: [planStep('build')] },
+      { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}` },
+    )
+    run.step('build')
+    const { evidence_id = '', integrity } = before?.envelope ?? {}
+    const previous = integrity ? { evidence_id, head: integrity.hash_chain.head } : null
+    return run.seal({ seal_seq, previous })
+  }
+  const all: Sealed[] = []
+  for (let seq = 1; seq <= 4; seq += 1) all.push(await sealedAfter(all.at(-1) ?? null, seq))
+  const here = (...kept: number[]) =>
+    audited(
+      () => ({ items: kept.map((seq) => summary(`ev-${seq}`, seq)), next_cursor: null }),
+      new Map(all.map((one) => [one.envelope.evidence_id, one])),
+    )
+  const last = await here(4)
+  expect(last.words.code).toBe(1)
+  expect(last.words.stdout).toContain('Numbers 1 to 2 are not here')
+  expect(last.words.stdout).toContain(' 3 missing. ')
+  // Of their logs this server has none.
+  const whole = await here(4, 3, 2, 1)
+  expect(whole.words.code).toBe(0)
+  expect(whole.words.stdout).toContain('Logs and artifacts were not looked at')
+  expect(whole.words.stdout).not.toContain('Nothing is missing')
+})
