@@ -193,7 +193,7 @@ export type DefinedRun = z.infer<typeof DefinedRun>
 
 export const Project = z.strictObject({
   /** Folder that cwd and artifacts stay inside, from the file's own. Default `.`. */
-  root: z.optional(z.string()),
+  root: z.optional(Text),
   runs: z.record(Id, DefinedRun),
   tables: z.optional(z.record(TableName, DefinedTable)),
 })

@@ -62,7 +62,12 @@ const PlanGate = z.strictObject({
   show: z.array(z.string()),
 })
 
-export const Plan = z.strictObject({ steps: z.array(PlanStep), gates: z.array(PlanGate) })
+export const Plan = z.strictObject({
+  /** As the project names the folder that `cwd` and artifacts stay inside. Records from before it was frozen have none. */
+  root: z.optional(Text),
+  steps: z.array(PlanStep),
+  gates: z.array(PlanGate),
+})
 export type Plan = z.infer<typeof Plan>
 export type PlanStep = z.infer<typeof PlanStep>
 export type PlanGate = z.infer<typeof PlanGate>

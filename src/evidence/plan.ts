@@ -35,7 +35,8 @@ export function planFault(
   if (actual !== required.sha256)
     return {
       actual,
-      message: 'The plan is another than the one that you pinned: other steps, commands or gates',
+      message:
+        'The plan is another than the one that you pinned: another root, other steps, commands or gates',
     }
   const places = Map.groupBy(required.inputs, ({ step_id, element }) => `${step_id} ${element}`)
   for (const named of places.values()) {
@@ -66,6 +67,7 @@ export function openIn({ inputs }: RequiredPlan): string {
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {
   const elements = Map.groupBy(filled, ({ step_id }) => step_id)
   return {
+    ...(plan.root !== undefined && plan.root !== OWN_FOLDER && { root: plan.root }),
     steps: plan.steps.map((step) => {
       const inputs = new Set(elements.get(step.step_id)?.map(({ element }) => element))
       return inputs.size === 0
@@ -75,6 +77,9 @@ function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {
     gates: plan.gates.map((gate) => ({ ...gate, question: '' })),
   }
 }
+
+/** A root that is no other folder than the project's own is none: so was each that was pinned before it was in a plan. */
+const OWN_FOLDER = '.'
 
 /** In place of an element that is an input. That it is one is held against the inputs, so that it may be any text. */
 export const AN_INPUT = '{{input}}'

@@ -33,7 +33,7 @@ export function shellForPlan(inputs: RequiredPlan['inputs']): string {
     ({ step_id, element }) =>
       ` | (.steps[] | select(.step_id == "${step_id}") | .argv[${element}]) = "${AN_INPUT}"`,
   )
-  return `jq -cSj '.opening.plan | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`
+  return `jq -cSj '.opening.plan | if .root == "." then del(.root) else . end | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`
 }
 
 export function shellForSeal(publicKey: Uint8Array, payloadLength: number): string {

@@ -191,7 +191,7 @@ export function startRun(
   options: RunOptions = {},
 ): RunBuilder {
   const { evidence_id = 'ev-1', run_id = 'run-1', ...over } = options
-  const { steps = [], gates = [] } = plan
+  const { steps = [], gates = [], ...rooted } = plan
   let now = Date.parse('2026-11-12T09:30:00.000Z')
   let salts = 0
   const tick = (ms = 1000): string => new Date((now += ms)).toISOString()
@@ -201,7 +201,7 @@ export function startRun(
     kind: 'pipeline',
     title: 'Release',
     definition: { name: 'release', sha256: digestOf({ steps, gates }) },
-    plan: { steps, gates },
+    plan: { ...rooted, steps, gates },
     actor: 'user:oda',
     inputs: { version: '1.0.0' },
     started_at: tick(),

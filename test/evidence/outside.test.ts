@@ -10,7 +10,7 @@ import { type Envelope, type Seal } from '#contract/envelope.ts'
 import { type Claim, type ClaimName } from '#evidence/claims.ts'
 import { requirementOf } from '#evidence/keep.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { approvedRun, bytesOf, newSigner, pinned, SHAPES } from './fixture.ts'
+import { approvedRun, bytesOf, newSigner, pinned, planStep, SHAPES, startRun } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 
 /* Tools that know nothing of us, on a real seal. */
@@ -122,6 +122,26 @@ describe('the shell lines of a claim', () => {
       expect(
         found.claims.filter(({ state, shell }) => state === 'proven' && shell === undefined),
       ).toEqual([])
+    },
+  )
+
+  it.for([undefined, '.', 'site'])(
+    '[V18] redo the plan of a run in the root %s',
+    { timeout: 120_000 },
+    async (root, context) => {
+      need(context, 'jq', 'sha256sum')
+      const plan = { ...(root !== undefined && { root }), steps: [planStep('build')] }
+      const run = startRun(signer, plan)
+      run.step('build')
+      const { bytes: record } = await run.seal()
+      writeFileSync(join(folder, 'envelope.json'), record)
+      const first = await verifyEnvelope(record, { trust: [pinned(signer)] })
+      if (first.envelope === null) throw new Error('does not verify')
+      const required = [requirementOf(first.envelope, 'this version')]
+      const { claims } = await verifyEnvelope(record, { trust: [pinned(signer, { required })] })
+      const claim = claims.find(({ where }) => where === '/opening/plan')
+      expect(claim?.state).toBe('proven')
+      expect(claim && redone(claim)).toContain(required[0]?.plan?.sha256)
     },
   )
 

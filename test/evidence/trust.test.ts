@@ -501,6 +501,22 @@ describe('what the reader requires', () => {
     ).toEqual(codes)
   })
 
+  it('[V15] a plan in another root is another plan, and one without is in the folder of the project', async () => {
+    const rooted = async (root?: string) => {
+      const steps = [planStep('deploy')]
+      const run = startRun(signer, { ...(root !== undefined && { root }), steps, gates: [] })
+      run.step('deploy')
+      return await run.seal()
+    }
+    const pinnedAs = async (root?: string) => ({
+      plan: requiredPlanOf((await rooted(root)).envelope.opening),
+    })
+    expect((await codesOf(await pinnedAs('A'), await rooted('A')))[0]).toBe('proven')
+    expect(await codesOf(await pinnedAs('A'), await rooted('B'))).toContain('another-plan')
+    expect(await codesOf(await pinnedAs(), await rooted('B'))).toContain('another-plan')
+    expect((await codesOf(await pinnedAs(), await rooted('.')))[0]).toBe('proven')
+  })
+
   it('[V15] a question is pinned with its gate, and not with the plan', async () => {
     const asking = (question: string) => deploying({}, ['put'], [planGate('ship', { question })])
     const required = { plan: requiredPlanOf((await asking('Version 1?')).envelope.opening) }

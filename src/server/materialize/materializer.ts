@@ -185,7 +185,10 @@ export function createMaterializer({
     const request = requestIn(inputs)
     const known = loaded()
     const fields = fieldsFor(known, request.targets)
-    if (digestOfTables(known.tables, fields) !== definition.sha256)
+    const isSame =
+      digestOfTables(known.tables, fields) === definition.sha256 &&
+      (opening.plan.root ?? known.rootNamed) === known.rootNamed
+    if (!isSame)
       throw new CannotMaterialize('bad_definition', 'the tables have changed since the run began')
     return { known, request, fields }
   }

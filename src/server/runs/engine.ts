@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DefinitionSummary } from '#contract/api.ts'
-import type { Opening, PlanStep, StepEntry } from '#contract/envelope.ts'
+import type { Opening, Plan, PlanStep, StepEntry } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
 import type { Frame } from '#contract/frame.ts'
 import type { Attempt, Run } from '#contract/run.ts'
@@ -34,6 +34,7 @@ import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } f
 import { endGroup, groupsHolding, groupsMarked, survivorIn } from './process-group.ts'
 import {
   DefinitionError,
+  rootFrozen,
   type Definition,
   type LoadedProject,
   type ProjectReader,
@@ -312,6 +313,8 @@ export function createEngine({
     const { run_id } = run
     const { step_id, argv, cwd, timeout_ms, artifacts } = step
     const known = project.lastGood()
+    const root = rootFrozen(known, plan.root)
+    if (root === null) return withoutRoot(plan)
     const secrets = secretsOf(step, known.definitions.get(definition.name), server.environment)
     if (secrets.missing !== null)
       return notStarted(now(), `the secret ${secrets.missing} is not there any more`)
@@ -323,7 +326,7 @@ export function createEngine({
       id,
       argv,
       cwd,
-      root: known.root,
+      root,
       run_as: runAs,
       env: {
         ...stepEnvironment(step, inputs, secrets.values, environment),
@@ -360,6 +363,8 @@ export function createEngine({
   ): Promise<Ended | null> {
     const kept = keptFrom(opening.runner)
     if (kept !== null) return kept
+    const root = rootFrozen(project.lastGood(), opening.plan.root)
+    if (root === null) return withoutRoot(opening.plan)
     const { step_id } = step
     const id = idOf(run_id, step_id, attempt)
     const cancel = new AbortController()
@@ -369,7 +374,7 @@ export function createEngine({
         {
           type: 'derive',
           id,
-          root: project.lastGood().root,
+          root,
           run_as: runAs,
           log: logFile(logs, run_id, step_id, attempt),
           max_log_bytes: maxLogBytes,
@@ -417,6 +422,10 @@ export function createEngine({
         'the run has its steps run as another user, and this server does not',
       )
     return null
+  }
+
+  function withoutRoot({ root }: Plan): Result {
+    return notStarted(now(), `the root of the run is not there any more: ${root}`)
   }
 
   /** What an attempt derived, also one that was cut off; null where it is not one that derives. */
@@ -553,7 +562,10 @@ export function createEngine({
   ): Promise<{ run_id: string }> {
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
     const inputs = resolveInputs(definition, given)
-    const plan = planOf(definition, inputs, server.environment)
+    const plan = {
+      root: definition.root,
+      ...planOf(definition, inputs, server.environment),
+    }
     const run_id = newId('run')
     // Before the run is on record: after a crash their presence says what was to be taken over.
     await linkLogs(logs, run_id, rerun.taking)
@@ -577,10 +589,11 @@ export function createEngine({
   ): Promise<{ run_id: string }> {
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
     const { steps, ...planned } = materializer.plan(request)
-    const plan = planOf({ steps, gates: [] }, {}, server.environment)
+    const { root, rootNamed } = project.lastGood()
+    const plan = { root: rootNamed, ...planOf({ steps, gates: [] }, {}, server.environment) }
     const run_id = newId('run')
     const opened = { kind: 'materialize', ...planned, plan, actor, rerun_of } as const
-    await begin(run_id, project.lastGood().root, opened)
+    await begin(run_id, root, opened)
     return { run_id }
   }
 

@@ -79,35 +79,52 @@ export function loadProject(path: string): LoadedProject {
     for (const { path: at, key, message } of faultsOf(shape.error.issues)) fault(at, message, key)
     throw new DefinitionError(doc.faults)
   }
+  const named = posix.normalize(shape.data.root ?? '.').replace(/(?<=.)\/$/, '')
   const tables = checkTables(
     shape.data.tables ?? {},
-    (run, faultOfRun) => new RunCheck('tables', run, new Map(), faultOfRun).definition(),
+    (run, faultOfRun) => new RunCheck('tables', named, run, new Map(), faultOfRun).definition(),
     (at, message) => fault(['tables', ...at], message),
   )
   const definitions = new Map<string, Definition>()
   for (const [run, defined] of Object.entries(shape.data.runs)) {
-    const check = new RunCheck(run, defined, tables, (at, message) =>
+    const check = new RunCheck(run, named, defined, tables, (at, message) =>
       fault(['runs', run, ...at], message),
     )
     definitions.set(run, check.definition())
   }
-  const root = rootOf(file, shape.data.root ?? '.', (message) => fault(['root'], message))
+  const root = rootOf(file, named, (message) => fault(['root'], message))
   if (doc.faults.length > 0) throw new DefinitionError(doc.faults)
-  return { file, root, definitions, tables }
+  return { file, root, rootNamed: named, definitions, tables }
 }
 
 export type LoadedProject = {
   file: string
   /** Real path of the folder that cwd and artifacts stay inside. */
   root: string
+  /** As the file names that folder, from its own. */
+  rootNamed: string
   definitions: ReadonlyMap<string, Definition>
   tables: Tables
+}
+
+/**
+ * Real path of the root that a run was started with, also when the project names another one by now; null where it is
+ * not there any more.
+ */
+export function rootFrozen(known: LoadedProject, named = known.rootNamed): string | null {
+  if (named === known.rootNamed) return known.root
+  let isThere = true
+  const path = rootOf(known.file, named, () => {
+    isThere = false
+  })
+  return isThere ? path : null
 }
 
 /** A run as it is written, with every default resolved and no input filled in. */
 export type Definition = {
   name: string
   title: string
+  root: string
   /** SHA-256 of the canonical form of all the rest; no secret value is in it [D5]. */
   sha256: string
   inputs: Readonly<Record<string, DefinedInput>>
@@ -382,6 +399,7 @@ function rootOf(file: string, root: string, fault: (message: string) => void): s
 /** The meaning of one run of the file, beyond its shape. */
 class RunCheck {
   readonly #name: string
+  readonly #root: string
   readonly #run: DefinedRun
   readonly #gates: readonly DefinedGate[]
   readonly #inputs: Readonly<Record<string, DefinedInput>>
@@ -389,8 +407,9 @@ class RunCheck {
   readonly #fault: Fault
   readonly #needs = new Map<string, readonly string[]>()
 
-  constructor(name: string, run: DefinedRun, tables: Tables, fault: Fault) {
+  constructor(name: string, root: string, run: DefinedRun, tables: Tables, fault: Fault) {
     this.#name = name
+    this.#root = root
     this.#run = run
     this.#tables = tables
     this.#gates = run.gates ?? []
@@ -406,11 +425,19 @@ class RunCheck {
     const gates = this.#gates.map((gate, index) => this.#gate(gate, ['gates', index]))
     const resolved = { title: this.#run.title ?? this.#name, inputs: this.#inputs, steps, gates }
     this.#noReferences(resolved.title, ['title'])
-    const { name } = { name: this.#name }
+    const [name, root] = [this.#name, this.#root]
     return {
       name,
+      root,
       ...resolved,
-      sha256: digestOf({ name, ...resolved, steps: steps.map(unsecret), ...this.#derivations() }),
+      sha256: digestOf({
+        name,
+        // What has none of its own is known by the digest that it had before a root was a part of it.
+        ...(root !== '.' && { root }),
+        ...resolved,
+        steps: steps.map(unsecret),
+        ...this.#derivations(),
+      }),
     }
   }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Run } from '#contract/run.ts'
 import { OPERATOR, workshop } from './workshop.ts'
 
@@ -488,6 +489,53 @@ describe('an artifact', () => {
 })
 
 describe('a rerun', () => {
+  it.each([
+    ['the other one', 'root: B', 'succeeded', null],
+    ['none of its own', '', 'succeeded', null],
+    [
+      'the other one, and the first is gone',
+      'root: B',
+      'failed',
+      'step two failed: the root of the run is not there any more: A',
+    ],
+  ])('[R29] stays in its root when the project has %s', async (what, line, outcome, reason) => {
+    const folder = mkdtempSync(join(tmpdir(), 'runseal-root-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    for (const name of ['A', 'B']) mkdirSync(join(folder, 'project', name), { recursive: true })
+    const runs = `
+  moves:
+    steps: [{ id: one, run: pwd }, { id: two, needs: [ok], run: pwd }]
+    gates: [{ id: ok, needs: [one], question: Go on? }]
+`
+    const shop = await workshop(`${runs}root: A\n`, { folder })
+    const run_id = await shop.start('moves')
+    const { gates } = await shop.until(run_id, ({ gates }) => gates.length === 1)
+    writeFileSync(join(shop.root, 'runseal.yaml'), `runs:${runs}${line}\n`)
+    shop.engine.definitions()
+    if (what.endsWith('gone')) rmSync(join(shop.root, 'A'), { recursive: true })
+    await shop.gates.decide(gates[0]?.gate_id ?? '', OPERATOR, { decision: 'approved' })
+    const { run, envelope } = await shop.sealed(run_id)
+    expect(run.ended).toMatchObject({ outcome, ...(reason !== null && { reason }) })
+    expect(envelope.opening.plan.root).toBe('A')
+    if (reason === null) expect(shop.log(run_id, 'two')).toBe(`${join(shop.root, 'A')}\n`)
+  })
+
+  it('[R14] from the failed steps wants the root as it was', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'runseal-root-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    for (const name of ['A', 'B']) mkdirSync(join(folder, 'project', name), { recursive: true })
+    const runs = `
+  fails:
+    steps: [{ id: one, run: exit 1 }]
+`
+    const { run: execute, engine, root } = await workshop(`${runs}root: A\n`, { folder })
+    const { run } = await execute('fails')
+    writeFileSync(join(root, 'runseal.yaml'), `runs:${runs}root: B\n`)
+    await expect(engine.rerun(run.run_id, 'failed', OPERATOR)).rejects.toMatchObject({
+      code: 'bad_definition',
+    })
+  })
+
   it('[R14] from the failed steps takes over what succeeded', async () => {
     const {
       run: execute,

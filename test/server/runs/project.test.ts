@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -319,6 +319,17 @@ runs:
     expect(digest(OK)).toBe(digest(`title: a\n${OK}\ngates: []`))
     expect(digest(OK)).not.toBe(digest('steps: [{ id: one, run: exit 1 }]'))
     expect(secret('hunter2')).toBe(secret('hunter3'))
+  })
+
+  it('[D5] has a digest that the root is a part of', () => {
+    const digest = (root: string) => {
+      const folder = written(`${run(OK)}\nroot: ${root}\n`)
+      for (const name of ['A', 'B']) mkdirSync(join(folder, name), { recursive: true })
+      return loadProject(folder).definitions.get('a')?.sha256
+    }
+    expect(digest('A')).not.toBe(digest('B'))
+    expect(digest('A')).toBe(digest('./A/'))
+    expect(digest('.')).toBe(loadProject(written(run(OK))).definitions.get('a')?.sha256)
   })
 
   it('[D6] is read again when its file has changed, and stays as it was while that is broken', () => {
