@@ -1,14 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
@@ -28,6 +19,7 @@ import {
 } from './process-group.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 import { startProcess } from './start-process.ts'
+import { openStepFolder, type StepFolder } from './step-folder.ts'
 import { WovenMask } from './woven-mask.ts'
 
 /** How it came to its end, before that is dressed as an entry. */
@@ -106,22 +98,10 @@ export class Attempt {
   }
 
   async #execute(log: LogWriter): Promise<Exit> {
-    const { argv, cwd, root, env, run_as, timeout_ms } = this.#launch
-    const folder = join(root, cwd)
-    const fault = folderFault(root, folder, cwd)
-    if (fault !== null) return failed(fault)
-    const pipes = await openPipes(this.#launch)
-    reuseNote(this.#launch.pid_file)
-    this.#begunAt = performance.now()
-    const { pid, exit } = startProcess({
-      argv,
-      cwd: folder,
-      env: { ...env, ...marking(markOf(this.#launch.log)) },
-      run_as,
-      stdio: [NOTHING, pipes[0].write, pipes[1].write],
-    })
-    const unnoted = pid === null ? null : this.#began(pid)
-    for (const { write } of pipes) closeSync(write)
+    const { argv, cwd, root, run_as, timeout_ms } = this.#launch
+    const folder = openStepFolder(root, cwd, run_as)
+    if (typeof folder === 'string') return failed(folder)
+    const { pipes, exit, unnoted } = await this.#begin(folder)
     // The log is both pipes in one: half of a secret by each is a secret there.
     const mask = new WovenMask<'stdout' | 'stderr'>(this.#launch.secrets)
     const reading = [
@@ -138,6 +118,27 @@ export class Attempt {
     if (error !== null) return failed(spawnFault(error, argv))
     if (unnoted !== null) return failed(`its process could not be noted: ${unnoted}`)
     return this.#resultOf(exit_code, signal)
+  }
+
+  async #begin(folder: StepFolder) {
+    const { argv, env, run_as, log, pid_file } = this.#launch
+    try {
+      const pipes = await openPipes(this.#launch)
+      reuseNote(pid_file)
+      this.#begunAt = performance.now()
+      const { pid, exit } = startProcess({
+        argv,
+        cwd: folder.path,
+        env: { ...env, ...marking(markOf(log)) },
+        run_as,
+        stdio: [NOTHING, pipes[0].write, pipes[1].write],
+      })
+      const unnoted = pid === null ? null : this.#began(pid)
+      for (const { write } of pipes) closeSync(write)
+      return { pipes, exit, unnoted }
+    } finally {
+      folder.close()
+    }
   }
 
   /** Why the group cannot be found by others, if so: then it does not run on. */
@@ -279,22 +280,6 @@ export async function isReadSoon(reading: Promise<void>[]): Promise<boolean> {
 
 function failed(reason: string): Exit {
   return { exit_code: null, signal: null, outcome: 'failed', reason: clip(reason), artifacts: [] }
-}
-
-export function folderFault(root: string, folder: string, cwd: string): string | null {
-  const real = realPathOf(folder)
-  if (real === null || !statSync(real).isDirectory()) return `no such folder: ${cwd}`
-  // A link may have been put there since the definition was checked.
-  const inside = real === root || real.startsWith(root.endsWith('/') ? root : `${root}/`)
-  return inside ? null : `${cwd} is outside of the root`
-}
-
-function realPathOf(folder: string): string | null {
-  try {
-    return realpathSync.native(folder)
-  } catch {
-    return null
-  }
 }
 
 export function spawnFault(cause: unknown, [program = '']: readonly string[]): string {

@@ -1,18 +1,9 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { chown, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { isUtf8 } from 'node:buffer'
 import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
-import {
-  dropNote,
-  folderFault,
-  isReadSoon,
-  openPipes,
-  reuseNote,
-  spawnFault,
-  type Pipes,
-} from './attempt.ts'
+import { dropNote, isReadSoon, openPipes, reuseNote, spawnFault, type Pipes } from './attempt.ts'
 import { emptyLog, LogWriter, markOf, pidFileOf, pipesOf, slotOf } from './log.ts'
 import { Mask } from './mask.ts'
 import { linesWithin } from './secret-finder.ts'
@@ -26,6 +17,7 @@ import {
 } from './process-group.ts'
 import type { Batch, BatchResult, Derive, FromRunner, Output, Result } from './runner-protocol.ts'
 import { startProcess } from './start-process.ts'
+import { openStepFolder, type StepFolder } from './step-folder.ts'
 
 type Cause = 'aborted' | 'interrupted'
 
@@ -171,26 +163,13 @@ class BatchProcess {
 
   async #execute(): Promise<Outcome> {
     const { root, run_as } = this.#derive
-    const { argv, cwd, env, timeout_ms, input } = this.#batch
-    const folder = join(root, cwd)
-    const fault = folderFault(root, folder, cwd)
-    if (fault !== null) return notStarted(fault)
-    // It makes the folder.
+    const { argv, cwd, timeout_ms } = this.#batch
+    // It makes the folder of what is written beside it.
     await this.#log
     if (this.#cause !== null) return { ...NOTHING, invalid: [], cause: this.#cause }
-    const stdin = await this.#given(input)
-    const pipes = await openPipes({ log: this.#name, run_as })
-    reuseNote(pidFileOf(this.#name))
-    const begunAt = performance.now()
-    const { pid, exit } = startProcess({
-      argv,
-      cwd: folder,
-      env: { ...env, ...marking(markOf(this.#name)) },
-      run_as,
-      stdio: [stdin, pipes[0].write, pipes[1].write],
-    })
-    const unnoted = pid === null ? null : this.#began(pid)
-    for (const fd of [stdin, pipes[0].write, pipes[1].write]) closeSync(fd)
+    const folder = openStepFolder(root, cwd, run_as)
+    if (typeof folder === 'string') return notStarted(folder)
+    const { pipes, exit, unnoted, begunAt } = await this.#begin(folder)
     const output = new LinesSoon(this.#heard.said)
     const reading = [this.#collect(pipes[0].read, output), this.#pump(pipes[1].read)]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
@@ -210,6 +189,29 @@ class BatchProcess {
       cause: this.#cause,
       reason: null,
       ...output.rest(),
+    }
+  }
+
+  async #begin(folder: StepFolder) {
+    const { run_as } = this.#derive
+    const { argv, env, input } = this.#batch
+    try {
+      const stdin = await this.#given(input)
+      const pipes = await openPipes({ log: this.#name, run_as })
+      reuseNote(pidFileOf(this.#name))
+      const begunAt = performance.now()
+      const { pid, exit } = startProcess({
+        argv,
+        cwd: folder.path,
+        env: { ...env, ...marking(markOf(this.#name)) },
+        run_as,
+        stdio: [stdin, pipes[0].write, pipes[1].write],
+      })
+      const unnoted = pid === null ? null : this.#began(pid)
+      for (const fd of [stdin, pipes[0].write, pipes[1].write]) closeSync(fd)
+      return { pipes, exit, unnoted, begunAt }
+    } finally {
+      folder.close()
     }
   }
 

@@ -1,10 +1,23 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { startProcess } from '#server/runs/start-process.ts'
+import { openStepFolder } from '#server/runs/step-folder.ts'
 import { stepUser } from '#server/runs/step-user.ts'
 import { valuesOf } from '#test/server/materialize/tables.ts'
 import { OPERATOR, openWorkshop, workshop } from './workshop.ts'
@@ -90,6 +103,47 @@ tables:
     expect(await valuesOf(shop, 't', 'who')).toEqual({ 1: `${NOBODY} ${NOBODY} /nonexistent` })
     expect(envelope.opening.runner.isolation).toBe('user')
     expect(shop.log(run.run_id, 't.who')).toContain('Permission denied')
+  })
+
+  it('[R23] begin in no folder below the root that they may not enter', async () => {
+    const { folder, data, root } = folderForNobody()
+    mkdirSync(join(root, 'closed', 'inner'), { recursive: true })
+    chmodSync(join(root, 'closed'), 0o700)
+    const { run: execute } = await workshop(
+      `
+  enters:
+    steps: [{ id: enter, run: pwd, cwd: closed/inner }]
+`,
+      { folder, stepUser: await stepUser('nobody', data) },
+    )
+    expect((await execute('enters')).run.ended?.reason).toBe(
+      'step enter failed: its user may not enter the folder closed/inner',
+    )
+  })
+
+  it('[R23] begin where they were to, whatever is put in its place meanwhile', async () => {
+    const { folder, root } = folderForNobody()
+    const closed = join(folder, 'closed')
+    mkdirSync(join(closed, 'inner'), { recursive: true })
+    chmodSync(closed, 0o700)
+    mkdirSync(join(root, 'sub'))
+    const user = { uid: NOBODY, gid: NOBODY }
+    const place = openStepFolder(root, 'sub', user)
+    if (typeof place === 'string') throw new Error(place)
+    renameSync(join(root, 'sub'), join(root, 'was'))
+    symlinkSync(join(closed, 'inner'), join(root, 'sub'))
+    const out = openSync(join(folder, 'out'), 'w+')
+    const { exit } = startProcess({
+      argv: ['/bin/pwd', '-P'],
+      cwd: place.path,
+      env: {},
+      run_as: user,
+      stdio: [out, out, out],
+    })
+    place.close()
+    expect(await exit).toEqual({ exit_code: 0, signal: null, error: null })
+    expect(readFileSync(join(folder, 'out'), 'utf8')).toBe(`${join(root, 'was')}\n`)
+    expect(openStepFolder(root, 'sub', user)).toBe('sub is outside of the root')
   })
 
   it('[R13] publish no file that is not their own', async () => {
