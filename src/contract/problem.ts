@@ -38,6 +38,7 @@ export const PROBLEM = {
   seal_failed: { status: 500, title: 'The run could not be sealed' },
   internal: { status: 500, title: 'The server failed' },
   store_failed: { status: 503, title: 'Nothing can be recorded now' },
+  runner_failed: { status: 503, title: 'No step can be run now' },
   draining: { status: 503, title: 'The server is stopping' },
   overloaded: { status: 503, title: 'The server is full' },
 } as const satisfies Record<string, { status: number; title: string }>

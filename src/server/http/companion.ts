@@ -27,6 +27,7 @@ export type Companion = {
     abort(run_id: string, asker: Asker, reason: string): Promise<void>
     rerun(run_id: string, from: 'start' | 'failed', asker: Asker): Promise<{ run_id: string }>
     materialize(request: MaterializeRequest, asker: Asker): Promise<{ run_id: string }>
+    check(): void
   }
   /** `look`: sources and derivations are looked at, soon and not too often. */
   tables: TableViews & { look: () => void }

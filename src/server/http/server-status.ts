@@ -46,6 +46,7 @@ export const statusRoutes = ({
 
   readyz: route(ENDPOINT.readyz, async ({ context }) => {
     await storage.check(now().toISOString())
+    engine.check()
     return context.text('ready\n')
   }),
 })

@@ -66,6 +66,8 @@ export type Engine = {
   rerun(run_id: string, from: 'start' | 'failed', asker: Asker): Promise<{ run_id: string }>
   /** After a start: ends what a former server left running, and goes on with every run that has not ended. */
   recover(): Promise<void>
+  /** `runner_failed` while steps are neither started nor ended. */
+  check(): void
   /** Ends what runs, as interrupted. Runs go on after the next start. */
   stop(): Promise<void>
 }
@@ -124,7 +126,7 @@ export function createEngine({
     stepUser === null ? server.environment : { ...server.environment, HOME: stepUser.home }
   const logs = join(data, 'logs')
   const pidFile = join(data, 'runner.json')
-  const link = createRunnerLink(pidFile, graceMs)
+  const link = createRunnerLink(pidFile, graceMs, failed)
   /** Why runs are being stopped. */
   const stops = new Map<string, Stop>()
   const takeovers = new Map<string, Takeovers>()
@@ -721,6 +723,11 @@ export function createEngine({
       recovering = false
       for (const run_id of await storage.runs.unfinished())
         keep(unlessDamaged(run_id, (run_id) => advance(run_id)))
+    },
+
+    check() {
+      if (!link.answers())
+        throw new ProblemError('runner_failed', 'the process that starts steps does not answer')
     },
 
     async stop() {

@@ -94,6 +94,11 @@ export async function groupEnded(pgid: number, withinMs: number): Promise<boolea
   return await isGone({ pgid, mark: null }, withinMs, nobodySeen(), () => false)
 }
 
+/** By a signal, until another one lets it go on. */
+export function isStoppedProcess(pid: number): boolean {
+  return statOf(pid)?.state === 'T'
+}
+
 const AFTER_KILL_MS = 2000
 const POLL_MS = 20
 const LONGEST_MS = 60_000

@@ -6,7 +6,13 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
 import { jsonLine } from '#server/json-line.ts'
-import { endGroup, groupEnded, survivorIn, writeIdentity } from './process-group.ts'
+import {
+  endGroup,
+  groupEnded,
+  isStoppedProcess,
+  survivorIn,
+  writeIdentity,
+} from './process-group.ts'
 import {
   FromRunner,
   type BatchResult,
@@ -28,6 +34,8 @@ export type RunnerLink = {
   /** A step of many processes; throws like `launch`. */
   derive(derive: Derive, output: (bytes: number) => void): Deriving
   end(id: string, as: 'aborted' | 'interrupted'): void
+  /** false while the runner does not answer. It is ended for that, and so replaced. */
+  answers(): boolean
   /** Ends what still runs, and the runner. */
   stop(): Promise<void>
 }
@@ -47,12 +55,18 @@ export type Deriving = {
   close(fault: string | null): Promise<Result | null>
 }
 
-/** `pidFile` says on disk which process the runner is. */
-export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
+/** `pidFile` says on disk which process the runner is; `failed` is told of one that was ended. */
+export function createRunnerLink(
+  pidFile: string,
+  graceMs: number,
+  failed: (error: unknown) => void,
+): RunnerLink {
   const pending = new Map<string, Pending>()
   /** By step and slot. */
   const batches = new Map<string, PendingBatch>()
   let runner: Runner | null = null
+  /** Beats since it was last heard. */
+  let unanswered = 0
 
   function begin(): Runner {
     // Of its own session, so that Ctrl-C reaches the server alone; with an empty environment, so that nothing of the
@@ -69,6 +83,9 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       child.kill('SIGKILL')
       throw cause
     }
+    unanswered = 0
+    const beating = setInterval(() => beat(child), BEAT_MS).unref()
+    child.once('close', () => clearInterval(beating))
     // 'close' comes when all that it said was heard, 'exit' may come before.
     child.once('close', () => lost(child))
     child.once('error', () => lost(child))
@@ -80,6 +97,17 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       else child.kill('SIGKILL')
     })
     return child
+  }
+
+  /**
+   * Attacker: a step that stops its runner, which is then not dead: no timeout comes any more, no abort and no other
+   * step. Counted in beats, not in time, since this process may have been busy itself and what was said not been read.
+   */
+  function beat(child: Runner): void {
+    if (!isStopped(child) && unanswered < MOST_UNANSWERED) {
+      unanswered += 1
+      say(child, { type: 'ping' })
+    } else if (child.kill('SIGKILL')) failed(new Error('the runner does not answer and is ended'))
   }
 
   function lost(gone: Runner): void {
@@ -94,6 +122,8 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
   }
 
   function hear(message: FromRunner): void {
+    unanswered = 0
+    if (message.type === 'pong') return
     const attempt = pending.get(message.id)
     if (attempt === undefined) return
     switch (message.type) {
@@ -151,10 +181,13 @@ export function createRunnerLink(pidFile: string, graceMs: number): RunnerLink {
       if (runner !== null && pending.has(id)) say(runner, { type: 'end', id, as })
     },
 
+    answers: () => runner === null || (!isStopped(runner) && unanswered < FEW_UNANSWERED),
+
     async stop() {
       if (runner === null) return
       const child = runner
       const end = once(child, 'close')
+      beat(child)
       child.stdin.end()
       const late = setTimeout(() => child.kill('SIGKILL'), graceMs + STOP_MARGIN_MS)
       await end
@@ -175,6 +208,10 @@ type PendingBatch = {
 }
 
 type Runner = ChildProcessByStdio<Writable, Readable, null>
+
+function isStopped({ pid }: Runner): boolean {
+  return pid !== undefined && isStoppedProcess(pid)
+}
 
 function say({ stdin }: Runner, message: ToRunner): void {
   stdin.write(`${jsonLine(message)}\n`)
@@ -200,6 +237,11 @@ const QUIETLY = ['--disable-warning=ExperimentalWarning']
 
 // The build carries what it finds named so.
 const RUNNER = fileURLToPath(new URL('./runner.ts', import.meta.url))
+
+const BEAT_MS = 2000
+// On a machine that is very busy it may be late.
+const FEW_UNANSWERED = 3
+const MOST_UNANSWERED = 15
 
 // The grace, the wait after SIGKILL and the last writes of the logs.
 const STOP_MARGIN_MS = 3000

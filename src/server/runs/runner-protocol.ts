@@ -81,6 +81,7 @@ export const ToRunner = z.discriminatedUnion('type', [
   /** There is no more to do, or `fault` keeps it from being done: the step ends, and its log. */
   z.object({ type: z.literal('close'), ...key, fault: z.nullable(z.string()) }),
   z.object({ type: z.literal('end'), ...key, as: z.enum(['aborted', 'interrupted']) }),
+  z.object({ type: z.literal('ping') }),
 ])
 export type ToRunner = z.infer<typeof ToRunner>
 
@@ -127,5 +128,6 @@ export const FromRunner = z.discriminatedUnion('type', [
   /** There is more log, `bytes` in all; at most four a second, the last before `ended`. */
   z.object({ type: z.literal('output'), ...key, bytes: Count }),
   z.object({ type: z.literal('ended'), ...key, result: Result }),
+  z.object({ type: z.literal('pong') }),
 ])
 export type FromRunner = z.infer<typeof FromRunner>

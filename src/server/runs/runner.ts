@@ -47,6 +47,9 @@ function hear(message: ToRunner): void {
     case 'close':
       derivations.get(message.id)?.close(message.fault)
       break
+    case 'ping':
+      say({ type: 'pong' })
+      break
     case 'end':
       attempts.get(message.id)?.end(message.as)
       derivations.get(message.id)?.end(message.as)

@@ -28,6 +28,10 @@ function isRunning(pid: number): boolean {
   return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 }
 
+function isStopped(pid: number): boolean {
+  return isRunning(pid) && / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+}
+
 async function eventually<T>(read: () => T | null): Promise<T> {
   for (;;) {
     const found = read()
@@ -224,6 +228,43 @@ describe('a runner that dies', () => {
       { attempt: 2, outcome: 'succeeded' },
     ])
     expect(isRunning(pids[0] ?? 0)).toBe(false)
+  })
+
+  it('[R22] is ended when it was only stopped, says so meanwhile, and is replaced', async () => {
+    const { start, until, sealed, root, data, faults, engine } = await workshop(`
+  heals:
+    steps: [{ id: one, run: 'test -e pids || { echo $$ > pids; echo x >> pids; sleep 3600; }' }]
+`)
+    const run_id = await start('heals')
+    const pids = await eventually(() => pidsOf(root))
+    const { pid } = Pid.parse(JSON.parse(readFileSync(join(data, 'runner.json'), 'utf8')))
+    process.kill(pid, 'SIGSTOP')
+    // Without a turn of the event loop, which might end it.
+    while (!isStopped(pid));
+    expect(() => engine.check()).toThrow('does not answer')
+    await until(run_id, ({ steps }) => steps[0]?.attempts.length === 2)
+    expect(faults.splice(0).map(String)).toEqual(['Error: the runner does not answer and is ended'])
+    const { envelope } = await sealed(run_id)
+    expect(envelope.execution.steps).toMatchObject([
+      { attempt: 1, outcome: 'interrupted' },
+      { attempt: 2, outcome: 'succeeded' },
+    ])
+    expect(() => engine.check()).not.toThrow()
+    for (const one of [pid, ...pids]) expect(isRunning(one)).toBe(false)
+  })
+
+  it('[R21] [R22] keeps no server from its stop, and does not stay behind', async () => {
+    const { start, root, data, runOf, close } = await workshop(`
+  stops:
+    steps: [{ id: one, run: 'echo $$ > pids; echo x >> pids; kill -STOP $PPID; sleep 3600' }]
+`)
+    const run_id = await start('stops')
+    const pids = await eventually(() => pidsOf(root))
+    const { pid } = Pid.parse(JSON.parse(readFileSync(join(data, 'runner.json'), 'utf8')))
+    await eventually(() => isStopped(pid) || !isRunning(pid) || null)
+    await close()
+    for (const one of [pid, ...pids]) expect(isRunning(one)).toBe(false)
+    expect((await runOf(run_id)).steps[0]?.attempts[0]?.finished?.outcome).toBe('interrupted')
   })
 
   it('[R22] with the same step over and over fails that step in the end', async () => {
