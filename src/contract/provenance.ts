@@ -199,8 +199,10 @@ export type Materialize = z.infer<typeof Materialize>
 export const MaterializeAnswer = z.object({
   materialized: Count,
   skipped: Count,
-  /** At most 1000 of them; all are in the provenance, by `run_id` and `state`. */
+  /** At most 10,000 of them; all are in the provenance, by `run_id` and `state`. */
   failures: z.array(z.object({ ...CellName.shape, error: z.string() })),
+  /** How many there are, where these are not all. */
+  failures_total: z.optional(Count),
   /** A JSON number, as in the first documents; a decimal string everywhere else. */
   total_cost: z.number(),
   run_id: Id,

@@ -189,5 +189,7 @@ async function timesOf(ask: (n: number) => Promise<unknown>): Promise<number[]> 
 }
 
 function cursorAt(n: number): string {
-  return Buffer.from(JSON.stringify([0, `r${(n * 7919) % CELLS}`])).toString('base64url')
+  return Buffer.from(JSON.stringify(['many', 'double', `r${(n * 7919) % CELLS}`])).toString(
+    'base64url',
+  )
 }

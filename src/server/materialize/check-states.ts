@@ -25,7 +25,8 @@ export async function basisOf(
 
 /**
  * Gives every cell of the field the state that it has by what its inputs are now. Nothing is looked at where that is
- * known already. What it is made from has to have been checked before.
+ * known already. What it is made from has to have been checked before. `signal` ends it with its reason, and the states
+ * that were given are right.
  */
 export async function checkStates(
   cells: CellStore,
@@ -33,10 +34,12 @@ export async function checkStates(
   field: DerivedField,
   derivation: string,
   basis: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const row = await cells.field(field.table, field.field)
   if (row.checked === basis) return
   for await (const records of pagesOf(cells, field.table)) {
+    signal.throwIfAborted()
     const changed = (await judge(field, records)).flatMap(({ record_id, cell, inputs }) => {
       const state = stateOf(cell?.version ?? null, inputs, derivation)
       return cell?.state === state ? [] : [{ record_id, state }]

@@ -85,14 +85,18 @@ export async function deriveField(work: DeriveField): Promise<DerivedCells> {
 const INPUT_CHARS = 16 * 1024 * 1024
 
 /** Fresh cells that this run made itself, before it was cut off. */
-async function madeBefore({ cells, act }: DeriveField): Promise<number> {
+async function madeBefore({ cells, act: { act_id, field_id, run_id, step_id } }: DeriveField) {
   let made = 0
-  for (const one of await cells.acts(act.run_id, act.step_id)) {
-    if (one.field_id !== act.field_id || one.act_id === act.act_id) continue
-    for await (const versions of versionsOf(cells, one.act_id))
-      made += versions.filter(({ error }) => error === null).length
+  const acts = await cells.acts(run_id, step_id)
+  if (!acts.some((one) => one.field_id === field_id && one.act_id !== act_id)) return made
+  for (let after: string | null = null; ;) {
+    const page: CellRow[] = await cells.cellsOfRun(field_id, run_id, { after, limit: PAGE })
+    made += page.filter(
+      ({ state, version }) => state === 'fresh' && version?.act.step_id === step_id,
+    ).length
+    after = page.at(-1)?.record_id ?? null
+    if (after === null) return made
   }
-  return made
 }
 
 export async function* versionsOf(cells: CellStore, act_id: number): AsyncGenerator<VersionRow[]> {
@@ -142,18 +146,27 @@ function sortOut({ act, force, now }: DeriveField, judged: readonly Judged[]) {
   const jobs: Job[] = []
   for (const one of judged) {
     const { record_id, cell, inputs } = one
-    const made = cell?.version?.act
-    // By this step, before it was cut off: nothing is computed twice in one run.
-    if (made?.run_id === act.run_id && made.step_id === act.step_id) continue
-    if (inputs.state !== 'here') {
-      const because = inputs.state === 'failed' ? inputs.because : 'an input is not derived yet'
-      untried.push(untriedVersion(one, `not tried: ${because}`, now()))
-    } else if (!force && stateOf(cell?.version ?? null, inputs, act.sha256) === 'fresh') {
+    if (isMadeHere(one, act)) continue
+    if (inputs.state === 'failed')
+      untried.push(untriedVersion(one, `not tried: ${inputs.because}`, now()))
+    else if (inputs.state === 'awaited') continue
+    else if (!force && stateOf(cell?.version ?? null, inputs, act.sha256) === 'fresh') {
       fresh.push(one)
       if (cell?.state !== 'fresh') restored.push({ record_id, state: 'fresh' })
     } else jobs.push({ judged: one, inputs, line: lineOf(record_id, inputs.inputs) })
   }
   return { fresh, restored, untried, jobs }
+}
+
+/**
+ * By this step, before it was cut off: nothing is computed twice in one run. What it would be made from or by meanwhile
+ * may be another, though, and then it is another computation.
+ */
+function isMadeHere({ cell, inputs }: Judged, act: ActRow): boolean {
+  const version = cell?.version ?? null
+  if (version?.act.run_id !== act.run_id || version.act.step_id !== act.step_id) return false
+  if (inputs.state !== 'here') return version.inputs_sha256 === NO_INPUTS
+  return version.inputs_sha256 === inputs.sha256 && version.act.sha256 === act.sha256
 }
 
 function lineOf(record_id: string, inputs: readonly Input[]): string {
@@ -276,8 +289,10 @@ function createPool(slots: number, signal: AbortSignal): Pool {
       while (free.length === 0 || writing.size >= slots)
         await Promise.race(free.length === 0 ? working : writing)
       raise()
+      // Before a slot is taken: one that nobody gives back is waited for, for ever.
+      if (signal.aborted) return
       const slot = free.pop()
-      if (slot === undefined || signal.aborted) return
+      if (slot === undefined) return
       const done = work(slot).then((write) => keep(writing, write()))
       keep(working, done, () => void free.push(slot))
     },

@@ -50,10 +50,12 @@ export function createMaterializeAnswers(
     if (last?.type !== 'run_succeeded')
       throw new ProblemError('not_materialized', `run ${run_id} was aborted`)
     const { materialized = 0, skipped = 0, failures = 0, total_cost = '0' } = last.totals ?? {}
+    const listed = failures === 0 ? [] : await failuresOf(run_id)
     return {
       materialized,
       skipped,
-      failures: failures === 0 ? [] : await failuresOf(run_id),
+      failures: listed,
+      ...(listed.length < failures && { failures_total: failures }),
       total_cost: Number(total_cost),
       run_id,
       evidence_id: after?.sealed?.evidence_id ?? null,
@@ -61,7 +63,7 @@ export function createMaterializeAnswers(
   }
 }
 
-const MAX_FAILURES = 1000
+const MAX_FAILURES = 10_000
 
 function isEnd(type: string): boolean {
   return type === 'run_succeeded' || type === 'run_failed' || type === 'run_aborted'

@@ -216,7 +216,7 @@ export function createMaterializer({
       )
       derivations.set(stepIdOf(field), derivation)
       const basis = await basisOf(cells, field, derivation.sha256, tables)
-      await checkStates(cells, judge, field, derivation.sha256, basis)
+      await checkStates(cells, judge, field, derivation.sha256, basis, signal)
     }
     return { derivations, judge }
   }
@@ -438,18 +438,18 @@ export function createMaterializer({
     const known = project.lastGood()
     const broken = new Set<string>()
     for (const name of known.tables.keys())
-      await unlessHeld([name], () =>
-        refresh(known, [], [name], cells, halt.signal).catch((error: unknown) => {
-          // It is in the table's row, for who looks at it.
-          if (!(error instanceof SourceError) && !halt.signal.aborted) throw error
+      await unlessHeld([name], (signal) =>
+        refresh(known, [], [name], cells, signal).catch((error: unknown) => {
           broken.add(name)
+          // It is in the table's row, for who looks at it.
+          if (!(error instanceof SourceError)) throw error
         }),
       )
     for (const field of derivedOf(known.tables)) {
       const names = tablesOf([field])
       if (names.some((name) => broken.has(name))) continue
-      await unlessHeld(names, () =>
-        refresh(known, [field], [], cells, halt.signal).catch((error: unknown) => {
+      await unlessHeld(names, (signal) =>
+        refresh(known, [field], [], cells, signal).catch((error: unknown) => {
           if (!(error instanceof DeclaredFileError)) throw error
         }),
       )
@@ -460,13 +460,20 @@ export function createMaterializer({
    * Who holds tables has looked at them itself, and has them looked at again when it lets go. To wait for them here would
    * keep others from tables that nobody writes.
    */
-  async function unlessHeld(names: readonly string[], look: () => Promise<unknown>): Promise<void> {
-    const leave = await locks.take(names, 'the server', 0, halt.signal)
-    if (leave === null) return
+  async function unlessHeld(
+    names: readonly string[],
+    look: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const held = locks.look(names)
+    if (held === null) return
+    const signal = AbortSignal.any([halt.signal, held.signal])
     try {
-      await look()
+      await look(signal)
+    } catch (error) {
+      // Left in the middle: it is looked at again.
+      if (!signal.aborted) throw error
     } finally {
-      leave()
+      held.leave()
     }
   }
 

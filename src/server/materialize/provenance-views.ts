@@ -149,22 +149,31 @@ export function createProvenanceViews(
     }
   }
 
-  /** Cells of the fields that the filter names, in the order of tables, fields and keys, each with its place. */
-  async function* candidates(filter: ProvenanceFilter, from: Place): AsyncGenerator<Candidate> {
-    const fields = derivedOf(tables()).filter(
-      (one) =>
-        (filter.table === null || one.table === filter.table) &&
-        (filter.field === null || one.field === filter.field),
-    )
-    for (const [at, field] of fields.entries()) {
-      if (at < from.field) continue
+  /**
+   * Cells of the fields that the filter names, each with its place: by the names of table and field, which keep their
+   * order whatever the definition becomes, and by key.
+   */
+  async function* candidates(
+    filter: ProvenanceFilter,
+    from: Place | null,
+  ): AsyncGenerator<Candidate> {
+    const fields = derivedOf(tables())
+      .filter(
+        (one) =>
+          (filter.table === null || one.table === filter.table) &&
+          (filter.field === null || one.field === filter.field) &&
+          (from === null || compareFields(one, from) >= 0),
+      )
+      .toSorted(compareFields)
+    for (const field of fields) {
+      const at = { table: field.table, field: field.field }
       const { field_id } = await cells.field(field.table, field.field)
-      let after: string | null = at === from.field ? from.after : null
+      let after = from !== null && compareFields(field, from) === 0 ? from.after : null
       if (filter.record_id !== null) {
         if (after !== null) continue
         const { record_id } = keyed({ ...field, record_id: filter.record_id })
         for (const cell of await cells.cellsOf(field_id, [record_id]))
-          yield { field, cell, place: { field: at, after: cell.record_id } }
+          yield { field, cell, place: { ...at, after: cell.record_id } }
         continue
       }
       for (;;) {
@@ -174,7 +183,7 @@ export function createProvenanceViews(
             : filter.state === null
               ? await cells.cells(field_id, { after, limit: CHUNK })
               : await cells.cellsIn(field_id, filter.state, { after, limit: CHUNK })
-        for (const cell of page) yield { field, cell, place: { field: at, after: cell.record_id } }
+        for (const cell of page) yield { field, cell, place: { ...at, after: cell.record_id } }
         after = page.at(-1)?.record_id ?? null
         if (after === null) break
         await new Promise(setImmediate)
@@ -273,6 +282,7 @@ export function createProvenanceViews(
         looked += 1
         last = place
         if (filter.state !== null && cell.state !== filter.state) continue
+        if (filter.run_id !== null && cell.version?.act.run_id !== filter.run_id) continue
         const item = await provenanceOf(field, cell, lookups)
         if (filter.q !== null && !isMatch(item, filter.q)) continue
         items.push(item)
@@ -347,7 +357,7 @@ const CHUNK = 200
 const SEARCHED = 5000
 const MAX_LINEAGE = 500
 
-type Place = { field: number; after: string | null }
+type Place = { table: string; field: string; after: string }
 type Candidate = { field: DerivedField; cell: CellRow; place: Place }
 
 const Body = z.object({
@@ -382,18 +392,23 @@ function keyOf({ table, record_id, field }: CellName): string {
   return JSON.stringify([table, field, record_id])
 }
 
-function cursorOf({ field, after }: Place): string {
-  return Buffer.from(JSON.stringify([field, after])).toString('base64url')
+function compareFields(a: Omit<CellName, 'record_id'>, b: Omit<CellName, 'record_id'>): number {
+  if (a.table !== b.table) return a.table < b.table ? -1 : 1
+  return a.field === b.field ? 0 : a.field < b.field ? -1 : 1
 }
 
-const Cursor = z.tuple([z.int().check(z.nonnegative()), z.nullable(z.string())])
+function cursorOf({ table, field, after }: Place): string {
+  return Buffer.from(JSON.stringify([table, field, after])).toString('base64url')
+}
 
-function placeIn(cursor: string | null): Place {
-  if (cursor === null) return { field: 0, after: null }
+const Cursor = z.tuple([z.string(), z.string(), z.string()])
+
+function placeIn(cursor: string | null): Place | null {
+  if (cursor === null) return null
   const parsed = parseJson(Cursor, Buffer.from(cursor, 'base64url').toString('utf8'))
   if (!parsed.ok) throw new ProblemError('bad_request', 'query/cursor: is no cursor of this list')
-  const [field, after] = parsed.value
-  return { field, after }
+  const [table, field, after] = parsed.value
+  return { table, field, after }
 }
 
 function numberIn(cursor: string): number {

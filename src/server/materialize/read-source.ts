@@ -3,6 +3,7 @@ import { stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import { openInside } from '#server/runs/artifact.ts'
 import type { RecordRow } from '#server/storage/storage.ts'
@@ -138,13 +139,16 @@ const READ_MS = 300_000
 const CHUNK = 2000
 const READER = fileURLToPath(new URL('./source-reader.ts', import.meta.url))
 
+/** null: the last line, or half of one, by a reader that died. */
 function recordOf(line: string): RecordRow | null {
   const tab = line.indexOf('\t')
   if (tab === -1) return null
-  const record_id: unknown = JSON.parse(line.slice(0, tab))
-  const body: unknown = JSON.parse(line.slice(tab + 1))
-  return { record_id: String(record_id), body: String(body) }
+  const record_id = parseJson(Said, line.slice(0, tab))
+  const body = parseJson(Said, line.slice(tab + 1))
+  return record_id.ok && body.ok ? { record_id: record_id.value, body: body.value } : null
 }
+
+const Said = z.string()
 
 function endOf(line: string): SourceEnd | null {
   const parsed = parseJson<SourceEnd>(SourceEnd, line)

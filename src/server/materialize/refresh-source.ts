@@ -38,7 +38,9 @@ export async function refreshSource(
   } catch (cause) {
     if (!(cause instanceof SourceError)) throw cause
     const fault = cause.message.slice(0, MAX_FAULT_CHARS).toWellFormed()
-    await cells.putSource({ ...before, generation: merge.generation, stamp: '', fault })
+    // A reader that died while it told its records has changed some: what was read before is not what is stored.
+    const sha256 = merge.generation === before.generation ? before.sha256 : null
+    await cells.putSource({ ...before, sha256, generation: merge.generation, stamp: '', fault })
     throw cause
   }
 }

@@ -60,9 +60,9 @@ const MAX_TEXT_BYTES = 65_536
 
 function partsOf(record_ids: readonly string[]): string[][] {
   const parts: string[][] = []
-  let chars = PART_CHARS
+  let chars = 0
   for (const record_id of record_ids) {
-    if (chars + record_id.length > PART_CHARS) {
+    if (parts.length === 0 || chars + record_id.length > PART_CHARS) {
       parts.push([])
       chars = 0
     }

@@ -1,8 +1,8 @@
 /** One writer a table. Who waits is let in by turns, with all that it wants at once, so that no two wait for each other. */
 export type TableLocks = {
   /**
-   * Resolves with what lets go again, or null where the tables were not to be had in time, or `signal` came first.
-   * Who holds a table names itself, for those who ask.
+   * Resolves with what lets go again, or null where a run had the tables for longer than that, or `signal` came first. A
+   * look is asked to let go, and waited for. Who holds a table names itself, for those who ask.
    */
   take(
     tables: readonly string[],
@@ -10,52 +10,95 @@ export type TableLocks = {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<(() => void) | null>
+  /**
+   * Keeps tables that nobody has, or waits for, from being written; null where somebody does. Waits for nobody, and is
+   * to let go when `signal` says that a run waits.
+   */
+  look(tables: readonly string[]): { signal: AbortSignal; leave: () => void } | null
+  /** The run that has a table. */
   holderOf(table: string): string | null
+}
+
+type Waiting = {
+  tables: readonly string[]
+  holder: string
+  isLate: boolean
+  enter: () => void
+  giveUp: () => void
 }
 
 export function createTableLocks(): TableLocks {
   const held = new Map<string, string>()
-  let waiting: { tables: readonly string[]; holder: string; enter: () => void }[] = []
-
-  const isFree = (tables: readonly string[]) => tables.every((table) => !held.has(table))
+  const looked = new Map<string, AbortController>()
+  let waiting: Waiting[] = []
 
   function letIn(): void {
     // Tables that somebody in front waits for are kept for it.
     const wanted = new Set<string>()
     for (const one of waiting) {
-      if (isFree(one.tables) && one.tables.every((table) => !wanted.has(table))) {
-        for (const table of one.tables) held.set(table, one.holder)
+      const isTaken = one.tables.some((table) => held.has(table) || wanted.has(table))
+      if (!isTaken && !one.tables.some((table) => looked.has(table))) {
         waiting = waiting.filter((other) => other !== one)
+        for (const table of one.tables) held.set(table, one.holder)
         one.enter()
-      } else for (const table of one.tables) wanted.add(table)
+      } else if (one.isLate && isTaken) {
+        waiting = waiting.filter((other) => other !== one)
+        one.giveUp()
+      } else
+        for (const table of one.tables) {
+          wanted.add(table)
+          looked.get(table)?.abort()
+        }
     }
   }
 
   return {
     take(tables, holder, timeoutMs, signal) {
       return new Promise((resolve) => {
+        const late = setTimeout(() => {
+          one.isLate = true
+          letIn()
+        }, timeoutMs)
+        const settle = (answer: (() => void) | null) => {
+          clearTimeout(late)
+          signal.removeEventListener('abort', abort)
+          resolve(answer)
+        }
         const leave = () => {
           for (const table of tables) held.delete(table)
           letIn()
         }
-        const giveUp = () => {
+        const abort = () => {
           waiting = waiting.filter((other) => other !== one)
           settle(null)
           letIn()
         }
-        const late = setTimeout(giveUp, timeoutMs)
-        const settle = (answer: (() => void) | null) => {
-          clearTimeout(late)
-          signal.removeEventListener('abort', giveUp)
-          resolve(answer)
+        const one: Waiting = {
+          tables,
+          holder,
+          isLate: false,
+          enter: () => settle(leave),
+          giveUp: () => settle(null),
         }
-        const one = { tables, holder, enter: () => settle(leave) }
-        signal.addEventListener('abort', giveUp)
+        signal.addEventListener('abort', abort)
         waiting.push(one)
         letIn()
-        if (signal.aborted) giveUp()
+        if (signal.aborted) abort()
       })
     },
+
+    look(tables) {
+      const isWanted = waiting.some((one) => one.tables.some((table) => tables.includes(table)))
+      if (isWanted || tables.some((table) => held.has(table) || looked.has(table))) return null
+      const controller = new AbortController()
+      for (const table of tables) looked.set(table, controller)
+      const leave = () => {
+        for (const table of tables) looked.delete(table)
+        letIn()
+      }
+      return { signal: controller.signal, leave }
+    },
+
     holderOf: (table) => held.get(table) ?? null,
   }
 }

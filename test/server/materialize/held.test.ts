@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished } from 'vitest'
 import type { Materialize } from '#contract/provenance.ts'
 import { requestOf } from '#server/materialize/request.ts'
-import { OPERATOR } from '#test/server/runs/workshop.ts'
+import { createTableLocks } from '#server/materialize/table-locks.ts'
+import { OPERATOR, openWorkshop } from '#test/server/runs/workshop.ts'
 import { tableShop, valuesOf, type TableShop } from './tables.ts'
 
 /** Answers when the file `go` is there, and says by the file `began` that it waits. */
@@ -115,4 +117,54 @@ it('[MT5] how far a run is counts what there is to derive, and nothing that is f
     materialized: 1,
     skipped: 1,
   })
+})
+
+it('[MT9] [R7] an abort with more batches than processes left to begin ends the run, and lets go', async () => {
+  const shop = await tableShop(TABLES.replace('batch: 2', 'batch: 1'), FILES)
+  const run_id = await begin(shop, { targets: ['t'] })
+  await shop.engine.abort(run_id, OPERATOR, 'no more')
+  expect((await shop.sealed(run_id)).run.ended).toMatchObject({ outcome: 'aborted' })
+  shop.write('go', '')
+  const { envelope } = await shop.materialize({ targets: ['t'], lock_timeout_ms: 0 })
+  expect(envelope.closing.totals).toMatchObject({ materialized: 6 })
+})
+
+it('[MT9] a look of the server refuses nobody: it lets go', async () => {
+  const locks = createTableLocks()
+  const never = new AbortController().signal
+  const look = locks.look(['t', 'other'])
+  expect(locks.look(['t'])).toBeNull()
+  const first = locks.take(['t'], 'first', 0, never)
+  expect(look?.signal.aborted).toBe(true)
+  // Its time is over, and nobody but the look has what it wants.
+  await sleep(5)
+  look?.leave()
+  const leave = await first
+  expect([leave === null, locks.holderOf('t'), locks.look(['t'])]).toEqual([false, 'first', null])
+  expect(await locks.take(['t'], 'second', 0, never)).toBeNull()
+  leave?.()
+  expect(locks.look(['t'])).not.toBeNull()
+})
+
+it('[MT4] [MT5] a run that goes on after a restart derives again what changed meanwhile, and all that is made of it', async () => {
+  const shop = await tableShop(TABLES, FILES)
+  // The first batch answers, the second waits.
+  const second = `[sh, -c, 'if [ ! -e first ]; then touch first; else touch began; while [ ! -e go ]; do sleep 0.02; done; fi; exec jq -c "{record_id, value: .inputs.n}"']`
+  const file = join(shop.root, 'runseal.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace(WAITS, second))
+  const run_id = await begin(shop, { targets: ['t'] })
+  await expect
+    .poll(async () => (await valuesOf(shop, 't', 'a'))['2'], { timeout: 30_000 })
+    .toBe('y')
+  await shop.close()
+  shop.write('t.csv', 'id,n\n1,X\n2,y\n3,z\n')
+  shop.write('go', '')
+  const again = await openWorkshop(dirname(shop.data))
+  onTestFinished(() => again.close())
+  await again.engine.recover()
+  const { run, envelope } = await again.sealed(run_id)
+  expect(run.ended).toMatchObject({ outcome: 'succeeded' })
+  expect(envelope.closing.totals).toMatchObject({ failures: 0 })
+  for (const field of ['a', 'b'])
+    expect(await valuesOf(again, 't', field)).toEqual({ 1: 'X', 2: 'y', 3: 'z' })
 })

@@ -85,3 +85,15 @@ it('[R14] [S6] what a rerun takes over of a step that derived comes to its total
   expect(again.run.ended).toMatchObject({ outcome: 'succeeded' })
   expect(again.envelope.closing.totals).toEqual(first.envelope.closing.totals)
 })
+
+it('[MT5] [MT10] a key that is no record derives nothing, also an empty one', async () => {
+  const shop = await tableShop(PEOPLE, FILES)
+  for (const record_ids of [[''], ['', '1'], ['1', ''], ['9']]) {
+    const { run, envelope } = await shop.materialize({ record_ids, force: true })
+    const odd = JSON.stringify(record_ids.find((one) => one !== '1'))
+    expect(run.ended?.reason).toBe(`step people.initials failed: no record ${odd}`)
+    expect(envelope.closing.totals).toMatchObject({ materialized: 0 })
+  }
+  const { envelope } = await shop.materialize({ record_ids: [] })
+  expect(envelope.closing.totals).toMatchObject({ materialized: 0 })
+})

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { refreshSource } from '#server/materialize/refresh-source.ts'
 import { requestOf } from '#server/materialize/request.ts'
 import type { SourceRequest } from '#server/materialize/source-request.ts'
 import { exitOf, serving } from '#test/cli/command-line.ts'
@@ -147,4 +148,34 @@ it('[MT2] a database is read with its log of writes, and not with one behind a l
   const answer = await said(other, other)
   expect(answer).toContain('"end":"fault"')
   expect(answer).not.toContain('ada')
+})
+
+it('[MT2] [MT3] what a reader that dies while it tells its records has changed is read again', async () => {
+  const line = (id: number, name: string) =>
+    `${JSON.stringify({ id, name, more: 'x'.repeat(1000) })}\n`
+  const all = (name: string) => Array.from({ length: 5000 }, (_, id) => line(id, name)).join('')
+  const shop = await tableShop(
+    '  t:\n    source: { kind: jsonl, path: t.jsonl }\n    key: id\n    derive: { up: { from: [name], argv: [cat] } }\n',
+    { 't.jsonl': all('old') },
+  )
+  await shop.materializer.check()
+  shop.write('t.jsonl', all('new'))
+  const { cells } = shop.storage
+  const table = shop.materializer.project().tables.get('t')
+  if (table === undefined) throw new Error('no table')
+  const file = join(shop.root, 't.jsonl')
+  const dying = {
+    ...cells,
+    changeRecords: (...args: Parameters<typeof cells.changeRecords>) => {
+      for (const pid of readersOf(file)) process.kill(Number(pid), 'SIGKILL')
+      return cells.changeRecords(...args)
+    },
+  }
+  const place = { root: shop.root, table, needed: ['name'] }
+  const { signal } = new AbortController()
+  await expect(refreshSource(dying, place, () => new Date(), signal)).rejects.toThrow('reader died')
+  shop.write('t.jsonl', all('old'))
+  await shop.materializer.check()
+  const records = await cells.records('t', { after: null, limit: 9999 })
+  expect(records.filter(({ body }) => !body.includes('"old"'))).toEqual([])
 })
