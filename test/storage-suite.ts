@@ -678,6 +678,22 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await expect(store.cells.fieldName(9999)).rejects.toMatchObject({ code: 'conflict' })
     })
 
+    it('[ST13] replaces what an act makes again, with the cost of both, and nothing of another act', async () => {
+      const { field_id, act_id } = await fieldOfRun()
+      await store.cells.putVersions(act_id, [{ ...version('a'), cost: '0.5' }, version('b')], 0)
+      const previousOf = async (record_id: string) =>
+        (await store.cells.cellsOf(field_id, [record_id]))[0]?.version?.version ?? null
+      const again = { ...version('a'), cost: '0.75', previous: await previousOf('a') }
+      await store.cells.putVersions(act_id, [again], 0)
+      expect((await store.cells.field('people', 'risk')).cost).toBe('0.85')
+      const made = await store.cells.versionsOf(act_id, 0, 9)
+      expect(made.map(({ record_id, cost }) => [record_id, cost])).toEqual([
+        ['b', version('b').cost],
+        ['a', '0.75'],
+      ])
+      expect(await store.cells.version(again.previous ?? 0)).toMatchObject({ cost: '0.5' })
+    })
+
     it('[ST1] [ST13] has tables, cells, counts and history when it is opened again', async () => {
       const { field_id, act_id } = await fieldOfRun()
       const put = ['a', 'b'].map((record_id) => ({ record_id, body: '{"x":1}' }))

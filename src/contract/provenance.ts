@@ -105,10 +105,13 @@ export type RecordPage = z.infer<typeof RecordPage>
 const Made = {
   /** null also where the field is private, or when it failed. */
   value: z.nullable(z.unknown()),
-  /** Digest of the RFC 8785 form of the value; keyed where `private`. */
+  /** Digest of the RFC 8785 form of the value; keyed where `private`, and null where it was made before it was private. */
   value_sha256: z.nullable(Sha256),
   derivation: Derivation,
-  /** SHA-256 of the RFC 8785 form of `{name: sha256}` of the inputs. null: not tried, since an input was not to be had. */
+  /**
+   * SHA-256 of the RFC 8785 form of `{name: sha256}` of the inputs. null: not tried, since an input was not to be had; or
+   * not told, with the inputs, since one was not private then and is now.
+   */
   inputs_sha256: z.nullable(Sha256),
   inputs: z.array(
     z.object({

@@ -17,6 +17,7 @@ import {
   type Tables,
 } from './table-definition.ts'
 import { lowered, textOf } from './table-views.ts'
+import { actBodyIn, toldOf, type ActBody } from './told-version.ts'
 
 /** Where the values of cells are from. No private value is in what is answered. */
 export type ProvenanceViews = {
@@ -45,14 +46,17 @@ export function createProvenanceViews(
   function createLookups() {
     const known = tables()
     const isDerived = isDerivedIn(known)
-    const bodies = new Map<number, Promise<Body>>()
+    const bodies = new Map<number, Promise<ActBody>>()
     const evidence = new Map<string, Promise<string | null>>()
     return {
       isDerived,
       isPrivate: (own: string, from: From) => isPrivateInput(known, own, from),
+      told: (field: DerivedField, version: VersionRow, made: ActBody) =>
+        toldOf(known, field, version, made),
       isHidden: (own: string, from: From) => isPrivateLookup(known, own, from.by),
-      body(act_id: number): Promise<Body> {
-        const known = bodies.get(act_id) ?? cells.act(act_id).then((act) => bodyIn(act?.body ?? ''))
+      body(act_id: number): Promise<ActBody> {
+        const known =
+          bodies.get(act_id) ?? cells.act(act_id).then((act) => actBodyIn(act?.body ?? ''))
         bodies.set(act_id, known)
         return known
       },
@@ -69,26 +73,27 @@ export function createProvenanceViews(
 
   async function madeOf(
     name: CellName,
-    isPrivate: boolean,
+    field: DerivedField,
     version: VersionRow,
     lookups: Lookups,
   ): Promise<CellVersion> {
     const { act } = version
     const body = await lookups.body(act.act_id)
+    const told = lookups.told(field, version, body)
     let lookup = 0
     return {
       ...name,
-      private: isPrivate,
-      value: version.value === null || isPrivate ? null : JSON.parse(version.value),
-      value_sha256: version.value_sha256,
+      private: told.private,
+      value: told.value === null ? null : JSON.parse(told.value),
+      value_sha256: told.value_sha256,
       derivation: {
         command: body.command,
         version: body.version,
         files: body.files,
         sha256: act.sha256,
       },
-      inputs_sha256: version.inputs.length === 0 ? null : version.inputs_sha256,
-      inputs: version.inputs.flatMap((sha256, at) => {
+      inputs_sha256: version.inputs.length === 0 || !told.inputs ? null : version.inputs_sha256,
+      inputs: (told.inputs ? version.inputs : []).flatMap((sha256, at) => {
         const from = body.from[at]
         if (from === undefined) return []
         const key = from.by === null ? name.record_id : (version.looked_up[lookup++] ?? null)
@@ -111,7 +116,7 @@ export function createProvenanceViews(
       attempt: act.attempt,
       evidence_id: await lookups.evidence(act.run_id),
       cost: version.cost,
-      error: version.error,
+      error: told.error,
     }
   }
 
@@ -121,7 +126,7 @@ export function createProvenanceViews(
     lookups: Lookups,
   ): Promise<Provenance> {
     const name = { table: field.table, record_id, field: field.field }
-    if (version !== null) return { ...(await madeOf(name, field.private, version, lookups)), state }
+    if (version !== null) return { ...(await madeOf(name, field, version, lookups)), state }
     const derivation = await materializer.derivationOf(field)
     return {
       ...name,
@@ -301,7 +306,7 @@ export function createProvenanceViews(
         // A cursor is anybody's to write: only what is of this cell is told.
         if (version?.record_id !== name.record_id || version.act.field_id !== (await idOf(field)))
           throw new ProblemError('bad_request', 'query/cursor: is no cursor of this list')
-        items.push(await madeOf(name, field.private, version, lookups))
+        items.push(await madeOf(name, field, version, lookups))
         next = version.previous
       }
       return { items, next_cursor: next === null ? null : String(next) }
@@ -359,29 +364,6 @@ const MAX_LINEAGE = 500
 
 type Place = { table: string; field: string; after: string }
 type Candidate = { field: DerivedField; cell: CellRow; place: Place }
-
-const Body = z.object({
-  command: z.array(z.string()),
-  version: z.nullable(z.string()),
-  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
-  from: z.array(
-    z.object({
-      name: z.string(),
-      table: z.string(),
-      field: z.string(),
-      by: z.nullable(z.string()),
-      /** Not in those of before it was kept. */
-      keyed: z.optional(z.boolean()),
-    }),
-  ),
-})
-type Body = z.infer<typeof Body>
-
-function bodyIn(text: string): Body {
-  const parsed = parseJson(Body, text)
-  if (parsed.ok) return parsed.value
-  throw new TypeError(`a derivation that says nothing: ${parsed.error.at} ${parsed.error.message}`)
-}
 
 function isMatch({ record_id, value, error }: Provenance, q: string): boolean {
   const wanted = lowered(q)

@@ -12,6 +12,7 @@ import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
 import { membersOf } from './judge-records.ts'
 import type { Materializer, Progress } from './materializer.ts'
 import { derivedOf, stepIdOf, type DerivedField, type TableDefinition } from './table-definition.ts'
+import { actBodyIn, toldOf, type Told } from './told-version.ts'
 
 /** Tables as they are read and derived, for who looks at them. No private value is in what is answered. */
 export type TableViews = {
@@ -69,22 +70,41 @@ export function createTableViews(
     records: readonly RecordRow[],
   ): Promise<TableRecord[]> {
     const ids = records.map(({ record_id }) => record_id)
-    const found = new Map<string, ReadonlyMap<string, CellRow>>()
-    for (const { field } of table.derived) {
-      const { field_id } = await cells.field(table.name, field)
-      const rows = await cells.cellsOf(field_id, ids)
-      found.set(field, new Map(rows.map((row) => [row.record_id, row])))
+    const found = new Map<string, ReadonlyMap<string, GridCell>>()
+    for (const field of table.derived) {
+      const { field_id } = await cells.field(table.name, field.field)
+      found.set(field.field, await gridCellsOf(field, await cells.cellsOf(field_id, ids)))
     }
     return records.map(({ record_id, body }) => ({
       record_id,
       values: shownValues(table, body),
       cells: Object.fromEntries(
-        table.derived.map((field) => [
-          field.field,
-          gridCellOf(field, found.get(field.field)?.get(record_id) ?? null),
-        ]),
+        table.derived.map(({ field }) => [field, found.get(field)?.get(record_id) ?? NO_CELL]),
       ),
     }))
+  }
+
+  async function gridCellsOf(
+    field: DerivedField,
+    rows: readonly CellRow[],
+  ): Promise<ReadonlyMap<string, GridCell>> {
+    const known = tables()
+    const acts = new Set(rows.flatMap(({ version }) => version?.act.act_id ?? []))
+    const bodies = new Map(
+      await Promise.all(
+        Array.from(acts, async (act_id) => {
+          const act = await cells.act(act_id)
+          return [act_id, actBodyIn(act?.body ?? '')] as const
+        }),
+      ),
+    )
+    return new Map(
+      rows.map(({ record_id, state, version }) => {
+        const made = version && bodies.get(version.act.act_id)
+        const told = made ? toldOf(known, field, version, made) : null
+        return [record_id, gridCellOf(state, told)]
+      }),
+    )
   }
 
   /** Keys of records with a cell in that state, in their order, after one. */
@@ -225,16 +245,18 @@ function shownValues(table: TableDefinition, body: string): Record<string, unkno
   )
 }
 
-function gridCellOf(field: DerivedField, cell: CellRow | null): GridCell {
-  const value = cell?.version?.value ?? null
+function gridCellOf(state: CellState, told: Told | null): GridCell {
+  const value = told?.value ?? null
   const cut = (value?.length ?? 0) > MAX_GRID_CHARS
   return {
-    state: cell?.state ?? 'missing',
-    value: value === null || cut || field.private ? null : JSON.parse(value),
-    cut: cut && !field.private,
-    error: cell?.state === 'failed' ? (cell.version?.error ?? null) : null,
+    state,
+    value: value === null || cut ? null : JSON.parse(value),
+    cut,
+    error: state === 'failed' ? (told?.error ?? null) : null,
   }
 }
+
+const NO_CELL: GridCell = { state: 'missing', value: null, cut: false, error: null }
 
 function isMatch({ record_id, values, cells }: TableRecord, q: string): boolean {
   const wanted = lowered(q)

@@ -1,0 +1,67 @@
+import * as z from 'zod/mini'
+import { parseJson } from '#contract/parse.ts'
+import type { VersionRow } from '#server/storage/storage.ts'
+import { isPrivateInput, type DerivedField, type Tables } from './table-definition.ts'
+
+/** What an act's body says of the derivation by which its versions were made. */
+export const ActBody = z.object({
+  command: z.array(z.string()),
+  version: z.nullable(z.string()),
+  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+  /** The field was. */
+  private: z.optional(z.boolean()),
+  from: z.array(
+    z.object({
+      name: z.string(),
+      table: z.string(),
+      field: z.string(),
+      by: z.nullable(z.string()),
+      /** Not in those of before it was kept. */
+      keyed: z.optional(z.boolean()),
+    }),
+  ),
+})
+export type ActBody = z.infer<typeof ActBody>
+
+export function actBodyIn(text: string): ActBody {
+  const parsed = parseJson(ActBody, text)
+  if (parsed.ok) return parsed.value
+  throw new TypeError(`a derivation that says nothing: ${parsed.error.at} ${parsed.error.message}`)
+}
+
+/** What may be told of a version, whose field and inputs may have become private, or public, since it was made. */
+export type Told = {
+  /** As the field is or was: its value is not told, and its digest is keyed or not told. */
+  private: boolean
+  value: string | null
+  value_sha256: string | null
+  /** With their digests, and the digest of these. */
+  inputs: boolean
+  error: string | null
+}
+
+export function toldOf(
+  tables: Tables,
+  field: Pick<DerivedField, 'table' | 'private' | 'from'>,
+  { value, value_sha256, error }: Pick<VersionRow, 'value' | 'value_sha256' | 'error'>,
+  made: ActBody,
+): Told {
+  const isKeyed = made.private ?? false
+  const isPrivate = field.private || isKeyed
+  const isBare = made.from.some(
+    (from) => !(from.keyed ?? false) && isPrivateInput(tables, field.table, from),
+  )
+  const wereWordsHeld = isKeyed || made.from.some(({ keyed }) => keyed ?? false)
+  const isHeldNow =
+    field.private || isBare || field.from.some((from) => isPrivateInput(tables, field.table, from))
+  return {
+    private: isPrivate,
+    value: isPrivate ? null : value,
+    // Attacker: whoever guesses a value, and tells by its bare digest that the guess is right.
+    value_sha256: isPrivate && !isKeyed ? null : value_sha256,
+    inputs: !isBare,
+    error: error !== null && isHeldNow && !wereWordsHeld ? WITHHELD_SINCE : error,
+  }
+}
+
+const WITHHELD_SINCE = 'withheld, since a value has become private'
