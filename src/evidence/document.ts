@@ -294,7 +294,7 @@ function nthOfKind(kinds: readonly LinkKind[]): Uint32Array {
   return Uint32Array.from(kinds, (kind) => next[kind]++)
 }
 
-/** Of begin and end of each. They stand one behind the other with a comma between: so many at a time are one text to parse. */
+/** Of begin and end of each. They stand one behind the other with a comma between: many at a time are one text to parse. */
 function listIn<T>(
   bytes: Uint8Array<ArrayBuffer>,
   places: readonly number[],
@@ -302,8 +302,13 @@ function listIn<T>(
 ): Listed<T> {
   const length = places.length / 2
   const many = z.array(element)
-  const parsed = (from: number, to: number): T[] =>
-    readScanned(many, `[${textOf(bytes, places[2 * from] ?? 0, places[2 * to - 1] ?? 0)}]`)
+  const parsed = (from: number, most: number): T[] => {
+    const begin = places[2 * from] ?? 0
+    let end = places[2 * from + 1] ?? 0
+    for (let next = from + 1; next < length && end - begin < most; next += 1)
+      end = places[2 * next + 1] ?? 0
+    return readScanned(many, `[${textOf(bytes, begin, end)}]`)
+  }
   let near: readonly T[] = []
   let first = 0
   return {
@@ -311,17 +316,19 @@ function listIn<T>(
       if (index < 0 || index >= length) return undefined
       if (index < first || index >= first + near.length) {
         // Whoever asks for one behind the other gets them as fast as all.
-        const count = index === first + near.length ? AT_A_TIME : 1
-        near = parsed(index, Math.min(index + count, length))
+        near = parsed(index, index === first + near.length ? BYTES_AT_A_TIME : 0)
         first = index
       }
       return near[index - first]
     },
     *[Symbol.iterator]() {
-      for (let from = 0; from < length; from += AT_A_TIME)
-        yield* parsed(from, Math.min(from + AT_A_TIME, length))
+      for (let from = 0; from < length;) {
+        const some = parsed(from, BYTES_AT_A_TIME)
+        yield* some
+        from += some.length
+      }
     },
   }
 }
 
-const AT_A_TIME = 32
+const BYTES_AT_A_TIME = 256 * 1024
