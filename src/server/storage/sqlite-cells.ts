@@ -16,6 +16,7 @@ import {
 
 /** The place of a state here is its number in the store: released, and never another one. */
 const STATES = keysOf(CELL_STATE)
+const STALE = STATES.indexOf('stale')
 
 /**
  * Tables and cells in SQLite; `read` and `write` are the store's own. Statements are prepared once and run as they are:
@@ -112,6 +113,21 @@ export function cellsIn(
     'delete from cell where field_id = ? and record_id = ?',
   )
 
+  const putAway = db.prepare<[number, string]>(
+    `insert or replace into gone (field_id, record_id, version)
+     select field_id, record_id, version from cell where field_id = ? and record_id = ? and version is not null`,
+  )
+  const anyGone = db.prepare<[number], { one: 1 }>(
+    'select 1 as one from gone where field_id = ? limit 1',
+  )
+  const bringBack = db.prepare<[number, number, string]>(
+    `insert into cell (field_id, record_id, state, version)
+     select field_id, record_id, ?, version from gone where field_id = ? and record_id = ? on conflict do nothing`,
+  )
+  const dropGone = db.prepare<[number, string]>(
+    'delete from gone where field_id = ? and record_id = ?',
+  )
+
   const act = db.prepare<[string, string, number, number], ActRow>(
     'select * from derivation where run_id = ? and step_id = ? and field_id = ? and attempt = ?',
   )
@@ -166,15 +182,21 @@ export function cellsIn(
       write(() => {
         for (const { record_id, body } of put) putRecord.run(table, record_id, body)
         for (const record_id of gone) dropRecord.run(table, record_id)
-        for (const { field_id } of gone.length === 0 ? [] : fieldsOfTable.all(table)) {
+        for (const { field_id } of fieldsOfTable.all(table)) {
           const by = STATES.map(() => 0)
           for (const record_id of gone) {
             const known = stateAt.get(field_id, record_id)
             if (known === undefined) continue
+            putAway.run(field_id, record_id)
             dropCell.run(field_id, record_id)
             by[known.state] = (by[known.state] ?? 0) - 1
           }
-          countTo(field_id, by)
+          for (const { record_id } of anyGone.get(field_id) === undefined ? [] : put) {
+            if (bringBack.run(STALE, field_id, record_id).changes === 0) continue
+            dropGone.run(field_id, record_id)
+            by[STALE] = (by[STALE] ?? 0) + 1
+          }
+          if (by.some((change) => change !== 0)) countTo(field_id, by)
         }
       }),
     putSource: ({ table, sha256, stamp, generation, records: number, read_at, fault }) =>

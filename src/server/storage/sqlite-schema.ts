@@ -234,4 +234,13 @@ export const MIGRATIONS: readonly string[] = [
   `drop table process`,
   // Versions that the act which made them made again.
   `create table replaced (version integer primary key references version (version)) strict`,
+  // What the cells of records were that are gone.
+  `
+  create table gone (
+    field_id integer not null references field (field_id),
+    record_id text not null,
+    version integer not null references version (version),
+    primary key (field_id, record_id)
+  ) strict, without rowid;
+  `,
 ]

@@ -164,7 +164,10 @@ export type SealRow = PreparedSeal & { file: SealedFile | null }
 export type CellStore = {
   /** null where it was never read. */
   source(table: string): Promise<SourceRow | null>
-  /** A part of a reading: records that are new or another now, and those that are gone, with their cells. */
+  /**
+   * A part of a reading: records that are new or another now, and those that are gone, with their cells. When one comes
+   * back, so do they, as stale ones.
+   */
   changeRecords(
     table: string,
     change: { put: readonly RecordRow[]; gone: readonly string[] },

@@ -245,6 +245,29 @@ it('[MT2] bytes that are no text are told with their line', async () => {
   expect((await shop.storage.cells.source('t'))?.fault).toContain('t.csv:2: is not UTF-8')
 })
 
+it('[MT3] [MT5] a record that comes back has its cells and their history, and is not derived again', async () => {
+  const shop = await tableShop(table(CSV), { 't.csv': 'id,name\n1,a\n2,b\n' })
+  await shop.materialize()
+  await shop.materialize({ force: true })
+  shop.write('t.csv', 'id,name\n1,a\n')
+  await shop.materialize()
+  expect((await shop.storage.cells.field('t', 'up')).cells).toMatchObject({ fresh: 1, stale: 0 })
+  shop.write('t.csv', 'id,name\n1,a\n2,b\n')
+  const { envelope } = await shop.materialize()
+  expect(envelope.closing.totals).toMatchObject({ materialized: 0, skipped: 2 })
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'a', 2: 'b' })
+  const views = createProvenanceViews(shop.materializer, shop.storage)
+  const name = { table: 't', record_id: '2', field: 'up' }
+  expect((await views.history(name, { cursor: null, limit: 9 })).items).toHaveLength(2)
+  // Gone and back as another one.
+  shop.write('t.csv', 'id,name\n1,a\n')
+  await shop.materializer.check()
+  shop.write('t.csv', 'id,name\n1,a\n2,c\n')
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'a', 2: 'c' })
+  expect((await views.history(name, { cursor: null, limit: 9 })).items).toHaveLength(3)
+})
+
 it('[MT3] [MT4] [MT5] what is new, another or gone at the source is noticed, and nothing else derived', async () => {
   const shop = await tableShop(table(CSV), { 't.csv': 'id,name,other\n1,a,x\n2,b,x\n3,c,x\n' })
   await shop.materialize()
