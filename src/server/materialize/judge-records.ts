@@ -76,9 +76,12 @@ type Members = Readonly<Record<string, unknown>>
 
 export function membersOf(body: string): Members {
   const value: unknown = JSON.parse(body)
+  return isObject(value) ? value : {}
+}
+
+// A copy of each would be the half of what it takes.
+function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null
-    ? Object.fromEntries(Object.entries(value))
-    : {}
 }
 
 function keysOf(records: Iterable<Members>, keyOf: (members: Members) => string | null): string[] {
