@@ -1,5 +1,5 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
-import { checkAttached, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
@@ -117,11 +117,12 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
   )
   if (wanted.size === 0) return null
   const parts = partsOf(envelope).filter(({ sha256 }) => wanted.has(sha256))
+  const record = byDigest(parts)
   const cells = new Map<string, Uint8Array>()
   for (const part of parts) {
     const bytes = cells.has(part.sha256) ? null : await kept.part(envelope.run_id, part)
     if (bytes === null) continue
-    const { claim } = await checkAttached(parts, part.sha256, bytes)
+    const { claim } = await checkAttached(record, part.sha256, bytes)
     if (fails(claim)) return claim
     cells.set(part.sha256, bytes)
   }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS } from '#contract/envelope.ts'
 import type { Beside } from '#evidence/beside.ts'
@@ -46,13 +46,14 @@ export async function filesBeside(folder: string): Promise<Beside[]> {
   )
   if (listed.every((names) => names === undefined))
     throw new CommandError(`${folder} has no folder logs and none artifacts in it`, CANNOT_READ)
-  return listed
-    .flatMap((names) => names ?? [])
-    .toSorted()
-    .map((name) => ({ name, bytes: () => readEvidence(join(folder, name), MOST_BESIDE) }))
+  const files: Beside[] = []
+  for (const name of listed.flatMap((names) => names ?? []).toSorted()) {
+    const file = join(folder, name)
+    const { size } = await stat(file)
+    files.push({ name, size, bytes: () => readEvidence(file, size) })
+  }
+  return files
 }
-
-const MOST_BESIDE = 4 * 1024 * 1024 * 1024 - 1
 
 function nullIfGone(error: unknown): null {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null

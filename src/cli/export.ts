@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Part, checkAttached, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkAttached, type OnRecord, type Part, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted as many } from '#evidence/counted.ts'
 import { fails } from '#evidence/claims.ts'
@@ -44,6 +44,7 @@ record contradict it; 2 nothing exported.`,
     return await withEvidence(values, async (kept) => {
       const { envelope, bytes } = await verified(kept, run_id)
       const parts = distinct(partsOf(envelope))
+      const record = byDigest(parts)
       const size = parts.reduce((sum, part) => sum + part.bytes, bytes.length)
       const most = isPage ? MOST_IN_PAGE : MOST_IN_FOLDER
       if (size > most)
@@ -63,7 +64,7 @@ record contradict it; 2 nothing exported.`,
       let leftOut = 0
       for (const part of parts) {
         const name = `${BESIDE[part.kind]}/${part.sha256}`
-        const found = await wholePart(kept, run_id, part, parts)
+        const found = await wholePart(kept, run_id, part, record)
         if ('fault' in found) {
           leftOut += 1
           console.error(`left out: ${defuse(found.fault)}`)
@@ -123,12 +124,12 @@ async function wholePart(
   kept: KeptEvidence,
   run_id: string,
   part: Part,
-  parts: readonly Part[],
+  record: OnRecord,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer> } | { fault: string }> {
   const bytes = await kept.part(run_id, part)
   const what = `${part.kind} ${part.path ?? ''} of ${part.step_id}, attempt ${part.attempt}`
   if (bytes === null) return { fault: `${what} is gone` }
-  const { claim, part: found } = await checkAttached(parts, part.sha256, bytes)
+  const { claim, part: found } = await checkAttached(record, part.sha256, bytes)
   return found?.sha256 === part.sha256 ? { bytes } : { fault: claim.message }
 }
 

@@ -60,28 +60,46 @@ export function partsOf({ execution }: VerifiedEnvelope): Part[] {
   )
 }
 
+/** Parts by their digests, of which one can be that of many. */
+export type OnRecord = ReadonlyMap<string, readonly Part[]>
+
+export const byDigest = (parts: readonly Part[]): OnRecord =>
+  Map.groupBy(parts, ({ sha256 }) => sha256)
+
 /**
  * What these bytes are. `name` is what they came under: it can only accuse them. Who opens a file by the digest in its
  * name must not be told of another one that it is right.
  */
 export async function checkAttached(
-  parts: readonly Part[],
+  record: OnRecord,
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<{ claim: Claim; part: Part | null }> {
   const actual = await sha256OfMany(bytes)
-  const same = parts.filter(({ sha256 }) => sha256 === actual)
+  const meant = meantBy(record, name, actual)
+  const same = record.get(actual) ?? []
   const [part] = same
-  if (part === undefined || meantBy(parts, name, actual) !== null)
-    return { claim: await notAsNamed(parts, name, bytes, actual), part: null }
+  if (meant !== null) {
+    const fault = faultOf(meant, bytes.length, await chunksIn(meant, bytes))
+    return { claim: differs(meant, actual, fault ?? OTHER), part: null }
+  }
+  if (part === undefined) return { claim: unknown(name, actual), part: null }
+  let chunks: readonly string[] | null = null
   for (const one of same) {
-    const fault = await faultOf(one, bytes)
+    chunks ??= one.chunks.length > 0 ? await chunksIn(one, bytes) : null
+    const fault = faultOf(one, bytes.length, chunks ?? [])
     if (fault !== null) return { claim: differs(one, actual, fault), part: null }
   }
   const also = same.length > 1 ? `, and ${same.length - 1} more on record` : ''
   const message = `${name} is ${wordsFor(part)}${also}.`
   const at = { where: part.where, step_id: part.step_id, expected: part.sha256, actual }
   return { claim: claimOf('attached-whole', { ...at, message }), part }
+}
+
+/** Of a file that is longer than anything on record, and is not read for that. */
+export function tooLong(record: OnRecord, name: string, size: number): Claim {
+  const meant = meantBy(record, name, '')
+  return meant === null ? unknown(name) : differs(meant, undefined, otherSize(size, meant.bytes))
 }
 
 /** What is on record and not among `found`; null where nothing is. */
@@ -119,44 +137,53 @@ export async function comparePiece(
   return { actual, fault: isWhole ? null : otherSize(bytes.length, size) }
 }
 
-async function notAsNamed(
-  parts: readonly Part[],
-  name: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  actual: string,
-): Promise<Claim> {
-  const meant = meantBy(parts, name, actual)
-  return meant === null
-    ? claimOf('attached-unknown', {
-        message: `${name} is nothing that this run has on record.`,
-        actual,
-      })
-    : differs(meant, actual, (await faultOf(meant, bytes)) ?? OTHER)
+/**
+ * The part whose digest the name says, where the bytes have another one: 64 digits in either case and whatever stands
+ * around them, also what shows as nothing. A name that says two digests is wrong about one.
+ */
+function meantBy(record: OnRecord, name: string, actual: string): Part | null {
+  const plain = name
+    .normalize('NFKC')
+    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toLowerCase()
+  for (const [digits] of plain.matchAll(/[0-9a-f]{64,}/g))
+    for (let from = 0; from + 64 <= digits.length; from += 1) {
+      const said = digits.slice(from, from + 64)
+      const [part] = said === actual ? [] : (record.get(said) ?? [])
+      if (part !== undefined) return part
+    }
+  return null
 }
 
-/** The part whose digest the name says, where it says not the digest that the bytes have. */
-function meantBy(parts: readonly Part[], name: string, actual: string): Part | null {
-  const said = Array.from(name.matchAll(/[0-9a-f]{64}/g), ([digest]) => digest)
-  return said.includes(actual) ? null : (parts.find(({ sha256 }) => said.includes(sha256)) ?? null)
-}
+const unknown = (name: string, actual?: string): Claim =>
+  claimOf('attached-unknown', {
+    message: `${name} is nothing that this run has on record.`,
+    ...(actual !== undefined && { actual }),
+  })
 
-const differs = (part: Part, actual: string, fault: string): Claim =>
+const differs = (part: Part, actual: string | undefined, fault: string): Claim =>
   claimOf('attached-differs', {
     message: `This is not ${wordsFor(part)}: ${fault}.`,
     where: part.where,
     step_id: part.step_id,
     expected: part.sha256,
-    actual,
+    ...(actual !== undefined && { actual }),
   })
 
 const MIB = 1024 * 1024
 
-async function faultOf(part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
-  for (const [index, chunk] of chunksOf(part).entries()) {
-    const { fault } = await comparePiece(chunk, bytes.subarray(index * MIB, (index + 1) * MIB))
-    if (fault !== null) return `MiB ${index + 1} of ${part.chunks.length} is another one`
-  }
-  return bytes.length === part.bytes ? null : otherSize(bytes.length, part.bytes)
+/** Digests of as many MiB as the part has, made once for all parts of one digest. */
+async function chunksIn(part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<string[]> {
+  const chunks: string[] = []
+  for (let at = 0; at < bytes.length && chunks.length < part.chunks.length; at += MIB)
+    chunks.push(await sha256OfMany(bytes.subarray(at, at + MIB)))
+  return chunks
+}
+
+function faultOf(part: Part, length: number, chunks: readonly string[]): string | null {
+  const other = part.chunks.findIndex((sha256, index) => sha256 !== chunks[index])
+  if (other !== -1) return `MiB ${other + 1} of ${part.chunks.length} is another one`
+  return length === part.bytes ? null : otherSize(length, part.bytes)
 }
 
 const chunksOf = ({ bytes, chunks }: Pick<Part, 'bytes' | 'chunks'>): Piece[] =>

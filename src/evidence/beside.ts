@@ -1,4 +1,4 @@
-import { checkAttached, missingParts, type Part, partsOf } from './attached.ts'
+import { byDigest, checkAttached, missingParts, type Part, partsOf, tooLong } from './attached.ts'
 import { checkCells } from './cells.ts'
 import { type Claim } from './claims.ts'
 import { type VerifiedEnvelope } from './verify.ts'
@@ -6,6 +6,8 @@ import { type VerifiedEnvelope } from './verify.ts'
 /** A file that came with an envelope. */
 export type Beside = {
   readonly name: string
+  /** In bytes. What is longer than anything on record is not read. */
+  readonly size: number
   readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>
 }
 
@@ -26,13 +28,19 @@ export async function compareBeside(
   onProgress: () => unknown = () => {},
 ): Promise<Compared[]> {
   const parts = partsOf(envelope)
+  const record = byDigest(parts)
+  const longest = parts.reduce((most, { bytes }) => Math.max(most, bytes), 0)
   const wanted = new Set(envelope.execution.steps.map(({ cells_part }) => cells_part?.sha256))
   const cells = new Map<string, Uint8Array>()
   const compared: Compared[] = []
   for (const [from, file] of files.entries()) {
     await onProgress()
+    if (file.size > longest) {
+      compared.push({ claim: tooLong(record, file.name, file.size), part: null, from })
+      continue
+    }
     const bytes = await file.bytes()
-    const found = await checkAttached(parts, file.name, bytes)
+    const found = await checkAttached(record, file.name, bytes)
     compared.push({ ...found, from })
     if (found.part !== null && wanted.has(found.part.sha256)) cells.set(found.part.sha256, bytes)
   }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { checkAttached, missingParts, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkAttached, missingParts, partsOf } from '#evidence/attached.ts'
+import { compareBeside } from '#evidence/beside.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
@@ -9,7 +10,7 @@ const signer = await newSigner()
 const long = new Uint8Array(2 * MIB + 5).map((_, at) => at % 251)
 const file = new TextEncoder().encode('a package')
 
-async function parts() {
+async function recorded() {
   const run = startRun(signer, {
     steps: [planStep('build', { artifacts: ['out/a.tgz'] }), planStep('quiet')],
   })
@@ -29,8 +30,10 @@ async function parts() {
   const { bytes } = await run.seal()
   const { envelope } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
   if (envelope === null) throw new Error('does not verify')
-  return partsOf(envelope)
+  return envelope
 }
+
+const parts = async () => partsOf(await recorded())
 
 it('[A1] bytes are what their digest says, under whatever name', async () => {
   const on_record = await parts()
@@ -38,13 +41,13 @@ it('[A1] bytes are what their digest says, under whatever name', async () => {
     ['log', null],
     ['artifact', 'out/a.tgz'],
   ])
-  const log = await checkAttached(on_record, 'readme.txt', long)
+  const log = await checkAttached(byDigest(on_record), 'readme.txt', long)
   expect(log.claim).toMatchObject({
     code: 'attached-whole',
     where: '/execution/steps/0/log/sha256',
   })
   expect(log.claim.message).toBe('readme.txt is the log of step build, attempt 1.')
-  const artifact = await checkAttached(on_record, 'a.tgz', file)
+  const artifact = await checkAttached(byDigest(on_record), 'a.tgz', file)
   expect(artifact.part).toEqual(on_record[1])
 })
 
@@ -53,7 +56,7 @@ it('[A2] changed bytes are refused, and the first MiB that differs is named', as
   const name = `logs/${on_record[0]?.sha256}`
   const changed = long.slice()
   changed[MIB + 1] = 0
-  expect(await checkAttached(on_record, name, changed)).toMatchObject({
+  expect(await checkAttached(byDigest(on_record), name, changed)).toMatchObject({
     part: null,
     claim: {
       code: 'attached-differs',
@@ -61,30 +64,83 @@ it('[A2] changed bytes are refused, and the first MiB that differs is named', as
       message: 'This is not the log of step build, attempt 1: MiB 2 of 3 is another one.',
     },
   })
-  const cut = await checkAttached(on_record, name, long.slice(0, 2 * MIB))
+  const cut = await checkAttached(byDigest(on_record), name, long.slice(0, 2 * MIB))
   expect(cut.claim.message).toContain('MiB 3 of 3')
-  const longer = await checkAttached(on_record, on_record[1]?.sha256 ?? '', changed)
+  const longer = await checkAttached(byDigest(on_record), on_record[1]?.sha256 ?? '', changed)
   expect(longer.claim.message).toContain('and the record says 9')
-  const unknown = await checkAttached(on_record, 'a.tgz', changed)
+  const unknown = await checkAttached(byDigest(on_record), 'a.tgz', changed)
   expect(unknown.claim).toMatchObject({ code: 'attached-unknown', state: 'does not verify' })
 })
 
 it('[A2] bytes of one digest under the name of another do not verify, though both are on record', async () => {
   const [log, artifact] = await parts()
   if (log === undefined || artifact === undefined) throw new Error('no parts')
-  const named = (name: string) => checkAttached([log, artifact], name, file)
+  const named = (name: string) => checkAttached(byDigest([log, artifact]), name, file)
   expect(await named(`artifacts/${log.sha256}`)).toMatchObject({
     part: null,
     claim: { code: 'attached-differs', where: log.where, expected: log.sha256 },
   })
   expect((await named(`artifacts/${artifact.sha256}`)).part).toBe(artifact)
-  expect((await named(`${log.sha256}/${artifact.sha256}`)).part).toBe(artifact)
   expect((await named(sha256('what nothing on record is'))).part).toBe(artifact)
+})
+
+it.each<[string, (digest: string, own: string) => string]>([
+  ['in capitals', (digest) => digest.toUpperCase()],
+  ['behind another digit', (digest) => `logs/a${digest}`],
+  ['before another digit', (digest) => `${digest}0.txt`],
+  ['beside its own', (digest, own) => `${digest} (was ${own})`],
+  ['before its own', (digest, own) => `${digest}/${own}`],
+  ['grown together with its own', (digest, own) => `${own}${digest}`],
+  ['with what shows as nothing', (digest) => `${digest.slice(0, 9)}\u200b${digest.slice(9)}`],
+  ['in wide digits', (digest) => digest.replaceAll('0', '\uff10').replaceAll('a', '\uff41')],
+])('[A2] a name says the digest of another %s', async (_, nameOf) => {
+  const [log, artifact] = await parts()
+  if (log === undefined || artifact === undefined) throw new Error('no parts')
+  const record = byDigest([log, artifact])
+  expect(await checkAttached(record, nameOf(log.sha256, artifact.sha256), file)).toMatchObject({
+    part: null,
+    claim: { code: 'attached-differs', where: log.where, expected: log.sha256 },
+  })
+  expect((await checkAttached(record, nameOf(artifact.sha256, artifact.sha256), file)).part).toBe(
+    artifact,
+  )
+})
+
+it('[A1] a part of many steps is one file, and each has to agree with it', async () => {
+  const [log] = await parts()
+  if (log === undefined) throw new Error('no parts')
+  const also = { ...log, step_id: 'again' }
+  const found = await checkAttached(byDigest([log, also]), 'log', long)
+  expect(found.claim.message).toContain('and 1 more on record')
+  const short = byDigest([log, { ...also, chunks: log.chunks.slice(0, 2) }, { ...also, bytes: 7 }])
+  expect((await checkAttached(short, 'log', long)).claim).toMatchObject({
+    code: 'attached-differs',
+    step_id: 'again',
+  })
+})
+
+it('[A5] what is longer than anything on record is not read', async () => {
+  const envelope = await recorded()
+  const [log] = partsOf(envelope)
+  const beside = (name: string) => ({
+    name,
+    size: long.length + 1,
+    bytes: () => Promise.reject(new Error('read')),
+  })
+  const compared = await compareBeside(envelope, [beside('x'), beside(`logs/${log?.sha256}`)])
+  expect(compared.map(({ claim, from }) => [claim.code, from])).toEqual([
+    ['attached-unknown', 0],
+    ['attached-differs', 1],
+    ['attached-missing', null],
+  ])
+  expect(compared[1]?.claim.message).toContain('and the record says 2,097,157')
 })
 
 it('[A2] a record whose own digests contradict each other proves no bytes', async () => {
   const on_record = (await parts()).map((part) => ({ ...part, chunks: part.chunks.toReversed() }))
-  expect((await checkAttached(on_record, 'log', long)).claim.code).toBe('attached-differs')
+  expect((await checkAttached(byDigest(on_record), 'log', long)).claim.code).toBe(
+    'attached-differs',
+  )
 })
 
 it('[A3] what is not at hand is not checked, and counted', async () => {

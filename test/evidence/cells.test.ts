@@ -122,6 +122,38 @@ it('[A4] cells in a part are counted where it is at hand, and not checked where 
   expect(listed.claims.filter(({ claim }) => claim === 'cells')).toEqual([])
 })
 
+it('[A4] a part that many steps name is read once, and counted for each', async () => {
+  const text = linesOf([CELL, FAILED])
+  const cells_part = { sha256: sha256(text), bytes: text.length, count: 2 }
+  const names = Array.from({ length: 50 }, (_, n) => `derive-${n}`)
+  const steps = names.map((name) => planStep(name, { kind: 'materialize' }))
+  const run = startRun(signer, { steps }, { kind: 'materialize' })
+  for (const name of names) run.step(name, { cells_part })
+  const totals = { materialized: 50, skipped: 0, failures: 50, total_cost: '10' }
+  const { bytes } = await run.seal({ totals })
+  const { envelope } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  if (envelope === null) throw new Error('does not verify')
+  let pages = 0
+  const counted = await checkCells(
+    envelope,
+    () => utf8(text),
+    () => (pages += 1),
+  )
+  expect(pages).toBe(1)
+  expect(counted).toMatchObject({ code: 'cells-agree', expected: canonicalize(totals) })
+  expect(counted?.message).toContain('100 cells in 1 part counted, as often as 50 steps name them')
+  const last = envelope.execution.steps.at(-1)
+  if (last === undefined) throw new Error('no steps')
+  const other = { ...last, cells_part: { ...cells_part, count: 3 } }
+  const { closing, execution } = envelope
+  const changed = { closing, execution: { steps: [...execution.steps.slice(0, -1), other] } }
+  expect(await checkCells(changed, () => utf8(text))).toMatchObject({
+    code: 'cells-differ',
+    step_id: 'derive-49',
+    where: '/execution/steps/49/cells_part',
+  })
+})
+
 const NOT_UTF8 = Uint8Array.from(Buffer.from(linesOf([{ ...CELL, record_id: '\xff' }]), 'latin1'))
 it.each<[string, string | Uint8Array<ArrayBuffer>, { count?: number; totals?: object }, string]>([
   ['one more than is said', linesOf([CELL, FAILED]), { count: 1 }, 'its part has 2'],

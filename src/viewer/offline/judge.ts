@@ -79,7 +79,11 @@ async function judgeAttached(
   files: readonly File[],
 ): Promise<Attached[]> {
   if (envelope === null) return []
-  const beside = files.map((file) => ({ name: file.name, bytes: () => bytesOf(file) }))
+  const beside = files.map((file) => ({
+    name: file.name,
+    size: file.size,
+    bytes: () => bytesOf(file),
+  }))
   const compared = await compareBeside(envelope, beside, drawn)
   return compared.map(({ claim, from, part }) => ({
     claim,
