@@ -27,7 +27,8 @@ export const CLAIM = {
   },
   coverage: {
     title: 'Coverage',
-    proves: 'Every member of the document is under exactly one link of the chain.',
+    proves:
+      'Every member of the document is under exactly one link of the chain, but for the order of the entries, which is that of the links, and the chain and the seal themselves.',
     proves_not: 'That the links are right.',
     keepsBack: [],
   },
@@ -40,7 +41,8 @@ export const CLAIM = {
   },
   chain: {
     title: 'Hash chain',
-    proves: 'No entry was changed, removed, added or moved after the chain was made.',
+    proves:
+      'The chain in this file is made of these entries in this order: none can be changed, removed, added or moved without making another chain.',
     proves_not:
       'Who made the chain: anyone can make a new one, and only the seal says whose it is.',
     keepsBack: ['not present', 'not checked'],
@@ -61,13 +63,15 @@ export const CLAIM = {
   binding: {
     title: 'Seal binding',
     proves: 'The seal is about this document, this chain and this server’s key, and nothing else.',
-    proves_not: 'When it was sealed: the time is the server’s clock.',
+    proves_not:
+      'When it was sealed: the time is what the server’s clock, or whoever has its key, says.',
     keepsBack: ['not present', 'not checked'],
   },
   asked: {
     title: 'Asked for',
-    proves: 'This is the record that you asked for.',
-    proves_not: 'That there is no other record of the same run.',
+    proves: 'The record has the ids that you asked for.',
+    proves_not:
+      'Whose word that is: only the seal says so. Nor that there is no other record of the same run.',
     keepsBack: ['not checked'],
   },
   consistency: {
@@ -75,7 +79,7 @@ export const CLAIM = {
     proves:
       'The entries agree with the plan, with each other and with how the run is said to have ended.',
     proves_not:
-      'That a step did what its exit code says, that the files executed were those of the commit, what was masked, or that times are right.',
+      'That it happened so: whoever has the sealing key can write entries that agree. That a step did what its exit code says, that the files executed were those of the commit, what was masked, or that times are right.',
     keepsBack: ['not present', 'not checked'],
   },
   gate: {
@@ -88,14 +92,16 @@ export const CLAIM = {
   },
   'gate-signature': {
     title: 'Signature of the decision',
-    proves: 'The approver’s own key signed the decision.',
+    proves: 'The passkey that you pinned for the approver signed the decision.',
     proves_not: 'Who held the key, or what their screen showed.',
     keepsBack: [],
   },
   'four-eyes': {
     title: 'Four eyes',
-    proves: 'Nobody who started the run, or a run that it repeats, decided.',
-    proves_not: 'That two names are two persons.',
+    proves:
+      'By the names in the record, nobody who started the run, or a run that it repeats, decided.',
+    proves_not:
+      'That two names are two persons, or that it was those who are named: without a passkey that is the server’s word.',
     keepsBack: [],
   },
   previous: {

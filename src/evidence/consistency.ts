@@ -59,7 +59,7 @@ export function watchConsistency(
       addFirst(faults, ofClosing(envelope, met))
       if (faults.length > 0) return faults
       const { counts, outcome } = envelope.closing
-      const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, and the run ended as ${outcome}.`
+      const message = `${counted(counts.attempts, 'attempt')} of ${counted(counts.steps, 'step')} and ${counted(counts.gates, 'gate')} agree with the plan, with each other and with the outcome “${outcome}”.`
       return [
         claimOf('entries-agree', {
           message,

@@ -796,7 +796,7 @@ function fourEyes(
     ...at,
     expected: `none of ${fewOf([...starters])}`,
     actual: fewOf(people),
-    message: `${fewOf(people)} decided; ${fewOf([...starters])} started.`,
+    message: `By the record, ${fewOf(people)} decided; ${fewOf([...starters])} started.`,
   })
 }
 

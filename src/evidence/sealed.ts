@@ -131,7 +131,7 @@ export function checkBinding(
     actual: server,
     preimage: beginningOf(rebuilt, rebuilt.length),
     shell: shellForBinding(),
-    message: `The seal is about this document, this chain and this server’s key. Sealed at ${sealed_at} by the server’s clock.`,
+    message: `The seal is about this document, this chain and the key that the run was recorded under. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
   })
 }
 

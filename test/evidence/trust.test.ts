@@ -105,6 +105,13 @@ describe('whose key it is', () => {
     expect((await verdictBy([from('pinned', over)])).code).toBe(code)
   })
 
+  it('[V25] what only the record says is told as its word', async () => {
+    const { claims } = await verifyEnvelope(sealed.bytes, { trust: [from('pinned')] })
+    const said = (code: string) => claims.find((claim) => claim.code === code)?.message
+    expect(said('seal-bound')).toMatch(/ It says that it was made at .*, which is the word of /)
+    expect(said('entries-agree')).toMatch(/ with the outcome “succeeded”\.$/)
+  })
+
   it('[V7] an older copy of a trust file does not undo a revocation', async () => {
     const revoked = from('pinned', { status: 'revoked', last_seal_seq: null })
     expect((await verdictBy([from('pinned'), revoked])).code).toBe('key-revoked')

@@ -62,7 +62,8 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
         </div>
       )}
       <p className="max-w-prose text-ink-2">
-        Ask for another copy of the file: one that verifies settles what was changed in this one.
+        Ask for another copy of the file: one that verifies and has the same head shows what was
+        changed in this one.
       </p>
     </section>
   )

@@ -19,7 +19,7 @@ const NOT_DETECTABLE = [
   'That the files executed were those of the commit.',
   'What the approver’s screen showed.',
   'Who held the pen behind several keys.',
-  'Times: they are the server’s or the approver’s clock.',
+  'Times, that of the seal too: they are what the server’s or the approver’s clock, or whoever has its key, says.',
   'Refusals that were dropped and asked again.',
   'Steps after the last signed gate, if the server’s key is stolen.',
   'With a retired or revoked key: that a record was made while the key still counted. Its number is its own word.',
