@@ -30,7 +30,7 @@ anew is named. That the newest were withheld shows only against what you remembe
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
-forked or sealed anew; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
+forked, replaced or sealed anew; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(
