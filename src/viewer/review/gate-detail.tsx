@@ -41,13 +41,15 @@ export function GateDetail({ gate }: { gate: GateEntry }) {
       </dd>
       <dt className="text-ink-3">Answers</dt>
       <dd>
-        {decisions.length === 0 && 'No person decided.'}
+        {decisions.length === 0 && 'No decision is on record.'}
         {decisions.map(({ decision, assertion }) => (
           <div key={decision.nonce} className="mb-2">
             <p>
               {decision.decision} by <RunText text={decision.approver} max={140} />,{' '}
               <When at={decision.decided_at} />,{' '}
-              {assertion === null ? 'by session: not signed' : 'with a passkey'}
+              {assertion === null
+                ? 'by session: not signed'
+                : 'with what is to be a passkey’s signature: see its claim'}
             </p>
             {decision.comment !== '' && (
               <p className="text-ink-2">
