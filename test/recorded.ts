@@ -5,7 +5,7 @@ import type { ActName } from '#contract/people.ts'
 import type { Run } from '#contract/run.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { openGates, summaryOf } from '#live/select.ts'
-import type { Act, Append } from '#server/storage/storage.ts'
+import type { Act, Append, IdentityStore, Session } from '#server/storage/storage.ts'
 
 /*
  * Facts of a run as a server records them, for whatever is tested below the executor: a step `build`, and gates that
@@ -147,8 +147,19 @@ export function appendOf(before: readonly Fact[], facts: readonly Fact[]): Appen
 
 /** Something that somebody did, as a store is told of it. */
 export function actOf(act: ActName, about: string): Act {
-  return { at: AT, actor: 'user:ann', act, about, detail: null }
+  return { at: AT, actor: 'user:ann', act, about, detail: null, authority: null }
 }
+
+/** As a sign-in makes it. */
+export async function addSession(identity: IdentityStore, session: Session, act: Act) {
+  const { user, ...row } = session
+  const { at, act: name, about, detail } = act
+  const secret_sha256 = digest(`link of ${row.session_id}`)
+  await identity.addLink({ secret_sha256, user, expires_at: after(DAY_MS) }, act)
+  return await identity.takeLink(secret_sha256, row, { at, act: name, about, detail })
+}
+
+const DAY_MS = 24 * 60 * 60_000
 
 export function runOf(facts: readonly Fact[]): Run {
   return facts.reduce<Run>(reduce, newRun(facts[0]?.run_id ?? ''))

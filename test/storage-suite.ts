@@ -8,7 +8,9 @@ import { newRun } from '#live/reduce.ts'
 import { summaryOf } from '#live/select.ts'
 import {
   StorageError,
+  type Act,
   type ActRow,
+  type Authority,
   type NewVersion,
   type Page,
   type PageRequest,
@@ -22,6 +24,7 @@ import { openGate } from '#server/gates/gate-facts.ts'
 import {
   aborted,
   actOf,
+  addSession,
   appendOf,
   AT,
   digest,
@@ -184,7 +187,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await store.identity.addUser(ANN, added)
       await store.identity.addToken(token('t1'), made)
       await store.identity.addLink(link('l1'), linked)
-      await store.identity.addSession(session('s1'), signedIn)
+      await addSession(store.identity, session('s1'), signedIn)
       const gateOf = (id: string) => withGate(id, 'gate_1')
       await store.runs.append(appendOf([started(a)], gateOf(a)))
       const again = [
@@ -193,7 +196,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
         store.identity.addToken(token('t1'), made),
         store.identity.addToken({ ...token('t2'), secret_sha256: token('t1').secret_sha256 }, made),
         store.identity.addLink(link('l1'), linked),
-        store.identity.addSession(session('s1'), signedIn),
+        addSession(store.identity, session('s1'), signedIn),
       ]
       expect(await codesOf(again)).toEqual(again.map(() => 'conflict'))
       expect(await store.gates.get('gate_1')).toMatchObject({ run: { run_id: a } })
@@ -342,20 +345,20 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       const beside = await place.open({ server: false })
       const taken = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          (i % 2 ? store : beside).identity.takeLink(secret_sha256, AT),
+          (i % 2 ? store : beside).identity.takeLink(...taking(secret_sha256, AT)),
         ),
       )
       await beside.close()
       expect(taken.filter((user) => user !== null)).toEqual(['ann'])
-      expect(await store.identity.takeLink(secret_sha256, AT)).toBeNull()
+      expect(await store.identity.takeLink(...taking(secret_sha256, AT))).toBeNull()
     })
 
     it('[ST7] gives nobody a link or session that has expired', async () => {
       await store.identity.addUser(ANN, added)
       await store.identity.addLink(link('l1'), linked)
-      await store.identity.addSession(session('s1'), signedIn)
+      await addSession(store.identity, session('s1'), signedIn)
       const [l1, s1] = [digest('l1'), digest('s1')]
-      expect(await store.identity.takeLink(l1, LATER)).toBeNull()
+      expect(await store.identity.takeLink(...taking(l1, LATER))).toBeNull()
       expect(await store.identity.sessionOf(s1, LATER, LONG_AGO)).toBeNull()
       expect(await store.identity.sessionOf(s1, AT, LONG_AGO)).toEqual({
         ...session('s1'),
@@ -383,11 +386,11 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       ).rejects.toMatchObject({ code: 'conflict' })
       const list = await store.journal.list({ cursor: null, limit: 2 })
       expect(list.items).toEqual([
-        { n: 3, ...signedIn },
-        { n: 2, ...made },
+        { n: 3, ...entryOf(signedIn) },
+        { n: 2, ...entryOf(made) },
       ])
       expect(await store.journal.list({ cursor: list.next_cursor, limit: 2 })).toEqual({
-        items: [{ n: 1, ...added }],
+        items: [{ n: 1, ...entryOf(added) }],
         next_cursor: null,
       })
     })
@@ -398,7 +401,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await identity.addUser({ ...ANN, name: 'bob' }, added)
       await identity.addToken(token('t1'), made)
       await identity.addLink(link('l1'), linked)
-      await identity.addSession(session('s1'), signedIn)
+      await addSession(identity, session('s1'), signedIn)
       const both = await Promise.allSettled([
         identity.changeUser('ann', { disabled_at: AT }, added),
         identity.changeUser('bob', { role: 'viewer' }, added),
@@ -407,10 +410,87 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       expect(await identity.user('bob')).toMatchObject({ role: 'admin' })
       expect(await identity.tokenOf(token('t1').secret_sha256, AT)).toBeNull()
       expect(await identity.sessionOf(digest('s1'), AT, LONG_AGO)).toBeNull()
-      expect(await identity.takeLink(digest('l1'), AT)).toBeNull()
+      expect(await identity.takeLink(...taking(digest('l1'), AT))).toBeNull()
       await identity.changeUser('ann', { disabled_at: null }, added)
-      expect(await identity.tokenOf(token('t1').secret_sha256, AT)).not.toBeNull()
+      expect(await identity.tokenOf(token('t1').secret_sha256, AT)).toBeNull()
       expect(await identity.sessionOf(digest('s1'), AT, LONG_AGO)).toBeNull()
+    })
+
+    it('[ST12] revokes with one change all that it leaves to nobody, and gives who is disabled nothing', async () => {
+      const { identity } = store
+      await identity.addUser(ANN, added)
+      await identity.addUser({ ...ANN, name: 'bob' }, added)
+      await identity.addToken(token('t1'), made)
+      await identity.addToken({ ...token('t2'), role: 'admin' }, made)
+      const change = { role: 'operator', beyond: ['admin', 'approver'] } as const
+      await identity.changeUser('ann', change, changed)
+      expect(await identity.token('t1')).toMatchObject({ revoked_at: null })
+      expect(await identity.token('t2')).toMatchObject({ revoked_at: AT })
+      await identity.changeUser('ann', { disabled_at: AT }, changed)
+      expect(await identity.token('t1')).toMatchObject({ revoked_at: AT })
+      const { items } = await store.journal.list({ cursor: null, limit: 4 })
+      expect(items.map(({ act, about, actor }) => [act, about, actor])).toEqual([
+        ['token_revoked', 't1', 'user:ann'],
+        ['user_changed', 'ann', 'user:ann'],
+        ['token_revoked', 't2', 'user:ann'],
+        ['user_changed', 'ann', 'user:ann'],
+      ])
+      const given = [
+        identity.addToken(token('t3'), made),
+        identity.addLink(link('l1'), linked),
+        addSession(identity, session('s1'), signedIn),
+      ]
+      expect(await codesOf(given)).toEqual(given.map(() => 'conflict'))
+    })
+
+    it('[ST14] makes no change of somebody who may no more, and none of a part of it', async () => {
+      const { identity } = store
+      await identity.addUser(ANN, added)
+      await identity.addUser({ ...ANN, name: 'bob' }, added)
+      await identity.addToken({ ...token('t1'), role: 'admin', expires_at: LATER }, made)
+      await addSession(identity, session('s1'), signedIn)
+      const asked = (authority: Authority, at = AT): Act => ({ ...made, at, authority })
+      const bySession = asked({ session_id: 's1', role: 'admin' })
+      const byToken = asked({ token_id: 't1', role: 'admin' })
+      const outdated = async (act: Act) => {
+        const n = (await store.journal.list({ cursor: null, limit: 1 })).items[0]?.n
+        const refused = [
+          identity.addUser({ ...ANN, name: 'eve' }, act),
+          identity.changeUser('bob', { role: 'viewer' }, act),
+          identity.addToken(token('t9'), act),
+          identity.revokeToken('t1', AT, act),
+          identity.endSessions({ session_id: 's1' }, act),
+          identity.addLink(link('l9'), act),
+          store.journal.add(act),
+          store.runs.append({ ...appendOf([], [started('run_a')]), acts: [act] }),
+        ]
+        expect(await codesOf(refused)).toEqual(refused.map(() => 'outdated'))
+        expect((await store.journal.list({ cursor: null, limit: 1 })).items[0]?.n).toBe(n)
+        expect(await store.runs.facts('run_a')).toEqual([])
+      }
+      for (const act of [bySession, byToken]) await store.journal.add(act)
+      // Another role, an end, a time that is over, and what never was.
+      await outdated(asked({ session_id: 's1', role: 'operator' }))
+      await outdated(asked({ token_id: 't1', role: 'viewer' }))
+      await outdated(asked({ token_id: 't1', role: 'admin' }, LATER))
+      await outdated(asked({ session_id: 's9', role: 'admin' }))
+      await identity.changeUser('ann', { role: 'operator' }, changed)
+      await outdated(bySession)
+      await identity.changeUser('ann', { role: 'admin' }, changed)
+      await store.journal.add(bySession)
+      await identity.changeUser('ann', { disabled_at: AT }, changed)
+      await outdated(bySession)
+      await outdated(byToken)
+    })
+
+    it('[ST14] lets who asks end what they came by', async () => {
+      const { identity } = store
+      await identity.addUser(ANN, added)
+      await identity.addUser({ ...ANN, name: 'bob' }, added)
+      await identity.addToken(token('t1'), made)
+      const authority = { token_id: 't1', role: 'operator' } as const
+      await identity.changeUser('ann', { disabled_at: AT }, { ...changed, authority })
+      expect(await identity.token('t1')).toMatchObject({ revoked_at: AT })
     })
 
     it('[ST12] finds no token that is revoked or has expired', async () => {
@@ -436,7 +516,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
         store.identity.addToken({ ...token('t2'), secret_sha256: secret }, made),
         store.identity.addToken({ ...token('t2'), secret_sha256: digest('x').toUpperCase() }, made),
         store.identity.addLink({ secret_sha256: secret, user: 'ann', expires_at: LATER }, linked),
-        store.identity.addSession(clear, signedIn),
+        addSession(store.identity, clear, signedIn),
       ]
       expect(await codesOf(refused)).toEqual(refused.map(() => 'conflict'))
       expect(await store.identity.tokenOf(digest(secret), AT)).toMatchObject({ token_id: 't1' })
@@ -780,12 +860,24 @@ function version(record_id: string): NewVersion {
 const LONG_AGO = '2026-01-01T00:00:00.000Z'
 const ANN: User = { name: 'ann', role: 'admin', created_at: AT, disabled_at: null }
 const added = actOf('user_added', 'ann')
+const changed = actOf('user_changed', 'ann')
 const made = actOf('token_made', 't1')
 const linked = actOf('link_made', 'ann')
 const signedIn = actOf('signed_in', 's1')
 const signedOut = actOf('signed_out', 's1')
 const LATER = '2026-11-12T09:40:00.000Z'
 const any: RunFilter = { status: null, definition: null, q: null }
+
+function entryOf({ at, actor, act, about, detail }: Act) {
+  return { at, actor, act, about, detail }
+}
+
+let taken = 0
+/** A taker of a link, with a session of their own. */
+function taking(link: string, at: string): Parameters<Storage['identity']['takeLink']> {
+  const { user: _, ...row } = session(`taken-${(taken += 1)}`)
+  return [link, row, { at, act: 'signed_in', about: null, detail: null }]
+}
 
 function withGate(run_id: string, gate_id: string): Fact[] {
   return [

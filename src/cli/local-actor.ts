@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os'
 
 /** Who sits at this command line, for the journal: `local:NAME`, by the name that the system has for them. */
-export function localActor(): string {
+export function localActor(): `local:${string}` {
   return `local:${nameOf()}`
 }
 

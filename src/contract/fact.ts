@@ -65,6 +65,8 @@ export const Fact = z.discriminatedUnion('type', [
     actor: Actor,
     entry: GateEntry,
   }),
+  /** Before anything is ended by it: whoever ends a run is on record, whatever becomes of the run meanwhile. */
+  z.strictObject({ type: z.literal('abort_asked'), ...common, actor: Actor, reason: Text }),
   z.strictObject({ type: z.literal('run_succeeded'), ...common, totals }),
   z.strictObject({
     type: z.literal('run_failed'),

@@ -45,7 +45,10 @@ export const Person = z.object({
 })
 export type Person = z.infer<typeof Person>
 
-export const AddUser = z.strictObject({ name: Id, role: z.enum(keysOf(ROLE)) })
+/** Two names are steps in a path, and no address could name such a person. */
+export const PersonName = Id.check(z.regex(/^(?!\.{1,2}$)/))
+
+export const AddUser = z.strictObject({ name: PersonName, role: z.enum(keysOf(ROLE)) })
 export const ChangeUser = z.strictObject({
   role: z.optional(z.enum(keysOf(ROLE))),
   disabled: z.optional(z.boolean()),

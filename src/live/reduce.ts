@@ -248,6 +248,9 @@ function says(signal: Signal): Run {
               at: signal.timestamp ?? null,
             },
           })
+    // A wish: what came of it is said by the ends of steps and run.
+    case 'abort_asked':
+      return run
     case 'run_succeeded':
       return { ...run, ended: { outcome: 'succeeded', reason: null, at: signal.timestamp } }
     case 'run_failed':

@@ -213,7 +213,7 @@ async function digestOfFile(file: string): Promise<string> {
 }
 
 function actOf(act: 'backed_up' | 'restored', file: string, { actor, at }: Who): Act {
-  return { at, actor, act, about: null, detail: basename(file) }
+  return { at, actor, act, about: null, detail: basename(file), authority: null }
 }
 
 async function contentsOf(store: Storage) {

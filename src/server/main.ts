@@ -27,6 +27,7 @@ import { createHttpServer, DEFAULT_LIMITS, type Limits, type Tls } from './http/
 import { problemResponse } from './http/problems.ts'
 import { routesOf } from './http/routes.ts'
 import { loadViewer } from './http/viewer-files.ts'
+import type { Own } from './identity/asker.ts'
 import { createPeople, type People } from './identity/people.ts'
 import { createMaterializeAnswers } from './materialize/materialize-answer.ts'
 import { createProvenanceViews } from './materialize/provenance-views.ts'
@@ -123,11 +124,6 @@ export async function start({
   )
   const undo: (() => unknown)[] = [() => companion.close()]
   try {
-    const listener = getRequestListener(companion.answer, {
-      errorHandler: companion.answerFault,
-      // With the adapter's Response in the place of Node's, one that was made before is no instance of it.
-      overrideGlobalObjects: false,
-    })
     const listens = async (listener: RequestListener, host: string, port: number) => {
       const reading = {
         tls,
@@ -138,7 +134,14 @@ export async function start({
       undo.push(() => closed(server))
       return taken
     }
-    const answer: RequestListener = (incoming, outgoing) => void listener(incoming, outgoing)
+    const answer: RequestListener = (incoming, outgoing) => {
+      const listener = getRequestListener(companion.answer, {
+        errorHandler: (error) => companion.answerFault(error, incoming.socket),
+        // With the adapter's Response in the place of Node's, one that was made before is no instance of it.
+        overrideGlobalObjects: false,
+      })
+      void listener(incoming, outgoing)
+    }
     const lying = liar && lyingProxy(liar, await listens(answer, '127.0.0.1', 0))
     local = `${tls ? 'https' : 'http'}://localhost:${await listens(lying ?? answer, host, port)}`
     const url = reach.origin ?? local
@@ -170,7 +173,7 @@ export type Composed = {
   /** `bindings`: what the request came by, if it came by a port. */
   answer: (request: Request, bindings: object) => Response | Promise<Response>
   /** A request whose head makes no URL: it never reaches `answer`. */
-  answerFault: (error: unknown) => Response
+  answerFault: (error: unknown, from: { remoteAddress?: string | undefined }) => Response
   people: People
   /** Name of somebody who may do everything. */
   admin: string
@@ -323,7 +326,14 @@ export async function compose(
 
     return {
       answer: (request, bindings) => app.fetch(request, bindings),
-      answerFault: (error) => secured(problemResponse(error, requestId(), log)),
+      answerFault(error, { remoteAddress = '' }) {
+        const request_id = requestId()
+        const response = secured(problemResponse(error, request_id, log))
+        const { status } = response
+        const unknown = { method: null, path: null, actor: null, ms: 0 }
+        logRequest?.({ request_id, ...unknown, status, address: plainAddress(remoteAddress) })
+        return response
+      },
       people,
       admin,
       project: file,
@@ -333,7 +343,16 @@ export async function compose(
         await gates.resume()
         void materializer.check().catch(failed)
         if (isNew && definitions.has('tour'))
-          await engine.start('tour', {}, { actor: 'system', role: 'operator', owner: null })
+          await engine.start(
+            'tour',
+            {},
+            {
+              actor: 'system',
+              role: 'operator',
+              owner: null,
+              authority: null,
+            },
+          )
       },
       async stop() {
         gates.stop()
@@ -356,7 +375,7 @@ export type Administration = {
   runs: Pick<Storage['runs'], 'summary'>
   seals: Pick<Storage['seals'], 'list'>
   /** A sign-in link to the server that runs over this data folder, else to `url`. */
-  linkFor(name: string, url: string, by: string): Promise<string>
+  linkFor(name: string, url: string, by: Own): Promise<string>
   trustFile(): Promise<TrustFile>
   close(): Promise<void>
 }
@@ -421,7 +440,7 @@ async function runningUrl(data: string): Promise<string | null> {
 }
 
 // In the fragment, which no server, proxy or log ever sees; the page posts it on a click.
-async function signInUrl(people: People, name: string, url: string, by: string): Promise<string> {
+async function signInUrl(people: People, name: string, url: string, by: Own): Promise<string> {
   const { token } = await people.makeLink(name, by)
   return `${url}/sign-in#${token}`
 }

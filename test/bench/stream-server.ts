@@ -28,7 +28,7 @@ const KINDS = {
     const options = { project: folder, data: join(folder, 'data'), log: console.error }
     const composed = await compose(options, () => `http://localhost:${portOf(server)}`)
     const listener = getRequestListener(composed.answer, {
-      errorHandler: composed.answerFault,
+      errorHandler: (error) => composed.answerFault(error, {}),
       overrideGlobalObjects: false,
     })
     const server: Server = createHttpServer(

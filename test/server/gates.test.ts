@@ -26,9 +26,9 @@ import { makeDataFolder, type DataFolder } from './data-folder.ts'
 let data: DataFolder
 beforeEach(async () => {
   data = await makeDataFolder()
-  for (const name of ['ann', 'bob', 'cyd', 'dan'])
+  for (const name of ['root', 'ann', 'bob', 'cyd', 'dan'])
     await data.storage.identity.addUser(
-      { name, role: 'approver', created_at: AT, disabled_at: null },
+      { name, role: name === 'root' ? 'admin' : 'approver', created_at: AT, disabled_at: null },
       actOf('user_added', name),
     )
 })
@@ -46,6 +46,7 @@ const user = (name: string, role: Role = 'approver'): Asker => ({
   actor: `user:${name}`,
   role,
   owner: name,
+  authority: null,
 })
 
 async function token(id: string, owner: string | null, role: Role = 'approver'): Promise<Asker> {
@@ -55,7 +56,7 @@ async function token(id: string, owner: string | null, role: Role = 'approver'):
     { token_id: id, secret_sha256, role, owner, ...never },
     actOf('token_made', id),
   )
-  return { actor: `token:${id}`, role, owner }
+  return { actor: `token:${id}`, role, owner, authority: null }
 }
 
 /** A run whose step is done and whose gate waits. */
@@ -115,6 +116,7 @@ it('[GA1] shows what was on record when it opened', async () => {
   const { shown, fields } = await data.gates.challenge(GATE, user('bob'))
   const stored = await data.storage.runs.facts(RUN)
   expect(shown).toEqual({
+    step_id: 'release',
     question: 'Release it?',
     policy_sha256: digestOf(policy({ expires_ms: 60_000 })),
     chain_head_before: stored[2]?.link,
@@ -229,17 +231,47 @@ it('[GA2] resolves by the first rejection, whatever approvals there were', async
 
 it('[GA3] takes one decision of a person, with however many tokens', async () => {
   await ask({ policy: policy({ quorum: 2 }) })
-  const [t1, t2, nobodys] = [
-    await token('t1', 'bob'),
-    await token('t2', 'bob'),
-    await token('t3', null),
-  ]
+  const [t1, t2] = [await token('t1', 'bob'), await token('t2', 'bob')]
   await decide(t1)
   for (const again of [t1, t2, user('bob')])
     await expect(decide(again)).rejects.toMatchObject({ code: 'already_decided' })
   await data.reopen()
   await expect(decide(user('bob'))).rejects.toMatchObject({ code: 'already_decided' })
-  expect((await decide(nobodys)).resolved).toMatchObject({ outcome: 'approved' })
+  expect((await decide(user('cyd'))).resolved).toMatchObject({ outcome: 'approved' })
+})
+
+it('[GA11] counts no token that belongs to no person towards several', async () => {
+  await ask({ policy: policy({ quorum: 2 }) })
+  for (const nobodys of [await token('t1', null), await token('t2', null)]) {
+    await expect(decide(nobodys)).rejects.toMatchObject({ code: 'may_not_decide' })
+    expect((await data.gates.get(GATE, nobodys)).may_decide.yes).toBe(false)
+  }
+  expect((await data.storage.gates.get(GATE))?.gate.decisions).toEqual([])
+})
+
+it('[GA11] makes no quorum with somebody who may decide no more', async () => {
+  const { identity } = data.storage
+  const by = actOf('user_changed', 'bob')
+  const takenAway = { bob: { disabled_at: AT }, cyd: { role: 'viewer' } } as const
+  await ask({ policy: policy({ quorum: 3 }) })
+  await decide(await token('t1', 'bob'))
+  await decide(user('cyd'))
+  for (const name of ['bob', 'cyd'] as const) {
+    await identity.changeUser(name, takenAway[name], by)
+    await expect(decide(user('dan'))).rejects.toMatchObject({ code: 'may_not_decide' })
+    await identity.changeUser(name, { disabled_at: null, role: 'approver' }, by)
+  }
+  // Bob's token is revoked by now, and he may decide again.
+  expect((await decide(user('dan'))).resolved).toMatchObject({ outcome: 'approved' })
+  expect(await faults()).toEqual([])
+})
+
+it('[GA11] lets a gate be refused that somebody approved who may decide no more', async () => {
+  await ask({ policy: policy({ quorum: 2 }) })
+  await decide(user('bob'))
+  await data.storage.identity.changeUser('bob', { disabled_at: AT }, actOf('user_changed', 'bob'))
+  expect((await decide(user('cyd'), reject)).resolved).toMatchObject({ outcome: 'rejected' })
+  expect(await faults()).toEqual([])
 })
 
 it('[GA3] takes one decision of a person who answers twice at once', async () => {

@@ -45,7 +45,8 @@ export function frameOf(fact: Fact): Frame | null {
       return { type, run_id, evidence_id: fact.evidence_id, timestamp }
     case 'seal_failed':
       return { type, run_id, reason: clip(fact.reason), timestamp }
-    // A decision is told by the resolution it leads to, success by the envelope.
+    // A wish is told by what ends of it, a decision by the resolution it leads to, success by the envelope.
+    case 'abort_asked':
     case 'gate_decided':
     case 'run_succeeded':
       return null
@@ -81,6 +82,7 @@ export function lifecycleFrameOf(fact: Fact, opening: Opening): LifecycleFrame |
     case 'needs_input':
     case 'gate_decided':
     case 'gate_resolved':
+    case 'abort_asked':
     case 'run_finalized':
     case 'seal_failed':
       return null

@@ -1,6 +1,7 @@
 import type { Challenge, Decide, DecisionAnswer, GateResource } from '#contract/api.ts'
 import type { Policy, RecordedDecision } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
+import type { Gate, Run } from '#contract/run.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { digestOf } from '#evidence/digest.ts'
 import type { Asker } from '#server/identity/asker.ts'
@@ -10,7 +11,7 @@ import type { GateRow, GateState, Page, PageRequest, Storage } from '#server/sto
 import { createChallenges } from './challenges.ts'
 import { createExpiries } from './expiries.ts'
 import { closeGate, openedGate, resolveGate, type OpenedGate } from './gate-facts.ts'
-import { startersOf, whyNot, type OwnerOf } from './may-decide.ts'
+import { mayStill, startersOf, whyNot, type OwnerOf } from './may-decide.ts'
 
 /** Questions to people, and their answers. Opening a gate, and ending the run of a refused one, is the executor's. */
 export type Gates = {
@@ -73,6 +74,25 @@ export function createGates({
     return (actor) => owners.get(actor) ?? null
   }
 
+  /** Of those who answered, the first who might not answer any more; null: all might. */
+  async function withdrawnOf(
+    decisions: readonly RecordedDecision[],
+    policy: Policy,
+  ): Promise<string | null> {
+    for (const { approver } of decisions.map(({ decision }) => decision))
+      if (!mayStill(await standingOf(approver), policy)) return approver
+    return null
+  }
+
+  async function standingOf(actor: string): Promise<Pick<Asker, 'role' | 'owner'> | null> {
+    const [kind, id = ''] = actor.split(':')
+    const token = kind === 'token' ? await identity.token(id) : null
+    const owner = kind === 'user' ? id : (token?.owner ?? null)
+    const user = owner === null ? null : await identity.user(owner)
+    if (user === null || user.disabled_at !== null) return null
+    return { role: token?.revoked_at === null ? token.role : user.role, owner }
+  }
+
   async function resourceOf(row: GateRow, asker: Asker | null): Promise<GateResource> {
     const why_not = row.state === 'resolved' ? 'the gate is resolved' : await whyNotNow(row, asker)
     return {
@@ -111,44 +131,50 @@ export function createGates({
       // Who stands behind a token is looked up before the run's lane is entered. If somebody answers in between, who
       // stands behind them is to be looked up too, and nothing is recorded in that round.
       const { run: seen, opening } = await currentOf(run.run_id)
-      const before = seen.gates.find((gate) => gate.gate_id === gate_id)?.decisions ?? []
+      const { decisions: before, policy } = openedGate(gateOf(seen, gate_id))
       const ownerOf = await ownersOf([
         ...startersOf(opening),
         ...before.map(({ decision }) => decision.approver),
       ])
+      const withdrawn = await withdrawnOf(before, policy)
       const settled: { answer?: DecisionAnswer; expired?: true } = {}
-      const after = await recorder.record(run.run_id, (current) => {
-        const gate = openGateOf(current, gate_id)
-        if (gate.decisions !== before) return []
-        const at = now().toISOString()
-        if (isOver(gate, at)) {
-          settled.expired = true
-          return [closeGate(current.run, gate, 'expired', { at, salt: salt() })]
-        }
-        refuseStranger(asker, gate, current, ownerOf)
-        refuseSecondAnswer(asker, gate, ownerOf)
-        const said = fitting(answer, gate.policy)
-        const asked = challenges.take(nonce, gate_id, asker.actor)
-        const decided_at = later(at, asked.requested_at)
-        const decision: RecordedDecision = {
-          decision: { ...boundFields(current, gate, asker), ...asked, ...said, decided_at },
-          assertion: null,
-        }
-        const outcome = resolvedBy(decision, gate)
-        settled.answer = { decision, resolved: outcome && { outcome, at: decided_at } }
-        const decided: Fact = {
-          type: 'gate_decided',
-          run_id: run.run_id,
-          timestamp: decided_at,
-          gate_id,
-          decision,
-        }
-        if (outcome === null) return [decided]
-        const decisions = [...inOrder(gate), decision]
-        const { actor } = asker
-        const resolution = { outcome, actor, decisions, at: decided_at, salt: salt() }
-        return [decided, resolveGate(current.run, gate, resolution)]
-      })
+      const after = await recorder.record(
+        run.run_id,
+        (current) => {
+          const gate = openGateOf(current, gate_id)
+          if (gate.decisions !== before) return []
+          const at = now().toISOString()
+          if (isOver(gate, at)) {
+            settled.expired = true
+            return [closeGate(current.run, gate, 'expired', { at, salt: salt() })]
+          }
+          refuseStranger(asker, gate, current, ownerOf)
+          refuseSecondAnswer(asker, gate, ownerOf)
+          const said = fitting(answer, gate.policy)
+          const asked = challenges.take(nonce, gate_id, asker.actor)
+          const decided_at = later(at, asked.requested_at)
+          const decision: RecordedDecision = {
+            decision: { ...boundFields(current, gate, asker), ...asked, ...said, decided_at },
+            assertion: null,
+          }
+          const outcome = resolvedBy(decision, gate)
+          if (outcome === 'approved' && withdrawn !== null) refuseWithdrawn(withdrawn)
+          settled.answer = { decision, resolved: outcome && { outcome, at: decided_at } }
+          const decided: Fact = {
+            type: 'gate_decided',
+            run_id: run.run_id,
+            timestamp: decided_at,
+            gate_id,
+            decision,
+          }
+          if (outcome === null) return [decided]
+          const decisions = [...inOrder(gate), decision]
+          const { actor } = asker
+          const resolution = { outcome, actor, decisions, at: decided_at, salt: salt() }
+          return [decided, resolveGate(current.run, gate, resolution)]
+        },
+        asker.authority,
+      )
       // The record has just closed it: this says so as to anybody who comes late.
       if (settled.expired) openGateOf(after, gate_id)
       if (settled.answer) return settled.answer
@@ -193,8 +219,7 @@ export function createGates({
 
 /** A gate that may still be answered: else `gate_resolved` with what stands, or `gate_gone` where its run is dead. */
 function openGateOf({ run }: Current, gate_id: string): OpenedGate {
-  const gate = run.gates.find((gate) => gate.gate_id === gate_id)
-  if (!gate) throw new ProblemError('not_found', `there is no gate ${gate_id}`)
+  const gate = gateOf(run, gate_id)
   const { resolved } = gate
   if (resolved && resolved.outcome !== 'aborted')
     throw new ProblemError(
@@ -204,6 +229,12 @@ function openGateOf({ run }: Current, gate_id: string): OpenedGate {
   if (resolved || run.ended)
     throw new ProblemError('gate_gone', `run ${run.run_id} ended before the gate was answered`)
   return openedGate(gate)
+}
+
+function gateOf({ gates }: Run, gate_id: string): Gate {
+  const gate = gates.find((gate) => gate.gate_id === gate_id)
+  if (!gate) throw new ProblemError('not_found', `there is no gate ${gate_id}`)
+  return gate
 }
 
 function refuseStranger(
@@ -229,15 +260,21 @@ function refuseSecondAnswer(asker: Asker, { decisions }: OpenedGate, ownerOf: Ow
     )
 }
 
+// A quorum is of people who all may when it is reached. Left out of the record nobody's answer can be, so that only a
+// refusal or the run's end resolves this gate.
+function refuseWithdrawn(approver: string): never {
+  throw new ProblemError(
+    'may_not_decide',
+    `${approver} approved and may not decide any more: reject, and run again`,
+  )
+}
+
 function isOver({ shown: { expires_at } }: OpenedGate, at: string): boolean {
   return expires_at !== null && at >= expires_at
 }
 
 /** What the person says, where it is what the gate asks for. */
 function fitting({ decision, comment = '', inputs = {} }: Decide, policy: Policy) {
-  for (const text of [comment, ...Object.values(inputs)])
-    if (!text.isWellFormed())
-      throw new ProblemError('bad_request', 'a text has half of a surrogate pair')
   const asked = policy.inputs.map(({ name }) => name)
   const unasked = Object.keys(inputs).find((name) => !asked.includes(name))
   if (unasked !== undefined)

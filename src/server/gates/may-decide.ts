@@ -1,4 +1,5 @@
 import type { Opening, Policy } from '#contract/envelope.ts'
+import { ROLE } from '#contract/status.ts'
 import { may, type Asker } from '#server/identity/asker.ts'
 
 /** Name of the person behind an actor; null for a token that nobody owns, and for the system. */
@@ -16,6 +17,8 @@ export function whyNot(
   if (!isNamed(asker, policy))
     return `this gate is for ${[...policy.roles, ...policy.users].join(' or ')}`
   if (policy.sign === 'passkey') return 'this gate wants a passkey, which this server cannot check'
+  if (policy.quorum > 1 && asker.owner === null)
+    return 'this gate asks several people: this token belongs to no person'
   return policy.four_eyes ? sharedEyes(asker, opening, ownerOf) : null
 }
 
@@ -26,8 +29,16 @@ export function startersOf({ actor, rerun_of }: StartedBy): string[] {
   return [actor, ...(rerun_of?.starters ?? [])]
 }
 
+/** May whoever approved still? Approved by a token that was revoked, it is the person's own role that counts. */
+export function mayStill(approver: Pick<Asker, 'role' | 'owner'> | null, policy: Policy): boolean {
+  return approver !== null && ROLE[approver.role].decide && isNamed(approver, policy)
+}
+
 // By role or by name. An admin has every role, and is no other person than he is.
-function isNamed({ role, owner }: Asker, { roles, users }: Policy): boolean {
+function isNamed(
+  { role, owner }: Pick<Asker, 'role' | 'owner'>,
+  { roles, users }: Policy,
+): boolean {
   const byRole = roles.some((named) => named === role || role === 'admin')
   return byRole || (owner !== null && users.includes(owner))
 }

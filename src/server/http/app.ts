@@ -59,8 +59,9 @@ export const DEFAULT_ACCESS: Access = {
 
 export type RequestLogEntry = {
   request_id: string
-  method: string
-  path: string
+  /** null, and so the path, where what came was no request, or made no URL. */
+  method: string | null
+  path: string | null
   status: number
   ms: number
   actor: string | null
@@ -106,10 +107,14 @@ export function createApp(options: AppOptions): Hono<Environment> {
       const changing = row.method !== 'GET'
       checkReader(headers, changing ? own() : [...own(), ...access.allowOrigins])
       if (name === 'signIn') limitSignIn(networkOf(context.var.client.address), performance.now())
-      await identify(context, name === 'signIn')
+      const judge = async () => {
+        await identify(context, name === 'signIn')
+        if (!isOpen) refuseStranger(context.var.asker, row.access)
+      }
+      context.set('judge', judge)
+      await judge()
       const { asker } = context.var
       if (changing && asker !== null) limitChange(asker.actor, performance.now())
-      if (!isOpen) refuseStranger(asker, row.access)
       await next()
     }
     app.on(row.method, honoPath(row.path), enter, (context) => routes[name](context))
@@ -142,6 +147,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
     const { headers, method } = context.req.raw
     const changing = method !== 'GET' && method !== 'HEAD'
     const cookie = getCookie(context, cookieName())
+    context.set('asker', null)
     if (cookie !== undefined) {
       if (changing) checkCookieChange(headers, own)
       context.set('session', await people.bySession(cookie))

@@ -1,3 +1,4 @@
+import { LIMITS } from '#contract/envelope.ts'
 import { ProblemError } from '#server/problem.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 
@@ -13,7 +14,9 @@ export async function jsonBody(request: Request): Promise<unknown> {
     throw new ProblemError('unsupported_media_type', 'the body is to be application/json')
   const text = textOf(bytes)
   try {
-    return strictJson(text, MAX_DEPTH)
+    const value = strictJson(text, MAX_DEPTH)
+    refuseOddText(value)
+    return value
   } catch (cause) {
     if (cause instanceof JsonFault)
       throw new ProblemError('bad_request', `the body ${cause.message}`)
@@ -34,6 +37,20 @@ async function bytesOf(request: Request): Promise<Uint8Array> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+// What no record could hold is refused before anything is done by it.
+function refuseOddText(value: unknown): void {
+  if (typeof value === 'string') {
+    if (!value.isWellFormed())
+      throw new ProblemError('bad_request', 'the body has half of a surrogate pair')
+    if (Buffer.byteLength(value) > LIMITS.textBytes)
+      throw new ProblemError('too_large', `a text is at most ${LIMITS.textBytes} bytes`)
+  } else if (typeof value === 'object' && value !== null)
+    for (const [key, member] of Object.entries(value)) {
+      refuseOddText(key)
+      refuseOddText(member)
+    }
 }
 
 function textOf(bytes: Uint8Array): string {

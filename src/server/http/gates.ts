@@ -16,8 +16,8 @@ export const gateRoutes = ({ gates }: Companion) => ({
     async ({ id, person }) => await gates.challenge(id('gate_id'), person()),
   ),
 
-  decideGate: route(
-    ENDPOINT.decideGate,
-    async ({ id, person, body }) => await gates.decide(id('gate_id'), person(), await body()),
-  ),
+  decideGate: route(ENDPOINT.decideGate, async ({ id, person, body }) => {
+    const answer = await body()
+    return await gates.decide(id('gate_id'), person(), answer)
+  }),
 })

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ProblemError } from '#server/problem.ts'
 
@@ -32,7 +33,7 @@ export type Tls = { cert: string; key: string }
 /** A server of HTTP, or of HTTPS where it has a certificate. What is no request is answered by `answerFault` as well. */
 export function createHttpServer(
   listener: RequestListener,
-  answerFault: (error: unknown) => Response,
+  answerFault: (error: unknown, socket: Pick<Socket, 'remoteAddress'>) => Response,
   { tls, limits }: { tls: Tls | null; limits: Limits },
 ): Server {
   const options = {
@@ -63,11 +64,11 @@ export function createHttpServer(
   }
   server.on('request', answer)
   server.on('checkExpectation', answer)
-  server.on('clientError', (error, socket) => {
+  server.on('clientError', (error, socket: Socket) => {
     const begun = answering.get(socket)
     // Into an answer that is on its way no other is written.
     if (!socket.writable || (begun?.headersSent && !begun.writableFinished)) socket.destroy()
-    else void written(socket, answerFault(problemOf(error)))
+    else void written(socket, answerFault(problemOf(error), socket))
   })
   return server
 }

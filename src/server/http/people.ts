@@ -15,18 +15,17 @@ export const peopleRoutes = ({ people, storage, now }: Companion) => ({
 
   addUser: route(ENDPOINT.addUser, async ({ body, person }) => {
     const { name, role } = await body()
-    return await people.addUser(name, role, person().actor)
+    return await people.addUser(name, role, person())
   }),
 
   changeUser: route(
     ENDPOINT.changeUser,
-    async ({ id, body, person }) =>
-      await people.changeUser(id('name'), await body(), person().actor),
+    async ({ id, body, person }) => await people.changeUser(id('name'), await body(), person()),
   ),
 
   makeLink: route(
     ENDPOINT.makeLink,
-    async ({ id, person }) => await people.makeLink(id('name'), person().actor),
+    async ({ id, person }) => await people.makeLink(id('name'), person()),
   ),
 
   listTokens: route(ENDPOINT.listTokens, async () => ({
@@ -40,11 +39,11 @@ export const peopleRoutes = ({ people, storage, now }: Companion) => ({
       expires_days === undefined
         ? null
         : new Date(now().getTime() + expires_days * DAY_MS).toISOString()
-    return await people.makeToken({ role, owner: user, expires_at }, person().actor)
+    return await people.makeToken({ role, owner: user, expires_at }, person())
   }),
 
   revokeToken: route(ENDPOINT.revokeToken, async ({ id, person, context }) => {
-    await people.revokeToken(id('token_id'), person().actor)
+    await people.revokeToken(id('token_id'), person())
     return context.body(null, ENDPOINT.revokeToken.status)
   }),
 
@@ -60,21 +59,21 @@ export const peopleRoutes = ({ people, storage, now }: Companion) => ({
   }),
 
   endSession: route(ENDPOINT.endSession, async ({ id, person, context }) => {
-    const { actor, role, owner } = person()
+    const { role, owner } = person()
     refuseToken(person())
-    await people.endSession(id('session_id'), role === 'admin' ? null : owner, actor)
+    await people.endSession(id('session_id'), role === 'admin' ? null : owner, person())
     return context.body(null, ENDPOINT.endSession.status)
   }),
 
   endSessions: route(ENDPOINT.endSessions, async (call) => {
     const { user } = queryOf(ENDPOINT.endSessions, call)
-    const { actor, role, owner } = call.person()
+    const { role, owner } = call.person()
     refuseToken(call.person())
     if (role !== 'admin' && user !== undefined && user !== owner)
       throw new ProblemError('forbidden', 'only an admin ends the sessions of others')
     const whose = user ?? owner
     if (whose === null) throw new ProblemError('bad_request', 'query/user: name a person')
-    return { ended: await people.endSessions(whose, actor) }
+    return { ended: await people.endSessions(whose, call.person()) }
   }),
 
   journal: route(

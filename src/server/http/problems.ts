@@ -34,6 +34,8 @@ function asProblem(error: unknown): ProblemError | null {
   // The one storage error that an asker causes.
   if (error instanceof StorageError && error.code === 'bad_cursor')
     return new ProblemError('bad_request', 'cursor: is not one that this server gave')
+  if (error instanceof StorageError && error.code === 'outdated')
+    return new ProblemError('unauthenticated', `${error.message}: nothing was changed`)
   const disk =
     error instanceof StorageError && error.code === 'failed' ? diskFault(error.cause) : null
   if (disk !== null) return new ProblemError('store_failed', `${disk}: try again when it is mended`)

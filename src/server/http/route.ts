@@ -18,6 +18,8 @@ export type Environment = {
     client: Client
     asker: Asker | null
     session: SignedIn | null
+    /** Judges again who asks. A body comes in its own time, and what somebody may is what they may when it is there. */
+    judge: () => Promise<void>
     /** What a page of an allowed origin needs to read the answer; empty for everybody else. */
     cors: Readonly<Record<string, string>>
   }
@@ -69,7 +71,9 @@ export function route<Answer, Body>(
       },
       async body() {
         if (row.body === undefined) throw new TypeError('this endpoint has no body')
-        return fits(row.body, await jsonBody(context.req.raw), 'body')
+        const json = await jsonBody(context.req.raw)
+        await context.var.judge()
+        return fits(row.body, json, 'body')
       },
       context,
     })

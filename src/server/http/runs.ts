@@ -52,9 +52,9 @@ export const runRoutes = ({ storage, recorder, engine, sealer, bus, now }: Compa
       const { seal } = await resource(run_id)
       if (seal === 'open') throw new ProblemError('run_not_ended', `run ${run_id} goes on`)
       if (seal === 'sealed') throw new ProblemError('already_sealed', `run ${run_id} is sealed`)
-      const { actor } = person()
-      const at = now().toISOString()
-      await storage.journal.add({ at, actor, act: 'seal_retried', about: run_id, detail: null })
+      const { actor, authority } = person()
+      const act = { act: 'seal_retried', about: run_id, detail: null } as const
+      await storage.journal.add({ at: now().toISOString(), actor, ...act, authority })
       await sealer.seal(run_id)
       const after = await resource(run_id)
       if (after.seal_failed !== null && after.sealed === null)

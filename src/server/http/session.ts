@@ -8,8 +8,8 @@ export const sessionRoutes = ({ people, cookieName }: Companion) => ({
   session: route(ENDPOINT.session, async ({ asker, context }) => {
     const { session, cors } = context.var
     if (session === null || session.asker !== asker) {
-      const nobody = { actor: null, role: null }
-      return { ...(asker ?? nobody), secret: null, expires_at: null }
+      const { actor, role } = asker ?? { actor: null, role: null }
+      return { actor, role, secret: null, expires_at: null }
     }
     // A page elsewhere that may read is still none that may change.
     const isOurs = !('access-control-allow-origin' in cors)

@@ -1,54 +1,55 @@
 import { createHash, createHmac } from 'node:crypto'
 import { parse } from '#contract/parse.ts'
-import type {
-  ActName,
-  ChangeUser,
-  LinkMade,
-  Person,
-  SessionResource,
-  TokenMade,
-  TokenResource,
+import {
+  type ActName,
+  type ChangeUser,
+  type LinkMade,
+  type Person,
+  PersonName,
+  type SessionResource,
+  type TokenMade,
+  type TokenResource,
 } from '#contract/people.ts'
-import { Id } from '#contract/scalar.ts'
 import { keysOf, ROLE, type Role } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
 import {
   StorageError,
   type Act,
+  type Authority,
   type IdentityStore,
   type JournalStore,
   type Session,
   type Token,
 } from '#server/storage/storage.ts'
-import type { Asker, Whose } from './asker.ts'
+import type { Asker, Own, Whose } from './asker.ts'
 
 /**
- * Users, their sessions, and tokens. Every secret is 32 random bytes, told once and kept as its digest only. `by` is the
- * actor who does it: each change is an act in the journal.
+ * Users, their sessions, and tokens. Every secret is 32 random bytes, told once and kept as its digest only. `by` is who
+ * does it: each change is an act in the journal, and one transaction with all that follows from it.
  */
 export type People = {
   /** `bad_request` when the name is none, `name_taken`. */
-  addUser(name: string, role: Role, by: string): Promise<Person>
+  addUser(name: string, role: Role, by: By): Promise<Person>
   users(): Promise<Person[]>
   /** `not_found`, or `last_admin` where nobody would be left who may do everything. */
-  changeUser(name: string, change: ChangeUser, by: string): Promise<Person>
+  changeUser(name: string, change: ChangeUser, by: By): Promise<Person>
   /** The first start of a server needs somebody who may do everything. Answers the name of one who may. */
   ensureAdmin(): Promise<string>
   /** A one-time link for a user, valid for ten minutes. `not_found`, or `forbidden` for one who is disabled. */
-  makeLink(name: string, by: string): Promise<LinkMade>
-  makeToken(wanted: WantedToken, by: string): Promise<TokenMade>
+  makeLink(name: string, by: By): Promise<LinkMade>
+  makeToken(wanted: WantedToken, by: By): Promise<TokenMade>
   tokens(): Promise<TokenResource[]>
   /** `not_found` where there is none that still counts. */
-  revokeToken(token_id: string, by: string): Promise<void>
+  revokeToken(token_id: string, by: By): Promise<void>
   /** `link_invalid` when the link is used, expired or unknown. `from`: the address that asks, for the journal. */
   signIn(link: string, from: string): Promise<SignedIn>
   signOut(session: SignedIn): Promise<void>
   /** Of one user, or null: of all. */
   sessions(user: string | null, asking: SignedIn | null): Promise<SessionResource[]>
   /** `not_found` where there is none, or none of `user`; null: whose ever it is. */
-  endSession(session_id: string, user: string | null, by: string): Promise<void>
+  endSession(session_id: string, user: string | null, by: By): Promise<void>
   /** How many there were. */
-  endSessions(user: string, by: string): Promise<number>
+  endSessions(user: string, by: By): Promise<number>
   bySession(session: string): Promise<SignedIn | null>
   /** Its person asks for something just now: it is not idle. */
   see(session: SignedIn): Promise<void>
@@ -56,6 +57,9 @@ export type People = {
   /** Until when a session or token counts as far as is known now: for ever is a date too. null: it does not. */
   until(secret: { session: string } | { token: string }): Promise<Date | null>
 }
+
+/** Somebody who asks, or who needs nobody's leave. */
+export type By = Asker | Own
 
 /** `owner`: the user whom it belongs to, if any. */
 export type WantedToken = { role: Role; owner: string | null; expires_at: string | null }
@@ -104,20 +108,10 @@ export function createPeople({
 
   const act = (
     name: ActName,
-    actor: string | null,
+    by: By | null,
     about: string | null,
     detail: string | null = null,
-  ): Act => ({ at: inMs(0), actor, act: name, about, detail })
-
-  async function revoked(token_id: string, by: string): Promise<boolean> {
-    return await store.revokeToken(token_id, inMs(0), act('token_revoked', by, token_id))
-  }
-
-  // Whoever may less than before does not keep it by a token.
-  async function revokeBeyond(role: Role, owner: string, by: string): Promise<void> {
-    for (const token of await store.tokens())
-      if (token.owner === owner && isBeyond(token.role, role)) await revoked(token.token_id, by)
-  }
+  ): Act => ({ at: inMs(0), ...whoOf(by), act: name, about, detail })
 
   async function ended(which: Parameters<IdentityStore['endSessions']>[0], done: Act) {
     const count = await store.endSessions(which, done)
@@ -127,7 +121,7 @@ export function createPeople({
 
   const people: People = {
     async addUser(name, role, by) {
-      if (!parse(Id, name).ok)
+      if (!parse(PersonName, name).ok)
         throw new ProblemError('bad_request', 'a user name is letters, digits, _, . and -')
       const user = { name, role, created_at: inMs(0), disabled_at: null }
       try {
@@ -145,16 +139,17 @@ export function createPeople({
     async changeUser(name, { role, disabled }, by) {
       const said = [role, disabled === undefined ? undefined : disabled ? 'disabled' : 'enabled']
       const change = {
+        // Whoever may less than before does not keep it by a token.
+        beyond: role === undefined ? [] : keysOf(ROLE).filter((other) => isBeyond(other, role)),
         ...(role !== undefined && { role }),
         ...(disabled !== undefined && { disabled_at: disabled ? inMs(0) : null }),
       }
-      if (Object.keys(change).length === 0)
+      if (role === undefined && disabled === undefined)
         throw new ProblemError('bad_request', 'name a role, or whether they are disabled')
       try {
         const done = act('user_changed', by, name, said.filter(Boolean).join(', '))
         const user = await store.changeUser(name, change, done)
         if (user === null) throw new ProblemError('not_found', `there is no user ${name}`)
-        if (role !== undefined) await revokeBeyond(role, name, by)
         return user
       } catch (error) {
         if (error instanceof StorageError && error.code === 'conflict')
@@ -174,14 +169,12 @@ export function createPeople({
     },
 
     async makeLink(name, by) {
-      const user = await store.user(name)
-      if (user === null)
+      if ((await store.user(name)) === null)
         throw new ProblemError('not_found', `there is no user ${JSON.stringify(name)}`)
-      if (user.disabled_at !== null) throw new ProblemError('forbidden', `${name} is disabled`)
       const token = secret()
       const expires_at = inMs(LINK_MS)
       const link = { secret_sha256: digest(token), user: name, expires_at }
-      await store.addLink(link, act('link_made', by, name))
+      await unlessDisabled(name, store.addLink(link, act('link_made', by, name)))
       return { token, expires_at }
     },
 
@@ -197,36 +190,35 @@ export function createPeople({
         expires_at,
         revoked_at: null,
       }
-      await store.addToken(
-        { ...made, secret_sha256: digest(token) },
-        act('token_made', by, made.token_id, owner === null ? role : `${role} of ${owner}`),
-      )
+      const said = owner === null ? role : `${role} of ${owner}`
+      const row = { ...made, secret_sha256: digest(token) }
+      await unlessDisabled(owner, store.addToken(row, act('token_made', by, made.token_id, said)))
       return { ...made, token }
     },
 
     tokens: async () => (await store.tokens()).map(withoutSecret),
 
     async revokeToken(token_id, by) {
-      if (!(await revoked(token_id, by)))
+      if (!(await store.revokeToken(token_id, inMs(0), act('token_revoked', by, token_id))))
         throw new ProblemError('not_found', `there is no token ${token_id} to revoke`)
       changed({ id: actorOf(token_id) })
     },
 
     async signIn(link, from) {
-      const user = await store.takeLink(digest(link), inMs(0))
       const session = secret()
-      if (user !== null)
-        await store.addSession(
-          {
-            session_id: newId(),
-            secret_sha256: digest(session),
-            user,
-            created_at: inMs(0),
-            seen_at: inMs(0),
-            expires_at: inMs(SESSION_MS),
-          },
-          act('signed_in', `user:${user}`, null, from),
-        )
+      const row = {
+        session_id: newId(),
+        secret_sha256: digest(session),
+        created_at: inMs(0),
+        seen_at: inMs(0),
+        expires_at: inMs(SESSION_MS),
+      }
+      const user = await store.takeLink(digest(link), row, {
+        at: inMs(0),
+        act: 'signed_in',
+        about: null,
+        detail: from,
+      })
       const signedIn = user === null ? null : await people.bySession(session)
       if (signedIn === null) {
         await journal.add(act('sign_in_refused', null, null, from))
@@ -236,7 +228,9 @@ export function createPeople({
     },
 
     async signOut({ session_id, asker }) {
-      await ended({ session_id }, act('signed_out', asker.actor, session_id))
+      // Of one's own session, which may have ended by itself.
+      const done = { ...act('signed_out', asker, session_id), authority: null }
+      await ended({ session_id }, done)
     },
 
     async sessions(user, asking) {
@@ -259,9 +253,10 @@ export function createPeople({
     async bySession(session) {
       const row = await store.sessionOf(digest(session), inMs(0), idleSince())
       if (row === null) return null
+      const { session_id, user, role } = row
       return {
-        asker: { actor: `user:${row.user}`, role: row.role, owner: row.user },
-        session_id: row.session_id,
+        asker: { actor: `user:${user}`, role, owner: user, authority: { session_id, role } },
+        session_id,
         session,
         pageSecret: pageSecretOf(session),
         seen_at: row.seen_at,
@@ -276,7 +271,9 @@ export function createPeople({
 
     async byToken(token) {
       const row = await store.tokenOf(digest(token), inMs(0))
-      return row && { actor: actorOf(row.token_id), role: row.role, owner: row.owner }
+      if (row === null) return null
+      const { token_id, role, owner } = row
+      return { actor: actorOf(token_id), role, owner, authority: { token_id, role } }
     },
 
     async until(secret) {
@@ -291,6 +288,20 @@ export function createPeople({
     },
   }
   return people
+}
+
+async function unlessDisabled(name: string | null, made: Promise<void>): Promise<void> {
+  try {
+    await made
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'conflict')) throw error
+    throw new ProblemError('forbidden', `${name} is disabled`)
+  }
+}
+
+function whoOf(by: By | null): { actor: string | null; authority: Authority | null } {
+  if (by === null || typeof by === 'string') return { actor: by, authority: null }
+  return { actor: by.actor, authority: by.authority }
 }
 
 const actorOf = (token_id: string) => `token:${token_id}`

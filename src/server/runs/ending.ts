@@ -4,10 +4,7 @@ import type { RecordedEntry } from '#evidence/seal.ts'
 import { endingOf, sumOf } from '#evidence/summarise.ts'
 import { openGates } from '#live/select.ts'
 import { closeGate, refusalReason } from '#server/gates/gate-facts.ts'
-import type { Current } from './record.ts'
-
-/** Somebody's wish that the run ends. */
-export type Stop = { actor: string; reason: string }
+import type { Current, Stop } from './record.ts'
 
 /**
  * The last facts of a run that nothing runs of any more: open gates are closed, and the run ends as its entries say,
@@ -77,7 +74,6 @@ function abortion(facts: readonly Fact[], by: RecordedEntry | null, stop: Stop |
     const actor = resolved?.type === 'gate_resolved' ? resolved.actor : 'system'
     return { actor, reason: refusalReason(by.body) }
   }
-  // Its wish was lost with a server that died while it ended the run.
   return stop ?? { actor: 'system', reason: 'aborted' }
 }
 

@@ -17,9 +17,9 @@ import type { RecordedCells } from '#server/materialize/record-cells.ts'
 import { requestIn, type MaterializeRequest } from '#server/materialize/request.ts'
 import { ProblemError } from '#server/problem.ts'
 import type { Sealer } from '#server/seal/sealer.ts'
-import { isDamage, StorageError, type Storage } from '#server/storage/storage.ts'
+import { isDamage, StorageError, type Authority, type Storage } from '#server/storage/storage.ts'
 import { approvedFor } from './approved.ts'
-import { endingFacts, type Stop } from './ending.ts'
+import { endingFacts } from './ending.ts'
 import {
   emptyLog,
   logFile,
@@ -39,7 +39,7 @@ import {
   type LoadedProject,
   type ProjectReader,
 } from './project.ts'
-import { afterFact, latestIn, type Current, type Recorder } from './record.ts'
+import { afterFact, latestIn, type Current, type Recorder, type Stop } from './record.ts'
 import { createRunnerLink, endFormerRunner } from './runner-link.ts'
 import type { Launch, Result } from './runner-protocol.ts'
 import { later, timeAfter } from './run-time.ts'
@@ -127,7 +127,7 @@ export function createEngine({
   const logs = join(data, 'logs')
   const pidFile = join(data, 'runner.json')
   const link = createRunnerLink(pidFile, graceMs, failed)
-  /** Why runs are being stopped. */
+  /** Why runs are being stopped: somebody asked, which is on record, or the record takes no more. */
   const stops = new Map<string, Stop>()
   const takeovers = new Map<string, Takeovers>()
   /** What ends a derivation that waits, or between two of its processes. */
@@ -145,7 +145,8 @@ export function createEngine({
   /** Told when their run has ended. */
   const waiting = new Map<string, (() => void)[]>()
 
-  recorder.subscribe((fact, { run }) => {
+  recorder.subscribe((fact, { run, stop }) => {
+    if (fact.type === 'abort_asked' && stop !== null) stops.set(run.run_id, stop)
     if (run.ended === null) {
       if (fact.type === 'gate_resolved') keep(advance(run.run_id))
       return
@@ -185,13 +186,26 @@ export function createEngine({
    * record and not begun again.
    */
   async function advance(run_id: string, said: Said = NOTHING): Promise<void> {
+    const fitted: Said = (before) => said(before).map((fact) => recorder.fitted(fact, before))
+    if ((await refusalOf(() => proceed(run_id, said))) === null) return
+    const refusal = await refusalOf(() => proceed(run_id, fitted))
+    if (refusal === null) return
+    // The record is full, or what comes next is none. It must still be sealed, so the run ends here.
+    const isKnown = refusal instanceof ProblemError
+    if (!isKnown) failed(refusal)
+    const reason = isKnown ? refusal.detail : 'what comes next cannot be recorded'
+    if (!stops.has(run_id)) stops.set(run_id, { actor: 'system', reason })
+    await lasting(() => proceed(run_id, fitted))
+  }
+
+  /** Why it was not done; null where it was. A store or a disk that fails is no reason of the run's own. */
+  async function refusalOf(work: () => Promise<void>): Promise<unknown> {
     try {
-      await lasting(() => proceed(run_id, said))
+      await lasting(work)
+      return null
     } catch (error) {
-      if (!(error instanceof ProblemError && error.code === 'too_large')) throw error
-      // The record is full. It must still be sealed, so the run ends here.
-      stops.set(run_id, { actor: 'system', reason: error.detail })
-      await lasting(() => proceed(run_id, said))
+      if (error instanceof StorageError || diskFault(error) !== null) throw error
+      return error
     }
   }
 
@@ -468,6 +482,8 @@ export function createEngine({
         ...result,
         ...listed,
         ...times,
+        ...(result.outcome === 'aborted' &&
+          before.stop !== null && { reason: `aborted by ${before.stop.actor}` }),
         // Measured by a clock that is not set: where the other was set back, the times are what is on record.
         duration_ms: Math.min(result.duration_ms, Date.parse(finished_at) - Date.parse(started_at)),
         salt,
@@ -528,7 +544,8 @@ export function createEngine({
         ending.isOurs = true
         const salt = () => random(16).toString('hex')
         const at = timeAfter(current, now())
-        return endingFacts(current, facts, stops.get(run_id) ?? null, at, salt)
+        const ends = endingFacts(current, facts, stops.get(run_id) ?? null, at, salt)
+        return ends.map((fact) => recorder.fitted(fact, current))
       })
       if (before.isEnded || before.isKnown) return ending.isOurs
     }
@@ -559,7 +576,7 @@ export function createEngine({
   async function open(
     { definition, root }: { definition: Definition; root: string },
     given: Readonly<Record<string, string>>,
-    actor: string,
+    { actor, authority }: Asker,
     rerun: { of: Opening['rerun_of']; taking: Takeovers },
   ): Promise<{ run_id: string }> {
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
@@ -572,21 +589,26 @@ export function createEngine({
     // Before the run is on record: after a crash their presence says what was to be taken over.
     await linkLogs(logs, run_id, rerun.taking)
     if (rerun.taking.size > 0) takeovers.set(run_id, new Map(rerun.taking))
-    await begin(run_id, root, {
-      kind: 'pipeline',
-      title: definition.title,
-      definition: { name: definition.name, sha256: definition.sha256 },
-      plan,
-      actor,
-      inputs,
-      rerun_of: rerun.of,
-    })
+    await begin(
+      run_id,
+      root,
+      {
+        kind: 'pipeline',
+        title: definition.title,
+        definition: { name: definition.name, sha256: definition.sha256 },
+        plan,
+        actor,
+        inputs,
+        rerun_of: rerun.of,
+      },
+      authority,
+    )
     return { run_id }
   }
 
   async function openMaterialize(
     request: MaterializeRequest,
-    actor: string,
+    { actor, authority }: Asker,
     rerun_of: Opening['rerun_of'],
   ): Promise<{ run_id: string }> {
     if (stopping) throw new ProblemError('draining', 'no run starts any more')
@@ -595,7 +617,7 @@ export function createEngine({
     const plan = { root: rootNamed, ...planOf({ steps, gates: [] }, {}, server.environment) }
     const run_id = newId('run')
     const opened = { kind: 'materialize', ...planned, plan, actor, rerun_of } as const
-    await begin(run_id, root, opened)
+    await begin(run_id, root, opened, authority)
     return { run_id }
   }
 
@@ -604,29 +626,34 @@ export function createEngine({
     run_id: string,
     root: string,
     opened: Omit<Opening, 'server' | 'started_at' | 'source' | 'runner'>,
+    authority: Authority | null,
   ): Promise<void> {
     const source = await sourceOf(root, stepUser !== null)
     const timestamp = now().toISOString()
-    await recorder.open({
-      type: 'run_started',
-      run_id,
-      timestamp,
-      evidence_id: newId('ev'),
-      opening: {
-        ...opened,
-        server: server.key_id,
-        started_at: timestamp,
-        ...(source === undefined ? {} : { source }),
-        runner: { version: server.version, isolation: stepUser === null ? 'none' : 'user' },
+    await recorder.open(
+      {
+        type: 'run_started',
+        run_id,
+        timestamp,
+        evidence_id: newId('ev'),
+        opening: {
+          ...opened,
+          server: server.key_id,
+          started_at: timestamp,
+          ...(source === undefined ? {} : { source }),
+          runner: { version: server.version, isolation: stepUser === null ? 'none' : 'user' },
+        },
       },
-    })
+      authority,
+    )
     keep(advance(run_id))
   }
 
   /** Ends and records what a former server left running of the run. */
   async function pickUp(run_id: string): Promise<void> {
-    const { run, opening } = await read(run_id)
+    const { run, opening, stop } = await read(run_id)
     if (run.ended !== null) return
+    if (stop !== null) stops.set(run_id, stop)
     if (opening.rerun_of !== null)
       takeovers.set(
         run_id,
@@ -638,7 +665,10 @@ export function createEngine({
         if (last?.finished !== null) return
         const result = await cutOff(run, step, last.attempt)
         const cells = await cellsOf(run_id, step, last.attempt)
-        await recorder.record(run_id, finishing(step, last.attempt, result, cells))
+        const ending = finishing(step, last.attempt, result, cells)
+        await recorder.record(run_id, (before) =>
+          ending(before).map((fact) => recorder.fitted(fact, before)),
+        )
       }),
     )
   }
@@ -669,19 +699,24 @@ export function createEngine({
       }
     },
 
-    async start(name, inputs, { actor }) {
-      return await open(definitionOf(name), inputs, actor, { of: null, taking: new Map() })
+    async start(name, inputs, asker) {
+      return await open(definitionOf(name), inputs, asker, { of: null, taking: new Map() })
     },
 
-    async materialize(request, { actor }) {
-      return await openMaterialize(request, actor, null)
+    async materialize(request, asker) {
+      return await openMaterialize(request, asker, null)
     },
 
-    async abort(run_id, { actor }, reason) {
-      const { run } = await read(run_id)
-      if (run.ended !== null)
-        throw new ProblemError('run_ended', `run ${run_id} has ${run.ended.outcome}`)
-      if (!stops.has(run_id)) stops.set(run_id, { actor, reason })
+    async abort(run_id, { actor, authority }, reason) {
+      // On record before anything is ended by it: a server that dies meanwhile knows whose wish it was.
+      const ask = (current: Current): Fact[] => {
+        const { run, stop } = current
+        if (run.ended !== null)
+          throw new ProblemError('run_ended', `run ${run_id} has ${run.ended.outcome}`)
+        const timestamp = timeAfter(current, now())
+        return stop === null ? [{ type: 'abort_asked', run_id, timestamp, actor, reason }] : []
+      }
+      await recorder.record(run_id, ask, authority)
       const ended = new Promise<void>((resolve) => {
         waiting.set(run_id, [...(waiting.get(run_id) ?? []), resolve])
       })
@@ -692,13 +727,13 @@ export function createEngine({
         throw new ProblemError('run_ended', `run ${run_id} has ${after?.outcome}`)
     },
 
-    async rerun(run_id, from, { actor }) {
+    async rerun(run_id, from, asker) {
       const { run, opening } = await read(run_id)
       if (run.ended === null) throw new ProblemError('run_not_ended', `run ${run_id} goes on`)
       const starters = [...(opening.rerun_of?.starters ?? []), opening.actor]
       // What was derived is fresh and skipped: there is nothing to take over.
       if (opening.kind === 'materialize')
-        return await openMaterialize(requestIn(opening.inputs), actor, { run_id, starters })
+        return await openMaterialize(requestIn(opening.inputs), asker, { run_id, starters })
       const found = definitionOf(opening.definition.name)
       if (from === 'failed' && run.sealed === null)
         throw new ProblemError('run_not_ended', `run ${run_id} is not sealed yet`)
@@ -707,7 +742,7 @@ export function createEngine({
           'bad_definition',
           `${opening.definition.name} has changed since: run it again from its start`,
         )
-      return await open(found, opening.inputs, actor, {
+      return await open(found, opening.inputs, asker, {
         of: { run_id, starters },
         taking: from === 'failed' ? takeoversOf(await storage.runs.facts(run_id)) : new Map(),
       })

@@ -1,5 +1,6 @@
-import type { Plan, PlanStep } from '#contract/envelope.ts'
+import { LIMITS, type Plan, type PlanStep } from '#contract/envelope.ts'
 import { ProblemError } from '#server/problem.ts'
+import { OPENING_FITS } from './fit.ts'
 import { INPUT_REFERENCE, type Definition, type EnvSource } from './project.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -28,6 +29,7 @@ export function planOf(
   inputs: Inputs,
   environment: Environment,
 ): Plan {
+  refuseVast(definition, inputs)
   return {
     steps: definition.steps.map((step) => ({
       ...step,
@@ -49,6 +51,24 @@ export function planOf(
       question: gate.question.replaceAll(INPUT_REFERENCE, (_, name: string) => inputs[name] ?? ''),
     })),
   }
+}
+
+// Attacker: a few aliases and a long input are a plan of gigabytes. It is counted before it is made; what of the rest
+// fits is the record's to say.
+function refuseVast({ steps, gates }: Pick<Definition, 'steps' | 'gates'>, inputs: Inputs): void {
+  let chars = 0
+  for (const { argv, env } of steps) {
+    for (const element of argv) chars += filledWhole(element, inputs).length
+    for (const source of Object.values(env)) chars += 'value' in source ? source.value.length : 0
+  }
+  for (const { question } of gates) {
+    chars += question.length
+    for (const [, name = ''] of question.matchAll(INPUT_REFERENCE))
+      chars += inputs[name]?.length ?? 0
+  }
+  const most = LIMITS.bytes * OPENING_FITS
+  if (chars > most)
+    throw new ProblemError('too_large', `a plan of ${chars} characters, at most ${most} fit`)
 }
 
 /**

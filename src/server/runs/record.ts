@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LIMITS, type Limits, type Opening } from '#contract/envelope.ts'
-import { Fact } from '#contract/fact.ts'
-import { parse } from '#contract/parse.ts'
+import type { Fact } from '#contract/fact.ts'
 import type { Run } from '#contract/run.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { extendChain, openChain, type ChainState } from '#evidence/chain.ts'
@@ -11,11 +10,16 @@ import { ProblemError } from '#server/problem.ts'
 import {
   StorageError,
   type Append,
+  type Authority,
   type RecordedFact,
   type Storage,
 } from '#server/storage/storage.ts'
 import { actsOf } from './acts.ts'
+import { recordable, refuseUnfit } from './fit.ts'
 import { later } from './run-time.ts'
+
+/** Why a run is ended before it is over, and by whom. */
+export type Stop = { readonly actor: string; readonly reason: string }
 
 /** What is on record of a run. */
 export type Current = {
@@ -31,19 +35,28 @@ export type Current = {
   readonly latest: string
   /** Of the steps, how many have succeeded: counted on, since there may be very many. */
   readonly stepsDone: number
+  /** Whoever asked first that the run be ended. */
+  readonly stop: Stop | null
 }
 
 /** What is on record, and the one way to add to it. */
 export type Recorder = {
   /** A new run: nothing is known of it before its `run_started`. */
-  open(fact: Extract<Fact, { type: 'run_started' }>): Promise<Current>
+  open(fact: Extract<Fact, { type: 'run_started' }>, authority?: Authority | null): Promise<Current>
   /**
    * Runs `decide` on what is on record of the run, one call at a time per run, and resolves when the facts that it
    * returns are on disk and were told to every subscriber. When it throws, or returns none, nothing is recorded.
    * `not_found` for a run that is not there. `too_large` for a fact that no verifier would take, and for the start of a
-   * step or gate when the record is nearly full: what is started can always be finished, and sealed.
+   * step or gate when the record is nearly full: what is started can always be finished, and sealed. `authority`: what
+   * somebody came by whose acts the facts are; `outdated` where it counts no more [ST14].
    */
-  record(run_id: string, decide: (current: Current) => readonly Fact[]): Promise<Current>
+  record(
+    run_id: string,
+    decide: (current: Current) => readonly Fact[],
+    authority?: Authority | null,
+  ): Promise<Current>
+  /** What has happened, in words that `record` takes. What is only begun by it is refused all the same. */
+  fitted(fact: Fact, current: Current): Fact
   /** null for a run that is not there. Never shows what is not on disk yet. */
   read(run_id: string): Promise<Current | null>
   /** Told of every fact once it is on disk, those of a run in their order. A listener never throws. */
@@ -91,7 +104,13 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
     return lane.current
   }
 
-  async function add(lane: Lane, run_id: string, before: Current | null, facts: readonly Fact[]) {
+  async function add(
+    lane: Lane,
+    run_id: string,
+    before: Current | null,
+    facts: readonly Fact[],
+    authority: Authority | null,
+  ) {
     const { current, recorded } = extended(before, facts)
     try {
       await runs.append({
@@ -100,7 +119,7 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
         facts: recorded,
         summary: summaryOf(current.run, current.stepsDone),
         gates: changedGates(before?.run ?? null, current.run),
-        acts: facts.flatMap(actsOf),
+        acts: facts.flatMap((fact) => actsOf(fact, authority)),
       })
     } catch (error) {
       // Whether it is on disk is not known here: the next call reads what is.
@@ -113,26 +132,25 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
   }
 
   return {
-    open: (fact) =>
+    open: (fact, authority = null) =>
       inLane(fact.run_id, async (lane) => {
         // A plan may be very long, and each of these takes its time over it.
         await nextTurn()
-        refuseUnfit(fact, limits)
+        refuseUnfit(fact, null, limits)
         await nextTurn()
-        return await add(lane, fact.run_id, null, [fact])
+        return await add(lane, fact.run_id, null, [fact], authority)
       }),
 
-    record: (run_id, decide) =>
+    record: (run_id, decide, authority = null) =>
       inLane(run_id, async (lane) => {
         const before = await load(lane, run_id)
         if (before === null) throw new ProblemError('not_found', `there is no run ${run_id}`)
         const facts = decide(before)
-        for (const fact of facts) {
-          refuseUnfit(fact, limits)
-          refuseOverfull(fact, before, limits)
-        }
-        return facts.length === 0 ? before : add(lane, run_id, before, facts)
+        for (const fact of facts) refuseUnfit(fact, before, limits)
+        return facts.length === 0 ? before : add(lane, run_id, before, facts, authority)
       }),
+
+    fitted: (fact, current) => recordable(fact, current, limits),
 
     async read(run_id) {
       const known = lanes.get(run_id)?.current
@@ -193,7 +211,17 @@ export function afterFact(before: Current | null, fact: Fact): Current {
     })
     const run = reduce(newRun(run_id), fact)
     const latest = later(fact.timestamp, opening.started_at)
-    return { run, evidence_id, opening, chain: state, facts: 1, bytes, latest, stepsDone: 0 }
+    return {
+      run,
+      evidence_id,
+      opening,
+      chain: state,
+      facts: 1,
+      bytes,
+      latest,
+      stepsDone: 0,
+      stop: null,
+    }
   }
   if (before === null) throw new StorageError('conflict', `${fact.run_id} has not started`)
   const { chain } = before
@@ -208,10 +236,15 @@ export function afterFact(before: Current | null, fact: Fact): Current {
           ? extendChain(chain, 'gate', fact.entry).state
           : chain,
     facts: before.facts + 1,
-    bytes: before.bytes + (hasBody(fact) ? bytes : 0),
+    bytes: before.bytes + (hasBody(fact) || isRepeated(fact) ? bytes : 0),
     latest: later(before.latest, latestIn(fact)),
+    stop: before.stop ?? (fact.type === 'abort_asked' ? stopOf(fact) : null),
     stepsDone: before.stepsDone + (isDone(run, fact) ? 1 : 0) - (isDone(before.run, fact) ? 1 : 0),
   }
+}
+
+function stopOf({ actor, reason }: Stop): Stop {
+  return { actor, reason }
 }
 
 export function latestIn(fact: Fact): string {
@@ -230,6 +263,11 @@ function isDone(run: Run, fact: Fact): boolean {
 /** A link as the envelope writes it, with room to spare. */
 const LINK_BYTES = 256
 
+/** In the entry of its gate again, for which there has to be room. */
+function isRepeated({ type }: Fact): boolean {
+  return type === 'needs_input' || type === 'gate_decided'
+}
+
 function hasBody({ type }: Fact): boolean {
   return type === 'run_started' || type === 'step_finished' || type === 'gate_resolved'
 }
@@ -243,43 +281,3 @@ function changedGates(before: Run | null, after: Run): Append['gates'] {
     .filter((gate) => ended || before?.gates.includes(gate) !== true)
     .map((gate) => ({ gate, state: open.includes(gate) ? 'open' : 'resolved' }))
 }
-
-// A fact is refused before it is recorded or never: what is on record must be sealed, and what is sealed must be read.
-function refuseUnfit(fact: Fact, limits: Limits): void {
-  const parsed = parse(Fact, fact)
-  if (!parsed.ok)
-    throw new RangeError(`${fact.type}${parsed.error.at} ${parsed.error.message}: not recorded`)
-  const long = longText(fact, limits.textBytes)
-  if (long !== null)
-    throw new ProblemError('too_large', `a text of ${long} bytes, at most ${limits.textBytes} fit`)
-  if (fact.type === 'step_finished' && fact.entry.artifacts.length > limits.artifactsPerStep)
-    throw new ProblemError(
-      'too_large',
-      `more than ${limits.artifactsPerStep} artifacts of one step`,
-    )
-}
-
-function longText(value: unknown, limit: number): number | null {
-  if (typeof value === 'string') {
-    const bytes = Buffer.byteLength(value)
-    return bytes > limit ? bytes : null
-  }
-  if (typeof value !== 'object' || value === null) return null
-  for (const member of Object.values(value)) {
-    const bytes = longText(member, limit)
-    if (bytes !== null) return bytes
-  }
-  return null
-}
-
-function refuseOverfull({ type, run_id }: Fact, { bytes, chain }: Current, limits: Limits): void {
-  if (type !== 'step_started' && type !== 'needs_input') return
-  if (bytes > limits.bytes * STARTS_FIT || chain.seq > limits.entries * STARTS_FIT)
-    throw new ProblemError(
-      'too_large',
-      `the record of ${run_id} is full: ${chain.seq} entries, about ${bytes} bytes`,
-    )
-}
-
-/** Part of the limits within which something new is begun; the rest is for what runs by then, and for its end. */
-const STARTS_FIT = 0.75

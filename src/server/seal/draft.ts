@@ -106,6 +106,7 @@ function endOf(fact: Fact): Pick<Closing, 'outcome' | 'finished_at' | 'reason' |
     case 'needs_input':
     case 'gate_decided':
     case 'gate_resolved':
+    case 'abort_asked':
     case 'run_finalized':
     case 'seal_failed':
       return null

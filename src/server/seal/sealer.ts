@@ -72,8 +72,8 @@ export function createSealer({
     } catch (error) {
       failed(error)
       const reason = reasonOf(error)
-      await recorder.record(run_id, () => [
-        { type: 'seal_failed', run_id, timestamp: timestamp(), reason },
+      await recorder.record(run_id, (current) => [
+        recorder.fitted({ type: 'seal_failed', run_id, timestamp: timestamp(), reason }, current),
       ])
     }
   }

@@ -153,8 +153,22 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
     change(`update run set ${names} where run_id = ?`, [...values, summary.run_id])
   }
   // Deletion is forbidden, so that the next number is always one more than the last.
-  function enter(act: Act): void {
-    run(builder.insertInto('journal').values(act))
+  function enter({ at, actor, act, about, detail }: Act): void {
+    run(builder.insertInto('journal').values({ at, actor, act, about, detail }))
+  }
+  function refuseOutdated({ authority, at }: Act): void {
+    if (authority === null) return
+    const found =
+      'token_id' in authority
+        ? first(tokenRows(at).where('token_id', '=', authority.token_id))
+        : first(signedInRows(at, NEVER).where('session_id', '=', authority.session_id))
+    if (found?.role !== authority.role)
+      throw new StorageError('outdated', 'whoever asked for this may do less by now')
+  }
+  function refuseDisabled(name: string | null): void {
+    const user = first(builder.selectFrom('user').selectAll().where('name', '=', name))
+    if (name !== null && user?.disabled_at !== null)
+      throw new StorageError('conflict', `${name} is disabled`)
   }
   async function read<T>(query: () => T): Promise<T> {
     try {
@@ -163,10 +177,14 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
       throw translated(error)
     }
   }
-  async function write<T>(change: () => T): Promise<T> {
+  /** `acts`: whose change it is. Judged before it, since somebody may end what they came by. */
+  async function write<T>(change: () => T, acts: readonly Act[] = []): Promise<T> {
     try {
       if (!db.open) throw new StorageError('failed', 'the store is closed')
-      return await commit(change)
+      return await commit(() => {
+        for (const act of acts) refuseOutdated(act)
+        return change()
+      })
     } catch (error) {
       throw translated(error)
     }
@@ -213,7 +231,7 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
               throw new StorageError('conflict', `gate ${gate_id} is of another run`)
           }
           for (const act of append.acts) enter(act)
-        }),
+        }, append.acts),
       // In pieces: a long record is read in seconds, and others are answered meanwhile. What was read stays as it is.
       async facts(run_id) {
         const facts: RecordedFact[] = []
@@ -366,11 +384,11 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
         write(() => {
           run(builder.insertInto('user').values(user))
           enter(act)
-        }),
+        }, [act]),
       user: (name) =>
         read(() => first(builder.selectFrom('user').selectAll().where('name', '=', name))),
       users: () => read(() => all(builder.selectFrom('user').selectAll().orderBy('name'))),
-      changeUser: (name, change, act) =>
+      changeUser: (name, { beyond = [], ...change }, act) =>
         write(() => {
           const user = first(
             builder.updateTable('user').set(change).where('name', '=', name).returningAll(),
@@ -378,17 +396,28 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           if (user === null) return null
           if (first(enabledAdmins()) === null)
             throw new StorageError('conflict', `${name} is the last admin`)
-          if (user.disabled_at !== null)
+          const isDisabled = user.disabled_at !== null
+          if (isDisabled)
             for (const table of ['session', 'link'] as const)
               run(builder.deleteFrom(table).where('user', '=', name))
           enter(act)
+          let tokens = builder
+            .updateTable('token')
+            .set({ revoked_at: act.at })
+            .where('owner', '=', name)
+            .where('revoked_at', 'is', null)
+            .returning('token_id')
+          if (!isDisabled) tokens = tokens.where('role', 'in', beyond)
+          for (const { token_id } of all(tokens))
+            enter({ ...act, act: 'token_revoked', about: token_id, detail: null })
           return user
-        }),
+        }, [act]),
       addToken: (token, act) =>
         write(() => {
+          refuseDisabled(token.owner)
           run(builder.insertInto('token').values(token))
           enter(act)
-        }),
+        }, [act]),
       token: (token_id) =>
         read(() => first(builder.selectFrom('token').selectAll().where('token_id', '=', token_id))),
       tokens: () =>
@@ -402,18 +431,7 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           ),
         ),
       tokenOf: (secret_sha256, now) =>
-        read(() =>
-          first(
-            builder
-              .selectFrom('token')
-              .leftJoin('user', 'user.name', 'token.owner')
-              .selectAll('token')
-              .where('secret_sha256', '=', secret_sha256)
-              .where('revoked_at', 'is', null)
-              .where((of) => of.or([of('expires_at', 'is', null), of('expires_at', '>', now)]))
-              .where('user.disabled_at', 'is', null),
-          ),
-        ),
+        read(() => first(tokenRows(now).where('secret_sha256', '=', secret_sha256))),
       revokeToken: (token_id, revoked_at, act) =>
         write(() => {
           const revoked = first(
@@ -426,23 +444,9 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           )
           if (revoked !== null) enter(act)
           return revoked !== null
-        }),
-      addSession: (session, act) =>
-        write(() => {
-          run(builder.deleteFrom('session').where('expires_at', '<=', act.at))
-          run(builder.insertInto('session').values(session))
-          enter(act)
-        }),
+        }, [act]),
       sessionOf: (secret_sha256, now, idleSince) =>
-        read(() =>
-          first(
-            sessionRows(now, idleSince)
-              .innerJoin('user', 'user.name', 'session.user')
-              .select('user.role')
-              .where('secret_sha256', '=', secret_sha256)
-              .where('user.disabled_at', 'is', null),
-          ),
-        ),
+        read(() => first(signedInRows(now, idleSince).where('secret_sha256', '=', secret_sha256))),
       sessions: (user, now, idleSince) =>
         read(() => {
           const rows = sessionRows(now, idleSince).orderBy('created_at', 'desc')
@@ -462,28 +466,33 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
           )
           if (ended.length > 0) enter(act)
           return ended.length
-        }),
+        }, [act]),
       addLink: (link, act) =>
         write(() => {
+          refuseDisabled(link.user)
           run(builder.deleteFrom('link').where('expires_at', '<=', act.at))
           run(builder.insertInto('link').values(link))
           enter(act)
-        }),
-      takeLink: (secret_sha256, now) =>
+        }, [act]),
+      takeLink: (secret_sha256, session, act) =>
         write(() => {
           const taken = first(
             builder
               .deleteFrom('link')
               .where('secret_sha256', '=', secret_sha256)
-              .where('expires_at', '>', now)
+              .where('expires_at', '>', act.at)
               .returning('user'),
           )
-          return taken?.user ?? null
+          if (taken === null) return null
+          run(builder.deleteFrom('session').where('expires_at', '<=', act.at))
+          run(builder.insertInto('session').values({ ...session, ...taken }))
+          enter({ ...act, actor: `user:${taken.user}`, authority: null })
+          return taken.user
         }),
     },
 
     journal: {
-      add: (act) => write(() => enter(act)),
+      add: (act) => write(() => enter(act), [act]),
       list: (page) =>
         read(() => {
           const before = placeOf(page)
@@ -593,6 +602,26 @@ function enabledAdmins() {
     .where('disabled_at', 'is', null)
     .limit(1)
 }
+
+function tokenRows(now: string) {
+  return builder
+    .selectFrom('token')
+    .leftJoin('user', 'user.name', 'token.owner')
+    .selectAll('token')
+    .where('revoked_at', 'is', null)
+    .where((of) => of.or([of('expires_at', 'is', null), of('expires_at', '>', now)]))
+    .where('user.disabled_at', 'is', null)
+}
+
+function signedInRows(now: string, idleSince: string) {
+  return sessionRows(now, idleSince)
+    .innerJoin('user', 'user.name', 'session.user')
+    .select('user.role')
+    .where('user.disabled_at', 'is', null)
+}
+
+/** Before anything was seen: who asks for something is not idle. */
+const NEVER = ''
 
 function sessionRows(now: string, idleSince: string) {
   return builder

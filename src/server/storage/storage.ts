@@ -33,7 +33,12 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
  * [ST11] The journal is numbered from 1 without holes, and its entries are never changed or removed. What an act did and
  * its entry are one transaction: neither is there without the other.
  * [ST12] There is always an admin who is not disabled: a change that would leave none is refused with `conflict`. Whoever
- * is disabled has no sessions and no links, and tokens of theirs are not found by their secret.
+ * is disabled has no sessions, links or tokens, and is given none: `conflict`. Tokens that a change leaves to nobody are
+ * revoked by it, each as an act of its own.
+ * [ST14] A change that somebody asked for is made by what they came by: where that counts no more in the transaction of
+ * the change (a session or token that was ended, or is over by the act's time; a person who is disabled), or has another
+ * role than they were judged by, it is refused with `outdated`. However long a request takes, nothing is changed by who
+ * may no more.
  * [ST13] Cells. Counts and costs of a field are changed in the transaction that changes its cells, and never counted
  * again. A version (one computation of a cell) is never changed or removed, and names the one before it. One that its
  * own act makes again is replaced: the later one's cost is that of both. Records and cells are read in the order of their
@@ -73,7 +78,14 @@ export function isDamage(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'damaged'
 }
 
-export type StorageErrorCode = 'conflict' | 'held' | 'newer' | 'bad_cursor' | 'damaged' | 'failed'
+export type StorageErrorCode =
+  | 'conflict'
+  | 'outdated'
+  | 'held'
+  | 'newer'
+  | 'bad_cursor'
+  | 'damaged'
+  | 'failed'
 
 export type PageRequest = { cursor: string | null; limit: number }
 export type Page<T> = { items: T[]; next_cursor: string | null }
@@ -285,17 +297,23 @@ export type JournalStore = {
 }
 
 /** An entry of the journal before it has its number. */
-export type Act = Omit<JournalEntry, 'n'>
+export type Act = Omit<JournalEntry, 'n'> & { authority: Authority | null }
+
+/** What somebody came by, and the role that they were judged by [ST14]. */
+export type Authority = ({ session_id: string } | { token_id: string }) & { role: Role }
 
 /** Every change is one act, in the same transaction [ST11]. */
 export type IdentityStore = {
   addUser(user: User, act: Act): Promise<void>
   user(name: string): Promise<User | null>
   users(): Promise<User[]>
-  /** [ST12]. The user after it; null where there is none of this name. */
+  /**
+   * [ST12]. The user after it; null where there is none of this name. Tokens of theirs with one of these roles are
+   * revoked; of who is disabled, all.
+   */
   changeUser(
     name: string,
-    change: Partial<Pick<User, 'role' | 'disabled_at'>>,
+    change: Partial<Pick<User, 'role' | 'disabled_at'>> & { beyond?: readonly Role[] },
     act: Act,
   ): Promise<User | null>
   addToken(token: Token, act: Act): Promise<void>
@@ -306,7 +324,6 @@ export type IdentityStore = {
   tokenOf(secret_sha256: string, now: string): Promise<Token | null>
   /** false, and no act, where there is none that was not revoked before. */
   revokeToken(token_id: string, at: string, act: Act): Promise<boolean>
-  addSession(session: Session, act: Act): Promise<void>
   /** null when it expired at or before `now`, or was last seen at or before `idleSince`. */
   sessionOf(
     secret_sha256: string,
@@ -319,8 +336,15 @@ export type IdentityStore = {
   /** How many there were to end; no act where there was none. */
   endSessions(which: { session_id: string } | { user: string }, act: Act): Promise<number>
   addLink(link: Link, act: Act): Promise<void>
-  /** Uses the link up [ST7]: the name of its user, or null when it is used, expired at or before `now`, or unknown. */
-  takeLink(secret_sha256: string, now: string): Promise<string | null>
+  /**
+   * Uses the link up [ST7] and makes the session of its user, whose act it is: their name, or null and nothing when it
+   * is used, expired at or before the act's time, or unknown.
+   */
+  takeLink(
+    secret_sha256: string,
+    session: Omit<Session, 'user'>,
+    act: Omit<Act, 'actor' | 'authority'>,
+  ): Promise<string | null>
 }
 
 export type User = Person

@@ -89,6 +89,17 @@ it.each([
   ['an unknown member', { definition: 'quick', actor: 'user:admin' }, 'bad_request'],
   ['deep nesting', `{"inputs":${'['.repeat(200_000)}`, 'bad_request'],
   ['quotes that never close', '"\\'.repeat(200_000), 'bad_request'],
+  [
+    'half of a surrogate pair',
+    String.raw`{"definition":"quick","inputs":{"word":"\ud800"}}`,
+    'bad_request',
+  ],
+  ['half of one in a list', String.raw`["\udc00"]`, 'bad_request'],
+  [
+    'a text that no record takes',
+    { definition: 'quick', inputs: { word: 'é'.repeat(32_769) } },
+    'too_large',
+  ],
   ['more than 1 MiB', `"${'x'.repeat(1024 * 1024)}"`, 'too_large'],
 ])('[H5] a body of %s is refused', async (_, body, code) => {
   const token = await server.token('operator')

@@ -296,6 +296,16 @@ it('[H24] the log of requests has who asked for what, and nothing that lets anyb
     `${link.slice(0, 20)}%${link.charCodeAt(20).toString(16)}${link.slice(21)}`,
   ])
     await server.send(`/api/runs/${disguised}`)
+  for (const odd of [
+    'NONSENSE',
+    'GET / HTTP/1.1\r\nHost: a b',
+    'GET /\xff\\ HTTP/1.1\r\nHost: x',
+  ]) {
+    const answer = await server.raw(`${odd}\r\nConnection: close\r\n\r\n`)
+    const [, request_id] = /"request_id":"([^"]+)"/.exec(answer) ?? []
+    expect(request_id).toBeDefined()
+    expect(entries.at(-1)).toMatchObject({ request_id, status: 400, address: '127.0.0.1' })
+  }
   const text = JSON.stringify(entries)
   const readTwice = decodeURIComponent(decodeURIComponent(text.replaceAll('%E2%80%AE%1B%5B2J', '')))
   expect(entries[0]).toMatchObject({

@@ -6,6 +6,7 @@ import { keysOf, ROLE, type Role } from '#contract/status.ts'
 import { DEFAULT_ACCESS } from '#server/http/app.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import type { Storage } from '#server/storage/storage.ts'
+import { actOf, addSession } from '#test/recorded.ts'
 import { companion, ORIGIN, type TestCompanion } from './companion.ts'
 
 /** Who may: written here a second time, by hand, so that a slip in the contract's table is seen. */
@@ -214,7 +215,8 @@ describe.each([
     times: { expires_at?: string; seen_at?: string },
   ): Promise<Record<string, string>> {
     const secret = `s${(made += 1)}`
-    await beside.identity.addSession(
+    await addSession(
+      beside.identity,
       {
         session_id: secret,
         secret_sha256: createHash('sha256').update(secret).digest('hex'),
@@ -224,7 +226,7 @@ describe.each([
         expires_at: FAR,
         ...times,
       },
-      { at: PAST, actor: null, act: 'signed_in', about: null, detail: null },
+      { ...actOf('signed_in', secret), at: PAST },
     )
     const session = await server.people.bySession(secret)
     return { cookie: `runseal_3000=${secret}`, 'runseal-secret': session?.pageSecret ?? 'none' }

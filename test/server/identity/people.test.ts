@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
@@ -11,7 +12,7 @@ import type { Storage } from '#server/storage/storage.ts'
 let folder: string
 let storage: Storage
 let people: People
-const BY = 'user:root'
+const BY = 'local:root'
 let clock = Date.parse('2026-11-12T09:30:00.000Z')
 
 beforeEach(async () => {
@@ -46,7 +47,7 @@ const minutes = (count: number) => {
 it('[P1] a link signs its person in, once', async () => {
   const link = await linkOf('ann')
   const signedIn = await people.signIn(link, 'here')
-  expect(signedIn.asker).toEqual({ actor: 'user:ann', role: 'approver', owner: 'ann' })
+  expect(signedIn.asker).toMatchObject({ actor: 'user:ann', role: 'approver', owner: 'ann' })
   await expect(people.signIn(link, 'here')).rejects.toMatchObject({ code: 'link_invalid' })
 })
 
@@ -109,7 +110,7 @@ it('[P5] no secret is in the data folder', async () => {
 
 it('[P6] names are taken once, and are names', async () => {
   await expect(people.addUser('ann', 'admin', BY)).rejects.toMatchObject({ code: 'name_taken' })
-  for (const name of ['', 'a b', 'ann:x', '<ann>', 'x'.repeat(129)])
+  for (const name of ['', 'a b', 'ann:x', '<ann>', '.', '..', 'x'.repeat(129)])
     await expect(people.addUser(name, 'viewer', BY)).rejects.toMatchObject({ code: 'bad_request' })
   await expect(linkOf('nobody')).rejects.toMatchObject({ code: 'not_found' })
 })
@@ -120,7 +121,7 @@ it('[P7] the admin is there from the first start, and made once', async () => {
   await people.addUser('admin', 'admin', BY)
   expect(await people.ensureAdmin()).toBe('admin')
   const { asker } = await signIn('admin')
-  expect(asker).toEqual({ actor: 'user:admin', role: 'admin', owner: 'admin' })
+  expect(asker).toMatchObject({ actor: 'user:admin', role: 'admin', owner: 'admin' })
   await people.changeUser('admin', { disabled: true }, BY)
   expect(await people.ensureAdmin()).toBe('root')
 })
@@ -197,6 +198,30 @@ it('[P14] who is disabled is out: sessions, links and tokens', async () => {
   await expect(linkOf('ann')).rejects.toMatchObject({ code: 'forbidden' })
   await people.changeUser('ann', { disabled: false }, BY)
   expect((await signIn('ann')).asker.owner).toBe('ann')
+  // Enabled again, they have what they are given anew.
+  expect(await people.byToken(token)).toBeNull()
+  expect((await people.tokens()).every(({ revoked_at }) => revoked_at !== null)).toBe(true)
+})
+
+it('[P1] a sign-in that cannot be recorded leaves the link as it is', async () => {
+  const link = await linkOf('ann')
+  const beside = new Database(join(folder, 'runseal.db'))
+  beside.exec(`create trigger full before insert on session begin select raise(abort, 'full'); end`)
+  await expect(people.signIn(link, 'here')).rejects.toThrow('full')
+  beside.exec('drop trigger full')
+  beside.close()
+  expect((await people.signIn(link, 'here')).asker.owner).toBe('ann')
+})
+
+it('[P14] a role and the tokens beyond it go in one change, or neither', async () => {
+  await people.addUser('bob', 'admin', BY)
+  const { token } = await tokenOf('admin', 'bob')
+  const beside = new Database(join(folder, 'runseal.db'))
+  beside.exec(`create trigger full before update on token begin select raise(abort, 'full'); end`)
+  await expect(people.changeUser('bob', { role: 'viewer' }, BY)).rejects.toThrow()
+  expect(await people.byToken(token)).not.toBeNull()
+  expect((await people.users()).find(({ name }) => name === 'bob')?.role).toBe('admin')
+  beside.close()
 })
 
 it('[P14] the last admin stays one', async () => {

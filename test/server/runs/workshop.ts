@@ -24,7 +24,12 @@ import { createSealer } from '#server/seal/sealer.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import { timeOrderedId } from '#server/time-ordered-id.ts'
 
-export const OPERATOR: Asker = { actor: 'user:ann', role: 'admin', owner: 'ann' }
+export const OPERATOR: Asker = {
+  actor: 'user:ann',
+  role: 'admin',
+  owner: 'ann',
+  authority: null,
+}
 
 export type Workshop = Awaited<ReturnType<typeof openWorkshop>>
 type Options = Partial<

@@ -72,7 +72,11 @@ export async function recordWorld(): Promise<World> {
   const ask = (run_id: string, gate_id: string) =>
     recorder.record(run_id, (current) => [openGate(current, asked, gate_id, data.clock.at)])
   const answer = (gate_id: string, decision: 'approved' | 'rejected') =>
-    gates.decide(gate_id, { actor: 'user:bob', role: 'approver', owner: 'bob' }, { decision })
+    gates.decide(
+      gate_id,
+      { actor: 'user:bob', role: 'approver', owner: 'bob', authority: null },
+      { decision },
+    )
 
   await begin('run_approved', [asked])
   await build('run_approved')
