@@ -9,6 +9,7 @@ import {
   parseDocument,
   visit,
   type Document,
+  type ErrorCode,
   type Pair,
   type YAMLMap,
 } from 'yaml'
@@ -226,7 +227,7 @@ function readYaml(
   })
   // A tag that is not of the core schema is only a warning to the parser; it would change what a value means.
   for (const { pos, code, message } of [...parsed.errors, ...parsed.warnings])
-    at(pos[0], code === 'RESOURCE_EXHAUSTION' ? 'is nested too deep' : lowerCased(message))
+    at(pos[0], IN_OUR_WORDS[code] ?? lowerCased(unquoted(message, code)))
   if (found.length === 0) refuseOddStructure(parsed, at)
   if (found.length > 0) throw new DefinitionError(doc.faults)
   const value = toValue(name, parsed)
@@ -234,6 +235,20 @@ function readYaml(
   refuseOddText(value, [], fault)
   if (found.length > 0) throw new DefinitionError(doc.faults)
   return { doc, value, fault }
+}
+
+// Who may start runs is told what is wrong with the file, and where; what stands there may be a secret, written where
+// none is looked for.
+const IN_OUR_WORDS: Partial<Record<ErrorCode, string>> = {
+  RESOURCE_EXHAUSTION: 'is nested too deep',
+  TAG_RESOLVE_FAILED: 'unresolved tag',
+  BAD_COLLECTION_TYPE: 'a tag of another kind of value',
+  BAD_DIRECTIVE: 'a directive that is none',
+  BAD_DQ_ESCAPE: 'invalid escape sequence',
+}
+
+function unquoted(message: string, code: ErrorCode): string {
+  return code === 'UNEXPECTED_TOKEN' ? message.replace(/: [^]*/, '') : message
 }
 
 /**
@@ -253,9 +268,9 @@ function refuseOddStructure(doc: Document.Parsed, fault: (at: number, message: s
     if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined)
       anchors.add(node.anchor)
     if (!isAlias(node)) return undefined
-    if (!anchors.has(node.source)) fault(offset, `*${node.source} names nothing before it`)
+    if (!anchors.has(node.source)) fault(offset, 'this alias names nothing before it')
     if (path.some((holder) => (isMap(holder) || isSeq(holder)) && holder.anchor === node.source))
-      fault(offset, `*${node.source} is inside of what it names`)
+      fault(offset, 'this alias is inside of what it names')
     aliases += 1
     if (aliases <= MAX_ALIASES) return undefined
     fault(offset, `there are more than ${MAX_ALIASES} aliases`)
@@ -278,7 +293,9 @@ function toValue(name: string, parsed: Document.Parsed): unknown {
     return parsed.toJS({ maxAliasCount: 100 })
   } catch (cause) {
     if (cause instanceof Error)
-      throw new DefinitionError([`${name}:1:1: ${cause.message.toLowerCase()}`])
+      throw new DefinitionError([
+        `${name}:1:1: ${cause.message.replace(/: [^]*/, '').toLowerCase()}`,
+      ])
     throw cause
   }
 }

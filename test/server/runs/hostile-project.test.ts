@@ -44,24 +44,28 @@ it.each([
     many(10_000, (i) => `a${i}: &b${i} y\nc${i}: *b${i}`),
     /:1002:\d+: there are more than 500 aliases$/,
   ],
-  ['a list inside of itself', 'runs: &a [*a]\n', /:1:11: \*a is inside of what it names$/],
-  ['a mapping inside of itself', 'runs: &a { b: *a }\n', /:1:15: \*a is inside of what it names$/],
+  ['a list inside of itself', 'runs: &a [*a]\n', /:1:11: this alias is inside of what it names$/],
+  [
+    'a mapping inside of itself',
+    'runs: &a { b: *a }\n',
+    /:1:15: this alias is inside of what it names$/,
+  ],
   [
     'a mapping merged into itself',
     'runs: &a { <<: *a }\n',
-    /:1:16: \*a is inside of what it names$/,
+    /:1:16: this alias is inside of what it names$/,
   ],
   [
     'a run among its own steps',
     'runs:\n  a: &x\n    steps: [*x]\n',
-    /:3:13: \*x is inside of what it names$/,
+    /:3:13: this alias is inside of what it names$/,
   ],
   [
     'an alias for a key',
     'x: &a runs\n*a : 1\n',
     /:2:1: with stringKeys, all keys must be strings$/,
   ],
-  ['an alias of nothing', 'runs: *a\n', /:1:7: \*a names nothing before it$/],
+  ['an alias of nothing', 'runs: *a\n', /:1:7: this alias names nothing before it$/],
   ['lists in lists', '['.repeat(100_000), /:1:\d+: is nested too deep$/],
   ['mappings in mappings', '{a: '.repeat(100_000), /:1:\d+: is nested too deep$/],
   ['blocks in blocks', many(700, (i) => `${' '.repeat(i)}a:`), /:\d+:\d+: is nested too deep$/],
@@ -164,4 +168,39 @@ it.each([
   const { definitions, faults } = read(source)
   expect(faults).toEqual([])
   expect(definitions?.size).toBe(1)
+})
+
+it.each([
+  '*hunter2secret',
+  '!hunter2secret',
+  '!hunter2secret x',
+  '!<hunter2secret> x',
+  '!a!hunter2secret x',
+  '"hunter2secret',
+  "'hunter2secret",
+  '"\\hunter2secret"',
+  '@hunter2secret',
+  '`hunter2secret',
+  '%hunter2secret',
+  '|hunter2secret',
+  '>- hunter2secret',
+  '[hunter2secret',
+  'hunter2secret]',
+  'x: hunter2secret',
+  '&hunter2secret',
+  '{hunter2secret}',
+  '- hunter2secret',
+])('[D1] no fault quotes a value that may be a secret: %s', (value) => {
+  const places = [
+    `{ TOKEN: { value: ${value}, secret: true } }`,
+    `{ TOKEN: ${value} }`,
+    `\n          TOKEN: ${value}`,
+    `\n          TOKEN:\n            secret: true\n            value: ${value}`,
+  ]
+  for (const env of places)
+    expect(
+      read(
+        `runs:\n  a:\n    steps:\n      - id: one\n        run: x\n        env: ${env}\n`,
+      ).faults.join(),
+    ).not.toContain('hunter2secret')
 })
