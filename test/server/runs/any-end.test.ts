@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { LIMITS } from '#contract/envelope.ts'
+import { answering, tableShop } from '#test/server/materialize/tables.ts'
 import { OPERATOR, openWorkshop, workshop, type Workshop } from './workshop.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -72,6 +73,23 @@ it('[R31] an attempt of which too much is to be said ends, in words that fit', a
   expect(run.ended).toMatchObject({ outcome: 'failed' })
   expect(envelope.execution.steps).toMatchObject([{ outcome: 'failed', artifacts: [] }])
   expect(envelope.execution.steps[0]?.reason).toMatch(/more than 1 artifacts/)
+})
+
+it('[R31] a record that is not there ends its run, however long its name', async () => {
+  const shop = await tableShop(
+    `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      ok: { type: text, from: [a], argv: ${answering('{value: i.a}')} }
+`,
+    { 't.csv': 'id,a\n1,x\n' },
+  )
+  for (const record_id of ['x'.repeat(65_510), 'x'.repeat(65_532), 'é'.repeat(32_766)]) {
+    const { run } = await shop.materialize({ record_ids: [record_id] })
+    expect(run.ended).toMatchObject({ outcome: 'failed' })
+  }
 })
 
 it('[R33] a plan that no record should begin with is refused before it is made', async () => {
