@@ -105,7 +105,7 @@ const STARTS_FIT = 0.75
 const ANSWERS_FIT = 0.85
 const ENDS_FIT = 0.95
 /** A plan is held, drawn, digested and verified whole, again and again. */
-export const OPENING_FITS = 1 / 16
+export const OPENING_FITS = 1 / 32
 
 /** Part of the limits within which it is recorded; null: in any case. */
 const SHARE = {
