@@ -254,17 +254,19 @@ describe('a runner that dies', () => {
   })
 
   it('[R21] [R22] keeps no server from its stop, and does not stay behind', async () => {
-    const { start, root, data, runOf, close } = await workshop(`
+    const shop = await workshop(`
   stops:
     steps: [{ id: one, run: 'echo $$ > pids; echo x >> pids; kill -STOP $PPID; sleep 3600' }]
 `)
-    const run_id = await start('stops')
+    const { root, data } = shop
+    const run_id = await shop.start('stops')
     const pids = await eventually(() => pidsOf(root))
     const { pid } = Pid.parse(JSON.parse(readFileSync(join(data, 'runner.json'), 'utf8')))
     await eventually(() => isStopped(pid) || !isRunning(pid) || null)
-    await close()
+    await shop.close()
     for (const one of [pid, ...pids]) expect(isRunning(one)).toBe(false)
-    expect((await runOf(run_id)).steps[0]?.attempts[0]?.finished?.outcome).toBe('interrupted')
+    const { steps } = await shop.runOf(run_id)
+    expect(steps[0]?.attempts[0]?.finished?.outcome).toBe('interrupted')
   })
 
   it('[R22] with the same step over and over fails that step in the end', async () => {
