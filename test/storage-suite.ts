@@ -443,7 +443,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       expect(await codesOf(given)).toEqual(given.map(() => 'conflict'))
     })
 
-    it('[ST14] makes no change of somebody who may no more, and none of a part of it', async () => {
+    it('[ST15] makes no change of somebody who may no more, and none of a part of it', async () => {
       const { identity } = store
       await identity.addUser(ANN, added)
       await identity.addUser({ ...ANN, name: 'bob' }, added)
@@ -483,7 +483,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await outdated(byToken)
     })
 
-    it('[ST14] lets who asks end what they came by', async () => {
+    it('[ST15] lets who asks end what they came by', async () => {
       const { identity } = store
       await identity.addUser(ANN, added)
       await identity.addUser({ ...ANN, name: 'bob' }, added)

@@ -8,7 +8,7 @@ export type Asker = {
   role: Role
   /** Name of the user that a token belongs to, or the user's own; null for a token that nobody owns. */
   owner: string | null
-  /** What they came by. Judged again in the transaction of whatever they change [ST14]; null: the server itself asks. */
+  /** What they came by. Judged again in the transaction of whatever they change [ST15]; null: the server itself asks. */
   authority: Authority | null
 }
 

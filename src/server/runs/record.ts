@@ -48,7 +48,7 @@ export type Recorder = {
    * returns are on disk and were told to every subscriber. When it throws, or returns none, nothing is recorded.
    * `not_found` for a run that is not there. `too_large` for a fact that no verifier would take, and for the start of a
    * step or gate when the record is nearly full: what is started can always be finished, and sealed. `authority`: what
-   * somebody came by whose acts the facts are; `outdated` where it counts no more [ST14].
+   * somebody came by whose acts the facts are; `outdated` where it counts no more [ST15].
    */
   record(
     run_id: string,

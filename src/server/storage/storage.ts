@@ -35,7 +35,7 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
  * [ST12] There is always an admin who is not disabled: a change that would leave none is refused with `conflict`. Whoever
  * is disabled has no sessions, links or tokens, and is given none: `conflict`. Tokens that a change leaves to nobody are
  * revoked by it, each as an act of its own.
- * [ST14] A change that somebody asked for is made by what they came by: where that counts no more in the transaction of
+ * [ST15] A change that somebody asked for is made by what they came by: where that counts no more in the transaction of
  * the change (a session or token that was ended, or is over by the act's time; a person who is disabled), or has another
  * role than they were judged by, it is refused with `outdated`. However long a request takes, nothing is changed by who
  * may no more.
@@ -299,7 +299,7 @@ export type JournalStore = {
 /** An entry of the journal before it has its number. */
 export type Act = Omit<JournalEntry, 'n'> & { authority: Authority | null }
 
-/** What somebody came by, and the role that they were judged by [ST14]. */
+/** What somebody came by, and the role that they were judged by [ST15]. */
 export type Authority = ({ session_id: string } | { token_id: string }) & { role: Role }
 
 /** Every change is one act, in the same transaction [ST11]. */
