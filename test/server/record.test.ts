@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { LIMITS } from '#contract/envelope.ts'
 import type { Fact } from '#contract/fact.ts'
+import type { Run } from '#contract/run.ts'
+import { PROFILE } from '#contract/scalar.ts'
 import { extendChain, openChain } from '#evidence/chain.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { summaryOf } from '#live/select.ts'
@@ -11,6 +13,7 @@ import { createRecorder } from '#server/runs/record.ts'
 import {
   aborted,
   AT,
+  digest,
   planGate,
   started,
   stepFinished,
@@ -170,3 +173,48 @@ it('[RE7] begins nothing new in a full record, and lets what runs end', async ()
   const { run } = await recorder.record(RUN, () => [succeeded(RUN)])
   expect(run.ended).not.toBeNull()
 })
+
+it('[RE7] takes no answer that the entry of its gate would have no room for', async () => {
+  const recorder = createRecorder(data.storage.runs, { ...LIMITS, bytes: 100_000 })
+  await recorder.open(started(RUN))
+  const { run } = await recorder.record(RUN, (current) => [
+    openGate(current, planGate(), 'gate_1', AT),
+  ])
+  const answer = (approver: string) => gateDecided(run, approver, 'x'.repeat(60_000))
+  await recorder.record(RUN, () => [answer('user:ann')])
+  await expect(recorder.record(RUN, () => [answer('user:bob')])).rejects.toMatchObject({
+    code: 'too_large',
+  })
+  const { run: after } = await recorder.record(RUN, () => [aborted(RUN)])
+  expect(after.ended).not.toBeNull()
+})
+
+function gateDecided({ gates }: Run, approver: string, comment: string): Fact {
+  const [gate] = gates
+  if (!gate?.shown) throw new Error('the gate is not open')
+  const { gate_id, shown } = gate
+  const { question, policy_sha256, chain_head_before, expires_at } = shown
+  const bound = { question, policy_sha256, chain_head_before, expires_at }
+  const decision = {
+    type: `${PROFILE}/gate-decision`,
+    ...bound,
+    evidence_id: started(RUN).evidence_id,
+    run_id: RUN,
+    gate_id,
+    decision: 'approved',
+    comment,
+    inputs: {},
+    approver,
+    shown_sha256: digest('shown'),
+    nonce: digest(approver).slice(0, 32),
+    requested_at: AT,
+    decided_at: AT,
+  } as const
+  return {
+    type: 'gate_decided',
+    run_id: RUN,
+    timestamp: AT,
+    gate_id,
+    decision: { decision, assertion: null },
+  }
+}
