@@ -1,4 +1,4 @@
-import { start } from '#server/main.ts'
+import { start, StartError } from '#server/main.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { dataFolderOf, projectOf } from './data-folder.ts'
 import { DEFAULT_PORT, portOf } from './port.ts'
@@ -86,7 +86,12 @@ steps, records them as interrupted, and exits 0. A second Ctrl-C ends at once.
         console.log(
           `Chaos ${chaos.seed}: a proxy before this server lies to every page, on purpose. What a page calls recorded or verified is so all the same.`,
         )
-      await stopped
+      const lost = await Promise.race([stopped, server.lost])
+      if (lost !== undefined) {
+        setTimeout(() => process.exit(1), LONGEST_STOP_MS).unref()
+        await server.close()
+        throw new StartError(`${lost}: nothing can be recorded any more, the server has stopped`)
+      }
       console.log('Stopping: running steps end and are recorded. Ctrl-C again ends at once.')
       await server.close()
       return 0

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
@@ -21,6 +21,15 @@ export function makeDataFolder(folder: string): void {
   }
   const isNew = !existsSync(join(folder, 'runseal.db'))
   if (isNew) writeFileSync(join(folder, '.gitignore'), '*\n')
+}
+
+/** Has a server sealed here? Then its store is there as well, or it is lost. */
+export function hasBegun(folder: string): boolean {
+  const envelopes = join(folder, 'envelopes')
+  return (
+    existsSync(join(folder, 'key.pem')) ||
+    (existsSync(envelopes) && readdirSync(envelopes).length > 0)
+  )
 }
 
 // The topmost first.

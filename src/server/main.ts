@@ -13,7 +13,7 @@ import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
 import { makeBackup, restoreBackup, type Manifest, type Restored } from './backup.ts'
-import { makeDataFolder } from './data-folder.ts'
+import { hasBegun, makeDataFolder } from './data-folder.ts'
 import { createLiar, type LiarOptions } from './chaos/liar.ts'
 import { lyingProxy } from './chaos/proxy.ts'
 import { createBus, type Bus } from './events/bus.ts'
@@ -90,6 +90,8 @@ export type Running = {
   project: string
   /** Address of a one-time sign-in link for the admin. */
   signInUrl: string
+  /** Resolves, with the words for whoever runs it, when there is no store any more that it could go on with. */
+  lost: Promise<string>
   /** Ends what runs, tells everybody, and resolves when all of it is on record. */
   close(): Promise<void>
 }
@@ -154,6 +156,7 @@ export async function start({
       signInToRead: reach.access.signInToRead,
       project: companion.project,
       signInUrl: await signInUrl(companion.people, companion.admin, url, 'system'),
+      lost: companion.lost,
       async close() {
         await companion.stop()
         await undone(undo)
@@ -180,6 +183,7 @@ export type Composed = {
   /** The project's file. */
   project: string
   bus: Bus
+  lost: Running['lost']
   /** Brings what a former server left to its end, and goes on with the rest. */
   begin(): Promise<void>
   /** Ends what runs, on record, and then every stream. */
@@ -203,7 +207,10 @@ export async function compose(
   address: () => string,
 ): Promise<Composed> {
   const now = () => new Date()
-  const failed = (error: unknown) => log(stackOf(error))
+  const failed = (error: unknown) => {
+    // That is told once, by the end of the server.
+    if (!(error instanceof StorageError && error.code === 'lost')) log(stackOf(error))
+  }
   const project = readProject(path)
   const { file, definitions } = project.lastGood()
   const storage = await openStorage(data, { server: true })
@@ -338,6 +345,7 @@ export async function compose(
       admin,
       project: file,
       bus,
+      lost: storage.lost.then(({ message }) => message),
       async begin() {
         await engine.recover()
         await gates.resume()
@@ -452,8 +460,13 @@ async function openStorage(data: string, mode: { server: boolean }): Promise<Sto
     throw new StartError(wordsOf(error), { cause: error })
   }
   try {
-    return await openSqlite(data, mode)
+    return await openSqlite(data, { ...mode, isToBeThere: hasBegun(data) })
   } catch (error) {
+    if (error instanceof StorageError && error.code === 'lost')
+      throw new StartError(
+        `${error.message}, and a server has sealed here: with a new store its envelopes would begin anew under the same key. Bring it back, restore a backup, or name an empty folder for another server`,
+        { cause: error },
+      )
     if (error instanceof StorageError) throw new StartError(error.message, { cause: error })
     throw error
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
@@ -145,6 +146,44 @@ it('[C9] a data folder that another server holds is one line and exit 1', async 
   expect(code).toBe(1)
   expect(stderr).toMatch(oneLine)
   expect(stderr).toContain('holds the data folder')
+})
+
+it('[C9] a key or envelopes without their store are one line and exit 1, and no store is made', async () => {
+  const folder = await fresh()
+  const data = join(folder, '.runseal')
+  await end(await served(folder))
+  await rm(join(data, 'runseal.db'))
+  for (const argv of [
+    ['serve', folder, '--port', '0'],
+    ['user', 'list', '--data', data],
+  ]) {
+    const { code, stderr } = await runseal(argv)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^runseal \w+: [^\n]+\n$/)
+    expect(stderr).toContain('runseal.db is missing, and a server has sealed here')
+  }
+  expect(existsSync(join(data, 'runseal.db'))).toBe(false)
+})
+
+it('[R31] a server whose store was taken away says so, and stops', async () => {
+  const folder = await fresh()
+  const server = await served(folder)
+  const exit = exitOf(server.child)
+  for (const name of ['runseal.db', 'runseal.db-wal', 'runseal.db-shm'])
+    await rm(join(folder, '.runseal', name))
+  // Somebody brings back what is not of this server's life.
+  const [store, log] = ['runseal.db', 'runseal.db-wal'].map((name) =>
+    join(folder, '.runseal', name),
+  )
+  for (const path of [store, log]) await writeFile(path ?? '', 'brought back')
+  const ready = await fetch(new URL('/readyz', server.url))
+  expect(ready.status).toBe(503)
+  expect(await ready.text()).toContain('the store is not there any more')
+  expect(await exit).toEqual([1, null])
+  expect(server.stderr()).toContain(
+    'runseal.db is not the file any more that was opened: nothing can be recorded any more, the server has stopped',
+  )
+  for (const path of [store, log]) expect(await readFile(path ?? '', 'utf8')).toBe('brought back')
 })
 
 it('[C9] a project that is not there, or is broken, is one line and exit 1', async () => {

@@ -113,6 +113,42 @@ describe('SQLite', () => {
     await expect(openSqlite(folder, { server: true })).rejects.toMatchObject({ code: 'failed' })
   })
 
+  const ALL = ['runseal.db', 'runseal.db-wal', 'runseal.db-shm']
+  it.each([
+    { what: 'is gone', gone: ALL, put: null },
+    { what: 'is another', gone: ALL, put: 'runseal.db' },
+    { what: 'has another log of writes', gone: ['runseal.db-wal'], put: 'runseal.db-wal' },
+  ])(
+    '[ST14] notices at the next write that its file $what, and leaves what is in its place',
+    async ({ gone, put }) => {
+      const store = await openSqlite(folder, { server: true })
+      await store.check(AT)
+      for (const name of gone) await rm(join(folder, name))
+      if (put !== null) await writeFile(join(folder, put), '')
+      const left = await readdir(folder)
+      const opening = appendOf([], [started('run_a')])
+      await expect(store.runs.append(opening)).rejects.toMatchObject({ code: 'lost' })
+      await expect(store.check(AT)).rejects.toMatchObject({ code: 'lost' })
+      expect(await store.runs.facts('run_a')).toEqual([])
+      expect((await store.lost).message).toContain('is not the file any more that was opened')
+      await store.close()
+      expect(await readdir(folder)).toEqual(left)
+    },
+  )
+
+  it.each([
+    ['missing', async () => {}],
+    ['empty', async (path: string) => await writeFile(path, '')],
+  ])('[ST14] refuses one that is to be there and is %s, and makes none', async (what, put) => {
+    await put(join(folder, 'runseal.db'))
+    const left = await readdir(folder)
+    await expect(openSqlite(folder, { server: false, isToBeThere: true })).rejects.toMatchObject({
+      code: 'lost',
+      message: `${join(folder, 'runseal.db')} is ${what}`,
+    })
+    expect(await readdir(folder)).toEqual(left)
+  })
+
   it('[ST3] lets nobody change or remove a fact', async () => {
     const store = await openSqlite(folder, { server: true })
     await store.runs.append(appendOf([], [started('run_a')]))

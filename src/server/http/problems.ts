@@ -36,6 +36,8 @@ function asProblem(error: unknown): ProblemError | null {
     return new ProblemError('bad_request', 'cursor: is not one that this server gave')
   if (error instanceof StorageError && error.code === 'outdated')
     return new ProblemError('unauthenticated', `${error.message}: nothing was changed`)
+  if (error instanceof StorageError && error.code === 'lost')
+    return new ProblemError('store_failed', 'the store is not there any more: the server stops')
   const disk =
     error instanceof StorageError && error.code === 'failed' ? diskFault(error.cause) : null
   if (disk !== null) return new ProblemError('store_failed', `${disk}: try again when it is mended`)

@@ -11,9 +11,10 @@ type Waiting = { apply: () => () => void; reject: (error: unknown) => void }
 
 /**
  * Group commit: all that was asked in one turn of the event loop goes into one transaction and so waits for one fsync.
- * Each write has a savepoint, so that one which fails is undone alone. Nothing resolves before the commit did.
+ * Each write has a savepoint, so that one which fails is undone alone. Nothing resolves before the commit did. `mayWrite`
+ * throws where nothing may be written any more.
  */
-export function createCommit(db: Database): Commit {
+export function createCommit(db: Database, mayWrite: () => void = () => {}): Commit {
   let waiting: Waiting[] = []
   const savepoint = db.transaction((write: () => void) => {
     write()
@@ -40,6 +41,7 @@ export function createCommit(db: Database): Commit {
     if (batch.length === 0) return
     let settle: (() => void)[]
     try {
+      mayWrite()
       settle = group.immediate(batch)
     } catch (error) {
       for (const { reject } of batch) reject(error)

@@ -8,7 +8,7 @@ import {
   sql,
   type Compilable,
 } from 'kysely'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Fact } from '#contract/fact.ts'
@@ -34,15 +34,21 @@ import {
 } from './storage.ts'
 
 /**
- * The embedded store: `runseal.db` in the data folder, which is made where it is missing. `server` takes the hold of
- * the one server of this folder; without it the store is opened beside a server, or while there is none.
+ * The embedded store: `runseal.db` in the data folder, which is made where it is missing, unless it is to be there.
+ * `server` takes the hold of the one server of this folder; without it the store is opened beside a server, or while
+ * there is none.
  */
-export async function openSqlite(folder: string, open: { server: boolean }): Promise<Storage> {
+export async function openSqlite(
+  folder: string,
+  open: { server: boolean; isToBeThere?: boolean },
+): Promise<Storage> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const hold = open.server ? takeHold(folder) : null
     try {
-      return storageOver(openDatabase(join(folder, 'runseal.db')), hold)
+      const path = join(folder, 'runseal.db')
+      const db = openDatabase(path, open.isToBeThere ?? false)
+      return storageOver(db, hold, watchPlaces([path, `${path}-wal`]))
     } catch (error) {
       hold?.close()
       throw error
@@ -74,10 +80,11 @@ function openOwn(path: string, timeout: number): Database.Database {
   return new Database(path, { timeout })
 }
 
-function openDatabase(path: string): Database.Database {
+function openDatabase(path: string, isToBeThere: boolean): Database.Database {
+  if (isToBeThere && !existsSync(path)) throw lost(`${path} is missing`)
   const db = openOwn(path, 5000)
   try {
-    refuseNewer(db, path)
+    if (refuseNewer(db, path) === 0 && isToBeThere) throw lost(`${path} is empty`)
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
@@ -92,6 +99,31 @@ function openDatabase(path: string): Database.Database {
     db.close()
     throw error
   }
+}
+
+/**
+ * Throws once there is another file at one of these paths than there is now, or none. The one that is open has then no
+ * name any more: it takes what is written and nobody will read it.
+ */
+function watchPlaces(paths: readonly string[]): () => void {
+  const opened = paths.map((path) => ({ path, file: fileAt(path) }))
+  return () => {
+    for (const { path, file } of opened)
+      if (fileAt(path) !== file) throw lost(`${path} is not the file any more that was opened`)
+  }
+}
+
+function fileAt(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true })
+    return `${dev} ${ino}`
+  } catch {
+    return null
+  }
+}
+
+function lost(message: string): StorageError {
+  return new StorageError('lost', message)
 }
 
 function refuseNewer(db: Database.Database, path: string): number {
@@ -115,8 +147,22 @@ const builder = new Kysely<Tables>({
   },
 })
 
-function storageOver(db: Database.Database, hold: Database.Database | null): Storage {
-  const commit = createCommit(db)
+function storageOver(
+  db: Database.Database,
+  hold: Database.Database | null,
+  refuseLost: () => void,
+): Storage {
+  let loss: StorageError | null = null
+  const losing = Promise.withResolvers<StorageError>()
+  const commit = createCommit(db, () => {
+    try {
+      if (loss === null) refuseLost()
+    } catch (error) {
+      loss = translated(error)
+      losing.resolve(loss)
+    }
+    if (loss !== null) throw loss
+  })
   // To prepare a statement takes longer than to run it. There are as many texts as there are changes here.
   const changes = new Map<string, Database.Statement>()
 
@@ -532,10 +578,13 @@ function storageOver(db: Database.Database, hold: Database.Database | null): Sto
         ),
       ),
 
+    lost: losing.promise,
+
     async close() {
       if (!db.open) return
       commit.now()
-      db.close()
+      // What it removes when it is closed would be of the file that is in its place.
+      if (loss === null) db.close()
       hold?.close()
     },
   }

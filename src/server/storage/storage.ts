@@ -43,6 +43,10 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
  * again. A version (one computation of a cell) is never changed or removed, and names the one before it. One that its
  * own act makes again is replaced: the later one's cost is that of both. Records and cells are read in the order of their
  * keys by code points.
+ * [ST14] Loss. A store that was removed, or replaced by another, beneath whoever has it open takes no write that nobody
+ * would ever read: it is noticed at the next one and at `check`, which are refused with `lost`, and so is every later one.
+ * Nothing is done any more to what is in its place. One that is to be there and is missing or empty is refused with
+ * `lost` when it is opened, and not made.
  * [ST10] What is read is checked against its contract; what does not fit is refused with `damaged`, never passed on.
  *
  * Every other failure (disk full, I/O, a store that is closed) rejects with `failed` and its cause.
@@ -61,6 +65,8 @@ export type Storage = {
   snapshot(file: string): Promise<void>
   /** Resolves when the store could be written just now. */
   check(at: string): Promise<void>
+  /** Resolves, with what is to be told of it, when the store was found to be lost [ST14]. */
+  lost: Promise<StorageError>
   /** Writes what was begun, then lets go of the store and of the server's hold. Later calls are refused. */
   close(): Promise<void>
 }
@@ -83,6 +89,7 @@ export type StorageErrorCode =
   | 'outdated'
   | 'held'
   | 'newer'
+  | 'lost'
   | 'bad_cursor'
   | 'damaged'
   | 'failed'
