@@ -1,13 +1,28 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { create, extract, replace } from 'tar'
 import * as z from 'zod/mini'
 import type { EnvelopeSummary } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import type { RunSummary } from '#contract/run.ts'
 import { Count } from '#contract/scalar.ts'
+import { diskFault } from './disk-fault.ts'
 import { logFile } from './runs/log.ts'
 import { makeFolder, flush } from './seal/durable-file.ts'
 import type { Act, Page, Storage } from './storage/storage.ts'
@@ -58,21 +73,28 @@ export async function makeBackup(
   for (const needed of [STORE, KEY])
     if (!existsSync(join(data, needed))) throw new BackupError(`${data} is no data folder`)
   const beside = dirname(resolve(file))
-  const staging = await mkdtemp(join(beside, '.runseal-backup-'))
+  await removeLeftovers(beside)
+  const staging = await mkdtemp(join(beside, `${STAGING}${process.pid}-`))
   try {
+    await writeFile(join(staging, '.gitignore'), '*\n')
     await using(await open(data), async (store) => {
       // First, since from then on the key may be elsewhere; and a copy that was begun is in the journal that it has.
       await store.journal.add(actOf('backed_up', file, by))
       await store.snapshot(join(staging, STORE))
     })
-    const { runs, envelopes } = await using(await open(staging), contentsOf)
+    const { runs, unfinished, envelopes } = await using(await open(staging), contentsOf)
     // An envelope that the snapshot does not know would be sealed again, differently, by who restores it.
     const sealed = envelopes.map(({ evidence_id }) => envelopeFile(evidence_id))
-    const others = [...(await filesIn(data, 'logs')), ...(await filesIn(data, 'artifacts'))]
-    const kept = [KEY, ...sealed, ...others.filter((name) => KEPT.test(name))]
+    const logs = (await filesIn(data, 'logs')).filter((name) => runs.has(runOf(name)))
+    const growing = new Set(logs.filter((name) => KEPT.test(name) && unfinished.has(runOf(name))))
+    for (const name of growing) await copyAsItIs(join(data, name), join(staging, name))
+    const others = [...logs, ...(await filesIn(data, 'artifacts'))]
+    const still = others.filter((name) => KEPT.test(name) && !growing.has(name))
+    // Last: what is left of one that was killed has no key, most of the time.
+    const kept = [...sealed, ...growing, ...still, KEY]
     const manifest: Manifest = {
       schema: 'runseal/backup/1',
-      runs,
+      runs: runs.size,
       envelopes: envelopes.length,
       files: kept.length,
     }
@@ -80,14 +102,73 @@ export async function makeBackup(
     const archive = join(staging, 'archive')
     // The other way waits for ever for some files that have two names. Nobody else waits here.
     const how = { file: archive, portable: true, strict: true, mode: 0o600, sync: true } as const
-    create({ ...how, cwd: staging }, [MANIFEST, STORE])
-    replace({ ...how, cwd: data }, kept)
+    try {
+      create({ ...how, cwd: staging }, [MANIFEST, STORE, ...growing])
+      replace({ ...how, cwd: data }, [...sealed, ...still, KEY])
+    } catch (error) {
+      if (diskFault(error) !== null || !(error instanceof Error)) throw error
+      throw new BackupError(`${file} cannot be made: ${error.message}`, { cause: error })
+    }
     await flush(archive)
-    await rename(archive, file)
+    await nameIt(archive, file)
     await flush(beside)
     return manifest
   } finally {
     await rm(staging, { recursive: true, force: true })
+  }
+}
+
+const STAGING = '.runseal-backup-'
+
+/** What one that was killed has left, of this user's. */
+async function removeLeftovers(beside: string): Promise<void> {
+  for (const name of await readdir(beside).catch(ignoreMissing)) {
+    const pid = new RegExp(`^\\${STAGING}(\\d+)-`).exec(name)?.[1]
+    if (pid === undefined || isThere(Number(pid))) continue
+    const found = await lstat(join(beside, name)).catch(() => null)
+    if (found?.isDirectory() === true && found.uid === process.getuid?.())
+      await rm(join(beside, name), { recursive: true, force: true })
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}
+
+/** `logs/RUN/STEP.ATTEMPT.log` and what is beside it. */
+function runOf(log: string): string {
+  return log.split('/')[1] ?? ''
+}
+
+/** A log that grows while it is read is copied as far as it went when that began. */
+async function copyAsItIs(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+  const { size } = await stat(from)
+  if (size === 0) await writeFile(to, '', { mode: 0o600 })
+  else
+    await pipeline(
+      createReadStream(from, { end: size - 1 }),
+      createWriteStream(to, { flags: 'wx', mode: 0o600 }),
+    )
+}
+
+/** Never over a file that came meanwhile. */
+async function nameIt(archive: string, file: string): Promise<void> {
+  const taken = () => new BackupError(`${file} is there already`)
+  try {
+    await link(archive, file)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === 'EEXIST') throw taken()
+    // A disk where no file has two names: it can only be looked at once more.
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code)) throw error
+    if (existsSync(file)) throw taken()
+    await rename(archive, file)
   }
 }
 
@@ -100,8 +181,12 @@ export async function restoreBackup(
 ): Promise<Restored> {
   if ((await readdir(data).catch(ignoreMissing)).length > 0)
     throw new BackupError(`${data} is not empty: name a folder that is`)
-  await makeFolder(dirname(resolve(data)))
-  const part = await mkdtemp(`${resolve(data)}.part-`)
+  const isMade = !existsSync(data)
+  await makeFolder(resolve(data))
+  // Inside: it may be a disk of its own, or a link to a folder elsewhere, which nothing can be put in the place of.
+  const part = await mkdtemp(join(data, '.part-'))
+  const moved: string[] = []
+  let isWhole = false
   try {
     await unpack(file, part)
     const read = parseJson(Manifest, await readFile(join(part, MANIFEST), 'utf8').catch(() => ''))
@@ -120,11 +205,20 @@ export async function restoreBackup(
     })
     const folders = new Set(files.flatMap((name) => [dirname(name), dirname(dirname(name))]))
     for (const name of [...files, STORE, ...folders]) await flush(join(part, name))
-    await rename(part, data)
-    await flush(dirname(resolve(data)))
+    await chmod(data, 0o700)
+    // The store last: until it is there, no server starts over what a death leaves [R31].
+    for (const name of [...(await readdir(part)).filter((name) => name !== STORE), STORE]) {
+      if (name === STORE) await flush(data)
+      await rename(join(part, name), join(data, name))
+      moved.push(name)
+    }
+    await flush(data)
+    isWhole = true
     return { ...read.value, differing }
   } finally {
+    if (!isWhole) for (const name of moved) await rm(join(data, name), { recursive: true })
     await rm(part, { recursive: true, force: true })
+    if (!isWhole && isMade) await rmdir(data)
   }
 }
 
@@ -224,9 +318,9 @@ async function contentsOf(store: Storage) {
     envelopes.push(...page.items)
     cursor = page.next_cursor
   } while (cursor !== null)
-  const { status } = await store.runs.counts()
-  const runs = Object.values(status).reduce((sum, count) => sum + count, 0)
-  return { runs, envelopes }
+  const runs = new Set<string>()
+  for await (const run_id of runsOf(store)) runs.add(run_id)
+  return { runs, unfinished: new Set(await store.runs.unfinished()), envelopes }
 }
 
 async function using<T>(store: Storage, act: (store: Storage) => Promise<T>): Promise<T> {
