@@ -153,6 +153,8 @@ const MAX_BYTES = 512 * 1024
 const MAX_FAULTS = 50
 const MAX_DEPTH = 64
 const MAX_ALIASES = 500
+// A file is as large as what its aliases make of it.
+const MAX_SHARED = 100_000
 // A timer of Node holds 2^31 - 1 ms.
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 const MAX_EXPIRY_MS = 3650 * 86_400_000
@@ -253,11 +255,13 @@ function unquoted(message: string, code: ErrorCode): string {
 
 /**
  * What is well-formed and would still be read as something else, or for ever: a key twice, an alias of
- * nothing or inside of what it names, and more aliases or levels than a definition has a use for.
+ * nothing or inside of what it names, and more aliases or levels, or values by aliases, than a definition has a use for.
  */
 function refuseOddStructure(doc: Document.Parsed, fault: (at: number, message: string) => void) {
-  const anchors = new Set<string>()
+  const anchors = new Map<string, unknown>()
+  const sizes = new Map<unknown, number>()
   let aliases = 0
+  let shared = 0
   visit(doc, (_, node, path) => {
     const offset = startOf(node) ?? 0
     if (path.length > MAX_DEPTH) {
@@ -266,16 +270,32 @@ function refuseOddStructure(doc: Document.Parsed, fault: (at: number, message: s
     }
     if (isMap(node)) refuseRepeatedKeys(node, fault)
     if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined)
-      anchors.add(node.anchor)
+      anchors.set(node.anchor, node)
     if (!isAlias(node)) return undefined
     if (!anchors.has(node.source)) fault(offset, 'this alias names nothing before it')
     if (path.some((holder) => (isMap(holder) || isSeq(holder)) && holder.anchor === node.source))
       fault(offset, 'this alias is inside of what it names')
     aliases += 1
-    if (aliases <= MAX_ALIASES) return undefined
-    fault(offset, `there are more than ${MAX_ALIASES} aliases`)
+    const size = sizeOf(anchors.get(node.source), sizes)
+    sizes.set(node, size)
+    shared += size
+    if (aliases > MAX_ALIASES) fault(offset, `there are more than ${MAX_ALIASES} aliases`)
+    else if (shared > MAX_SHARED) fault(offset, `aliases name more than ${MAX_SHARED} values`)
+    else return undefined
     return visit.BREAK
   })
+}
+
+/** How many values there are in a node, also by aliases, which are known already where they stand before. */
+function sizeOf(node: unknown, sizes: Map<unknown, number>): number {
+  const known = sizes.get(node)
+  if (known !== undefined) return known
+  let size = 1
+  if (isSeq(node)) for (const item of node.items) size += sizeOf(item, sizes)
+  if (isMap(node))
+    for (const { key, value } of node.items) size += sizeOf(key, sizes) + sizeOf(value, sizes)
+  sizes.set(node, size)
+  return size
 }
 
 function refuseRepeatedKeys(map: YAMLMap, fault: (at: number, message: string) => void): void {

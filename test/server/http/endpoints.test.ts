@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
@@ -162,10 +162,17 @@ it('[H13] an artifact is an attachment by its digest', async () => {
   expect(Object.fromEntries(response.headers)).toMatchObject({
     'content-type': 'application/octet-stream',
     'content-disposition': 'attachment',
-    etag: `"${sha256}"`,
+    'cache-control': 'private, no-cache',
   })
   for (const other of ['0'.repeat(64), sha256.toUpperCase(), 'x'])
     expect((await server.send(`/api/artifacts/${other}`)).status).toBe(404)
+
+  const known = { headers: { 'if-none-match': response.headers.get('etag') ?? '' } }
+  expect((await server.send(`/api/artifacts/${sha256}`, known)).status).toBe(304)
+  // What becomes of the file is seen, whatever a cache has of it.
+  await truncate(join(server.data, 'artifacts', sha256), 2)
+  const cut = await server.send(`/api/artifacts/${sha256}`, known)
+  expect([cut.status, await cut.text()]).toEqual([200, 'ma'])
 })
 
 it('[H14] a list is read in pages; a cursor of nobody and a wrong filter are refused', async () => {

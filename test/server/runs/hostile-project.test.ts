@@ -82,6 +82,16 @@ it.each([
     steps('{ id: one, run: x, id: two }'),
     /:3:32: map keys must be unique/,
   ],
+  [
+    'one large part merged again and again',
+    `x: &a { ${many(18_000, (i) => `k${i}: 1`, ', ')} }\ny: [${many(98, () => '{ <<: *a }', ', ')}]`,
+    /:2:\d+: aliases name more than 100000 values$/,
+  ],
+  [
+    'aliases of aliases',
+    `x: [&a [${many(12, () => '1', ', ')}], &b [${many(12, () => '*a', ', ')}], &c [${many(12, () => '*b', ', ')}], &d [${many(12, () => '*c', ', ')}], [${many(12, () => '*d', ', ')}]]`,
+    /:1:\d+: aliases name more than 100000 values$/,
+  ],
   ['anchors on anchors', '&a '.repeat(45_000), /:1:4: a node can have at most one anchor$/],
   ['tags on tags', '!!a '.repeat(45_000), /:1:5: a node can have at most one tag$/],
   ['documents without end', '---\n'.repeat(45_000), /:2:1: source contains multiple documents/],
