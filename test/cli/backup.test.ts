@@ -185,9 +185,12 @@ it('[B1] is not put over a file that came while it was made', async () => {
   for (let nth = 0; ; nth += 1) {
     const name = join(folder, `meanwhile-${nth}.tar`)
     const making = runseal(['backup', name, '--data', join(folder, '.runseal')])
-    let isOver = false
-    void making.finally(() => (isOver = true))
-    while (!isOver && !(await readdir(folder)).some((one) => one.startsWith('.runseal-backup-')))
+    const over = new AbortController()
+    void making.finally(() => over.abort())
+    while (
+      !over.signal.aborted &&
+      !(await readdir(folder)).some((one) => one.startsWith('.runseal-backup-'))
+    )
       await new Promise((resolve) => setTimeout(resolve, 1))
     const isOurs = await writeFile(name, 'precious', { flag: 'wx' }).then(
       () => true,
