@@ -69,11 +69,11 @@ export async function makeBackup(
   file: string,
   by: Who,
 ): Promise<Manifest> {
+  const beside = dirname(resolve(file))
+  await removeLeftovers(beside)
   if (existsSync(file)) throw new BackupError(`${file} is there already`)
   for (const needed of [STORE, KEY])
     if (!existsSync(join(data, needed))) throw new BackupError(`${data} is no data folder`)
-  const beside = dirname(resolve(file))
-  await removeLeftovers(beside)
   const staging = await mkdtemp(join(beside, `${STAGING}${process.pid}-`))
   try {
     await writeFile(join(staging, '.gitignore'), '*\n')

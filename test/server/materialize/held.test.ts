@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
@@ -57,6 +58,31 @@ it('[MT9] [MT10] [MT11] a table that is held too long is a lock_timeout, and who
     materialized: 0,
     skipped: 6,
   })
+})
+
+it('[R29] stays in its root, whatever the project names while it derives', async () => {
+  const place = `jq -c "{record_id, value: \\"$(basename "$PWD")\\"}"`
+  const tables = `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      a: { from: [n], argv: [sh, -c, 'touch ../began; while [ ! -e ../go ]; do sleep 0.02; done; exec ${place}'] }
+      b: { from: [a], argv: [sh, -c, 'exec ${place}'] }
+`
+  const folder = mkdtempSync(join(tmpdir(), 'runseal-root-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const root of ['A', 'B']) mkdirSync(join(folder, 'project', root), { recursive: true })
+  const files = { 'A/t.csv': FILES['t.csv'], 'B/t.csv': FILES['t.csv'] }
+  const shop = await tableShop(`${tables}root: A\n`, files, { folder })
+  const run_id = await begin(shop, {})
+  const file = join(shop.root, 'runseal.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('root: A', 'root: B'))
+  shop.engine.definitions()
+  shop.write('go', '')
+  const { envelope } = await shop.sealed(run_id)
+  expect(envelope.opening.plan.root).toBe('A')
+  expect(await valuesOf(shop, 't', 'b')).toEqual({ 1: 'A', 2: 'A', 3: 'A' })
 })
 
 it('[MT1] [MT10] a circle that is written while a run derives fails the next one, and not that', async () => {
