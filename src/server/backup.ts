@@ -206,7 +206,7 @@ export async function restoreBackup(
     const folders = new Set(files.flatMap((name) => [dirname(name), dirname(dirname(name))]))
     for (const name of [...files, STORE, ...folders]) await flush(join(part, name))
     await chmod(data, 0o700)
-    // The store last: until it is there, no server starts over what a death leaves [R31].
+    // The store last: until it is there, no server starts over what a death leaves [R34].
     for (const name of [...(await readdir(part)).filter((name) => name !== STORE), STORE]) {
       if (name === STORE) await flush(data)
       await rename(join(part, name), join(data, name))

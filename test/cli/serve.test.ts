@@ -165,7 +165,7 @@ it('[C9] a key or envelopes without their store are one line and exit 1, and no 
   expect(existsSync(join(data, 'runseal.db'))).toBe(false)
 })
 
-it('[R31] a server whose store was taken away says so, and stops', async () => {
+it('[R34] a server whose store was taken away says so, and stops', async () => {
   const folder = await fresh()
   const server = await served(folder)
   const exit = exitOf(server.child)
