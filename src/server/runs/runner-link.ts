@@ -107,7 +107,8 @@ export function createRunnerLink(
     if (!isStopped(child) && unanswered < MOST_UNANSWERED) {
       unanswered += 1
       say(child, { type: 'ping' })
-    } else if (child.kill('SIGKILL')) failed(new Error('the runner does not answer and is ended'))
+    } else if (!child.killed && child.kill('SIGKILL'))
+      failed(new Error('the runner does not answer and is ended'))
   }
 
   function lost(gone: Runner): void {
