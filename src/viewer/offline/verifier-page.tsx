@@ -1,5 +1,6 @@
 import { Suspense, use, useState } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
+import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -123,6 +124,7 @@ function Judged({
           <code className="font-mono break-all">{sha256}</code>
         </p>
       </VerdictCard>
+      <BesideFails claims={attached.map(({ claim }) => claim)} />
       {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
       {found.verdict === 'does not verify' && <Damage claims={claims} remaining={remaining} />}
       {run && <TheRun run={run} />}
@@ -134,6 +136,19 @@ function Judged({
       />
       {attached.length > 0 && <AttachedFiles attached={attached} />}
     </>
+  )
+}
+
+/** Said on top, since the verdict is about the record alone, and what fails beside it stands below all of that. */
+function BesideFails({ claims }: { claims: readonly Claim[] }) {
+  const failing = claims.filter(fails)
+  if (failing.length === 0) return null
+  return (
+    <Notice tone="bad" title="Something beside the record does not verify">
+      {counted(failing.length, 'claim')} about logs, artifacts or cells{' '}
+      {failing.length === 1 ? 'fails' : 'fail'}: see “Logs and artifacts compared”. The verdict
+      above is about the record alone.
+    </Notice>
   )
 }
 
