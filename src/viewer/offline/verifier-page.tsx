@@ -3,6 +3,7 @@ import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -194,15 +195,9 @@ function Trust({
       <p className="text-ink-2">
         {counted(approvers.length, 'approver')}, {counted(required.length, 'required definition')}.
       </p>
-      <label className="flex items-center gap-2">
-        <input
-          type="checkbox"
-          className="size-4 shrink-0 accent-ink"
-          checked={isConfirmed}
-          onChange={({ target }) => onConfirm(target.checked)}
-        />
+      <Check checked={isConfirmed} onChange={onConfirm}>
         I have this file, or these fingerprints, by another way than the envelope
-      </label>
+      </Check>
     </section>
   )
 }

@@ -1,4 +1,5 @@
 import type { Series } from '#evidence/series.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { counted } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -245,15 +246,9 @@ function Anew({ walk }: { walk: Walk }) {
   const [known, setKnown] = useState(false)
   return (
     <div className="flex flex-wrap items-center gap-3 border-t border-line pt-3">
-      <label className="flex items-center gap-2">
-        <input
-          type="checkbox"
-          className="size-4 shrink-0 accent-ink"
-          checked={known}
-          onChange={({ target }) => setKnown(target.checked)}
-        />
+      <Check checked={known} onChange={setKnown}>
         I know why, from somebody other than this server
-      </label>
+      </Check>
       <button
         type="button"
         className="button"

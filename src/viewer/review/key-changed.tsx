@@ -1,3 +1,4 @@
+import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { changeTrust, trustQuery } from '#viewer/queries.ts'
 import { answerKey } from '#viewer/trust-store.ts'
@@ -64,15 +65,9 @@ function Warning({
             ))}
           </div>
         </div>
-        <label className="flex items-center gap-2">
-          <input
-            type="checkbox"
-            className="size-4 shrink-0 accent-ink"
-            checked={compared}
-            onChange={(event) => setCompared(event.target.checked)}
-          />
+        <Check checked={compared} onChange={setCompared}>
           All four lines of the new key are what the operator read out
-        </label>
+        </Check>
         <div className="flex flex-wrap gap-2">
           <button
             type="button"

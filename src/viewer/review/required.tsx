@@ -1,4 +1,5 @@
 import type { RequiredDefinition, RequiredGate } from '#contract/trust.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { duration } from '#viewer/parts/time.tsx'
@@ -225,15 +226,9 @@ function GateFields({
           <option value="passkey">by a passkey</option>
         </select>
       </label>
-      <label className="flex min-h-8 items-center gap-2">
-        <input
-          type="checkbox"
-          className="size-4 accent-ink"
-          checked={four_eyes}
-          onChange={({ target: { checked } }) => onChange({ ...gate, four_eyes: checked })}
-        />
+      <Check checked={four_eyes} onChange={(checked) => onChange({ ...gate, four_eyes: checked })}>
         Four eyes
-      </label>
+      </Check>
       <button type="button" className="button justify-self-start" onClick={() => onChange(null)}>
         Remove
         <span className="sr-only"> the gate {plain(step_id, 80)}</span>

@@ -1,5 +1,6 @@
 import { type ServerKey, TRUST_SOURCE, type TrustedApprover } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -214,15 +215,9 @@ function KeyCard({
         </button>
       ) : (
         <div className="flex flex-wrap items-center gap-3">
-          <label className="flex items-center gap-2">
-            <input
-              type="checkbox"
-              className="size-4 accent-ink"
-              checked={compared}
-              onChange={(event) => setCompared(event.target.checked)}
-            />
+          <Check checked={compared} onChange={setCompared}>
             I compared it with a fingerprint that I got elsewhere
-          </label>
+          </Check>
           <button
             type="button"
             className="button"

@@ -1,5 +1,6 @@
 import type { TrustFile } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
@@ -71,15 +72,12 @@ export function VerifyPage() {
       {brought ? (
         <section aria-label="Trust for this file" className="card p-4">
           <Offered name={brought.name} file={brought.file}>
-            <label className="flex items-center gap-2">
-              <input
-                type="checkbox"
-                className="size-4 shrink-0 accent-ink"
-                checked={brought.confirmed}
-                onChange={({ target }) => setBrought({ ...brought, confirmed: target.checked })}
-              />
+            <Check
+              checked={brought.confirmed}
+              onChange={(confirmed) => setBrought({ ...brought, confirmed })}
+            >
               I compared these fingerprints with ones that I did not get with the envelope
-            </label>
+            </Check>
             <button type="button" className="button self-start" onClick={() => setBrought(null)}>
               Use what this browser keeps instead
             </button>

@@ -3,10 +3,12 @@ import { CELL_STATE, keysOf } from '#contract/status.ts'
 import { sumOf } from '#evidence/summarise.ts'
 import { CellCount, totalOf } from '#viewer/parts/cell-counts.tsx'
 import { counted } from '#evidence/counted.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
+import { SmallTable } from '#viewer/parts/small-table.tsx'
 import { StartForm } from '#viewer/parts/start-form.tsx'
 import { duration } from '#viewer/parts/time.tsx'
 import { materialize, previewQuery } from '#viewer/table-queries.ts'
@@ -55,15 +57,9 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
         is {force ? 'derived anew too' : 'left as it is'}.
       </p>
       <div>
-        <label className="flex items-center gap-2 font-medium">
-          <input
-            type="checkbox"
-            className="size-4 accent-seal"
-            checked={force}
-            onChange={({ target }) => setForce(target.checked)}
-          />
-          Redo fresh cells too
-        </label>
+        <Check checked={force} onChange={setForce}>
+          <span className="font-medium">Redo fresh cells too</span>
+        </Check>
         <p className="pl-6 text-ink-2">
           For a derivation that would answer otherwise now, though its version and files are the
           same.
@@ -92,58 +88,43 @@ function Preview({ preview }: { preview: MaterializePreview }) {
   if (cells === 0) return <p className="card px-3 py-2">Everything is fresh: nothing to derive.</p>
   return (
     <div className="card overflow-hidden">
-      <section
-        aria-label="What would be derived"
-        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a region that scrolls must be reachable by keyboard
-        tabIndex={0}
-        className="max-h-72 overflow-auto"
+      <SmallTable
+        label="What would be derived"
+        columns={[{ name: 'Field' }, { name: 'Cells' }, { name: 'Roughly', isRight: true }]}
+        className="max-h-72"
       >
-        <table className="w-full text-left">
-          <thead className="text-xs text-ink-2">
-            <tr className="border-b border-line">
-              <th className="px-3 py-1.5 font-medium">Field</th>
-              <th className="px-3 py-1.5 font-medium">Cells</th>
-              <th className="px-3 py-1.5 text-right font-medium">Roughly</th>
-            </tr>
-          </thead>
-          <tbody>
-            {fields.map(({ table, field, cells: its, cost, duration_ms, basis }) => (
-              <tr
-                key={`${table}.${field}`}
-                className="border-b border-line align-top last:border-b-0"
-              >
-                <td className="px-3 py-1.5 font-medium [overflow-wrap:anywhere]">
-                  <RunText text={`${table}.${field}`} max={140} />
-                </td>
-                <td className="px-3 py-1.5">
-                  <span className="flex flex-wrap gap-x-3">
-                    {keysOf(CELL_STATE)
-                      .filter((state) => its[state] > 0)
-                      .map((state) => (
-                        <CellCount key={state} state={state} count={its[state]} />
-                      ))}
-                    {totalOf(its) === 0 && <span className="text-ink-3">none</span>}
+        {fields.map(({ table, field, cells: its, cost, duration_ms, basis }) => (
+          <tr key={`${table}.${field}`} className="border-b border-line align-top last:border-b-0">
+            <td className="px-3 py-1.5 font-medium [overflow-wrap:anywhere]">
+              <RunText text={`${table}.${field}`} max={140} />
+            </td>
+            <td className="px-3 py-1.5">
+              <span className="flex flex-wrap gap-x-3">
+                {keysOf(CELL_STATE)
+                  .filter((state) => its[state] > 0)
+                  .map((state) => (
+                    <CellCount key={state} state={state} count={its[state]} />
+                  ))}
+                {totalOf(its) === 0 && <span className="text-ink-3">none</span>}
+              </span>
+            </td>
+            <td className="px-3 py-1.5 text-right text-ink-2">
+              {cost === null && duration_ms === null ? (
+                <span className="text-ink-3">not known</span>
+              ) : (
+                <>
+                  {cost !== null && <>cost {cost}</>}
+                  {cost !== null && duration_ms !== null && ', '}
+                  {duration_ms !== null && duration(duration_ms, 1)}
+                  <span className="block text-xs text-ink-3">
+                    by {counted(basis, 'former cell')}
                   </span>
-                </td>
-                <td className="px-3 py-1.5 text-right text-ink-2">
-                  {cost === null && duration_ms === null ? (
-                    <span className="text-ink-3">not known</span>
-                  ) : (
-                    <>
-                      {cost !== null && <>cost {cost}</>}
-                      {cost !== null && duration_ms !== null && ', '}
-                      {duration_ms !== null && duration(duration_ms, 1)}
-                      <span className="block text-xs text-ink-3">
-                        by {counted(basis, 'former cell')}
-                      </span>
-                    </>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+                </>
+              )}
+            </td>
+          </tr>
+        ))}
+      </SmallTable>
       <p className="border-t border-line px-3 py-1.5 text-ink-2">
         {counted(cells, 'cell')}
         {known.length > 0 && `, cost roughly ${sumOf(known)}`}

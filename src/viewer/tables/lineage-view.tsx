@@ -3,6 +3,7 @@ import { wordsOf } from '#viewer/api.ts'
 import { type Layout, type LineageGraph, type LineageNode, NODE_PX } from '#viewer/lineage.ts'
 import { counted } from '#evidence/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { SmallTable } from '#viewer/parts/small-table.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { keyEnd } from '#viewer/parts/key-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
@@ -152,44 +153,32 @@ const PLACE = { up: 'made from', self: 'this cell', down: 'used by' } as const
 
 function Listed({ graph }: { graph: LineageGraph }) {
   return (
-    <section
-      aria-label="Lineage as a table"
-      // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
-      tabIndex={0}
-      className="max-h-96 overflow-auto rounded-md border border-line"
+    <SmallTable
+      label="Lineage as a table"
+      columns={[{ name: 'Where' }, { name: 'Cell' }, { name: 'State' }]}
+      className="max-h-96 rounded-md border border-line"
     >
-      <table className="w-full text-left">
-        <thead className="text-xs text-ink-2">
-          <tr className="border-b border-line">
-            <th className="px-3 py-1.5 font-medium">Where</th>
-            <th className="px-3 py-1.5 font-medium">Cell</th>
-            <th className="px-3 py-1.5 font-medium">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {graph.nodes.map((node) => (
-            <tr key={node.key} className="border-b border-line align-top last:border-b-0">
-              <td className="px-3 py-1.5 whitespace-nowrap text-ink-2">{PLACE[node.place]}</td>
-              <td className="px-3 py-1.5">
-                {node.state === null || node.place === 'self' ? (
-                  <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
-                ) : (
-                  <Link href={tableHref(node.table, node)} className="link">
-                    <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
-                  </Link>
-                )}
-              </td>
-              <td className="px-3 py-1.5">
-                {node.state === null ? (
-                  <span className="text-ink-3">of the source</span>
-                ) : (
-                  <State of={CELL_STATE[node.state]} />
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+      {graph.nodes.map((node) => (
+        <tr key={node.key} className="border-b border-line align-top last:border-b-0">
+          <td className="px-3 py-1.5 whitespace-nowrap text-ink-2">{PLACE[node.place]}</td>
+          <td className="px-3 py-1.5">
+            {node.state === null || node.place === 'self' ? (
+              <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
+            ) : (
+              <Link href={tableHref(node.table, node)} className="link">
+                <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
+              </Link>
+            )}
+          </td>
+          <td className="px-3 py-1.5">
+            {node.state === null ? (
+              <span className="text-ink-3">of the source</span>
+            ) : (
+              <State of={CELL_STATE[node.state]} />
+            )}
+          </td>
+        </tr>
+      ))}
+    </SmallTable>
   )
 }
