@@ -1,3 +1,4 @@
+import type { Connection } from '#live/connection.ts'
 import { type Facts, type Finding, findingsOf, reportOf, TROUBLE } from '#live/findings.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { ApiError } from './api.ts'
@@ -124,3 +125,26 @@ function useFacts(): Facts {
     })),
   }
 }
+
+/** What it means how the stream is, for who opens its panel. */
+export function StreamSays({ state }: { state: Connection['state'] }) {
+  return <p className="mt-1 text-ink-2">{SAYS[state]}</p>
+}
+
+const SAYS = {
+  connecting: 'Asking the server for its stream.',
+  live: 'Changes arrive as they happen. They are hints: what counts is on record, and evidence is what this browser verified.',
+  silent:
+    'The connection is open but nothing came for 20 s, not even a heartbeat: the server may hang, or a proxy may hold frames back. Clocks stand still and the server is asked every few seconds.',
+  retrying:
+    'The connection was lost and is tried again by itself. Until then the server is asked every few seconds.',
+  'signed-out': 'This server shows its runs to signed-in people only. Open a sign-in link.',
+  refused:
+    'The server, or something before it, refuses the stream. Check that the address is the server’s own and that a proxy lets event streams through.',
+  polling:
+    'The stream can again and again not be had, while the server answers questions: it is asked every few seconds. The stream goes on being tried.',
+  drained: 'The server said that it is stopping. It is tried again as soon as it asked for.',
+  offline: 'This device has no network. What you see is what was known before.',
+  hidden:
+    'Nobody looked for a while, so that the stream was let go. It goes on from where it was left.',
+} as const satisfies Record<Connection['state'], string>

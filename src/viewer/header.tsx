@@ -1,6 +1,6 @@
 import { CONNECTION, type Connection } from '#live/connection.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useState } from 'react'
+import { type FunctionComponent, lazy, Suspense, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useDeviceNow } from './parts/clock.tsx'
 import { Dialog } from './parts/dialog.tsx'
@@ -13,6 +13,13 @@ import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
 import { reconnect, renewStream } from './stream/use-event-stream.ts'
 
+type StreamSays = FunctionComponent<{ state: Connection['state'] }>
+const StreamSays = lazy<StreamSays>(() =>
+  import('./diagnosis.tsx').then(
+    (m) => ({ default: m.StreamSays }),
+    () => ({ default: SaysNothing }),
+  ),
+)
 const Diagnosis = lazy(() => import('./diagnosis.tsx').then((m) => ({ default: m.Diagnosis })))
 
 export function Header({ onHelp }: { onHelp: () => void }) {
@@ -161,18 +168,24 @@ const OLD_MS = 5000
 
 function StreamPanel({ connection }: { connection: Connection }) {
   const [asked, setAsked] = useState(false)
+  const [open, setOpen] = useState(false)
   const { counts, gaps } = useLive((state) => state.board)
   return (
     <>
       <div
         id="stream"
         popover="auto"
+        onToggle={({ newState }) => setOpen(newState === 'open')}
         className="card fixed inset-auto top-12 right-3 w-[min(24rem,calc(100vw-1.5rem))] p-4 text-ink shadow-xl"
       >
         <h2 className="text-base font-semibold">
           The stream: {CONNECTION[connection.state].label.toLowerCase()}
         </h2>
-        <p className="mt-1 text-ink-2">{SAYS[connection.state]}</p>
+        {open && (
+          <Suspense>
+            <StreamSays state={connection.state} />
+          </Suspense>
+        )}
         {'why' in connection && (
           <p className="mt-1 text-ink-2">
             Last: <RunText text={connection.why} max={200} />
@@ -214,23 +227,8 @@ function StreamPanel({ connection }: { connection: Connection }) {
   )
 }
 
-const SAYS = {
-  connecting: 'Asking the server for its stream.',
-  live: 'Changes arrive as they happen. They are hints: what counts is on record, and evidence is what this browser verified.',
-  silent:
-    'The connection is open but nothing came for 20 s, not even a heartbeat: the server may hang, or a proxy may hold frames back. Clocks stand still and the server is asked every few seconds.',
-  retrying:
-    'The connection was lost and is tried again by itself. Until then the server is asked every few seconds.',
-  'signed-out': 'This server shows its runs to signed-in people only. Open a sign-in link.',
-  refused:
-    'The server, or something before it, refuses the stream. Check that the address is the server’s own and that a proxy lets event streams through.',
-  polling:
-    'The stream can again and again not be had, while the server answers questions: it is asked every few seconds. The stream goes on being tried.',
-  drained: 'The server said that it is stopping. It is tried again as soon as it asked for.',
-  offline: 'This device has no network. What you see is what was known before.',
-  hidden:
-    'Nobody looked for a while, so that the stream was let go. It goes on from where it was left.',
-} as const satisfies Record<Connection['state'], string>
+/** The panel then says less: no reason to take the page away. */
+const SaysNothing: StreamSays = () => null
 
 function Person() {
   const client = useQueryClient()
