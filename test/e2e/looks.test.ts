@@ -137,6 +137,13 @@ describe('a server with runs', () => {
     expect(await page.evaluate(textFaults)).toEqual([])
   })
 
+  it('what the stream’s indicator says, fetched when it is opened', async () => {
+    await look('/runs', text('Has no end'))
+    await page.getByRole('banner').getByRole('status').getByRole('button').click()
+    await page.getByText('Changes arrive as they happen').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+  })
+
   it('a run that goes on', () =>
     look(`/runs/${run.endless}`, () => runPage(page).log.getByText('tick')))
 
