@@ -42,7 +42,14 @@ export type Subscription = {
 
 export type BusCounts = { subscribers: number; frames: number; dropped: number; gaps: number }
 
-type Encoded = { id: string; seq: number; runId: string | null; bytes: Uint8Array; at: number }
+type Encoded = {
+  id: string
+  seq: number
+  runId: string | null
+  /** Made when the first reader gets it. */
+  bytes: () => Uint8Array
+  at: number
+}
 
 type Reader = Subscriber & {
   /** null: it has been written all that it asked for, but for this tick's. */
@@ -90,7 +97,8 @@ export function createBus({
     counts.frames += 1
     const id = idOf(seq)
     const runId = 'run_id' in frame ? (frame.run_id ?? null) : null
-    const encoded = { id, seq, runId, bytes: encodeFrame(frame, id), at: monotonic() }
+    const bytes = once(() => encodeFrame(frame, id))
+    const encoded = { id, seq, runId, bytes, at: monotonic() }
     ring.push(encoded)
     if (ring.length > ringFrames) ring.shift()
     tick.push(encoded)
@@ -142,7 +150,7 @@ export function createBus({
     const pieces = firstOf(behind.missed)
     if (pieces.length === 0) {
       if (behind.lost !== null) pieces.push(gapBytes(behind.lost.from, behind.lost.to))
-      for (const { bytes } of behind.queue) pieces.push(bytes)
+      for (const { bytes } of behind.queue) pieces.push(bytes())
       behind.lost = null
       behind.queue = []
     }
@@ -154,7 +162,7 @@ export function createBus({
     const last = seqOf(lastEventId)
     const oldest = ring[0]?.seq ?? seq + 1
     const missed = ring.slice(Math.max(0, (last ?? 0) + 1 - oldest))
-    const pieces = missed.filter((frame) => concerns(frame, runId)).map(({ bytes }) => bytes)
+    const pieces = missed.filter((frame) => concerns(frame, runId)).map(({ bytes }) => bytes())
     if (last === null) return [gapBytes(null, idOf(oldest - 1)), ...pieces]
     if (last < oldest - 1) return [gapBytes(idOf(last + 1), idOf(oldest - 1)), ...pieces]
     return pieces
@@ -200,6 +208,11 @@ export function createBus({
 
 const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
+function once<T>(make: () => T): () => T {
+  let made: T | null = null
+  return () => (made ??= make())
+}
+
 const concerns = ({ runId }: Encoded, wanted: string | null) => wanted === null || runId === wanted
 
 /** The frames of a tick that a reader asked for, joined once for all who asked for the same; null: none. */
@@ -210,7 +223,7 @@ function batchOf(
 ): Uint8Array | null {
   const known = batches.get(runId)
   if (known !== undefined) return known
-  const pieces = frames.filter((frame) => concerns(frame, runId)).map(({ bytes }) => bytes)
+  const pieces = frames.filter((frame) => concerns(frame, runId)).map(({ bytes }) => bytes())
   const batch = pieces.length === 0 ? null : joined(pieces)
   batches.set(runId, batch)
   return batch

@@ -68,6 +68,10 @@ export type Listener = (fact: Fact, current: Current) => void
 /** Calls for a run wait in its lane. `current` is null until it was read, and when a write left it uncertain. */
 type Lane = { tail: Promise<unknown>; waiting: number; current: Current | null }
 
+function isIdle({ waiting, current }: Lane): boolean {
+  return waiting === 0 && (current === null || current.run.sealed !== null)
+}
+
 /** Sealed runs that stay in memory; others are there while they live. */
 const IDLE_IN_MEMORY = 32
 
@@ -85,16 +89,14 @@ export function createRecorder(runs: Storage['runs'], limits: Limits = LIMITS): 
       .then(() => work(lane))
       .finally(() => {
         lane.waiting -= 1
-        forget()
+        if (isIdle(lane)) forget()
       })
     lane.tail = done.catch(() => null)
     return done
   }
 
   function forget(): void {
-    const idle = [...lanes].filter(
-      ([, { waiting, current }]) => waiting === 0 && (current === null || current.run.sealed),
-    )
+    const idle = [...lanes].filter(([, lane]) => isIdle(lane))
     for (const [run_id] of idle.slice(0, Math.max(0, idle.length - IDLE_IN_MEMORY)))
       lanes.delete(run_id)
   }
