@@ -154,16 +154,18 @@ async function served(options: string) {
 }
 
 /*
- * Where a step's time goes, as µs of one core, on a warm server; before steps started by posix_spawn it was 7,000.
+ * Where a step's time goes, as about so many µs of a core, on a warm server of two, by the kernel's account of who ran:
  *
- *   700  the step itself: a shell that starts and ends, of which a bare loop does nothing else
- *   450  the runner in the kernel: two pipes and their names, the note of the process, posix_spawn, looks at /proc
- *   650  the runner in JavaScript, with its collector: messages, streams, the digests of the log
- *   250  the server in the kernel: one commit for the end and the next start, ten pages and an fdatasync
- * 1,000  the server in JavaScript, with its collector: messages, two facts checked, chained, folded and stored, frames,
- *        and the run's seal
+ *   600  the step itself: a shell that starts and ends, of which a bare loop does nothing else
+ *   400  the runner: two pipes, the note of the process, posix_spawn, looks at /proc, two messages
+ *   400  the server: two messages, two facts checked, chained, folded and stored, in one commit for the end and the next
+ *        start, of four pages and a sync
+ *   100  the system's threads, compilers and collectors
+ *   600  nobody: a step's end, its message, the commit, the next launch and its process come after one another, and each
+ *        time one process wakes the other or waits for the disk
  *
- * What is left to win is in many places, none above a tenth.
+ * With two at a time it is the last that is not won by less work in one place: two chains leave a core idle for a
+ * quarter of the time.
  */
 it('runs steps beside a bare loop of shells', async () => {
   const preload = fileURLToPath(import.meta.resolve('./ballast.ts'))

@@ -1,22 +1,15 @@
-import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Artifact } from '#contract/envelope.ts'
 import type { StepOutcome } from '#contract/status.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
-import { emptyLog, LogWriter, markOf, pipesOf, type LogSummary } from './log.ts'
+import { emptyLog, LogWriter, markOf, type LogSummary } from './log.ts'
 import type { Piece } from './mask.ts'
-import { openPipe, type OpenPipe } from './named-pipe.ts'
-import {
-  endGroup,
-  groupsHolding,
-  hasMembers,
-  marking,
-  writeIdentity,
-  type Marked,
-} from './process-group.ts'
+import { closePipe, eachChunk, openPipe, type OpenPipe } from './pipe.ts'
+import { endGroup, groupsHolding, hasMembers, marking, type Marked } from './process-group.ts'
+import { noteProcess, type ProcessNote } from './process-note.ts'
 import type { FromRunner, Launch, Result } from './runner-protocol.ts'
 import { startProcess } from './start-process.ts'
 import { openStepFolder, type StepFolder } from './step-folder.ts'
@@ -101,7 +94,7 @@ export class Attempt {
     const { argv, cwd, root, run_as, timeout_ms } = this.#launch
     const folder = openStepFolder(root, cwd, run_as)
     if (typeof folder === 'string') return failed(folder)
-    const { pipes, exit, unnoted } = await this.#begin(folder)
+    const { pipes, note, exit, unnoted } = this.#begin(folder)
     // The log is both pipes in one: half of a secret by each is a secret there.
     const mask = new WovenMask<'stdout' | 'stderr'>(this.#launch.secrets)
     const reading = [
@@ -113,6 +106,7 @@ export class Attempt {
     this.#exited = true
     if (timer !== null) clearTimeout(timer)
     await this.#endLeftovers()
+    note.close()
     await this.#drain(reading, pipes)
     await this.#keep(mask.end(), log)
     if (error !== null) return failed(spawnFault(error, argv))
@@ -120,11 +114,10 @@ export class Attempt {
     return this.#resultOf(exit_code, signal)
   }
 
-  async #begin(folder: StepFolder) {
+  #begin(folder: StepFolder) {
     const { argv, env, run_as, log, pid_file } = this.#launch
     try {
-      const pipes = await openPipes(this.#launch)
-      reuseNote(pid_file)
+      const { pipes, note } = openNoted(pid_file, run_as)
       this.#begunAt = performance.now()
       const { pid, exit } = startProcess({
         argv,
@@ -133,20 +126,19 @@ export class Attempt {
         run_as,
         stdio: [NOTHING, pipes[0].write, pipes[1].write],
       })
-      const unnoted = pid === null ? null : this.#began(pid)
+      const unnoted = pid === null ? null : this.#began(pid, note)
       for (const { write } of pipes) closeSync(write)
-      return { pipes, exit, unnoted }
+      return { pipes, note, exit, unnoted }
     } finally {
       folder.close()
     }
   }
 
   /** Why the group cannot be found by others, if so: then it does not run on. */
-  #began(pid: number): string | null {
+  #began(pid: number, note: ProcessNote): string | null {
     this.#group = { pgid: pid, mark: markOf(this.#launch.log) }
     try {
-      // In the same breath as the spawning: whoever dies now, the group can be found.
-      writeIdentity(this.#launch.pid_file, pid)
+      note.began(pid)
     } catch (cause) {
       this.#endGroup()
       return faultWords(cause)
@@ -161,14 +153,13 @@ export class Attempt {
     const ageMs = performance.now() - this.#begunAt
     if (this.#group !== null && hasMembers(this.#group, ageMs)) this.#endGroup()
     await this.#ending
-    dropNote(this.#launch)
   }
 
   /** A process that left group and session may still hold the pipes: it is of this step, and is ended too. */
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
     if (!(await isReadSoon(reading))) {
       const mark = markOf(this.#launch.log)
-      const holders = groupsHolding(pipesOf(this.#launch.log))
+      const holders = groupsHolding(pipes.map(({ inode }) => inode))
       await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#launch.grace_ms)))
       await isReadSoon(reading)
     }
@@ -183,20 +174,11 @@ export class Attempt {
     mask: WovenMask<'stdout' | 'stderr'>,
     log: LogWriter,
   ): Promise<void> {
-    try {
-      for await (const bytes of pipe)
-        if (Buffer.isBuffer(bytes)) {
-          this.#come.push({ bytes, from })
-          await (mask.isIdle ? this.#keepCome(mask, log) : this.#keepSoon(mask, log))
-          this.#outputSoon(log)
-        }
-    } catch (cause) {
-      // Destroyed above, with a writer still there.
-      if (
-        !(cause instanceof Error && 'code' in cause && cause.code === 'ERR_STREAM_PREMATURE_CLOSE')
-      )
-        throw cause
-    }
+    await eachChunk(pipe, async (bytes) => {
+      this.#come.push({ bytes, from })
+      await (mask.isIdle ? this.#keepCome(mask, log) : this.#keepSoon(mask, log))
+      this.#outputSoon(log)
+    })
     await this.#keep(mask.close(from), log)
   }
 
@@ -292,35 +274,24 @@ export function spawnFault(cause: unknown, [program = '']: readonly string[]): s
 
 export type Pipes = readonly [OpenPipe, OpenPipe]
 
-export async function openPipes({ log, run_as }: Pick<Launch, 'log' | 'run_as'>): Promise<Pipes> {
-  const [out, err] = pipesOf(log)
-  return [await openPipe(out, run_as), await openPipe(err, run_as)]
-}
-
-const notes: string[] = []
-// A runner has one data folder.
-let noteFolder: string | null = null
-
-/** A file that noted a former process is for the next one: a disk that makes and removes one for each is slow. */
-export function reuseNote(pid_file: string): void {
-  const note = notes.pop()
-  if (note !== undefined) renameSync(note, pid_file)
-}
-
-export function dropNote({ log, pid_file }: Pick<Launch, 'log' | 'pid_file'>): void {
-  // It was not written, or the server had it removed.
-  if (!existsSync(pid_file)) return
-  noteFolder ??= emptied(join(dirname(dirname(log)), '.notes'))
-  const note = join(noteFolder, randomUUID())
-  renameSync(pid_file, note)
-  notes.push(note)
-}
-
-/** What a former runner left is gone. */
-function emptied(folder: string): string {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { mode: 0o700 })
-  return folder
+/** What a process will say goes by these, which are noted before it is there. */
+export function openNoted(
+  pid_file: string,
+  run_as: Launch['run_as'],
+): { pipes: Pipes; note: ProcessNote } {
+  const pipes = [openPipe(run_as), openPipe(run_as)] as const
+  try {
+    return {
+      pipes,
+      note: noteProcess(
+        pid_file,
+        pipes.map(({ inode }) => inode),
+      ),
+    }
+  } catch (cause) {
+    for (const pipe of pipes) closePipe(pipe)
+    throw cause
+  }
 }
 
 // A program may be named by 64 kB of text; a reason is for a person, and has to fit its entry.

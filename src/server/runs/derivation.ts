@@ -1,20 +1,16 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { chown, rm } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { isUtf8 } from 'node:buffer'
 import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { keepArtifacts } from './artifact.ts'
-import { dropNote, isReadSoon, openPipes, reuseNote, spawnFault, type Pipes } from './attempt.ts'
-import { emptyLog, LogWriter, markOf, pidFileOf, pipesOf, slotOf } from './log.ts'
+import { isReadSoon, openNoted, spawnFault, type Pipes } from './attempt.ts'
+import { emptyLog, LogWriter, markOf, pidFileOf, slotOf } from './log.ts'
 import { Mask } from './mask.ts'
+import { eachChunk } from './pipe.ts'
 import { linesWithin } from './secret-finder.ts'
-import {
-  endGroup,
-  groupsHolding,
-  hasMembers,
-  marking,
-  writeIdentity,
-  type Marked,
-} from './process-group.ts'
+import { endGroup, groupsHolding, hasMembers, marking, type Marked } from './process-group.ts'
+import type { ProcessNote } from './process-note.ts'
 import type { Batch, BatchResult, Derive, FromRunner, Output, Result } from './runner-protocol.ts'
 import { startProcess } from './start-process.ts'
 import { openStepFolder, type StepFolder } from './step-folder.ts'
@@ -169,7 +165,7 @@ class BatchProcess {
     if (this.#cause !== null) return { ...NOTHING, invalid: [], cause: this.#cause }
     const folder = openStepFolder(root, cwd, run_as)
     if (typeof folder === 'string') return notStarted(folder)
-    const { pipes, exit, unnoted, begunAt } = await this.#begin(folder)
+    const { pipes, note, exit, unnoted, begunAt } = await this.#begin(folder)
     const output = new LinesSoon(this.#heard.said)
     const reading = [this.#collect(pipes[0].read, output), this.#pump(pipes[1].read)]
     const timer = timeout_ms === null ? null : setTimeout(() => this.end('timed_out'), timeout_ms)
@@ -179,7 +175,7 @@ class BatchProcess {
     const ageMs = performance.now() - begunAt
     if (this.#group !== null && hasMembers(this.#group, ageMs)) this.#endGroup()
     await this.#ending
-    dropNote({ log: this.#name, pid_file: pidFileOf(this.#name) })
+    note.close()
     await this.#drain(reading, pipes)
     if (error !== null) return notStarted(spawnFault(error, argv))
     if (unnoted !== null) return notStarted(`its process could not be noted: ${unnoted}`, true)
@@ -197,8 +193,7 @@ class BatchProcess {
     const { argv, env, input } = this.#batch
     try {
       const stdin = await this.#given(input)
-      const pipes = await openPipes({ log: this.#name, run_as })
-      reuseNote(pidFileOf(this.#name))
+      const { pipes, note } = openNoted(pidFileOf(this.#name), run_as)
       const begunAt = performance.now()
       const { pid, exit } = startProcess({
         argv,
@@ -207,9 +202,9 @@ class BatchProcess {
         run_as,
         stdio: [stdin, pipes[0].write, pipes[1].write],
       })
-      const unnoted = pid === null ? null : this.#began(pid)
+      const unnoted = pid === null ? null : this.#began(pid, note)
       for (const fd of [stdin, pipes[0].write, pipes[1].write]) closeSync(fd)
-      return { pipes, exit, unnoted, begunAt }
+      return { pipes, note, exit, unnoted, begunAt }
     } finally {
       folder.close()
     }
@@ -229,11 +224,10 @@ class BatchProcess {
     }
   }
 
-  #began(pid: number): string | null {
+  #began(pid: number, note: ProcessNote): string | null {
     this.#group = { pgid: pid, mark: markOf(this.#name) }
     try {
-      // In the same breath as the spawning: whoever dies now, the group can be found.
-      writeIdentity(pidFileOf(this.#name), pid)
+      note.began(pid)
     } catch (cause) {
       this.#endGroup()
       return faultWords(cause)
@@ -245,7 +239,7 @@ class BatchProcess {
   async #drain(reading: Promise<void>[], pipes: Pipes): Promise<void> {
     if (!(await isReadSoon(reading))) {
       const mark = markOf(this.#name)
-      const holders = groupsHolding(pipesOf(this.#name))
+      const holders = groupsHolding(pipes.map(({ inode }) => inode))
       await Promise.all(holders.map((pgid) => endGroup({ pgid, mark }, this.#derive.grace_ms)))
       await isReadSoon(reading)
     }
@@ -253,7 +247,7 @@ class BatchProcess {
     await Promise.all(reading)
   }
 
-  async #collect(pipe: AsyncIterable<unknown>, output: LinesSoon): Promise<void> {
+  async #collect(pipe: Socket, output: LinesSoon): Promise<void> {
     let room = this.#derive.max_output_bytes
     // A value or an error is recorded, told and sealed: a secret is in none of them, as JSON writes it neither.
     const mask = new Mask<'stdout'>(
@@ -272,7 +266,7 @@ class BatchProcess {
     keep(mask.end())
   }
 
-  async #pump(pipe: AsyncIterable<unknown>): Promise<void> {
+  async #pump(pipe: Socket): Promise<void> {
     const log = await this.#log
     const mask = new Mask<'stderr'>(this.#batch.secrets)
     const keep = async (pieces: ReturnType<typeof mask.end>) => {
@@ -342,19 +336,6 @@ const NOTHING = { exit_code: null, signal: null, reason: null, output: '', inval
 
 function notStarted(reason: string, isDisk = false): Outcome {
   return { ...NOTHING, invalid: [], cause: isDisk ? 'disk_failed' : 'not_started', reason }
-}
-
-async function eachChunk(
-  pipe: AsyncIterable<unknown>,
-  take: (bytes: Buffer) => Promise<void>,
-): Promise<void> {
-  try {
-    for await (const bytes of pipe) if (Buffer.isBuffer(bytes)) await take(bytes)
-  } catch (cause) {
-    // Destroyed, with a writer still there.
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_STREAM_PREMATURE_CLOSE'))
-      throw cause
-  }
 }
 
 function linesOf(bytes: Buffer): Output {

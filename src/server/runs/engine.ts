@@ -20,18 +20,10 @@ import type { Sealer } from '#server/seal/sealer.ts'
 import { isDamage, StorageError, type Authority, type Storage } from '#server/storage/storage.ts'
 import { approvedFor } from './approved.ts'
 import { endingFacts } from './ending.ts'
-import {
-  emptyLog,
-  logFile,
-  markOf,
-  pidFileOf,
-  pipesOf,
-  slotOf,
-  SLOTS,
-  summaryOfLog,
-} from './log.ts'
+import { emptyLog, logFile, markOf, pidFileOf, slotOf, SLOTS, summaryOfLog } from './log.ts'
 import { planOf, resolveInputs, secretsOf, stepEnvironment, type Environment } from './plan.ts'
-import { endGroup, groupsHolding, groupsMarked, survivorIn } from './process-group.ts'
+import { endGroup, groupsHolding, groupsMarked } from './process-group.ts'
+import { notedIn } from './process-note.ts'
 import {
   DefinitionError,
   rootFrozen,
@@ -500,10 +492,10 @@ export function createEngine({
     const file = logFile(logs, run_id, step_id, attempt)
     const slots = Array.from({ length: SLOTS }, (_, slot) => slotOf(file, slot))
     const names = isDeriving(step) ? slots : [file]
-    const survivors = await Promise.all(names.map((name) => survivorIn(pidFileOf(name))))
+    const noted = await Promise.all(names.map((name) => notedIn(pidFileOf(name))))
     const groups = new Set([
-      ...survivors.flatMap((survivor) => survivor?.pid ?? []),
-      ...groupsHolding(names.flatMap(pipesOf)),
+      ...noted.flatMap(({ survivor }) => survivor?.pid ?? []),
+      ...groupsHolding(noted.flatMap(({ pipes }) => pipes)),
       ...groupsMarked(names.map(markOf)),
     ])
     await Promise.all(Array.from(groups, (pgid) => endGroup({ pgid, mark: null }, graceMs)))

@@ -9,7 +9,7 @@ export function closeInherited(): void {
     if (fd > 2 && !isClosedOnExec(fd)) closeSync(fd)
 }
 
-const O_CLOEXEC = 0o2000000
+export const O_CLOEXEC = 0o2000000
 
 function isClosedOnExec(fd: number): boolean {
   try {

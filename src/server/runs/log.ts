@@ -36,12 +36,7 @@ export function indexFile(log: string): string {
   return log.replace(/\.log$/, '.idx')
 }
 
-/** Names that the pipes of stdout and stderr have until the attempt starts. */
-export function pipesOf(log: string): readonly [string, string] {
-  return [`${log}.out`, `${log}.err`]
-}
-
-/** A step that is many processes has pipes and groups by slot: each is known as if it were a log of its own. */
+/** A step that is many processes has groups by slot: each is known as if it were a log of its own. */
 export function slotOf(log: string, slot: number): string {
   return log.replace(/\.log$/, `.s${slot}.log`)
 }
@@ -54,7 +49,7 @@ export function markOf(log: string): string {
 /** As many processes of one step run at one time, at most. */
 export const SLOTS = 64
 
-/** While the attempt runs: which process group writes the log. */
+/** While the attempt runs: which process group writes the log, and by which pipes. */
 export function pidFileOf(log: string): string {
   return log.replace(/\.log$/, '.pid')
 }
@@ -69,7 +64,8 @@ export class LogWriter {
   #log: number | null = null
   #index: number | null = null
   readonly #maxBytes: number
-  readonly #digest = new LogDigest()
+  /** null: nothing was written. */
+  #digest: LogDigest | null = null
   #tail: Promise<void> = Promise.resolve()
   #truncated = false
   fault: string | null = null
@@ -89,7 +85,7 @@ export class LogWriter {
   }
 
   get bytes(): number {
-    return this.#digest.bytes
+    return this.#digest?.bytes ?? 0
   }
 
   write(pipe: Pipe, bytes: Buffer, now: Date): Promise<void> {
@@ -98,20 +94,21 @@ export class LogWriter {
   }
 
   async #write(pipe: Pipe, bytes: Buffer, now: Date): Promise<void> {
-    const room = this.fault === null ? this.#maxBytes - this.#digest.bytes : 0
+    const room = this.fault === null ? this.#maxBytes - this.bytes : 0
     const kept = bytes.subarray(0, room)
     if (kept.length < bytes.length) this.#truncated = true
     if (kept.length === 0) return
     if (this.#isNews(pipe, now)) {
-      const entry = { offset: this.#digest.bytes, at: now.toISOString(), pipe }
+      const entry = { offset: this.bytes, at: now.toISOString(), pipe }
       this.#index ??= openSync(indexFile(this.#file), 'wx', 0o600)
       await writeTo(this.#index, Buffer.from(`${JSON.stringify(entry)}\n`))
     }
     // Not before there is something to write: to make a file can take longer than a short step.
     const log = (this.#log ??= openSync(this.#file, 'wx', 0o600))
+    const digest = (this.#digest ??= new LogDigest())
     for (let rest = kept; rest.length > 0;) {
       const { bytesWritten } = await writeTo(log, rest)
-      this.#digest.update(rest.subarray(0, bytesWritten))
+      digest.update(rest.subarray(0, bytesWritten))
       rest = rest.subarray(bytesWritten)
     }
   }
@@ -136,7 +133,8 @@ export class LogWriter {
         this.#guard(() => flush(dirname(this.#file))),
       ])
     for (const file of files) closeSync(file)
-    return this.#digest.summary(this.#truncated || this.fault !== null)
+    const truncated = this.#truncated || this.fault !== null
+    return this.#digest?.summary(truncated) ?? { ...emptyLog(), truncated }
   }
 
   async #guard(write: () => Promise<void>): Promise<void> {
@@ -153,8 +151,10 @@ const flushData = promisify(fdatasync)
 
 /** Of an attempt that had none. */
 export function emptyLog(): LogSummary {
-  return new LogDigest().summary(false)
+  return { sha256: DIGEST_OF_NOTHING, bytes: 0, lines: 0, truncated: false, chunks: [] }
 }
+
+const DIGEST_OF_NOTHING = createHash('sha256').digest('hex')
 
 const INDEX_EVERY_MS = 200
 const MAX_INDEX_ENTRIES = 50_000

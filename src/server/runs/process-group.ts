@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
@@ -15,16 +14,10 @@ const Identity = z.object({
 })
 export type ProcessIdentity = z.infer<typeof Identity>
 
-/**
- * Says in `file` which process this is. Synchronous, so that nothing comes between its start and this; not flushed,
- * since a crash that loses the file ends the process too.
- */
-export function writeIdentity(file: string, pid: number): void {
+/** null when there is none. */
+export function identityOf(pid: number): ProcessIdentity | null {
   const stat = statOf(pid)
-  if (stat === null) return
-  const text = JSON.stringify({ pid, start_ticks: stat.start_ticks, boot_id: bootId() })
-  // All are of one length, each over the one before: a disk takes its time to empty a file and to fill it again.
-  writeFileSync(file, text.padEnd(128), { mode: 0o600, flag: existsSync(file) ? 'r+' : 'w' })
+  return stat && { pid, start_ticks: stat.start_ticks, boot_id: bootId() }
 }
 
 /** null when there is no such file, or when the process that it names is gone with its group. */
@@ -42,15 +35,16 @@ export async function survivorIn(file: string): Promise<ProcessIdentity | null> 
 }
 
 /**
- * Groups that hold a pipe which once had one of these names; the last two segments tell them apart. A step that kills its
- * runner with its first breath is in no file, but its output still goes to such a pipe.
+ * Groups that hold one of these pipes. A step that kills its runner with its first breath has its pid in no file, but its
+ * output still goes to such a pipe.
  */
-export function groupsHolding(pipes: readonly string[]): number[] {
-  const names = pipes.map((pipe) => `/${basename(dirname(pipe))}/${basename(pipe)}`)
-  const isOne = (link: string) =>
-    names.some((name) => link.replace(/ \(deleted\)$/, '').endsWith(name))
+export function groupsHolding(inodes: readonly number[]): number[] {
+  const links = new Set(inodes.map((inode) => `pipe:[${inode}]`))
+  if (links.size === 0) return []
   // Whoever asks may be reading them.
-  const holders = pids().filter((pid) => pid !== process.pid && linksOf(pid).some(isOne))
+  const holders = pids().filter(
+    (pid) => pid !== process.pid && linksOf(pid).some((link) => links.has(link)),
+  )
   return [...new Set(holders.flatMap((pid) => statOf(pid)?.pgid ?? []))]
 }
 
@@ -240,9 +234,24 @@ function between(pid: number, last: number): number[] {
   return Array.from({ length: last - pid }, (_, at) => pid + 1 + at)
 }
 
+// Asked again and again, and so held open.
+const held = new Map<string, number | null>()
+const digits = Buffer.alloc(32)
+
 function numberIn(file: string): number | null {
-  const text = readOrNull(file)
-  return text === null ? null : Number(text)
+  const known = held.get(file)
+  const fd = known === undefined ? openOrNull(file) : known
+  held.set(file, fd)
+  return fd === null ? null : Number(digits.toString('latin1', 0, readSync(fd, digits, 0, 32, 0)))
+}
+
+function openOrNull(file: string): number | null {
+  try {
+    return openSync(file, 'r')
+  } catch (cause) {
+    if (isGoneOrForeign(cause)) return null
+    throw cause
+  }
 }
 
 function pids(): number[] {
@@ -277,7 +286,7 @@ function statOf(pid: number): Stat | null {
 
 let boot: string | null = null
 
-function bootId(): string {
+export function bootId(): string {
   boot ??= readOrNull('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
   return boot
 }

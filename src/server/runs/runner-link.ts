@@ -1,18 +1,13 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
 import { jsonLine } from '#server/json-line.ts'
-import {
-  endGroup,
-  groupEnded,
-  isStoppedProcess,
-  survivorIn,
-  writeIdentity,
-} from './process-group.ts'
+import { endGroup, groupEnded, identityOf, isStoppedProcess, survivorIn } from './process-group.ts'
 import {
   FromRunner,
   type BatchResult,
@@ -77,7 +72,8 @@ export function createRunnerLink(
       detached: true,
     })
     try {
-      if (child.pid !== undefined) writeIdentity(pidFile, child.pid)
+      const identity = child.pid === undefined ? null : identityOf(child.pid)
+      if (identity !== null) writeFileSync(pidFile, JSON.stringify(identity), { mode: 0o600 })
     } catch (cause) {
       // No later server would find it.
       child.kill('SIGKILL')

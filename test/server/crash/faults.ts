@@ -62,7 +62,6 @@ function nameOf(file: unknown): string {
     .replace(/^(run|ev|gate)_[0-9a-z]+/, '$1')
     .replace(/^[0-9a-f]{64}$/, 'digest')
     .replace(/^\.part-.*/, 'part')
-    .replace(/^[0-9a-f-]{36}$/, 'note')
     .replace(/\.\d+\.(log|idx|pid)/, '.$1')
 }
 
@@ -135,7 +134,11 @@ wrap(fsp, 'rename', (_, [from, to]) => `rename ${nameOf(from)} ${nameOf(to)}`)
 wrap(fsp, 'link', (_, [, to]) => `link ${nameOf(to)}`)
 wrap(fsp, 'rm', (_, [file]) => `rm ${nameOf(file)}`)
 wrap(fs, 'writeFileSync', (_, [file]) => `write ${nameOf(file)}`)
-wrap(fs, 'renameSync', (_, [from, to]) => `rename ${nameOf(from)} ${nameOf(to)}`)
+wrap(
+  fs,
+  'renameSync',
+  (_, [from, to]) => `rename ${nameOf(from).replace(/.+\.pid$/, 'note')} ${nameOf(to)}`,
+)
 wrap(fs, 'rmSync', (_, [file]) => `rm ${nameOf(file)}`)
 
 // Descriptors. One that is closed is given to the next file that is opened.
@@ -169,6 +172,12 @@ for (const [method, said] of [
     Reflect.set(traced, symbol, Reflect.get(known, symbol))
   Reflect.set(fs, method, traced)
 }
+// One note of a process is made of another's: it is named by where it is now.
+wrap(fs, 'writeSync', (_, [fd, text]) => {
+  const name = nameOf(fs.readlinkSync(`/proc/self/fd/${String(fd)}`))
+  if (!name.endsWith('.pid')) return ''
+  return `${String(text).includes('"pid"') ? 'write' : 'note'} ${name}`
+})
 
 // Processes. The runner gets the same faults; what it starts gets nothing.
 const { spawn } = childProcess
@@ -203,7 +212,7 @@ if (ROLE === 'runner') {
     function (this: unknown, ...args: unknown[]) {
       const functions = Object.assign({}, lookUp.apply(this, args))
       if ('posix_spawn' in functions) wrap(functions, 'posix_spawn', () => 'spawn step')
-      if ('mkfifo' in functions) wrap(functions, 'mkfifo', () => 'make pipe')
+      if ('pipe2' in functions) wrap(functions, 'pipe2', () => 'make pipe')
       return functions
     },
   )

@@ -167,11 +167,7 @@ describe('a step begins', () => {
   })
 
   it('[R9] with three descriptors, its own session and nothing of the server', async () => {
-    const {
-      run: execute,
-      log,
-      data,
-    } = await workshop(`
+    const { run: execute, log } = await workshop(`
   looks:
     steps:
       - id: look
@@ -183,9 +179,8 @@ describe('a step begins', () => {
     const { run } = await execute('looks')
     const [stdin, stdout, stderr, ...rest] = log(run.run_id, 'look').trim().split('\n')
     expect(stdin).toBe('/dev/null')
-    expect([stdout, stderr]).toEqual(
-      ['out', 'err'].map((pipe) => join(data, 'logs', run.run_id, `look.1.log.${pipe} (deleted)`)),
-    )
+    for (const pipe of [stdout, stderr]) expect(pipe).toMatch(/^pipe:\[\d+\]$/)
+    expect(stdout).not.toBe(stderr)
     const [ids = '', own = ''] = rest
     expect(rest).toHaveLength(2)
     expect(ids).toBe(`${own} ${own} ${own}`)

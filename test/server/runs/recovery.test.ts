@@ -269,6 +269,19 @@ describe('a runner that dies', () => {
     expect(steps[0]?.attempts[0]?.finished?.outcome).toBe('interrupted')
   })
 
+  it('[R22] leaves nothing that only its pipes tell of', async () => {
+    const { run: execute, root } = await workshop(`
+  flees:
+    steps: [{ id: one, run: "test -e pids || { env -i setsid -f sh -c 'echo $$ > pids; echo x >> pids; kill -9 '$PPID'; exec sleep 3600'; sleep 3600; }" }]
+`)
+    const { envelope } = await execute('flees')
+    expect(envelope.execution.steps).toMatchObject([
+      { attempt: 1, outcome: 'interrupted' },
+      { attempt: 2, outcome: 'succeeded' },
+    ])
+    expect(isRunning(pidsOf(root)?.[0] ?? 0)).toBe(false)
+  })
+
   it('[R22] with the same step over and over fails that step in the end', async () => {
     const { run: execute, root } = await workshop(`
   deadly:
