@@ -185,15 +185,22 @@ async function runBatch(
   let busy_ms = 0
   let left = jobs
   let fault: string | null = null
+  const broken: unknown[] = []
   for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
     const record_ids = left.map(({ judged }) => judged.record_id)
     const reader = new AnswerReader(record_ids, { type: field.type, isPrivate })
     record.begin(record_ids, { isLast: tries === field.retries })
     const input = left.map(({ line }) => line).join('')
     const result = await run(slot, input, ({ output: text, invalid }) => {
-      record.take(reader.read({ text, invalid }))
-      record.writeSoon()
+      try {
+        record.take(reader.read({ text, invalid }))
+        record.writeSoon()
+      } catch (cause) {
+        // Told below: here it would end whoever listens to the runner, and with that the server.
+        broken.push(cause)
+      }
     })
+    if (broken.length > 0) throw broken[0]
     // What it said before it was cut off stands; what it did not say is not failed but still to be done.
     const isCut = result === null || CUT.has(result.cause)
     if (result?.cause === 'disk_failed') fault = result.reason

@@ -43,7 +43,11 @@ export class Derivation {
     const { slot } = batch
     const one = new BatchProcess(this.#derive, batch, this.#log, {
       logged: () => this.#tellOutput(),
-      said: (lines) => this.#say({ type: 'batch_said', id: this.#derive.id, slot, ...lines }),
+      said: (lines) => {
+        // The slot may be another's by now.
+        if (this.#running.get(slot) !== one) return
+        this.#say({ type: 'batch_said', id: this.#derive.id, slot, ...lines })
+      },
     })
     this.#running.set(slot, one)
     if (this.#cause !== null) one.end(this.#cause)
