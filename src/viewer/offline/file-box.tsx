@@ -19,7 +19,7 @@ export function FileBox({
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the button in it is for all
     <section
       aria-label={title}
-      className="card flex flex-col items-start gap-2 border-dashed p-4"
+      className="card flex flex-col items-start gap-2 border-dashed border-line-strong p-4"
       onDrop={(event) => onFiles([...event.dataTransfer.files])}
     >
       <h2 className="text-base font-semibold">{title}</h2>
@@ -33,7 +33,7 @@ export function FileBox({
           onChange={({ target }) => onFiles([...(target.files ?? [])])}
         />
       </label>
-      <output className="text-ink-2">
+      <output className="min-h-5 text-ink-2">
         {chosen.length > 3
           ? `${chosen.length} files`
           : chosen.map(({ name }) => (
