@@ -68,6 +68,8 @@ export type RequiredGate = z.infer<typeof RequiredGate>
 const RequiredPlan = z.strictObject({
   sha256: Sha256,
   inputs: z.array(z.strictObject({ step_id: Id, element: Count, input: Key })),
+  /** The inputs that a run has, each of which its commands can read; absent: not pinned. */
+  input_names: z.optional(z.array(Key)),
 })
 export type RequiredPlan = z.infer<typeof RequiredPlan>
 

@@ -104,6 +104,12 @@ export const CLAIM = {
       'That two names are two persons, or that it was those who are named: without a passkey that is the server’s word.',
     keepsBack: [],
   },
+  lineage: {
+    title: 'Run that it repeats',
+    proves: 'Who started the run that this one repeats is as the record says that you hold.',
+    proves_not: 'That what was taken over was done as it says: that is in the other record.',
+    keepsBack: [],
+  },
   previous: {
     title: 'Place in the series',
     proves: 'The envelope follows the one that you hold.',
@@ -229,6 +235,10 @@ export const CODE = {
   'owner-unknown': { claim: 'four-eyes', state: 'not checked' },
   'starter-decided': { claim: 'four-eyes', state: 'does not verify' },
   'starter-without-owner': { claim: 'four-eyes', state: 'does not verify' },
+
+  'lineage-agrees': { claim: 'lineage', state: 'proven' },
+  'lineage-unchecked': { claim: 'lineage', state: 'not checked' },
+  'lineage-differs': { claim: 'lineage', state: 'does not verify' },
 
   'follows-held': { claim: 'previous', state: 'proven' },
   'first-in-series': { claim: 'previous', state: 'not present' },

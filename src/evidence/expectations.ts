@@ -1,7 +1,7 @@
 import { type Envelope, type PlanGate } from '#contract/envelope.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
-import { counted } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { openIn, planFault } from './plan.ts'
 import { shellForPlan } from './shell.ts'
 import { type Trusted } from './trust.ts'
@@ -34,7 +34,16 @@ export function* checkExpectations(
     const offered = requiredIn(false).some(hasGates)
       ? ' A trust file that you have not confirmed requires some.'
       : ''
-    yield claimOf('nothing-required', { message: `You required no gate of ${name}.${offered}` })
+    const others = trust
+      .filter(({ source }) => source === 'pinned')
+      .flatMap(({ file }) => file.required.filter(hasGates).map((definition) => definition.name))
+    const named =
+      others.length === 0
+        ? ''
+        : ` You require some of ${fewOf(others)}: that this is a run of another definition is the server’s word.`
+    yield claimOf('nothing-required', {
+      message: `You required no gate of ${name}.${offered}${named}`,
+    })
   }
 }
 
@@ -102,15 +111,20 @@ function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Genera
   const { sha256, plan = null } = required
   if (plan !== null) {
     const fault = planFault(opening, plan)
-    const open = openIn(plan)
-    const at = { where: '/opening/plan', expected: plan.sha256, shell: shellForPlan(plan.inputs) }
+    const at = { where: '/opening/plan', shell: shellForPlan(plan) }
     yield fault === null
       ? claimOf('expectation-holds', {
           ...at,
+          expected: plan.sha256,
           actual: plan.sha256,
-          message: `The plan of ${definition.name} is the one that you pinned: its steps, their commands, and its gates with their policies.${open === '' ? '' : ` Open, and filled in by the inputs of this run: ${open}.`}`,
+          message: `The plan of ${definition.name} is the one that you pinned: its steps, their commands, and its gates with their policies.${openIn(plan, opening.inputs)}`,
         })
-      : claimOf('another-plan', { ...at, actual: fault.actual, message: `${fault.message}.` })
+      : claimOf('another-plan', {
+          ...at,
+          expected: fault.expected,
+          actual: fault.actual,
+          message: `${fault.message}.`,
+        })
   }
   if (sha256 === null) return
   const at = { where: '/opening/definition/sha256', expected: sha256, actual: definition.sha256 }

@@ -751,14 +751,11 @@ function fourEyes(
   where: string,
   trust: readonly Trusted[],
 ): Claim {
+  // Of the reader's own files alone: whom nobody pinned is in none.
   const persons = Object.fromEntries(
-    decisions.flatMap(({ decision: { approver } }) => {
-      const { people, isKnown } = peopleOf(approver, trust)
-      const [person] = people
-      return isKnown && person !== undefined && person !== approver
-        ? [[approver, person] as const]
-        : []
-    }),
+    decisions.flatMap(({ decision: { approver } }) =>
+      pinnedApprovers(trust, approver).length > 0 ? [[approver, peopleOf(approver, trust)]] : [],
+    ),
   )
   const at = {
     step_id,

@@ -9,6 +9,7 @@ import { type VerifiedEnvelope } from './verify.ts'
 /** Its place in the series of its server, and the requests that were answered in it. */
 export function heldOf({
   evidence_id,
+  run_id,
   opening,
   closing,
   gates,
@@ -19,6 +20,8 @@ export function heldOf({
     evidence_id,
     head: integrity.hash_chain.head,
     seal_seq: closing.seal_seq,
+    run_id,
+    starters: [...(opening.rerun_of?.starters ?? []), opening.actor],
     previous: closing.previous,
     decisions: gates.flatMap(({ decisions }) =>
       decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: digestOf(decision) })),

@@ -1,5 +1,6 @@
 import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
+import { counted, fewOf } from './counted.ts'
 
 /** What the reader asked for, where the file answers a question. */
 export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
@@ -10,10 +11,54 @@ export type HeldEnvelope = {
   readonly evidence_id: string
   readonly head: string
   readonly seal_seq: number
+  /** The run that it is the record of, and who started it and each run that it repeats, where that was kept. */
+  readonly run_id?: string
+  readonly starters?: readonly string[]
   /** The one that it follows, where that was kept. */
   readonly previous?: Previous
   /** Its decisions, so that no request is answered a second time in another envelope. */
   readonly decisions?: readonly { readonly nonce: string; readonly sha256: string }[]
+}
+
+/**
+ * Of a run that repeats another: four eyes are counted over who started both, and what it took over counts as done. Both
+ * are the server's word, but for what the reader holds. null where it repeats none.
+ */
+export function checkLineage(
+  { opening: { rerun_of } }: Envelope,
+  takenOver: number,
+  held: readonly HeldEnvelope[],
+): Claim | null {
+  if (rerun_of === null) return null
+  const { run_id, starters } = rerun_of
+  const at = { where: '/opening/rerun_of', actual: fewOf(starters) }
+  const known = held.find((one) => one.run_id === run_id && one.starters !== undefined)?.starters
+  if (known !== undefined && known.join() !== starters.join())
+    return claimOf('lineage-differs', {
+      ...at,
+      expected: fewOf(known),
+      message: `It repeats ${run_id}, which others started by the record that you hold.`,
+    })
+  const open = [
+    ...(known === undefined
+      ? ['you do not hold its record, so that who started it is the server’s word']
+      : []),
+    ...(takenOver === 0
+      ? []
+      : [
+          `${counted(takenOver, 'step')} that it took over did not run here, and ${takenOver === 1 ? 'was' : 'were'} not compared`,
+        ]),
+  ]
+  return open.length === 0
+    ? claimOf('lineage-agrees', {
+        ...at,
+        expected: fewOf(known ?? []),
+        message: `It repeats ${run_id}, which was started by whom the record that you hold says.`,
+      })
+    : claimOf('lineage-unchecked', {
+        ...at,
+        message: `It repeats ${run_id}: ${open.join('; ')}.`,
+      })
 }
 
 export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> {

@@ -14,7 +14,11 @@ import { digestOf } from './digest.ts'
  * a command its inputs filled in: those that are one of their values are taken for it, and are open in later runs. A
  * program never is: who writes the inputs would choose what runs.
  */
-export function requiredPlanOf({ plan, inputs }: Pick<Opening, 'plan' | 'inputs'>): RequiredPlan {
+export function requiredPlanOf({
+  kind,
+  plan,
+  inputs,
+}: Pick<Opening, 'kind' | 'plan' | 'inputs'>): RequiredPlan {
   const named = Object.entries(inputs)
   const filled = plan.steps.flatMap(({ step_id, argv }) =>
     argv.flatMap((text, element) =>
@@ -23,20 +27,35 @@ export function requiredPlanOf({ plan, inputs }: Pick<Opening, 'plan' | 'inputs'
       ),
     ),
   )
-  return { sha256: digestOf(withoutInputs(plan, filled)), inputs: filled }
+  return {
+    sha256: digestOf(withoutInputs(plan, filled)),
+    inputs: filled,
+    // What a run that materializes is asked for are its inputs, whatever their number.
+    ...(kind === 'pipeline' && { input_names: Object.keys(inputs) }),
+  }
 }
 
 /** Why the plan of a run is another one than is required; null where it is the same. */
 export function planFault(
   { plan, inputs }: Pick<Opening, 'plan' | 'inputs'>,
   required: RequiredPlan,
-): { readonly message: string; readonly actual: string } | null {
+): { readonly message: string; readonly expected: string; readonly actual: string } | null {
   const actual = digestOf(withoutInputs(plan, required.inputs))
   if (actual !== required.sha256)
     return {
+      expected: required.sha256,
       actual,
       message:
         'The plan is another than the one that you pinned: another root, other steps, commands or gates',
+    }
+  const names = Object.keys(inputs).toSorted()
+  const pinned = required.input_names?.toSorted()
+  if (pinned !== undefined && pinned.join() !== names.join())
+    return {
+      expected: fewOf(pinned),
+      actual: fewOf(names),
+      message:
+        'The run has other inputs than the one that you pinned, and its commands can read them',
     }
   const places = Map.groupBy(required.inputs, ({ step_id, element }) => `${step_id} ${element}`)
   for (const named of places.values()) {
@@ -49,19 +68,24 @@ export function planFault(
     )
     if (text === undefined || !isInput)
       return {
-        actual,
+        expected: named.map(({ input }) => input).join(' or '),
+        actual: text ?? 'nothing',
         message: `Element ${element} of the command of ${step_id} is not the value of the input that you pinned it as`,
       }
   }
   return null
 }
 
-/** What a pinned plan leaves open, in words; empty where that is nothing. */
-export function openIn({ inputs }: RequiredPlan): string {
+/** What a pinned plan leaves open, in words that end a sentence; empty where that is nothing. */
+export function openIn({ inputs, input_names }: RequiredPlan, had: Opening['inputs']): string {
+  const names = input_names ?? Object.keys(had)
   const places = inputs.map(
     ({ step_id, element, input }) => `element ${element} of ${step_id} (the input ${input})`,
   )
-  return fewOf(places)
+  const filled = places.length === 0 ? '' : `${fewOf(places)}; and `
+  return names.length === 0
+    ? ''
+    : ` Open, and filled in by the inputs of this run: ${filled}what each command reads in INPUT_ variables (${fewOf(names)}).`
 }
 
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {

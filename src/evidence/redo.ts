@@ -101,13 +101,30 @@ const VERIFY = {
 } as const satisfies Record<TrustedApprover['alg'], string>
 
 /** `where`: our own pointer of the gate. `persons`: of the passkeys that decided, whom the reader pinned them as. */
-export function shellForFourEyes(where: string, persons: Readonly<Record<string, string>>): string {
-  const deciders = `[${jqPath(where)}.decisions[].decision.approver | . as $id | (${JSON.stringify(persons)} | .[$id]) // $id]`
-  return `jq '([.opening.actor] + (.opening.rerun_of.starters // [])) as $starters | ${deciders} as $deciders | {"started by": $starters, "decided by": $deciders, "nobody did both": ($deciders - $starters == $deciders)}' ${FILE}`
+export function shellForFourEyes(
+  where: string,
+  persons: Readonly<
+    Record<string, { readonly people: readonly string[]; readonly isKnown: boolean }>
+  >,
+): string {
+  const decider =
+    'if contains(":") then {people:[.],isKnown:startswith("user:")} else {people:["user:" + .],isKnown:false} end'
+  const deciders = `[${jqPath(where)}.decisions[].decision.approver | . as $id | (${JSON.stringify(persons)} | .[$id]) // ($id | ${decider})]`
+  const known = 'all($starters[]; startswith("user:")) and all($deciders[]; .isKnown)'
+  return `jq '([.opening.actor] + (.opening.rerun_of.starters // [])) as $starters | ${deciders} as $deciders | [$deciders[].people[]] as $people | {"started by": $starters, "decided by": $people, "nobody did both": ($people - $starters == $people), "who they are is known": (${known} or $people == [])}' ${FILE}`
 }
 
-/** For a part of cells as an export names it. */
-export function shellForCells(sha256: string): string {
-  const file = `artifacts/${sha256}`
-  return `sha256sum ${file}\njq -cs '{cells: length, fresh: (map(select(.state == "fresh")) | length), failed: (map(select(.state == "failed")) | length)}' ${file}`
+/**
+ * For parts of cells as an export names them, together with the listed ones. jq counts with floats: of a sum of money it
+ * prints nearly what it is.
+ */
+export function shellForCells(parts: readonly string[]): string {
+  const files = parts.map((sha256) => `artifacts/${sha256}`).join(' ')
+  const sums =
+    '{materialized: (map(select(.state == "fresh")) | length), failures: (map(select(.state == "failed")) | length), "cost, nearly": (map(.cost // "0" | tonumber) | add)}'
+  return [
+    `sha256sum ${files}`,
+    `{ jq -c '.execution.steps[].cells[]?' ${FILE}; cat ${files}; } | jq -cs '${sums}'`,
+    `jq -c .closing.totals ${FILE}`,
+  ].join('\n')
 }

@@ -28,12 +28,29 @@ export function shellForContent(): string {
 }
 
 /** `inputs` is the reader's own; ids are of the closed alphabet, which has no character that a shell or jq acts on. */
-export function shellForPlan(inputs: RequiredPlan['inputs']): string {
+export function shellForPlan({ inputs, input_names }: RequiredPlan): string {
   const open = inputs.map(
     ({ step_id, element }) =>
       ` | (.steps[] | select(.step_id == "${step_id}") | .argv[${element}]) = "${AN_INPUT}"`,
   )
-  return `jq -cSj '.opening.plan | if .root == "." then del(.root) else . end | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`
+  const places = [
+    ...Map.groupBy(inputs, ({ step_id, element }) => `${step_id} ${element}`).values(),
+  ]
+  const rules = places.flatMap((named) => {
+    const [place] = named
+    if (place === undefined) return []
+    const { step_id, element } = place
+    const values = named.map(({ input }) => `.inputs["${input}"]`).join(', ')
+    return `"element ${element} of ${step_id} is its input": ([.plan.steps[] | select(.step_id == "${step_id}") | .argv[${element}]] as $text | any((${values}); [.] == $text))`
+  })
+  if (input_names !== undefined)
+    rules.push(
+      `"the inputs are those that were pinned": (.inputs | keys == ${JSON.stringify(input_names.toSorted())})`,
+    )
+  return [
+    `jq -cSj '.opening.plan | if .root == "." then del(.root) else . end | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`,
+    ...(rules.length === 0 ? [] : [`jq '.opening | {${rules.join(', ')}}' ${FILE}`]),
+  ].join('\n')
 }
 
 export function shellForSeal(publicKey: Uint8Array, payloadLength: number): string {

@@ -9,7 +9,7 @@ import { EvidenceError } from './fault.ts'
 import { type Document, type Entries } from './document.ts'
 import { checkGates, watchGates } from './gate.ts'
 import { checkChain, checkContent, ENTRIES_A_BREATH } from './integrity.ts'
-import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
+import { type Asked, checkAsked, checkLineage, checkPrevious, type HeldEnvelope } from './place.ts'
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
@@ -94,12 +94,15 @@ export async function verifyEnvelope(
   const consistency = watchConsistency(envelope, planned)
   const watched = watchGates(envelope)
   let apart = 0
+  let takenOver = 0
   for (const entry of entries) {
     const { seq, kind, body } = entry
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await stage('record', { done: seq, of })
     consistency.add(entry)
     watched.add(entry)
-    if (kind === 'step' && body.cells_part !== undefined) apart += 1
+    if (kind !== 'step') continue
+    if (body.cells_part !== undefined) apart += 1
+    if (body.taken_over !== undefined) takenOver += 1
   }
   const previous = options.previous ?? []
   const gates: Claim[] = []
@@ -107,6 +110,7 @@ export async function verifyEnvelope(
   const breathe = () => stage('record', { done: of, of })
   for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
+  const lineage = checkLineage(envelope, takenOver, previous)
   const claims = [
     ...trustClaims,
     ...chain.claims,
@@ -118,6 +122,7 @@ export async function verifyEnvelope(
     // Parts are beside the file.
     ...(apart > 0 ? [cellsAway(apart)] : []),
     ...gates,
+    ...(lineage === null ? [] : [lineage]),
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
     ...checkExpectations(envelope, options.expect ?? [], { trust, isPart }, gates),
   ]

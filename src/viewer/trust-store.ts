@@ -15,6 +15,8 @@ const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq:
 const Held = z.object({
   ...Head.shape,
   previous: z.exactOptional(Previous),
+  run_id: z.exactOptional(Id),
+  starters: z.exactOptional(z.readonly(z.array(z.string()))),
   decisions: z.prefault(z.array(z.object({ nonce: z.string(), sha256: Sha256 })), []),
 })
 

@@ -885,6 +885,34 @@ describe('a series', () => {
     )
   })
 
+  it('[V24] says of a run that repeats another whether its starters are those of the record at hand', async () => {
+    const { bytes, envelope } = await shape(signer)
+    const { run_id = '', starters = [] } = envelope.opening.rerun_of ?? {}
+    const { head } = envelope.closing.previous ?? { head: '' }
+    const before = { server: signer.key_id, evidence_id: 'ev-0', head, seal_seq: 1, run_id }
+    const codeWith = async (...previous: NonNullable<VerifyOptions['previous']>) => {
+      const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)], previous })
+      return claims.find(({ claim }) => claim === 'lineage')?.code
+    }
+    expect(await codeWith()).toBe('lineage-unchecked')
+    expect(await codeWith(before)).toBe('lineage-unchecked')
+    // A step was taken over, and is not compared.
+    expect(await codeWith({ ...before, starters })).toBe('lineage-unchecked')
+    expect(await codeWith({ ...before, starters: ['user:eve'] })).toBe('lineage-differs')
+    const again = startRun(
+      signer,
+      { steps: [planStep('build')] },
+      { rerun_of: { run_id, starters: ['user:oda'] } },
+    )
+    again.step('build')
+    const { bytes: rerun } = await again.seal()
+    const { claims } = await verifyEnvelope(rerun, {
+      trust: [pinned(signer)],
+      previous: [{ ...before, starters: ['user:oda'] }],
+    })
+    expect(claims.find(({ claim }) => claim === 'lineage')?.code).toBe('lineage-agrees')
+  })
+
   it('[V14] accuses no server of a second envelope over a copy that somebody damaged', async () => {
     const { bytes, envelope } = await shape(signer)
     const previous = [

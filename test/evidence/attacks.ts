@@ -4,6 +4,7 @@ import { VERDICT, keysOf } from '#contract/status.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { type Claim } from '#evidence/claims.ts'
 import { type Trusted } from '#evidence/trust.ts'
+import { Held } from './portable.ts'
 
 /* Frozen files with what has to be made of them: test/evidence/attacks, written by build-attacks.ts. */
 
@@ -17,6 +18,8 @@ export const AttackTable = z.strictObject({
       trust: z.string(),
       /** A second file that the reader pinned. */
       also: z.exactOptional(z.string()),
+      /** What the reader verified before. */
+      held: z.exactOptional(z.array(Held)),
       asked: z.exactOptional(z.strictObject({ run_id: z.string() })),
       verdict: z.enum(keysOf(VERDICT)),
       /** Of the claims that do not verify or are not checked, each once, sorted. */
@@ -38,16 +41,24 @@ export function readAttack({ file }: Attack): Uint8Array<ArrayBuffer> {
 }
 
 export function optionsFor(
-  { trust, also, asked }: Attack,
+  { trust, also, asked, held }: Attack,
   table: AttackTable,
-): { trust: Trusted[]; asked?: { run_id: string } } {
+): {
+  trust: Trusted[]
+  asked?: { run_id: string }
+  previous?: z.infer<typeof Held>[]
+} {
   const pinned = [trust, also].flatMap((name): Trusted[] => {
     if (name === undefined) return []
     const file = table.trust[name]
     if (file === undefined) throw new RangeError(`no trust file ${name}`)
     return [{ file, source: 'pinned' }]
   })
-  return { trust: pinned, ...(asked !== undefined && { asked }) }
+  return {
+    trust: pinned,
+    ...(asked !== undefined && { asked }),
+    ...(held !== undefined && { previous: held }),
+  }
 }
 
 export function codesOf(claims: readonly Claim[]): string[] {

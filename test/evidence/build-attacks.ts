@@ -210,6 +210,7 @@ function attack(
     trust?: keyof typeof TRUST
     also?: keyof typeof TRUST
     asked?: { run_id: string }
+    held?: NonNullable<Attack['held']>
   } = {},
 ): void {
   attacks.push({ file, what, trust: 'reader', ...reader, verdict, codes: codes.toSorted() })
@@ -910,7 +911,7 @@ attack(
   'decision-of-a-lineage',
   'the starter of the run that this one repeats approves',
   NO,
-  ['expectation-fails', 'starter-decided'],
+  ['expectation-fails', 'starter-decided', 'lineage-unchecked'],
   (await recordedRun({ rerun_of: { run_id: 'run-0', starters: ['user:ann'] } }).seal()).bytes,
 )
 attack(
@@ -1097,6 +1098,20 @@ attack('gate-answer', 'a policy that does not ask what was pinned', NO, ['gate-w
   trust: 'an answer',
 })
 
+attack(
+  'version-inputs',
+  'an input that the pinned plan does not have, for its commands to read',
+  NO,
+  ['another-plan'],
+  (
+    await recordedRun({
+      definition: honest.content.opening.definition,
+      inputs: { version: '1.0.0', manifest: 'https://evil.example' },
+    }).seal()
+  ).bytes,
+  { trust: 'this version' },
+)
+
 // What was shown, lineages and times.
 const showing = async (show: string[], opened: boolean): Promise<Uint8Array> => {
   const { steps, gates } = gatedPlan({ ...POLICY })
@@ -1134,14 +1149,14 @@ attack(
   'repeats-itself',
   'a run that repeats itself',
   NO,
-  ['lineage-broken'],
+  ['lineage-broken', 'lineage-unchecked'],
   (await recordedRun({ rerun_of: { run_id: 'run-1', starters: ['user:oda'] } }).seal()).bytes,
 )
 attack(
   'repeats-nobody',
   'a run that repeats one that nobody started, so that four eyes miss somebody',
   NO,
-  ['lineage-broken'],
+  ['lineage-broken', 'lineage-unchecked'],
   (await recordedRun({ rerun_of: { run_id: 'run-0', starters: [] } }).seal()).bytes,
 )
 attack(
@@ -1191,6 +1206,39 @@ attack(
     )
   ).bytes,
   { trust: 'two gates' },
+)
+
+// A rerun, and the record of the run that it repeats.
+const rerun = recordedRun({ rerun_of: { run_id: 'run-0', starters: ['user:eve'] } })
+const repeatedRun = {
+  server: signer.key_id,
+  evidence_id: 'ev-0',
+  head: sha256('ev-0'),
+  seal_seq: 7,
+  run_id: 'run-0',
+}
+attack(
+  'repeats-another',
+  'a run that repeats one of which the reader has no record',
+  'proven',
+  ['lineage-unchecked'],
+  (await rerun.seal()).bytes,
+)
+attack(
+  'repeats-as-held',
+  'a run that repeats one as the record says that the reader holds',
+  'proven',
+  [],
+  (await rerun.seal()).bytes,
+  { held: [{ ...repeatedRun, starters: ['user:eve'] }] },
+)
+attack(
+  'repeats-without-ann',
+  'a run that leaves out who started the one that it repeats, so that she can approve it',
+  NO,
+  ['lineage-differs'],
+  (await rerun.seal()).bytes,
+  { held: [{ ...repeatedRun, starters: ['user:ann'] }] },
 )
 
 // One passkey in two of the reader's files.

@@ -8,7 +8,9 @@ import { toSignedEntity, Verifier } from '@sigstore/verify'
 import { afterAll, describe, expect, it, type TestContext } from 'vitest'
 import { type Envelope, type Seal } from '#contract/envelope.ts'
 import { type Claim, type ClaimName } from '#evidence/claims.ts'
+import { sha256 } from '#evidence/digest.ts'
 import { requirementOf } from '#evidence/keep.ts'
+import { shellForPlan } from '#evidence/shell.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { approvedRun, bytesOf, newSigner, pinned, planStep, SHAPES, startRun } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
@@ -162,6 +164,8 @@ describe('the shell lines of a claim', () => {
     ['gate', 'each decision', ({ gates }) => gates.forEach((it) => (it.shown.running = ['build']))],
     ['gate', 'this policy', ({ gates }) => gates.forEach((it) => (it.policy.quorum = 2))],
     ['four-eyes', 'nobody did both', ({ opening }) => (opening.actor = 'user:ann')],
+    ['four-eyes', 'who they are is known', ({ opening }) => (opening.actor = 'token:ci')],
+    ['four-eyes', 'who they are is known', ({ opening }) => (opening.actor = 'system')],
   ])(
     '[V18] and do not come to it in another record: %s, %s',
     async ([name, words, change], context) => {
@@ -178,6 +182,20 @@ describe('the shell lines of a claim', () => {
       expect(claim && redone(claim)).toMatch(new RegExp(`${words}[^\n]*: false`))
     },
   )
+})
+
+it('[V18] an element that a pinned plan leaves open is held to its input by a line too', (context) => {
+  need(context, 'jq', 'sha256sum')
+  const required = { sha256: sha256('x'), inputs: [{ step_id: 'put', element: 1, input: 'to' }] }
+  const shell = shellForPlan({ ...required, input_names: ['to', 'as'] })
+  const said = (argv: string[], inputs: Record<string, string>): string => {
+    const opening = { plan: { steps: [planStep('put', { argv })], gates: [] }, inputs }
+    writeFileSync(join(folder, 'envelope.json'), bytesOf({ opening }))
+    return execFileSync('/bin/sh', ['-euc', shell], { cwd: folder, encoding: 'utf8' })
+  }
+  expect(said(['put', 'live'], { to: 'live', as: 'x' })).not.toContain('false')
+  expect(said(['put', '--evil'], { to: 'live', as: 'x' })).toContain('of put is its input": false')
+  expect(said(['put', 'live'], { to: 'live', more: 'x' })).toContain('were pinned": false')
 })
 
 describe('@sigstore/verify', () => {

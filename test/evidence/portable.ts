@@ -13,6 +13,16 @@ import {
 
 /** What Node and a page in a browser are both given, and must make the same of. */
 
+/** An envelope that a reader holds, as far as these files go. */
+export const Held = z.strictObject({
+  server: z.string(),
+  evidence_id: z.string(),
+  head: z.string(),
+  seal_seq: z.number(),
+  run_id: z.string(),
+  starters: z.array(z.string()),
+})
+
 export const Input = z.object({
   jcs: z.array(
     z.object({ name: z.string(), input: z.string(), output: z.string(), outhex: z.string() }),
@@ -28,6 +38,7 @@ export const Input = z.object({
       file: z.string(),
       trust: z.array(TrustFile),
       asked: z.exactOptional(z.object({ run_id: z.string() })),
+      previous: z.exactOptional(z.array(Held)),
     }),
   ),
 })

@@ -464,7 +464,9 @@ describe('what the reader requires', () => {
       trust: [pinned(signer, { required: [{ name: 'release', sha256: null, gates: [], plan }] })],
     })
     const said = claims.find(({ code }) => code === 'expectation-holds')?.message
-    expect(said).toContain('by the inputs of this run: element 2 of deploy (the input as)')
+    expect(said).toContain(
+      'by the inputs of this run: element 2 of deploy (the input as); and what each command reads in INPUT_ variables (as, shell).',
+    )
   })
 
   const deploying = (inputs: Record<string, string>, argv: string[], gates: PlanGate[] = []) => {
@@ -478,6 +480,11 @@ describe('what the reader requires', () => {
       'with other inputs',
       deploying({ to: 'live', as: 'root' }, ['put', 'live']),
       ['proven', 'expectation-holds'],
+    ],
+    [
+      'with an input more',
+      deploying({ to: 'live', as: 'root', manifest: 'https://evil.example' }, ['put', 'live']),
+      ['does not verify', 'another-plan'],
     ],
     [
       'whose command has another word than its input',
