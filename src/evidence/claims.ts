@@ -179,6 +179,7 @@ export const CODE = {
   'seal-bound': { claim: 'binding', state: 'proven' },
   'statement-unreadable': { claim: 'binding', state: 'does not verify' },
   'statement-differs': { claim: 'binding', state: 'does not verify' },
+  'sealed-early': { claim: 'binding', state: 'does not verify' },
   'server-differs': { claim: 'binding', state: 'does not verify' },
 
   'asked-fits': { claim: 'asked', state: 'proven' },

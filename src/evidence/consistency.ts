@@ -10,7 +10,7 @@ import { GATE_OUTCOME, type Outcome } from '#contract/status.ts'
 import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { addFirst, type Claim, claimOf, firstOf, isFull } from './claims.ts'
-import { counted } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { sha256 } from './digest.ts'
 import { type Listed } from './document.ts'
 import { shellForConsistency } from './redo.ts'
@@ -134,6 +134,36 @@ function* ofPlan(
   }
   for (const step of needing) yield* ofNeeds(steps.at(step), units)
   for (const gate of gates) yield* ofNeeds(gate, units)
+  // A plan of which each thing stands behind what it needs goes in no circle.
+  if (needing.length > 0) yield* ofCircles(steps, gates)
+}
+
+/** Taken away is what needs nothing, then what needs no more than that, and so on: what is left waits for itself. */
+function* ofCircles(steps: Listed<PlanStep>, gates: readonly PlanGate[]): Generator<Claim> {
+  const open = new Map<string, number>()
+  const behind = new Map<string, string[]>()
+  for (const planned of [steps, gates])
+    for (const { step_id, needs } of planned) {
+      open.set(step_id, needs.length)
+      for (const need of needs) {
+        const waiting = behind.get(need)
+        if (waiting === undefined) behind.set(need, [step_id])
+        else waiting.push(step_id)
+      }
+    }
+  const free = [...open.keys()].filter((step_id) => open.get(step_id) === 0)
+  for (const step_id of free)
+    for (const next of behind.get(step_id) ?? []) {
+      const left = (open.get(next) ?? 0) - 1
+      open.set(next, left)
+      if (left === 0) free.push(next)
+    }
+  const never = [...open.keys()].filter((step_id) => (open.get(step_id) ?? 0) > 0)
+  if (never.length === 0) return
+  yield claimOf('plan-broken', {
+    where: '/opening/plan',
+    message: `The needs of the plan go round in a circle, so that these can never begin: ${fewOf(never)}.`,
+  })
 }
 
 type Planned = Pick<PlanStep, 'step_id' | 'needs'>

@@ -85,7 +85,7 @@ export function openIn({ inputs, input_names }: RequiredPlan, had: Opening['inpu
   const filled = places.length === 0 ? '' : `${fewOf(places)}; and `
   return names.length === 0
     ? ''
-    : ` Open, and filled in by the inputs of this run: ${filled}what each command reads in INPUT_ variables (${fewOf(names)}).`
+    : ` Open, and filled in by the inputs of the run: ${filled}what each command reads in INPUT_ variables (${fewOf(names)}).`
 }
 
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {

@@ -115,6 +115,16 @@ export function checkBinding(
       actual: text,
     })
   }
+  const { finished_at } = envelope.closing
+  // Instants of ours sort as text.
+  if (sealed_at < finished_at) {
+    return claimOf('sealed-early', {
+      where,
+      message: 'It was sealed before the run had ended.',
+      expected: `not before ${finished_at}`,
+      actual: sealed_at,
+    })
+  }
   const { server } = envelope.opening
   const keyid = seal.signatures[0]?.keyid ?? ''
   if (server !== keyid) {

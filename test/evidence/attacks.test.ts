@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { ATTACKS, codesOf, optionsFor, readAttack, readAttackTable } from './attacks.ts'
@@ -20,6 +20,15 @@ describe('frozen files', () => {
       expect(envelope === null).toBe(verdict === 'does not verify' || verdict === 'not an envelope')
     },
   )
+
+  it('those that README.md names are there, and it names them all', () => {
+    const text = readFileSync(new URL('README.md', import.meta.url), 'utf8')
+    const rows = text.split('\n').filter((line) => line.startsWith('|'))
+    const named = rows.flatMap((row) => row.split('|')[2]?.match(/(?<=`)[a-z0-9-]+(?=`)/g) ?? [])
+    const files = new Set(table.attacks.map(({ file }) => file))
+    expect([...new Set(named)].filter((name) => !files.has(name))).toEqual([])
+    expect([...files].filter((file) => file !== 'honest' && !named.includes(file))).toEqual([])
+  })
 
   it('each has its row', () => {
     const files = readdirSync(ATTACKS).filter((name) => name.endsWith('.envelope'))

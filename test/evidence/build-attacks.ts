@@ -1208,6 +1208,113 @@ attack(
   { trust: 'two gates' },
 )
 
+// What the key's holder writes, and cannot have been.
+attack(
+  'sealed-early',
+  'a seal from before the end of the run',
+  NO,
+  ['sealed-early'],
+  (await sealContent(honest.content, signer, '2026-11-12T09:30:00.000Z')).bytes,
+)
+const planned = async (change: (plan: Plan) => void): Promise<Uint8Array> =>
+  sealed(({ opening }) => change(opening.plan))
+attack(
+  'needs-circle',
+  'two steps of the plan that wait for each other, and were never run',
+  NO,
+  ['plan-broken'],
+  await circled(),
+  { trust: 'no requirement' },
+)
+attack(
+  'needs-twice',
+  'a step that needs one thing twice',
+  NO,
+  ['expectation-fails', 'plan-broken', 'prefix-wrong'],
+  await planned(({ steps }) => steps.forEach((it) => it.needs.push(...it.needs))),
+)
+attack(
+  'artifact-twice',
+  'one path twice among the artifacts of a step',
+  NO,
+  ['counts-differ', 'expectation-fails', 'prefix-wrong', 'repeated'],
+  await sealedStep('build', (step) => step.artifacts.push(...step.artifacts)),
+)
+attack(
+  'artifacts-hidden',
+  'artifacts that the gate did not show',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  await sealedGate(({ shown }) => (shown.artifacts = [])),
+)
+attack(
+  'running-hidden',
+  'a step that was running when the gate opened, and was not shown',
+  NO,
+  ['expectation-fails', 'needs-broken', 'shown-differs'],
+  await sealedStep('publish', (step) => (step.started_at = '2026-11-12T09:30:03.000Z')),
+)
+attack(
+  'running-invented',
+  'a step shown as running that was done',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  await sealedGate(({ shown }) => (shown.running = ['build'])),
+)
+attack(
+  'base-itself',
+  'a difference of the record from itself',
+  NO,
+  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  await sealedGate(({ shown }) => (shown.base = { evidence_id: 'ev-1', head: sha256('x') })),
+)
+attack(
+  'request-twice',
+  'two approvers who answer one request',
+  NO,
+  ['expectation-fails', 'nonce-repeated'],
+  (
+    await recordedRun({
+      policy: { quorum: 2 },
+      decisions: [by(ann, {}, { nonce: 'ab'.repeat(16) }), by(ben, {}, { nonce: 'ab'.repeat(16) })],
+    }).seal()
+  ).bytes,
+)
+attack(
+  'decision-unnamed',
+  'a decision by somebody whom the policy does not name',
+  NO,
+  ['approver-not-allowed', 'gate-weaker'],
+  (await recordedRun({ policy: { roles: [], users: ['ben'] } }).seal()).bytes,
+)
+attack(
+  'gate-expired-early',
+  'a gate that expired before its time',
+  NO,
+  ['expiry-broken', 'expectation-fails'],
+  await expiredEarly(),
+)
+attack(
+  'user-twice',
+  'one person with a passkey in each of two files, who decides twice',
+  NO,
+  ['approver-repeated', 'expectation-fails'],
+  (
+    await recordedRun({
+      policy: { quorum: 2 },
+      decisions: [by(ann), { ...by(ann), approver: 'ann.old' }],
+    }).seal()
+  ).bytes,
+  { also: 'ann under her former id' },
+)
+attack(
+  'cells-of-a-command',
+  'cells of a step that derives none',
+  NO,
+  ['result-broken', 'totals-differ'],
+  await sealedStep('publish', (step) => (step.cells = [])),
+)
+
 // A rerun, and the record of the run that it repeats.
 const rerun = recordedRun({ rerun_of: { run_id: 'run-0', starters: ['user:eve'] } })
 const repeatedRun = {
@@ -1302,6 +1409,21 @@ async function sealedAsIs(content: Content) {
     '2026-11-12T10:00:00.000Z',
   )
   return assembleEnvelope(content, links, await signStatement(statement, signer))
+}
+
+async function circled() {
+  const steps = [
+    planStep('build', { needs: ['publish'] }),
+    planStep('publish', { needs: ['build'] }),
+  ]
+  return (await startRun(signer, { steps }).seal()).bytes
+}
+
+async function expiredEarly() {
+  const run = startRun(signer, gatedPlan({ ...POLICY }))
+  run.step('build')
+  run.gate('ship', { outcome: 'expired' })
+  return (await run.seal()).bytes
 }
 
 function twoGates({ isShown }: { isShown: boolean }): RunBuilder {

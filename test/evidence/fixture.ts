@@ -142,7 +142,7 @@ export type Sealed = {
 export async function sealContent(
   content: Content,
   signer: Signer,
-  sealed_at = '2026-11-12T10:00:00.000Z',
+  sealed_at = latest('2026-11-12T10:00:00.000Z', content.closing.finished_at),
 ): Promise<Sealed> {
   let state = openChain(content.evidence_id, content.run_id)
   const links = [...entriesOf(content)].map(({ kind, body }) => {
@@ -157,6 +157,8 @@ export async function sealContent(
     throw new RangeError(`not sealed: ${envelope.error.at} ${envelope.error.message}`)
   return { bytes, envelope: envelope.value, content, links, statement }
 }
+
+const latest = (one: string, other: string): string => (one > other ? one : other)
 
 /** The bytes of a document as it stands, its seal and digests untouched. */
 export function bytesOf(document: unknown): Uint8Array<ArrayBuffer> {

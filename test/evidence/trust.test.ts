@@ -465,7 +465,7 @@ describe('what the reader requires', () => {
     })
     const said = claims.find(({ code }) => code === 'expectation-holds')?.message
     expect(said).toContain(
-      'by the inputs of this run: element 2 of deploy (the input as); and what each command reads in INPUT_ variables (as, shell).',
+      'by the inputs of the run: element 2 of deploy (the input as); and what each command reads in INPUT_ variables (as, shell).',
     )
   })
 

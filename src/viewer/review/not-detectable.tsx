@@ -21,6 +21,7 @@ const NOT_DETECTABLE = [
   'Who held the pen behind several keys.',
   'Times, that of the seal too: they are what the server’s or the approver’s clock, or whoever has its key, says.',
   'Refusals that were dropped and asked again.',
+  'That a step which a gate showed as running had not failed by then.',
   'Steps after the last signed gate, if the server’s key is stolen.',
   'With a retired or revoked key: that a record was made while the key still counted. Its number is its own word.',
   'With isolation “none”: that a run did not read the sealing key.',

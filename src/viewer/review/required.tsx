@@ -1,4 +1,5 @@
 import type { RequiredDefinition, RequiredGate } from '#contract/trust.ts'
+import { openIn } from '#evidence/plan.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -56,6 +57,7 @@ function Definition({
   onRemove: () => void
 }) {
   const { name, sha256, plan = null, gates } = definition
+  const open = plan === null ? '' : openIn(plan, {})
   const set = (step_id: string, to: RequiredGate | null) =>
     onChange({
       ...definition,
@@ -103,6 +105,7 @@ function Definition({
           evidence of a run that went as it should, and require it anew.
         </p>
       )}
+      {open !== '' && <p className="px-4 pt-3 text-ink-2">{open}</p>}
       {gates.length === 0 && <p className="px-4 py-3 text-ink-2">No gate of it is required.</p>}
       <ul className="divide-y divide-line">
         {gates.map((gate) => (
