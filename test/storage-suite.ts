@@ -824,6 +824,8 @@ const SOURCE = {
   sha256: digest('source'),
   stamp: '1 2 3',
   generation: 2,
+  fields: ['x'],
+  private: [],
   records: 1,
   read_at: AT,
   fault: null,

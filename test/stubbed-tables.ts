@@ -63,6 +63,7 @@ export function stubTable({
   const recordAt = (index: number): TableRecord => ({
     record_id: idAt(index),
     values: { name: idAt(index), version: `1.${index}.0`, owner: null },
+    cut: [],
     cells: Object.fromEntries(
       fields.map((field) => {
         const state = stateAt(index, field)

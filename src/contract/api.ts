@@ -22,6 +22,7 @@ import {
   MaterializePreview,
   Provenance,
   RecordPage,
+  TableRecord,
   Table,
 } from './provenance.ts'
 import { Gate, RunResource, RunSummary } from './run.ts'
@@ -375,6 +376,15 @@ export const ENDPOINT = {
     },
     status: 200,
     answer: RecordPage,
+  },
+  tableRecord: {
+    method: 'GET',
+    path: '/api/tables/{table}/record',
+    access: 'read',
+    summary: 'A record with its cells, no value of it cut',
+    query: { record_id: Text },
+    status: 200,
+    answer: TableRecord,
   },
   provenance: {
     method: 'GET',

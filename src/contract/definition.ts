@@ -194,7 +194,7 @@ export type DefinedRun = z.infer<typeof DefinedRun>
 export const Project = z.strictObject({
   /** Folder that cwd and artifacts stay inside, from the file's own. Default `.`. */
   root: z.optional(Text),
-  runs: z.record(Id, DefinedRun),
+  runs: z.optional(z.record(Id, DefinedRun)),
   tables: z.optional(z.record(TableName, DefinedTable)),
 })
 export type Project = z.infer<typeof Project>

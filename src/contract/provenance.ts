@@ -74,7 +74,7 @@ export const GridCell = z.object({
   state: CellState,
   /** null also where the field is private, or the value is `cut`. */
   value: z.nullable(z.unknown()),
-  /** The value is too long for a grid: ask its provenance. */
+  /** The value is too long for a grid: ask for the record alone. */
   cut: z.boolean(),
   error: z.nullable(z.string()),
 })
@@ -82,8 +82,10 @@ export type GridCell = z.infer<typeof GridCell>
 
 export const TableRecord = z.object({
   record_id: z.string(),
-  /** By field of the source; null also where that is private or too long for a grid. */
+  /** By field of the source; null also where that is private, or `cut`. */
   values: z.record(z.string(), z.nullable(z.unknown())),
+  /** Fields of the source whose value is too long for a grid: ask for the record alone. */
+  cut: z.array(z.string()),
   /** By derived field. */
   cells: z.record(z.string(), GridCell),
 })

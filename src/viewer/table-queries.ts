@@ -7,7 +7,7 @@ import {
   type QueryClient,
   queryOptions,
 } from '@tanstack/react-query'
-import { ask } from './api.ts'
+import { ApiError, ask } from './api.ts'
 import { graphOf, layOutApart, type LineageGraph } from './lineage.ts'
 import { secretOf } from './queries.ts'
 import { artifactBytes, ofHeld, verdictQuery } from './record-queries.ts'
@@ -72,6 +72,14 @@ export const tableRim = (table: string) => ({
     }),
   provenance: (cursor: string, signal: AbortSignal) =>
     ask(ENDPOINT.provenance, { signal, query: { table, cursor, limit: '200' } }),
+  record: async (record_id: string, signal: AbortSignal) => {
+    try {
+      return await ask(ENDPOINT.tableRecord, { params: { table }, query: { record_id }, signal })
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'unknown_record') return null
+      throw error
+    }
+  },
   cell: async (name: CellName, signal: AbortSignal) =>
     (await ask(ENDPOINT.provenance, { signal, query: { ...name, limit: '1' } })).items[0] ?? null,
 })

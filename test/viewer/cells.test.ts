@@ -228,7 +228,7 @@ describe('an export', () => {
           ),
         provenance: async (cursor) =>
           ENDPOINT.provenance.answer.parse(asked('/api/provenance', { table: 'packages', cursor })),
-        cell: async () => null,
+        record: async () => null,
       },
       {
         signal: new AbortController().signal,
@@ -252,6 +252,53 @@ describe('an export', () => {
     })
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ record_id: 'record-000', field: 'made_0' })
   })
+})
+
+it('[U24] an export asks for what a page cuts, leaves out what is gone, and names what changed', async () => {
+  const table = stubTable({ records: 4, derived: 2 })
+  const asked = (path: string, query: Record<string, string> = {}): unknown =>
+    table.answer(new URL(`http://x${path}?${new URLSearchParams(query).toString()}`))
+  const [packages] = ENDPOINT.listTables.answer.parse(asked('/api/tables')).items
+  if (!packages) throw new Error('there is no table')
+  const page = ENDPOINT.tableRecords.answer.parse(asked('/api/tables/packages/records'))
+  const whole = 'x'.repeat(5000)
+  const exported = await exportTable(
+    packages,
+    {},
+    {
+      records: async () => ({
+        ...page,
+        items: page.items.map((one, at) =>
+          at < 2 ? { ...one, values: { ...one.values, owner: null }, cut: ['owner'] } : one,
+        ),
+      }),
+      record: async (record_id) => {
+        const found = page.items.find((one) => one.record_id === record_id)
+        return found === undefined || found === page.items[1]
+          ? null
+          : { ...found, values: { ...found.values, owner: whole } }
+      },
+      provenance: async () => {
+        const made = ENDPOINT.provenance.answer.parse(
+          asked('/api/provenance', { table: 'packages' }),
+        )
+        const [first, ...others] = made.items
+        return { ...made, items: first ? [{ ...first, value: 'made anew' }, ...others] : [] }
+      },
+    },
+    { signal: new AbortController().signal, onProgress: () => undefined, now: '' },
+  )
+  const csv = (await exported.csv.text()).trim().split('\r\n')
+  expect(csv.map((line) => line.slice(0, 10))).toEqual([
+    'name,versi',
+    'record-0,1',
+    'record-2,1',
+    'record-3,1',
+  ])
+  expect(csv[1]).toContain(`,${whole},`)
+  const lines = (await exported.provenance.text()).trim().split('\n')
+  expect(exported).toMatchObject({ records: 3, cells: 6, changed: 1 })
+  expect(lines.filter((line) => line.includes('"changed_since_csv":true'))).toEqual([lines[1]])
 })
 
 it('[U1] a value of megabytes is drawn only in its beginning', () => {

@@ -20,6 +20,11 @@ export const tableRoutes = ({ engine, tables, provenance, materialize }: Compani
     )
   }),
 
+  tableRecord: route(ENDPOINT.tableRecord, async (call) => {
+    const { record_id } = queryOf(ENDPOINT.tableRecord, call)
+    return await tables.record(call.id('table'), record_id)
+  }),
+
   provenance: route(ENDPOINT.provenance, async (call) => {
     const { table, record_id, field, state, run_id, q, ...page } = queryOf(
       ENDPOINT.provenance,

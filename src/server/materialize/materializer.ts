@@ -115,7 +115,7 @@ type Demand = ReadonlyMap<string, readonly string[] | null>
 
 /** What a run, or a step of a pipeline, works on while it holds the tables. */
 type Hold = {
-  root: string
+  tables: Tables
   fields: readonly DerivedField[]
   derivations: ReadonlyMap<string, Derivation>
   judge: Judge
@@ -242,7 +242,8 @@ export function createMaterializer({
       )
       const demand =
         request.record_ids === null ? null : await demandOf(known.tables, fields, request)
-      return { root: known.root, fields, derivations, judge, demand, force: request.force, leave }
+      const { tables } = known
+      return { tables, fields, derivations, judge, demand, force: request.force, leave }
     } catch (error) {
       leave()
       throw error
@@ -332,9 +333,12 @@ export function createMaterializer({
   }
 
   /** A step of a pipeline may hand its table on to the steps behind it. Answers why it cannot. */
-  async function writeArtifacts({ step, deriving }: DeriveStep): Promise<string | null> {
+  async function writeArtifacts(
+    { step, deriving }: DeriveStep,
+    { tables }: Hold,
+  ): Promise<string | null> {
     const [target = ''] = step.argv.slice(2)
-    const table = loadedTables().get(target.split('.')[0] ?? '')
+    const table = tables.get(target.split('.')[0] ?? '')
     if (table === undefined) return null
     const env = stepEnvironment(step, {}, {}, environment.step)
     for (const path of step.artifacts) {
@@ -371,7 +375,6 @@ export function createMaterializer({
     progress.set(name, one)
     try {
       const process = processOf(field)
-      const tables = loadedTables()
       const { skipped } = await deriveField({
         cells: kept,
         judge: hold.judge,
@@ -380,7 +383,7 @@ export function createMaterializer({
         act,
         record_ids,
         force: hold.force,
-        isPrivate: isPrivateIn(tables, field),
+        isPrivate: isPrivateIn(hold.tables, field),
         run: (slot, input, said) => deriving.batch(slot, process, input, said),
         signal,
         done: (count) => {
@@ -389,17 +392,13 @@ export function createMaterializer({
         now,
       })
       if (record_ids === null && !signal.aborted) {
-        const basis = await basisOf(kept, field, derivation.sha256, tables)
+        const basis = await basisOf(kept, field, derivation.sha256, hold.tables)
         await kept.setChecked(row.field_id, basis)
       }
       return skipped
     } finally {
       progress.delete(name)
     }
-  }
-
-  function loadedTables(): Tables {
-    return project.lastGood().tables
   }
 
   function processOf(field: DerivedField): Process {
@@ -504,7 +503,7 @@ export function createMaterializer({
       try {
         const hold = await holdOf(work)
         const skipped = await fieldsOfStep(work, hold)
-        const result = await deriving.close(await writeArtifacts(work))
+        const result = await deriving.close(await writeArtifacts(work, hold))
         return result && { result, skipped, error_type: null }
       } catch (error) {
         const fault = faultOf(error)

@@ -6,7 +6,7 @@ import type { DerivedField } from './table-definition.ts'
 /** What would be derived of a field, by the states that its cells have, and what that would be by former cells of it. */
 export async function previewOf(
   cells: CellStore,
-  { table, field }: DerivedField,
+  { table, field, batch, concurrency }: DerivedField,
   record_ids: readonly string[] | null,
   force: boolean,
 ): Promise<MaterializePreview['fields'][number]> {
@@ -19,12 +19,14 @@ export async function previewOf(
   const toDo = counts.fresh + counts.stale + counts.missing + counts.failed
   const { made, busy_ms, cost } = row
   if (made === 0) return { table, field, cells: counts, cost: null, duration_ms: null, basis: 0 }
+  // Processes that work side by side; what is known is how long each took.
+  const atOnce = Math.min(concurrency, Math.ceil(toDo / batch))
   return {
     table,
     field,
     cells: counts,
     cost: share(cost, toDo, made),
-    duration_ms: Math.round((busy_ms * toDo) / made),
+    duration_ms: Math.round((busy_ms * toDo) / made / Math.max(1, atOnce)),
     basis: made,
   }
 }

@@ -91,6 +91,8 @@ async function readBy(
     key,
     fields: fields === null ? null : { ...fields },
     needed: [...needed],
+    private: [...table.private],
+    derived: table.derived.map(({ field }) => field),
     known,
   }
   const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MIB}`, READER], {

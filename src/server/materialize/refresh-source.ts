@@ -18,17 +18,19 @@ export async function refreshSource(
   // What is read is described here too: other fields of the same file are another source.
   const stamp = stampWith(await stampOf(place, now()), place)
   if (stamp !== '' && stamp === before.stamp && before.fault === null) return before
-  const merge = new Merge(cells, before)
+  const merge = new Merge(cells, before, table.private)
   try {
     const take = (records: readonly RecordRow[]) => merge.take(records)
     const end = await readSource(place, before.sha256, take, signal)
     if (end.end === 'read') await merge.end()
-    const read = end.end === 'read' ? { sha256: end.sha256, records: end.records } : {}
-    const { generation } = merge
+    const { sha256, records, fields } = end.end === 'read' ? end : before
     const after = {
       ...before,
-      ...read,
-      generation,
+      sha256,
+      records,
+      fields,
+      private: [...table.private],
+      generation: merge.left.generation,
       stamp,
       read_at: now().toISOString(),
       fault: null,
@@ -38,9 +40,7 @@ export async function refreshSource(
   } catch (cause) {
     if (!(cause instanceof SourceError)) throw cause
     const fault = cause.message.slice(0, MAX_FAULT_CHARS).toWellFormed()
-    // A reader that died while it told its records has changed some: what was read before is not what is stored.
-    const sha256 = merge.generation === before.generation ? before.sha256 : null
-    await cells.putSource({ ...before, sha256, generation: merge.generation, stamp: '', fault })
+    await cells.putSource({ ...merge.left, stamp: '', fault })
     throw cause
   }
 }
@@ -48,28 +48,45 @@ export async function refreshSource(
 const MAX_FAULT_CHARS = 2000
 
 function neverRead(table: string): SourceRow {
-  return { table, sha256: null, stamp: '', generation: 0, records: 0, read_at: null, fault: null }
+  return {
+    table,
+    sha256: null,
+    stamp: '',
+    generation: 0,
+    records: 0,
+    fields: [],
+    private: [],
+    read_at: null,
+    fault: null,
+  }
 }
 
-function stampWith(stamp: string, { root, table: { source, key, fields }, needed }: Place): string {
-  return stamp === '' ? '' : JSON.stringify([stamp, root, source, key, fields, needed])
+function stampWith(stamp: string, { root, table, needed }: Place): string {
+  const { source, key, fields } = table
+  return stamp === ''
+    ? ''
+    : JSON.stringify([stamp, root, source, key, fields, [...table.private], needed])
 }
 
 /** What is stored and what comes are both in the order of their keys, and are gone through side by side. */
 class Merge {
   readonly #cells: CellStore
   readonly #before: SourceRow
+  /** Of records of either reading. */
+  readonly #private: readonly string[]
   readonly #stored: AsyncGenerator<RecordRow, null>
   #next: RecordRow | null = null
   #isBegun = false
   #put: RecordRow[] = []
   #gone: string[] = []
-  generation: number
+  /** The source, if no more records come: once one is changed, no reading is what is stored. */
+  left: SourceRow
 
-  constructor(cells: CellStore, before: SourceRow) {
+  constructor(cells: CellStore, before: SourceRow, hidden: ReadonlySet<string>) {
     this.#cells = cells
     this.#before = before
-    this.generation = before.generation
+    this.#private = [...new Set([...before.private, ...hidden])]
+    this.left = before
     this.#stored = storedRecords(cells, before.table)
   }
 
@@ -106,15 +123,11 @@ class Merge {
 
   async #write(): Promise<void> {
     if (this.#put.length === 0 && this.#gone.length === 0) return
-    if (this.generation === this.#before.generation) {
+    if (this.left === this.#before) {
       // Said before the first change: a death in the middle leaves records that no state was judged by.
-      this.generation += 1
-      await this.#cells.putSource({
-        ...this.#before,
-        sha256: null,
-        generation: this.generation,
-        stamp: '',
-      })
+      const generation = this.#before.generation + 1
+      this.left = { ...this.#before, sha256: null, generation, private: this.#private, stamp: '' }
+      await this.#cells.putSource(this.left)
     }
     const change = { put: this.#put, gone: this.#gone }
     this.#put = []

@@ -13,6 +13,7 @@ import { canonicalize } from '#evidence/canonical.ts'
 import { EvidenceError } from '#evidence/fault.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import { jsonLine } from '#server/json-line.ts'
+import { lineOfJsonFault } from './line-of-json-fault.ts'
 import { isNumber } from './record-key.ts'
 import { compareKeys, SOURCE_LIMITS, SourceRequest, type SourceEnd } from './source-request.ts'
 
@@ -28,8 +29,11 @@ const WATCH = new URL('./end-with-server.ts', import.meta.url)
 const STDIN = 0
 const FILE = 3
 const WRITE_CHARS = 64 * 1024
+// For whoever writes it at the moment.
+const LOCKED_MS = 5000
 const DATABASE_HEAP_BYTES = 1024 * 1024 * 1024
 const NOT_KEPT = 'has a number of more digits than are kept'
+const LIST = 'list under fields those that are to be read'
 const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 
 type Row = Readonly<Record<string, unknown>>
@@ -63,14 +67,15 @@ function lineOf(fd: number): string {
 async function read(request: SourceRequest): Promise<void> {
   const digest = createHash('sha256').update(JSON.stringify({ ...request, known: null }))
   let records: Map<string, Said>
+  const fields = new Set(Object.keys(request.fields ?? {}))
   if (request.kind === 'sqlite') {
-    records = await recordsOf(request, rowsOfDatabase(request))
+    records = await recordsOf(request, fields, rowsOfDatabase(request))
     for (const [record_id, { body }] of records) digest.update(`${record_id}\t${body}\n`)
   } else {
     const bytes = wholeFile(request.name)
     if (digest.update(bytes).copy().digest('hex') === request.known)
       return await end({ end: 'same' })
-    records = await recordsOf(request, rowsOf(request, bytes))
+    records = await recordsOf(request, fields, rowsOf(request, bytes))
   }
   const sha256 = digest.digest('hex')
   if (sha256 === request.known) return await end({ end: 'same' })
@@ -82,7 +87,7 @@ async function read(request: SourceRequest): Promise<void> {
     lines = ''
   }
   await write(lines)
-  await end({ end: 'read', sha256, records: records.size })
+  await end({ end: 'read', sha256, records: records.size, fields: [...fields] })
 }
 
 async function write(lines: string): Promise<void> {
@@ -215,7 +220,7 @@ function* rowsOfDocument(request: SourceRequest, bytes: Buffer): Generator<Place
   const { name, key, at } = request
   const path = (at ?? '').split('/').slice(1)
   const written = bytes.toString('utf8')
-  const document = json(written, SOURCE_LIMITS.depth + 1 + path.length, name)
+  const document = json(written, SOURCE_LIMITS.depth + 1 + path.length, name, lineOfJsonFault)
   const where = at === null ? name : `${name}${at}`
   for (const found of notKeptIn(written)) {
     const isInside = path.every((step, level) => String(found[level]) === memberName(step))
@@ -259,12 +264,18 @@ function memberOf(value: unknown, step: string, where: string): unknown {
   return Object.getOwnPropertyDescriptor(value, name)?.value
 }
 
-function json(written: string, depth: number, place: string): unknown {
+function json(
+  written: string,
+  depth: number,
+  place: string,
+  lineOf: (written: string) => number | null = () => null,
+): unknown {
   try {
     return strictJson(written, depth)
   } catch (cause) {
-    if (cause instanceof JsonFault) throw new SourceFault(`${place}: ${cause.message}`)
-    throw cause
+    if (!(cause instanceof JsonFault)) throw cause
+    const line = cause.message.startsWith('nests') ? null : lineOf(written)
+    throw new SourceFault(`${place}${line === null ? '' : `:${line}`}: ${cause.message}`)
   }
 }
 
@@ -289,11 +300,17 @@ function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Pl
   let rows: Iterable<unknown>
   let opened: DatabaseSync
   try {
-    opened = new DatabaseSync(database ?? '', { readOnly: true })
+    opened = new DatabaseSync(database ?? '', { readOnly: true, timeout: LOCKED_MS })
     refuseAnother(name)
     // Its schema is as hostile as its rows.
     opened.exec(`PRAGMA trusted_schema = OFF; PRAGMA hard_heap_limit = ${DATABASE_HEAP_BYTES}`)
-    rows = opened.prepare(query ?? '').iterate()
+    const statement = opened.prepare(query ?? '')
+    refuseMore(opened, (query ?? '').slice(statement.sourceSQL.length), name)
+    refuseRepeated(
+      statement.columns().map((column) => column.name),
+      `${name}: query`,
+    )
+    rows = statement.iterate()
   } catch (cause) {
     if (cause instanceof SourceFault) throw cause
     throw new SourceFault(`${name}: ${messageOf(cause)}`)
@@ -311,6 +328,17 @@ function* rowsOfDatabase({ name, database, query }: SourceRequest): Generator<Pl
     yield [place, rowOf(next.value, place)]
   }
   opened.close()
+}
+
+/** What follows the first statement would not be run. */
+function refuseMore(opened: DatabaseSync, rest: string, name: string): void {
+  try {
+    opened.prepare(rest)
+  } catch (cause) {
+    // Where there is none in it, Node says so, and not SQLite.
+    if (!(cause instanceof Error && 'errcode' in cause)) return
+  }
+  throw new SourceFault(`${name}: query: is more than one statement`)
 }
 
 /*
@@ -341,9 +369,10 @@ function rowWords(cause: unknown): string {
     : 'cannot be read'
 }
 
-/** By key, each in the form that it is stored and digested in. */
+/** By key, each in the form that it is stored and digested in. Their fields are added to `fields`. */
 async function recordsOf(
   request: SourceRequest,
+  fields: Set<string>,
   rows: AsyncIterable<Placed> | Iterable<Placed>,
 ): Promise<Map<string, Said>> {
   const records = new Map<string, Said>()
@@ -356,14 +385,19 @@ async function recordsOf(
       )
     if (records.size >= SOURCE_LIMITS.records)
       throw new SourceFault(`${place}: there are more than ${SOURCE_LIMITS.records} records`)
-    records.set(record_id, { place, body: bodyOf(row, request, place) })
+    records.set(record_id, { place, body: bodyOf(row, request, fields, place) })
   }
+  const misspelt = request.private.find((field) => !fields.has(field))
+  if (misspelt !== undefined && records.size > 0)
+    throw new SourceFault(
+      `${request.name}: no record has the field "${misspelt}", which is private`,
+    )
   return records
 }
 
 function keyOf(row: Row, request: SourceRequest, place: string): string {
   const { key, fields } = request
-  if (row[key] === undefined)
+  if (!Object.hasOwn(row, key))
     throw new SourceFault(`${place}: has no field "${key}", which is the key`)
   const value = valueOf(row[key], fields?.[key] ?? null, request, `${place}: field "${key}"`)
   const isKey = typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
@@ -377,17 +411,15 @@ function keyOf(row: Row, request: SourceRequest, place: string): string {
   return record_id
 }
 
-function bodyOf(row: Row, request: SourceRequest, place: string): string {
-  const names = request.fields === null ? Object.keys(row) : Object.keys(request.fields)
-  if (names.length > SOURCE_LIMITS.fields)
-    throw new SourceFault(`${place}: has more than ${SOURCE_LIMITS.fields} fields`)
+function bodyOf(row: Row, request: SourceRequest, fields: Set<string>, place: string): string {
+  const names = Object.keys(request.fields ?? row)
+  for (const name of names) if (!fields.has(name)) fields.add(newField(name, request, place))
+  if (fields.size > SOURCE_LIMITS.fields)
+    throw new SourceFault(`${place}: there are more than ${SOURCE_LIMITS.fields} fields; ${LIST}`)
   const values = names.map((name) => {
-    if (!FIELD_NAME.test(name))
-      throw new SourceFault(
-        `${place}: ${JSON.stringify(name)} is no name of a field; list under fields those that are to be read`,
-      )
-    const type = request.fields?.[name]
-    return [name, valueOf(row[name], type ?? null, request, `${place}: field "${name}"`)] as const
+    const value = Object.hasOwn(row, name) ? row[name] : undefined
+    const type = request.fields?.[name] ?? null
+    return [name, valueOf(value, type, request, `${place}: field "${name}"`)] as const
   })
   for (const name of request.needed)
     if (!values.some(([known]) => known === name))
@@ -399,6 +431,15 @@ function bodyOf(row: Row, request: SourceRequest, place: string): string {
   if (Buffer.byteLength(body) > SOURCE_LIMITS.recordBytes)
     throw new SourceFault(`${place}: is longer than ${SOURCE_LIMITS.recordBytes} bytes`)
   return body
+}
+
+/** A field that no record before had, and the definition does not name. */
+function newField(name: string, { derived }: SourceRequest, place: string): string {
+  if (!FIELD_NAME.test(name))
+    throw new SourceFault(`${place}: ${JSON.stringify(name)} is no name of a field; ${LIST}`)
+  if (derived.includes(name))
+    throw new SourceFault(`${place}: has the field "${name}", which is also derived; ${LIST}`)
+  return name
 }
 
 function canonical(value: unknown, place: string): string {

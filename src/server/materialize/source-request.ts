@@ -21,6 +21,9 @@ export const SourceRequest = z.object({
   fields: z.nullable(z.record(z.string(), z.enum(keysOf(FIELD_TYPE)))),
   /** Fields that something is derived from: they have to be there. */
   needed: z.array(z.string()),
+  /** Where the fields are not written, what is private has to be one of the source, and what is derived none. */
+  private: z.array(z.string()),
+  derived: z.array(z.string()),
   /** Digest of the reading before: where it is this one's too, the records are not said again. */
   known: z.nullable(Sha256),
 })
@@ -28,7 +31,13 @@ export type SourceRequest = z.infer<typeof SourceRequest>
 
 /** The last line on stdout. Before it, one line a record: its key and its fields, as JSON, with a tab between. */
 export const SourceEnd = z.discriminatedUnion('end', [
-  z.object({ end: z.literal('read'), sha256: Sha256, records: Count }),
+  z.object({
+    end: z.literal('read'),
+    sha256: Sha256,
+    records: Count,
+    /** That any record has, in the order of the source. */
+    fields: z.array(z.string()),
+  }),
   z.object({ end: z.literal('same') }),
   /** `message` begins with the place. */
   z.object({ end: z.literal('fault'), message: z.string() }),
@@ -40,7 +49,7 @@ export const SOURCE_LIMITS = {
   records: 1_000_000,
   recordBytes: 1024 * 1024,
   keyBytes: 1024,
-  fields: 1000,
+  fields: 1000, // of all records together
   depth: 32,
 } as const
 

@@ -4,6 +4,7 @@ import type { Process } from '#server/runs/runner-protocol.ts'
 import type { CellStore, RecordRow } from '#server/storage/storage.ts'
 import { membersOf } from './judge-records.ts'
 import type { TableDefinition } from './table-definition.ts'
+import { withheld } from './table-views.ts'
 
 /**
  * Writes a table to the file at `path`, from the root: a line of JSON a record, in the order of their keys, with the
@@ -48,6 +49,7 @@ const CHUNK_RECORDS = 500
 const CHUNK_CHARS = 1024 * 1024
 
 async function* linesOf(cells: CellStore, table: TableDefinition): AsyncGenerator<string> {
+  const isWithheld = withheld(table, await cells.source(table.name))
   let lines = ''
   let after: string | null = null
   for (;;) {
@@ -55,7 +57,7 @@ async function* linesOf(cells: CellStore, table: TableDefinition): AsyncGenerato
     after = records.at(-1)?.record_id ?? null
     const derived = await freshValues(cells, table, records)
     for (const { record_id, body } of records) {
-      const source = Object.entries(membersOf(body)).filter(([name]) => !table.private.has(name))
+      const source = Object.entries(membersOf(body)).filter(([name]) => !isWithheld(name))
       const line = { [table.key]: record_id, ...Object.fromEntries(source), ...derived(record_id) }
       lines += `${JSON.stringify(line)}\n`
       if (lines.length < CHUNK_CHARS) continue

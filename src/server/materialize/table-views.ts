@@ -8,9 +8,10 @@ import type {
 } from '#contract/provenance.ts'
 import type { CellState, FieldType } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
-import type { CellRow, CellStore, RecordRow } from '#server/storage/storage.ts'
+import type { CellRow, CellStore, RecordRow, SourceRow } from '#server/storage/storage.ts'
 import { membersOf } from './judge-records.ts'
 import type { Materializer, Progress } from './materializer.ts'
+import { keyIn } from './record-key.ts'
 import { derivedOf, stepIdOf, type DerivedField, type TableDefinition } from './table-definition.ts'
 import { actBodyIn, toldOf, type Told } from './told-version.ts'
 
@@ -19,6 +20,8 @@ export type TableViews = {
   tables(): Promise<Table[]>
   status(): Promise<FieldStatus[]>
   records(table: string, filter: RecordFilter, page: RecordWindow): Promise<RecordPage>
+  /** With its values whole. */
+  record(table: string, record_id: string): Promise<TableRecord>
 }
 
 export type RecordFilter = { state: CellState | null; field: string | null; q: string | null }
@@ -38,7 +41,7 @@ export function createTableViews(
       table: table.name,
       source: { kind: table.source.kind, path: table.source.path },
       key: table.key,
-      fields: [...(await sourceFieldsOf(cells, table)), ...derived],
+      fields: [...sourceFieldsOf(table, source), ...derived],
       records: source?.records ?? 0,
       read_at: source?.read_at ?? null,
       fault: source?.fault ?? null,
@@ -65,19 +68,22 @@ export function createTableViews(
     }
   }
 
+  /** Whole, or as a grid has them. */
   async function rowsOf(
     table: TableDefinition,
     records: readonly RecordRow[],
+    maxChars: number,
   ): Promise<TableRecord[]> {
+    const isWithheld = withheld(table, await cells.source(table.name))
     const ids = records.map(({ record_id }) => record_id)
     const found = new Map<string, ReadonlyMap<string, GridCell>>()
     for (const field of table.derived) {
       const { field_id } = await cells.field(table.name, field.field)
-      found.set(field.field, await gridCellsOf(field, await cells.cellsOf(field_id, ids)))
+      found.set(field.field, await gridCellsOf(field, await cells.cellsOf(field_id, ids), maxChars))
     }
     return records.map(({ record_id, body }) => ({
       record_id,
-      values: shownValues(table, body),
+      ...shownValues(body, isWithheld, maxChars),
       cells: Object.fromEntries(
         table.derived.map(({ field }) => [field, found.get(field)?.get(record_id) ?? NO_CELL]),
       ),
@@ -87,6 +93,7 @@ export function createTableViews(
   async function gridCellsOf(
     field: DerivedField,
     rows: readonly CellRow[],
+    maxChars: number,
   ): Promise<ReadonlyMap<string, GridCell>> {
     const known = tables()
     const acts = new Set(rows.flatMap(({ version }) => version?.act.act_id ?? []))
@@ -102,7 +109,7 @@ export function createTableViews(
       rows.map(({ record_id, state, version }) => {
         const made = version && bodies.get(version.act.act_id)
         const told = made ? toldOf(known, field, version, made) : null
-        return [record_id, gridCellOf(state, told)]
+        return [record_id, gridCellOf(state, told, maxChars)]
       }),
     )
   }
@@ -149,7 +156,7 @@ export function createTableViews(
     }
     const matching: RecordRow[] = []
     for (const page of chunksOf(records, CHUNK)) {
-      for (const [at, row] of (await rowsOf(table, page)).entries()) {
+      for (const [at, row] of (await rowsOf(table, page, Infinity)).entries()) {
         const record = page[at]
         if (record !== undefined && isMatch(row, q)) matching.push(record)
         if (matching.length === limit) return { records: matching, next: row.record_id }
@@ -175,9 +182,17 @@ export function createTableViews(
       )
     },
 
+    async record(name, written) {
+      const table = tableNamed(name)
+      const record_id = keyIn(tables(), name, written)
+      const found = record_id === null ? [] : await cells.recordsOf(name, [record_id])
+      const [row] = await rowsOf(table, found, Infinity)
+      if (row !== undefined) return row
+      throw new ProblemError('unknown_record', `${name} has no record ${JSON.stringify(written)}`)
+    },
+
     async records(name, filter, { cursor, offset, limit }) {
-      const table = tables().get(name)
-      if (table === undefined) throw new ProblemError('unknown_target', `no table ${name}`)
+      const table = tableNamed(name)
       const { state, field, q } = filter
       if (field !== null && !table.derived.some((one) => one.field === field))
         throw new ProblemError('unknown_target', `table ${name} derives no ${field}`)
@@ -189,11 +204,17 @@ export function createTableViews(
       const after = cursor === null ? null : keyOfCursor(cursor)
       const { records, next } = await filtered(table, filter, after, limit, offset ?? 0)
       return {
-        items: await rowsOf(table, records),
+        items: await rowsOf(table, records, MAX_GRID_CHARS),
         next_cursor: next === null ? null : cursorOf(next),
         total: await totalOf(table, filter),
       }
     },
+  }
+
+  function tableNamed(name: string): TableDefinition {
+    const table = tables().get(name)
+    if (table === undefined) throw new ProblemError('unknown_target', `no table ${name}`)
+    return table
   }
 
   async function totalOf(
@@ -221,33 +242,49 @@ function byKey(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-async function sourceFieldsOf(cells: CellStore, table: TableDefinition): Promise<TableField[]> {
+function sourceFieldsOf(table: TableDefinition, source: SourceRow | null): TableField[] {
+  const isWithheld = withheld(table, source)
+  const type = table.source.kind === 'csv' ? 'text' : 'json'
   const named: [string, FieldType][] =
     table.fields === null
-      ? Object.keys(
-          membersOf((await cells.records(table.name, { after: null, limit: 1 }))[0]?.body ?? '{}'),
-        ).map((name) => [name, table.source.kind === 'csv' ? 'text' : 'json'])
+      ? (source?.fields ?? []).map((name) => [name, type])
       : Object.entries(table.fields)
-  return named.map(([field, type]) => ({
-    field,
-    type,
-    private: table.private.has(field),
-    derived: null,
-  }))
+  return named.map(([field, type]) => ({ field, type, private: isWithheld(field), derived: null }))
 }
 
-function shownValues(table: TableDefinition, body: string): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(membersOf(body)).map(([name, value]) => {
-      const isLong = JSON.stringify(value).length > MAX_GRID_CHARS
-      return [name, table.private.has(name) || isLong ? null : value]
-    }),
-  )
+/**
+ * Is a field of the stored records one that is not told? They may be those of another definition than the one of now, and
+ * what was private when they were read, or is no field now, stays untold [MT14].
+ */
+export function withheld(
+  { private: hidden, fields }: TableDefinition,
+  source: SourceRow | null,
+): (field: string) => boolean {
+  return (field) =>
+    hidden.has(field) ||
+    (source?.private.includes(field) ?? false) ||
+    (fields !== null && !Object.hasOwn(fields, field))
 }
 
-function gridCellOf(state: CellState, told: Told | null): GridCell {
+function shownValues(
+  body: string,
+  isWithheld: (field: string) => boolean,
+  maxChars: number,
+): Pick<TableRecord, 'values' | 'cut'> {
+  const told = Object.entries(membersOf(body)).map(([name, value]) => {
+    const isTold = !isWithheld(name)
+    const isCut = isTold && maxChars < Infinity && JSON.stringify(value).length > maxChars
+    return { name, value: isTold && !isCut ? value : null, isCut }
+  })
+  return {
+    values: Object.fromEntries(told.map(({ name, value }) => [name, value])),
+    cut: told.flatMap(({ name, isCut }) => (isCut ? [name] : [])),
+  }
+}
+
+function gridCellOf(state: CellState, told: Told | null, maxChars: number): GridCell {
   const value = told?.value ?? null
-  const cut = (value?.length ?? 0) > MAX_GRID_CHARS
+  const cut = (value?.length ?? 0) > maxChars
   return {
     state,
     value: value === null || cut ? null : JSON.parse(value),

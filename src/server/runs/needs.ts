@@ -1,8 +1,21 @@
 /** What needs what: by id, the ids that come before it. Ids that are no key are ignored. */
 export type Needs = ReadonlyMap<string, readonly string[]>
 
-/** A circle of needs, its first id repeated at the end, or null where there is none. Any depth: nothing recurses. */
-export function cycleIn(needs: Needs): readonly string[] | null {
+/** Circles of needs that share no id, at most 10, each with its first id repeated at the end. Any depth: nothing recurses. */
+export function cyclesIn(needs: Needs): (readonly string[])[] {
+  const found: (readonly string[])[] = []
+  const left = new Map(needs)
+  for (let cycle = cycleIn(left); cycle !== null && found.length < MAX_CYCLES;) {
+    found.push(cycle)
+    for (const id of cycle) left.delete(id)
+    cycle = cycleIn(left)
+  }
+  return found
+}
+
+const MAX_CYCLES = 10
+
+function cycleIn(needs: Needs): readonly string[] | null {
   const left = unorderable(needs)
   const path = new Set<string>()
   // Whatever is left needs something that is left, so this walk comes back to where it has been.

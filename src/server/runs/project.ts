@@ -33,7 +33,7 @@ import {
   unsecretEnv,
   type Tables,
 } from '#server/materialize/table-definition.ts'
-import { cycleIn, reachableFrom } from './needs.ts'
+import { cyclesIn, reachableFrom } from './needs.ts'
 
 /** The project's definitions as they are written now. */
 export type ProjectReader = {
@@ -77,7 +77,8 @@ export function loadProject(path: string): LoadedProject {
   const { doc, value, fault } = readYaml(name, source)
   const shape = Project.safeParse(value)
   if (!shape.success) {
-    for (const { path: at, key, message } of faultsOf(shape.error.issues)) fault(at, message, key)
+    for (const { path: at, key, message } of faultsOf(shape.error.issues, value))
+      fault(at, message, key)
     throw new DefinitionError(doc.faults)
   }
   const named = posix.normalize(shape.data.root ?? '.').replace(/(?<=.)\/$/, '')
@@ -87,7 +88,7 @@ export function loadProject(path: string): LoadedProject {
     (at, message) => fault(['tables', ...at], message),
   )
   const definitions = new Map<string, Definition>()
-  for (const [run, defined] of Object.entries(shape.data.runs)) {
+  for (const [run, defined] of Object.entries(shape.data.runs ?? {})) {
     const check = new RunCheck(run, named, defined, tables, (at, message) =>
       fault(['runs', run, ...at], message),
     )
@@ -375,9 +376,10 @@ function startOf(node: unknown): number | undefined {
 
 type ShapeFault = { path: Path; key?: string; message: string }
 
-function faultsOf(issues: readonly z.core.$ZodIssue[]): ShapeFault[] {
+function faultsOf(issues: readonly z.core.$ZodIssue[], value: unknown): ShapeFault[] {
   return issues.flatMap((issue): ShapeFault[] => {
     const { path } = issue
+    if (isMissing(value, path)) return [{ path, message: `"${String(path.at(-1))}" is missing` }]
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => ({ path, key, message: `unknown member ${key}` }))
@@ -414,6 +416,19 @@ function faultsOf(issues: readonly z.core.$ZodIssue[]): ShapeFault[] {
     }
     return []
   })
+}
+
+function isMissing(value: unknown, path: Path): boolean {
+  const inside = path.slice(0, -1).reduce<unknown>(memberOf, value)
+  return (
+    path.length > 0 && inside !== undefined && memberOf(inside, path.at(-1) ?? '') === undefined
+  )
+}
+
+function memberOf(value: unknown, name: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null
+    ? Object.getOwnPropertyDescriptor(value, name)?.value
+    : undefined
 }
 
 function lowerCased(message: string): string {
@@ -510,10 +525,8 @@ class RunCheck {
         if (!places.has(need)) this.#fault(at, `no step or gate "${need}" in this run`)
         else if (node.needs?.indexOf(need) !== index) this.#fault(at, `${need} is there twice`)
       }
-    const cycle = cycleIn(this.#needs)
-    const first = cycle?.[0]
-    if (cycle !== null && first !== undefined)
-      this.#fault([...(places.get(first) ?? []), 'needs'], `cycle: ${cycle.join(' → ')}`)
+    for (const cycle of cyclesIn(this.#needs))
+      this.#fault([...(places.get(cycle[0] ?? '') ?? []), 'needs'], `cycle: ${cycle.join(' → ')}`)
   }
 
   // A run must not be able to grow past what a verifier reads: it would deny its own evidence.

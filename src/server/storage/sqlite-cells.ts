@@ -27,13 +27,19 @@ export function cellsIn(
   read: <T>(query: () => T) => Promise<T>,
   write: <T>(change: () => T) => Promise<T>,
 ): CellStore {
-  const source = db.prepare<[string], Omit<SourceRow, 'table'>>(
-    'select sha256, stamp, generation, records, read_at, fault from source where name = ?',
+  type StoredSource = Omit<SourceRow, 'table' | 'fields' | 'private'> & {
+    fields: string
+    private: string
+  }
+  const source = db.prepare<[string], StoredSource>(
+    'select sha256, stamp, generation, records, fields, private, read_at, fault from source where name = ?',
   )
   const putSource = db.prepare(
-    `insert into source (name, sha256, stamp, generation, records, read_at, fault) values (?, ?, ?, ?, ?, ?, ?)
+    `insert into source (name, sha256, stamp, generation, records, fields, private, read_at, fault)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (name) do update set sha256 = excluded.sha256, stamp = excluded.stamp,
-       generation = excluded.generation, records = excluded.records, read_at = excluded.read_at, fault = excluded.fault`,
+       generation = excluded.generation, records = excluded.records, fields = excluded.fields,
+       private = excluded.private, read_at = excluded.read_at, fault = excluded.fault`,
   )
   const putRecord = db.prepare<[string, string, string]>(
     'insert into record (name, record_id, body) values (?, ?, ?) on conflict do update set body = excluded.body',
@@ -176,7 +182,8 @@ export function cellsIn(
     source: (table) =>
       read(() => {
         const row = source.get(table)
-        return row === undefined ? null : { table, ...row }
+        if (row === undefined) return null
+        return { ...row, table, fields: namesIn(row.fields), private: namesIn(row.private) }
       }),
     changeRecords: (table, { put, gone }) =>
       write(() => {
@@ -199,9 +206,11 @@ export function cellsIn(
           if (by.some((change) => change !== 0)) countTo(field_id, by)
         }
       }),
-    putSource: ({ table, sha256, stamp, generation, records: number, read_at, fault }) =>
+    putSource: (row) =>
       write(() => {
-        putSource.run(table, sha256, stamp, generation, number, read_at, fault)
+        const { table, sha256, stamp, generation, read_at, fault } = row
+        const [fields, hidden] = [JSON.stringify(row.fields), JSON.stringify(row.private)]
+        putSource.run(table, sha256, stamp, generation, row.records, fields, hidden, read_at, fault)
       }),
     records: (table, range) => read(() => records.all(table, ...valuesOf(range))),
     recordsOf: (table, ids) => read(() => recordsNamed.all(table, JSON.stringify(ids))),
@@ -409,6 +418,10 @@ function versionValues(version: NewVersion): unknown[] {
     version.error,
     version.at,
   ]
+}
+
+function namesIn(text: string): string[] {
+  return keysIn(text).filter((name) => name !== null)
 }
 
 const DIGEST_BYTES = 32

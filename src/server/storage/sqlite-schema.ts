@@ -243,4 +243,9 @@ export const MIGRATIONS: readonly string[] = [
     primary key (field_id, record_id)
   ) strict, without rowid;
   `,
+  // The fields of its records, as JSON, and those of them that are withheld.
+  `
+  alter table source add column fields text not null default '[]';
+  alter table source add column private text not null default '[]';
+  `,
 ]

@@ -241,6 +241,10 @@ export type SourceRow = {
   /** Rises when a reading found anything else than the one before. */
   generation: number
   records: number
+  /** That any of its records has, in the order of the source. */
+  fields: readonly string[]
+  /** Those of `fields` that are withheld: they were private when the records were read. */
+  private: readonly string[]
   read_at: string | null
   fault: string | null
 }

@@ -78,6 +78,12 @@ export function ExportDialog({
           )}
         </>
       )}
+      {write.isSuccess && write.data.changed > 0 && (
+        <p className="text-ink-2">
+          {counted(write.data.changed, 'cell')} had another value by the time of the second file,
+          whose lines say so.
+        </p>
+      )}
       {write.isError && <ErrorWords error={write.error} />}
       <div className="flex justify-end gap-2">
         <button type="button" className="button" onClick={close}>

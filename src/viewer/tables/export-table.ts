@@ -1,24 +1,26 @@
-import type { CellName, Provenance, RecordPage, Table } from '#contract/provenance.ts'
-import { digesting } from '#evidence/digest.ts'
+import type { Provenance, RecordPage, Table, TableRecord } from '#contract/provenance.ts'
+import { digesting, digestOf } from '#evidence/digest.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 
-/** The server, as far as an export asks it: pages, and one cell that is too long for a page. */
+/** The server, as far as an export asks it: pages, and a record that has what is too long for a page; null: it is gone. */
 export type ExportRim = {
   records: (cursor: string, signal: AbortSignal) => Promise<RecordPage>
   provenance: (
     cursor: string,
     signal: AbortSignal,
   ) => Promise<{ items: Provenance[]; next_cursor: string | null }>
-  cell: (name: CellName, signal: AbortSignal) => Promise<Provenance | null>
+  record: (record_id: string, signal: AbortSignal) => Promise<TableRecord | null>
 }
 
-export type Exported = { csv: Blob; provenance: Blob; records: number; cells: number }
+/** `changed`: cells that were derived again after the CSV had them. */
+export type Exported = ExportProgress & { csv: Blob; provenance: Blob; changed: number }
 export type ExportProgress = { records: number; cells: number }
 
 /**
  * A table as CSV, and beside it where each cell is from, as lines of JSON: the first says what it belongs to, with the
- * digest of the CSV, and each other is a cell as the server tells it, with its value as it is. Only a page of either is
- * held at a time; what is written is given to the browser a MiB at a time, outside of the page's memory. A value that a spreadsheet
+ * digest of the CSV, and each other is a cell as the server tells it, with its value as it is; `changed_since_csv` where
+ * that is not the one in the CSV any more. Only a page of either is held at a time; what is written is given to the
+ * browser a MiB at a time, outside of the page's memory. A value that a spreadsheet
  * would take for a formula is neutralised in the CSV [U24].
  */
 export async function exportTable(
@@ -37,21 +39,24 @@ export async function exportTable(
     ...table.fields.map(({ field }) => field).filter((one) => one !== table.key),
   ]
   csv.add(rowOf(names))
-  const kept = new Set<string>()
+  const derived = table.fields.filter((one) => one.derived !== null).map(({ field }) => field)
+  const kept = new Map<string, Uint32Array>()
   let progress: ExportProgress = { records: 0, cells: 0 }
   for (let cursor: string | null = ''; cursor !== null;) {
     const page: RecordPage = await rim.records(cursor, signal)
-    for (const record of page.items) {
-      kept.add(record.record_id)
-      const values: unknown[] = []
-      for (const name of names) values.push(await valueOf(table, record, name, rim, signal))
-      csv.add(rowOf(values))
+    for (const told of page.items) {
+      const record = isCut(told) ? await rim.record(told.record_id, signal) : told
+      if (record === null) continue
+      csv.add(rowOf(names.map((name) => valueOf(table, record, name))))
+      const marks = derived.map((name) => markOf(record.cells[name]?.value ?? null))
+      kept.set(record.record_id, Uint32Array.from(marks))
     }
     progress = { ...progress, records: kept.size }
     onProgress(progress)
     cursor = page.next_cursor
   }
   const table_csv = csv.end()
+  let changed = 0
   const sidecar = writing('application/jsonl')
   const { bytes, sha256 } = table_csv
   sidecar.add(
@@ -69,27 +74,36 @@ export async function exportTable(
       cursor,
       signal,
     )
-    const cells = page.items.filter(({ record_id }) => kept.has(record_id))
-    for (const cell of cells) sidecar.add(lineOf(cell))
-    progress = { ...progress, cells: progress.cells + cells.length }
+    for (const cell of page.items) {
+      const marks = kept.get(cell.record_id)
+      if (marks === undefined) continue
+      const isSame = marks[derived.indexOf(cell.field)] === markOf(cell.value)
+      sidecar.add(lineOf(isSame ? cell : { ...cell, changed_since_csv: true }))
+      changed += isSame ? 0 : 1
+      progress = { ...progress, cells: progress.cells + 1 }
+    }
     onProgress(progress)
     cursor = page.next_cursor
   }
-  return { ...progress, csv: table_csv.blob, provenance: sidecar.end().blob }
+  return { ...progress, changed, csv: table_csv.blob, provenance: sidecar.end().blob }
 }
 
-async function valueOf(
-  { table, key }: Table,
-  record: RecordPage['items'][number],
+function isCut({ cut, cells }: TableRecord): boolean {
+  return cut.length > 0 || Object.values(cells).some((cell) => cell.cut)
+}
+
+/** Enough of a value's digest to see that it is another, since a million of them are held. */
+function markOf(value: unknown): number {
+  return Number.parseInt(digestOf(value).slice(0, 8), 16)
+}
+
+function valueOf(
+  { key }: Table,
+  { record_id, values, cells }: TableRecord,
   field: string,
-  rim: ExportRim,
-  signal: AbortSignal,
-): Promise<unknown> {
-  const { record_id, values, cells } = record
+): unknown {
   if (field === key) return record_id
   const cell = Object.hasOwn(cells, field) ? cells[field] : undefined
-  if (cell?.cut === true)
-    return (await rim.cell({ table, record_id, field }, signal))?.value ?? null
   if (cell) return cell.value
   return Object.hasOwn(values, field) ? values[field] : null
 }

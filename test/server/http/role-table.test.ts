@@ -42,6 +42,8 @@ const TABLE: Record<EndpointName, Row> = {
   decideGate: { who: DECIDE, status: 404, body: { decision: 'approved' } },
   listTables: { who: 'read', status: 200 },
   tableRecords: { who: 'read', status: 404 },
+  // Of no record.
+  tableRecord: { who: 'read', status: 400 },
   provenance: { who: 'read', status: 200 },
   // Of no cell: they want its name.
   cellHistory: { who: 'read', status: 400 },

@@ -14,6 +14,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { refreshSource } from '#server/materialize/refresh-source.ts'
@@ -21,7 +22,7 @@ import { requestOf } from '#server/materialize/request.ts'
 import type { SourceRequest } from '#server/materialize/source-request.ts'
 import { exitOf, serving } from '#test/cli/command-line.ts'
 import { OPERATOR } from '#test/server/runs/workshop.ts'
-import { tableShop } from './tables.ts'
+import { tableShop, valuesOf } from './tables.ts'
 
 /** It comes to no end, and to no row. */
 const ENDLESS =
@@ -54,6 +55,13 @@ function isReaderOf(pid: string, file: string): boolean {
     // It ended while it was looked at.
     return false
   }
+}
+
+function isDatabaseOpen(pid: string, file: string): boolean {
+  const open = readdirSync(`/proc/${pid}/fd`).filter(
+    (fd) => fd !== '3' && readlinkSync(`/proc/${pid}/fd/${fd}`) === file,
+  )
+  return open.length > 0
 }
 
 const within = { timeout: 60_000 }
@@ -90,6 +98,24 @@ it('[MT2] a source that takes for ever is read by nobody when its server was kil
   await expect.poll(() => readersOf(file), within).toEqual([])
 })
 
+it('[MT2] waits for whoever writes the database at the moment', async () => {
+  const query = 'select id, name from people -- all\\n ; -- and no more'
+  const shop = await tableShop(TABLES.replace(ENDLESS, query), {})
+  const file = join(shop.root, 't.db')
+  databaseAt(file, ['ada'])
+  const writer = new DatabaseSync(file)
+  writer.exec('begin exclusive')
+  const made = shop.materialize()
+  const opened = () => readersOf(file).filter((pid) => isDatabaseOpen(pid, file))
+  await expect.poll(opened, within).toHaveLength(1)
+  // Until it has met the lock.
+  await sleep(200)
+  writer.exec('commit')
+  writer.close()
+  expect((await made).run.ended).toMatchObject({ outcome: 'succeeded' })
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ ada: 'ada' })
+})
+
 /** What the reader says where the server checked `checked` and the database is opened as `opened`. */
 async function said(checked: string, opened: string): Promise<string> {
   const request: SourceRequest = {
@@ -101,6 +127,8 @@ async function said(checked: string, opened: string): Promise<string> {
     key: 'id',
     fields: null,
     needed: [],
+    private: [],
+    derived: [],
     known: null,
   }
   const reader = fileURLToPath(import.meta.resolve('#server/materialize/source-reader.ts'))

@@ -93,6 +93,53 @@ it('[MT2] a query that cannot be prepared is told in the words of SQLite', async
   expect((await shop.storage.cells.source('t'))?.fault).toBe('t.db: no such column: nosuch')
 })
 
+it.each([
+  ['select 1 as id, 2 as name, 3 as id', 't.db: query: there are two columns "id"'],
+  ['select 1 as id; select 2 as id, 3 as name', 't.db: query: is more than one statement'],
+  ['select 1 as id; nonsense', 't.db: query: is more than one statement'],
+])('[MT2] a query means one thing: %s', async (query, fault) => {
+  const source = `{ kind: sqlite, path: t.db, query: ${JSON.stringify(query)} }`
+  const shop = await tableShop(table(source), {})
+  new DatabaseSync(join(shop.root, 't.db')).close()
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toBe(fault)
+})
+
+it.each([
+  ['{\n "a": [\n  {"id": "1"}\n  {"id": "2"}\n ]\n}', 't.json:4: is not JSON'],
+  ['[\n {"id": "1",\n  "id": "2"}\n]', 't.json:3: has a member twice'],
+  ['[\n {"id": "1"}', 't.json:2: is not JSON'],
+])('[MT2] what is wrong with a document is told with its line: %j', async (text, fault) => {
+  const shop = await tableShop(table('{ kind: json, path: t.json }'), { 't.json': text })
+  await shop.materializer.check()
+  expect((await shop.storage.cells.source('t'))?.fault).toBe(fault)
+})
+
+it('[MT2] a field is one that any record has, and none that is derived', async () => {
+  const source = '{ kind: jsonl, path: t.jsonl }'
+  const shop = await tableShop(table(source), {
+    't.jsonl': '{"id":"2","name":"a","z":1}\n{"id":"1","name":"b","constructor":2}\n{"id":"3"}\n',
+  })
+  await shop.materializer.check()
+  const { cells } = shop.storage
+  const fields = ['id', 'name', 'z', 'constructor']
+  expect(await cells.source('t')).toMatchObject({ fault: null, fields })
+  shop.write('t.jsonl', '{"id":"1","name":"a"}\n{"id":"2","name":"b","up":1}\n')
+  await shop.materializer.check()
+  const after = await cells.source('t')
+  expect(after?.fault).toContain('t.jsonl:2: has the field "up", which is also derived')
+  expect(after?.fields).toEqual(fields)
+})
+
+it('[MT2] a member that a line leaves out is null, whatever every object has', async () => {
+  const fields = '    fields: { id: text, name: text, constructor: text, toString: text }\n'
+  const shop = await tableShop(table('{ kind: jsonl, path: t.jsonl }', fields), {
+    't.jsonl': '{"id":"1","name":"a"}\n',
+  })
+  await shop.materialize()
+  expect(await valuesOf(shop, 't', 'up')).toEqual({ 1: 'a' })
+})
+
 it('[MT2] values have the types that the table says', async () => {
   const fields = '    fields: { id: text, name: number }\n'
   const shop = await tableShop(table(CSV, fields), { 't.csv': 'id,name,more\n1,1.50,x\n2,,y\n' })
@@ -133,7 +180,7 @@ it.each([
     '{"a":{"x":{"id":"y"}}}',
     't.json/a: member "x": has a "id" of its own',
   ],
-  ['two of a name', '{"a":{"x":{},"x":{}}}', 't.json: has a member twice'],
+  ['two of a name', '{"a":{"x":{},"x":{}}}', 't.json:1: has a member twice'],
 ])('[MT2] a place in a document with %s is told', async (_, text, fault) => {
   const shop = await tableShop(table('{ kind: json, path: t.json, at: /a }'), { 't.json': text })
   await shop.materializer.check()

@@ -39,6 +39,7 @@ describe('a fault in runseal.yaml', () => {
       run('steps: [{ id: one, runn: x }]'),
       '3:24: unknown member runn',
     ],
+    ['a member that is missing', run('steps: [{ run: x }]'), '3:13: "id" is missing'],
     ['a key twice', `${run(OK)}\n  a:\n    ${OK}`, '4:3: map keys must be unique'],
     ['a tag', run('steps: [{ id: one, run: !!js/function x }]'), '3:29: unresolved tag'],
     ['a timestamp tag', run('title: !!timestamp 2001-01-01\nsteps: []'), '3:12: unresolved tag'],
@@ -72,7 +73,7 @@ describe('a fault in runseal.yaml', () => {
       run('steps: [{ id: one, run: x, env: { X: { from: RUNSEAL_T } } }]'),
       '3:42: RUNSEAL_* is the server',
     ],
-    ['no steps', run('title: x'), '3:5: invalid input: expected array'],
+    ['no steps', run('title: x'), '3:5: "steps" is missing'],
     ['an empty list of steps', run('steps: []'), '3:12: too small'],
     ['run and argv', run('steps: [{ id: one, run: x, argv: [y] }]'), '3:13: has both run and argv'],
     ['neither', run('steps: [{ id: one }]'), '3:13: has neither run nor argv'],
@@ -245,6 +246,18 @@ describe('a fault in runseal.yaml', () => {
     expect(faultsOf(source)).toEqual([
       'runseal.yaml:4:9: has both run and argv',
       'runseal.yaml:5:36: no step or gate "three" in this run',
+    ])
+  })
+
+  it('[D1] is each circle of needs that shares nothing with another', () => {
+    const needs = { a: 'b', b: 'a', c: 'd', d: 'c', e: 'a', f: 'f' }
+    const steps = Object.entries(needs).map(
+      ([id, need]) => `{ id: ${id}, run: x, needs: [${need}] }`,
+    )
+    expect(faultsOf(run(`steps: [${steps.join(', ')}]`)).map((one) => one.split(': ')[2])).toEqual([
+      'a → b → a',
+      'c → d → c',
+      'f → f',
     ])
   })
 
