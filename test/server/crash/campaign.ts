@@ -87,12 +87,16 @@ export async function campaign(deaths: readonly Death[], { trace = false } = {})
   await writeFile(join(project, 'runseal.yaml'), PROJECT(marks))
   await writeFile(join(project, 'step.sh'), STEP)
   const administration = await administer(data)
-  const tokenOf = async (role: Role) =>
-    (await administration.people.makeToken({ role, owner: null, expires_at: null }, 'system')).token
-  const tokens = {
-    operator: await tokenOf('operator'),
-    approvers: [await tokenOf('approver'), await tokenOf('approver')],
+  const { people } = administration
+  const tokenOf = async (role: Role, owner: string | null) =>
+    (await people.makeToken({ role, owner, expires_at: null }, 'system')).token
+  // A quorum is of people.
+  const approvers: string[] = []
+  for (const name of ['ann', 'bob']) {
+    await people.addUser(name, 'approver', 'system')
+    approvers.push(await tokenOf('approver', name))
   }
+  const tokens = { operator: await tokenOf('operator', null), approvers }
   await administration.close()
 
   const faults: string[] = []
