@@ -40,11 +40,18 @@ async function readingBy(read: typeof readDocument, bytes: Uint8Array, limits: L
 
 const decoder = new TextDecoder()
 
-const toldBy = async ({ envelope, entries, written }: Document) => ({
+const toldBy = async ({ envelope, entries, planned, written }: Document) => ({
   // Its text too: the order of members is no matter of equality.
   text: JSON.stringify(envelope),
   envelope,
   entries: [...entries],
+  planned: [...planned],
+  // One behind the other, and each after the one behind it.
+  plannedAt: envelope.opening.plan.steps.map((_, index) => planned.at(index)),
+  plannedBefore: envelope.opening.plan.steps.map((_, index, { length }) =>
+    planned.at(length - 1 - index),
+  ),
+  plannedBehind: planned.at(envelope.opening.plan.steps.length),
   oneByOne: Array.from({ length: entries.length }, (_, seq) => entries.at(seq)),
   preimages: Array.from({ length: entries.length }, (_, seq) => decoder.decode(written.entry(seq))),
   links: Array.from({ length: entries.length }, (_, seq) => {

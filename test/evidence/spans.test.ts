@@ -53,6 +53,21 @@ describe('one pass over the bytes and the plain way', () => {
     )
   })
 
+  it('[V23] agree on a record that is longer than what is parsed at a time', async () => {
+    const steps = Array.from({ length: 40 }, (_, index) =>
+      planStep(`step-${index}`, { argv: ['/bin/echo', String(index).repeat(10_000)] }),
+    )
+    const run = startRun(signer, { steps, gates: [planGate('ship', { needs: ['step-39'] })] })
+    // Not in the order of the plan, in which they are parsed fastest.
+    for (const { step_id, argv } of steps.toReversed()) run.step(step_id, { argv })
+    run.gate('ship', { decisions: [{ approver: 'user:ann' }] })
+    const { bytes } = await run.seal()
+    expect(isQuick(bytes)).toBe(true)
+    await expectOneReading(bytes)
+    const { verdict } = await verifyBothWays(bytes, { trust: [pinned(signer)] })
+    expect(verdict).toBe('proven')
+  })
+
   it('[V23] agree on every byte that is another one, is gone or is there twice', async () => {
     const run = startRun(
       signer,
