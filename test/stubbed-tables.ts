@@ -94,6 +94,7 @@ export function stubTable({
       value_sha256: value === null ? null : digestOf(value),
       derivation: DERIVATION,
       inputs_sha256: made ? digestOf({ version: digestOf(`1.${index}.0`) }) : null,
+      withheld: [],
       inputs: made
         ? [
             {

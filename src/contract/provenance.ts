@@ -137,6 +137,8 @@ const Made = {
   evidence_id: z.nullable(Id),
   cost: z.nullable(Decimal),
   error: z.nullable(z.string()),
+  /** What of it is on record and not told any more, since something became private after it was made. */
+  withheld: z.array(z.enum(['value', 'inputs', 'error'])),
 }
 
 /** One derived cell: what it is, and what made it. Of a stale one, what made the value that it still has. */

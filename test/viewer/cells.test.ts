@@ -37,6 +37,7 @@ const made: CellVersion = {
   evidence_id: 'ev_1',
   cost: '0.5',
   error: null,
+  withheld: [],
 }
 const sealed: Cell = {
   table: 'packages',
@@ -59,6 +60,16 @@ describe('a fact of a cell', () => {
     expect(new Set(Object.values(wordsOf({ ...made, run_id: null }, null)))).toEqual(
       new Set(['unsaid']),
     )
+  })
+
+  it('[U21] that is not told any more contradicts no record', () => {
+    const untold = { ...made, private: true, value: null, value_sha256: null, inputs: [] }
+    const withheld: CellVersion['withheld'] = ['value', 'inputs', 'error']
+    const told = { ...untold, inputs_sha256: null, error: 'withheld', withheld }
+    const facts = cellFacts(told, { ...sealed, state: 'failed', error: 'its own words' })
+    const of = (fact: string) => facts.find(({ name }) => name === fact)?.told
+    for (const fact of ['value', 'inputs', 'error']) expect(of(fact)?.by).toBe('verified')
+    expect(of('error')?.value).toBe('its own words')
   })
 
   it.each([

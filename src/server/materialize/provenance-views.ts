@@ -117,6 +117,7 @@ export function createProvenanceViews(
       evidence_id: await lookups.evidence(act.run_id),
       cost: version.cost,
       error: told.error,
+      withheld: [...told.withheld],
     }
   }
 
@@ -151,6 +152,7 @@ export function createProvenanceViews(
       evidence_id: null,
       cost: null,
       error: null,
+      withheld: [],
     }
   }
 

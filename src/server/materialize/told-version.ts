@@ -38,6 +38,8 @@ export type Told = {
   /** With their digests, and the digest of these. */
   inputs: boolean
   error: string | null
+  /** What of it was not private when it was made, and is not told now. */
+  withheld: readonly ('value' | 'inputs' | 'error')[]
 }
 
 export function toldOf(
@@ -54,13 +56,20 @@ export function toldOf(
   const wereWordsHeld = isKeyed || made.from.some(({ keyed }) => keyed ?? false)
   const isHeldNow =
     field.private || isBare || field.from.some((from) => isPrivateInput(tables, field.table, from))
+  const isBareValue = isPrivate && !isKeyed
+  const areWordsHeld = error !== null && isHeldNow && !wereWordsHeld
   return {
     private: isPrivate,
     value: isPrivate ? null : value,
     // Attacker: whoever guesses a value, and tells by its bare digest that the guess is right.
-    value_sha256: isPrivate && !isKeyed ? null : value_sha256,
+    value_sha256: isBareValue ? null : value_sha256,
     inputs: !isBare,
-    error: error !== null && isHeldNow && !wereWordsHeld ? WITHHELD_SINCE : error,
+    error: areWordsHeld ? WITHHELD_SINCE : error,
+    withheld: [
+      ...(isBareValue && value_sha256 !== null ? (['value'] as const) : []),
+      ...(isBare ? (['inputs'] as const) : []),
+      ...(areWordsHeld ? (['error'] as const) : []),
+    ],
   }
 }
 

@@ -373,7 +373,11 @@ function Inputs({ cell }: { cell: CellVersion }) {
   if (cell.inputs.length === 0)
     return (
       <p className="text-ink-2">
-        {cell.run_id === null ? 'None was read yet.' : 'None: it was not tried.'}
+        {cell.run_id === null
+          ? 'None was read yet.'
+          : cell.withheld.includes('inputs')
+            ? 'Not told: one of them has become private since.'
+            : 'None: it was not tried.'}
       </p>
     )
   const recomputed = recomputeInputs(cell)

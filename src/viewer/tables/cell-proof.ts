@@ -31,7 +31,12 @@ export function cellFacts(cell: CellVersion, sealed: Cell | null): CellFact[] {
   const names = ['outcome', 'value', 'derivation', 'inputs', 'cost', 'error'] as const
   return names.map((name) => ({
     name,
-    told: told({ hint: null, recorded: recorded?.[name], verified: verified?.[name] }),
+    told: told({
+      hint: null,
+      // What is not told says nothing against the record.
+      recorded: cell.withheld.some((one) => one === name) ? null : recorded?.[name],
+      verified: verified?.[name],
+    }),
   }))
 }
 

@@ -66,6 +66,10 @@ it('[MT14] of what has become private no value, word or bare digest is told, bef
   expect(JSON.stringify(open)).toContain(`no b${SECRET}`)
   define(shop, tables(HIDDEN, 'private: true, '))
   await expectHidden(shop)
+  expect((await told(shop)).items.map(({ withheld }) => withheld)).toEqual([
+    ['value', 'inputs'],
+    ['inputs', 'error'],
+  ])
   await shop.materializer.check()
   await expectHidden(shop)
   const { envelope } = await shop.materialize()
