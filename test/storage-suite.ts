@@ -38,7 +38,7 @@ import {
 
 /** Somewhere a store is on stable storage: opened again, it has what it had. */
 export type Place = {
-  open: (options: { server: boolean }) => Promise<Storage>
+  open: (options: { server: boolean; now?: () => Date }) => Promise<Storage>
   /**
    * Another process that opens it as the server, appends step_started facts to the run `run_killed`, one call each and
    * many at once, and prints the number of facts on record, a line each time that an append resolved.
@@ -56,10 +56,12 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
   describe(`storage: ${name}`, () => {
     let place: Place
     let store: Storage
+    let clock: string
 
     beforeEach(async () => {
+      clock = AT
       place = await makePlace()
-      store = await place.open({ server: true })
+      store = await place.open({ server: true, now: () => new Date(clock) })
     })
     afterEach(async () => {
       await store.close()
@@ -449,7 +451,7 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await identity.addUser({ ...ANN, name: 'bob' }, added)
       await identity.addToken({ ...token('t1'), role: 'admin', expires_at: LATER }, made)
       await addSession(identity, session('s1'), signedIn)
-      const asked = (authority: Authority, at = AT): Act => ({ ...made, at, authority })
+      const asked = (authority: Authority): Act => ({ ...made, authority })
       const bySession = asked({ session_id: 's1', role: 'admin' })
       const byToken = asked({ token_id: 't1', role: 'admin' })
       const outdated = async (act: Act) => {
@@ -469,10 +471,12 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
         expect(await store.runs.facts('run_a')).toEqual([])
       }
       for (const act of [bySession, byToken]) await store.journal.add(act)
-      // Another role, an end, a time that is over, and what never was.
+      // Another role, a time that is over, and what never was.
       await outdated(asked({ session_id: 's1', role: 'operator' }))
       await outdated(asked({ token_id: 't1', role: 'viewer' }))
-      await outdated(asked({ token_id: 't1', role: 'admin' }, LATER))
+      clock = LATER
+      await outdated(byToken)
+      clock = AT
       await outdated(asked({ session_id: 's9', role: 'admin' }))
       await identity.changeUser('ann', { role: 'operator' }, changed)
       await outdated(bySession)
@@ -481,6 +485,16 @@ export function storageSuite(name: string, makePlace: () => Promise<Place>): voi
       await identity.changeUser('ann', { disabled_at: AT }, changed)
       await outdated(bySession)
       await outdated(byToken)
+    })
+
+    it('[ST15] judges an expiry by the clock, also where an act comes behind a record that is ahead of it', async () => {
+      const { identity } = store
+      await identity.addToken({ ...token('t1'), owner: null, expires_at: LATER }, made)
+      const authority = { token_id: 't1', role: 'operator' } as const
+      await store.journal.add({ ...made, at: LATER, authority })
+      clock = LATER
+      const late = store.journal.add({ ...made, at: AT, authority })
+      await expect(late).rejects.toMatchObject({ code: 'outdated' })
     })
 
     it('[ST15] lets who asks end what they came by', async () => {

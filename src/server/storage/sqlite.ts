@@ -36,11 +36,11 @@ import {
 /**
  * The embedded store: `runseal.db` in the data folder, which is made where it is missing, unless it is to be there.
  * `server` takes the hold of the one server of this folder; without it the store is opened beside a server, or while
- * there is none.
+ * there is none. `now`: the clock that the expiry of what somebody came by is judged by [ST15].
  */
 export async function openSqlite(
   folder: string,
-  open: { server: boolean; isToBeThere?: boolean },
+  open: { server: boolean; isToBeThere?: boolean; now?: () => Date },
 ): Promise<Storage> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -48,7 +48,8 @@ export async function openSqlite(
     try {
       const path = join(folder, 'runseal.db')
       const db = openDatabase(path, open.isToBeThere ?? false)
-      return storageOver(db, hold, watchPlaces([path, `${path}-wal`]))
+      const now = open.now ?? (() => new Date())
+      return storageOver(db, hold, watchPlaces([path, `${path}-wal`]), now)
     } catch (error) {
       hold?.close()
       throw error
@@ -151,6 +152,7 @@ function storageOver(
   db: Database.Database,
   hold: Database.Database | null,
   refuseLost: () => void,
+  now: () => Date,
 ): Storage {
   let loss: StorageError | null = null
   const losing = Promise.withResolvers<StorageError>()
@@ -202,8 +204,11 @@ function storageOver(
   function enter({ at, actor, act, about, detail }: Act): void {
     run(builder.insertInto('journal').values({ at, actor, act, about, detail }))
   }
-  function refuseOutdated({ authority, at }: Act): void {
+  // By the clock and not by the act's time, which is never before what is on record: after the clock was set back, that
+  // may be days ahead.
+  function refuseOutdated({ authority }: Act): void {
     if (authority === null) return
+    const at = now().toISOString()
     const found =
       'token_id' in authority
         ? first(tokenRows(at).where('token_id', '=', authority.token_id))

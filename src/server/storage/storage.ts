@@ -36,7 +36,7 @@ import type { CellState, Outcome, Role, RunStatus, SealState } from '#contract/s
  * is disabled has no sessions, links or tokens, and is given none: `conflict`. Tokens that a change leaves to nobody are
  * revoked by it, each as an act of its own.
  * [ST15] A change that somebody asked for is made by what they came by: where that counts no more in the transaction of
- * the change (a session or token that was ended, or is over by the act's time; a person who is disabled), or has another
+ * the change (a session or token that was ended, or is over by the clock at that moment; a person who is disabled), or has another
  * role than they were judged by, it is refused with `outdated`. However long a request takes, nothing is changed by who
  * may no more.
  * [ST13] Cells. Counts and costs of a field are changed in the transaction that changes its cells, and never counted

@@ -17,7 +17,7 @@ let clock = Date.parse('2026-11-12T09:30:00.000Z')
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'runseal-people-'))
-  storage = await openSqlite(folder, { server: true })
+  storage = await openSqlite(folder, { server: true, now: () => new Date(clock) })
   people = createPeople({
     store: storage.identity,
     journal: storage.journal,
