@@ -6,8 +6,16 @@
 /** Is a number, as JSON writes it, the one that a double makes of it? `1.50` and `1e3` are; 9007199254740993 and 1e400 not. */
 export function isKept(written: string): boolean {
   const value = Number(written)
-  return Number.isFinite(value) && digitsOf(written) === digitsOf(String(value))
+  if (!Number.isFinite(value)) return false
+  const digits = digitsOf(written)
+  if (digits === digitsOf(String(value))) return true
+  // More digits than are needed to tell it from its neighbours, as other programs write, and all of them its own.
+  const count = digits.indexOf('e')
+  return count >= 1 && count <= MAX_DIGITS && digits === digitsOf(value.toPrecision(count))
 }
+
+// That tell every double from every other.
+const MAX_DIGITS = 17
 
 /** Where in a JSON text numbers are that are not kept: of each the members and places that lead there. */
 export function* notKeptIn(text: string): Generator<readonly (string | number)[]> {

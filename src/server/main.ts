@@ -297,7 +297,7 @@ export async function compose(
       },
       provenance: createProvenanceViews(materializer, storage),
       materialize: {
-        answer: createMaterializeAnswers(recorder, storage),
+        answer: createMaterializeAnswers(recorder, storage, () => materializer.project().tables),
         preview: (request) => materializer.preview(request),
       },
       sealer,

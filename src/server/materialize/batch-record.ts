@@ -29,7 +29,8 @@ export class BatchRecord {
   readonly #answers = new Map<string, Answer>()
   /** Those that are written, or about to be. */
   readonly #written = new Map<string, Answer>()
-  /** By record, of the tries before. */
+  /** By record, what came of the try before, and what all of them cost. */
+  readonly #former = new Map<string, Answer>()
   readonly #spent = new Map<string, string[]>()
   #isLast = false
   #waiting: NewVersion[] = []
@@ -43,7 +44,11 @@ export class BatchRecord {
   /** These records are tried. */
   begin(record_ids: readonly string[], { isLast }: { isLast: boolean }): void {
     for (const record_id of record_ids) {
-      const cost = this.#answers.get(record_id)?.cost ?? null
+      const answer = this.#answers.get(record_id)
+      if (answer === undefined) continue
+      this.#answers.delete(record_id)
+      this.#former.set(record_id, { ...answer, cost: null })
+      const { cost } = answer
       if (cost !== null) this.#spent.set(record_id, [...(this.#spent.get(record_id) ?? []), cost])
     }
     this.#isLast = isLast
@@ -72,11 +77,19 @@ export class BatchRecord {
     this.#writing = writing
   }
 
-  /** All of it is on record. */
-  async end(busy_ms: number): Promise<void> {
+  /**
+   * All that is finished is on record. What failed by a try that is not the last is not, unless no other will be made,
+   * since the run is aborted.
+   */
+  async end(busy_ms: number, { isAborted }: { isAborted: boolean }): Promise<void> {
     while (this.#writing !== null) await this.#writing
+    if (isAborted)
+      for (const [record_id, answer] of this.#former)
+        if (!this.#answers.has(record_id)) this.#answers.set(record_id, answer)
     const again: string[] = []
     for (const [record_id, answer] of this.#answers) {
+      const isFinished = answer.ok || this.#isLast || isAborted || this.#written.has(record_id)
+      if (!isFinished) continue
       this.#put(record_id, answer)
       if (this.#written.get(record_id) !== answer) again.push(record_id)
     }

@@ -185,6 +185,7 @@ async function runBatch(
   let busy_ms = 0
   let left = jobs
   let fault: string | null = null
+  let isAborted = false
   const broken: unknown[] = []
   for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
     const record_ids = left.map(({ judged }) => judged.record_id)
@@ -204,6 +205,7 @@ async function runBatch(
     // What it said before it was cut off stands; what it did not say is not failed but still to be done.
     const isCut = result === null || CUT.has(result.cause)
     if (result?.cause === 'disk_failed') fault = result.reason
+    isAborted = result?.cause === 'aborted'
     const { answers, missing } = reader.end(endOf(result, field))
     record.take(answers)
     if (!isCut) record.take(missing)
@@ -212,7 +214,7 @@ async function runBatch(
     left = left.filter(({ judged }) => !record.hasValue(judged.record_id))
   }
   return async () => {
-    await record.end(busy_ms)
+    await record.end(busy_ms, { isAborted })
     // No fault of its cells: they stay as they are, and the step says why.
     if (fault !== null) throw new ProblemError('store_failed', fault)
   }

@@ -4,6 +4,8 @@ import type { Recorder } from '#server/runs/record.ts'
 import type { Storage } from '#server/storage/storage.ts'
 import { versionsOf } from './derive-field.ts'
 import { problemCodeOf } from './materializer.ts'
+import { derivedOf, type Tables } from './table-definition.ts'
+import { actBodyIn, toldOf } from './told-version.ts'
 
 /** What came of a run that derived, when it has ended and is sealed or could not be. */
 export type MaterializeAnswers = (run_id: string) => Promise<MaterializeAnswer>
@@ -12,6 +14,7 @@ export type MaterializeAnswers = (run_id: string) => Promise<MaterializeAnswer>
 export function createMaterializeAnswers(
   recorder: Recorder,
   { runs, cells }: Pick<Storage, 'runs' | 'cells'>,
+  tables: () => Tables,
 ): MaterializeAnswers {
   const waiting = new Map<string, () => void>()
   recorder.subscribe((_, { run }) => {
@@ -24,11 +27,16 @@ export function createMaterializeAnswers(
     const failures: MaterializeAnswer['failures'] = []
     for (const act of await cells.acts(run_id, null)) {
       const { table, field } = await cells.fieldName(act.field_id)
+      const made = actBodyIn(act.body)
+      // A field that is no more was, when it was derived, as its act says.
+      const defined = derivedOf(tables()).find((one) => one.table === table && one.field === field)
       for await (const versions of versionsOf(cells, act.act_id))
-        for (const { record_id, error } of versions) {
-          if (error === null) continue
+        for (const version of versions) {
+          const { record_id } = version
+          if (version.error === null) continue
+          const { error } = defined ? toldOf(tables(), defined, version, made) : version
           if (failures.length >= MAX_FAILURES) return failures
-          failures.push({ table, record_id, field, error })
+          failures.push({ table, record_id, field, error: error ?? '' })
         }
     }
     return failures

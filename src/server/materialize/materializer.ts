@@ -117,6 +117,8 @@ type Demand = ReadonlyMap<string, readonly string[] | null>
 type Hold = {
   tables: Tables
   fields: readonly DerivedField[]
+  /** With those that are only written into a file, for which they have to be known. */
+  looked: readonly DerivedField[]
   derivations: ReadonlyMap<string, Derivation>
   judge: Judge
   /** Of each field the records that are asked for; null: all. */
@@ -223,7 +225,9 @@ export function createMaterializer({
 
   async function takeHold(work: DeriveStep): Promise<Hold> {
     const { known, request, fields } = resolve(work)
-    const names = tablesOf(fields)
+    const handedOn = work.step.artifacts.length === 0 ? null : tablesMeant(request)
+    const looked = handedOn === null ? fields : fieldsFor(known, handedOn)
+    const names = tablesOf(looked)
     const leave = await locks.take(names, work.run_id, request.lock_timeout_ms, work.signal)
     if (leave === null) {
       const busy = names.find((name) => locks.holderOf(name) !== null)
@@ -235,7 +239,7 @@ export function createMaterializer({
     try {
       const { derivations, judge } = await refresh(
         known,
-        fields,
+        looked,
         names,
         lastingCells(cells, work.lasting),
         work.signal,
@@ -243,7 +247,7 @@ export function createMaterializer({
       const demand =
         request.record_ids === null ? null : await demandOf(known.tables, fields, request)
       const { tables } = known
-      return { tables, fields, derivations, judge, demand, force: request.force, leave }
+      return { tables, fields, looked, derivations, judge, demand, force: request.force, leave }
     } catch (error) {
       leave()
       throw error
@@ -334,15 +338,23 @@ export function createMaterializer({
 
   /** A step of a pipeline may hand its table on to the steps behind it. Answers why it cannot. */
   async function writeArtifacts(
-    { step, deriving }: DeriveStep,
-    { tables }: Hold,
+    { step, deriving, signal, lasting }: DeriveStep,
+    { tables, fields, looked, derivations, judge }: Hold,
   ): Promise<string | null> {
     const [target = ''] = step.argv.slice(2)
     const table = tables.get(target.split('.')[0] ?? '')
-    if (table === undefined) return null
+    if (table === undefined || step.artifacts.length === 0) return null
+    const kept = lastingCells(cells, lasting)
+    // What was derived may have made others stale.
+    for (const field of looked) {
+      const derivation = derivations.get(stepIdOf(field))
+      if (derivation === undefined || fields.includes(field)) continue
+      const basis = await basisOf(kept, field, derivation.sha256, tables)
+      await checkStates(kept, judge, field, derivation.sha256, basis, signal)
+    }
     const env = stepEnvironment(step, {}, {}, environment.step)
     for (const path of step.artifacts) {
-      const fault = await writeTable({ cells, table }, path, deriving, env)
+      const fault = await writeTable({ cells, tables, table }, path, deriving, env)
       if (fault !== null) return fault
     }
     return null
@@ -628,6 +640,10 @@ function refusal({ targets }: MaterializeRequest): DefinitionStep {
     timeout_ms: null,
     artifacts: [],
   }
+}
+
+function tablesMeant({ targets }: MaterializeRequest): string[] {
+  return [...new Set((targets ?? []).map((target) => target.split('.')[0] ?? ''))]
 }
 
 function tablesOf(fields: readonly DerivedField[]): string[] {

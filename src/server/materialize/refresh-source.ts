@@ -63,9 +63,10 @@ function neverRead(table: string): SourceRow {
 
 function stampWith(stamp: string, { root, table, needed }: Place): string {
   const { source, key, fields } = table
+  const derived = table.derived.map(({ field }) => field)
   return stamp === ''
     ? ''
-    : JSON.stringify([stamp, root, source, key, fields, [...table.private], needed])
+    : JSON.stringify([stamp, root, source, key, fields, [...table.private], needed, derived])
 }
 
 /** What is stored and what comes are both in the order of their keys, and are gone through side by side. */

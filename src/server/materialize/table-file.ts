@@ -3,8 +3,11 @@ import type { Deriving } from '#server/runs/runner-link.ts'
 import type { Process } from '#server/runs/runner-protocol.ts'
 import type { CellStore, RecordRow } from '#server/storage/storage.ts'
 import { membersOf } from './judge-records.ts'
-import type { TableDefinition } from './table-definition.ts'
+import type { TableDefinition, Tables } from './table-definition.ts'
 import { withheld } from './table-views.ts'
+import { toldCells } from './told-version.ts'
+
+type Handed = { cells: CellStore; tables: Tables; table: TableDefinition }
 
 /**
  * Writes a table to the file at `path`, from the root: a line of JSON a record, in the order of their keys, with the
@@ -15,7 +18,7 @@ import { withheld } from './table-views.ts'
  * way would lead to whatever the server may write. Nor does it follow one, or write to what is there already.
  */
 export async function writeTable(
-  { cells, table }: { cells: CellStore; table: TableDefinition },
+  of: Handed,
   path: string,
   deriving: Pick<Deriving, 'batch'>,
   environment: Process['env'],
@@ -32,7 +35,7 @@ export async function writeTable(
     `${REFUSE_LINKS}mkdir -p -- "$2"\nrm -f -- "$1.part"\nset -C\n: > "$1.part"`,
     '',
   )
-  for await (const lines of linesOf(cells, table)) {
+  for await (const lines of linesOf(of)) {
     if (fault !== null) return fault
     fault = await write(`${REFUSE_LINKS}[ -f "$1.part" ]\ncat >> "$1.part"`, lines)
   }
@@ -48,14 +51,14 @@ while [ ! -L "$on" ]; do case $on in */*) on=\${on%/*};; *) on=; break;; esac; d
 const CHUNK_RECORDS = 500
 const CHUNK_CHARS = 1024 * 1024
 
-async function* linesOf(cells: CellStore, table: TableDefinition): AsyncGenerator<string> {
+async function* linesOf({ cells, tables, table }: Handed): AsyncGenerator<string> {
   const isWithheld = withheld(table, await cells.source(table.name))
   let lines = ''
   let after: string | null = null
   for (;;) {
     const records: RecordRow[] = await cells.records(table.name, { after, limit: CHUNK_RECORDS })
     after = records.at(-1)?.record_id ?? null
-    const derived = await freshValues(cells, table, records)
+    const derived = await freshValues({ cells, tables, table }, records)
     for (const { record_id, body } of records) {
       const source = Object.entries(membersOf(body)).filter(([name]) => !isWithheld(name))
       const line = { [table.key]: record_id, ...Object.fromEntries(source), ...derived(record_id) }
@@ -71,8 +74,7 @@ async function* linesOf(cells: CellStore, table: TableDefinition): AsyncGenerato
 }
 
 async function freshValues(
-  cells: CellStore,
-  table: TableDefinition,
+  { cells, tables, table }: Handed,
   records: readonly RecordRow[],
 ): Promise<(record_id: string) => Record<string, unknown>> {
   const ids = records.map(({ record_id }) => record_id)
@@ -80,12 +82,10 @@ async function freshValues(
   for (const field of table.derived) {
     if (field.private) continue
     const { field_id } = await cells.field(table.name, field.field)
-    for (const { record_id, state, version } of await cells.cellsOf(field_id, ids))
-      if (state === 'fresh' && version !== null && version.value !== null)
-        values.set(record_id, {
-          ...values.get(record_id),
-          [field.field]: JSON.parse(version.value),
-        })
+    const rows = await cells.cellsOf(field_id, ids)
+    for (const [record_id, { state, told }] of await toldCells(cells, tables, field, rows))
+      if (state === 'fresh' && told !== null && told.value !== null)
+        values.set(record_id, { ...values.get(record_id), [field.field]: JSON.parse(told.value) })
   }
   return (record_id) => values.get(record_id) ?? {}
 }

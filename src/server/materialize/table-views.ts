@@ -13,7 +13,7 @@ import { membersOf } from './judge-records.ts'
 import type { Materializer, Progress } from './materializer.ts'
 import { keyIn } from './record-key.ts'
 import { derivedOf, stepIdOf, type DerivedField, type TableDefinition } from './table-definition.ts'
-import { actBodyIn, toldOf, type Told } from './told-version.ts'
+import { toldCells, type Told } from './told-version.ts'
 
 /** Tables as they are read and derived, for who looks at them. No private value is in what is answered. */
 export type TableViews = {
@@ -95,22 +95,12 @@ export function createTableViews(
     rows: readonly CellRow[],
     maxChars: number,
   ): Promise<ReadonlyMap<string, GridCell>> {
-    const known = tables()
-    const acts = new Set(rows.flatMap(({ version }) => version?.act.act_id ?? []))
-    const bodies = new Map(
-      await Promise.all(
-        Array.from(acts, async (act_id) => {
-          const act = await cells.act(act_id)
-          return [act_id, actBodyIn(act?.body ?? '')] as const
-        }),
-      ),
-    )
+    const found = await toldCells(cells, tables(), field, rows)
     return new Map(
-      rows.map(({ record_id, state, version }) => {
-        const made = version && bodies.get(version.act.act_id)
-        const told = made ? toldOf(known, field, version, made) : null
-        return [record_id, gridCellOf(state, told, maxChars)]
-      }),
+      Array.from(found, ([record_id, { state, told }]) => [
+        record_id,
+        gridCellOf(state, told, maxChars),
+      ]),
     )
   }
 

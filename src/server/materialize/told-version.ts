@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
-import type { VersionRow } from '#server/storage/storage.ts'
+import type { CellState } from '#contract/status.ts'
+import type { CellRow, CellStore, VersionRow } from '#server/storage/storage.ts'
 import { isPrivateInput, type DerivedField, type Tables } from './table-definition.ts'
 
 /** What an act's body says of the derivation by which its versions were made. */
@@ -74,3 +75,27 @@ export function toldOf(
 }
 
 const WITHHELD_SINCE = 'withheld, since a value has become private'
+
+/** By record, the state of cells of a field, and what may be told of each; null where nothing was made. */
+export async function toldCells(
+  cells: Pick<CellStore, 'act'>,
+  tables: Tables,
+  field: DerivedField,
+  rows: readonly CellRow[],
+): Promise<ReadonlyMap<string, { state: CellState; told: Told | null }>> {
+  const acts = new Set(rows.flatMap(({ version }) => version?.act.act_id ?? []))
+  const bodies = new Map(
+    await Promise.all(
+      Array.from(acts, async (act_id) => {
+        const act = await cells.act(act_id)
+        return [act_id, actBodyIn(act?.body ?? '')] as const
+      }),
+    ),
+  )
+  return new Map(
+    rows.map(({ record_id, state, version }) => {
+      const made = version && bodies.get(version.act.act_id)
+      return [record_id, { state, told: made ? toldOf(tables, field, version, made) : null }]
+    }),
+  )
+}

@@ -172,6 +172,39 @@ it('[MT9] a look of the server refuses nobody: it lets go', async () => {
   expect(locks.look(['t'])).not.toBeNull()
 })
 
+/** Its first process fails each record at a cost, the second waits, and later ones derive. */
+const TRIES = `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      a:
+        from: [n]
+        retries: 2
+        argv: [sh, -c, 'if [ ! -e first ]; then touch first; exec jq -c "{record_id, error: .inputs.n, cost: 1.5}"; elif [ ! -e began ]; then touch began; exec sleep 1000; fi; exec jq -c "{record_id, value: .inputs.n, cost: 1}"']
+`
+
+it('[MT8] [MT13] an abort within a retry costs what was spent, once', async () => {
+  const shop = await tableShop(TRIES, FILES)
+  const run_id = await begin(shop, { targets: ['t'] })
+  await shop.engine.abort(run_id, OPERATOR, 'no more')
+  const { envelope } = await shop.sealed(run_id)
+  expect(envelope.closing.totals).toMatchObject({ failures: 3, total_cost: '4.5' })
+  expect(await valuesOf(shop, 't', 'a')).toEqual({ 1: 'x', 2: 'y', 3: 'z' })
+})
+
+it('[MT6] [MT8] a stop within a retry takes none of the tries that are left', async () => {
+  const shop = await tableShop(TRIES, FILES)
+  const run_id = await begin(shop, { targets: ['t'] })
+  await shop.close()
+  expect(shop.faults).toEqual([])
+  const again = await openWorkshop(dirname(shop.data))
+  onTestFinished(() => again.close())
+  await again.engine.recover()
+  const { envelope } = await again.sealed(run_id)
+  expect(envelope.closing.totals).toMatchObject({ materialized: 3, failures: 0 })
+})
+
 it('[MT4] [MT5] a run that goes on after a restart derives again what changed meanwhile, and all that is made of it', async () => {
   const shop = await tableShop(TABLES, FILES)
   // The first batch answers, the second waits.

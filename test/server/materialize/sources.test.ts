@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -129,6 +129,18 @@ it('[MT2] a field is one that any record has, and none that is derived', async (
   const after = await cells.source('t')
   expect(after?.fault).toContain('t.jsonl:2: has the field "up", which is also derived')
   expect(after?.fields).toEqual(fields)
+})
+
+it('[MT2] a field that is derived from now on is none of the source, also where that is as it was', async () => {
+  const shop = await tableShop(table(CSV), { 't.csv': 'id,name,low\n1,A,a\n' })
+  await shop.materialize()
+  const past = new Date(Date.now() - 60_000)
+  utimesSync(join(shop.root, 't.csv'), past, past)
+  await shop.materializer.check()
+  const file = join(shop.root, 'runseal.yaml')
+  shop.write('runseal.yaml', readFileSync(file, 'utf8').replace('up:', 'low:'))
+  const { run } = await shop.materialize()
+  expect(run.ended?.reason).toContain('has the field "low", which is also derived')
 })
 
 it('[MT2] a member that a line leaves out is null, whatever every object has', async () => {

@@ -51,6 +51,40 @@ it('[MT15] a table is handed on to the steps behind it and to the gate that show
   )
 })
 
+it('[MT15] [MT14] what the step did not derive is in the file only where it is fresh by now, and was never private', async () => {
+  const tables = `
+  people:
+    source: { kind: jsonl, path: people.jsonl }
+    key: id
+    derive:
+      up: { from: [name], argv: ${answering('{ value: i.name.toUpperCase() }')} }
+      twice: { from: [up], argv: ${answering('{ value: i.up + i.up }')} }
+      other: { from: [name], argv: ${answering('{ value: i.name }')} }
+      held: { from: [mail], private: true, argv: ${answering('{ value: i.mail }')} }
+`
+  const runs = `
+  hand_on:
+    steps:
+      - { id: derive, materialize: [people.up], artifacts: [out/people.jsonl] }
+`
+  const shop = await tableShop(tables, FILES, { runs })
+  await shop.materialize()
+  shop.write(
+    'people.jsonl',
+    PEOPLE.map((one) => JSON.stringify(one.id === '0' ? { ...one, name: 'B' } : one)).join('\n'),
+  )
+  const file = join(shop.root, 'runseal.yaml')
+  shop.write('runseal.yaml', readFileSync(file, 'utf8').replace(', private: true', ''))
+  await shop.run('hand_on')
+  const lines = readFileSync(join(shop.root, 'out/people.jsonl'), 'utf8').trim().split('\n')
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    // Its name has changed: `up` was made anew, as it was, and what is made of that is fresh.
+    { id: '0', n: 0, mail: 'b@x', name: 'B', up: 'B', twice: 'BB' },
+    { id: '1', n: 1, mail: 'a@x', name: 'a', up: 'A', twice: 'AA', other: 'a' },
+    { id: '2', n: 2, mail: 'c@x', name: 'c', up: 'C', twice: 'CC', other: 'c' },
+  ])
+})
+
 it.each([
   ['a folder', 'out', 'elsewhere'],
   ['a folder on the way', 'out/deep', '../elsewhere'],
