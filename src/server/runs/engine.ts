@@ -66,7 +66,7 @@ export type Engine = {
 
 export type EngineOptions = {
   project: ProjectReader
-  storage: Pick<Storage, 'runs'>
+  storage: Pick<Storage, 'runs' | 'journal'>
   recorder: Recorder
   sealer: Pick<Sealer, 'seal' | 'resume'>
   materializer: Pick<Materializer, 'plan' | 'derive' | 'recorded' | 'ended' | 'stop'>
@@ -701,14 +701,21 @@ export function createEngine({
 
     async abort(run_id, { actor, authority }, reason) {
       // On record before anything is ended by it: a server that dies meanwhile knows whose wish it was.
+      let asked: Stop | null = null
       const ask = (current: Current): Fact[] => {
         const { run, stop } = current
         if (run.ended !== null)
           throw new ProblemError('run_ended', `run ${run_id} has ${run.ended.outcome}`)
         const timestamp = timeAfter(current, now())
+        asked = stop
         return stop === null ? [{ type: 'abort_asked', run_id, timestamp, actor, reason }] : []
       }
       await recorder.record(run_id, ask, authority)
+      // It stays the abort of whoever asked first; that others did too is theirs to answer for.
+      if (asked !== null) {
+        const act = { act: 'run_aborted', about: run_id, detail: null } as const
+        await storage.journal.add({ at: now().toISOString(), actor, ...act, authority })
+      }
       const ended = new Promise<void>((resolve) => {
         waiting.set(run_id, [...(waiting.get(run_id) ?? []), resolve])
       })

@@ -133,6 +133,27 @@ it('[R32] [P15] an abort is on record, and in the journal, before anything is en
   ])
 })
 
+it('[R32] [P15] [H27] who asks for an abort that is under way is judged, and in the journal', async () => {
+  const shop = await workshop(SLEEPS)
+  const run_id = await shop.start('sleeps')
+  await shop.until(run_id, ({ steps }) => steps.length === 1)
+  const eve = { ...OPERATOR, actor: 'user:eve' }
+  const gone = { ...OPERATOR, authority: { token_id: 'gone', role: 'admin' } } as const
+  const asked = [OPERATOR, eve, gone].map((asker) => shop.engine.abort(run_id, asker, 'enough'))
+  expect(await Promise.allSettled(asked)).toMatchObject([
+    { status: 'fulfilled' },
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { code: 'outdated' } },
+  ])
+  const { envelope } = await shop.sealed(run_id)
+  expect(envelope.execution.steps).toMatchObject([{ reason: 'aborted by user:ann' }])
+  expect(await actsOf(shop)).toEqual([
+    ['user:eve', 'run_aborted', run_id],
+    ['user:ann', 'run_aborted', run_id],
+    ['user:ann', 'run_started', run_id],
+  ])
+})
+
 it('[R32] [P15] whoever ends what runs of a run that has failed is known', async () => {
   const shop = await workshop(
     `
