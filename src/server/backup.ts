@@ -53,6 +53,8 @@ const KEPT =
   /^(key\.pem|envelopes\/[\w-]+\.json|logs\/[\w-]+\/[\w.-]+\.(log|idx)|artifacts\/[0-9a-f]{64})$/
 
 type Open = (folder: string) => Promise<Storage>
+/** Takes the hold of the one server of a folder, or throws; what it returns lets go. */
+type Hold = (folder: string) => () => void
 /** For the journal. */
 type Who = { actor: string; at: string }
 
@@ -159,33 +161,65 @@ async function copyAsItIs(from: string, to: string): Promise<void> {
 
 /** Never over a file that came meanwhile. */
 async function nameIt(archive: string, file: string): Promise<void> {
-  const taken = () => new BackupError(`${file} is there already`)
   try {
     await link(archive, file)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code === 'EEXIST') throw taken()
+    const code = codeOf(error)
+    if (code === 'EEXIST') throw taken(file)
     // A disk where no file has two names: it can only be looked at once more.
     if (!['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code)) throw error
-    if (existsSync(file)) throw taken()
+    if (existsSync(file)) throw taken(file)
     await rename(archive, file)
   }
 }
 
-/** Into a folder that is not there or is empty. Nothing is left of a restoring that failed. */
+const taken = (file: string) => new BackupError(`${file} is there already`)
+
+/**
+ * Into a folder that is not there or is empty, held as by its server the whole time: none starts over half of it.
+ * Nothing is left of a restoring that failed, and nothing replaced or removed that others have put there meanwhile.
+ */
 export async function restoreBackup(
   open: Open,
+  hold: Hold,
   file: string,
   data: string,
   by: Who,
 ): Promise<Restored> {
-  if ((await readdir(data).catch(ignoreMissing)).length > 0)
-    throw new BackupError(`${data} is not empty: name a folder that is`)
+  await refuseTaken(data)
   const isMade = !existsSync(data)
   await makeFolder(resolve(data))
+  const hadLock = existsSync(join(data, LOCK))
+  const letGo = hold(data)
+  let isWhole = false
+  try {
+    // Again: a server may have been here between that look and the hold.
+    await refuseTaken(data)
+    const restored = await restoreInto(open, file, data, by)
+    isWhole = true
+    return restored
+  } finally {
+    // Before it is let go: who opens it later makes one anew.
+    if (!isWhole && !hadLock) await rm(join(data, LOCK), { force: true })
+    letGo()
+    if (!isWhole && isMade) await rmdir(data).catch(ignoreFilled)
+  }
+}
+
+const LOCK = 'lock'
+
+/** What a server has here that was refused is nothing. */
+async function refuseTaken(data: string): Promise<void> {
+  const found = await readdir(data).catch(ignoreMissing)
+  if (found.some((name) => name !== LOCK && name !== '.gitignore'))
+    throw new BackupError(`${data} is not empty: name a folder that is`)
+}
+
+async function restoreInto(open: Open, file: string, data: string, by: Who): Promise<Restored> {
   // Inside: it may be a disk of its own, or a link to a folder elsewhere, which nothing can be put in the place of.
   const part = await mkdtemp(join(data, '.part-'))
   const moved: string[] = []
+  let made: readonly string[] = []
   let isWhole = false
   try {
     await unpack(file, part)
@@ -197,6 +231,7 @@ export async function restoreBackup(
       throw new BackupError(
         `${file} is cut: it has ${files.length} files of ${read.value.files}, nothing was restored`,
       )
+    made = [...files, STORE]
     const { envelopes } = await using(await open(part), contentsOf)
     for (const envelope of envelopes) await refuseChanged(part, envelope)
     const differing = await using(await open(part), async (store) => {
@@ -208,18 +243,52 @@ export async function restoreBackup(
     await chmod(data, 0o700)
     // The store last: until it is there, no server starts over what a death leaves [R34].
     for (const name of [...(await readdir(part)).filter((name) => name !== STORE), STORE]) {
-      if (name === STORE) await flush(data)
-      await rename(join(part, name), join(data, name))
+      if (name === STORE) {
+        // SQLite would play what another store has left over this one.
+        for (const beside of [`${STORE}-wal`, `${STORE}-shm`, `${STORE}-journal`])
+          if (existsSync(join(data, beside))) throw taken(join(data, beside))
+        await flush(data)
+      }
+      await move(join(part, name), join(data, name))
       moved.push(name)
     }
     await flush(data)
     isWhole = true
     return { ...read.value, differing }
   } finally {
-    if (!isWhole) for (const name of moved) await rm(join(data, name), { recursive: true })
+    if (!isWhole) for (const name of moved) await takeBack(data, name, made)
     await rm(part, { recursive: true, force: true })
-    if (!isWhole && isMade) await rmdir(data)
   }
+}
+
+/** Never over anything: a folder only over the empty one that was made for it. */
+async function move(from: string, to: string): Promise<void> {
+  if (!(await lstat(from)).isDirectory()) {
+    await nameIt(from, to)
+    await rm(from, { force: true })
+    return
+  }
+  await mkdir(to, { mode: 0o700 }).catch((error: unknown) => {
+    throw codeOf(error) === 'EEXIST' ? taken(to) : error
+  })
+  try {
+    await rename(from, to)
+  } catch (error) {
+    await rmdir(to).catch(ignoreFilled)
+    throw codeOf(error) === 'ENOTEMPTY' ? taken(to) : error
+  }
+}
+
+/** Of `made`, what is `name` or in it; and the folders that are empty then. */
+async function takeBack(data: string, name: string, made: readonly string[]): Promise<void> {
+  const folders = new Set<string>()
+  for (const file of made) {
+    if (file.split('/')[0] !== name) continue
+    await rm(join(data, file), { force: true })
+    for (let above = dirname(file); above !== '.'; above = dirname(above)) folders.add(above)
+  }
+  const inwards = [...folders].toSorted((a, b) => b.length - a.length)
+  for (const folder of inwards) await rmdir(join(data, folder)).catch(ignoreFilled)
 }
 
 async function unpack(file: string, folder: string): Promise<void> {
@@ -343,6 +412,15 @@ async function filesIn(folder: string, below: string): Promise<string[]> {
 }
 
 function ignoreMissing(error: unknown): never[] {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+  if (codeOf(error) === 'ENOENT') return []
   throw error
+}
+
+/** A folder with what others have put there stays. */
+function ignoreFilled(error: unknown): void {
+  if (!['ENOTEMPTY', 'ENOENT'].includes(codeOf(error))) throw error
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

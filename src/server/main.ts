@@ -41,7 +41,7 @@ import { writeDurably } from './seal/durable-file.ts'
 import { openKey, serverKeyOf } from './seal/key.ts'
 import { createSealer } from './seal/sealer.ts'
 import { mostOpenFiles, roomFor } from './room.ts'
-import { openSqlite } from './storage/sqlite.ts'
+import { holdFolder, openSqlite } from './storage/sqlite.ts'
 import { StorageError, type JournalStore, type Storage } from './storage/storage.ts'
 import { timeOrderedId } from './time-ordered-id.ts'
 
@@ -434,7 +434,8 @@ export async function backUp(data: string, file: string, actor: string): Promise
 /** A data folder from a backup. */
 export async function restore(file: string, data: string, actor: string): Promise<Restored> {
   const by = { actor, at: new Date().toISOString() }
-  return await restoreBackup((folder) => openStorage(folder, { server: false }), file, data, by)
+  const open = (folder: string) => openStorage(folder, { server: false })
+  return await restoreBackup(open, holdFolder, file, data, by)
 }
 
 /** In the data folder while a server runs: where it can be reached. */

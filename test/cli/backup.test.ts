@@ -11,7 +11,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { localActor } from '#cli/local-actor.ts'
 import { ENDPOINT } from '#contract/api.ts'
@@ -19,7 +19,9 @@ import { LIMITS } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { readEnvelope } from '#evidence/read.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
+import { restoreBackup } from '#server/backup.ts'
 import { administer } from '#server/main.ts'
+import { holdFolder, openSqlite } from '#server/storage/sqlite.ts'
 import { end, runseal, serving, type Serving } from './command-line.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -282,6 +284,69 @@ it('[B4] restores into an empty folder in whose place no other can be put', asyn
   expect((await stat(join(place, 'disk'))).mode & 0o777).toBe(0o700)
   expect((await readdir(place)).toSorted()).toEqual(['data', 'disk'])
 })
+
+const by = { actor: 'system', at: '2026-01-01T00:00:00.000Z' }
+
+/** Restores to `data`, and does `meanwhile` when all is unpacked and nothing in its place. */
+async function restoredWhile(data: string, meanwhile: () => Promise<unknown>) {
+  let done: Promise<unknown> | null = null
+  const open = async (folder: string) => {
+    await (done ??= meanwhile())
+    return await openSqlite(folder, { server: false })
+  }
+  return await restoreBackup(open, holdFolder, file, data, by)
+}
+
+it('[B4] lets no server and no other restoring into the folder meanwhile', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'runseal-held-'))
+  onTestFinished(() => rm(place, { recursive: true, force: true }))
+  const data = join(place, 'data')
+  const said: string[] = []
+  await restoredWhile(data, async () => {
+    for (const line of [
+      ['serve', folder, '--data', data, '--port', '0'],
+      ['restore', file, '--data', data],
+    ]) {
+      const { code, stderr } = await runseal(line)
+      said.push(`${code} ${stderr}`)
+    }
+  })
+  expect(said).toEqual([
+    `1 runseal serve: another server holds the data folder ${data}, or a restore\n`,
+    `1 runseal restore: ${data} is not empty: name a folder that is\n`,
+  ])
+  expect(await verdictsOf(data)).toEqual([1, 2, 3, 4, 5].map((n) => `${n} proven`))
+  expect((await readdir(data)).filter((name) => name.startsWith('.part-'))).toEqual([])
+})
+
+it('[B4] is refused where a server holds the folder', async () => {
+  const place = await mkdtemp(join(tmpdir(), 'runseal-held-'))
+  onTestFinished(() => rm(place, { recursive: true, force: true }))
+  const letGo = holdFolder(place)
+  const { code, stderr } = await runseal(['restore', file, '--data', place])
+  letGo()
+  expect([code, stderr]).toEqual([
+    1,
+    `runseal restore: another server holds the data folder ${place}, or a restore\n`,
+  ])
+  expect(await readdir(place)).toEqual(['lock'])
+  expect((await runseal(['restore', file, '--data', place])).code).toBe(0)
+})
+
+it.each(['key.pem', 'runseal.db', 'runseal.db-wal', 'artifacts/x', 'envelopes/x', 'logs/x'])(
+  '[B4] replaces and removes no %s that came meanwhile',
+  async (name) => {
+    const data = await mkdtemp(join(tmpdir(), 'runseal-came-'))
+    onTestFinished(() => rm(data, { recursive: true, force: true }))
+    const restoring = restoredWhile(data, async () => {
+      await mkdir(dirname(join(data, name)), { recursive: true })
+      await writeFile(join(data, name), 'precious')
+    })
+    await expect(restoring).rejects.toThrow(/ is there already$/)
+    expect(await readFile(join(data, name), 'utf8')).toBe('precious')
+    expect(await readdir(data)).toEqual([name.split('/')[0]])
+  },
+)
 
 it.each([
   ['cut', async (copy: string) => truncate(copy, (await stat(copy)).size - 4096)],

@@ -59,18 +59,33 @@ export async function openSqlite(
   }
 }
 
+/** The hold of the one server of this folder, for who must be alone in it without a store. What it returns lets go. */
+export function holdFolder(folder: string): () => void {
+  try {
+    const hold = takeHold(folder)
+    return () => void hold.close()
+  } catch (error) {
+    throw translated(error)
+  }
+}
+
 // An exclusive transaction on a database of its own that is never committed. The lock is the kernel's and belongs to the
 // process, so it ends with it, SIGKILL or not, and leaves nothing behind that a next start would have to judge.
 function takeHold(folder: string): Database.Database {
-  const hold = openOwn(join(folder, 'lock'), 0)
+  const path = join(folder, 'lock')
+  const hold = openOwn(path, 0)
+  const opened = fileAt(path)
+  const held = () =>
+    new StorageError('held', `another server holds the data folder ${folder}, or a restore`)
   try {
     hold.pragma('journal_mode = MEMORY')
     hold.exec('begin exclusive')
+    // A restore that failed takes its lock away: that of a file without a name keeps nobody out.
+    if (opened === null || fileAt(path) !== opened) throw held()
     return hold
   } catch (error) {
     hold.close()
-    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY'))
-      throw new StorageError('held', `another server holds the data folder ${folder}`)
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) throw held()
     throw error
   }
 }
