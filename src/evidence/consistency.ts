@@ -128,14 +128,16 @@ function* ofPlan(
     if (!step.needs.every((need) => units.has(need))) needing.push(index)
     index += 1
   }
+  let isInOrder = needing.length === 0
   for (const [nth, gate] of gates.entries()) {
     yield* ofPlanned(gate, `/opening/plan/gates/${nth}`, units)
+    if (!gate.needs.every((need) => units.has(need))) isInOrder = false
     unitOf(units, gate.step_id).gate = gate
   }
   for (const step of needing) yield* ofNeeds(steps.at(step), units)
   for (const gate of gates) yield* ofNeeds(gate, units)
   // A plan of which each thing stands behind what it needs goes in no circle.
-  if (needing.length > 0) yield* ofCircles(steps, gates)
+  if (!isInOrder) yield* ofCircles(steps, gates)
 }
 
 /** Taken away is what needs nothing, then what needs no more than that, and so on: what is left waits for itself. */

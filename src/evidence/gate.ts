@@ -279,7 +279,8 @@ export function gateOf(
     decision.question === gate.question &&
     decision.question === asked.question &&
     decision.policy_sha256 === digestOf(asked.policy) &&
-    (step_id === undefined || (step_id === gate.step_id && decision.shown_sha256 === shown_sha256))
+    decision.shown_sha256 === shown_sha256 &&
+    (step_id === undefined || step_id === gate.step_id)
   if (!isNamed) return 'another'
   return step_id === undefined && alike.get(asksOf(asked)) !== 1 ? 'one of several' : 'this'
 }

@@ -42,7 +42,7 @@ export function findKey(
       }))
     const key =
       found.find((key) => !key.counts) ??
-      found.find(({ key }) => key.status !== 'active') ??
+      found.find(({ key }) => key === endsFirst(found.map((one) => one.key))) ??
       found[0]
     if (key !== undefined) return key
   }
@@ -121,12 +121,25 @@ export function isOfSealingKey(file: TrustFile, trust: readonly Trusted[]): bool
   })
 }
 
+/** Of what several files say of one key, the end that binds: the first, and a revocation before a retirement. */
+function endsFirst<T extends Pick<ServerKey, 'status' | 'last_seal_seq'>>(
+  keys: readonly T[],
+): T | undefined {
+  return keys
+    .filter(({ status }) => status !== 'active')
+    .toSorted(
+      (a, b) =>
+        (a.last_seal_seq ?? 0) - (b.last_seal_seq ?? 0) ||
+        Number(b.status === 'revoked') - Number(a.status === 'revoked'),
+    )[0]
+}
+
 /** What there is to say of a key that has ended and still counts; empty for one that has not. */
 export function validityOf(
   keys: readonly Pick<ServerKey, 'status' | 'last_seal_seq'>[],
   seal_seq: number,
 ): string {
-  const ended = keys.find(({ status }) => status !== 'active')
+  const ended = endsFirst(keys)
   return ended === undefined
     ? ''
     : ` It is ${ended.status} and counts up to number ${ended.last_seal_seq}: that this is number ${seal_seq} is the word of whoever has the sealing key, also now.`

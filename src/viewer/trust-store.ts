@@ -119,7 +119,8 @@ export const rememberLast = (last: Kept['last']) => change((kept) => ({ ...kept,
 /** What this browser has seen of this server's series, each once. */
 export const seenHere = ({ heads, last }: Kept): HeldEnvelope[] => [
   ...new Map(
-    [...heads, ...(last === null ? [] : [last])].map((head) => [head.evidence_id, head]),
+    // Of one that is both, the head says more.
+    [...(last === null ? [] : [last]), ...heads].map((head) => [head.evidence_id, head]),
   ).values(),
 ]
 

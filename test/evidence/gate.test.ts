@@ -25,6 +25,16 @@ async function verdictOf(
   return { verdict, codes: claims.flatMap(({ claim, code }) => (claim === 'gate' ? [code] : [])) }
 }
 
+it.each([
+  ['itself', { a: ['a'] }],
+  ['each other', { a: ['b'], b: ['a'] }],
+])('[V10] gates that wait for %s are no plan', async (_, needs) => {
+  const gates = Object.entries(needs).map(([id, before]) => planGate(id, { needs: before }))
+  const { bytes } = await startRun(signer, { steps: [planStep('build')], gates }).seal()
+  const { claims } = await verifyEnvelope(bytes, { trust })
+  expect(claims.map(({ code }) => code)).toContain('plan-broken')
+})
+
 describe('a decision', () => {
   it.each(['constructor', 'toString', 'valueOf', 'answer'])(
     '[V11] does not have the input %s without giving it',

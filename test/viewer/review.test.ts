@@ -196,8 +196,18 @@ describe('what this browser remembers', () => {
     const list = [listed, { ...listed, evidence_id: 'ev-2', head: 'd'.repeat(64), seal_seq: 2 }]
     expect(changedSince(list, [last], true)).toBe(null)
     expect(changedSince(list, [two, last], true)).toMatch(/Number 2 is another record/)
-    const kept = { ...NOTHING_KEPT, heads: [{ ...two, decisions: [] }], last: { ...last, at: '' } }
-    expect(seenHere(kept).map(({ evidence_id }) => evidence_id)).toEqual(['ev-2', 'ev-3'])
+    const decisions = [{ nonce: 'n', sha256: 'e'.repeat(64) }]
+    const heads = [
+      { ...two, decisions: [] },
+      { ...last, decisions },
+    ]
+    const seen = seenHere({ ...NOTHING_KEPT, heads, last: { ...last, at: '' } })
+    expect(new Map(seen.map((one) => [one.evidence_id, one.decisions]))).toEqual(
+      new Map([
+        ['ev-2', []],
+        ['ev-3', decisions],
+      ]),
+    )
   })
 
   it('[U12] of the history: whatever was sealed by a key of this server, once it was accepted', () => {

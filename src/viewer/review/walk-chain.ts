@@ -70,7 +70,7 @@ export function changedSince(
   seen: readonly HeldEnvelope[],
   isWhole: boolean,
 ): string | null {
-  const newest = Math.max(0, ...items.map(({ seal_seq }) => seal_seq))
+  const newest = items.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
   // The newest says most, and is told of.
   for (const { evidence_id, head, seal_seq } of seen.toSorted((a, b) => b.seal_seq - a.seal_seq)) {
     if (items.length === 0)
