@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { appendFile, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -179,6 +179,29 @@ describe('a disk that is full', () => {
     expect((await until(run_id, isSealed)).outcome).toBe('succeeded')
     expect((await until(await start(), isSealed)).outcome).toBe('succeeded')
     expect(await ended(life)).toEqual([0, null])
+  })
+
+  it('[R7] [R32] for the store keeps no abort from ending what runs; it is on record when there is room', async () => {
+    const there = await place()
+    const { life, start, until, ask } = await serve(there, '^store ')
+    await writeFile(join(there.project, 'wait'), '')
+    const run_id = await start()
+    const pidFile = join(there.project, 'pid')
+    await vi.waitUntil(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '')
+    const pid = Number(readFileSync(pidFile, 'utf8'))
+    await writeFile(there.full, '')
+    expect(await ask(ENDPOINT.abortRun, `/api/runs/${run_id}/abort`, { reason: 'full' })).toBe(503)
+    await vi.waitUntil(() => !existsSync(`/proc/${pid}`), { timeout: 20_000 })
+    expect(await ask(ENDPOINT.run, `/api/runs/${run_id}`)).toMatchObject({ outcome: null })
+    await rm(there.full)
+    const run = await until(run_id, isSealed)
+    expect(run).toMatchObject({ outcome: 'aborted', ended: { reason: 'full' } })
+    expect(reasonOf(run)).toMatch(/^aborted by token:/)
+    expect(await ended(life)).toEqual([0, null])
+    const beside = await administer(there.data)
+    const { items } = await beside.journal.list({ cursor: null, limit: 50 })
+    await beside.close()
+    expect(items.filter(({ act }) => act === 'run_aborted')).toMatchObject([{ about: run_id }])
   })
 
   it('[R24] for the cells of a table keeps what was derived, and records it once when there is room', async () => {

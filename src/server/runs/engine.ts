@@ -121,6 +121,8 @@ export function createEngine({
   const link = createRunnerLink(pidFile, graceMs, failed)
   /** Why runs are being stopped: somebody asked, which is on record, or the record takes no more. */
   const stops = new Map<string, Stop>()
+  /** Aborts that a store took no record of: with the next fact of their run they are on record before it. */
+  const wishes = new Map<string, Stop>()
   const takeovers = new Map<string, Takeovers>()
   /** What ends a derivation that waits, or between two of its processes. */
   const cancels = new Map<string, AbortController>()
@@ -208,7 +210,8 @@ export function createEngine({
     let again = false
     const current = await recorder
       .record(run_id, (before) => {
-        const happened = said(before)
+        const wish = wishedOf(before)
+        const happened = [...wish, ...said(wish.reduce(afterFact, before))]
         const run = happened.reduce(reduce, before.run)
         if (run.ended !== null || stopping) return happened
         const agenda = agendaAt(before)
@@ -241,6 +244,14 @@ export function createEngine({
     if (isStopped) endRunning(current.run)
     if (isOver) await finish(run_id)
     else if (again && !isStopped) await advance(run_id)
+  }
+
+  function wishedOf(current: Current): Fact[] {
+    const { run, stop } = current
+    const wish = wishes.get(run.run_id)
+    if (wish === undefined || stop !== null || run.ended !== null) return []
+    const timestamp = timeAfter(current, now())
+    return [{ type: 'abort_asked', run_id: run.run_id, timestamp, ...wish }]
   }
 
   /** Of this record; made anew where somebody else has added to it. */
@@ -518,6 +529,7 @@ export function createEngine({
     const ending = { isOurs: false }
     if (!(await lasting(() => end(run_id, ending)))) return
     stops.delete(run_id)
+    wishes.delete(run_id)
     takeovers.delete(run_id)
     crowded.delete(run_id)
     agendas.delete(run_id)
@@ -703,14 +715,27 @@ export function createEngine({
       // On record before anything is ended by it: a server that dies meanwhile knows whose wish it was.
       let asked: Stop | null = null
       const ask = (current: Current): Fact[] => {
-        const { run, stop } = current
+        const { run } = current
+        const stop = current.stop ?? wishes.get(run_id) ?? null
         if (run.ended !== null)
           throw new ProblemError('run_ended', `run ${run_id} has ${run.ended.outcome}`)
         const timestamp = timeAfter(current, now())
         asked = stop
         return stop === null ? [{ type: 'abort_asked', run_id, timestamp, actor, reason }] : []
       }
-      await recorder.record(run_id, ask, authority)
+      try {
+        await recorder.record(run_id, ask, authority)
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'failed' || stopping) throw error
+        // What fills the disk may be what is to be ended: it ends without a record, which comes with its ending.
+        const wish = { actor, reason }
+        const { run } = await read(run_id)
+        wishes.set(run_id, wishes.get(run_id) ?? wish)
+        stops.set(run_id, stops.get(run_id) ?? wish)
+        endRunning(run)
+        keep(advance(run_id))
+        throw error
+      }
       // It stays the abort of whoever asked first; that others did too is theirs to answer for.
       if (asked !== null) {
         const act = { act: 'run_aborted', about: run_id, detail: null } as const
