@@ -18,8 +18,6 @@ export async function saidPlainly(act: () => Promise<number>, exitCode = 1): Pro
     const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)
     if (disk !== null)
       throw new CommandError(`${disk}: ${wordsOf(error)}`, exitCode, { cause: error })
-    if (error instanceof StorageError && error.code === 'held')
-      throw new CommandError(error.message, exitCode, { cause: error })
     throw error
   }
 }

@@ -72,12 +72,12 @@ export async function makeBackup(
   by: Who,
 ): Promise<Manifest> {
   const beside = dirname(resolve(file))
-  await removeLeftovers(beside)
   if (existsSync(file)) throw new BackupError(`${file} is there already`)
   for (const needed of [STORE, KEY])
     if (!existsSync(join(data, needed))) throw new BackupError(`${data} is no data folder`)
   const staging = await mkdtemp(join(beside, `${STAGING}${process.pid}-`))
   try {
+    await removeLeftovers(beside, (await stat(staging)).mtimeMs)
     await writeFile(join(staging, '.gitignore'), '*\n')
     await using(await open(data), async (store) => {
       // First, since from then on the key may be elsewhere; and a copy that was begun is in the journal that it has.
@@ -122,24 +122,30 @@ export async function makeBackup(
 
 const STAGING = '.runseal-backup-'
 
-/** What one that was killed has left, of this user's. */
-async function removeLeftovers(beside: string): Promise<void> {
-  for (const name of await readdir(beside).catch(ignoreMissing)) {
-    const pid = new RegExp(`^\\${STAGING}(\\d+)-`).exec(name)?.[1]
-    if (pid === undefined || isThere(Number(pid))) continue
-    const found = await lstat(join(beside, name)).catch(() => null)
-    if (found?.isDirectory() === true && found.uid === process.getuid?.())
-      await rm(join(beside, name), { recursive: true, force: true })
+/** One that goes on writes all the time: into its snapshot, its copies or its archive. */
+const LEFT_MS = 3_600_000
+
+/**
+ * What one that was killed has left, of this user's. Not by its pid: another container or machine that backs up into
+ * this folder has pids of its own. `now` is by the clock of this disk, as the times of its files are.
+ */
+async function removeLeftovers(beside: string, now: number): Promise<void> {
+  for (const name of await readdir(beside)) {
+    if (!new RegExp(`^\\${STAGING}\\d+-`).test(name)) continue
+    const left = join(beside, name)
+    const found = await lstat(left).catch(() => null)
+    if (found?.isDirectory() !== true || found.uid !== process.getuid?.()) continue
+    // One that cannot be looked through is one that changes.
+    const changed = await lastChange(left).catch(() => now)
+    if (now - changed > LEFT_MS) await rm(left, { recursive: true, force: true })
   }
 }
 
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
-  }
+async function lastChange(folder: string): Promise<number> {
+  let last = (await lstat(folder)).mtimeMs
+  for (const name of await readdir(folder, { recursive: true }))
+    last = Math.max(last, (await lstat(join(folder, name))).mtimeMs)
+  return last
 }
 
 /** `logs/RUN/STEP.ATTEMPT.log` and what is beside it. */

@@ -12,8 +12,9 @@ import type { Status } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
-import { makeBackup, restoreBackup, type Manifest, type Restored } from './backup.ts'
+import { BackupError, makeBackup, restoreBackup, type Manifest, type Restored } from './backup.ts'
 import { hasBegun, makeDataFolder } from './data-folder.ts'
+import { diskFault } from './disk-fault.ts'
 import { createLiar, type LiarOptions } from './chaos/liar.ts'
 import { lyingProxy } from './chaos/proxy.ts'
 import { createBus, type Bus } from './events/bus.ts'
@@ -428,14 +429,22 @@ export async function administer(data: string): Promise<Administration> {
 /** A backup of a data folder, also while a server runs over it. */
 export async function backUp(data: string, file: string, actor: string): Promise<Manifest> {
   const by = { actor, at: new Date().toISOString() }
-  return await makeBackup((folder) => openStorage(folder, { server: false }), data, file, by)
+  const open = (folder: string) => openStorage(folder, { server: false })
+  return await makeBackup(open, data, file, by).catch(inWords)
 }
 
 /** A data folder from a backup. */
 export async function restore(file: string, data: string, actor: string): Promise<Restored> {
   const by = { actor, at: new Date().toISOString() }
   const open = (folder: string) => openStorage(folder, { server: false })
-  return await restoreBackup(open, holdFolder, file, data, by)
+  return await restoreBackup(open, holdFolder, file, data, by).catch(inWords)
+}
+
+/** Whatever fails is one line for the person who asked; what the disk does has words of its own. */
+function inWords(error: unknown): never {
+  const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)
+  if (disk !== null) throw error
+  throw new BackupError(wordsOf(error).replaceAll(/\s*\n\s*/g, ' '), { cause: error })
 }
 
 /** In the data folder while a server runs: where it can be reached. */

@@ -8,6 +8,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -210,10 +211,15 @@ it('[B1] is not put over a file that came while it was made', async () => {
 it('[B1] takes away what one that was killed has left, and nothing else', async () => {
   const place = await mkdtemp(join(tmpdir(), 'runseal-left-'))
   onTestFinished(() => rm(place, { recursive: true, force: true }))
-  const kept = ['.runseal-backup-notes', `.runseal-backup-${process.pid}-a`]
+  const old = new Date(Date.now() - 3_700_000)
+  // As of another container, whose pids are not seen here: only that it goes on changing tells of it.
+  const going = '.runseal-backup-999999999-a'
+  const kept = ['.runseal-backup-notes', going]
   for (const name of [...kept, '.runseal-backup-999999999-b']) {
     await mkdir(join(place, name))
     await writeFile(join(place, name, 'archive'), 'key')
+    if (name !== going) await utimes(join(place, name, 'archive'), old, old)
+    await utimes(join(place, name), old, old)
   }
   const { code } = await runseal([
     'backup',
@@ -230,6 +236,18 @@ it('[B1] says what is no data folder, and makes none', async () => {
   const { code, stderr } = await runseal(['backup', join(folder, 'b.tar'), '--data', nowhere])
   expect([code, stderr]).toEqual([1, `runseal backup: ${nowhere} is no data folder\n`])
   await expect(stat(nowhere)).rejects.toThrow('ENOENT')
+})
+
+it('[B1] says in one line whatever fails', async () => {
+  const data = join(folder, '.runseal')
+  for (const line of [
+    ['backup', join(folder, 'nowhere', 'b.tar'), '--data', data],
+    ['restore', file, '--data', join(file, 'below')],
+  ]) {
+    const { code, stderr } = await runseal(line)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^runseal (backup|restore): .*(ENOENT|ENOTDIR).*\n$/)
+  }
 })
 
 it('[B2] restores to a folder whose every envelope verifies', async () => {
