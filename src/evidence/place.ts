@@ -26,7 +26,7 @@ export type HeldEnvelope = {
  */
 export function checkLineage(
   { opening: { rerun_of } }: Envelope,
-  takenOver: number,
+  takenFrom: readonly string[],
   held: readonly HeldEnvelope[],
 ): Claim | null {
   if (rerun_of === null) return null
@@ -39,6 +39,16 @@ export function checkLineage(
       expected: fewOf(known),
       message: `It repeats ${run_id}, which others started by the record that you hold.`,
     })
+  const sources = [...new Set(takenFrom)]
+  const another = held.find(
+    (one) => sources.includes(one.evidence_id) && one.run_id !== undefined && one.run_id !== run_id,
+  )
+  if (sources.length > 1 || another !== undefined)
+    return claimOf('lineage-differs', {
+      ...at,
+      message: `It took steps over from ${another === undefined ? `${sources.length} records` : `the record of ${another.run_id}, which you hold`}, and says that it repeats ${run_id}.`,
+    })
+  const takenOver = takenFrom.length
   const open = [
     ...(known === undefined
       ? ['you do not hold its record, so that who started it is the server’s word']

@@ -94,7 +94,7 @@ export async function verifyEnvelope(
   const consistency = watchConsistency(envelope, planned)
   const watched = watchGates(envelope)
   let apart = 0
-  let takenOver = 0
+  const takenFrom: string[] = []
   for (const entry of entries) {
     const { seq, kind, body } = entry
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await stage('record', { done: seq, of })
@@ -102,7 +102,7 @@ export async function verifyEnvelope(
     watched.add(entry)
     if (kind !== 'step') continue
     if (body.cells_part !== undefined) apart += 1
-    if (body.taken_over !== undefined) takenOver += 1
+    if (body.taken_over !== undefined) takenFrom.push(body.taken_over.evidence_id)
   }
   const previous = options.previous ?? []
   const gates: Claim[] = []
@@ -110,7 +110,7 @@ export async function verifyEnvelope(
   const breathe = () => stage('record', { done: of, of })
   for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
-  const lineage = checkLineage(envelope, takenOver, previous)
+  const lineage = checkLineage(envelope, takenFrom, previous)
   const claims = [
     ...trustClaims,
     ...chain.claims,

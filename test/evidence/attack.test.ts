@@ -899,6 +899,8 @@ describe('a series', () => {
     // A step was taken over, and is not compared.
     expect(await codeWith({ ...before, starters })).toBe('lineage-unchecked')
     expect(await codeWith({ ...before, starters: ['user:eve'] })).toBe('lineage-differs')
+    // The record that it took the step from is here, and is that of another run.
+    expect(await codeWith({ ...before, run_id: 'run-x' })).toBe('lineage-differs')
     const again = startRun(
       signer,
       { steps: [planStep('build')] },
