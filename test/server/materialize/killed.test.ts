@@ -16,7 +16,7 @@ const SEED = Number(process.env['RUNSEAL_SEED'] ?? Date.now() % 1_000_000)
 const TIMEOUT_MS = 120_000 + KILLS * 30_000 + CELLS * 30
 vi.setConfig({ testTimeout: TIMEOUT_MS })
 
-const PROJECT = `
+const projectOf = (derive: string) => `
 runs:
   none:
     steps: [{ id: no, run: 'true' }]
@@ -25,9 +25,12 @@ tables:
     source: { kind: jsonl, path: t.jsonl }
     key: id
     derive:
+${derive}
+`
+const PROJECT = projectOf(`
       a: { from: [n], batch: 20, concurrency: 2, argv: [jq, -c, '{record_id, value: (.inputs.n * 2), cost: 0.01}'] }
       b: { from: [a], batch: 50, argv: [jq, -c, '{record_id, value: (.inputs.a + 1)}'] }
-`
+`)
 
 /** 0 to 1, the same for one seed. */
 function randomBy(seed: number): () => number {
@@ -142,17 +145,9 @@ it('[MT5] [MT6] killed in the middle of a batch, what its process has answered i
   // Notes each record that it computes, and does not go on behind the half of them.
   const program = `const fs=require('fs');let n=0;const lines=fs.readFileSync(0,'utf8').trim().split('\\n');const next=()=>{if(n===lines.length)return;if(n===${records / 2})return setInterval(()=>{},1000);const {record_id,inputs}=JSON.parse(lines[n++]);fs.appendFileSync('computed.txt',record_id+'\\n');console.log(JSON.stringify({record_id,value:inputs.n*2}));setImmediate(next)};next()`
   const server = await killable(
-    `
-runs:
-  none:
-    steps: [{ id: no, run: 'true' }]
-tables:
-  t:
-    source: { kind: jsonl, path: t.jsonl }
-    key: id
-    derive:
-      a: { from: [n], batch: 10000, argv: ${JSON.stringify([process.execPath, '-e', program])} }
-`,
+    projectOf(
+      `      a: { from: [n], batch: 10000, argv: ${JSON.stringify([process.execPath, '-e', program])} }`,
+    ),
     sourceOf(records),
   )
   const run_id = await server.begin()
