@@ -54,15 +54,21 @@ export class BatchRecord {
     this.#isLast = isLast
   }
 
-  hasValue(record_id: string): boolean {
-    return this.#answers.get(record_id)?.ok === true
+  /** No other try can make another of it. */
+  isEnded(record_id: string): boolean {
+    const answer = this.#answers.get(record_id)
+    return answer !== undefined && this.#isEnd(answer)
   }
 
   take(answers: ReadonlyMap<string, Answer>): void {
     for (const [record_id, answer] of answers) {
       this.#answers.set(record_id, answer)
-      if (answer.ok || this.#isLast) this.#put(record_id, answer)
+      if (this.#isEnd(answer)) this.#put(record_id, answer)
     }
+  }
+
+  #isEnd(answer: Answer): boolean {
+    return answer.ok || answer.isCostLost || this.#isLast
   }
 
   /** What waits to be written is, as soon as nothing else is. */
@@ -88,7 +94,7 @@ export class BatchRecord {
         if (!this.#answers.has(record_id)) this.#answers.set(record_id, answer)
     const again: string[] = []
     for (const [record_id, answer] of this.#answers) {
-      const isFinished = answer.ok || this.#isLast || isAborted || this.#written.has(record_id)
+      const isFinished = this.#isEnd(answer) || isAborted || this.#written.has(record_id)
       if (!isFinished) continue
       this.#put(record_id, answer)
       if (this.#written.get(record_id) !== answer) again.push(record_id)

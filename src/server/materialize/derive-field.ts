@@ -211,7 +211,7 @@ async function runBatch(
     if (!isCut) record.take(missing)
     busy_ms += result?.duration_ms ?? 0
     if (isCut || signal.aborted) break
-    left = left.filter(({ judged }) => !record.hasValue(judged.record_id))
+    left = left.filter(({ judged }) => !record.isEnded(judged.record_id))
   }
   return async () => {
     await record.end(busy_ms, { isAborted })
@@ -223,17 +223,18 @@ async function runBatch(
 const CUT: ReadonlySet<BatchResult['cause']> = new Set(['aborted', 'interrupted', 'disk_failed'])
 
 function endOf(result: BatchResult | null, { step: { timeout_ms } }: DerivedField): End {
-  if (result === null) return { text: '', invalid: [], unanswered: '', isWhole: false }
+  if (result === null)
+    return { text: '', invalid: [], unanswered: '', isWhole: false, isFlood: false }
   const { output: text, invalid, cause, exit_code, signal, reason } = result
   const isWhole = cause === null && exit_code === 0
-  return { text, invalid, isWhole, unanswered: reasonOf() }
+  return { text, invalid, isWhole, isFlood: cause === 'flooded', unanswered: reasonOf() }
 
   function reasonOf(): string {
     switch (cause) {
       case 'timed_out':
         return `its process timed out after ${timeout_ms} ms`
       case 'flooded':
-        return 'its process wrote more than a batch may: make the batch smaller'
+        return 'its process wrote more than a batch may, and what it cost is not known: make the batch smaller'
       case 'not_started':
         return clip(`its process could not be started: ${reason}`)
       case 'aborted':

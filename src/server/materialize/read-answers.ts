@@ -8,9 +8,9 @@ import { sumOf } from '#evidence/summarise.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 
 /** What a process made of one record. `value` is its RFC 8785 form. */
-export type Answer =
-  | { ok: true; value: string; cost: string | null }
-  | { ok: false; error: string; cost: string | null }
+export type Answer = { ok: true; value: string; cost: string | null } | Failure
+/** `isCostLost`: it may have cost more, which cannot be read. To try again would hide that. */
+type Failure = { ok: false; error: string; cost: string | null; isCostLost: boolean }
 
 /** Lines of a process, in UTF-8; those that are not are empty, and their numbers, from 1, in `invalid`. */
 export type Lines = { text: string; invalid: readonly number[] }
@@ -21,6 +21,8 @@ export type End = Lines & {
   unanswered: string
   /** Its end was its own: the last line is whole though nothing ends it. */
   isWhole: boolean
+  /** It wrote more than was kept. */
+  isFlood: boolean
 }
 
 export const ANSWER_LIMITS = { lineChars: 1024 * 1024, depth: 32, errorChars: 1000 } as const
@@ -36,6 +38,7 @@ export class AnswerReader {
   readonly #answers = new Map<string, Answer>()
   #lines = 0
   #fault: string | null = null
+  #isUnread = false
 
   constructor(
     record_ids: readonly string[],
@@ -54,7 +57,7 @@ export class AnswerReader {
   }
 
   /** The same of the rest; and those without an answer, which are failed by `unanswered`. */
-  end({ text, invalid, unanswered, isWhole }: End): {
+  end({ text, invalid, unanswered, isWhole, isFlood }: End): {
     answers: ReadonlyMap<string, Answer>
     missing: ReadonlyMap<string, Answer>
   } {
@@ -63,8 +66,10 @@ export class AnswerReader {
     if (isWhole && rest !== '') lines.push(rest)
     const answers = this.#read(lines, invalid)
     const missing = new Map<string, Answer>()
+    const isCostLost = this.#isUnread || (isFlood && this.#fault === null)
+    const failure = { ...failed(this.#fault ?? unanswered), isCostLost }
     for (const record_id of this.#record_ids)
-      if (!this.#answers.has(record_id)) missing.set(record_id, failed(this.#fault ?? unanswered))
+      if (!this.#answers.has(record_id)) missing.set(record_id, failure)
     return { answers, missing }
   }
 
@@ -79,8 +84,10 @@ export class AnswerReader {
       if (isText && line.trim() === '') continue
       const read = isText ? lineOf(line, this.#quoted) : 'is not UTF-8'
       const place = `line ${before + at + 1} of its output`
-      if (typeof read === 'string') this.#fault = `${place} ${read}`
-      else if (!this.#record_ids.has(read.record_id))
+      if (typeof read === 'string') {
+        this.#fault = `${place} ${read}`
+        this.#isUnread = line.length > ANSWER_LIMITS.lineChars
+      } else if (!this.#record_ids.has(read.record_id))
         this.#fault = `${place} is about ${brief(read.record_id, this.#quoted)}, which it was not asked for`
       else {
         const { record_id } = read
@@ -108,7 +115,7 @@ const WITHHELD = '(withheld, since a value is private)'
 
 function lineOf(line: string, quoted: Quote): Line | string {
   if (line.length > ANSWER_LIMITS.lineChars)
-    return `is longer than ${ANSWER_LIMITS.lineChars} characters`
+    return `is longer than ${ANSWER_LIMITS.lineChars} characters: what it cost is not known`
   let value: unknown
   try {
     value = strictJson(line, ANSWER_LIMITS.depth)
@@ -125,10 +132,11 @@ function lineOf(line: string, quoted: Quote): Line | string {
 
 function answerOf({ members, notKept }: Line, type: FieldType, quoted: Quote): Answer {
   const { value, error, cost: said, ...others } = members
-  if (notKept.includes('cost'))
-    return failed('its cost is a number of more digits than are kept: say it as text')
   const cost = said === undefined || said === null ? null : decimalOf(said)
-  if (cost === undefined) return failed(`its cost is no amount: ${AN_AMOUNT}`)
+  const noCost = notKept.includes('cost')
+    ? 'its cost is a number of more digits than are kept: say it as text'
+    : `its cost is no amount: ${AN_AMOUNT}`
+  if (cost === undefined || notKept.includes('cost')) return { ...failed(noCost), isCostLost: true }
   const [unknown] = Object.keys(others)
   if (unknown !== undefined)
     return failed(`its answer has a member ${brief(unknown, quoted)}`, cost)
@@ -154,13 +162,19 @@ function answerOf({ members, notKept }: Line, type: FieldType, quoted: Quote): A
 }
 
 /** Neither is believed, but what each cost was spent. */
-function answeredTwice(...both: readonly Answer[]): Answer {
+function answeredTwice(...both: readonly Answer[]): Failure {
   const spent = both.flatMap(({ cost }) => cost ?? [])
-  return failed('its process answered twice', spent.length === 0 ? null : sumOf(spent))
+  const unread = both.find((one) => !one.ok && one.isCostLost)
+  const why = unread?.ok === false ? `, and once ${unread.error}` : ''
+  const failure = failed(
+    `its process answered twice${why}`,
+    spent.length === 0 ? null : sumOf(spent),
+  )
+  return { ...failure, isCostLost: why !== '' }
 }
 
-function failed(error: string, cost: string | null = null): Answer {
-  return { ok: false, error: clip(error), cost }
+function failed(error: string, cost: string | null = null): Failure {
+  return { ok: false, error: clip(error), cost, isCostLost: false }
 }
 
 /** undefined: no amount of money. As large, and as many, as they may be, their sum is still a decimal of a record. */

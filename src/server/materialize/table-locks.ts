@@ -11,8 +11,8 @@ export type TableLocks = {
     signal: AbortSignal,
   ): Promise<(() => void) | null>
   /**
-   * Keeps tables that nobody has, or waits for, from being written; null where somebody does. Waits for nobody, and is
-   * to let go when `signal` says that a run waits.
+   * Keeps tables that nobody has from being written; null where somebody has them, or waits for nothing but looks. Waits
+   * for nobody, and is to let go when `signal` says that a run could have them but for it.
    */
   look(tables: readonly string[]): { signal: AbortSignal; leave: () => void } | null
   /** The run that has a table. */
@@ -31,8 +31,11 @@ export function createTableLocks(): TableLocks {
   const held = new Map<string, string>()
   const looked = new Map<string, AbortController>()
   let waiting: Waiting[] = []
+  /** Tables of those who wait for nothing but looks. */
+  let due = new Set<string>()
 
   function letIn(): void {
+    due = new Set()
     // Tables that somebody in front waits for are kept for it.
     const wanted = new Set<string>()
     for (const one of waiting) {
@@ -47,6 +50,9 @@ export function createTableLocks(): TableLocks {
       } else
         for (const table of one.tables) {
           wanted.add(table)
+          // Who waits for another run, maybe for hours, is not helped by tables that nobody looks at.
+          if (isTaken) continue
+          due.add(table)
           looked.get(table)?.abort()
         }
     }
@@ -88,8 +94,8 @@ export function createTableLocks(): TableLocks {
     },
 
     look(tables) {
-      const isWanted = waiting.some((one) => one.tables.some((table) => tables.includes(table)))
-      if (isWanted || tables.some((table) => held.has(table) || looked.has(table))) return null
+      if (tables.some((table) => held.has(table) || looked.has(table) || due.has(table)))
+        return null
       const controller = new AbortController()
       for (const table of tables) looked.set(table, controller)
       const leave = () => {

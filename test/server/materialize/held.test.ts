@@ -24,6 +24,19 @@ const TABLES = `
     derive:
       c: { from: [n], argv: [jq, -c, '{record_id, value: .inputs.n}'] }
 `
+const BESIDE = `
+  t:
+    source: { kind: csv, path: t.csv }
+    key: id
+    derive:
+      a: { from: [n], argv: [jq, -c, '{record_id, value: .inputs.n}'] }
+  u:
+    source: { kind: csv, path: u.csv }
+    key: id
+    derive:
+      s: { from: [n], argv: ${WAITS} }
+      m: { from: [{ table: t, field: n, by: n }], argv: [jq, -c, '{record_id, value: 1}'] }
+`
 const FILES = { 't.csv': 'id,n\n1,x\n2,y\n3,z\n' }
 
 async function begin(shop: TableShop, asked: Materialize): Promise<string> {
@@ -170,6 +183,53 @@ it('[MT9] a look of the server refuses nobody: it lets go', async () => {
   expect(await locks.take(['t'], 'second', 0, never)).toBeNull()
   leave?.()
   expect(locks.look(['t'])).not.toBeNull()
+})
+
+it('[MT9] what a run waits for is looked at until nothing but looks keeps it from that', async () => {
+  const locks = createTableLocks()
+  const never = new AbortController().signal
+  const first = await locks.take(['u'], 'first', 0, never)
+  const before = locks.look(['t'])
+  const second = locks.take(['t', 'u'], 'second', 60_000, never)
+  const gone = new AbortController()
+  const third = locks.take(['t', 'v'], 'third', 60_000, gone.signal)
+  const beside = locks.look(['v'])
+  expect([before?.signal.aborted, beside?.signal.aborted]).toEqual([false, false])
+  before?.leave()
+  const after = locks.look(['t'])
+  expect(after?.signal.aborted).toBe(false)
+  first?.()
+  expect([after?.signal.aborted, beside?.signal.aborted]).toEqual([true, false])
+  expect(locks.look(['u'])).toBeNull()
+  after?.leave()
+  const leave = await second
+  expect(locks.holderOf('t')).toBe('second')
+  leave?.()
+  expect(beside?.signal.aborted).toBe(true)
+  gone.abort()
+  expect([await third, locks.look(['t']) === null]).toEqual([null, false])
+})
+
+it('[MT3] [MT9] a table that nobody writes is looked at, also while a run that wants it waits for another', async () => {
+  const shop = await tableShop(BESIDE, { ...FILES, 'u.csv': FILES['t.csv'] })
+  shop.write('go', '')
+  await shop.materialize()
+  for (const name of ['go', 'began']) rmSync(join(shop.root, name))
+  const first = await begin(shop, { targets: ['u.s'], force: true })
+  const waiting = (await shop.engine.materialize(requestOf({ targets: ['u.m'] }), OPERATOR)).run_id
+  await expect
+    .poll(async () => (await shop.runOf(waiting)).steps.length, { timeout: 30_000 })
+    .toBeGreaterThan(0)
+  const isStale = async () => (await shop.storage.cells.field('t', 'a')).cells.stale
+  shop.write('t.csv', 'id,n\n1,X\n2,y\n3,z\n')
+  await shop.materializer.check()
+  expect(await isStale()).toBe(1)
+  // Who gives up has what it kept from being looked at looked at again, also where nobody asks.
+  shop.write('t.csv', 'id,n\n1,X\n2,Y\n3,z\n')
+  await shop.engine.abort(waiting, OPERATOR, 'no more')
+  await expect.poll(isStale, { timeout: 30_000 }).toBe(2)
+  shop.write('go', '')
+  await shop.sealed(first)
 })
 
 /** Its first process fails each record at a cost, the second waits, and later ones derive. */

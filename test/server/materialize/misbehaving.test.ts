@@ -170,21 +170,25 @@ it('[MT7] a program that is not there fails its cells', async () => {
   })
 })
 
-it('[MT8] a cell that fails is tried again, alone, and its dependants say whose failure it is', async () => {
+it('[MT8] [MT13] a cell that fails is tried again, alone, but where that would hide what it cost, and its dependants say whose failure it is', async () => {
   const program = of(
-    `const fs=require('fs');fs.appendFileSync('tries.txt',rows.map((r)=>r.record_id).join('')+' ');for(const r of rows)say(r,r.record_id==='2'?{error:'no two',cost:0.5}:{value:r.inputs.n,cost:1})`,
+    `const fs=require('fs');fs.appendFileSync('tries.txt',rows.map((r)=>r.record_id).join('')+' ');for(const r of rows)say(r,r.record_id==='2'?{error:'no two',cost:0.5}:{value:r.inputs.n,cost:r.record_id==='3'?'1e3':1})`,
   )
   const { shop, envelope, a, b } = await derivedBy(program, ', retries: 2')
-  expect(a).toEqual({ 1: '1', 2: 'no two', 3: '3', 4: '4' })
+  expect(a).toEqual({ 1: '1', 2: 'no two', 3: NO_AMOUNT, 4: '4' })
   expect(b).toMatchObject({ 1: '1', 2: 'not tried: t/2/a failed' })
-  expect(envelope.closing.totals).toMatchObject({ materialized: 6, failures: 2, total_cost: '4.5' })
+  expect(envelope.closing.totals).toMatchObject({ materialized: 4, failures: 4, total_cost: '3.5' })
   const { readFileSync } = await import('node:fs')
   expect(readFileSync(`${shop.root}/tries.txt`, 'utf8')).toBe('1234 2 2 ')
 })
 
-const ask = (text: string, type: 'json' | 'text' | 'number' = 'json', isPrivate = false) => {
+const ask = (
+  text: string,
+  type: 'json' | 'text' | 'number' = 'json',
+  { isPrivate = false, isFlood = false } = {},
+) => {
   const reader = new AnswerReader(['1', '2'], { type, isPrivate })
-  const end = reader.end({ text, invalid: [], unanswered: 'gone', isWhole: true })
+  const end = reader.end({ text, invalid: [], unanswered: 'gone', isWhole: true, isFlood })
   return new Map([...end.missing, ...end.answers])
 }
 
@@ -243,11 +247,33 @@ it('[MT7] [MT13] what each answer of several to one record cost was spent', () =
   expect(costOf(answers(null, null))).toBeNull()
 })
 
-it('[MT14] words of a process are withheld where a value is private', () => {
-  expect(JSON.stringify([...ask('{"record_id":"1","error":"hush"}', 'json', true)])).not.toContain(
-    'hush',
+it('[MT7] [MT13] where a cost cannot be read, a cell says that it is not known', () => {
+  const long = `{"record_id":"2","value":"${'x'.repeat(1024 * 1024)}","cost":1}`
+  const first = '{"record_id":"1","error":"no","cost":1}'
+  expect(ask(`${first}\n${long}`).get('2')).toMatchObject({
+    error: 'line 2 of its output is longer than 1048576 characters: what it cost is not known',
+    isCostLost: true,
+  })
+  expect(ask(first, 'json', { isFlood: true })).toEqual(
+    new Map([
+      ['1', { ok: false, error: 'no', cost: '1', isCostLost: false }],
+      ['2', { ok: false, error: 'gone', cost: null, isCostLost: true }],
+    ]),
   )
-  expect(JSON.stringify([...ask('hush', 'json', true)])).not.toContain('hush')
+  expect(ask(`${first}\n{"record_id":"1","value":1,"cost":-1}`).get('1')).toMatchObject({
+    error: `its process answered twice, and once ${NO_AMOUNT}`,
+    cost: '1',
+    isCostLost: true,
+  })
+  // No answer, and what comes after it is not believed: neither says what anything cost.
+  expect(ask(`Traceback:\n${first}`).get('1')).toMatchObject({ isCostLost: false })
+})
+
+it('[MT14] words of a process are withheld where a value is private', () => {
+  expect(
+    JSON.stringify([...ask('{"record_id":"1","error":"hush"}', 'json', { isPrivate: true })]),
+  ).not.toContain('hush')
+  expect(JSON.stringify([...ask('hush', 'json', { isPrivate: true })])).not.toContain('hush')
 })
 
 it('[MT6] [R10] a secret is in no value and no error, also as JSON writes it', async () => {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { digestOf } from '#evidence/digest.ts'
+import { createMaterializeAnswers } from '#server/materialize/materialize-answer.ts'
 import { createProvenanceViews } from '#server/materialize/provenance-views.ts'
 import { createTableViews } from '#server/materialize/table-views.ts'
 import { answering, tableShop, type TableShop } from './tables.ts'
@@ -60,12 +61,18 @@ async function expectHidden(shop: TableShop): Promise<void> {
 
 it('[MT14] of what has become private no value, word or bare digest is told, before and after it is derived again', async () => {
   const shop = await tableShop(tables(''), { 't.csv': CSV })
-  await shop.materialize()
+  const { run_id } = (await shop.materialize()).run
+  const { recorder, storage, materializer } = shop
+  const answer = createMaterializeAnswers(recorder, storage, () => materializer.project().tables)
+  const failure = { table: 't', record_id: 'b', field: 'up' }
+  expect((await answer(run_id)).failures).toEqual([{ ...failure, error: `no b${SECRET}` }])
   const open = await told(shop)
   for (const digest of BARE) expect(JSON.stringify(open)).toContain(digest)
   expect(JSON.stringify(open)).toContain(`no b${SECRET}`)
   define(shop, tables(HIDDEN, 'private: true, '))
   await expectHidden(shop)
+  const error = 'withheld, since a value has become private'
+  expect((await answer(run_id)).failures).toEqual([{ ...failure, error }])
   expect((await told(shop)).items.map(({ withheld }) => withheld)).toEqual([
     ['value', 'inputs'],
     ['inputs', 'error'],
