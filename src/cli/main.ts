@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { keepCompiled } from '#server/compile-cache.ts'
 import { CommandError, UsageError, type Command } from './command.ts'
 import { defuse } from './defuse.ts'
 
@@ -75,6 +76,7 @@ const COMMANDS = new Map<string, Entry>(
   }),
 )
 
+keepCompiled()
 process.exitCode = await main(process.argv.slice(2))
 
 async function main([name, ...argv]: string[]): Promise<number> {

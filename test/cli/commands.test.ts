@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { ENDPOINT } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import { TrustFile } from '#contract/trust.ts'
+import { COMPILE_CACHE } from '#server/compile-cache.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
 
 // Real processes, on a machine that may be busy with others.
@@ -297,6 +298,19 @@ it.each([
     stdout: '',
   })
   expect(wrong.stderr).toContain(`runseal ${command} --help`)
+})
+
+it('[C10] what was compiled is kept beside the code, for who can write there, and nowhere else', async () => {
+  const elsewhere = join(folder, 'tmp')
+  await mkdir(elsewhere)
+  expect(await runseal(['verify', '--help'], { TMPDIR: elsewhere })).toMatchObject({ code: 0 })
+  expect(await readdir(elsewhere)).toEqual([])
+  const [kept = ''] = await readdir(COMPILE_CACHE)
+  expect(await readdir(join(COMPILE_CACHE, kept))).not.toEqual([])
+  for (const path of ['', kept]) {
+    const { mode } = await stat(join(COMPILE_CACHE, path))
+    expect(mode & 0o022 & ~(await stat('src/cli')).mode).toBe(0)
+  }
 })
 
 it('[C6] an unknown command is refused, and none at all is answered with the list', async () => {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
+import { COMPILE_CACHE } from '#server/compile-cache.ts'
 import { jsonLine } from '#server/json-line.ts'
 import { endGroup, groupEnded, identityOf, isStoppedProcess, survivorIn } from './process-group.ts'
 import {
@@ -64,11 +65,11 @@ export function createRunnerLink(
   let unanswered = 0
 
   function begin(): Runner {
-    // Of its own session, so that Ctrl-C reaches the server alone; with an empty environment, so that nothing of the
-    // server's can reach a step through it.
+    // Of its own session, so that Ctrl-C reaches the server alone; with nothing of the server's environment, so
+    // that none of it can reach a step.
     const child = spawn('/bin/sh', ['-c', DEAF, process.execPath, ...QUIETLY, RUNNER], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: {},
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
       detached: true,
     })
     try {
