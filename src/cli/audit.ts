@@ -3,7 +3,9 @@ import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
+import { differingOf } from '#evidence/lineage.ts'
 import {
+  compareTaken,
   NOT_PLACED,
   placeOf,
   type Placed,
@@ -23,14 +25,15 @@ export const audit: Command = {
   help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--json]
 
 Verifies every envelope, and walks them from each to the one before: what is missing, forked or sealed
-anew is named. That the newest were withheld shows only against what you remember from elsewhere.
+anew is named, and a rerun that says otherwise than the record of what it repeats. That the newest were
+withheld shows only against what you remember from elsewhere.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --json           {verdict, envelopes: […], series: […], missing: […]} on stdout
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
-forked, replaced or sealed anew; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
+forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(
@@ -62,6 +65,8 @@ type Audit = {
     message: string | null
     seal_seq: number | null
     head: string | null
+    /** Keys that have ended, and count for it by its number alone. */
+    ended: ('retired' | 'revoked')[]
   }[]
   series: Series[]
   /** Said to be there, and gone. */
@@ -85,9 +90,10 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       verdict: ofFile,
       claims: found,
       envelope,
+      entries,
       sealed_by,
     } = await verifyEnvelope(bytes, { trust, asked })
-    const says = envelope && placeOf(envelope)
+    const says = envelope && entries && placeOf(envelope, entries)
     const place = sealed_by && says
     if (place === null) unplaced.push({ evidence_id, says })
     else placed.push(place)
@@ -104,11 +110,23 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
         (place === null ? NOT_PLACED : cells?.state === 'not checked' ? cells.message : null),
       seal_seq: place?.seal_seq ?? null,
       head: place?.head ?? null,
+      ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],
     })
   }
-  const series = walkSeries(placed, { unplaced })
+  // Read again, and only those that others took steps over from: all of them at once are more than there is room for.
+  const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
+    const bytes = await kept.envelope(evidence_id)
+    const { envelope, entries } =
+      bytes === null ? NOT_HERE : await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
+    return entries !== null && envelope?.integrity.hash_chain.head === head
+      ? taken.map((one) => differingOf(one, entries))
+      : null
+  })
+  const series = walkSeries(placed, { unplaced, differing })
   return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
 }
+
+const NOT_HERE = { envelope: null, entries: null } as const
 
 /** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
 async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<Claim | null> {
@@ -165,6 +183,7 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
     ...series.flatMap(({ faults }) =>
       faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${oneLine(message)}`),
     ),
+    ...series.flatMap(({ open }) => open.map((message) => `cannot be told   ${oneLine(message)}`)),
   ]
   const counts = keysOf(VERDICT)
     .map((word) => [word, envelopes.filter((one) => one.verdict === word).length] as const)
@@ -181,6 +200,12 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
     ),
     gone === 0 ? '' : `${gone.toLocaleString('en')} missing.`,
     SENTENCE[verdict],
+    ...(['revoked', 'retired'] as const).map((word) => {
+      const count = envelopes.filter(({ ended }) => ended.includes(word)).length
+      return count === 0
+        ? ''
+        : `${counted(count, 'envelope')} ${count === 1 ? 'rests' : 'rest'} on a key that is ${word}: whoever has that key now can have made ${count === 1 ? 'it' : 'them'}.`
+    }),
     verdict === 'not proven' && !hasTrust && envelopes.length > 0
       ? 'Name the key that you trust with --trust FILE (see runseal trust --help).'
       : '',

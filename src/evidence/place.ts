@@ -1,6 +1,7 @@
 import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
+import { lineageFault } from './lineage.ts'
 
 /** What the reader asked for, where the file answers a question. */
 export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
@@ -32,22 +33,14 @@ export function checkLineage(
   if (rerun_of === null) return null
   const { run_id, starters } = rerun_of
   const at = { where: '/opening/rerun_of', actual: fewOf(starters) }
+  const fault = lineageFault({ run_id, starters, sources: new Set(takenFrom) }, held)
+  if (fault !== null)
+    return claimOf('lineage-differs', {
+      ...at,
+      ...(fault.starters && { expected: fewOf(fault.starters) }),
+      message: `It ${fault.message}.`,
+    })
   const known = held.find((one) => one.run_id === run_id && one.starters !== undefined)?.starters
-  if (known !== undefined && known.join() !== starters.join())
-    return claimOf('lineage-differs', {
-      ...at,
-      expected: fewOf(known),
-      message: `It repeats ${run_id}, which others started by the record that you hold.`,
-    })
-  const sources = [...new Set(takenFrom)]
-  const another = held.find(
-    (one) => sources.includes(one.evidence_id) && one.run_id !== undefined && one.run_id !== run_id,
-  )
-  if (sources.length > 1 || another !== undefined)
-    return claimOf('lineage-differs', {
-      ...at,
-      message: `It took steps over from ${another === undefined ? `${sources.length} records` : `the record of ${another.run_id}, which you hold`}, and says that it repeats ${run_id}.`,
-    })
   const takenOver = takenFrom.length
   const open = [
     ...(known === undefined

@@ -1,13 +1,27 @@
 import { type Previous } from '#contract/envelope.ts'
+import { counted } from './counted.ts'
+import { type Entries } from './document.ts'
 import { heldOf } from './keep.ts'
+import { lineageFault, type Repeats, repeatsOf, type TakenOver } from './lineage.ts'
 import { type HeldEnvelope } from './place.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
-/** A verified envelope's place among its server's, and the one that it names as before it. */
-export type Placed = HeldEnvelope & { readonly previous: Previous }
+/** A verified envelope's place among its server's, and what it says of others: the one before it, and those below. */
+export type Placed = HeldEnvelope & {
+  readonly previous: Previous
+  /** The run that it repeats. */
+  readonly repeats: Repeats | null
+  /** Records that a gate of it showed a difference from. */
+  readonly bases: readonly NonNullable<Previous>[]
+}
 
-export function placeOf(envelope: VerifiedEnvelope): Placed {
-  return { ...heldOf(envelope), previous: envelope.closing.previous }
+export function placeOf(envelope: VerifiedEnvelope, entries: Entries): Placed {
+  return {
+    ...heldOf(envelope),
+    previous: envelope.closing.previous,
+    repeats: repeatsOf(envelope, entries),
+    bases: envelope.gates.flatMap(({ shown }) => shown.base ?? []),
+  }
 }
 
 /** An envelope that is here without a place. `says`: the place that it gives itself; null where it does not verify. */
@@ -41,6 +55,7 @@ export type SeriesFault = { readonly message: string; readonly by: string | null
       readonly actual: string
     }
   | { readonly fault: 'misplaced'; readonly evidence_id: string; readonly seal_seq: number }
+  | { readonly fault: 'lineage'; readonly evidence_id: string }
   | { readonly fault: 'repeated'; readonly evidence_ids: readonly string[] }
 )
 
@@ -51,6 +66,45 @@ export type Series = {
   /** null where only the reader remembers that there was something. */
   readonly last: Placed | null
   readonly faults: readonly SeriesFault[]
+  /** Sentences: what cannot be told, and is no fault. */
+  readonly open: readonly string[]
+}
+
+/**
+ * Looks once more at each placed record that another one took steps over from. `compare`: for each list the first that
+ * this record does not say; null where the record is not to be had again. What differs, by the rerun.
+ */
+export async function compareTaken(
+  placed: readonly Placed[],
+  compare: (
+    source: Placed,
+    taken: readonly (readonly TakenOver[])[],
+  ) => Promise<readonly (TakenOver | null)[] | null>,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  const bySource = Map.groupBy(placed, ({ repeats }) => repeats?.taken[0]?.evidence_id)
+  for (const source of placed) {
+    const reruns = bySource.get(source.evidence_id) ?? []
+    if (reruns.length === 0) continue
+    const differing = await compare(
+      source,
+      reruns.map(({ repeats }) => repeats?.taken ?? []),
+    )
+    for (const [index, { evidence_id }] of reruns.entries()) {
+      const one = differing?.[index]
+      if (differing === null)
+        found.set(
+          evidence_id,
+          `took steps over from ${source.evidence_id}, which was not there again`,
+        )
+      else if (one)
+        found.set(
+          evidence_id,
+          `took ${one.step_id} over from entry ${one.seq} of ${source.evidence_id}, which is not what it says`,
+        )
+    }
+  }
+  return found
 }
 
 /**
@@ -64,7 +118,13 @@ export function walkSeries(
   {
     remembered = [],
     unplaced = [],
-  }: { remembered?: readonly HeldEnvelope[]; unplaced?: readonly Unplaced[] } = {},
+    differing = new Map(),
+  }: {
+    remembered?: readonly HeldEnvelope[]
+    unplaced?: readonly Unplaced[]
+    /** Of `compareTaken`. */
+    differing?: ReadonlyMap<string, string>
+  } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
   const all = [...new Map(placed.map((one) => [`${one.evidence_id} ${one.head}`, one])).values()]
@@ -75,7 +135,7 @@ export function walkSeries(
   const byServer = Map.groupBy(all, ({ server }) => server)
   const numbered = all.toSorted((a, b) => a.seal_seq - b.seal_seq)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
-  const across = [...forksOf(numbered), ...repeatsOf([...numbered, ...remembered])]
+  const across = [...forksOf(numbered), ...answeredTwice([...numbered, ...remembered])]
   const met = new Set<string>()
   const walked = [...new Set([...all, ...remembered].map(({ server }) => server))].map((server) => {
     const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
@@ -87,20 +147,30 @@ export function walkSeries(
   )
   const unnamed = [...here.unplaced.keys()].filter((id) => !met.has(id) && !named.has(id))
   const spare = { left: unnamed.length }
-  return walked.map(({ server, inOrder, mine, members }) => ({
-    server,
-    count: inOrder.length,
-    last: inOrder.at(-1) ?? null,
-    faults: [
-      ...members.flatMap((one) => againstPrevious(one, here)),
-      ...[...Map.groupBy(members, (one) => one.server).values()].flatMap((ofOne) =>
-        holesOf(ofOne, here, spare),
-      ),
-      ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
-      ...mine.flatMap((head) => againstRemembered(head, here)),
-    ],
-  }))
+  const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
+  return walked.map(({ server, inOrder, mine, members }) => {
+    const holes = [...Map.groupBy(members, (one) => one.server).values()].map((ofOne) =>
+      holesOf(ofOne, here, spare),
+    )
+    const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing))
+    return {
+      server,
+      count: inOrder.length,
+      last: inOrder.at(-1) ?? null,
+      faults: [
+        ...members.flatMap((one) => againstPrevious(one, here)),
+        ...holes.flatMap(({ faults }) => faults),
+        ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
+        ...mine.flatMap((head) => againstRemembered(head, here)),
+        ...inOrder.flatMap((one) => againstBases(one, here)),
+        ...lineages.flatMap(({ faults }) => faults),
+      ],
+      open: [...holes, ...lineages].flatMap(({ open }) => open),
+    }
+  })
 }
+
+type Told = { faults: SeriesFault[]; open: string[] }
 
 /** `at`: the key with whose series it is told. */
 type FaultAt = SeriesFault & { readonly at: string }
@@ -155,7 +225,8 @@ function againstPrevious(
   }
   if (before === null) return []
   const same = before.find((one) => one.head === head)
-  if (same === undefined) return [another({ evidence_id, seal_seq: place, head }, here, by)]
+  if (same === undefined)
+    return [another({ evidence_id, seal_seq: place, head }, here, by, `${by} was sealed after`)]
   if (same.seal_seq === place) return []
   const message = `${by} is number ${seal_seq} and follows ${evidence_id}, which is number ${same.seal_seq}.`
   return [{ fault: 'misplaced', evidence_id: by, seal_seq, by, message }]
@@ -165,9 +236,9 @@ function againstPrevious(
  * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting. `spare`:
  * of so many that are here nobody knows the number, so that as many numbers cannot be said to be missing.
  */
-function holesOf(members: readonly Placed[], here: Here, spare: { left: number }): SeriesFault[] {
+function holesOf(members: readonly Placed[], here: Here, spare: { left: number }): Told {
   let last = 0
-  const holes: SeriesFault[] = []
+  const told: Told = { faults: [], open: [] }
   for (const { server, seal_seq, previous } of members.toSorted(
     (a, b) => a.seal_seq - b.seal_seq,
   )) {
@@ -178,14 +249,66 @@ function holesOf(members: readonly Placed[], here: Here, spare: { left: number }
     if (from > to || isHandedOver === true) continue
     const covered = Math.min(spare.left, to - from + 1)
     spare.left -= covered
-    if (covered > to - from) continue
+    if (covered > to - from) {
+      told.open.push(
+        `Whether ${from === to ? `number ${from} is` : `numbers ${from} to ${to} are`} here cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
+      )
+      continue
+    }
     const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
     const but =
       covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
     const message = `${which} not here, and nothing here names them${but}.`
-    holes.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
+    told.faults.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
   }
-  return holes
+  return told
+}
+
+/** What a rerun says of the run that it repeats, against the records of that run and what it took over from. */
+function lineageOf(
+  { evidence_id, repeats }: Placed,
+  here: Here,
+  byRun: ReadonlyMap<string | undefined, readonly HeldEnvelope[]>,
+  differing: ReadonlyMap<string, string>,
+): Told {
+  if (repeats === null) return { faults: [], open: [] }
+  const { run_id, taken } = repeats
+  const sources = new Set(taken.map((one) => one.evidence_id))
+  const ofRun = byRun.get(run_id) ?? []
+  const found = [...sources].flatMap((source) => here.byId.get(source) ?? [])
+  const gone = [...sources].find((source) => foundAs(source, here) === undefined)
+  const what =
+    lineageFault({ ...repeats, sources }, [...ofRun, ...found])?.message ??
+    (gone === undefined
+      ? differing.get(evidence_id)
+      : `took steps over from ${gone}, which is not here`)
+  if (what !== undefined)
+    return {
+      faults: [{ fault: 'lineage', evidence_id, by: null, message: `${evidence_id} ${what}.` }],
+      open: [],
+    }
+  const open = [
+    ...(ofRun.length === 0
+      ? ['who started that is the server’s word, since its record is not here']
+      : []),
+    ...(sources.size > 0 && found.length === 0
+      ? [`${counted(taken.length, 'step')} that it took over could not be compared`]
+      : []),
+  ]
+  return {
+    faults: [],
+    open: open.length === 0 ? [] : [`${evidence_id} repeats ${run_id}: ${open.join('; ')}.`],
+  }
+}
+
+/** A gate showed a difference from another record than is here under that id. */
+function againstBases({ evidence_id: by, bases }: Placed, here: Here): SeriesFault[] {
+  return bases.flatMap(({ evidence_id, head }) => {
+    const now = here.byId.get(evidence_id)
+    if (now === undefined || now.some((one) => one.head === head)) return []
+    const named = { evidence_id, seal_seq: now[0]?.seal_seq ?? 0, head }
+    return [another(named, here, by, `a gate of ${by} showed a difference from`)]
+  })
 }
 
 /** A number is one of a key's own series, and so is to be the first; an id and what is followed are there once at all. */
@@ -206,7 +329,7 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
 }
 
 /** Requests that were answered in two of them, each by another decision. */
-function repeatsOf(members: readonly HeldEnvelope[]): FaultAt[] {
+function answeredTwice(members: readonly HeldEnvelope[]): FaultAt[] {
   const answered = new Map<string, { evidence_id: string; sha256: string }>()
   return members.flatMap(({ server, evidence_id, decisions = [] }) =>
     decisions.flatMap(({ nonce, sha256 }) => {
@@ -228,7 +351,7 @@ function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
     return [{ fault: 'missing', evidence_id, from: seal_seq, to: seal_seq, by: null, message }]
   }
   const isSame = now === null || now.some((one) => one.head === head.head)
-  return isSame ? [] : [another(head, here, null)]
+  return isSame ? [] : [another(head, here, null, 'was here before')]
 }
 
 /** Another one than was named is here. Only where a key at hand sealed it, that key is what sealed twice. */
@@ -236,9 +359,9 @@ function another(
   { evidence_id, seal_seq, head }: Pick<HeldEnvelope, 'evidence_id' | 'seal_seq' | 'head'>,
   here: Here,
   by: string | null,
+  than: string,
 ): SeriesFault {
   const isSealed = here.byId.has(evidence_id)
-  const than = by === null ? 'was here before' : `${by} was sealed after`
   const unsealed = isSealed ? '' : ', and no key at hand has sealed it'
   return {
     fault: isSealed ? 'resealed' : 'replaced',

@@ -1,5 +1,6 @@
 import { ENDPOINT } from '#contract/api.ts'
 import type { Run } from '#contract/run.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { Stage } from '#evidence/verify.ts'
 import {
@@ -145,7 +146,11 @@ export const fileVerdictQuery = (
 export const walkRim = (client: QueryClient) => ({
   list: (cursor: string, signal: AbortSignal) =>
     ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
-  judge: async (evidence_id: string, signal: AbortSignal) => {
+  judge: async (
+    evidence_id: string,
+    taken: readonly (readonly TakenOver[])[],
+    signal: AbortSignal,
+  ) => {
     const [bytes, { kept, offered }] = await Promise.all([
       fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
         if (error instanceof ApiError && error.code === 'not_found') return null
@@ -155,7 +160,7 @@ export const walkRim = (client: QueryClient) => ({
     ])
     if (bytes === null) return null
     const trust = trustedOf(kept, offered.server_keys)
-    const question = { bytes, trust, asked: { evidence_id }, previous: [] }
+    const question = { bytes, trust, asked: { evidence_id }, previous: [], taken }
     return await verify('the chain', question, { signal })
   },
 })

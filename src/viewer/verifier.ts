@@ -4,8 +4,10 @@ import type { Run } from '#contract/run.ts'
 import type { RequiredDefinition } from '#contract/trust.ts'
 import type { Part } from '#evidence/attached.ts'
 import type { Claim } from '#evidence/claims.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
+import type { Placed } from '#evidence/series.ts'
 import type { Stage, Verification } from '#evidence/verify.ts'
 import type { FactList, FactRow } from './operate/two-timelines.ts'
 
@@ -23,6 +25,8 @@ export type Question =
       refused?: readonly string[]
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
+      /** For a walk: what others took over from it. */
+      taken?: readonly (readonly TakenOver[])[]
     }
   | { ask: 'ready' }
   | { ask: 'page'; rows: Rows; from: number; to: number }
@@ -135,6 +139,8 @@ export type Verdict = {
   remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
+  /** For a walk, where there is a summary: its place, and of each list the first that it does not say. */
+  walk?: { place: Placed; differing: readonly (TakenOver | null)[] } | null
 }
 
 /** The head of a record whose facts may be called verified: nothing fails, and a key at hand checked its signature. */

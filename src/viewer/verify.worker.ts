@@ -7,6 +7,8 @@ import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
 import type { Entries } from '#evidence/document.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
+import { differingOf } from '#evidence/lineage.ts'
+import { placeOf } from '#evidence/series.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
@@ -85,7 +87,7 @@ addEventListener(
 async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { trust, refused = [], asked, previous } = question
+      const { trust, refused = [], asked, previous, taken } = question
       // A file is read here: of a large one the page would stand still.
       const bytes = new Uint8Array(
         question.bytes instanceof Blob ? await question.bytes.arrayBuffer() : question.bytes,
@@ -122,6 +124,13 @@ async function answer(id: number, question: Question): Promise<Answer> {
         remaining,
         bytes: bytes.byteLength,
         summary: envelope && summaryOf(envelope),
+        walk:
+          envelope && entries && taken
+            ? {
+                place: placeOf(envelope, entries),
+                differing: taken.map((one) => differingOf(one, entries)),
+              }
+            : null,
       }
     }
     case 'ready':

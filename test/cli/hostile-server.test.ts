@@ -5,7 +5,15 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
-import { newSigner, planStep, type Sealed, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { entryDigest } from '#evidence/chain.ts'
+import {
+  newSigner,
+  planStep,
+  type Sealed,
+  serverKeyOf,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
 import { runseal } from './command-line.ts'
 
 // Processes, on a machine that may be busy with others.
@@ -35,7 +43,11 @@ const summary = (evidence_id: string, seal_seq: number) => ({
 })
 
 /** A server that says what it likes; `list` is what it answers each time that it is asked what it has. */
-async function audited(list: () => object, envelopes: ReadonlyMap<string, Sealed> = new Map()) {
+async function audited(
+  list: () => object,
+  envelopes: ReadonlyMap<string, Sealed> = new Map(),
+  trusting = trust,
+) {
   let asked = 0
   const answer: RequestListener = (request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://localhost')
@@ -53,7 +65,7 @@ async function audited(list: () => object, envelopes: ReadonlyMap<string, Sealed
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : 0
   try {
-    const at = ['audit', '--server', `http://127.0.0.1:${port}`, '--trust', trust]
+    const at = ['audit', '--server', `http://127.0.0.1:${port}`, '--trust', trusting]
     return { ...(await runseal([...at, '--json'])), words: await runseal(at), asked }
   } finally {
     server.closeAllConnections()
@@ -107,4 +119,40 @@ it('[C21] what is missing is counted by its numbers too, and nothing more is sai
   expect(whole.words.code).toBe(0)
   expect(whole.words.stdout).toContain('Logs and artifacts were not looked at')
   expect(whole.words.stdout).not.toContain('Nothing is missing')
+})
+
+it('[W9] [C21] a rerun is held against the record of what it repeats, and a key that has ended is told', async () => {
+  const plan = { steps: [planStep('build'), planStep('test')] }
+  const first = startRun(signer, plan, { actor: 'user:ann' })
+  const built = first.step('build')
+  first.step('test', { outcome: 'failed' })
+  const one = await first.seal()
+  const { evidence_id, run_id, integrity } = one.envelope
+  const rerun_of = { run_id, starters: ['user:oda'] }
+  const again = startRun(signer, plan, { evidence_id: 'ev-2', run_id: 'run-2', rerun_of })
+  const entry = entryDigest('step', built)
+  const salt = 'e'.repeat(32)
+  again.step('build', { ...built, salt, taken_over: { evidence_id, seq: 1, entry } })
+  again.step('test')
+  const previous = { evidence_id, head: integrity.hash_chain.head }
+  const two = await again.seal({ seal_seq: 2, previous })
+  const revoked = join(folder, 'revoked.json')
+  const server_keys = [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 5 })]
+  await writeFile(revoked, JSON.stringify(trustFileOf(signer, { server_keys })))
+  const items = [summary('ev-2', 2), summary('ev-1', 1)]
+  const { words } = await audited(
+    () => ({ items, next_cursor: null }),
+    new Map([
+      ['ev-1', one],
+      ['ev-2', two],
+    ]),
+    revoked,
+  )
+  expect(words.code).toBe(1)
+  expect(words.stdout).toContain(
+    '2 envelopes rest on a key that is revoked: whoever has that key now can have made them.',
+  )
+  expect(words.stdout).toContain(
+    'lineage          ev-2 repeats run-1, which others started by its record, ev-1.',
+  )
 })

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { placeOf, walkSeries, type Placed } from '#evidence/series.ts'
+import { entryDigest } from '#evidence/chain.ts'
+import { differingOf } from '#evidence/lineage.ts'
+import { compareTaken, placeOf, walkSeries, type Placed } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
 
@@ -15,10 +17,14 @@ async function sealed(seal_seq: number, before: Placed | null, id = `ev-${seal_s
   run.step('build')
   const previous = before && { evidence_id: before.evidence_id, head: before.head }
   const { bytes } = await run.seal({ seal_seq, previous })
-  const { envelope, verdict } = await verifyEnvelope(bytes, { trust: [pinned(by)] })
+  return await placedIn(bytes, by)
+}
+
+async function placedIn(bytes: Uint8Array, by = signer): Promise<Placed> {
+  const { envelope, entries, verdict } = await verifyEnvelope(bytes, { trust: [pinned(by)] })
   expect(verdict).toBe('proven')
-  if (envelope === null) throw new Error('does not verify')
-  return placeOf(envelope)
+  if (envelope === null || entries === null) throw new Error('does not verify')
+  return placeOf(envelope, entries)
 }
 
 async function four() {
@@ -34,7 +40,7 @@ const faultsOf = (...walk: Parameters<typeof walkSeries>) =>
 it('[W1] a whole series has no fault, in whatever order and however often it is read', async () => {
   const [one, two, three, last] = await four()
   expect(walkSeries([three, one, last, two, three, one])).toEqual([
-    { server: signer.key_id, count: 4, last, faults: [] },
+    { server: signer.key_id, count: 4, last, faults: [], open: [] },
   ])
   expect(walkSeries([])).toEqual([])
 })
@@ -148,7 +154,11 @@ it('[W6] what is there and does not verify is not missing', async () => {
 
 it('[W6] no number is said to be missing that what has no place can have', async () => {
   const [one, , , four_] = await four()
-  expect(faultsOf([one, four_], { unplaced: damaged('ev-2', 'ev-3') })).toEqual([])
+  const unplaced = damaged('ev-2', 'ev-3')
+  expect(faultsOf([one, four_], { unplaced })).toEqual([])
+  expect(walkSeries([one, four_], { unplaced })[0]?.open).toEqual([
+    'Whether number 2 is here cannot be told: nothing that has a place is or names it, and 1 record without a place can be anything.',
+  ])
   const six = await sealed(6, await sealed(5, four_))
   expect(faultsOf([one, six], { unplaced: damaged('ev-2', 'ev-5') })).toMatchObject([
     {
@@ -221,5 +231,116 @@ it('[W7] a request is answered once in a series, also against what was remembere
   const remembered = [{ ...two, decisions: answer('c') }]
   expect(faultsOf([first, two, three], { remembered })).toMatchObject([
     { fault: 'repeated', evidence_ids: ['ev-1', 'ev-2'] },
+  ])
+})
+
+/** A run that `who` started, whose build failed, and one that repeats it and says that the build succeeded there. */
+async function repeated(says: {
+  run_id?: string
+  starters?: string[]
+  from?: string
+  entry?: string
+  artifact?: string
+}) {
+  const plan = {
+    steps: [planStep('build', { artifacts: ['app'] }), planStep('test', { needs: ['build'] })],
+  }
+  const first = startRun(signer, plan, { actor: 'user:ann' })
+  const done = first.step('build')
+  first.step('test', { outcome: 'failed' })
+  const one = await placedIn((await first.seal()).bytes)
+  const { run_id = 'run-1', starters = ['user:ann'], from = 'ev-1' } = says
+  const { entry = entryDigest('step', done), artifact = done.artifacts[0]?.sha256 ?? '' } = says
+  const again = startRun(signer, plan, {
+    evidence_id: 'ev-2',
+    run_id: 'run-2',
+    actor: 'user:oda',
+    rerun_of: { run_id, starters },
+  })
+  again.step('build', {
+    ...done,
+    artifacts: [{ path: 'app', sha256: artifact, bytes: 3 }],
+    salt: 'e'.repeat(32),
+    taken_over: { evidence_id: from, seq: 1, entry },
+  })
+  again.step('test')
+  const previous = { evidence_id: 'ev-1', head: one.head }
+  const two = await again.seal({ seal_seq: 2, previous })
+  return { one, two: await placedIn(two.bytes), records: new Map([['ev-1', await first.seal()]]) }
+}
+
+/** As a walk does it, with the records at hand. */
+async function walked(placed: Placed[], records: ReadonlyMap<string, { bytes: Uint8Array }>) {
+  const asked: string[] = []
+  const differing = await compareTaken(placed, async ({ evidence_id }, taken) => {
+    asked.push(evidence_id)
+    const bytes = records.get(evidence_id)?.bytes
+    if (bytes === undefined) return null
+    const { entries } = await verifyEnvelope(bytes, { trust: [] })
+    return entries && taken.map((one) => differingOf(one, entries))
+  })
+  return { asked, series: walkSeries(placed, { differing }) }
+}
+
+it('[W9] a rerun is what the record of the run that it repeats says', async () => {
+  const { one, two, records } = await repeated({})
+  expect(await walked([two, one], records)).toMatchObject({
+    asked: ['ev-1'],
+    series: [{ faults: [], open: [] }],
+  })
+})
+
+it.each([
+  ['leaves out who started it', { starters: ['user:oda'] }, 'ev-2 repeats run-1, which others'],
+  ['names another run', { run_id: 'run-0' }, 'ev-2 took steps over from ev-1, the record of run-1'],
+  ['took over from nowhere', { from: 'ev-9' }, 'ev-2 took steps over from ev-9, which is not here'],
+  ['made up an entry', { entry: 'f'.repeat(64) }, 'ev-2 took build over from entry 1 of ev-1'],
+  ['changed what it took', { artifact: 'f'.repeat(64) }, 'ev-2 took build over from entry 1'],
+])('[W9] a rerun that %s is named', async (_, says, message) => {
+  const { one, two, records } = await repeated(says)
+  const { series } = await walked([one, two], records)
+  expect(series).toMatchObject([{ faults: [{ fault: 'lineage', evidence_id: 'ev-2' }] }])
+  expect(series[0]?.faults[0]?.message).toContain(message)
+})
+
+it('[W9] what cannot be compared is told, and is no fault', async () => {
+  const { one, two, records } = await repeated({})
+  const unplaced = [{ evidence_id: 'ev-1', says: one }]
+  expect(walkSeries([two], { unplaced })).toMatchObject([
+    {
+      faults: [],
+      open: [
+        'ev-2 repeats run-1: who started that is the server’s word, since its record is not here; 1 step that it took over could not be compared.',
+      ],
+    },
+  ])
+  records.clear()
+  expect((await walked([one, two], records)).series).toMatchObject([
+    {
+      faults: [
+        { fault: 'lineage', message: 'ev-2 took steps over from ev-1, which was not there again.' },
+      ],
+    },
+  ])
+})
+
+it('[W9] no record is asked for again that nobody took a step over from, and the others once', async () => {
+  const { one, two, records } = await repeated({})
+  const third = { ...two, evidence_id: 'ev-3', head: 'c'.repeat(64) }
+  expect((await walked([one, two, third], records)).asked).toEqual(['ev-1'])
+  expect((await walked([...(await four())], records)).asked).toEqual([])
+})
+
+it('[W3] a base that a gate showed is the record that is here under its id', async () => {
+  const [one, two] = await four()
+  const shown = { ...two, bases: [{ evidence_id: 'ev-1', head: 'd'.repeat(64) }] }
+  expect(faultsOf([one, { ...two, bases: [one] }])).toEqual([])
+  expect(faultsOf([one, shown])).toMatchObject([
+    {
+      fault: 'resealed',
+      evidence_id: 'ev-1',
+      by: 'ev-2',
+      message: 'ev-1 is another one than a gate of ev-2 showed a difference from.',
+    },
   ])
 })

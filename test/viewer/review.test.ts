@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { entryDigest } from '#evidence/chain.ts'
 import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
+import { type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   newSigner,
@@ -43,7 +45,11 @@ describe('the walk over a chain', () => {
     return run.seal({ seal_seq: 2, previous: { evidence_id: 'ev-1', head } })
   }
 
-  async function walk(here: readonly Sealed[], remembered: readonly HeldEnvelope[] = []) {
+  async function walk(
+    here: readonly Sealed[],
+    remembered: readonly HeldEnvelope[] = [],
+    trust: readonly Trusted[] = [pinned(signer)],
+  ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
       evidence_id,
       run_id,
@@ -58,9 +64,9 @@ describe('the walk over a chain', () => {
     return await walkChain(
       {
         list: async () => ({ items: listed, next_cursor: null }),
-        judge: async (asked) => {
+        judge: async (asked, taken) => {
           const one = here.find(({ envelope }) => envelope.evidence_id === asked)
-          return one === undefined ? null : await verdictOf(one.bytes, [pinned(signer)])
+          return one === undefined ? null : await verdictOf(one.bytes, trust, taken)
         },
       },
       remembered,
@@ -76,6 +82,31 @@ describe('the walk over a chain', () => {
     expect(series).toMatchObject([{ server: signer.key_id, count: 2, faults: [] }])
     expect(walked.map(({ fault }) => fault)).toEqual([null, null, null])
     expect(walked.map(({ open }) => open)).toEqual([null, null, NOT_PLACED])
+  })
+
+  it('[W9] holds a rerun against the record of what it repeats, and tells of a key that has ended', async () => {
+    const { evidence_id, run_id, integrity } = sealed.envelope
+    const [zeta] = sealed.envelope.execution.steps
+    if (zeta === undefined) throw new Error('no step')
+    const repeating = (over: Partial<typeof zeta>) => {
+      const again = startRun(
+        signer,
+        { steps: [planStep('zeta', { artifacts: ['out.tgz'] })] },
+        { evidence_id: 'ev-2', run_id: 'run-2', rerun_of: { run_id, starters: ['user:oda'] } },
+      )
+      const taken_over = { evidence_id, seq: 1, entry: entryDigest('step', zeta) }
+      again.step('zeta', { ...zeta, taken_over, ...over })
+      const previous = { evidence_id, head: integrity.hash_chain.head }
+      return again.seal({ seal_seq: 2, previous })
+    }
+    const server_keys = [serverKeyOf(signer, { status: 'retired', last_seal_seq: 1 })]
+    const honest = await walk([sealed, await repeating({})])
+    expect(honest.series).toMatchObject([{ count: 2, faults: [], open: [] }])
+    expect(honest.walked.map(({ ended }) => ended)).toEqual([[], []])
+    const lie = await walk([sealed, await repeating({ artifacts: [] })])
+    expect(lie.series).toMatchObject([{ faults: [{ fault: 'lineage', evidence_id: 'ev-2' }] }])
+    const retired = await walk([sealed], [], [pinned(signer, { server_keys })])
+    expect(retired.walked.map(({ ended }) => ended)).toEqual([['retired']])
   })
 
   it('[W3] says of one in the place of a remembered one that it is another', async () => {

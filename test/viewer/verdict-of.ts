@@ -1,11 +1,19 @@
 import { heldOf } from '#evidence/keep.ts'
+import { differingOf, type TakenOver } from '#evidence/lineage.ts'
+import { placeOf } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the page's worker answers of these bytes. */
-export async function verdictOf(bytes: Uint8Array, trust: readonly Trusted[]): Promise<Verdict> {
-  const { verdict, claims, envelope, sealed_by, remaining } = await verifyEnvelope(bytes, { trust })
+export async function verdictOf(
+  bytes: Uint8Array,
+  trust: readonly Trusted[],
+  taken: readonly (readonly TakenOver[])[] = [],
+): Promise<Verdict> {
+  const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(bytes, {
+    trust,
+  })
   return {
     ask: 'verify',
     verdict,
@@ -24,5 +32,10 @@ export async function verdictOf(bytes: Uint8Array, trust: readonly Trusted[]): P
       key_id: envelope.integrity.seal.signatures[0]?.keyid ?? '',
       held: heldOf(envelope),
     },
+    walk: envelope &&
+      entries && {
+        place: placeOf(envelope, entries),
+        differing: taken.map((one) => differingOf(one, entries)),
+      },
   }
 }

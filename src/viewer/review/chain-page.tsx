@@ -153,13 +153,21 @@ function Found({ walk }: { walk: Walk }) {
               : placed.length > 0 &&
                 `Nothing fails: the other ${placed.length} follow one another, but for places that ${open.length === 1 ? 'it' : 'these'} may fill. `}
             {unproven > 0 &&
-              `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven to be of a key that you pinned. `}
+              `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.
           </p>
         )}
+        {(['revoked', 'retired'] as const).map((word) => (
+          <Ended
+            key={word}
+            word={word}
+            count={walked.filter((one) => one.ended.includes(word)).length}
+          />
+        ))}
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
+        <CannotBeTold said={series.flatMap(({ open }) => open)} />
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
         {open.length > 0 && (
           <div className="flex flex-col gap-1">
@@ -230,6 +238,37 @@ function Faults({ series: { server, faults }, many }: { series: Series; many: bo
   )
 }
 
+/** A key that has ended counts by the number alone that a record gives itself. */
+function Ended({ word, count }: { word: 'retired' | 'revoked'; count: number }) {
+  if (count === 0) return null
+  const [rests, them] = count === 1 ? ['rests', 'it'] : ['rest', 'them']
+  return (
+    <p className="max-w-prose">
+      {counted(count, 'record')} {rests} on a key that is <strong>{word}</strong>: whoever has that
+      key now can have made {them}.
+    </p>
+  )
+}
+
+function CannotBeTold({ said }: { said: readonly string[] }) {
+  if (said.length === 0) return null
+  return (
+    <div className="flex flex-col gap-1">
+      <h3 className="font-medium">What cannot be told</h3>
+      <ul className="flex list-disc flex-col gap-1 pl-5">
+        {said.slice(0, MOST_NAMED).map((one, index) => (
+          <li key={index}>
+            <RunText text={one} max={600} />
+          </li>
+        ))}
+        {said.length > MOST_NAMED && (
+          <li>and {(said.length - MOST_NAMED).toLocaleString('en')} more</li>
+        )}
+      </ul>
+    </div>
+  )
+}
+
 const FAULT = {
   missing: 'Missing',
   forked: 'Forked',
@@ -237,6 +276,7 @@ const FAULT = {
   replaced: 'Replaced',
   misplaced: 'Out of place',
   repeated: 'Answered twice',
+  lineage: 'Repeated otherwise',
 } as const satisfies Record<Series['faults'][number]['fault'], string>
 
 /** What changed stays a warning until the reader says that they know why. */

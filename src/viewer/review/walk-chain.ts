@@ -1,6 +1,8 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
 import { allListed, type ListPage } from '#evidence/listed.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
 import {
+  compareTaken,
   NOT_PLACED,
   type Placed,
   type Series,
@@ -13,8 +15,12 @@ import type { Verdict } from '#viewer/verifier.ts'
 /** What the walk asks of the world. Each ends with the signal's reason when that says so. */
 export type WalkRim = {
   list: (cursor: string, signal: AbortSignal) => Promise<ListPage<EnvelopeSummary>>
-  /** null where the server lists an envelope and does not have it. */
-  judge: (evidence_id: string, signal: AbortSignal) => Promise<Verdict | null>
+  /** null where the server lists an envelope and does not have it. `taken`: what others took over from it. */
+  judge: (
+    evidence_id: string,
+    taken: readonly (readonly TakenOver[])[],
+    signal: AbortSignal,
+  ) => Promise<Verdict | null>
 }
 
 /** An envelope of the list, and what became of it. */
@@ -28,6 +34,8 @@ export type Walked = {
   unplaced: Unplaced | null
   /** Why one that nothing is wrong with has no place among the others; null for every other one. */
   open: string | null
+  /** Keys that have ended, and count for it by its number alone. */
+  ended: readonly ('retired' | 'revoked')[]
 }
 
 export type Walk = {
@@ -51,16 +59,16 @@ export async function walkChain(
   )
   const walked: Walked[] = []
   for (const one of listed) {
-    walked.push(walkedOf(one, await rim.judge(one.evidence_id, signal)))
+    walked.push(walkedOf(one, await rim.judge(one.evidence_id, [], signal)))
     onProgress(walked.length, listed.length)
   }
-  const series = walkSeries(
-    walked.flatMap(({ placed }) => placed ?? []),
-    {
-      remembered,
-      unplaced: walked.flatMap(({ unplaced }) => unplaced ?? []),
-    },
-  )
+  const placed = walked.flatMap((one) => one.placed ?? [])
+  const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
+    const again = await rim.judge(evidence_id, taken, signal)
+    return again?.walk?.place.head === head ? again.walk.differing : null
+  })
+  const unplaced = walked.flatMap((one) => one.unplaced ?? [])
+  const series = walkSeries(placed, { remembered, unplaced, differing })
   return { walked, series }
 }
 
@@ -91,20 +99,20 @@ export function changedSince(
 }
 
 function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
-  const nothing = { listed, placed: null, unplaced: null, fault: null, open: null }
+  const nothing = { listed, placed: null, unplaced: null, fault: null, open: null, ended: [] }
   if (verdict === null)
     return { ...nothing, verdict: 'not here', fault: 'It is listed, and cannot be fetched.' }
-  const { summary, sealed_by } = verdict
+  const { summary, sealed_by, walk } = verdict
   const { evidence_id } = listed
-  const found = { ...nothing, verdict: verdict.verdict }
-  if (summary === null) {
+  const ended = [...new Set(verdict.claims.flatMap((claim) => claim.ended ?? []))]
+  const found = { ...nothing, verdict: verdict.verdict, ended }
+  if (!summary || !walk) {
     const failing = verdict.claims.find(({ state }) => state === 'does not verify')
     const fault = failing?.message ?? 'It does not verify.'
     return { ...found, unplaced: { evidence_id, says: null }, fault }
   }
-  const { held, closing } = summary
-  const says = { ...held, previous: closing.previous }
-  const asListed = listed.head === held.head && listed.seal_seq === held.seal_seq
+  const says = walk.place
+  const asListed = listed.head === says.head && listed.seal_seq === says.seal_seq
   const fault = asListed ? null : 'The server’s list says another place or another head of it.'
   return sealed_by === null
     ? { ...found, unplaced: { evidence_id, says }, fault, open: asListed ? NOT_PLACED : null }

@@ -1,0 +1,74 @@
+import { type Envelope, type StepEntry } from '#contract/envelope.ts'
+import { entryDigest } from './chain.ts'
+import { digestOf } from './digest.ts'
+import { type Entries } from './document.ts'
+import { type HeldEnvelope } from './place.ts'
+
+/* A run that repeats another: four eyes are counted over who started both, and what it took over counts as done. */
+
+/** A step that a rerun did not run. `sha256`: of what its entry says, but for what is the rerun's own. */
+export type TakenOver = {
+  readonly step_id: string
+  readonly evidence_id: string
+  readonly seq: number
+  readonly entry: string
+  readonly sha256: string
+}
+
+/** What the record of a rerun says of the run that it repeats. */
+export type Repeats = {
+  readonly run_id: string
+  readonly starters: readonly string[]
+  readonly taken: readonly TakenOver[]
+}
+
+export function repeatsOf({ opening: { rerun_of } }: Envelope, entries: Entries): Repeats | null {
+  if (rerun_of === null) return null
+  const taken: TakenOver[] = []
+  for (const { kind, body } of entries)
+    if (kind === 'step' && body.taken_over !== undefined)
+      taken.push({ step_id: body.step_id, ...body.taken_over, sha256: saidOf(body) })
+  return { ...rerun_of, taken }
+}
+
+/** The first that the verified record which it names says otherwise, or does not say; null where there is none. */
+export function differingOf(taken: readonly TakenOver[], entries: Entries): TakenOver | null {
+  return (
+    taken.find(({ seq, entry, sha256 }) => {
+      const from = entries.at(seq)
+      return (
+        from?.kind !== 'step' ||
+        entryDigest('step', from.body) !== entry ||
+        saidOf(from.body) !== sha256
+      )
+    }) ?? null
+  )
+}
+
+/** Its number of attempts, its salt and where it took it from are those of a rerun; what the step did is not. */
+function saidOf({ attempt: _attempt, salt: _salt, taken_over: _from, ...said }: StepEntry): string {
+  return digestOf(said)
+}
+
+/** Why it is not what the reader has of the run that it repeats, or took steps over from; null where nothing shows. */
+export function lineageFault(
+  { run_id, starters, sources }: Pick<Repeats, 'run_id' | 'starters'> & { sources: Set<string> },
+  held: readonly HeldEnvelope[],
+): { readonly message: string; readonly starters?: readonly string[] } | null {
+  const other = held.find(
+    (one) => one.run_id === run_id && (one.starters ?? starters).join() !== starters.join(),
+  )
+  if (other?.starters !== undefined)
+    return {
+      message: `repeats ${run_id}, which others started by its record, ${other.evidence_id}`,
+      starters: other.starters,
+    }
+  const source = held.find(
+    (one) => sources.has(one.evidence_id) && (one.run_id ?? run_id) !== run_id,
+  )
+  if (sources.size > 1 || source !== undefined)
+    return {
+      message: `took steps over from ${source === undefined ? `${sources.size} records` : `${source.evidence_id}, the record of ${source.run_id}`}, and says that it repeats ${run_id}`,
+    }
+  return null
+}
