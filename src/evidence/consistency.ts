@@ -42,8 +42,7 @@ export function watchConsistency(
       if (isFull(faults)) return
       if (kind === 'step') {
         const unit = units.get(body.step_id)
-        const place = unit?.step ?? null
-        const step = place === null ? undefined : planned.at(place)
+        const step = unit && plannedStep(unit, planned)
         addFirst(faults, ofStep(envelope, body, step, unit, met, where))
         met.ended ??= endBy({ kind, body }, step, unit?.tried)
         met.counts.add({ kind, body })
@@ -82,6 +81,8 @@ type Unit = {
   step: number | null
   gate: PlanGate | null
   isResolved: boolean
+  /** What attempts of the step are held to, once there is a second one. */
+  again: HeldTo | undefined
   tried: Tried | undefined
   /** When the step succeeded or the gate opened. */
   done: string | undefined
@@ -98,6 +99,21 @@ type Met = {
   readonly derived: StepEntry[]
 }
 
+type HeldTo = Pick<PlanStep, 'kind' | 'argv' | 'needs' | 'retries' | 'timeout_ms'>
+
+/**
+ * Attacker: a step of a long plan that was tried again and again, in turn with another such one. A step is parsed where it
+ * is looked at; of one that is tried again so much is kept as is looked at again.
+ */
+function plannedStep(unit: Unit, planned: Listed<PlanStep>): HeldTo | undefined {
+  if (unit.step === null || unit.again !== undefined) return unit.again
+  const step = planned.at(unit.step)
+  if (step === undefined || unit.tried === undefined) return step
+  const { kind, argv, needs, retries, timeout_ms } = step
+  unit.again = { kind, argv, needs, retries, timeout_ms }
+  return unit.again
+}
+
 function unitOf(units: Map<string, Unit>, step_id: string): Unit {
   const known = units.get(step_id)
   if (known !== undefined) return known
@@ -105,6 +121,7 @@ function unitOf(units: Map<string, Unit>, step_id: string): Unit {
     step: null,
     gate: null,
     isResolved: false,
+    again: undefined,
     tried: undefined,
     done: undefined,
     ready: undefined,
@@ -218,7 +235,7 @@ function* ofLineage({ run_id, opening: { rerun_of } }: Envelope): Generator<Clai
 function* ofStep(
   { opening, closing, evidence_id }: Envelope,
   step: StepEntry,
-  planned: PlanStep | undefined,
+  planned: HeldTo | undefined,
   unit: Unit | undefined,
   { units }: Met,
   where: string,
@@ -359,18 +376,18 @@ function* ofGate(
     yield claimOf('not-in-plan', { ...at, message: `The plan has no gate ${step_id}.` })
     return
   }
+  if (unit.isResolved || gateIds.has(gate_id))
+    yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
+  // Of a policy as long as the file, once and not for each time that the gate is there.
   if (
-    gate.question !== planned.question ||
-    canonicalize(gate.policy) !== canonicalize(planned.policy)
-  ) {
+    !unit.isResolved &&
+    (gate.question !== planned.question ||
+      canonicalize(gate.policy) !== canonicalize(planned.policy))
+  )
     yield claimOf('plan-differs', {
       ...at,
       message: `Gate ${step_id} asked another question, or by another policy, than the plan says.`,
     })
-  }
-  if (unit.isResolved || gateIds.has(gate_id)) {
-    yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
-  }
   yield* needsFaults(planned, gate.shown.opened_at, unit, units, at)
   yield* ofTimes(
     [opening.started_at, gate.shown.opened_at, gate.resolved_at, closing.finished_at],
@@ -435,7 +452,7 @@ function* ofTimes(
 
 function resultFault(
   { outcome, exit_code, signal, reason }: StepEntry,
-  planned: PlanStep,
+  planned: Pick<PlanStep, 'timeout_ms'>,
 ): string | null {
   if (exit_code !== null && signal !== null) return 'has an exit code and a signal'
   switch (outcome) {

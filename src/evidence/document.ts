@@ -305,18 +305,27 @@ function listIn<T>(
   const parsed = (from: number, most: number): T[] => {
     const begin = places[2 * from] ?? 0
     let end = places[2 * from + 1] ?? 0
-    for (let next = from + 1; next < length && end - begin < most; next += 1)
-      end = places[2 * next + 1] ?? 0
+    for (let next = from + 1; next < length; next += 1) {
+      const further = places[2 * next + 1] ?? 0
+      if (further - begin > most) break
+      end = further
+    }
     return readScanned(many, `[${textOf(bytes, begin, end)}]`)
   }
   let near: readonly T[] = []
   let first = 0
+  let last = -1
+  let since = 0
   return {
     at(index) {
       if (index < 0 || index >= length) return undefined
+      if (index !== last && index !== last + 1) since = index
+      last = index
       if (index < first || index >= first + near.length) {
-        // Whoever asks for one behind the other gets them as fast as all.
-        near = parsed(index, index === first + near.length ? BYTES_AT_A_TIME : 0)
+        // Whoever asks for one behind the other gets them as fast as all. Attacker: a record in whose order each second
+        // one is behind the other, so that no more is parsed ahead than was asked for.
+        const asked = (places[2 * index] ?? 0) - (places[2 * since] ?? 0)
+        near = parsed(index, Math.min(asked, BYTES_AT_A_TIME))
         first = index
       }
       return near[index - first]

@@ -1,4 +1,5 @@
-import { type Envelope, type PlanGate } from '#contract/envelope.ts'
+import { type Envelope, type PlanGate, type PlanStep } from '#contract/envelope.ts'
+import { type GateOutcome } from '#contract/status.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
@@ -15,6 +16,7 @@ export type Expectation = { readonly kind: 'definition' | 'outcome'; readonly va
  */
 export function* checkExpectations(
   envelope: Envelope,
+  planned: Iterable<Pick<PlanStep, 'needs'>>,
   expected: readonly Expectation[],
   /** `isPart`: there are trust files that could not be used. */
   { trust, isPart }: { readonly trust: readonly Trusted[]; readonly isPart: boolean },
@@ -28,7 +30,10 @@ export function* checkExpectations(
       .flatMap(({ file }) => file.required.filter((definition) => definition.name === name))
   const hasGates = ({ gates }: RequiredDefinition) => gates.length > 0
   const required = requiredIn(true)
-  for (const definition of required) yield* ofDefinition(envelope, definition, found)
+  if (required.length > 0) {
+    const places = placesIn(envelope, planned, found)
+    for (const definition of required) yield* ofDefinition(envelope, definition, places)
+  }
   // Of what could not be read nobody can say that it requires nothing.
   if (!isPart && !required.some(hasGates)) {
     const offered = requiredIn(false).some(hasGates)
@@ -79,17 +84,12 @@ function said(
 function* ofDefinition(
   envelope: Envelope,
   required: RequiredDefinition,
-  found: readonly Claim[],
+  places: Places,
 ): Generator<Claim> {
-  const { plan } = envelope.opening
   yield* ofVersion(envelope, required)
   for (const gate of required.gates) {
-    const index = plan.gates.findIndex(({ step_id }) => step_id === gate.step_id)
-    const planned = plan.gates[index]
-    const at = {
-      step_id: gate.step_id,
-      where: planned === undefined ? '/opening/plan/gates' : `/opening/plan/gates/${index}`,
-    }
+    const { planned, where = '/opening/plan/gates' } = places.planned.get(gate.step_id) ?? {}
+    const at = { step_id: gate.step_id, where }
     const weakness = planned === undefined ? null : weaknessOf(planned, gate)
     if (planned === undefined)
       yield claimOf('gate-missing', {
@@ -98,7 +98,7 @@ function* ofDefinition(
       })
     else if (weakness !== null)
       yield claimOf('gate-weaker', { ...at, message: `The gate ${gate.step_id} ${weakness}.` })
-    else yield ofKept(envelope, gate, found, at)
+    else yield ofKept(gate, places, at)
   }
 }
 
@@ -173,19 +173,52 @@ function admitsOthers(policy: PlanGate['policy'], { roles, users = null }: Requi
   return roles !== null && (policy.roles.length === 0 || policy.users.length > 0)
 }
 
+/** Of gates, by their ids: a reader may require as many as a plan has. */
+type Places = {
+  readonly planned: ReadonlyMap<string, { readonly planned: PlanGate; readonly where: string }>
+  readonly outcomes: ReadonlyMap<string, GateOutcome>
+  readonly found: ReadonlyMap<string | undefined, readonly Claim[]>
+  /** What some step or gate needs. */
+  readonly needed: ReadonlySet<string>
+}
+
+function placesIn(
+  { opening, gates }: Envelope,
+  steps: Iterable<Pick<PlanStep, 'needs'>>,
+  found: readonly Claim[],
+): Places {
+  const planned = opening.plan.gates
+  const needed = new Set(planned.flatMap(({ needs }) => needs))
+  // One by one: a long plan is not in memory as a whole.
+  for (const { needs } of steps) for (const need of needs) needed.add(need)
+  return {
+    // The first of an id: there are two only in a plan that does not verify.
+    planned: new Map(
+      planned
+        .map((gate, index) => {
+          const where = `/opening/plan/gates/${index}`
+          return [gate.step_id, { planned: gate, where }] as const
+        })
+        .toReversed(),
+    ),
+    outcomes: new Map(
+      gates.map(({ step_id, outcome }) => [step_id, outcome] as const).toReversed(),
+    ),
+    found: Map.groupBy(found, ({ step_id }) => step_id),
+    needed,
+  }
+}
+
 /** A policy as strong as required is worth what was found of its being kept. */
 function ofKept(
-  { opening, gates }: Envelope,
   required: RequiredGate,
-  found: readonly Claim[],
+  { outcomes, found, needed }: Places,
   at: { step_id: string; where: string },
 ): Claim {
   const asked: ClaimName[] = ['gate']
   if (required.four_eyes) asked.push('four-eyes')
   if (required.sign === 'passkey') asked.push('gate-signature')
-  const about = found.filter(
-    ({ claim, step_id }) => step_id === required.step_id && asked.includes(claim),
-  )
+  const about = (found.get(required.step_id) ?? []).filter(({ claim }) => asked.includes(claim))
   if (about.some(fails))
     return claimOf('expectation-fails', {
       ...at,
@@ -197,15 +230,14 @@ function ofKept(
       ...at,
       message: `The gate ${required.step_id} is as you require, but for what could not be checked: ${open.message}`,
     })
-  const outcome = gates.find(({ step_id }) => step_id === required.step_id)?.outcome
+  const outcome = outcomes.get(required.step_id)
   const message =
     outcome === undefined
       ? 'is planned as you require, and the run ended before it'
       : outcome === 'approved'
         ? `is as you require${required.question === null ? ', whatever it asked' : ''}`
         : `was kept as you require, and was ${outcome}`
-  const { steps, gates: others } = opening.plan
-  const isWaitedFor = [...steps, ...others].some(({ needs }) => needs.includes(required.step_id))
+  const isWaitedFor = needed.has(required.step_id)
   return claimOf('expectation-holds', {
     ...at,
     message: `The gate ${required.step_id} ${message}${isWaitedFor ? '' : '; no step of the plan waits for it'}.`,

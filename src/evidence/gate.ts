@@ -14,8 +14,15 @@ import { counted, fewOf } from './counted.ts'
 import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
 import { shellForFourEyes, shellForGate } from './redo.ts'
+import { type Begun, MOST_UNTOLD, untoldRunning } from './running.ts'
 import { checkSignatures } from './signed.ts'
-import { pinnedApprovers, pinnedHolders, type Trusted } from './trust.ts'
+import {
+  type Approvers,
+  approversIn,
+  pinnedApprovers,
+  pinnedHolders,
+  type Trusted,
+} from './trust.ts'
 
 /**
  * One after the other, what the record of each gate claims: that its decisions are about this question and what the
@@ -27,25 +34,32 @@ export async function* checkGates(
   /** Recomputed, by seq. */
   links: readonly string[],
   reader: Reader,
-  /** Told every so many gates, each of which can take as long as many entries. */
+  /** Told between two gates after so much work: one of them can take as long as many entries. */
   onGates: () => Promise<void>,
 ): AsyncGenerator<Claim> {
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
   const starters = new Set([envelope.opening.actor, ...(envelope.opening.rerun_of?.starters ?? [])])
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
+  const approvers = approversIn(reader.trust)
+  const held = Map.groupBy(reader.previous, ({ evidence_id }) => evidence_id)
   const isListed = firstOfEachSort(envelope.opening.plan.gates)
-  for (const [index, entry] of met.gates.entries()) {
-    if (index % GATES_A_BREATH === GATES_A_BREATH - 1) await onGates()
+  let work = 0
+  for (const entry of met.gates) {
     const { body: gate, where } = entry
+    work += workOf(gate)
+    if (work >= WORK_A_BREATH) {
+      await onGates()
+      work = 0
+    }
     const crowd = tooMany(gate, where)
     if (crowd !== null) {
       if (isListed(crowd)) yield crowd
       continue
     }
     const shown_sha256 = digestOf(gate.shown)
-    const faults = firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, reader.trust))
-    const unknown = faults.length > 0 ? undefined : approverUnknown(gate, reader.trust)
+    const faults = firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, approvers))
+    const unknown = faults.length > 0 ? undefined : approverUnknown(gate, approvers)
     yield* faults.length > 0
       ? faults.filter(isListed)
       : [
@@ -60,18 +74,28 @@ export async function* checkGates(
             ...redoneOf(gate, where),
           }),
         ]
-    yield* ofBase(envelope, gate, where, reader.previous)
-    for await (const signed of checkSignatures(envelope, gate, where, reader.trust)) {
+    yield* ofBase(envelope, gate, where, held)
+    for await (const signed of checkSignatures(envelope, gate, where, approvers)) {
       const claim = boundOnly(envelope, { gate, shown_sha256, where }, signed, places)
       if (isListed(claim)) yield claim
     }
     if (!gate.policy.four_eyes) continue
-    const claim = fourEyes(starters, gate, where, reader.trust)
+    const claim = fourEyes(starters, gate, where, approvers)
     if (isListed(claim)) yield claim
   }
 }
 
-const GATES_A_BREATH = 256
+/** About: a signature takes as long as many names. */
+const workOf = ({ decisions, shown, policy }: GateEntry): number =>
+  A_GATE +
+  A_SIGNATURE * decisions.length +
+  shown.artifacts.length +
+  shown.running.length +
+  policy.users.length +
+  policy.inputs.length
+const A_GATE = 16
+const A_SIGNATURE = 32
+const WORK_A_BREATH = 4096
 
 /** What the reader has: whom they pinned, and the envelopes that they verified before. */
 type Reader = { readonly trust: readonly Trusted[]; readonly previous: readonly HeldEnvelope[] }
@@ -98,33 +122,46 @@ type Met = {
   readonly artifacts: Map<string, Kept | null>
 }
 
-/** When an attempt began that was not taken over. */
-type Begun = { readonly seq: number; readonly step_id: string; readonly started_at: string }
 type Kept = { readonly seq: number; readonly sha256: string; readonly bytes: number }
 
 /** Where things stand in the chain. */
 type Places = Met & {
   readonly seqOfLink: ReadonlyMap<string, number>
-  /** The earliest of `begun` in a binary tree: 1 has 2 and 3 below it, and so on down to each attempt itself. */
-  readonly earliest: readonly string[]
   /** Those of each step, in their order. */
   readonly attempts: ReadonlyMap<string, readonly Begun[]>
+  /** By the seq of a gate: steps that were running when it opened, and were not shown. */
+  readonly untold: ReadonlyMap<number, readonly string[]>
   readonly asked: Asked
+  /** Of what the plan says of a gate, made once, however often a forged record resolves it. */
+  readonly planned: (step_id: string) => PlannedGate
 }
 
-/** The gates of the plan, and how many of them ask one question by one policy. */
-export type Asked = {
-  readonly planned: ReadonlyMap<string, PlanGate>
-  readonly alike: ReadonlyMap<string, number>
+type PlannedGate = {
+  readonly show: ReadonlySet<string>
+  /** The last that was done stands first, and what never was before it. */
+  readonly needs: readonly { readonly step_id: string; readonly seq: number }[]
 }
 
-export function askedIn({ gates }: Plan): Asked {
+/** The gates of the plan, with the digests of their policies, and whether another one asks the same by the same. */
+type Asked = ReadonlyMap<
+  string,
+  Pick<PlanGate, 'question'> & { readonly policy_sha256: string; readonly isOneOfSeveral: boolean }
+>
+
+function askedIn({ gates }: Plan): Asked {
+  const asked = gates.map(({ step_id, question, policy }) => {
+    const policy_sha256 = digestOf(policy)
+    return { step_id, question, policy_sha256, asks: `${policy_sha256} ${question}` }
+  })
   const alike = new Map<string, number>()
-  for (const gate of gates) alike.set(asksOf(gate), (alike.get(asksOf(gate)) ?? 0) + 1)
-  return { planned: new Map(gates.map((gate) => [gate.step_id, gate])), alike }
+  for (const { asks } of asked) alike.set(asks, (alike.get(asks) ?? 0) + 1)
+  return new Map(
+    asked.map(({ step_id, asks, ...gate }) => [
+      step_id,
+      { ...gate, isOneOfSeveral: alike.get(asks) !== 1 },
+    ]),
+  )
 }
-
-const asksOf = ({ question, policy }: PlanGate): string => canonicalize([question, policy])
 
 const artifactKey = (step_id: string, attempt: number, path: string): string =>
   JSON.stringify([step_id, attempt, path])
@@ -177,51 +214,34 @@ export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; 
 
 const latest = (one: string, other: string): string => (one > other ? one : other)
 
-function placesOf({ opening }: Envelope, met: Met, links: readonly string[]): Places {
+function placesOf({ opening: { plan } }: Envelope, met: Met, links: readonly string[]): Places {
+  const seqOfLink = new Map(links.map((link, seq) => [link, seq]))
+  const opened = met.gates.flatMap(({ seq, body: { shown } }) => {
+    const prefix = seqOfLink.get(shown.chain_head_before)
+    return prefix === undefined || prefix >= seq ? [] : [{ ...shown, seq, prefix }]
+  })
+  const gates = new Map(plan.gates.map((gate) => [gate.step_id, gate]))
+  const planned = new Map<string, PlannedGate>()
   return {
     ...met,
-    seqOfLink: new Map(links.map((link, seq) => [link, seq])),
-    earliest: earliestOf(met.begun),
+    seqOfLink,
     attempts: Map.groupBy(met.begun, ({ step_id }) => step_id),
-    asked: askedIn(opening.plan),
+    untold: untoldRunning(opened, met.begun),
+    asked: askedIn(plan),
+    planned(step_id) {
+      const known = planned.get(step_id)
+      if (known !== undefined) return known
+      const { show = [], needs = [] } = gates.get(step_id) ?? {}
+      const gate = {
+        show: new Set(show),
+        needs: needs
+          .map((need) => ({ step_id: need, seq: met.seqDone.get(need) ?? Infinity }))
+          .toSorted((a, b) => (a.seq < b.seq ? 1 : -1)),
+      }
+      planned.set(step_id, gate)
+      return gate
+    },
   }
-}
-
-function earliestOf(begun: readonly Begun[]): string[] {
-  const leaves = 2 ** Math.ceil(Math.log2(Math.max(begun.length, 1)))
-  const tree = Array.from(
-    { length: 2 * leaves },
-    (_, at) => begun[at - leaves]?.started_at ?? NEVER,
-  )
-  for (let at = leaves - 1; at > 0; at -= 1) {
-    const [left = NEVER, right = NEVER] = [tree[2 * at], tree[2 * at + 1]]
-    tree[at] = left < right ? left : right
-  }
-  return tree
-}
-
-// Instants of ours sort as text, and before this.
-const NEVER = '~'
-
-/** What is recorded after `prefix` and began before `instant`, found without going through the record for each gate. */
-function* begunBefore(
-  places: Places,
-  prefix: number,
-  instant: string,
-  node = 1,
-  first = 0,
-  count = places.earliest.length / 2,
-): Generator<Begun> {
-  const { begun, earliest } = places
-  const last = begun[Math.min(first + count, begun.length) - 1]
-  if (last === undefined || last.seq <= prefix || (earliest[node] ?? NEVER) >= instant) return
-  if (count === 1) {
-    yield last
-    return
-  }
-  const half = count / 2
-  yield* begunBefore(places, prefix, instant, 2 * node, first, half)
-  yield* begunBefore(places, prefix, instant, 2 * node + 1, first + half, half)
 }
 
 /** What was signed is about the gate that it names, and proves nothing about another. */
@@ -262,15 +282,15 @@ function boundOnly(
  * is signed; where it is not, in older envelopes, question and policy are held to the plan, which is in every prefix
  * that is signed, and tell no gates apart that ask the same.
  */
-export function gateOf(
+function gateOf(
   { evidence_id, run_id }: Envelope,
   gate: GateEntry,
   shown_sha256: string,
-  { planned, alike }: Asked,
+  gates: Asked,
   decision: Decision,
 ): 'this' | 'another' | 'one of several' {
   const { step_id } = gate.shown
-  const asked = planned.get(gate.step_id)
+  const asked = gates.get(gate.step_id)
   const isNamed =
     asked !== undefined &&
     decision.evidence_id === evidence_id &&
@@ -278,11 +298,11 @@ export function gateOf(
     decision.gate_id === gate.gate_id &&
     decision.question === gate.question &&
     decision.question === asked.question &&
-    decision.policy_sha256 === digestOf(asked.policy) &&
+    decision.policy_sha256 === asked.policy_sha256 &&
     decision.shown_sha256 === shown_sha256 &&
     (step_id === undefined || step_id === gate.step_id)
   if (!isNamed) return 'another'
-  return step_id === undefined && alike.get(asksOf(asked)) !== 1 ? 'one of several' : 'this'
+  return step_id === undefined && asked.isOneOfSeveral ? 'one of several' : 'this'
 }
 
 function* gateFaults(
@@ -291,26 +311,27 @@ function* gateFaults(
   shown_sha256: string,
   places: Places,
   nonces: Nonces,
-  trust: readonly Trusted[],
+  approvers: Approvers,
 ): Generator<Claim> {
   const { body: gate, where } = entry
   yield* ofShown(entry, places)
   const met = new Set<string>()
+  const asks = asksOf(gate)
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/decision` }
     const { decision } = recorded
     yield* ofBinding(envelope, gate, decision, shown_sha256, at)
     yield* ofDecisionTimes(gate, recorded, at)
-    yield* ofApprover(gate, recorded, trust, at)
-    yield* ofInputs(gate, decision, at)
+    yield* ofApprover(asks, recorded, approvers, at)
+    yield* ofInputs(asks, decision, at)
     const { nonce } = decision
     // The very same decision may be held: this envelope may be.
     const before = nonces.held.get(nonce)
     if (nonces.here.has(nonce) || (before !== undefined && before !== digestOf(decision)))
       yield claimOf('nonce-repeated', { ...at, message: 'Two decisions answer one request.' })
     nonces.here.add(nonce)
-    const { people } = peopleOf(decision.approver, trust)
-    const keys = pinnedApprovers(trust, decision.approver).map(({ public_key }) => public_key)
+    const { people } = peopleOf(decision.approver, approvers)
+    const keys = pinnedApprovers(approvers, decision.approver).map(({ public_key }) => public_key)
     const ones = [...people, ...keys]
     if (ones.some((one) => met.has(one)))
       yield claimOf('approver-repeated', {
@@ -323,6 +344,21 @@ function* gateFaults(
 }
 
 type At = { readonly step_id: string; readonly where: string }
+
+/** Whom and what a policy names, for each of the decisions. */
+type Asks = {
+  readonly isForRoles: boolean
+  readonly users: ReadonlySet<string>
+  readonly inputs: ReadonlySet<string>
+  readonly required: readonly string[]
+}
+
+const asksOf = ({ policy: { roles, users, inputs } }: GateEntry): Asks => ({
+  isForRoles: roles.length > 0,
+  users: new Set(users),
+  inputs: new Set(inputs.map(({ name }) => name)),
+  required: inputs.flatMap(({ name, required }) => (required ? [name] : [])),
+})
 
 /** What the approver was shown is what the record says that there was. */
 function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator<Claim> {
@@ -345,7 +381,8 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       actual: `${term} ms`,
     })
   }
-  yield* ofOpened(shown, places.asked.planned.get(step_id)?.show ?? [], at)
+  const { show, needs } = places.planned(step_id)
+  yield* ofOpened(shown, show, at)
   const prefix = places.seqOfLink.get(shown.chain_head_before)
   if (prefix === undefined || prefix >= seq) {
     yield claimOf('prefix-wrong', {
@@ -354,14 +391,12 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     })
     return
   }
-  const needs = places.asked.planned.get(step_id)?.needs ?? []
   for (const need of needs) {
-    if ((places.seqDone.get(need) ?? Infinity) > prefix) {
-      yield claimOf('prefix-wrong', {
-        ...at,
-        message: `${need}, which the gate needs, is not in what was shown.`,
-      })
-    }
+    if (need.seq <= prefix) break
+    yield claimOf('prefix-wrong', {
+      ...at,
+      message: `${need.step_id}, which the gate needs, is not in what was shown.`,
+    })
   }
   for (const [index, artifact] of shown.artifacts.entries()) {
     const { step_id: by, attempt, path } = artifact
@@ -375,7 +410,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       })
     }
   }
-  const reached = lastUpTo(places.reached, prefix)
+  const reached = places.reached[countUpTo(places.reached, prefix) - 1]
   const kept = reached?.artifacts ?? 0
   if (shown.artifacts.length < kept)
     yield claimOf('shown-differs', {
@@ -392,30 +427,26 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       expected: `not after ${shown.opened_at}`,
       actual: reached.ended,
     })
-  yield* ofRunning(shown, prefix, places, at)
+  yield* ofRunning(shown, { seq, prefix }, places, at)
 }
 
-/** By halves, since a forged record may have as many gates as steps. */
-function lastUpTo<Place extends { readonly seq: number }>(
-  places: readonly Place[],
-  seq: number,
-): Place | undefined {
+/** How many of them are not behind `seq`. By halves, since a forged record may have as many gates as steps. */
+function countUpTo(places: readonly { readonly seq: number }[], seq: number): number {
   let [from, to] = [0, places.length]
   while (from < to) {
     const middle = (from + to) >> 1
     if ((places[middle]?.seq ?? Infinity) <= seq) from = middle + 1
     else to = middle
   }
-  return places[from - 1]
+  return from
 }
 
 /** Displayed open is what the plan says, all of it and nothing else: all that it names is of steps that the gate needs. */
 function* ofOpened(
   { artifacts }: GateEntry['shown'],
-  planned: readonly string[],
+  toOpen: ReadonlySet<string>,
   at: At,
 ): Generator<Claim> {
-  const toOpen = new Set(planned)
   const opened = new Set<string>()
   const listed = new Set<string>()
   for (const [index, { step_id, attempt, path, opened: isOpened }] of artifacts.entries()) {
@@ -460,11 +491,11 @@ function* ofBase(
   { evidence_id }: Envelope,
   { step_id, shown: { base } }: GateEntry,
   where: string,
-  held: readonly HeldEnvelope[],
+  held: ReadonlyMap<string, readonly HeldEnvelope[]>,
 ): Generator<Claim> {
   if (base === null) return
   const at = { step_id, where: `${where}/shown/base`, actual: base.head }
-  const known = held.filter((one) => one.evidence_id === base.evidence_id)
+  const known = held.get(base.evidence_id) ?? []
   if (base.evidence_id === evidence_id || known.some(({ head }) => head !== base.head)) {
     yield claimOf('shown-differs', {
       ...at,
@@ -484,7 +515,7 @@ function* ofBase(
 // ended after was running.
 function* ofRunning(
   { running, opened_at }: GateEntry['shown'],
-  prefix: number,
+  { seq, prefix }: { seq: number; prefix: number },
   places: Places,
   at: At,
 ): Generator<Claim> {
@@ -492,7 +523,8 @@ function* ofRunning(
   if (listed.size < running.length)
     yield claimOf('shown-differs', { ...at, message: 'A step was shown as running twice.' })
   for (const step_id of listed) {
-    const next = places.attempts.get(step_id)?.find(({ seq }) => seq > prefix)
+    const attempts = places.attempts.get(step_id) ?? []
+    const next = attempts[countUpTo(attempts, prefix)]
     if (next === undefined || next.started_at > opened_at) {
       yield claimOf('shown-differs', {
         ...at,
@@ -500,15 +532,14 @@ function* ofRunning(
       })
     }
   }
-  for (const { step_id } of begunBefore(places, prefix, opened_at)) {
-    if (listed.has(step_id)) continue
-    // Of several attempts it is said once.
-    listed.add(step_id)
-    yield claimOf('shown-differs', {
-      ...at,
-      message: `${step_id} was running when the gate opened, and was not shown.`,
-    })
-  }
+  const untold = places.untold.get(seq) ?? []
+  if (untold.length === 0) return
+  const names = untold.slice(0, MOST_UNTOLD).join(', ')
+  const more = untold.length > MOST_UNTOLD ? ' and others' : ''
+  yield claimOf('shown-differs', {
+    ...at,
+    message: `${names}${more} ${untold.length === 1 ? 'was' : 'were'} running when the gate opened, and not shown.`,
+  })
 }
 
 /** Taken from another run, gate, question or moment, a decision is worth nothing here. */
@@ -584,9 +615,9 @@ function* ofDecisionTimes(
 
 // Roles are the server's: an envelope does not say who had which.
 function* ofApprover(
-  { policy }: GateEntry,
+  { isForRoles, users }: Asks,
   { decision, assertion }: RecordedDecision,
-  trust: readonly Trusted[],
+  approvers: Approvers,
   at: At,
 ): Generator<Claim> {
   const { approver } = decision
@@ -594,9 +625,8 @@ function* ofApprover(
     assertion === null
       ? /^(?:user|token):./.test(approver)
       : !approver.includes(':') && approver !== 'system'
-  const isNamed =
-    policy.users.length > 0 && usersOf(approver, trust).every((user) => policy.users.includes(user))
-  if (!isPerson || (policy.roles.length === 0 && !isNamed)) {
+  const isNamed = users.size > 0 && usersOf(approver, approvers).every((user) => users.has(user))
+  if (!isPerson || (!isForRoles && !isNamed)) {
     yield claimOf('approver-not-allowed', {
       ...at,
       where: `${at.where}/approver`,
@@ -608,28 +638,26 @@ function* ofApprover(
 /** An approver under a policy of names alone of whom the reader does not know which of the server's people it is. */
 function approverUnknown(
   { policy, decisions }: GateEntry,
-  trust: readonly Trusted[],
+  approvers: Approvers,
 ): string | undefined {
   if (policy.roles.length > 0) return undefined
   return decisions
     .map(({ decision }) => decision.approver)
-    .find((approver) => usersOf(approver, trust).length === 0)
+    .find((approver) => usersOf(approver, approvers).length === 0)
 }
 
-const usersOf = (approver: string, trust: readonly Trusted[]): string[] =>
+const usersOf = (approver: string, approvers: Approvers): string[] =>
   approver.startsWith('user:')
     ? [approver.slice('user:'.length)]
-    : pinnedHolders(trust, approver).flatMap(({ user }) => user ?? [])
+    : pinnedHolders(approvers, approver).flatMap(({ user }) => user ?? [])
 
 function* ofInputs(
-  { policy }: GateEntry,
+  { inputs: asked, required }: Asks,
   { inputs, decision }: Decision,
   at: At,
 ): Generator<Claim> {
-  const asked = new Set(policy.inputs.map(({ name }) => name))
-  const missing = policy.inputs.some(
-    ({ name, required }) =>
-      required && (!Object.hasOwn(inputs, name) || (inputs[name] ?? '') === ''),
+  const missing = required.some(
+    (name) => !Object.hasOwn(inputs, name) || (inputs[name] ?? '') === '',
   )
   if (
     Object.keys(inputs).some((name) => !asked.has(name)) ||
@@ -750,12 +778,12 @@ function fourEyes(
   starters: ReadonlySet<string>,
   { step_id, decisions }: GateEntry,
   where: string,
-  trust: readonly Trusted[],
+  pinned: Approvers,
 ): Claim {
   // Of the reader's own files alone: whom nobody pinned is in none.
   const persons = Object.fromEntries(
     decisions.flatMap(({ decision: { approver } }) =>
-      pinnedApprovers(trust, approver).length > 0 ? [[approver, peopleOf(approver, trust)]] : [],
+      pinnedApprovers(pinned, approver).length > 0 ? [[approver, peopleOf(approver, pinned)]] : [],
     ),
   )
   const at = {
@@ -763,7 +791,7 @@ function fourEyes(
     where: `${where}/decisions`,
     shell: shellForFourEyes(where, persons),
   }
-  const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, trust))
+  const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, pinned))
   const people = approvers.flatMap(({ people }) => people)
   const own = people.find((person) => starters.has(person))
   if (own !== undefined)
@@ -804,10 +832,10 @@ function fourEyes(
  */
 function peopleOf(
   approver: string,
-  trust: readonly Trusted[],
+  approvers: Approvers,
 ): { readonly people: readonly string[]; readonly isKnown: boolean } {
   if (approver.includes(':')) return { people: [approver], isKnown: isUser(approver) }
-  const users = new Set(pinnedHolders(trust, approver).map(({ user }) => user))
+  const users = new Set(pinnedHolders(approvers, approver).map(({ user }) => user))
   const isKnown = users.size === 1 && !users.has(undefined)
   const named = isKnown ? users : new Set([approver, ...users])
   return {

@@ -1,6 +1,14 @@
-import { type Envelope } from '#contract/envelope.ts'
-import { type ChainState, extendByDigest, linkDigest, linkPreimage, openChain } from './chain.ts'
-import { beginningOf, type Claim, claimOf, firstOf } from './claims.ts'
+import { type Envelope, type Link } from '#contract/envelope.ts'
+import {
+  type ChainState,
+  type Entry,
+  extendByDigest,
+  linkDigest,
+  type LinkFields,
+  linkPreimage,
+  openChain,
+} from './chain.ts'
+import { beginningOf, type Claim, claimOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
 import { sha256, sha256OfMany } from './digest.ts'
 import { type Entries, type Written, type WrittenContent } from './document.ts'
@@ -33,42 +41,20 @@ export async function checkChain(
     const known = written.isLinked(seq, link) ? link : written.link(seq)
     if (known.entry !== link.entry) {
       changed.push(seq)
-      const { where = '', body = {} } = entries.at(seq) ?? {}
-      const message = `Entry ${seq} (${kind}) is not the one that was linked.`
-      faults.push(
-        claimOf('entry-changed', {
-          where,
-          message,
-          expected: known.entry,
-          actual: link.entry,
-          shell: shellForEntry({ kind, where }),
-          ...stepOf(body),
-        }),
-      )
+      if (!isFull(faults)) faults.push(entryChanged(seq, kind, entries.at(seq), known, link))
     }
     const fields = { seq, prev, kind, entry: known.entry }
     const isSame = prev === state.head && known.entry === link.entry
     const expected = isSame ? link.link : linkDigest(fields)
     if (known.link !== expected) {
       broken.push(seq)
-      const at = `/integrity/hash_chain/links/${seq}/link`
-      const message = `Link ${seq} does not follow from the link before it and its entry.`
-      faults.push(
-        claimOf('link-broken', {
-          where: at,
-          message,
-          expected,
-          actual: known.link,
-          preimage: linkPreimage(fields),
-          shell: shellForLink(fields),
-        }),
-      )
+      if (!isFull(faults)) faults.push(linkBroken(fields, expected, known.link))
     }
     prev = known.link
     state = next
     links.push(link.link)
   }
-  if (head !== prev) {
+  if (head !== prev && !isFull(faults)) {
     const message = 'The head is not the last link.'
     faults.push(
       claimOf('head-differs', {
@@ -80,7 +66,7 @@ export async function checkChain(
     )
   }
   return {
-    claims: faults.length > 0 ? firstOf(faults) : [wholeChain(links, written)],
+    claims: faults.length > 0 ? faults : [wholeChain(links, written)],
     links,
     state,
     changed,
@@ -103,6 +89,34 @@ export type ChainCheck = {
   readonly broken: readonly number[]
   readonly isHeadRight: boolean
 }
+
+function entryChanged(
+  seq: number,
+  kind: Entry['kind'],
+  entry: Entry | undefined,
+  known: Pick<Link, 'entry'>,
+  link: Pick<Link, 'entry'>,
+): Claim {
+  const { where = '', body = {} } = entry ?? {}
+  return claimOf('entry-changed', {
+    where,
+    message: `Entry ${seq} (${kind}) is not the one that was linked.`,
+    expected: known.entry,
+    actual: link.entry,
+    shell: shellForEntry({ kind, where }),
+    ...stepOf(body),
+  })
+}
+
+const linkBroken = (fields: LinkFields, expected: string, actual: string): Claim =>
+  claimOf('link-broken', {
+    where: `/integrity/hash_chain/links/${fields.seq}/link`,
+    message: `Link ${fields.seq} does not follow from the link before it and its entry.`,
+    expected,
+    actual,
+    preimage: linkPreimage(fields),
+    shell: shellForLink(fields),
+  })
 
 const stepOf = (body: object): { step_id?: string } =>
   'step_id' in body && typeof body.step_id === 'string' ? { step_id: body.step_id } : {}

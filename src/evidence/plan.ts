@@ -19,12 +19,10 @@ export function requiredPlanOf({
   plan,
   inputs,
 }: Pick<Opening, 'kind' | 'plan' | 'inputs'>): RequiredPlan {
-  const named = Object.entries(inputs)
+  const named = Map.groupBy(Object.entries(inputs), ([, value]) => value)
   const filled = plan.steps.flatMap(({ step_id, argv }) =>
     argv.flatMap((text, element) =>
-      named.flatMap(([input, value]) =>
-        element > 0 && value === text ? [{ step_id, element, input }] : [],
-      ),
+      element === 0 ? [] : (named.get(text) ?? []).map(([input]) => ({ step_id, element, input })),
     ),
   )
   return {
@@ -58,11 +56,14 @@ export function planFault(
         'The run has other inputs than the one that you pinned, and its commands can read them',
     }
   const places = Map.groupBy(required.inputs, ({ step_id, element }) => `${step_id} ${element}`)
+  const commands = new Map(
+    plan.steps.map(({ step_id, argv }) => [step_id, argv] as const).toReversed(),
+  )
   for (const named of places.values()) {
     const [place] = named
     if (place === undefined) continue
     const { step_id, element } = place
-    const text = plan.steps.find((step) => step.step_id === step_id)?.argv[element]
+    const text = commands.get(step_id)?.[element]
     const isInput = named.some(
       ({ input }) => Object.hasOwn(inputs, input) && inputs[input] === text,
     )

@@ -3,9 +3,7 @@ import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
 import { fewOf } from './counted.ts'
-import { digestOf } from './digest.ts'
 import { type Entries } from './document.ts'
-import { askedIn, gateOf } from './gate.ts'
 import { type ChainCheck } from './integrity.ts'
 import { payloadText } from './sealed.ts'
 
@@ -99,7 +97,8 @@ function isStatementOver({ evidence_id, run_id, integrity }: Envelope): boolean 
   )
 }
 
-// By the recomputed links: a signed link that comes out again is of these entries, whatever else was changed.
+// By the recomputed links: a signed link that comes out again is of these entries, whatever else was changed. A claim that
+// a decision is signed is made at the gate alone that it names.
 function frozenBy(
   envelope: Envelope,
   links: readonly string[],
@@ -111,7 +110,6 @@ function frozenBy(
     ),
   )
   if (signed.size === 0) return []
-  const asked = askedIn(envelope.opening.plan)
   const seqs = new Map(links.map((link, seq) => [link, seq]))
   return envelope.gates.flatMap((entry, gate) =>
     entry.decisions.flatMap(({ decision: said }, index) => {
@@ -119,9 +117,7 @@ function frozenBy(
       const { step_id } = entry
       const at = `/gates/${gate}/decisions/${index}/assertion`
       const ended = signed.get(at)
-      return upTo !== undefined &&
-        signed.has(at) &&
-        gateOf(envelope, entry, digestOf(entry.shown), asked, said) === 'this'
+      return upTo !== undefined && signed.has(at)
         ? [
             {
               step_id,

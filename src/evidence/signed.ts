@@ -4,18 +4,18 @@ import { assertionFault, challengeOf } from './approval.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { beginningOf, type Claim, claimOf } from './claims.ts'
 import { shellForAssertion } from './redo.ts'
-import { counts, pinnedApprovers, pinnedHolders, type Trusted, validityOf } from './trust.ts'
+import { type Approvers, counts, pinnedApprovers, pinnedHolders, validityOf } from './trust.ts'
 
 /** One claim for each decision of a gate, refusals too: whose signature is on it? */
 export async function* checkSignatures(
   envelope: Envelope,
   gate: GateEntry,
   where: string,
-  trust: readonly Trusted[],
+  approvers: Approvers,
 ): AsyncGenerator<Claim> {
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/assertion` }
-    yield await ofDecision(envelope, gate, recorded, trust, at)
+    yield await ofDecision(envelope, gate, recorded, approvers, at)
   }
 }
 
@@ -25,7 +25,7 @@ async function ofDecision(
   envelope: Envelope,
   { step_id, policy, shown }: GateEntry,
   { decision, assertion }: RecordedDecision,
-  trust: readonly Trusted[],
+  approvers: Approvers,
   at: At,
 ): Promise<Claim> {
   const { approver } = decision
@@ -40,13 +40,13 @@ async function ofDecision(
           message: `The decision of ${approver} is as the server recorded it: no signature of a person is there.`,
         })
   }
-  const pinned = pinnedApprovers(trust, approver)
+  const pinned = pinnedApprovers(approvers, approver)
   // Two of the reader's files may have two passkeys of one person; of one passkey, every record has to agree.
   const records = pinned.filter(({ credential_id }) => credential_id === assertion.credential_id)
   const asked = records.length > 0 ? records : [pinned[0] ?? null]
   const keys = new Set(records.map(({ public_key }) => public_key))
   // Under another id or credential it is the same passkey: what another file revokes is not had back by an older copy.
-  const same = pinnedHolders(trust, approver).filter(({ public_key }) => keys.has(public_key))
+  const same = pinnedHolders(approvers, approver).filter(({ public_key }) => keys.has(public_key))
   const challenge = challengeOf(decision)
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)

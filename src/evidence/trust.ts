@@ -49,19 +49,29 @@ export function findKey(
   return null
 }
 
-/** Everything that the reader pinned under this id. Nobody else's word makes an approver. */
-export function pinnedApprovers(trust: readonly Trusted[], id: string): TrustedApprover[] {
-  return approversIn(trust).filter((approver) => approver.id === id)
+/** Whom the reader pinned, gathered once: a record may have as many decisions as a trust file has people. */
+export type Approvers = {
+  readonly byId: ReadonlyMap<string, readonly TrustedApprover[]>
+  readonly byKey: ReadonlyMap<string, readonly TrustedApprover[]>
 }
+
+/** Nobody else's word makes an approver. */
+export function approversIn(trust: readonly Trusted[]): Approvers {
+  const all = trust.flatMap(({ file, source }) => (source === 'pinned' ? file.approvers : []))
+  return {
+    byId: Map.groupBy(all, ({ id }) => id),
+    byKey: Map.groupBy(all, ({ public_key }) => public_key),
+  }
+}
+
+/** Everything that the reader pinned under this id. */
+export const pinnedApprovers = ({ byId }: Approvers, id: string): readonly TrustedApprover[] =>
+  byId.get(id) ?? []
 
 /** The same, and whatever else has one of those keys: two files may say two things of the holder of one. */
-export function pinnedHolders(trust: readonly Trusted[], id: string): TrustedApprover[] {
-  const keys = new Set(pinnedApprovers(trust, id).map(({ public_key }) => public_key))
-  return approversIn(trust).filter(({ public_key }) => keys.has(public_key))
-}
-
-function approversIn(trust: readonly Trusted[]): TrustedApprover[] {
-  return trust.flatMap(({ file, source }) => (source === 'pinned' ? file.approvers : []))
+export function pinnedHolders(approvers: Approvers, id: string): TrustedApprover[] {
+  const keys = new Set(pinnedApprovers(approvers, id).map(({ public_key }) => public_key))
+  return [...keys].flatMap((key) => approvers.byKey.get(key) ?? [])
 }
 
 /**
@@ -105,16 +115,19 @@ function firstRepeated(names: readonly string[]): string | undefined {
   return names.find((name) => met.size === met.add(name).size)
 }
 
-/**
- * Approvers of pinned files whose key is a server's in another of them: who seals would sign for who approves. In one
- * file it is refused by `trustFault`.
- */
-export function isOfSealingKey(file: TrustFile, trust: readonly Trusted[]): boolean {
-  const sealing = new Set(
+/** The ids of the server keys that the reader pinned, in whichever file. */
+export const sealingKeysIn = (trust: readonly Trusted[]): ReadonlySet<string> =>
+  new Set(
     trust.flatMap(({ file, source }) =>
       source === 'pinned' ? file.server_keys.map(({ key_id }) => key_id) : [],
     ),
   )
+
+/**
+ * Has an approver of this pinned file the key of a server, maybe in another of them? Who seals would sign for who
+ * approves. In one file it is refused by `trustFault`.
+ */
+export function isOfSealingKey(file: TrustFile, sealing: ReadonlySet<string>): boolean {
   return file.approvers.some(({ public_key }) => {
     const key = decodeSpki(public_key)
     return key !== null && sealing.has(keyIdOf(key.raw))

@@ -14,7 +14,7 @@ import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { shellToLook } from './shell.ts'
-import { isOfSealingKey, trustFault, type Trusted } from './trust.ts'
+import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
 export type VerifyOptions = {
@@ -124,7 +124,7 @@ export async function verifyEnvelope(
     ...gates,
     ...(lineage === null ? [] : [lineage]),
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
-    ...checkExpectations(envelope, options.expect ?? [], { trust, isPart }, gates),
+    ...checkExpectations(envelope, planned, options.expect ?? [], { trust, isPart }, gates),
   ]
   const verdict = verdictOf(claims)
   return {
@@ -190,11 +190,12 @@ function usableTrust(
   trust: readonly Trusted[],
   refused: readonly string[],
 ): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
+  const sealing = sealingKeysIn(trust)
   const all = trust.map((trusted) => ({
     trusted,
     fault:
       trustFault(trusted.file) ??
-      (trusted.source === 'pinned' && isOfSealingKey(trusted.file, trust)
+      (trusted.source === 'pinned' && isOfSealingKey(trusted.file, sealing)
         ? 'an approver of it has the sealing key of a server that you pinned'
         : null),
   }))
