@@ -2,7 +2,7 @@ import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
-import { type Claim, fails } from '#evidence/claims.ts'
+import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
 import { differingOf } from '#evidence/lineage.ts'
 import {
   compareTaken,
@@ -101,13 +101,17 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
     const claims = cells === null ? found : [...found, cells]
     const verdict = withCells(ofFile, cells)
     const wrong = claims.filter(fails)
+    // Where the reader pinned no key, that is said once for all.
+    const open = sealed_by?.source === 'pinned' ? claims.find(keepsBack) : undefined
     envelopes.push({
       evidence_id,
       verdict,
       codes: [...new Set(wrong.map(({ code }) => code))],
       message:
         wrong[0]?.message ??
-        (place === null ? NOT_PLACED : cells?.state === 'not checked' ? cells.message : null),
+        (place === null
+          ? NOT_PLACED
+          : (open?.message ?? (cells?.state === 'not checked' ? cells.message : null))),
       seal_seq: place?.seal_seq ?? null,
       head: place?.head ?? null,
       ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],

@@ -67,6 +67,8 @@ export type RequiredGate = z.infer<typeof RequiredGate>
  */
 const RequiredPlan = z.strictObject({
   sha256: Sha256,
+  /** Absent: not pinned. */
+  kind: z.optional(z.enum(['pipeline', 'materialize'])),
   inputs: z.array(z.strictObject({ step_id: Id, element: Count, input: Key })),
   /** The inputs that a run has, each of which its commands can read; absent: not pinned. */
   input_names: z.optional(z.array(Key)),

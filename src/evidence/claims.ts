@@ -250,6 +250,7 @@ export const CODE = {
 
   'expectation-holds': { claim: 'expectations', state: 'proven' },
   'nothing-required': { claim: 'expectations', state: 'not present' },
+  'another-definition': { claim: 'expectations', state: 'not checked' },
   'requirement-unchecked': { claim: 'expectations', state: 'not checked' },
   'expectation-fails': { claim: 'expectations', state: 'does not verify' },
   'definition-differs': { claim: 'expectations', state: 'does not verify' },

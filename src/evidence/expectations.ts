@@ -30,25 +30,28 @@ export function* checkExpectations(
       .flatMap(({ file }) => file.required.filter((definition) => definition.name === name))
   const hasGates = ({ gates }: RequiredDefinition) => gates.length > 0
   const required = requiredIn(true)
+  const offered = requiredIn(false).some(hasGates)
+    ? ' A trust file that you have not confirmed requires some gate of it.'
+    : ''
+  const others = trust.flatMap(({ file, source }) =>
+    source === 'pinned' ? file.required.map((definition) => definition.name) : [],
+  )
+  const isExpected = expected.some(({ kind, value }) => kind === 'definition' && value === name)
+  // Whoever has the sealing key can call a run of one definition a run of another.
+  if (required.length === 0 && others.length > 0 && !isExpected) {
+    yield claimOf('another-definition', {
+      where: '/opening/definition/name',
+      message: `You require ${fewOf([...new Set(others)])}, and nothing of ${name}: that this is a run of another definition is the server’s word. Where it is the one that you look for, expect it by name, or require it too.${offered}`,
+    })
+    return
+  }
   if (required.length > 0) {
     const places = placesIn(envelope, planned, found)
     for (const definition of required) yield* ofDefinition(envelope, definition, places)
   }
   // Of what could not be read nobody can say that it requires nothing.
   if (!isPart && !required.some(hasGates)) {
-    const offered = requiredIn(false).some(hasGates)
-      ? ' A trust file that you have not confirmed requires some.'
-      : ''
-    const others = trust
-      .filter(({ source }) => source === 'pinned')
-      .flatMap(({ file }) => file.required.filter(hasGates).map((definition) => definition.name))
-    const named =
-      others.length === 0
-        ? ''
-        : ` You require some of ${fewOf(others)}: that this is a run of another definition is the server’s word.`
-    yield claimOf('nothing-required', {
-      message: `You required no gate of ${name}.${offered}${named}`,
-    })
+    yield claimOf('nothing-required', { message: `You required no gate of ${name}.${offered}` })
   }
 }
 

@@ -27,6 +27,7 @@ export function requiredPlanOf({
   )
   return {
     sha256: digestOf(withoutInputs(plan, filled)),
+    kind,
     inputs: filled,
     // What a run that materializes is asked for are its inputs, whatever their number.
     ...(kind === 'pipeline' && { input_names: Object.keys(inputs) }),
@@ -35,7 +36,7 @@ export function requiredPlanOf({
 
 /** Why the plan of a run is another one than is required; null where it is the same. */
 export function planFault(
-  { plan, inputs }: Pick<Opening, 'plan' | 'inputs'>,
+  { kind, plan, inputs }: Pick<Opening, 'kind' | 'plan' | 'inputs'>,
   required: RequiredPlan,
 ): { readonly message: string; readonly expected: string; readonly actual: string } | null {
   const actual = digestOf(withoutInputs(plan, required.inputs))
@@ -45,6 +46,12 @@ export function planFault(
       actual,
       message:
         'The plan is another than the one that you pinned: another root, other steps, commands or gates',
+    }
+  if (required.kind !== undefined && required.kind !== kind)
+    return {
+      expected: required.kind,
+      actual: kind,
+      message: 'The run is of another kind than the one that you pinned',
     }
   const names = Object.keys(inputs).toSorted()
   const pinned = required.input_names?.toSorted()
@@ -78,15 +85,23 @@ export function planFault(
 }
 
 /** What a pinned plan leaves open, in words that end a sentence; empty where that is nothing. */
-export function openIn({ inputs, input_names }: RequiredPlan, had: Opening['inputs']): string {
+export function openIn(
+  { kind, inputs, input_names }: RequiredPlan,
+  had: Opening['inputs'],
+): string {
   const names = input_names ?? Object.keys(had)
   const places = inputs.map(
     ({ step_id, element, input }) => `element ${element} of ${step_id} (the input ${input})`,
   )
   const filled = places.length === 0 ? '' : `${fewOf(places)}; and `
-  return names.length === 0
-    ? ''
-    : ` Open, and filled in by the inputs of the run: ${filled}what each command reads in INPUT_ variables (${fewOf(names)}).`
+  const byInputs =
+    names.length === 0
+      ? ''
+      : ` Open, and filled in by the inputs of the run: ${filled}what each command reads in INPUT_ variables (${fewOf(names)}).`
+  // As in each that was pinned before it was.
+  return kind === undefined
+    ? `${byInputs} Not pinned: whether it is a run of a pipeline, or one that derives tables.`
+    : byInputs
 }
 
 function withoutInputs(plan: Plan, filled: RequiredPlan['inputs']): Plan {

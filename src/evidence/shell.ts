@@ -28,7 +28,7 @@ export function shellForContent(): string {
 }
 
 /** `inputs` is the reader's own; ids are of the closed alphabet, which has no character that a shell or jq acts on. */
-export function shellForPlan({ inputs, input_names }: RequiredPlan): string {
+export function shellForPlan({ kind, inputs, input_names }: RequiredPlan): string {
   const open = inputs.map(
     ({ step_id, element }) =>
       ` | (.steps[] | select(.step_id == "${step_id}") | .argv[${element}]) = "${AN_INPUT}"`,
@@ -43,6 +43,8 @@ export function shellForPlan({ inputs, input_names }: RequiredPlan): string {
     const values = named.map(({ input }) => `.inputs["${input}"]`).join(', ')
     return `"element ${element} of ${step_id} is its input": ([.plan.steps[] | select(.step_id == "${step_id}") | .argv[${element}]] as $text | any((${values}); [.] == $text))`
   })
+  if (kind !== undefined)
+    rules.push(`"the kind of run is the one that was pinned": (.kind == "${kind}")`)
   if (input_names !== undefined)
     rules.push(
       `"the inputs are those that were pinned": (.inputs | keys == ${JSON.stringify(input_names.toSorted())})`,

@@ -43,19 +43,23 @@ async function ofDecision(
   const pinned = pinnedApprovers(approvers, approver)
   // Two of the reader's files may have two passkeys of one person; of one passkey, every record has to agree.
   const records = pinned.filter(({ credential_id }) => credential_id === assertion.credential_id)
-  const asked = records.length > 0 ? records : [pinned[0] ?? null]
   const keys = new Set(records.map(({ public_key }) => public_key))
-  // Under another id or credential it is the same passkey: what another file revokes is not had back by an older copy.
+  // Under another id or credential it is the same passkey: an older copy has back neither what another file revokes nor
+  // where one signed then.
   const same = pinnedHolders(approvers, approver).filter(({ public_key }) => keys.has(public_key))
+  const { credential_id } = assertion
+  const asked =
+    same.length > 0 ? same.map((record) => ({ ...record, credential_id })) : [pinned[0] ?? null]
   const challenge = challengeOf(decision)
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)
     if (fault !== null) {
       const { code, member, message } = fault
+      const isOfSome = code === 'origin-refused' && same.length > 1
       return claimOf(code, {
         ...at,
         where: member === '' ? at.where : `${at.where}/${member}`,
-        message: `The signature of ${approver} ${message}.`,
+        message: `The signature of ${approver} ${message}${isOfSome ? ' in each record of that key' : ''}.`,
       })
     }
   }

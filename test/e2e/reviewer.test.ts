@@ -29,9 +29,11 @@ runs:
         quorum: 1
   quick:
     title: A quick run
+    inputs:
+      whom: { default: everybody }
     steps:
       - id: greet
-        argv: [echo, Good morning]
+        argv: [echo, '{{inputs.whom}}']
 `
 
 let scene: Scene
@@ -121,6 +123,30 @@ describe('trust', () => {
       ['release', 1],
     ])
     await writeFile(join(folder, '..', 'taken.json'), JSON.stringify(file))
+  })
+
+  it('[U16] says what a requirement leaves open before it is kept', async () => {
+    const requireIt = page.getByRole('button', { name: 'Require this definition and its gates' })
+    await openEvidence(runs[1])
+    await page
+      .getByRole('heading', {
+        name: 'It is sealed by a key you trust, and of a definition that you require nothing of',
+      })
+      .waitFor()
+    await requireIt.click()
+    const asked = page.getByRole('dialog', { name: 'Require this definition and its gates' })
+    await asked.getByText('Element 1 of the command of greet, which is the input whom').waitFor()
+    await asked.getByText('What each command reads in INPUT_ variables: whom').waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await asked.getByRole('button', { name: 'Cancel' }).click()
+    await claim('expectations', 'not checked').waitFor()
+    await requireIt.click()
+    await asked.getByRole('button', { name: 'Require it, with this left open' }).click()
+    await page.getByRole('link', { name: 'you require this definition and no gate' }).click()
+    const required = page.getByRole('article', { name: 'Required of quick' })
+    await required.getByText('Left open to each run').waitFor()
+    await required.getByRole('button', { name: 'Require nothing of it' }).click()
+    await required.waitFor({ state: 'detached' })
   })
 
   it('[U16] a changed key is a warning on every page until it is answered', async () => {

@@ -238,6 +238,21 @@ describe('a passkey', () => {
     expect(await signatureCodes([by(ann)], { trust })).toEqual(['approver-revoked'])
   })
 
+  it.each<[string, Partial<TrustedApprover>, ClaimCode]>([
+    ['signed elsewhere', { origins: ['https://new.example'] }, 'origin-refused'],
+    ['was of another site', { rp_id: 'new.example' }, 'origin-refused'],
+    ['decides elsewhere', { may: { definitions: [], gates: null } }, 'approver-not-entitled'],
+    ['is as it was', {}, 'decision-signed'],
+  ])('[T3] [V20] by another record of one passkey, which %s', async (_, over, code) => {
+    const credential_id = encodeBase64Url(new TextEncoder().encode('another credential'))
+    for (const as of [{ id: 'cid' }, { credential_id }, { id: 'cid', credential_id }]) {
+      const other = { ...ann.approver, ...as, ...over }
+      const trust = [ann.approver, other].map((one) => pinned(signer, { approvers: [one] }))
+      for (const files of [trust, trust.toReversed()])
+        expect(await signatureCodes([by(ann)], { trust: files })).toEqual([code])
+    }
+  })
+
   it('[T3] [V20] that is revoked and still counts is told to be, with what that rests on', async () => {
     const since = { ...ann.approver, status: 'revoked' as const, last_seal_seq: 1 }
     const { claims } = await claimsOf([by(ann)], { approvers: [since] })

@@ -187,15 +187,18 @@ describe('the shell lines of a claim', () => {
 it('[V18] an element that a pinned plan leaves open is held to its input by a line too', (context) => {
   need(context, 'jq', 'sha256sum')
   const required = { sha256: sha256('x'), inputs: [{ step_id: 'put', element: 1, input: 'to' }] }
-  const shell = shellForPlan({ ...required, input_names: ['to', 'as'] })
-  const said = (argv: string[], inputs: Record<string, string>): string => {
-    const opening = { plan: { steps: [planStep('put', { argv })], gates: [] }, inputs }
+  const shell = shellForPlan({ ...required, kind: 'pipeline', input_names: ['to', 'as'] })
+  const said = (argv: string[], inputs: Record<string, string>, kind = 'pipeline'): string => {
+    const opening = { kind, plan: { steps: [planStep('put', { argv })], gates: [] }, inputs }
     writeFileSync(join(folder, 'envelope.json'), bytesOf({ opening }))
     return execFileSync('/bin/sh', ['-euc', shell], { cwd: folder, encoding: 'utf8' })
   }
   expect(said(['put', 'live'], { to: 'live', as: 'x' })).not.toContain('false')
   expect(said(['put', '--evil'], { to: 'live', as: 'x' })).toContain('of put is its input": false')
   expect(said(['put', 'live'], { to: 'live', more: 'x' })).toContain('were pinned": false')
+  expect(said(['put', 'live'], { to: 'live', as: 'x' }, 'materialize')).toContain(
+    'was pinned": false',
+  )
 })
 
 describe('@sigstore/verify', () => {

@@ -10,11 +10,11 @@ import {
 import { encodeBase64 } from '#evidence/base64.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { type Expectation } from '#evidence/expectations.ts'
-import { requiredPlanOf } from '#evidence/plan.ts'
+import { openIn, requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
 import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
+import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   approvedRun,
   gatedPlan,
@@ -289,7 +289,7 @@ describe('a trust file', () => {
     })
     expect(verdict).toBe('proven')
     expect(claims.find(({ code }) => code === 'nothing-required')?.message).toContain(
-      'that you have not confirmed requires some',
+      'that you have not confirmed requires some gate',
     )
   })
 
@@ -361,7 +361,7 @@ describe('what the reader requires', () => {
     [
       'another name',
       { name: 'deploy', gates: [{ ...gate, quorum: 2 }] },
-      ['proven', 'nothing-required'],
+      ['not proven', 'another-definition'],
     ],
     ['the gate', { gates: [gate] }, ['proven', 'expectation-holds']],
     [
@@ -529,6 +529,60 @@ describe('what the reader requires', () => {
     expect(await codesOf(await pinnedAs('A'), await rooted('B'))).toContain('another-plan')
     expect(await codesOf(await pinnedAs(), await rooted('B'))).toContain('another-plan')
     expect((await codesOf(await pinnedAs(), await rooted('.')))[0]).toBe('proven')
+  })
+
+  it.each<[string, Pick<VerifyOptions, 'expect'>, RequiredDefinition[], string[]]>([
+    ['and does not look for it', {}, [], ['not proven', 'another-definition']],
+    [
+      'and expects something else',
+      { expect: [{ kind: 'outcome', value: 'succeeded' }] },
+      [],
+      ['not proven', 'expectation-holds', 'another-definition'],
+    ],
+    [
+      'and expects it by name',
+      { expect: [{ kind: 'definition', value: 'release' }] },
+      [],
+      ['proven', 'expectation-holds', 'nothing-required'],
+    ],
+    [
+      'and requires it too, without a gate',
+      {},
+      [{ name: 'release', sha256: null, gates: [] }],
+      ['proven', 'nothing-required'],
+    ],
+  ])('[V15] where the reader requires another definition %s', async (_, wanted, more, codes) => {
+    const required = [{ name: 'release-prod', sha256: null, gates: [] }, ...more]
+    const trust = [pinned(signer, { required })]
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust, ...wanted })
+    const found = claims.filter(({ claim }) => claim === 'expectations')
+    expect([verdict, ...found.map(({ code }) => code)]).toEqual(codes)
+    // What a server offers requires nothing.
+    const offered = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer), { file: trustFileOf(signer, { required }), source: 'offered' }],
+    })
+    expect(offered.verdict).toBe('proven')
+  })
+
+  it('[V15] a run of another kind is not what was pinned, and where no kind is, that is open', async () => {
+    const deriving = async (kind: 'pipeline' | 'materialize') => {
+      const plan = { steps: [planStep('derive', { kind: 'materialize' })] }
+      const run = startRun(signer, plan, { kind, inputs: {} })
+      run.step('derive')
+      return await run.seal()
+    }
+    const model = (await deriving('materialize')).envelope.opening
+    const { kind, ...older } = requiredPlanOf(model)
+    expect(kind).toBe('materialize')
+    const codes = ['another-plan', 'nothing-required']
+    const pipeline = await deriving('pipeline')
+    expect(await codesOf({ plan: { kind, ...older } }, pipeline)).toEqual([
+      'does not verify',
+      ...codes,
+    ])
+    expect((await codesOf({ plan: older }, pipeline))[0]).toBe('proven')
+    expect(openIn(older, {})).toContain('Not pinned: whether it is a run of a pipeline')
+    expect(openIn({ kind, ...older }, {})).toBe('')
   })
 
   it('[V15] a question is pinned with its gate, and not with the plan', async () => {

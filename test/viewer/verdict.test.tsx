@@ -99,6 +99,15 @@ describe('a verdict', () => {
     verdict().getByText(/signed by a key you pinned\. See below what is not proven/)
   })
 
+  it('[V15] says of a record of a definition that nothing is required of, beside another, that it is one', async () => {
+    const required = [{ name: 'release-prod', sha256: null, gates: [] }]
+    await judge(sealed.bytes, [pinned(signer, { required })])
+    verdict().getByRole('heading', {
+      name: 'It is sealed by a key you trust, and of a definition that you require nothing of',
+    })
+    expect(stateOf('expectations')).toBe('not checked')
+  })
+
   it('says that nobody is known to have sealed it', async () => {
     await judge(sealed.bytes, [])
     verdict().getByRole('heading', {

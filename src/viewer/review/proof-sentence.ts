@@ -1,6 +1,6 @@
 import type { ClaimState } from '#contract/status.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
-import { CLAIM, type Claim } from '#evidence/claims.ts'
+import { CLAIM, type Claim, keepsBack } from '#evidence/claims.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
 
@@ -50,7 +50,9 @@ export function proofSentence(
             ? 'The file agrees with itself, and nobody you know has sealed it'
             : sealed_by.source !== 'pinned' && isWhole(claims)
               ? 'The record is whole, but whose it is is not proven'
-              : 'Nothing fails, but something you required is not proven',
+              : claims.filter(keepsBack).every(({ code }) => code === 'another-definition')
+                ? 'It is sealed by a key you trust, and of a definition that you require nothing of'
+                : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
             ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is not one that you know, and anyone could have made this file.'

@@ -1,11 +1,11 @@
 import type { RequiredDefinition, RequiredGate } from '#contract/trust.ts'
-import { openIn } from '#evidence/plan.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { duration } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useState } from 'react'
+import { LeftOpen, leftOpenIn } from './left-open.tsx'
 
 /** What the reader requires of runs: each part of it can be loosened, tightened or taken away. */
 export function Required({
@@ -57,7 +57,7 @@ function Definition({
   onRemove: () => void
 }) {
   const { name, sha256, plan = null, gates } = definition
-  const open = plan === null ? '' : openIn(plan, {})
+  const open = leftOpenIn(plan)
   const set = (step_id: string, to: RequiredGate | null) =>
     onChange({
       ...definition,
@@ -105,7 +105,11 @@ function Definition({
           evidence of a run that went as it should, and require it anew.
         </p>
       )}
-      {open !== '' && <p className="px-4 pt-3 text-ink-2">{open}</p>}
+      {open.length > 0 && (
+        <div className="px-4 pt-3">
+          <LeftOpen open={open} />
+        </div>
+      )}
       {gates.length === 0 && <p className="px-4 py-3 text-ink-2">No gate of it is required.</p>}
       <ul className="divide-y divide-line">
         {gates.map((gate) => (
