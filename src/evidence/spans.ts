@@ -29,7 +29,8 @@ export function spansOf(bytes: Uint8Array, limits: Limits): Spans | null {
     plan: [],
     planned: [],
   }
-  const scan = { bytes, limits, spans, shown: '', shownFrom: 0 }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const scan = { bytes, view, limits, spans, shown: '', shownFrom: 0 }
   if (readEnvelope(scan, 0) !== bytes.length) return null
   return (spans.step.length + spans.gate.length) / 2 <= limits.entries ? spans : null
 }
@@ -49,6 +50,7 @@ const PLACES = {
 
 type Scan = {
   readonly bytes: Uint8Array
+  readonly view: DataView
   readonly limits: Limits
   readonly spans: { readonly [K in Place]: number[] }
   /** The bytes from here on, each as one character. */
@@ -93,14 +95,27 @@ function unmarked(schema: z.core.$ZodType, path: string): Reader {
 }
 
 function wordReader(word: string): Reader {
-  const wanted = utf8(word)
-  return ({ bytes }, at) => (isAt(bytes, at, wanted) ? at + wanted.length : NOT)
+  const wanted = wordOf(word)
+  return ({ view }, at) => (isAt(view, at, wanted) ? at + wanted.length : NOT)
 }
 
-function isAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let index = 0; index < wanted.length; index += 1)
-    if (bytes[at + index] !== wanted[index]) return false
-  return true
+/** A text of at least four bytes, four at a time; the last four may overlap the ones before. */
+type Word = { readonly length: number; readonly fours: Int32Array; readonly last: number }
+
+function wordOf(word: string): Word {
+  const { buffer, length } = utf8(word)
+  if (length < 4) throw new Error(`${word} is too short to be looked for`)
+  const view = new DataView(buffer)
+  const fours = Int32Array.from({ length: (length - 1) >> 2 }, (_, nth) => view.getInt32(4 * nth))
+  return { length, fours, last: view.getInt32(length - 4) }
+}
+
+// Names of members are a third of all bytes.
+function isAt(view: DataView, at: number, { length, fours, last }: Word): boolean {
+  if (at + length > view.byteLength) return false
+  for (let nth = 0; nth < fours.length; nth += 1)
+    if (view.getInt32(at + 4 * nth) !== fours[nth]) return false
+  return view.getInt32(at + length - 4) === last
 }
 
 // No two of ours begin a longer text of each other, so the first that fits is the one.
@@ -125,14 +140,14 @@ function objectReader(schema: z.core.$ZodObject, path: string): Reader {
       const isOptional = member instanceof z.core.$ZodOptional
       const type = isOptional ? member._zod.def.innerType : member
       const read = readerOf(type, `${path}/${key}`)
-      return [{ first: utf8(`{"${key}":`), next: utf8(`,"${key}":`), isOptional, read }]
+      return [{ first: wordOf(`{"${key}":`), next: wordOf(`,"${key}":`), isOptional, read }]
     })
   return (scan, begin) => {
-    const { bytes } = scan
+    const { bytes, view } = scan
     let at = begin
     for (const { first, next, isOptional, read } of members) {
       const name = at === begin ? first : next
-      if (isAt(bytes, at, name)) {
+      if (isAt(view, at, name)) {
         at = read(scan, at + name.length)
         if (at === NOT) return NOT
       } else if (!isOptional) return NOT
@@ -224,7 +239,7 @@ function stringReader(schema: z.core.$ZodString): Reader {
 }
 
 /** What a pattern says that says no more than which letters, and how many of them. */
-type Letters = { allowed: Uint8Array; least: number; most: number; never: Uint8Array | null }
+type Letters = { allowed: Uint8Array; least: number; most: number; never: Word | null }
 
 function lettersOf(pattern = ''): Letters | null {
   const found = /^\^(?:\(\?!(\w+)\$\))?(\[[^\]]+\])\{(\d+)(?:,(\d+))?\}\$$/.exec(pattern)
@@ -237,19 +252,19 @@ function lettersOf(pattern = ''): Letters | null {
     ),
     least: Number(least),
     most: Number(most),
-    never: never === undefined ? null : utf8(`${never}"`),
+    never: never === undefined ? null : wordOf(`${never}"`),
   }
 }
 
 // Ids, keys and digests are half of all bytes.
 function lettersReader({ allowed, least, most, never }: Letters): Reader {
-  return ({ bytes }, at) => {
+  return ({ bytes, view }, at) => {
     if (bytes[at] !== QUOTE) return NOT
     let end = at + 1
     while (allowed[bytes[end] ?? 0] === 1) end += 1
     const length = end - at - 1
     if (bytes[end] !== QUOTE || length < least || length > most) return NOT
-    return never !== null && isAt(bytes, at + 1, never) ? NOT : end + 1
+    return never !== null && isAt(view, at + 1, never) ? NOT : end + 1
   }
 }
 
