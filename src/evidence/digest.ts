@@ -1,6 +1,6 @@
 import { sha256 as hash } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { canonicalize } from './canonical.ts'
+import { canonicalize, utf8 } from './canonical.ts'
 import { sha256Of } from './sha256.ts'
 
 /**
@@ -10,6 +10,18 @@ import { sha256Of } from './sha256.ts'
 export function sha256(data: string | Uint8Array): string {
   return bytesToHex(sha256Of(typeof data === 'string' ? bytesOf(data) : data))
 }
+
+/** The same as the bytes of its text, into `hex`. */
+export function sha256Into(hex: Uint8Array, data: Uint8Array): void {
+  const digest = sha256Of(data)
+  for (let at = 0; at < digest.length; at += 1) {
+    const byte = digest[at] ?? 0
+    hex[2 * at] = DIGITS[byte >> 4] ?? 0
+    hex[2 * at + 1] = DIGITS[byte & 15] ?? 0
+  }
+}
+
+const DIGITS = utf8('0123456789abcdef')
 
 /** The same as its 32 bytes. */
 export function sha256Bytes(data: string | Uint8Array): Uint8Array<ArrayBuffer> {

@@ -31,8 +31,8 @@ export type Entries = Listed<Entry> & { readonly length: number }
 export type Written = {
   /** What the entry in this place is the digest of. Good until the next one is asked for. */
   entry(seq: number): Uint8Array<ArrayBuffer>
-  /** Are these the digests that the document says? */
-  isLinked(seq: number, link: Pick<Link, 'entry' | 'link'>): boolean
+  /** Are these, in hex, the digests that the document says? */
+  isLinked(seq: number, entry: Uint8Array, link: Uint8Array): boolean
   /** The digests that the document says. */
   link(seq: number): Pick<Link, 'entry' | 'link'>
   /** The document without `integrity`. */
@@ -61,9 +61,9 @@ export function documentOf(envelope: Envelope): Document {
         const entry = entries[seq]
         return utf8(entry === undefined ? '' : entryPreimage(entry.kind, canonicalize(entry.body)))
       },
-      isLinked(seq, { entry, link }) {
+      isLinked(seq, entry, link) {
         const said = integrity.hash_chain.links[seq]
-        return said?.entry === entry && said.link === link
+        return said?.entry === decoder.decode(entry) && said.link === decoder.decode(link)
       },
       link: (seq) => integrity.hash_chain.links[seq] ?? NO_LINK,
       content() {
@@ -191,6 +191,12 @@ function isTextAt(bytes: Uint8Array<ArrayBuffer>, at: number, text: string): boo
   return true
 }
 
+function areAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index += 1)
+    if (bytes[at + index] !== wanted[index]) return false
+  return true
+}
+
 /** The bytes of the file themselves, which are canonical. */
 function writtenIn(
   bytes: Uint8Array<ArrayBuffer>,
@@ -227,9 +233,8 @@ function writtenIn(
       preimage.set(after, before.length + body.length)
       return preimage
     },
-    isLinked: (seq, { entry, link }) =>
-      isTextAt(bytes, links[2 * seq] ?? NaN, entry) &&
-      isTextAt(bytes, links[2 * seq + 1] ?? NaN, link),
+    isLinked: (seq, entry, link) =>
+      areAt(bytes, links[2 * seq] ?? NaN, entry) && areAt(bytes, links[2 * seq + 1] ?? NaN, link),
     link(seq) {
       const [entry = 0, link = 0] = [links[2 * seq], links[2 * seq + 1]]
       return { entry: textOf(bytes, entry, entry + HEX), link: textOf(bytes, link, link + HEX) }

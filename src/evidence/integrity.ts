@@ -1,8 +1,9 @@
 import { type Envelope, type Link } from '#contract/envelope.ts'
+import { utf8 } from './canonical.ts'
 import {
   type ChainState,
   type Entry,
-  extendByDigest,
+  extendInBytes,
   linkDigest,
   type LinkFields,
   linkPreimage,
@@ -10,7 +11,7 @@ import {
 } from './chain.ts'
 import { beginningOf, type Claim, claimOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
-import { sha256, sha256OfMany } from './digest.ts'
+import { sha256Into, sha256OfMany } from './digest.ts'
 import { type Entries, type Written, type WrittenContent } from './document.ts'
 import { shellForChain } from './redo.ts'
 import { shellForContent, shellForEntry, shellForLink } from './shell.ts'
@@ -27,57 +28,64 @@ export async function checkChain(
   onEntries: (done: number) => Promise<void>,
 ): Promise<ChainCheck> {
   const { head } = integrity.hash_chain
-  let state = openChain(evidence_id, run_id)
-  let prev = state.head
-  const links: string[] = []
+  const seed = openChain(evidence_id, run_id)
+  const extend = extendInBytes(seed)
+  const kinds = ['opening', ...order, 'closing'] as const
+  const linked = new Uint8Array(HEX * kinds.length)
+  const digest = new Uint8Array(HEX)
+  const stored = (seq: number) => (seq < 0 ? seed.head : written.link(seq).link)
   const faults: Claim[] = []
   const changed: number[] = []
   const broken: number[] = []
-  for (const [seq, kind] of (['opening', ...order, 'closing'] as const).entries()) {
+  let isAsStored = true
+  for (const [seq, kind] of kinds.entries()) {
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await onEntries(seq)
     const preimage = written.entry(seq)
-    const entry = preimage.length > MANY ? await sha256OfMany(preimage) : sha256(preimage)
-    const { state: next, link } = extendByDigest(state, kind, entry)
-    const known = written.isLinked(seq, link) ? link : written.link(seq)
-    if (known.entry !== link.entry) {
+    if (preimage.length > MANY) digest.set(utf8(await sha256OfMany(preimage)))
+    else sha256Into(digest, preimage)
+    const link = extend(kind, digest)
+    linked.set(link, HEX * seq)
+    if (isAsStored && written.isLinked(seq, digest, link)) continue
+    const entry = decoder.decode(digest)
+    const known = written.link(seq)
+    if (known.entry !== entry) {
       changed.push(seq)
-      if (!isFull(faults)) faults.push(entryChanged(seq, kind, entries.at(seq), known, link))
+      if (!isFull(faults)) faults.push(entryChanged(seq, kind, entries.at(seq), known, { entry }))
     }
-    const fields = { seq, prev, kind, entry: known.entry }
-    const isSame = prev === state.head && known.entry === link.entry
-    const expected = isSame ? link.link : linkDigest(fields)
+    const fields = { seq, prev: stored(seq - 1), kind, entry: known.entry }
+    const expected = linkDigest(fields)
     if (known.link !== expected) {
       broken.push(seq)
       if (!isFull(faults)) faults.push(linkBroken(fields, expected, known.link))
     }
-    prev = known.link
-    state = next
-    links.push(link.link)
+    isAsStored = known.link === decoder.decode(link)
   }
-  if (head !== prev && !isFull(faults)) {
+  const last = stored(kinds.length - 1)
+  if (head !== last && !isFull(faults)) {
     const message = 'The head is not the last link.'
     faults.push(
       claimOf('head-differs', {
         where: '/integrity/hash_chain/head',
         message,
-        expected: prev,
+        expected: last,
         actual: head,
       }),
     )
   }
   return {
-    claims: faults.length > 0 ? faults : [wholeChain(links, written)],
-    links,
-    state,
+    claims: faults.length > 0 ? faults : [wholeChain(kinds.length - 1, written)],
+    links: textsIn(linked),
+    state: { head: decoder.decode(linked.subarray(-HEX)), seq: kinds.length },
     changed,
     broken,
-    isHeadRight: head === prev,
+    isHeadRight: head === last,
   }
 }
 
 export const ENTRIES_A_BREATH = 4096
 /** Bytes from which a round trip through WebCrypto is faster. */
 const MANY = 65_536
+const HEX = 64
 
 export type ChainCheck = {
   readonly claims: readonly Claim[]
@@ -121,12 +129,18 @@ const linkBroken = (fields: LinkFields, expected: string, actual: string): Claim
 const stepOf = (body: object): { step_id?: string } =>
   'step_id' in body && typeof body.step_id === 'string' ? { step_id: body.step_id } : {}
 
-function wholeChain(links: readonly string[], written: Written): Claim {
-  const seq = links.length - 1
+function textsIn(linked: Uint8Array): string[] {
+  const text = decoder.decode(linked)
+  return Array.from({ length: text.length / HEX }, (_, seq) =>
+    text.slice(HEX * seq, HEX * (seq + 1)),
+  )
+}
+
+function wholeChain(seq: number, written: Written): Claim {
   const { entry, link } = written.link(seq)
-  const fields = { seq, prev: links.at(-2) ?? '', kind: 'closing', entry } as const
+  const fields = { seq, prev: written.link(seq - 1).link, kind: 'closing', entry } as const
   return claimOf('chain-whole', {
-    message: `All ${counted(links.length, 'entry', 'entries')} are as they were linked, up to the head.`,
+    message: `All ${counted(seq + 1, 'entry', 'entries')} are as they were linked, up to the head.`,
     where: '/integrity/hash_chain',
     actual: link,
     preimage: linkPreimage(fields),

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { type StepOutcome } from '#contract/status.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import {
+  type ChainState,
+  entriesOf,
+  entryDigest,
+  extendChain,
+  extendInBytes,
+} from '#evidence/chain.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { prepareSeal, signStatement } from '#evidence/seal.ts'
 import { endingOf, hasAttemptLeft, MAX_INTERRUPTIONS, sumOf } from '#evidence/summarise.ts'
@@ -16,6 +24,20 @@ describe('sealing', () => {
     const { links } = envelope.integrity.hash_chain
     expect(links.map(({ kind }) => kind)).toEqual(['opening', 'step', 'gate', 'step', 'closing'])
     expect(links.at(-2)?.link).toBe(head)
+  })
+
+  it('[S1] is extended in bytes as while it grows, at every length of a number', async () => {
+    const { envelope } = await approvedRun(signer).seal()
+    for (const before of [0, 9, 10, 99, 1_000_001]) {
+      let state: ChainState = { head: sha256('x'), seq: before }
+      const extend = extendInBytes(state)
+      for (const { kind, body } of entriesOf(envelope)) {
+        const next = extendChain(state, kind, body)
+        const link = extend(kind, utf8(entryDigest(kind, body)))
+        expect(new TextDecoder().decode(link)).toBe(next.link.link)
+        state = next.state
+      }
+    }
   })
 
   it('[S1] another run has another chain, whatever it does', async () => {
