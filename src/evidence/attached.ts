@@ -2,6 +2,7 @@ import { type StepEntry } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
 import { counted } from './counted.ts'
 import { sha256OfMany } from './digest.ts'
+import { shellForPart } from './redo.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /** A log or an artifact that an entry has the digest of. `chunks` are those of each MiB, for a log. */
@@ -60,11 +61,27 @@ export function partsOf({ execution }: VerifiedEnvelope): Part[] {
   )
 }
 
-/** Parts by their digests, of which one can be that of many. */
-export type OnRecord = ReadonlyMap<string, readonly Part[]>
+/**
+ * Parts by their digests. One can be that of many: `parts` are the first of those that ask for the same number of bytes
+ * and the same digest of each MiB, so that many files of one digest are not each held against all of them.
+ */
+export type OnRecord = ReadonlyMap<
+  string,
+  { readonly parts: readonly Part[]; readonly count: number }
+>
 
-export const byDigest = (parts: readonly Part[]): OnRecord =>
-  Map.groupBy(parts, ({ sha256 }) => sha256)
+export function byDigest(parts: readonly Part[]): OnRecord {
+  const groups = [...Map.groupBy(parts, ({ sha256 }) => sha256)]
+  return new Map(
+    groups.map(([sha256, same]) => {
+      const first = Map.groupBy(
+        same,
+        ({ bytes, chunks }) => `${bytes} ${chunks.join(' ')}`,
+      ).values()
+      return [sha256, { parts: [...first].flatMap(([part]) => part ?? []), count: same.length }]
+    }),
+  )
+}
 
 /**
  * What these bytes are. `name` is what they came under: it can only accuse them. Who opens a file by the digest in its
@@ -77,7 +94,7 @@ export async function checkAttached(
 ): Promise<{ claim: Claim; part: Part | null }> {
   const actual = await sha256OfMany(bytes)
   const meant = meantBy(record, name, actual)
-  const same = record.get(actual) ?? []
+  const { parts: same = [], count = 0 } = record.get(actual) ?? {}
   const [part] = same
   if (meant !== null) {
     const fault = faultOf(meant, bytes.length, await chunksIn(meant, bytes))
@@ -90,10 +107,32 @@ export async function checkAttached(
     const fault = faultOf(one, bytes.length, chunks ?? [])
     if (fault !== null) return { claim: differs(one, actual, fault), part: null }
   }
-  const also = same.length > 1 ? `, and ${same.length - 1} more on record` : ''
-  const message = `${name} is ${wordsFor(part)}${also}.`
-  const at = { where: part.where, step_id: part.step_id, expected: part.sha256, actual }
-  return { claim: claimOf('attached-whole', { ...at, message }), part }
+  const is = `${shown(name)} is ${wordsFor(part)}${count > 1 ? `, and ${count - 1} more on record` : ''}`
+  const { where, step_id } = part
+  const at = { where, step_id, expected: part.sha256, actual, shell: shellForPart(part) }
+  const claim = isPlain(name)
+    ? claimOf('attached-whole', { ...at, message: `${is}.` })
+    : claimOf('attached-renamed', {
+        ...at,
+        message: `${is}. What its name says was not checked: it has characters that can look like others, or like nothing.`,
+      })
+  return { claim, part }
+}
+
+/** As an export writes it, or of letters and digits that look like no others. */
+const isPlain = (name: string): boolean =>
+  name.length <= MOST_OF_A_NAME && /^(?:[\w.-]+\/)*[\w.-]+$/.test(name)
+
+const MOST_OF_A_NAME = 255
+
+/** A name that is not plain, with whatever is not ASCII as its number. */
+function shown(name: string): string {
+  if (isPlain(name)) return name
+  const text = JSON.stringify(name.slice(0, MOST_OF_A_NAME)).replaceAll(
+    /[^ -~]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  )
+  return `A file that is named ${text}`
 }
 
 /** Of a file that is longer than anything on record, and is not read for that. */
@@ -139,17 +178,18 @@ export async function comparePiece(
 
 /**
  * The part whose digest the name says, where the bytes have another one: 64 digits in either case and whatever stands
- * around them, also what shows as nothing. A name that says two digests is wrong about one.
+ * around or between them, also what shows as nothing. A name that says two digests is wrong about one. What only looks
+ * like a digit is not found out here: such a name is not plain.
  */
 function meantBy(record: OnRecord, name: string, actual: string): Part | null {
   const plain = name
     .normalize('NFKC')
-    .replaceAll(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .replaceAll(/[\p{Default_Ignorable_Code_Point}\p{M}\p{C}._/-]/gu, '')
     .toLowerCase()
   for (const [digits] of plain.matchAll(/[0-9a-f]{64,}/g))
     for (let from = 0; from + 64 <= digits.length; from += 1) {
       const said = digits.slice(from, from + 64)
-      const [part] = said === actual ? [] : (record.get(said) ?? [])
+      const [part] = said === actual ? [] : (record.get(said)?.parts ?? [])
       if (part !== undefined) return part
     }
   return null
@@ -157,7 +197,7 @@ function meantBy(record: OnRecord, name: string, actual: string): Part | null {
 
 const unknown = (name: string, actual?: string): Claim =>
   claimOf('attached-unknown', {
-    message: `${name} is nothing that this run has on record.`,
+    message: `${shown(name)} is nothing that this run has on record.`,
     ...(actual !== undefined && { actual }),
   })
 

@@ -123,15 +123,11 @@ export function checkTotals(
   return claimOf('cells-agree', {
     ...at,
     message: `${many(lines, 'cell')} in ${many(digests.size, 'part')} counted${repeated}: they come to the totals of the run.`,
-    ...(apart.length <= MOST_PARTS && {
-      shell: shellForCells(apart.flatMap(([, { cells_part }]) => cells_part?.sha256 ?? [])),
-    }),
+    shell: shellForCells(),
   })
 }
 
 const NO_CELLS: CountedCells = { lines: 0, materialized: 0, failures: 0, total_cost: '0' }
-/** That lines of shell are given for. */
-const MOST_PARTS = 20
 
 function added(to: CountedCells, cells: readonly Cell[], lines: number): CountedCells {
   const fresh = cells.filter(({ state }) => state === 'fresh').length

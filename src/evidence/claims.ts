@@ -263,6 +263,7 @@ export const CODE = {
   'cells-differ': { claim: 'cells', state: 'does not verify' },
 
   'attached-whole': { claim: 'attached', state: 'proven' },
+  'attached-renamed': { claim: 'attached', state: 'not checked' },
   'attached-missing': { claim: 'attached', state: 'not checked' },
   'attached-differs': { claim: 'attached', state: 'does not verify' },
   'attached-unknown': { claim: 'attached', state: 'does not verify' },

@@ -118,13 +118,38 @@ export function shellForFourEyes(
  * For parts of cells as an export names them, together with the listed ones. jq counts with floats: of a sum of money it
  * prints nearly what it is.
  */
-export function shellForCells(parts: readonly string[]): string {
-  const files = parts.map((sha256) => `artifacts/${sha256}`).join(' ')
+export function shellForCells(): string {
+  const digests = `jq -r '.execution.steps[].cells_part.sha256 // empty' ${FILE}`
   const sums =
     '{materialized: (map(select(.state == "fresh")) | length), failures: (map(select(.state == "failed")) | length), "cost, nearly": (map(.cost // "0" | tonumber) | add)}'
   return [
-    `sha256sum ${files}`,
-    `{ jq -c '.execution.steps[].cells[]?' ${FILE}; cat ${files}; } | jq -cs '${sums}'`,
+    `${digests} | sort -u | sed 's|.*|&  artifacts/&|' | sha256sum -c`,
+    `{ jq -c '.execution.steps[].cells[]?' ${FILE}; ${digests} | sed 's|^|artifacts/|' | xargs cat; } | jq -cs '${sums}'`,
     `jq -c .closing.totals ${FILE}`,
+  ].join('\n')
+}
+
+/** For a log or an artifact as an export names it. Whoever has it under another name changes the first line. */
+export function shellForPart({
+  kind,
+  sha256,
+  where,
+}: {
+  readonly kind: 'log' | 'artifact'
+  readonly sha256: string
+  /** Our own pointer of its digest. */
+  readonly where: string
+}): string {
+  const rules = [
+    `"its digest is on record": (${jqPath(where)} == $sha256)`,
+    '"so often": ($same | length)',
+    '"each time of so many bytes": all($same[]; .bytes == $bytes)',
+    '"and, of a log, with the digest of each MiB": all($same[]; .chunks == null or .chunks == ($chunks | split("\\n")))',
+  ]
+  return [
+    `file=${kind === 'log' ? 'logs' : 'artifacts'}/${sha256}`,
+    'sha256=$(sha256sum < "$file" | cut -c1-64)',
+    `chunks=$(split -b 1048576 --filter='sha256sum | cut -c1-64' "$file")`,
+    `jq --arg sha256 "$sha256" --arg chunks "$chunks" --argjson bytes "$(wc -c < "$file")" '[.execution.steps[] | .log, .artifacts[], (.cells_part // empty) | select(.sha256 == $sha256)] as $same | {${rules.join(', ')}}' ${FILE}`,
   ].join('\n')
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,7 +35,9 @@ tables:
 
 const Told = z.object({
   verdict: z.string(),
-  beside: z.array(z.object({ code: z.string(), message: z.string() })),
+  beside: z.array(
+    z.object({ code: z.string(), message: z.string(), shell: z.optional(z.string()) }),
+  ),
 })
 
 let folder: string
@@ -119,10 +122,15 @@ it('[A4] [C2] cells that have the digest on record and contradict it do not veri
   expect(code).toBe(1)
   const told = parseJson(Told, stdout)
   expect(told.ok && told.value.verdict).toBe('proven')
-  expect(told.ok && told.value.beside).toContainEqual({
+  const beside = told.ok ? told.value.beside : []
+  expect(beside).toContainEqual({
     code: 'cells-differ',
     message: 'Line 2 of the cells of step derive is there twice.',
   })
+  // The bytes themselves are on record, and the lines that say so run in that folder.
+  const { shell = 'exit 1' } = beside.find((one) => one.code === 'attached-whole') ?? {}
+  const redone = execFileSync('/bin/sh', ['-euc', shell], { cwd: made, encoding: 'utf8' })
+  expect(redone).toContain('"its digest is on record": true')
 })
 
 it('[C2] what is beside a file is a folder with logs or artifacts', async () => {

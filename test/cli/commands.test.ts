@@ -37,6 +37,7 @@ const Told = z.strictObject({
       code: z.string(),
       where: z.string(),
       message: z.string(),
+      shell: z.optional(z.string()),
     }),
   ),
   remaining: z.nullable(z.looseObject({ sentences: z.array(z.string()) })),

@@ -4,6 +4,7 @@ import { compareBeside } from '#evidence/beside.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+import { workOf } from './work.ts'
 
 const MIB = 1024 * 1024
 const signer = await newSigner()
@@ -92,6 +93,9 @@ it.each<[string, (digest: string, own: string) => string]>([
   ['before its own', (digest, own) => `${digest}/${own}`],
   ['grown together with its own', (digest, own) => `${own}${digest}`],
   ['with what shows as nothing', (digest) => `${digest.slice(0, 9)}\u200b${digest.slice(9)}`],
+  ['with strokes under it', (digest) => `${digest.slice(0, 9)}\u0332${digest.slice(9)}`],
+  ['with what rings a bell', (digest) => `${digest.slice(0, 9)}\u0007${digest.slice(9)}`],
+  ['in two halves', (digest) => `${digest.slice(0, 32)}-${digest.slice(32)}`],
   ['in wide digits', (digest) => digest.replaceAll('0', '\uff10').replaceAll('a', '\uff41')],
 ])('[A2] a name says the digest of another %s', async (_, nameOf) => {
   const [log, artifact] = await parts()
@@ -104,6 +108,38 @@ it.each<[string, (digest: string, own: string) => string]>([
   expect((await checkAttached(record, nameOf(artifact.sha256, artifact.sha256), file)).part).toBe(
     artifact,
   )
+})
+
+it('[A2] a name that only looks like the digest of another is shown as what it is, and not taken for one', async () => {
+  const [log, artifact] = await parts()
+  if (log === undefined || artifact === undefined) throw new Error('no parts')
+  const name = log.sha256.replaceAll('a', '\u0430').replaceAll('e', '\u0435')
+  const { claim, part } = await checkAttached(byDigest([log, artifact]), name, file)
+  expect(part).toBe(artifact)
+  expect(claim).toMatchObject({ code: 'attached-renamed', state: 'not checked' })
+  expect(claim.message).toContain('\\u{430}')
+  expect(claim.message).toContain('is the artifact out/a.tgz of step build')
+  expect(claim.message).not.toContain('\u0430')
+  const unknown = await checkAttached(byDigest([log]), name, file)
+  expect(unknown.claim.message).toContain('\\u{430}')
+})
+
+it.each(['a b.tgz', 'x'.repeat(256), '../a.tgz\u202e', '', 'größe.txt'])(
+  '[A2] %j is no plain name, and what it says is not checked',
+  async (name) => {
+    const { claim } = await checkAttached(byDigest(await parts()), name, file)
+    expect(claim.code).toBe('attached-renamed')
+    expect(claim.message).toMatch(/^[\u0020-\u007e]*$/)
+  },
+)
+
+it('[V26] many files of the digest of many parts are each compared with one of them', async () => {
+  const [log] = await parts()
+  if (log === undefined) throw new Error('no parts')
+  const many = Array.from({ length: 500 }, (_, n) => ({ ...log, step_id: `step-${n}` }))
+  const record = byDigest(many)
+  expect(await workOf(() => checkAttached(record, 'log', long))).toBeLessThan(100)
+  expect((await checkAttached(record, 'log', long)).claim.message).toContain('and 499 more')
 })
 
 it('[A1] a part of many steps is one file, and each has to agree with it', async () => {

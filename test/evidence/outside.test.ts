@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleFromJSON } from '@sigstore/bundle'
@@ -7,12 +7,24 @@ import { crypto as sigstoreCrypto } from '@sigstore/core'
 import { toSignedEntity, Verifier } from '@sigstore/verify'
 import { afterAll, describe, expect, it, type TestContext } from 'vitest'
 import { type Envelope, type Seal } from '#contract/envelope.ts'
-import { type Claim, type ClaimName } from '#evidence/claims.ts'
+import { keysOf } from '#contract/status.ts'
+import { compareBeside } from '#evidence/beside.ts'
+import { canonicalize } from '#evidence/canonical.ts'
+import { type Claim, type ClaimName, CODE } from '#evidence/claims.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { requirementOf } from '#evidence/keep.ts'
 import { shellForPlan } from '#evidence/shell.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { approvedRun, bytesOf, newSigner, pinned, planStep, SHAPES, startRun } from './fixture.ts'
+import {
+  approvedRun,
+  bytesOf,
+  CELL,
+  newSigner,
+  pinned,
+  planStep,
+  SHAPES,
+  startRun,
+} from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 
 /* Tools that know nothing of us, on a real seal. */
@@ -199,6 +211,92 @@ it('[V18] an element that a pinned plan leaves open is held to its input by a li
   expect(said(['put', 'live'], { to: 'live', as: 'x' }, 'materialize')).toContain(
     'was pinned": false',
   )
+})
+
+/** A log of several MiB, an artifact, and cells in a part that two steps name; with the files as an export names them. */
+async function withPartsBeside() {
+  const [log, file] = [new Uint8Array(MIB + 5).fill(10), new TextEncoder().encode('a package')]
+  const line = `${canonicalize(CELL)}\n`
+  const cells = new TextEncoder().encode(line)
+  const derive = ['one', 'other'].map((name) => planStep(name, { kind: 'materialize' }))
+  const run = startRun(
+    signer,
+    { steps: [planStep('build', { artifacts: ['out/a.tgz'] }), ...derive] },
+    { kind: 'materialize', rerun_of: { run_id: 'run-0', starters: ['user:oda'] } },
+  )
+  const [bytes, lines, truncated] = [log.length, log.length, false]
+  const chunks = [log.subarray(0, MIB), log.subarray(MIB)].map((chunk) => sha256(chunk))
+  run.step('build', {
+    log: { sha256: sha256(log), bytes, lines, truncated, chunks },
+    artifacts: [{ path: 'out/a.tgz', sha256: sha256(file), bytes: file.length }],
+  })
+  const cells_part = { sha256: sha256(cells), bytes: cells.length, count: 1 }
+  for (const { step_id } of derive) run.step(step_id, { cells_part })
+  const totals = { materialized: 2, skipped: 0, failures: 0, total_cost: '0.2' }
+  const head = sha256('a head')
+  const previous = { evidence_id: 'ev-0', head }
+  const { bytes: record } = await run.seal({ totals, seal_seq: 2, previous })
+  const held = { server: signer.key_id, evidence_id: 'ev-0', head, seal_seq: 1, run_id: 'run-0' }
+  const found = await verifyEnvelope(record, {
+    trust: [pinned(signer)],
+    previous: [{ ...held, starters: ['user:oda'] }],
+  })
+  if (found.envelope === null) throw new Error('does not verify')
+  const files = [
+    [`logs/${sha256(log)}`, log],
+    [`artifacts/${sha256(file)}`, file],
+    [`artifacts/${sha256(cells)}`, cells],
+  ] as const
+  for (const name of ['logs', 'artifacts']) mkdirSync(join(folder, name), { recursive: true })
+  for (const [name, content] of files) writeFileSync(join(folder, name), content)
+  writeFileSync(join(folder, 'envelope.json'), record)
+  // The logs of the other two steps are not among them.
+  const compared = await compareBeside(
+    found.envelope,
+    files.map(([name, content]) => ({
+      name,
+      size: content.length,
+      bytes: () => Promise.resolve(Uint8Array.from(content)),
+    })),
+  )
+  return { claims: [...found.claims, ...compared.map(({ claim }) => claim)], files }
+}
+
+const MIB = 1024 * 1024
+
+it('[V18] redo what is beside a record, and do not come to it with other bytes', async (context) => {
+  need(context, 'jq', 'sha256sum', 'split', 'xargs')
+  const { claims: found, files } = await withPartsBeside()
+  const whole = found.filter(({ code }) => code === 'attached-whole')
+  expect(whole).toHaveLength(3)
+  for (const claim of whole) expect(redone(claim)).toMatch(/^(?!.*false).*true.*so often": \d/s)
+  expect(whole.map(redone).join()).toContain('"so often": 2')
+  const cells = found.find(({ code }) => code === 'cells-agree')
+  expect(cells && redone(cells)).toMatch(/: OK\n{"materialized":2,.*0\.2}\n{.*"0\.2"/s)
+  for (const [name] of files) writeFileSync(join(folder, name), 'other')
+  for (const claim of whole) expect(redone(claim)).toContain('its digest is on record": false')
+  expect(() => cells && redone(cells)).toThrow('did NOT match')
+})
+
+it('[V18] each claim that can be proven has lines', async (context) => {
+  need(context, 'openssl', 'jq', 'base64', 'sha256sum', 'split', 'xargs')
+  const { approver, sign } = newPasskey('ann', { user: 'ann' })
+  const trust = [pinned(signer, { approvers: [approver] })]
+  const policy = { four_eyes: true, sign: 'passkey' } as const
+  const run = approvedRun(signer, {}, policy, [{ approver: 'ann', sign }])
+  const gated = await verifyEnvelope((await run.seal()).bytes, {
+    trust,
+    asked: { run_id: 'run-1' },
+    expect: [{ kind: 'outcome', value: 'succeeded' }],
+  })
+  const beside = await withPartsBeside()
+  const proven = [...gated.claims, ...beside.claims].filter(({ state }) => state === 'proven')
+  const provable = keysOf(CODE).filter((code) => CODE[code].state === 'proven')
+  expect(new Set(proven.map(({ code }) => code))).toEqual(new Set(provable))
+  expect(proven.filter(({ shell = '' }) => shell === '')).toEqual([])
+  // Those that are of this record alone: the others are run above.
+  for (const claim of beside.claims.filter(({ state }) => state === 'proven'))
+    expect(redone(claim)).not.toMatch(/^$|false/)
 })
 
 describe('@sigstore/verify', () => {
