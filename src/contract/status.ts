@@ -78,13 +78,18 @@ export const VERDICT = {
 } as const satisfies Record<string, { exitCode: number }>
 export type VerdictWord = keyof typeof VERDICT
 
-/** Where a fact on the screen is from. Only `verified` may look like evidence. */
+/** Where a fact on the screen is from. Only `verified` may look like evidence. `read`: of a file that is judged. */
 export const TOLD_BY = {
   hint: { label: 'hint', means: 'The stream said so. Nothing has recorded it.' },
   recorded: { label: 'recorded', means: 'The server says it is on record. Not verified here.' },
   verified: {
     label: 'verified here',
     means: 'This browser verified the sealed record that says so.',
+  },
+  read: {
+    label: 'read here, from nobody you know',
+    means:
+      'Stands in a file that agrees with itself. No key you know has sealed it: anyone could have made it.',
   },
   contradicted: {
     label: 'contradicted',

@@ -3,7 +3,7 @@ import { order } from './join.ts'
 
 /** A fact with where it is from. `instead` is what a weaker timeline said otherwise; both are shown. */
 export type Told<T> =
-  | { by: Exclude<ToldBy, 'contradicted'>; value: T }
+  | { by: Exclude<ToldBy, 'contradicted' | 'read'>; value: T }
   | {
       by: 'contradicted'
       value: T

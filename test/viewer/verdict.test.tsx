@@ -15,6 +15,7 @@ import {
 } from '#test/evidence/fixture.ts'
 import { keptQuery } from '#viewer/queries.ts'
 import { Judged } from '#viewer/review/judged.tsx'
+import type { Origin } from '#viewer/review/origin.ts'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -32,7 +33,11 @@ beforeAll(async () => {
   sealed = await run.seal()
 })
 
-async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTMLElement> {
+async function judge(
+  bytes: Uint8Array,
+  trust: readonly Trusted[],
+  origin: Origin = { from: 'server', evidence_id: 'ev-1' },
+): Promise<HTMLElement> {
   const answer = await verdictOf(bytes, trust)
   const client = new QueryClient()
   client.setQueryData(keptQuery.queryKey, {
@@ -42,7 +47,7 @@ async function judge(bytes: Uint8Array, trust: readonly Trusted[]): Promise<HTML
   cleanup()
   const { container } = render(
     <QueryClientProvider client={client}>
-      <Judged document="ev-1" origin={{ from: 'server', evidence_id: 'ev-1' }} verdict={answer} />
+      <Judged document="ev-1" origin={origin} verdict={answer} />
     </QueryClientProvider>,
   )
   return container
@@ -114,6 +119,27 @@ describe('a verdict', () => {
       name: 'The file agrees with itself, and nobody you know has sealed it',
     })
     verdict().getByText(/signature was not checked: .* not one that you know, and anyone could/)
+  })
+
+  it('[U5] calls a record read, not verified, whose key is nobody’s that the reader knows', async () => {
+    const file = { from: 'file', name: 'a.json' } as const
+    const offered: Trusted = { file: trustFileOf(signer), source: 'offered' }
+    for (const [trust, word] of [
+      [[pinned(signer)], 'verified'],
+      [[{ ...offered, source: 'first_seen' }], 'verified'],
+      [[], 'read'],
+      [[offered], 'read'],
+    ] as const) {
+      const container = await judge(sealed.bytes, trust, file)
+      const told = [...container.querySelectorAll('[data-told]')]
+      expect(told.map((one) => one.getAttribute('data-told'))).toEqual([word])
+      const card = screen.getByRole('region', { name: 'Verdict' })
+      expect(card.className.includes('seal')).toBe(word === 'verified')
+      const how = word === 'verified' ? /Verified in this browser/ : /Read in this browser/
+      expect(card.textContent).toMatch(how)
+    }
+    await judge(sealed.bytes, [])
+    screen.getByText('read here, from nobody you know')
   })
 
   it('[U5] of a changed file is the refusal, the claims that fail, and nothing of the file', async () => {

@@ -58,5 +58,6 @@ const LOOK = {
   hint: 'border border-dashed border-line-strong text-ink-2',
   recorded: 'border border-line-strong text-ink',
   verified: 'border border-seal bg-seal-wash text-seal',
+  read: 'border border-dashed border-line-strong text-ink-2',
   contradicted: 'border border-bad bg-bad-wash text-bad',
 } as const satisfies Record<ToldBy, string>

@@ -1,4 +1,4 @@
-import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
+import { GATE_OUTCOME, STEP_STATUS, type ToldBy } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
@@ -59,10 +59,12 @@ export function AuditViews({
   document,
   origin,
   summary,
+  told,
 }: {
   document: string
   origin: Origin
   summary: Summary
+  told: ToldBy
 }) {
   const [params, setParams] = useSearchParams()
   const view = VIEWS.find((name) => name === params.get('view')) ?? 'steps'
@@ -104,7 +106,7 @@ export function AuditViews({
               value={search}
               onChange={({ target }) => setSearch(target.value)}
             />
-            <ToldWord by="verified" />
+            <ToldWord by={told} />
           </span>
         </div>
         <Head rows={rows} onSort={(sort) => set({ sort })} />
@@ -123,6 +125,7 @@ export function AuditViews({
           document={document}
           origin={origin}
           summary={summary}
+          told={told}
           seq={entry}
           onClose={() => set({ entry: null })}
         />

@@ -1,3 +1,4 @@
+import type { ToldBy } from '#contract/status.ts'
 import { classesOf, parseAnsi, PLAIN } from '#viewer/parts/ansi.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
@@ -18,11 +19,14 @@ import type { Origin } from './origin.ts'
 export function ComparedPart({
   address,
   origin,
+  told,
   name,
   file,
 }: {
   address: PartAddress
   origin: Origin
+  /** What the record that has the digest is called: bytes that it names are no more than that. */
+  told: ToldBy
   name: string
   file: string
 }) {
@@ -58,7 +62,13 @@ export function ComparedPart({
       {compared.isError && <ErrorWords error={compared.error} />}
       {compared.data &&
         (compared.data.same ? (
-          <Proven bytes={compared.data.bytes} kind={address.part.kind} name={name} file={file} />
+          <Same
+            bytes={compared.data.bytes}
+            kind={address.part.kind}
+            told={told}
+            name={name}
+            file={file}
+          />
         ) : (
           <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
             <p className="font-semibold text-bad">
@@ -87,23 +97,27 @@ export function ComparedPart({
 const ROW_PX = 20
 const MAX_LINE_CHARS = 4000
 
-function Proven({
+function Same({
   bytes,
   kind,
+  told,
   name,
   file,
 }: {
   bytes: ArrayBuffer
   kind: PartAt['kind']
+  told: ToldBy
   name: string
   file: string
 }) {
   const lines = useMemo(() => linesOf(bytes, kind), [bytes, kind])
   const save = () => saveFile(file, new Blob([bytes], { type: 'application/octet-stream' }))
   return (
-    <div className="overflow-hidden rounded-md border border-seal">
+    <div
+      className={`overflow-hidden rounded-md border ${told === 'verified' ? 'border-seal' : 'border-line-strong'}`}
+    >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">
-        <ToldWord by="verified" />
+        <ToldWord by={told} />
         <span className="text-ink-2">
           The {name} has the digest that is on record
           {lines === null && '. It is not text, so it is not drawn'}.

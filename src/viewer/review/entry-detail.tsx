@@ -1,5 +1,5 @@
 import type { StepEntry } from '#contract/envelope.ts'
-import { STEP_STATUS } from '#contract/status.ts'
+import { STEP_STATUS, type ToldBy } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -21,12 +21,14 @@ export function EntryDetail({
   document,
   origin,
   summary,
+  told,
   seq,
   onClose,
 }: {
   document: string
   origin: Origin
   summary: Summary
+  told: ToldBy
   seq: number
   onClose: () => void
 }) {
@@ -44,7 +46,7 @@ export function EntryDetail({
         >
           Entry {seq}
         </h2>
-        <ToldWord by="verified" />
+        <ToldWord by={told} />
         <button type="button" className="button ml-auto" data-look="quiet" onClick={onClose}>
           Close
         </button>
@@ -62,6 +64,7 @@ export function EntryDetail({
           step={entry.data.entry}
           document={document}
           origin={origin}
+          told={told}
           run_id={summary.run_id}
           head={summary.head}
           seq={seq}
@@ -75,6 +78,7 @@ function StepDetail({
   step,
   document,
   origin,
+  told,
   run_id,
   head,
   seq,
@@ -82,6 +86,7 @@ function StepDetail({
   step: StepEntry
   document: string
   origin: Origin
+  told: ToldBy
   run_id: string
   head: string
   seq: number
@@ -145,6 +150,7 @@ function StepDetail({
             key={index}
             address={{ ...at, part: { kind: 'log', index }, sha256 }}
             origin={origin}
+            told={told}
             name={log.chunks.length === 1 ? 'log' : `part ${index + 1} of the log`}
             file={`${step_id}-${attempt}-${index + 1}.log`}
           />
@@ -164,6 +170,7 @@ function StepDetail({
               <ComparedPart
                 address={{ ...at, part: { kind: 'artifact', index }, sha256 }}
                 origin={origin}
+                told={told}
                 name="artifact"
                 file={path.split('/').at(-1) ?? sha256}
               />

@@ -14,8 +14,9 @@ import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
 import type { Origin } from './origin.ts'
 import { InPlainWords } from './in-plain-words.tsx'
-import { proofSentence } from './proof-sentence.ts'
+import { type ProofSentence, proofSentence } from './proof-sentence.ts'
 import { RequireThis } from './require-this.tsx'
+import { toldOf } from './told-of.ts'
 import { VerdictCard } from './verdict-card.tsx'
 
 const TryChange = lazy(() => import('./try-change.tsx').then((m) => ({ default: m.TryChange })))
@@ -37,13 +38,13 @@ export function Judged({
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
   const sentence = proofSentence(verdict, seen, origin.from)
   const { tone } = sentence
+  const told = toldOf(verdict, origin.from)
   const { summary } = verdict
   return (
     <>
       <VerdictCard sentence={sentence}>
         <p className="text-ink-2">
-          {tone === 'refused' ? 'Checked' : 'Verified'} in this browser over{' '}
-          {verdict.bytes.toLocaleString('en')} bytes
+          {CHECKED[tone]} in this browser over {verdict.bytes.toLocaleString('en')} bytes
           {origin.from === 'server' ? (
             <>
               .{' '}
@@ -62,7 +63,7 @@ export function Judged({
             </>
           )}
         </p>
-        {tone === 'part' && verdict.sealed_by?.source !== 'pinned' && (
+        {summary && verdict.sealed_by?.source !== 'pinned' && (
           <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
             Compare the fingerprint
           </Link>
@@ -87,12 +88,19 @@ export function Judged({
             : verdict.claims
         }
       />
-      {summary && <AuditViews document={document} origin={origin} summary={summary} />}
+      {summary && <AuditViews document={document} origin={origin} summary={summary} told={told} />}
       {summary && renderStream?.(summary, verifiedHead(verdict) !== null)}
       {summary && <Demonstration document={document} head={summary.head} bytes={verdict.bytes} />}
     </>
   )
 }
+
+const CHECKED = {
+  proven: 'Verified',
+  part: 'Verified',
+  read: 'Read',
+  refused: 'Checked',
+} as const satisfies Record<ProofSentence['tone'], string>
 
 /** Loaded when it is opened. */
 function Demonstration(props: { document: string; head: string; bytes: number }) {

@@ -3,9 +3,10 @@ import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { CLAIM, type Claim, keepsBack } from '#evidence/claims.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
+import { toldOf } from './told-of.ts'
 
 export type ProofSentence = {
-  tone: 'proven' | 'part' | 'refused'
+  tone: 'proven' | 'part' | 'read' | 'refused'
   title: string
   text: string
   /** What was left open, '' where nothing of the file is to be believed anyway. */
@@ -44,7 +45,7 @@ export function proofSentence(
       }
     case 'not proven':
       return {
-        tone: 'part',
+        tone: toldOf({ sealed_by }, from) === 'read' ? 'read' : 'part',
         title:
           sealed_by === null
             ? 'The file agrees with itself, and nobody you know has sealed it'

@@ -32,5 +32,6 @@ export function VerdictCard({
 const TONE = {
   proven: { look: 'border-seal bg-seal-wash text-seal', glyph: 'good' },
   part: { look: 'border-line-strong text-seal', glyph: 'neutral' },
+  read: { look: 'border-line-strong text-ink-2', glyph: 'waiting' },
   refused: { look: 'border-bad bg-bad-wash text-bad', glyph: 'bad' },
 } as const
