@@ -1,4 +1,10 @@
-import type { FieldStatus, Provenance, Table, TableRecord } from '#contract/provenance.ts'
+import type {
+  FieldStatus,
+  Provenance,
+  Table,
+  TableRecord,
+  TableWait,
+} from '#contract/provenance.ts'
 import { type CellState, keysOf, CELL_STATE } from '#contract/status.ts'
 import { digestOf } from '#evidence/digest.ts'
 
@@ -8,6 +14,7 @@ export type StubbedTable = {
   answer: (url: URL) => unknown
   /** What the status of the server says of it. */
   status: FieldStatus[]
+  waiting: TableWait[]
   idAt: (index: number) => string
 }
 
@@ -209,7 +216,7 @@ export function stubTable({
     cost: '12.5',
     running: null,
   }))
-  return { answer, status, idAt }
+  return { answer, status, waiting: [], idAt }
 }
 
 const DERIVATION = {

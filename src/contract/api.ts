@@ -22,6 +22,7 @@ import {
   MaterializePreview,
   Provenance,
   RecordPage,
+  TableWait,
   TableRecord,
   Table,
 } from './provenance.ts'
@@ -75,6 +76,8 @@ export const Status = z.object({
   gates: z.object({ open: Count, oldest_opened_at: z.nullable(z.string()) }),
   /** Each derived field of each table. */
   tables: z.array(FieldStatus),
+  /** Runs that wait for a table. Their status is `running` all the same: they have begun. */
+  waiting: z.array(TableWait),
 })
 export type Status = z.infer<typeof Status>
 

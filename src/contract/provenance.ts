@@ -185,13 +185,20 @@ export const FieldStatus = z.object({
       done: Count,
       total: Count,
       started_at: z.string(),
-      /** null until there is something to measure. */
+      /**
+       * Of this run alone: null before it has derived for 2 s, and ten cells or a tenth of them. What is left by it is
+       * null too when nothing is.
+       */
       cells_per_second: z.nullable(z.number()),
       left_ms: z.nullable(Count),
     }),
   ),
 })
 export type FieldStatus = z.infer<typeof FieldStatus>
+
+/** A run that cannot derive yet, since another one writes a table that it writes or reads, or is let in before it. */
+export const TableWait = z.object({ run_id: Id, table: Id, held_by: Id })
+export type TableWait = z.infer<typeof TableWait>
 
 /** `targets` are `TABLE` or `TABLE.FIELD`, and bring what they are made from along; null or absent: all. */
 export const Materialize = z.strictObject({

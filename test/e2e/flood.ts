@@ -148,5 +148,6 @@ function statusAt(seq: number): Status {
     seal_failed: 0,
     gates: { open: 0, oldest_opened_at: null },
     tables: [],
+    waiting: [],
   }
 }

@@ -41,7 +41,7 @@ beforeEach(() => {
         secret: 's',
         expires_at: null,
       } satisfies Session)
-    if (url.pathname === '/api/status') return Response.json(statusWith(table.status))
+    if (url.pathname === '/api/status') return Response.json(statusWith(table))
     if (url.pathname === '/api/materialize') {
       const body: unknown = typeof init.body === 'string' ? JSON.parse(init.body) : null
       sent.push({ path: url.pathname, prefer: new Headers(init.headers).get('prefer'), body })
@@ -55,7 +55,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-function statusWith(tables: Status['tables']): Status {
+function statusWith({ status: tables, waiting }: StubbedTable): Status {
   return {
     server: {
       version: '1',
@@ -72,6 +72,7 @@ function statusWith(tables: Status['tables']): Status {
     seal_failed: 0,
     gates: { open: 0, oldest_opened_at: null },
     tables,
+    waiting,
   }
 }
 

@@ -34,6 +34,7 @@ export const statusRoutes = ({
       seal_failed: runs.seal.seal_failed,
       gates,
       tables: await tables.status(),
+      waiting: tables.waits(),
     }
   }),
 

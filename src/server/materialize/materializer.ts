@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import type { Opening, PlanStep } from '#contract/envelope.ts'
 import type { ProblemCode } from '#contract/problem.ts'
-import type { MaterializePreview } from '#contract/provenance.ts'
+import type { MaterializePreview, TableWait } from '#contract/provenance.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { faultWords } from '#server/disk-fault.ts'
 import { planOf, secretsOf, stepEnvironment, type Environment } from '#server/runs/plan.ts'
@@ -62,6 +62,8 @@ export type Materializer = {
   stop(): Promise<void>
   /** Of what is derived now, by `TABLE.FIELD`. */
   progress(): ReadonlyMap<string, Progress>
+  /** Runs that wait for a table which another one has. */
+  waits(): TableWait[]
   /** The tables as they are written now, or were when they last had no fault. */
   project(): LoadedProject
   /** What derives a field now; null while a declared file cannot be read. */
@@ -549,6 +551,11 @@ export function createMaterializer({
     },
 
     progress: () => progress,
+
+    waits: () =>
+      locks
+        .waits()
+        .map(({ holder, table, heldBy }) => ({ run_id: holder, table, held_by: heldBy })),
 
     project() {
       try {

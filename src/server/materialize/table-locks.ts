@@ -17,6 +17,8 @@ export type TableLocks = {
   look(tables: readonly string[]): { signal: AbortSignal; leave: () => void } | null
   /** The run that has a table. */
   holderOf(table: string): string | null
+  /** Who waits for another run: for which of its tables, and who has that or is let in before. */
+  waits(): { holder: string; table: string; heldBy: string }[]
 }
 
 type Waiting = {
@@ -106,5 +108,17 @@ export function createTableLocks(): TableLocks {
     },
 
     holderOf: (table) => held.get(table) ?? null,
+
+    waits() {
+      const before = new Map(held)
+      return waiting.flatMap(({ tables, holder }) => {
+        const [wait] = tables.flatMap((table) => {
+          const heldBy = before.get(table)
+          return heldBy === undefined ? [] : [{ holder, table, heldBy }]
+        })
+        for (const table of tables) if (!before.has(table)) before.set(table, holder)
+        return wait ?? []
+      })
+    },
   }
 }

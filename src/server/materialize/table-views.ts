@@ -5,6 +5,7 @@ import type {
   Table,
   TableField,
   TableRecord,
+  TableWait,
 } from '#contract/provenance.ts'
 import type { CellState, FieldType } from '#contract/status.ts'
 import { ProblemError } from '#server/problem.ts'
@@ -19,6 +20,7 @@ import { toldCells, type Told } from './told-version.ts'
 export type TableViews = {
   tables(): Promise<Table[]>
   status(): Promise<FieldStatus[]>
+  waits(): TableWait[]
   records(table: string, filter: RecordFilter, page: RecordWindow): Promise<RecordPage>
   /** With its values whole. */
   record(table: string, record_id: string): Promise<TableRecord>
@@ -28,7 +30,7 @@ export type RecordFilter = { state: CellState | null; field: string | null; q: s
 export type RecordWindow = { cursor: string | null; offset: number | null; limit: number }
 
 export function createTableViews(
-  materializer: Pick<Materializer, 'project' | 'progress' | 'derivationOf'>,
+  materializer: Pick<Materializer, 'project' | 'progress' | 'waits' | 'derivationOf'>,
   cells: CellStore,
   now: () => Date,
 ): TableViews {
@@ -172,6 +174,8 @@ export function createTableViews(
       )
     },
 
+    waits: () => materializer.waits(),
+
     async record(name, written) {
       const table = tableNamed(name)
       const record_id = keyIn(tables(), name, written)
@@ -305,21 +309,30 @@ export function lowered(text: string): string {
   return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())
 }
 
-function runningOf(progress: Progress | null, now: Date): FieldStatus['running'] {
+export function runningOf(progress: Progress | null, now: Date): FieldStatus['running'] {
   if (progress === null) return null
   const { run_id, done, total, started_at } = progress
-  const seconds = (now.getTime() - Date.parse(started_at)) / 1000
-  const isMeasured = done > 0 && seconds > 0
-  const rate = isMeasured ? done / seconds : null
+  const rate = rateOf(progress, now)
+  const isOver = done >= total
   return {
     run_id,
     done,
     total,
     started_at,
     cells_per_second: rate === null ? null : Math.round(rate * 100) / 100,
-    left_ms: rate === null ? null : Math.round((Math.max(0, total - done) / rate) * 1000),
+    left_ms: rate === null || isOver ? null : Math.round(((total - done) / rate) * 1000),
   }
 }
+
+/** Cells a second; null while the first of them say more of how a process begins than of how fast it is. */
+function rateOf({ done, total, started_at }: Progress, now: Date): number | null {
+  const ms = now.getTime() - Date.parse(started_at)
+  const isMeasured = done > 0 && ms >= BASIS_MS && done >= Math.min(BASIS_CELLS, total / 10)
+  return isMeasured ? (done / ms) * 1000 : null
+}
+
+const BASIS_MS = 2000
+const BASIS_CELLS = 10
 
 function cursorOf(record_id: string): string {
   return Buffer.from(record_id).toString('base64url')

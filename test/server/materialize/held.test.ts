@@ -49,7 +49,7 @@ async function begin(shop: TableShop, asked: Materialize): Promise<string> {
 const framesOf = ({ frames }: TableShop, run_id: string) =>
   frames.filter((frame) => 'ts' in frame && 'run_id' in frame && frame.run_id === run_id)
 
-it('[MT9] [MT10] [MT11] a table that is held too long is a lock_timeout, and who holds it goes on', async () => {
+it('[MT9] [MT10] [MT11] [MT17] a table that is held too long is a lock_timeout, and who holds it goes on', async () => {
   const shop = await tableShop(TABLES, FILES)
   const first = await begin(shop, { targets: ['t'] })
   const late = await shop.materialize({ targets: ['t.b'], lock_timeout_ms: 1 })
@@ -64,7 +64,10 @@ it('[MT9] [MT10] [MT11] a table that is held too long is a lock_timeout, and who
   const beside = await shop.materialize({ targets: ['other'], lock_timeout_ms: 20_000 })
   expect(beside.envelope.closing.totals).toMatchObject({ materialized: 3 })
 
-  const queued = (await shop.engine.materialize(requestOf({ targets: ['t'] }), OPERATOR)).run_id
+  const queue = { targets: ['t'], lock_timeout_ms: 600_000 }
+  const queued = (await shop.engine.materialize(requestOf(queue), OPERATOR)).run_id
+  const waits = (run_id: string) => ({ run_id, table: 't', held_by: first })
+  await expect.poll(() => shop.materializer.waits()).toEqual([waits(queued)])
   shop.write('go', '')
   expect((await shop.sealed(first)).envelope.closing.totals).toMatchObject({ materialized: 6 })
   expect((await shop.sealed(queued)).envelope.closing.totals).toMatchObject({
@@ -185,7 +188,7 @@ it('[MT9] a look of the server refuses nobody: it lets go', async () => {
   expect(locks.look(['t'])).not.toBeNull()
 })
 
-it('[MT9] what a run waits for is looked at until nothing but looks keeps it from that', async () => {
+it('[MT9] [MT17] what a run waits for is looked at until nothing but looks keeps it from that', async () => {
   const locks = createTableLocks()
   const never = new AbortController().signal
   const first = await locks.take(['u'], 'first', 0, never)
@@ -193,6 +196,11 @@ it('[MT9] what a run waits for is looked at until nothing but looks keeps it fro
   const second = locks.take(['t', 'u'], 'second', 60_000, never)
   const gone = new AbortController()
   const third = locks.take(['t', 'v'], 'third', 60_000, gone.signal)
+  // Who waits is known, and for whom: the third for the second, which is let in before it.
+  expect(locks.waits()).toEqual([
+    { holder: 'second', table: 'u', heldBy: 'first' },
+    { holder: 'third', table: 't', heldBy: 'second' },
+  ])
   const beside = locks.look(['v'])
   expect([before?.signal.aborted, beside?.signal.aborted]).toEqual([false, false])
   before?.leave()

@@ -153,6 +153,7 @@ export class LyingCompanion {
       seal_failed: 0,
       gates: { open: runs.flatMap(openGates).length, oldest_opened_at: null },
       tables: [],
+      waiting: [],
     }
   }
 
