@@ -24,13 +24,14 @@ const Held = z.object({
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
  * server offered here, with the first day. `answered`: what the reader said of each; the first key needs no answer, a
- * later one is a loud event until it has one. `heads`: of this server's envelopes that were verified here and sealed by a
+ * later one is a loud event until it has one. `before`: what was pinned until a trust file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
  * key that the reader pinned or accepted. `last`: the newest envelope when the whole series was walked.
  */
 const Kept = z.object({
   pinned: TrustFile,
   seen: z.record(Sha256, z.string()),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
+  before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
   last: z.prefault(z.nullable(z.object({ ...Head.shape, at: z.string() })), null),
 })
@@ -40,6 +41,7 @@ export const NOTHING_KEPT: Kept = {
   pinned: { schema: 'runseal/trust/1', server_keys: [], approvers: [], required: [] },
   seen: {},
   answered: {},
+  before: null,
   heads: [],
   last: null,
 }
@@ -79,8 +81,21 @@ export const unpin = (key_id: string) =>
     pinned: { ...kept.pinned, server_keys: without(kept, key_id) },
   }))
 
-/** A trust file that the reader has from elsewhere takes the place of what was pinned. */
-export const adopt = (file: TrustFile) => change((kept) => ({ ...kept, pinned: file }))
+/** A trust file that the reader has from elsewhere takes the place of what was pinned, which can be had back. */
+export const adopt = (file: TrustFile) => change((kept) => adopted(kept, file))
+export const adopted = (kept: Kept, file: TrustFile): Kept => ({
+  ...kept,
+  pinned: file,
+  before: kept.pinned,
+})
+
+/** What was pinned before a trust file took its place is pinned again. */
+export const takeBack = () => change(takenBack)
+export const takenBack = (kept: Kept): Kept => ({
+  ...kept,
+  pinned: kept.before ?? kept.pinned,
+  before: null,
+})
 
 /** One requirement a definition: a new one takes the place of the old. */
 export const requireDefinition = (definition: RequiredDefinition) =>

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { newSigner, planStep, serverKeyOf, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { newPasskey } from '#test/evidence/passkey.ts'
 import { longRun } from '#test/bench/long-run.ts'
 import { axeViolations } from './page-faults.ts'
 import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
@@ -92,6 +93,24 @@ describe('trust', () => {
     await page.getByText(/what you trusted before still stands/).waitFor()
     await choose.setInputFiles(jsonFile('other.json', { schema: 'runseal/trust/2' }))
     await page.getByText('other.json is refused').waitFor()
+  })
+
+  it('[U16] uses a good one when its fingerprints were compared, and takes it back', async () => {
+    const elsewhere = await newSigner(9)
+    const trusted = region('Pinned, not offered')
+    const file = trustFileOf(elsewhere, { approvers: [newPasskey('ann').approver] })
+    await region('Use a trust file')
+      .locator('input[type=file]')
+      .setInputFiles(jsonFile('good.json', file))
+    const use = page.getByRole('button', { name: 'Trust what good.json says' })
+    await page.getByRole('list', { name: 'Approvers' }).getByText('passkey’s public key').waitFor()
+    expect(await use.isDisabled()).toBe(true)
+    await page.getByLabel(/I compared these fingerprints/).check()
+    expect(await axeViolations(page)).toEqual([])
+    await use.click()
+    await trusted.getByRole('button', { name: 'Unpin' }).waitFor()
+    await region('What you trusted before').getByRole('button', { name: 'Take it back' }).click()
+    await trusted.waitFor({ state: 'detached' })
   })
 
   it('pins the key by its fingerprint', async () => {

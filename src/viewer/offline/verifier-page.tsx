@@ -4,7 +4,6 @@ import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
-import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -13,6 +12,7 @@ import { Damage } from '#viewer/review/damage.tsx'
 import { InPlainWords } from '#viewer/review/in-plain-words.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence } from '#viewer/review/proof-sentence.ts'
+import { TrustContents } from '#viewer/review/trust-contents.tsx'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import type { Embedded } from './embedded.ts'
@@ -169,32 +169,12 @@ function Trust({
         <RunText text={trust.why} />. What it requires is not known.
       </Notice>
     )
-  const { server_keys, approvers, required } = trust.file
   return (
     <section aria-label="Keys of the trust file" className="card flex flex-col gap-3 p-4">
       <h2 className="text-base font-semibold">
         {isConfirmed ? 'Keys that you confirmed' : 'Keys that are offered: they prove nothing yet'}
       </h2>
-      <ul className="flex flex-col gap-3">
-        {server_keys.map(({ key_id, name, status }) => (
-          <li key={key_id}>
-            <span className="text-ink-2">
-              Server key, {status}
-              {name !== undefined && (
-                <>
-                  : <RunText text={name} max={120} />
-                </>
-              )}
-            </span>
-            <div>
-              <Fingerprint hex={key_id} />
-            </div>
-          </li>
-        ))}
-      </ul>
-      <p className="text-ink-2">
-        {counted(approvers.length, 'approver')}, {counted(required.length, 'required definition')}.
-      </p>
+      <TrustContents file={trust.file} />
       <Check checked={isConfirmed} onChange={onConfirm}>
         I have this file, or these fingerprints, by another way than the envelope
       </Check>

@@ -6,6 +6,7 @@ import { duration } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useState } from 'react'
 import { LeftOpen, leftOpenIn } from './left-open.tsx'
+import { decidersOf, isAnybody } from './requirement-said.ts'
 
 /** What the reader requires of runs: each part of it can be loosened, tightened or taken away. */
 export function Required({
@@ -130,7 +131,6 @@ function GateFields({
   onChange: (gate: RequiredGate | null) => void
 }) {
   const { step_id, quorum, four_eyes, sign, question, expires_ms = null, inputs = null } = gate
-  const isAnybody = gate.roles === null && (gate.users ?? null) === null
   // Half a number is no requirement yet.
   const [typed, setTyped] = useState<string | null>(null)
   return (
@@ -159,7 +159,7 @@ function GateFields({
           )}
         </p>
         <p className="flex flex-wrap items-baseline gap-x-2 text-ink-2">
-          {isAnybody ? (
+          {isAnybody(gate) ? (
             'decided by whom its policy names'
           ) : (
             <>
@@ -242,9 +242,4 @@ function GateFields({
       </button>
     </fieldset>
   )
-}
-
-function decidersOf({ roles, users = null }: RequiredGate): string {
-  const named = [...(roles ?? ['any role']), ...(users ?? [])]
-  return named.length === 0 ? 'nobody' : named.join(' or ')
 }

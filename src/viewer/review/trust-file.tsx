@@ -1,15 +1,27 @@
 import type { TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
+import { Check } from '#viewer/parts/check.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
-import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { type ReactNode, useState } from 'react'
 import { readTrustOf } from './read-trust-file.ts'
+import { trustChange } from './trust-change.ts'
+import { TrustContents } from './trust-contents.tsx'
 
-/** A trust file that the reader has from elsewhere: shown first, and used when the reader says so. */
-export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
+/**
+ * A trust file that the reader has from elsewhere: all of it is shown first, with what it would change, and it is used
+ * once they say that they compared its fingerprints [U16].
+ */
+export function TrustFileDrop({
+  pinned,
+  onUse,
+}: {
+  /** What the file would take the place of. */
+  pinned: TrustFile
+  onUse: (file: TrustFile) => void
+}) {
   const [read, setRead] = useState<(ReadTrust & { name: string; used: boolean }) | null>(null)
   return (
     <>
@@ -23,8 +35,8 @@ export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
             )
         }}
       >
-        Drop one here that you got from somebody you trust, not from this server. It takes the place
-        of everything you pinned and require, and stays in this browser.
+        Drop one here that you got from somebody you trust, not from this server. You see what is in
+        it before it takes the place of what you pinned and require. It stays in this browser.
       </FileDrop>
       {read && (
         <output className={`card block p-4 ${read.ok ? 'border-line-strong' : 'border-bad'}`}>
@@ -42,17 +54,14 @@ export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
             </>
           ) : (
             <Offered name={read.name} file={read.file}>
-              <button
-                type="button"
-                className="button self-start"
-                data-look="main"
-                onClick={() => {
+              <Use
+                name={read.name}
+                changes={trustChange(pinned, read.file)}
+                onUse={() => {
                   onUse(read.file)
                   setRead({ ...read, used: true })
                 }}
-              >
-                Trust what {plain(read.name, 60)} says
-              </button>
+              />
             </Offered>
           )}
         </output>
@@ -61,16 +70,59 @@ export function TrustFileDrop({ onUse }: { onUse: (file: TrustFile) => void }) {
   )
 }
 
+function Use({
+  name,
+  changes,
+  onUse,
+}: {
+  name: string
+  changes: readonly string[]
+  onUse: () => void
+}) {
+  const [compared, setCompared] = useState(false)
+  return (
+    <div className="flex flex-col gap-3 border-t border-line pt-3">
+      <div>
+        <h3 className="font-semibold">What it would change</h3>
+        {changes.length === 0 ? (
+          <p className="text-ink-2">Nothing: it says what you pinned and require already.</p>
+        ) : (
+          <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
+            {changes.map((said) => (
+              <li key={said}>
+                <RunText text={said} max={2000} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+      <Check checked={compared} onChange={setCompared}>
+        I compared these fingerprints with ones that I did not get from this server
+      </Check>
+      <button
+        type="button"
+        className="button self-start"
+        data-look="main"
+        disabled={!compared}
+        onClick={onUse}
+      >
+        Trust what {plain(name, 60)} says
+      </button>
+    </div>
+  )
+}
+
 /** What is in a trust file, before anything of it counts. */
 export function Offered({
   name,
-  file: { server_keys, approvers, required },
+  file,
   children,
 }: {
   name: string
   file: TrustFile
   children: ReactNode
 }) {
+  const { server_keys, approvers, required } = file
   return (
     <div className="flex flex-col gap-3">
       <p>
@@ -80,15 +132,7 @@ export function Offered({
         has {counted(server_keys.length, 'server key')}, {counted(approvers.length, 'approver')} and{' '}
         {counted(required.length, 'required definition')}. Nothing of it counts yet.
       </p>
-      {server_keys.map(({ key_id, name: of, status }) => (
-        <div key={key_id}>
-          <p className="text-xs text-ink-2">
-            {of === undefined ? 'Server key' : <RunText text={of} max={120} />}
-            {status !== 'active' && `, ${status}`}
-          </p>
-          <Fingerprint hex={key_id} />
-        </div>
-      ))}
+      <TrustContents file={file} />
       {children}
     </div>
   )

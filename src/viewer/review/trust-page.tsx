@@ -1,4 +1,4 @@
-import { type ServerKey, TRUST_SOURCE, type TrustedApprover } from '#contract/trust.ts'
+import { type ServerKey, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
@@ -15,11 +15,14 @@ import {
   pin,
   requireDefinition,
   requireNothingOf,
+  takeBack,
   unpin,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Required } from './required.tsx'
+import { trustChange } from './trust-change.ts'
+import { Approvers } from './trust-contents.tsx'
 import { TrustFileDrop } from './trust-file.tsx'
 
 /** What this reader trusts, kept in this browser: the server can offer, never add. */
@@ -127,7 +130,12 @@ function TrustOf({
         onChange={(definition) => change(() => requireDefinition(definition))}
         onRemove={(name) => change(() => requireNothingOf(name))}
       />
-      <Approvers approvers={kept.pinned.approvers} />
+      {kept.pinned.approvers.length > 0 && (
+        <section aria-label="Approvers you trust" className="card p-4">
+          <h2 className="text-base font-semibold">Approvers you trust</h2>
+          <Approvers approvers={kept.pinned.approvers} />
+        </section>
+      )}
       <section aria-label="Take it with you" className="card p-4">
         <h2 className="text-base font-semibold">Take it with you</h2>
         <p className="max-w-prose text-ink-2">
@@ -138,29 +146,49 @@ function TrustOf({
           Download the trust file
         </DownloadJson>
       </section>
-      <TrustFileDrop onUse={(file) => change(() => adopt(file))} />
+      <TrustFileDrop pinned={kept.pinned} onUse={(file) => change(() => adopt(file))} />
+      {kept.before !== null && (
+        <Before before={kept.before} pinned={kept.pinned} onTakeBack={() => change(takeBack)} />
+      )}
     </Page>
   )
 }
 
-function Approvers({ approvers }: { approvers: readonly TrustedApprover[] }) {
-  if (approvers.length === 0) return null
+/** Until it is taken back, or another trust file comes. */
+function Before({
+  before,
+  pinned,
+  onTakeBack,
+}: {
+  before: TrustFile
+  pinned: TrustFile
+  onTakeBack: () => void
+}) {
   return (
-    <section aria-label="Approvers you trust" className="card p-4">
-      <h2 className="text-base font-semibold">Approvers you trust</h2>
-      <ul className="mt-1 flex flex-col gap-1">
-        {approvers.map(({ id, name, rp_id, status, may }) => (
-          <li key={id}>
-            <RunText text={name} max={140} />{' '}
-            <span className="text-ink-2">
-              as <RunText text={id} max={140} />, at <RunText text={rp_id} max={140} />
-              {may.definitions !== null && `, for ${counted(may.definitions.length, 'definition')}`}
-              {may.gates !== null && `, for ${counted(may.gates.length, 'gate')}`}
-            </span>
-            {status !== 'active' && <span className="text-bad"> {status}</span>}
+    <section aria-label="What you trusted before" className="card flex flex-col gap-2 p-4">
+      <h2 className="text-base font-semibold">What you trusted before</h2>
+      <p className="max-w-prose text-ink-2">
+        Before a trust file took its place you had{' '}
+        {counted(before.server_keys.length, 'server key')},{' '}
+        {counted(before.approvers.length, 'approver')} and{' '}
+        {counted(before.required.length, 'required definition')}. Taken back, it takes the place of
+        what is above:
+      </p>
+      <ul className="flex max-w-prose list-disc flex-col gap-1 pl-5 text-ink-2">
+        {trustChange(pinned, before).map((said) => (
+          <li key={said}>
+            <RunText text={said} max={2000} />
           </li>
         ))}
       </ul>
+      <div className="flex flex-wrap items-end gap-2">
+        <button type="button" className="button" onClick={onTakeBack}>
+          Take it back
+        </button>
+        <DownloadJson name="trust-before.json" value={before}>
+          Download it
+        </DownloadJson>
+      </div>
     </section>
   )
 }

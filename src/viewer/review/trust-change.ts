@@ -1,0 +1,85 @@
+import type { RequiredDefinition, ServerKey, TrustedApprover, TrustFile } from '#contract/trust.ts'
+import { canonicalize } from '#evidence/canonical.ts'
+import { passkeyFingerprint } from '#evidence/fingerprint.ts'
+import { requirementSaid } from './requirement-said.ts'
+
+/** What a trust file would make of what is trusted now, a sentence each; what is lost or loosened comes first. */
+export function trustChange(now: TrustFile, then: TrustFile): string[] {
+  const lost = [
+    ...gone(now.server_keys, then.server_keys, keyOf).map(
+      (key) => `${keySaid(key)} is pinned now, and would not be any more.`,
+    ),
+    ...gone(now.approvers, then.approvers, approverOf).map(
+      (approver) => `${approverSaid(approver)} may approve now, and could not any more.`,
+    ),
+    ...gone(now.required, then.required, definitionOf).map(
+      ({ name }) => `Something is required of ${name} now, and nothing would be any more.`,
+    ),
+  ]
+  const changed = [
+    ...both(now.server_keys, then.server_keys, keyOf).map(
+      ([old, one]) =>
+        `${keySaid(old)} is ${validitySaid(old)} now, and would be ${validitySaid(one)}.`,
+    ),
+    ...both(now.approvers, then.approvers, approverOf).map(
+      ([old, one]) =>
+        `${approverSaid(old)} may approve ${mayOf(old)} now, and ${mayOf(one)} then, as ${one.name}.`,
+    ),
+    ...both(now.required, then.required, definitionOf).map(
+      ([old, one]) =>
+        `Of ${old.name} is required now: ${requirementSaid(old).join('; ')}. Then: ${requirementSaid(one).join('; ')}.`,
+    ),
+  ]
+  const brought = [
+    ...gone(then.server_keys, now.server_keys, keyOf).map((key) => `${keySaid(key)} is new.`),
+    ...gone(then.approvers, now.approvers, approverOf).map(
+      (approver) => `${approverSaid(approver)} is new.`,
+    ),
+    ...gone(then.required, now.required, definitionOf).map(
+      ({ name }) => `Nothing is required of ${name} now, and something would be.`,
+    ),
+  ]
+  return [...lost, ...changed, ...brought]
+}
+
+const gone = <T>(now: readonly T[], then: readonly T[], idOf: (one: T) => string): T[] => {
+  const kept = new Set(then.map(idOf))
+  return now.filter((one) => !kept.has(idOf(one)))
+}
+
+function both<T>(now: readonly T[], then: readonly T[], idOf: (one: T) => string): [T, T][] {
+  const byId = new Map(then.map((one) => [idOf(one), one]))
+  return now.flatMap((old): [T, T][] => {
+    const one = byId.get(idOf(old))
+    return one === undefined || canonicalize(old) === canonicalize(one) ? [] : [[old, one]]
+  })
+}
+
+const keyOf = ({ key_id }: ServerKey) => key_id
+const definitionOf = ({ name }: RequiredDefinition) => name
+// Another passkey under the same id is another approver.
+const approverOf = ({ id, public_key }: TrustedApprover) => `${id} ${public_key}`
+
+const keySaid = ({ key_id, name }: ServerKey) =>
+  `The server key ${key_id.slice(0, 8)}…${name === undefined ? '' : ` (${name})`}`
+const approverSaid = (approver: TrustedApprover) =>
+  `${approver.name} (${approver.id}) with the passkey ${passkeyFingerprint(approver).slice(0, 8)}…`
+
+/** Up to where a key counts that has ended. */
+export const validitySaid = ({
+  status,
+  last_seal_seq,
+}: Pick<ServerKey, 'status' | 'last_seal_seq'>): string =>
+  status === 'active' ? status : `${status}, counts up to #${last_seal_seq ?? 0}`
+
+/** What an approver may decide, where, and for how long. */
+export const mayOf = ({ may, rp_id, origins, ...key }: TrustedApprover): string =>
+  [
+    may.definitions === null ? 'any definition' : `of ${listed(may.definitions, 'no definition')}`,
+    may.gates === null ? 'any gate' : `at ${listed(may.gates, 'no gate')}`,
+    `from ${[rp_id, ...origins].join(', ')}`,
+    ...(key.status === 'active' ? [] : [validitySaid(key)]),
+  ].join(', ')
+
+const listed = (names: readonly string[], none: string) =>
+  names.length === 0 ? none : names.join(', ')

@@ -1,0 +1,85 @@
+import type { TrustedApprover, TrustFile } from '#contract/trust.ts'
+import { passkeyFingerprint } from '#evidence/fingerprint.ts'
+import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { LeftOpen, leftOpenBy } from './left-open.tsx'
+import { requirementSaid } from './requirement-said.ts'
+import { mayOf, validitySaid } from './trust-change.ts'
+
+/** All that a trust file says: every fingerprint that there is to compare, and what it requires. */
+export function TrustContents({ file: { server_keys, approvers, required } }: { file: TrustFile }) {
+  return (
+    <div className="flex flex-col gap-4">
+      {server_keys.length > 0 && (
+        <div>
+          <h3 className="font-semibold">Server keys</h3>
+          <ul aria-label="Server keys" className="mt-1 flex flex-col gap-3">
+            {server_keys.map((key) => (
+              <li key={key.key_id}>
+                <p>
+                  {key.name === undefined ? (
+                    'Without a name'
+                  ) : (
+                    <RunText text={key.name} max={120} />
+                  )}
+                  {key.status !== 'active' && (
+                    <span className="text-bad"> {validitySaid(key)}</span>
+                  )}
+                </p>
+                <p className="text-xs text-ink-2">Fingerprint · SHA-256 of the Ed25519 key</p>
+                <Fingerprint hex={key.key_id} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {approvers.length > 0 && (
+        <div>
+          <h3 className="font-semibold">Approvers</h3>
+          <Approvers approvers={approvers} />
+        </div>
+      )}
+      {required.length > 0 && (
+        <div>
+          <h3 className="font-semibold">Required</h3>
+          <ul aria-label="Required" className="mt-1 flex max-w-prose flex-col gap-2">
+            {required.map((definition) => (
+              <li key={definition.name}>
+                Of <RunText text={definition.name} max={140} />
+                <ul className="list-disc pl-5 text-ink-2">
+                  {requirementSaid(definition).map((said) => (
+                    <li key={said}>
+                      <RunText text={said} max={600} />
+                    </li>
+                  ))}
+                </ul>
+                {leftOpenBy(definition).length > 0 && <LeftOpen open={leftOpenBy(definition)} />}
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** Each passkey with its fingerprint: who has another one's place in a trust file has their name too. */
+export function Approvers({ approvers }: { approvers: readonly TrustedApprover[] }) {
+  return (
+    <ul aria-label="Approvers" className="mt-1 flex flex-col gap-3">
+      {approvers.map((approver) => (
+        <li key={`${approver.id} ${approver.public_key}`}>
+          <p>
+            <RunText text={approver.name} max={140} />{' '}
+            <span className="text-ink-2">
+              as <RunText text={approver.id} max={140} />: may approve{' '}
+              <RunText text={mayOf(approver)} max={600} />
+            </span>
+          </p>
+          <p className="text-xs text-ink-2">Fingerprint · SHA-256 of the passkey’s public key</p>
+          <Fingerprint hex={passkeyFingerprint(approver)} />
+        </li>
+      ))}
+    </ul>
+  )
+}

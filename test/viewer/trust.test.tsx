@@ -1,0 +1,85 @@
+import { fireEvent, render, screen, within } from '@testing-library/react'
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { TrustFile } from '#contract/trust.ts'
+import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
+import { newPasskey } from '#test/evidence/passkey.ts'
+import { trustChange } from '#viewer/review/trust-change.ts'
+import { TrustFileDrop } from '#viewer/review/trust-file.tsx'
+import { adopted, NOTHING_KEPT, takenBack } from '#viewer/trust-store.ts'
+
+const signer = await newSigner()
+const other = await newSigner(7)
+const ann = newPasskey('ann').approver
+const required = [
+  {
+    name: 'release',
+    sha256: null,
+    gates: [
+      {
+        step_id: 'ship',
+        quorum: 2,
+        four_eyes: true,
+        sign: 'passkey' as const,
+        question: 'Ship it?',
+        roles: null,
+      },
+    ],
+  },
+]
+
+describe('a trust file that is dropped', () => {
+  it('[U16] shows every fingerprint and what it requires, and is used once they were compared', async () => {
+    const used: TrustFile[] = []
+    const pinned = trustFileOf(other)
+    render(<TrustFileDrop pinned={pinned} onUse={(file) => used.push(file)} />)
+    const file = trustFileOf(signer, { approvers: [ann], required })
+    fireEvent.change(screen.getByLabelText('Choose a trust file'), {
+      target: { files: [new File([JSON.stringify(file)], 'trust.json')] },
+    })
+    const use = await screen.findByRole('button', { name: 'Trust what trust.json says' })
+    const spki = Buffer.from(ann.public_key, 'base64')
+    within(screen.getByRole('list', { name: 'Server keys' })).getByText(signer.key_id.slice(0, 4))
+    expect(screen.getByRole('list', { name: 'Approvers' }).querySelector('code')?.textContent).toBe(
+      createHash('sha256').update(spki).digest('hex'),
+    )
+    within(screen.getByRole('list', { name: 'Required' })).getByText(
+      /gate ship, 2 approve, each by a passkey, four eyes, asks “Ship it\?”/,
+    )
+    screen.getByText(/is pinned now, and would not be any more/)
+    expect(use).toHaveProperty('disabled', true)
+    fireEvent.click(screen.getByLabelText(/I compared these fingerprints/))
+    fireEvent.click(use)
+    expect(used).toEqual([file])
+  })
+
+  it('[U16] says what would be lost, loosened and new', () => {
+    const now = trustFileOf(signer, {
+      server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 4 })],
+      approvers: [ann],
+      required,
+    })
+    const mallory = { ...newPasskey('mallory', { seed: 9 }).approver, id: ann.id, name: ann.name }
+    const then = trustFileOf(signer, { approvers: [mallory] })
+    expect(trustChange(now, then)).toEqual([
+      expect.stringMatching(/^ann.* with the passkey .*… may approve now, and could not any more/i),
+      'Something is required of release now, and nothing would be any more.',
+      expect.stringMatching(/is revoked, counts up to #4 now, and would be active/),
+      expect.stringMatching(/^ann.* with the passkey .*… is new/i),
+    ])
+    expect(trustChange(now, now)).toEqual([])
+    const one = { ...required[0], name: 'release', sha256: null, gates: [] }
+    expect(trustChange(now, { ...now, required: [one] })).toEqual([
+      expect.stringMatching(
+        /^Of release is required now: any version; gate ship.* Then: .*no gate/,
+      ),
+    ])
+  })
+
+  it('[U16] can be taken back', () => {
+    const kept = { ...NOTHING_KEPT, pinned: trustFileOf(other) }
+    const now = adopted(kept, trustFileOf(signer))
+    expect(now.pinned).toEqual(trustFileOf(signer))
+    expect(takenBack(now)).toEqual(kept)
+  })
+})
