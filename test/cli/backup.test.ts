@@ -23,7 +23,7 @@ import { verifyEnvelope } from '#evidence/verify.ts'
 import { restoreBackup } from '#server/backup.ts'
 import { administer } from '#server/main.ts'
 import { holdFolder, openSqlite } from '#server/storage/sqlite.ts'
-import { end, runseal, serving, type Serving } from './command-line.ts'
+import { end, exitOf, runseal, serving, type Serving } from './command-line.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
@@ -262,7 +262,7 @@ it('[B2] restores to a folder whose every envelope verifies', async () => {
   expect(await readFile(join(data, 'logs', taken, 'keep.1.log'), 'utf8')).toBe('kept\n')
 })
 
-it('[B3] of running steps restores to a server that starts and finishes', async () => {
+it('[B3] [W9] of running steps restores to a server that starts and finishes', async () => {
   const { data } = await restored()
   await writeFile(join(folder, 'go'), '')
   const server = await serving(folder, ['--data', data])
@@ -278,6 +278,18 @@ it('[B3] of running steps restores to a server that starts and finishes', async 
     'succeeded',
   ])
   expect(await verdictsOf(data)).toEqual([1, 2, 3, 4, 5, 6].map((n) => `${n} proven`))
+  // Reruns, gates, what was cut off, and a server that was ended by force: an audit finds nothing.
+  server.child.kill('SIGKILL')
+  await exitOf(server.child)
+  const trust = join(data, '..', 'trust.json')
+  const administration = await administer(data)
+  await writeFile(trust, JSON.stringify(await administration.trustFile()))
+  await administration.close()
+  const audit = await runseal(['audit', '--data', data, '--trust', trust])
+  expect(audit).toMatchObject({ code: 0, stderr: '' })
+  expect(audit.stdout).toMatch(
+    /^6 envelopes: 6 proven\. Key \w+: 6, up to number 6\. Every envelope/,
+  )
 })
 
 it('[B4] refuses a folder that is not empty, and leaves it', async () => {

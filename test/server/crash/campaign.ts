@@ -14,6 +14,7 @@ import { parseJson } from '#contract/parse.ts'
 import type { Role } from '#contract/status.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import { readEnvelope } from '#evidence/read.ts'
+import { type Placed, placeOf, walkSeries } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { frameOf } from '#server/events/frames.ts'
 import { administer } from '#server/main.ts'
@@ -332,13 +333,20 @@ async function verifyAll(
     faults.push(`${items.length} envelopes of ${known.facts.size} runs`)
   if (known.facts.size !== Object.keys(WORK).length) faults.push(`${known.facts.size} runs`)
   const endings = new Map<string, unknown>()
+  const placed: Placed[] = []
   let previous: Envelope['closing']['previous'] = null
   for (const [at, { evidence_id, run_id, seal_seq, head }] of items.toReversed().entries()) {
     const bytes = await readFile(join(data, 'envelopes', `${evidence_id}.json`))
-    const { verdict, claims } = await verifyEnvelope(bytes, {
+    const {
+      verdict,
+      claims,
+      envelope: verified,
+      entries,
+    } = await verifyEnvelope(bytes, {
       trust: [{ file: trust, source: 'pinned' }],
       asked: { run_id, evidence_id },
     })
+    if (verified !== null && entries !== null) placed.push(placeOf(verified, entries))
     if (verdict !== 'proven')
       faults.push(
         `${evidence_id}: ${verdict}: ${JSON.stringify(claims.filter(({ state }) => state === 'does not verify'))}`,
@@ -351,6 +359,8 @@ async function verifyAll(
     previous = { evidence_id, head }
     endings.set(envelope.opening.inputs['key'] ?? '', endingOf(envelope, faults))
   }
+  for (const { faults: told, open } of walkSeries(placed))
+    faults.push(...told.map(({ message }) => message), ...open)
   return Object.fromEntries([...endings].toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
