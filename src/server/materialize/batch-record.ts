@@ -61,9 +61,10 @@ export class BatchRecord {
   }
 
   take(answers: ReadonlyMap<string, Answer>): void {
+    const at = this.#now()
     for (const [record_id, answer] of answers) {
       this.#answers.set(record_id, answer)
-      if (this.#isEnd(answer)) this.#put(record_id, answer)
+      if (this.#isEnd(answer)) this.#put(record_id, answer, at)
     }
   }
 
@@ -93,21 +94,28 @@ export class BatchRecord {
       for (const [record_id, answer] of this.#former)
         if (!this.#answers.has(record_id)) this.#answers.set(record_id, answer)
     const again: string[] = []
+    const at = this.#now()
     for (const [record_id, answer] of this.#answers) {
       const isFinished = this.#isEnd(answer) || isAborted || this.#written.has(record_id)
       if (!isFinished) continue
-      this.#put(record_id, answer)
+      this.#put(record_id, answer, at)
       if (this.#written.get(record_id) !== answer) again.push(record_id)
     }
     if (this.#written.size > 0) await this.#write(busy_ms)
     if (again.length > 0) await this.#writeAgain(again)
   }
 
-  #put(record_id: string, answer: Answer): void {
+  // Asked once for many: to write a time out takes as long as a digest.
+  #now(): string {
+    return this.#recording.now().toISOString()
+  }
+
+  #put(record_id: string, answer: Answer, at: string): void {
     const job = this.#jobs.get(record_id)
     if (job === undefined || this.#written.has(record_id)) return
     this.#written.set(record_id, answer)
-    this.#waiting.push(this.#versionOf(job, answer, job.judged.cell?.version?.version ?? null))
+    const previous = job.judged.cell?.version?.version ?? null
+    this.#waiting.push(this.#versionOf(job, answer, { previous, at }))
   }
 
   async #write(busy_ms: number): Promise<void> {
@@ -120,33 +128,35 @@ export class BatchRecord {
 
   async #writeAgain(record_ids: readonly string[]): Promise<void> {
     const { cells, act } = this.#recording
+    const at = this.#now()
     const versions = (await cells.cellsOf(act.field_id, record_ids)).flatMap((cell) => {
       const job = this.#jobs.get(cell.record_id)
       const answer = this.#answers.get(cell.record_id)
       if (job === undefined || answer === undefined || cell.version === null) return []
-      return this.#versionOf(job, answer, cell.version.version)
+      return this.#versionOf(job, answer, { previous: cell.version.version, at })
     })
     await cells.putVersions(act.act_id, versions, 0)
   }
 
-  #versionOf({ judged, inputs }: Job, answer: Answer, previous: number | null): NewVersion {
-    const { digest, field, now } = this.#recording
+  #versionOf(
+    { judged, inputs }: Job,
+    answer: Answer,
+    made: Pick<NewVersion, 'previous' | 'at'>,
+  ): NewVersion {
+    const { digest, field } = this.#recording
     const { record_id } = judged
-    const spent = [
-      ...(this.#spent.get(record_id) ?? []),
-      ...(answer.cost === null ? [] : [answer.cost]),
-    ]
+    const before = this.#spent.get(record_id)
+    const spent = answer.cost === null ? before : [...(before ?? []), answer.cost]
     return {
+      ...made,
       record_id,
-      previous,
       value: answer.ok ? answer.value : null,
       value_sha256: answer.ok ? digest(answer.value, field.private) : null,
       inputs_sha256: inputs.sha256,
       inputs: inputs.inputs.map(({ sha256 }) => sha256),
       looked_up: inputs.looked_up,
-      cost: spent.length === 0 ? null : sumOf(spent),
+      cost: spent === undefined ? null : sumOf(spent),
       error: answer.ok ? null : answer.error,
-      at: now().toISOString(),
     }
   }
 }

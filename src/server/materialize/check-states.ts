@@ -1,3 +1,4 @@
+import type { CellState } from '#contract/status.ts'
 import type { CellStore, RecordRow } from '#server/storage/storage.ts'
 import { stateOf } from './judge-cell.ts'
 import type { Judge } from './judge-records.ts'
@@ -38,20 +39,27 @@ export async function checkStates(
 ): Promise<void> {
   const row = await cells.field(field.table, field.field)
   if (row.checked === basis) return
+  let changed: { record_id: string; state: CellState }[] = []
   for await (const records of pagesOf(cells, field.table)) {
     signal.throwIfAborted()
-    const changed = (await judge(field, records)).flatMap(({ record_id, cell, inputs }) => {
+    for (const { record_id, cell, inputs } of await judge(field, records)) {
       const state = stateOf(cell?.version ?? null, inputs, derivation)
-      return cell?.state === state ? [] : [{ record_id, state }]
-    })
-    if (changed.length > 0) await cells.setStates(row.field_id, changed)
+      if (cell?.state !== state) changed.push({ record_id, state })
+    }
+    // Each writing waits for the disk.
+    if (changed.length >= MOST_UNWRITTEN) {
+      await cells.setStates(row.field_id, changed)
+      changed = []
+    }
     // Others have their turn: a million records are many pages.
     await new Promise(setImmediate)
   }
+  if (changed.length > 0) await cells.setStates(row.field_id, changed)
   await cells.setChecked(row.field_id, basis)
 }
 
 const PAGE = 500
+const MOST_UNWRITTEN = 5000
 
 export async function* pagesOf(cells: CellStore, table: string): AsyncGenerator<RecordRow[]> {
   let after: string | null = null
