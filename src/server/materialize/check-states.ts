@@ -31,21 +31,29 @@ export async function basisOf(
  */
 export async function checkStates(
   cells: CellStore,
+  tables: Tables,
   judge: Judge,
   field: DerivedField,
   derivation: string,
-  basis: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const basis = await basisOf(cells, field, derivation, tables)
   const row = await cells.field(field.table, field.field)
   if (row.checked === basis) return
+  const isNew = Object.values(row.cells).every((count) => count === 0)
+  const isDerived = isDerivedIn(tables)
+  // Nothing was made yet, and nothing that it is made from can have failed.
+  const isMissing = isNew && !field.from.some((from) => isDerived(from.table, from.field))
   let changed: { record_id: string; state: CellState }[] = []
   for await (const records of pagesOf(cells, field.table)) {
     signal.throwIfAborted()
-    for (const { record_id, cell, inputs } of await judge(field, records)) {
-      const state = stateOf(cell?.version ?? null, inputs, derivation)
-      if (cell?.state !== state) changed.push({ record_id, state })
-    }
+    if (isMissing)
+      for (const { record_id } of records) changed.push({ record_id, state: 'missing' })
+    else
+      for (const { record_id, cell, inputs } of await judge(field, records)) {
+        const state = stateOf(cell?.version ?? null, inputs, derivation)
+        if (cell?.state !== state) changed.push({ record_id, state })
+      }
     // Each writing waits for the disk.
     if (changed.length >= MOST_UNWRITTEN) {
       await cells.setStates(row.field_id, changed)

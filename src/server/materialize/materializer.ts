@@ -219,8 +219,7 @@ export function createMaterializer({
         environment.server,
       )
       derivations.set(stepIdOf(field), derivation)
-      const basis = await basisOf(cells, field, derivation.sha256, tables)
-      await checkStates(cells, judge, field, derivation.sha256, basis, signal)
+      await checkStates(cells, tables, judge, field, derivation.sha256, signal)
     }
     return { derivations, judge }
   }
@@ -351,8 +350,7 @@ export function createMaterializer({
     for (const field of looked) {
       const derivation = derivations.get(stepIdOf(field))
       if (derivation === undefined || fields.includes(field)) continue
-      const basis = await basisOf(kept, field, derivation.sha256, tables)
-      await checkStates(kept, judge, field, derivation.sha256, basis, signal)
+      await checkStates(kept, tables, judge, field, derivation.sha256, signal)
     }
     const env = stepEnvironment(step, {}, {}, environment.step)
     for (const path of step.artifacts) {
