@@ -3,12 +3,16 @@ import react from '@vitejs/plugin-react'
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { defineConfig, type Plugin } from 'vitest/config'
+import { COMPILE_CACHE } from './src/server/compile-cache.ts'
 import manifest from './package.json' with { type: 'json' }
 import { tally } from './test/tally.ts'
 
 const companion = 'http://localhost:3000'
 /** Whoever starts the server is not told how long a busy machine takes to build. */
 const checks = { bundlerTimings: false }
+
+// Every file of tests is a process of its own, and most of a short one is its start.
+process.env['NODE_COMPILE_CACHE'] ??= COMPILE_CACHE
 
 export default defineConfig(({ isSsrBuild, mode }) => ({
   plugins: [react(), tailwind(), childProcesses(), oneFile()],
@@ -89,12 +93,11 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: 'test/browser-ready.ts',
-          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // What a page is waited for is said by the test, how long by how loaded a machine may be.
           expect: { poll: { timeout: 60_000 } },
-          // After the others, so that a journey has both cores to itself.
+          // After the others, so that a journey shares the machine with journeys alone, which mostly wait.
           sequence: { groupOrder: 1 },
         },
       },
