@@ -108,6 +108,7 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
 
 it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is reloaded, nothing is rewound', async () => {
   const context = await scene.browser.newContext()
+  onTestFinished(() => context.close())
   faults.push(await collectFaults(context))
   const page = await context.newPage()
   page.setDefaultTimeout(60_000)
@@ -115,8 +116,10 @@ it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is 
   await page.goto(`${scene.companion.url}/runs/${run_id}`)
   let loads = 0
   page.on('load', () => (loads += 1))
-  const { stands: run } = runPage(page)
+  const { stands: run, log } = runPage(page)
   await run.getByText('Running').waitFor()
+  // The last part of the page that is fetched when it is wanted.
+  await log.getByLabel('Search in the loaded part of the log').waitFor()
   await stands(page).getByText('Live').waitFor()
   await page.evaluate(watchStatus)
 
@@ -141,11 +144,11 @@ it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is 
   const shown = await page.evaluate('shown')
   expect(shown).toEqual(['Running', RUN_STATUS[status].label])
   await scene.remove('first', 'second')
-  await context.close()
 })
 
 it('[U31] one stream belongs to one session: whoever signs in or out in one page, does it for all', async () => {
   const context = await scene.browser.newContext()
+  onTestFinished(() => context.close())
   faults.push(await collectFaults(context))
   const [one, other] = [await context.newPage(), await context.newPage()]
   for (const page of [one, other]) {
@@ -170,7 +173,6 @@ it('[U31] one stream belongs to one session: whoever signs in or out in one page
     await page.getByRole('link', { name: 'Sign in' }).waitFor()
     await stands(page).getByText('Live').waitFor()
   }
-  await context.close()
 })
 
 it('[U31] [U32] one stream is all that pages of Firefox take', async (context) => {
