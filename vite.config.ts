@@ -62,6 +62,8 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['server', 'cli', 'viewer', 'e2e', 'bench'].map((name) => `test/${name}/**`),
+          // Functions of what they are given: they may share what they import.
+          isolate: false,
           // Ends what hangs. How long a machine takes that does other things too is nothing to fail for.
           testTimeout: 180_000,
           hookTimeout: 180_000,
