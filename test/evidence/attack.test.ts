@@ -825,9 +825,25 @@ describe('whoever does hold the key', () => {
     expect(found.at(-1)).toMatchObject({ step_id: 'other' })
   })
 
-  it('[V19] resolves a gate over and over, and the reader can leave', async () => {
-    const run = startRun(signer, { steps: [], gates: [planGate('ship')] })
-    for (let index = 0; index < 300; index += 1) run.gate('ship', { gate_id: `gate-${index}` })
+  it('[V11] is told of a gate that it resolves over and over a hundred times', async () => {
+    const run = startRun(signer, { steps: [], gates: [planGate('ship'), planGate('other')] })
+    for (let index = 0; index < 120; index += 1) run.gate('ship', { gate_id: `gate-${index}` })
+    for (let index = 0; index < 120; index += 1) run.gate(`unplanned-${index}`)
+    run.gate('other')
+    const { verdict, claims } = await verifyEnvelope((await run.seal()).bytes, { trust: [] })
+    expect(verdict).toBe('does not verify')
+    const told = claims.filter(({ claim }) => claim === 'gate').map(({ step_id = '' }) => step_id)
+    const times = Map.groupBy(told, (step_id) => step_id.split('-')[0])
+    expect([...times].map(([name, { length }]) => [name, length])).toEqual([
+      ['ship', 100],
+      ['other', 1],
+    ])
+  })
+
+  it('[V19] has many gates, and the reader can leave between them', async () => {
+    const gates = Array.from({ length: 300 }, (_, index) => planGate(`gate-${index}`))
+    const run = startRun(signer, { steps: [], gates })
+    for (const { step_id } of gates) run.gate(step_id)
     const { bytes } = await run.seal()
     const left = new AbortController()
     const verified = verifyEnvelope(bytes, {
