@@ -24,11 +24,15 @@ export function readDocument(bytes: Uint8Array, limits: Limits): Document {
   return (spans && documentIn(own, spans)) ?? readPlainly(own, limits)
 }
 
-// They are looked at more than once: nobody else may have a hand on them.
-const ownBytes = (bytes: Uint8Array): Uint8Array<ArrayBuffer> =>
-  bytes.buffer instanceof ArrayBuffer
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    : Uint8Array.from(bytes)
+// They are looked at more than once: nobody else may have a hand on them. Of a buffer that can be resized no browser makes
+// a digest, and one that was handed over has nothing in it.
+function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = bytes
+  if (length === 0) return new Uint8Array()
+  return buffer instanceof ArrayBuffer && !buffer.resizable
+    ? new Uint8Array(buffer, byteOffset, length)
+    : new Uint8Array(bytes)
+}
 
 /** The same in the plain way: parse, write again, compare, and hold every value to the schema. */
 export function readPlainly(bytes: Uint8Array, limits: Limits): Document {

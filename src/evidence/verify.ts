@@ -1,6 +1,7 @@
 import { type Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
-import { TRUST_SOURCE } from '#contract/trust.ts'
+import { parseToFirstFault } from '#contract/parse.ts'
+import { TRUST_SOURCE, TrustFile } from '#contract/trust.ts'
 import { cellsAway } from './cells.ts'
 import { type Claim, type ClaimCode, claimOf, CODE, fails, keepsBack } from './claims.ts'
 import { watchConsistency } from './consistency.ts'
@@ -57,7 +58,8 @@ export type VerifiedEnvelope = Envelope & { readonly [verified]: true }
 
 /**
  * Is this file what it says it is, and is it what the reader asked for? Bad evidence is an answer, never an exception.
- * Structural faults end it: of a file that can be read in two ways, nothing can be claimed.
+ * Structural faults end it: of a file that can be read in two ways, nothing can be claimed. `bytes` are not to be
+ * written to, or handed over, before it has answered.
  */
 export async function verifyEnvelope(
   bytes: Uint8Array,
@@ -190,28 +192,37 @@ function usableTrust(
   trust: readonly Trusted[],
   refused: readonly string[],
 ): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
-  const sealing = sealingKeysIn(trust)
-  const all = trust.map((trusted) => ({
-    trusted,
-    fault:
-      trustFault(trusted.file) ??
-      (trusted.source === 'pinned' && isOfSealingKey(trusted.file, sealing)
-        ? 'an approver of it has the sealing key of a server that you pinned'
-        : null),
+  // From wherever a caller has them: none counts as a trust file before it is one.
+  const read = trust.map(({ file, source }) => ({
+    parsed: parseToFirstFault(TrustFile, file),
+    source,
   }))
+  const sealing = sealingKeysIn(
+    read.flatMap(({ parsed, source }) => (parsed.ok ? [{ file: parsed.value, source }] : [])),
+  )
+  const all = read.map(({ parsed, source }) => {
+    if (!parsed.ok) return { source, file: null, fault: 'it has not the form of one' }
+    const fault =
+      trustFault(parsed.value) ??
+      (source === 'pinned' && isOfSealingKey(parsed.value, sealing)
+        ? 'an approver of it has the sealing key of a server that you pinned'
+        : null)
+    return { source, file: parsed.value, fault }
+  })
   const notUsed = (label: string, fault: string, isReaders: boolean) =>
     claimOf('trust-file-refused', {
       message: `A trust file (${label}) was not used: ${fault}.${isReaders ? ' What it requires is not known.' : ''}`,
     })
   return {
-    trust: all.flatMap(({ trusted, fault }) => (fault === null ? [trusted] : [])),
+    trust: all.flatMap(({ file, source, fault }) =>
+      file === null || fault !== null ? [] : [{ file, source }],
+    ),
     // What a server offers requires nothing of the reader's.
     isPart:
-      refused.length > 0 ||
-      all.some(({ trusted, fault }) => fault !== null && trusted.source === 'pinned'),
+      refused.length > 0 || all.some(({ source, fault }) => fault !== null && source === 'pinned'),
     claims: [
       ...refused.map((fault) => notUsed('brought by you', fault, true)),
-      ...all.flatMap(({ trusted: { source }, fault }) =>
+      ...all.flatMap(({ source, fault }) =>
         fault === null ? [] : [notUsed(TRUST_SOURCE[source].label, fault, source === 'pinned')],
       ),
     ],
