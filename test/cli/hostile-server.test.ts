@@ -66,7 +66,8 @@ async function audited(
   const port = typeof address === 'object' ? address?.port : 0
   try {
     const at = ['audit', '--server', `http://127.0.0.1:${port}`, '--trust', trusting]
-    return { ...(await runseal([...at, '--json'])), words: await runseal(at), asked }
+    const [json, words] = await Promise.all([runseal([...at, '--json']), runseal(at)])
+    return { ...json, words, asked }
   } finally {
     server.closeAllConnections()
     server.close()

@@ -95,7 +95,8 @@ async function rawAnswer(port: number, parts: readonly string[], pauseMs: number
   })
   for (const [at, part] of parts.entries()) {
     if (at > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    if (!socket.destroyed) socket.write(part, 'latin1')
+    if (socket.destroyed) break
+    socket.write(part, 'latin1')
   }
   await closed
   return text
