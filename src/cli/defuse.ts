@@ -1,8 +1,8 @@
 import { HIDDEN } from '#contract/hidden.ts'
 
 /**
- * Text of a run for a terminal: a character that would act on the screen or reorder it is named instead. `keep`: line
- * feed and tab stay, for text of ours that holds them.
+ * Text of a run for a terminal: a character that would act on the screen or reorder it is named instead. Line feed
+ * and tab stay, for text of ours that holds them.
  */
 export function defuse(text: string): string {
   return text.replaceAll(HIDDEN, (found) =>
@@ -10,6 +10,11 @@ export function defuse(text: string): string {
       ? found
       : Array.from(found, (one) => `<U+${hex(one.codePointAt(0) ?? 0)}>`).join(''),
   )
+}
+
+/** The same in one line: line feed and tab are named too, or two keys with them would look like one [U1]. */
+export function inOneLine(text: string): string {
+  return defuse(text).replaceAll(/[\n\t]/g, (found) => `<U+${hex(found.charCodeAt(0))}>`)
 }
 
 /** JSON for a terminal: the same value, and such a character by its escape, as JSON itself does with most controls. */

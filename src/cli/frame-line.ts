@@ -1,22 +1,18 @@
 import { frameName, type Frame, type FrameReading } from '#contract/frame.ts'
-import { defuse } from './defuse.ts'
+import { inOneLine } from './defuse.ts'
 
 /** One line of a terminal for what the stream said. Nothing in it acts on the terminal. */
 export function frameLine(reading: FrameReading): string {
   switch (reading.state) {
     case 'frame':
-      return oneLine(words(reading.frame))
+      return inOneLine(words(reading.frame))
     case 'unknown':
-      return `? ${oneLine(reading.name)}: a kind of frame that this version does not know`
+      return `? ${inOneLine(reading.name)}: a kind of frame that this version does not know`
     case 'malformed':
-      return oneLine(
+      return inOneLine(
         `? ${reading.name}: cannot be read, ${reading.error.at} ${reading.error.message}`,
       )
   }
-}
-
-function oneLine(text: string): string {
-  return defuse(text).replaceAll(/[\n\t]/g, ' ')
 }
 
 function words(frame: Frame): string {

@@ -2,7 +2,7 @@ import { ACT } from '#contract/people.ts'
 import { administering } from './administering.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
-import { defuse } from './defuse.ts'
+import { inOneLine } from './defuse.ts'
 
 export const journal: Command = {
   help: `Usage: runseal journal [--last 50]
@@ -27,7 +27,7 @@ ${DATA_HELP}`,
       const { items } = await administration.journal.list({ cursor: null, limit: Number(last) })
       for (const { n, at, actor, act, about, detail } of items.toReversed())
         console.log(
-          defuse(
+          inOneLine(
             [n, at, actor ?? 'somebody', ACT[act].label, about, detail && `(${detail})`]
               .filter((word) => word !== null && word !== '')
               .join(' '),

@@ -1,8 +1,8 @@
-import { defuse } from './defuse.ts'
+import { inOneLine } from './defuse.ts'
 
 /** Rows as columns of a terminal, each as wide as it needs; an empty cell is `-`. */
 export function listing(rows: readonly (readonly (string | null)[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => defuse(cell || '-').replaceAll(/\s/g, ' ')))
+  const cells = rows.map((row) => row.map((cell) => inOneLine(cell || '-')))
   const widths = (cells[0] ?? []).map((_, at) =>
     Math.max(...cells.map((row) => row[at]?.length ?? 0)),
   )

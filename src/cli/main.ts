@@ -77,6 +77,14 @@ const COMMANDS = new Map<string, Entry>(
 )
 
 keepCompiled()
+// The console passes over it: a full disk would be a success with half a file. Who stops to read has what was wanted.
+process.stdout.on('error', (error) => {
+  if ('code' in error && error.code === 'EPIPE') return
+  console.error(`runseal: the output could not be written: ${error.message}`)
+  process.once('exit', () => {
+    process.exitCode ||= 1
+  })
+})
 process.exitCode = await main(process.argv.slice(2))
 
 async function main([name, ...argv]: string[]): Promise<number> {

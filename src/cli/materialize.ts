@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import { ENDPOINT, RunStartedAnswer } from '#contract/api.ts'
 import { Totals } from '#contract/envelope.ts'
-import type { Materialize } from '#contract/provenance.ts'
+import type { Materialize, Provenance } from '#contract/provenance.ts'
 import type { RunResource } from '#contract/run.ts'
 import { keysOf, CELL_STATE, OUTCOME } from '#contract/status.ts'
 import { ask, UnreachableError, type Server } from './ask.ts'
 import { readLine, type Command } from './command.ts'
-import { defuse } from './defuse.ts'
+import { inOneLine } from './defuse.ts'
 import { listing } from './listing.ts'
 import { SERVER_HELP, SERVER_OPTIONS, serverNamed } from './server-named.ts'
 import { progressOf, shownProgress } from './progress.ts'
@@ -18,7 +18,8 @@ export const materialize: Command = {
   help: `Usage: runseal materialize [TARGET…] [--record ID]… [--force] [--no-queue] [--dry-run]
 
 Derives the cells that are not fresh, waits until that run has ended and is sealed, and prints the
-run's id on stdout. Progress and what came of it go to stderr. Ctrl-C stops the waiting, not the run.
+run's id on stdout. Progress and what came of it go to stderr. Ctrl-C stops the waiting, not the run,
+which is aborted on its page.
 
   TARGET           TABLE or TABLE.FIELD, with what it is made from; default all
   --record ID      only this record; may be repeated
@@ -27,8 +28,9 @@ run's id on stdout. Progress and what came of it go to stderr. Ctrl-C stops the 
   --dry-run        derive nothing; print what would be derived, and what it would roughly cost
 ${SERVER_HELP}
 
-Exit codes: 0 succeeded and every cell that was asked for is fresh, 1 failed or a cell failed,
-2 aborted, 3 could not be started.`,
+Exit codes: 0 succeeded and every cell that was asked for is fresh, 1 a cell failed, or the run (by a
+target or a record that is not there too: what was asked for is on record), 2 aborted, 3 could not be
+started.`,
   // 2 would say that the run was aborted.
   usageExit: NOT_STARTED,
   async run(argv) {
@@ -84,16 +86,24 @@ async function preview(server: Server, body: Materialize): Promise<number> {
 /** The run when it has ended and nothing more happens to its seal. A server that is away is waited for. */
 async function ended(server: Server, run_id: string): Promise<RunResource> {
   const progress = shownProgress(process.stderr)
+  const onInterrupt = () => {
+    progress.end()
+    const page = `${server.url}/runs/${encodeURIComponent(run_id)}`
+    console.error(`the run goes on: runseal status; to look at it or to abort it: ${page}`)
+    // Ends as who is interrupted does: a shell that runs a script stops with it.
+    process.kill(process.pid, 'SIGINT')
+  }
+  process.once('SIGINT', onInterrupt)
   let away = false
   for (;;) {
     try {
       const run = await ask(server, ENDPOINT.run, { params: { run_id } }, 1)
       if (run.outcome !== null && run.seal !== 'pending') {
+        process.off('SIGINT', onInterrupt)
         progress.end()
         return run
       }
-      const { tables } = await ask(server, ENDPOINT.status, {}, 1)
-      progress.show(progressOf(run, tables))
+      progress.show(progressOf(run, await ask(server, ENDPOINT.status, {}, 1)))
       away = false
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error
@@ -111,27 +121,44 @@ const LOOK_MS = 250
 /** Says what came of a run, and answers the exit code. */
 async function tellOf(server: Server, run: RunResource): Promise<number> {
   const { run_id, evidence_id, outcome, reason } = run
-  const failed = await ask(
-    server,
-    ENDPOINT.provenance,
-    { query: { run_id, state: 'failed', limit: String(FAILURES_SHOWN) } },
-    1,
-  )
-  for (const { table, record_id, field, error } of failed.items)
-    console.error(oneLine(`failed  ${table}/${record_id}/${field}: ${error ?? 'without a word'}`))
-  if (failed.next_cursor !== null) console.error('failed  and more: runseal status')
   const totals = evidence_id === null ? null : await totalsOf(server, evidence_id)
+  const failed = totals?.failures === 0 ? [] : await failuresOf(server, run_id)
+  for (const { table, record_id, field, error } of failed.slice(0, FAILURES_SHOWN))
+    console.error(inOneLine(`failed  ${table}/${record_id}/${field}: ${error ?? 'without a word'}`))
+  // What failed in this run may be fresh by now; the record says how many did.
+  const count = Math.max(failed.length, totals?.failures ?? 0)
+  const more = count - Math.min(failed.length, FAILURES_SHOWN)
+  if (more > 0) {
+    const rest = `${server.url}/api/provenance?run_id=${encodeURIComponent(run_id)}&state=failed`
+    console.error(`failed  and ${totals === null ? '' : `${more} `}more: ${rest}`)
+  }
   if (totals !== null)
     console.error(
       `${totals.materialized} materialized, ${totals.skipped} skipped, ${totals.failures} failed, cost ${totals.total_cost}`,
     )
-  if (outcome !== 'succeeded') console.error(oneLine(`${outcome}: ${reason ?? 'without a word'}`))
+  if (outcome !== 'succeeded') console.error(inOneLine(`${outcome}: ${reason ?? 'without a word'}`))
   console.error(evidence_id === null ? 'not sealed' : `evidence ${evidence_id}`)
-  if (outcome === null || (outcome === 'succeeded' && failed.items.length > 0)) return 1
+  if (outcome === null || (outcome === 'succeeded' && count > 0)) return 1
   return OUTCOME[outcome].exitCode
 }
 
 const FAILURES_SHOWN = 20
+
+/** The first of them, and one more than are shown. A page may be empty before the last one. */
+async function failuresOf(server: Server, run_id: string): Promise<Provenance[]> {
+  const found: Provenance[] = []
+  let cursor: string | null = ''
+  while (cursor !== null && found.length <= FAILURES_SHOWN) {
+    const limit = String(FAILURES_SHOWN + 1 - found.length)
+    const query = { run_id, state: 'failed', limit, ...(cursor !== '' && { cursor }) }
+    const page: ProvenancePage = await ask(server, ENDPOINT.provenance, { query }, 1)
+    found.push(...page.items)
+    cursor = page.next_cursor
+  }
+  return found
+}
+
+type ProvenancePage = z.infer<typeof ENDPOINT.provenance.answer>
 
 // What the record says; `materialize.end` says the same, as a hint.
 async function totalsOf(server: Server, evidence_id: string): Promise<Totals | null> {
@@ -141,7 +168,3 @@ async function totalsOf(server: Server, evidence_id: string): Promise<Totals | n
 }
 
 const SealedTotals = z.object({ closing: z.object({ totals: z.optional(Totals) }) })
-
-function oneLine(text: string): string {
-  return defuse(text).replaceAll(/\s/g, ' ')
-}

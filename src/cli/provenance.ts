@@ -60,7 +60,9 @@ function wordsFor(cell: Provenance): string {
     ['cost', cell.cost],
     ['evidence', cell.evidence_id],
   ]
-  const told = listing(facts.flatMap(([name, value]) => (value === null ? [] : [[name, value]])))
+  const told = listing(
+    facts.flatMap(([name, value]) => (value === null ? [] : [[name, bounded(value)]])),
+  )
   if (inputs.length === 0) return told
   const made = listing([
     ['INPUT', 'SHA256', 'FROM'],
@@ -81,3 +83,11 @@ function valueOf(cell: Provenance): string | null {
   if (cell.value_sha256 === null) return null
   return cell.private ? 'private' : JSON.stringify(cell.value)
 }
+
+function bounded(text: string): string {
+  if (text.length <= MOST_CHARS) return text
+  const more = (text.length - MOST_CHARS).toLocaleString('en')
+  return `${text.slice(0, MOST_CHARS)} … ${more} more characters: --json has all of it`
+}
+
+const MOST_CHARS = 4000

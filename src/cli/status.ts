@@ -2,7 +2,7 @@ import { ENDPOINT } from '#contract/api.ts'
 import { CELL_STATE, keysOf, RUN_STATUS } from '#contract/status.ts'
 import { ask } from './ask.ts'
 import { readLine, type Command } from './command.ts'
-import { defuse, defusedJson } from './defuse.ts'
+import { defusedJson, inOneLine } from './defuse.ts'
 import { listing } from './listing.ts'
 import { SERVER_HELP, SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
@@ -54,6 +54,7 @@ Exit codes: 0 answered, 1 no answer.`,
                 : ''),
           ]),
       ...(found.tables.length === 0 ? [] : [fields(found)]),
+      ...(found.waiting.length === 0 ? [] : [waits(found)]),
     ]
     console.log(parts.join('\n\n'))
     return 0
@@ -65,16 +66,14 @@ const GATES_SHOWN = 20
 type Found = ReturnType<typeof ENDPOINT.status.answer.parse>
 
 function aboutServer(url: string, { server, stream, seal_failed }: Found): string {
-  return defuse(
-    [
-      `runseal ${server.version} at ${url} over ${server.project}, since ${server.started_at}`,
-      `sealing key ${server.key_id}; steps run with isolation ${server.isolation}; reading is ${READS[server.reads]}`,
-      `stream at ${stream.position}, ${stream.subscribers} listening`,
-      ...(seal_failed > 0 ? [`${seal_failed} ended and could not be sealed`] : []),
-    ]
-      .map((line) => line.replaceAll(/\s/g, ' '))
-      .join('\n'),
-  )
+  return [
+    `runseal ${server.version} at ${url} over ${server.project}, since ${server.started_at}`,
+    `sealing key ${server.key_id}; steps run with isolation ${server.isolation}; reading is ${READS[server.reads]}`,
+    `stream at ${stream.position}, ${stream.subscribers} listening`,
+    ...(seal_failed > 0 ? [`${seal_failed} ended and could not be sealed`] : []),
+  ]
+    .map(inOneLine)
+    .join('\n')
 }
 
 const READS = { open: 'open', signed_in: 'for who is signed in' } as const
@@ -89,5 +88,13 @@ function fields({ tables }: Found): string {
       cost,
       running && `${running.done} of ${running.total} by ${running.run_id}`,
     ]),
+  ])
+}
+
+/** Runs that are counted as running, and cannot derive yet. */
+function waits({ waiting }: Found): string {
+  return listing([
+    ['WAITS FOR TABLE', 'RUN', 'WRITTEN BY'],
+    ...waiting.map(({ table, run_id, held_by }) => [table, run_id, held_by]),
   ])
 }

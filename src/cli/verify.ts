@@ -4,7 +4,7 @@ import { type Claim, fails } from '#evidence/claims.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
 import { verifyEnvelope, type Verification, type VerifyOptions } from '#evidence/verify.ts'
 import { readLine, UsageError, type Command } from './command.ts'
-import { defuse, defusedJson } from './defuse.ts'
+import { defusedJson, inOneLine } from './defuse.ts'
 import { filesBeside, readEvidence, readTrust } from './evidence-file.ts'
 
 export const verify: Command = {
@@ -128,7 +128,7 @@ function wordsFor(
   const still =
     remaining === null
       ? ''
-      : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${oneLine(one)}`).join('\n')}`
+      : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}`
   const besideIt = beside === null ? '' : `\n\nBeside it:\n${linesOf(beside)}`
   const first = verdict === 'not proven' ? openSentence(sealed_by) : SENTENCE[verdict]
   const lapsed = [...new Set(claims.flatMap(({ ended }) => ended ?? []))]
@@ -136,7 +136,7 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  return `${first}${verdict === 'proven' ? rests : ''}${oneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
+  return `${first}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
 }
 
 function linesOf(claims: readonly Claim[]): string {
@@ -144,7 +144,7 @@ function linesOf(claims: readonly Claim[]): string {
   return claims
     .map(
       ({ claim, state, where, message }) =>
-        `${state.padEnd(width)}  ${claim}: ${oneLine(message)}${where === '' ? '' : ` (${oneLine(where)})`}`,
+        `${state.padEnd(width)}  ${claim}: ${inOneLine(message)}${where === '' ? '' : ` (${inOneLine(where)})`}`,
     )
     .join('\n')
 }
@@ -165,5 +165,3 @@ function openSentence(sealed_by: SealedBy | null): string {
 }
 
 const ENDED = { succeeded: 'succeeded', failed: 'failed', aborted: 'was aborted' } as const
-
-const oneLine = (text: string) => defuse(text).replaceAll(/[\n\t]/g, ' ')

@@ -18,9 +18,10 @@ export async function runseal(
 export function begin(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  stdout: 'pipe' | number = 'pipe',
 ): ChildProcess {
   return spawn(process.execPath, ['src/cli/main.ts', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   })
 }

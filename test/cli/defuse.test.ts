@@ -56,7 +56,7 @@ it('[C5] a frame is one line, whatever it says', () => {
     status: 'failed',
   } as const
   expect(frameLine({ state: 'frame', frame })).toBe(
-    'run_failed  run_id=r  reason=a b<U+001B>[31m  status=failed',
+    'run_failed  run_id=r  reason=a<U+000A>b<U+001B>[31m  status=failed',
   )
   for (const reading of [
     { state: 'unknown', name: 'a\n\u001B[2J' },

@@ -4,6 +4,7 @@ import { progressBar, progressWords, shownProgress, type Progress } from '#cli/p
 const progress = (done: number, more: Partial<Progress> = {}): Progress => ({
   steps: { done: 2, total: 8 },
   fields: [{ name: 'packages.digest', done, total: 331, left_ms: 3200 }],
+  wait: null,
   ...more,
 })
 
@@ -22,8 +23,8 @@ it('[C30] a terminal has one line that is drawn over, and left empty', () => {
   expect(lines).toEqual(
     [
       '',
-      '░░░░░░░░░░░░░░░░░░░░░░░░  field 3 of 8  ',
-      '████████████████████████  field 3 of 8  ',
+      '░░░░░░░  0 of 331 cells  about 4 s left',
+      '█████  331 of 331 cells  about 4 s left',
       '',
     ].map((line) => line.slice(0, 39)),
   )
@@ -31,6 +32,26 @@ it('[C30] a terminal has one line that is drawn over, and left empty', () => {
 
 it('[C30] a terminal that does not know its width has the bar all the same', () => {
   expect(shown({ isTTY: true, columns: 0 }, [progress(331)])).toContain('331 of 331 cells')
+})
+
+it.each([
+  [20, '1 of 331 cells'],
+  [32, '1 of 331 cells  about 4 s left'],
+  [40, '░░░░░░░  1 of 331 cells  about 4 s left'],
+  [60, '░░░░░░░░░░░░░  field 3 of 8  1 of 331 cells  about 4 s left'],
+  [72, '░░░░░░░░  field 3 of 8  1 of 331 cells  about 4 s left  packages.digest'],
+  [80, '░░░░░░░░░░░░░░░░  field 3 of 8  1 of 331 cells  about 4 s left  packages.digest'],
+])('[C30] in %i columns the bar gives way to the numbers, and they to none', (columns, line) => {
+  expect(progressBar(progress(1), columns)).toBe(line)
+})
+
+it('[C30] [MT17] a run that waits says for which table and which run', () => {
+  const wait = { table: 'packages', held_by: 'run_1' }
+  const waiting = progress(0, { fields: [], wait })
+  expect(progressWords(waiting)).toBe('field 3 of 8  waits for table packages  which run_1 writes')
+  expect(progressWords(waiting, 30)).toBe('waits for table packages')
+  const lines = shown({ isTTY: false, columns: 80 }, [waiting, waiting, progress(0)])
+  expect(lines.split('\n')).toHaveLength(3)
 })
 
 it('[C30] no line is as wide as the terminal, which would wrap', () => {
@@ -60,5 +81,5 @@ it('[C30] what is left is said only where the server has a basis for all of it',
 
 it('[C30] a name acts on no terminal', () => {
   const fields = [{ name: 'a\u001B[2J\nb', done: 0, total: 0, left_ms: null }]
-  expect(progressWords(progress(0, { fields }))).toBe('field 3 of 8  a<U+001B>[2J b')
+  expect(progressWords(progress(0, { fields }))).toBe('field 3 of 8  a<U+001B>[2J<U+000A>b')
 })

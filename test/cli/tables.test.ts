@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,17 +6,20 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { parse, parseJson } from '#contract/parse.ts'
 import { Provenance } from '#contract/provenance.ts'
-import { end, runseal, serving, type Serving } from './command-line.ts'
+import { begin, end, exitOf, runseal, serving, type Serving } from './command-line.ts'
 
 // Real processes, on a machine that may be busy with others.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 const DERIVATION = `
+import { existsSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 let text = ''
-process.stdin.setEncoding('utf8').on('data', (more) => (text += more)).on('end', () => {
+process.stdin.setEncoding('utf8').on('data', (more) => (text += more)).on('end', async () => {
+  while (text.includes('slow') && !existsSync('go')) await setTimeout(20)
   for (const line of text.trim().split('\\n')) {
     const { record_id, inputs } = JSON.parse(line)
-    const said = inputs.n < 0 ? { error: 'below \\u001b[2J zero' } : { value: inputs.n * 2, cost: '0.10' }
+    const said = inputs.n < 0 ? { error: 'below \\u001b[2J zero' } : inputs.n === 20000 ? { value: 'x'.repeat(5000) } : { value: inputs.n * 2, cost: '0.10' }
     console.log(JSON.stringify({ record_id, ...said }))
   }
 })
@@ -105,6 +109,66 @@ it('[C30] what nothing derives, and a record that is not there, end the run as f
   expect(missing.stderr).toMatch(/^failed: .*no record "none"$/m)
 })
 
+it('[C30] [C31] [MT17] Ctrl-C says that the run goes on; who waits for its table says so', async () => {
+  await writeFile(join(folder, 'numbers.csv'), 'id,n\nc,2\nslow,3\n')
+  const first = begin(['materialize', 'numbers.twice'], environment)
+  const said = heard(first)
+  await expect.poll(said, { timeout: 60_000 }).toContain('0 of 1 cells')
+  const second = begin(['materialize', 'numbers.twice'], environment)
+  const waited = heard(second)
+  const [{ run_id } = { run_id: '' }] = (await statusNow()).tables.flatMap(
+    ({ running }) => running ?? [],
+  )
+  await expect
+    .poll(waited, { timeout: 60_000 })
+    .toContain(`waits for table numbers  which ${run_id} writes\n`)
+  const { stdout } = await run('status')
+  expect(stdout).toMatch(/^WAITS FOR TABLE +RUN +WRITTEN BY$/m)
+  expect(stdout).toMatch(new RegExp(`^numbers +run_\\w+ +${run_id}$`, 'm'))
+  first.kill('SIGINT')
+  expect(await exitOf(first)).toEqual([null, 'SIGINT'])
+  expect(said()).toContain(
+    `the run goes on: runseal status; to look at it or to abort it: ${server.url}/runs/${run_id}\n`,
+  )
+  await writeFile(join(folder, 'go'), '')
+  expect(await exitOf(second)).toEqual([0, null])
+})
+
+it('[C30] [C32] failures behind thousands of cells are counted, the first named; a key is one line, a value bounded', async () => {
+  const cells = Array.from({ length: 2600 }, (_, n) => `k${String(n).padStart(4, '0')},${n}\n`)
+  const failing = Array.from({ length: 25 }, (_, n) => `z${n},-1\n`)
+  const odd = '"new\nline",1\n"new\u00A0line",1\n"tab\there",1\nbig,10000\n'
+  await writeFile(join(folder, 'numbers.csv'), `id,n\n${cells.join('')}${odd}${failing.join('')}`)
+  const { code, stdout, stderr } = await run('materialize')
+  expect(code).toBe(1)
+  const lines = stderr.split('\n').filter((line) => line.startsWith('failed  '))
+  expect(lines).toHaveLength(21)
+  expect(lines[0]).toBe('failed  numbers/z0/four: not tried: numbers/z0/twice failed')
+  const rest = `${server.url}/api/provenance?run_id=${stdout.trim()}&state=failed`
+  expect(lines[20]).toBe(`failed  and 30 more: ${rest}`)
+  expect(stderr).toContain(', 50 failed, ')
+
+  const keys = ['new\nline', 'new\u00A0line', 'tab\there']
+  const told = await Promise.all(keys.map((key) => run('provenance', `numbers/${key}/four`)))
+  expect(told.map(({ stdout: text }) => /^cell +(.*)$/m.exec(text)?.[1])).toEqual([
+    'numbers/new<U+000A>line/four',
+    'numbers/new\u00A0line/four',
+    'numbers/tab<U+0009>here/four',
+  ])
+  const big = await run('provenance', 'numbers/big/four')
+  expect(big.stdout).toContain(' … 1,002 more characters: --json has all of it\n')
+  expect(big.stdout.length).toBeLessThan(6000)
+})
+
+it('[C6] what cannot be written is no success', async () => {
+  const full = openSync('/dev/full', 'w')
+  const child = begin(['--help'], {}, full)
+  const said = heard(child)
+  expect(await exitOf(child)).toEqual([1, null])
+  await expect.poll(said).toMatch(/^runseal: the output could not be written: .*ENOSPC/)
+  closeSync(full)
+})
+
 it('[C30] a broken source ends the run as failed: 1, with its file and line', async () => {
   await writeFile(join(folder, 'numbers.csv'), 'id,n\na/b,1\na/b,2\n')
   const { code, stderr } = await run('materialize')
@@ -113,6 +177,12 @@ it('[C30] a broken source ends the run as failed: 1, with its file and line', as
   const { tables } = await statusNow()
   expect(tables.map(({ running }) => running)).toEqual([null, null])
 })
+
+function heard({ stderr }: ReturnType<typeof begin>): () => string {
+  let text = ''
+  stderr?.setEncoding('utf8').on('data', (more: string) => (text += more))
+  return () => text
+}
 
 async function statusNow() {
   const { stdout } = await run('status', '--json')
