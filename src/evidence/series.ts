@@ -150,7 +150,7 @@ export function walkSeries(
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, mine, members }) => {
     const holes = [...Map.groupBy(members, (one) => one.server).values()].map((ofOne) =>
-      holesOf(ofOne, here, spare),
+      holesOf(ofOne, here, spare, mine),
     )
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing))
     return {
@@ -236,7 +236,12 @@ function againstPrevious(
  * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting. `spare`:
  * of so many that are here nobody knows the number, so that as many numbers cannot be said to be missing.
  */
-function holesOf(members: readonly Placed[], here: Here, spare: { left: number }): Told {
+function holesOf(
+  members: readonly Placed[],
+  here: Here,
+  spare: { left: number },
+  mine: readonly HeldEnvelope[],
+): Told {
   let last = 0
   const told: Told = { faults: [], open: [] }
   for (const { server, seal_seq, previous } of members.toSorted(
@@ -250,9 +255,12 @@ function holesOf(members: readonly Placed[], here: Here, spare: { left: number }
     const covered = Math.min(spare.left, to - from + 1)
     spare.left -= covered
     if (covered > to - from) {
-      told.open.push(
-        `Whether ${from === to ? `number ${from} is` : `numbers ${from} to ${to} are`} here cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
-      )
+      const known = mine.flatMap(({ seal_seq: n }) => (from <= n && n <= to ? [n] : []))
+      // Of those that the reader remembers it is told by that.
+      if (new Set(known).size <= to - from)
+        told.open.push(
+          `Whether ${from === to ? `number ${from} is` : `numbers ${from} to ${to} are`} missing cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
+        )
       continue
     }
     const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`

@@ -153,12 +153,13 @@ it('[W6] what is there and does not verify is not missing', async () => {
 })
 
 it('[W6] no number is said to be missing that what has no place can have', async () => {
-  const [one, , , four_] = await four()
+  const [one, two, , four_] = await four()
   const unplaced = damaged('ev-2', 'ev-3')
   expect(faultsOf([one, four_], { unplaced })).toEqual([])
   expect(walkSeries([one, four_], { unplaced })[0]?.open).toEqual([
-    'Whether number 2 is here cannot be told: nothing that has a place is or names it, and 1 record without a place can be anything.',
+    'Whether number 2 is missing cannot be told: nothing that has a place is or names it, and 1 record without a place can be anything.',
   ])
+  expect(walkSeries([one, four_], { unplaced, remembered: [two] })[0]?.open).toEqual([])
   const six = await sealed(6, await sealed(5, four_))
   expect(faultsOf([one, six], { unplaced: damaged('ev-2', 'ev-5') })).toMatchObject([
     {

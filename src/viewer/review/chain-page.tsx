@@ -167,7 +167,6 @@ function Found({ walk }: { walk: Walk }) {
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
-        <CannotBeTold said={series.flatMap(({ open }) => open)} />
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
         {open.length > 0 && (
           <div className="flex flex-col gap-1">
@@ -182,6 +181,7 @@ function Found({ walk }: { walk: Walk }) {
             <Named walked={open} />
           </div>
         )}
+        <CannotBeTold said={series.flatMap(({ open }) => open)} />
         {tone === 'broken' && <Anew walk={walk} />}
       </section>
       <Table walked={walked} />
