@@ -1175,6 +1175,7 @@ attack(
 )
 
 // Two gates that ask the same by the same policy.
+const shownByName = await twoGates({ isShown: true }).seal()
 attack(
   'gates-exchanged',
   'the approval of one gate for another that asks the same, where what was shown names no gate',
@@ -1348,6 +1349,131 @@ attack(
   { held: [{ ...repeatedRun, starters: ['user:ann'] }] },
 )
 
+// What it took over, and from where.
+const tookOver = (...from: string[]): RunBuilder => {
+  const steps = from.map((_, index) => planStep(`step-${index}`))
+  const run = startRun(signer, { steps }, { rerun_of: { run_id: 'run-0', starters: ['user:eve'] } })
+  const times = { started_at: '2026-11-11T09:00:00.000Z', finished_at: '2026-11-11T09:00:01.000Z' }
+  for (const [index, evidence_id] of from.entries())
+    run.step(`step-${index}`, {
+      ...times,
+      taken_over: { evidence_id, seq: index + 1, entry: sha256('an entry') },
+    })
+  return run
+}
+attack(
+  'taken-over-of-another-run',
+  'a step taken over from a record that the reader holds, which is of another run than is repeated',
+  NO,
+  ['lineage-differs'],
+  (await tookOver('ev-0').seal()).bytes,
+  { trust: 'no requirement', held: [{ ...repeatedRun, run_id: 'run-7', starters: ['user:ann'] }] },
+)
+attack(
+  'taken-over-of-two',
+  'steps taken over from two records',
+  NO,
+  ['lineage-differs'],
+  (await tookOver('ev-0', 'ev-7').seal()).bytes,
+  { trust: 'no requirement' },
+)
+
+// Against what the reader holds.
+const follows = { seal_seq: 8, previous: { evidence_id: 'ev-0', head: sha256('ev-0') } }
+const before = { ...repeatedRun, starters: ['user:eve'] }
+const following = (await recordedRun().seal(follows)).bytes
+attack('follows', 'a record that follows the one that is held', 'proven', [], following, {
+  held: [before],
+})
+attack(
+  'follows-another',
+  'a record that was sealed over another one than is held',
+  NO,
+  ['previous-differs'],
+  following,
+  { held: [{ ...before, head: sha256('another') }] },
+)
+attack('fork', 'a second record of one number', NO, ['fork'], following, {
+  held: [{ ...before, evidence_id: 'ev-8', head: sha256('ev-8'), seal_seq: 8 }],
+})
+attack(
+  'request-answered-before',
+  'a request that was answered otherwise in a record that is held',
+  NO,
+  ['expectation-fails', 'nonce-repeated'],
+  following,
+  {
+    held: [
+      {
+        ...before,
+        decisions: honest.content.gates.flatMap(({ decisions }) =>
+          decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: sha256('refused') })),
+        ),
+      },
+    ],
+  },
+)
+
+// Gates of plans that cannot be.
+attack(
+  'gates-circle',
+  'two gates of the plan that wait for each other',
+  NO,
+  ['plan-broken'],
+  (
+    await startRun(signer, {
+      steps: [planStep('build')],
+      gates: [planGate('one', { needs: ['other'] }), planGate('other', { needs: ['one'] })],
+    }).seal()
+  ).bytes,
+  { trust: 'no requirement' },
+)
+attack(
+  'gate-resolved-twice',
+  'a gate that is resolved twice',
+  NO,
+  ['repeated'],
+  await resolvedTwice(),
+  { trust: 'no requirement' },
+)
+
+// By nobody's key: what names the gate is taken out of what was shown.
+attack(
+  'shown-nameless',
+  'the approval of one gate for another, and what was shown names none',
+  NO,
+  [
+    'content-differs',
+    'decision-unbound',
+    'entry-changed',
+    'expectation-fails',
+    'prefix-wrong',
+    'statement-differs',
+  ],
+  unnamed(({ gates }) => {
+    const names = gates.map(({ step_id }) => step_id)
+    for (const [index, gate] of gates.entries()) gate.step_id = names[1 - index] ?? ''
+  }),
+  { trust: 'two gates' },
+)
+attack(
+  'shown-of-another-prefix',
+  'a decision that is told over another link than was signed',
+  NO,
+  [
+    'content-differs',
+    'decision-unbound',
+    'entry-changed',
+    'expectation-fails',
+    'prefix-wrong',
+    'statement-differs',
+  ],
+  unnamed(({ gates, integrity }) => {
+    for (const gate of gates) gate.shown.chain_head_before = integrity.hash_chain.head
+  }),
+  { trust: 'two gates' },
+)
+
 // One passkey in two of the reader's files.
 attack(
   'approver-revoked-elsewhere',
@@ -1417,6 +1543,22 @@ async function circled() {
     planStep('publish', { needs: ['build'] }),
   ]
   return (await startRun(signer, { steps }).seal()).bytes
+}
+
+async function resolvedTwice() {
+  const run = startRun(signer, { gates: [planGate('ship')] })
+  for (const gate_id of ['gate-1', 'gate-2'])
+    run.gate('ship', { gate_id, decisions: [{ approver: 'user:ann' }] })
+  return (await run.seal()).bytes
+}
+
+function unnamed(change: (document: Envelope) => void): Uint8Array {
+  return bytesOf(
+    changed(shownByName.envelope, (document) => {
+      for (const { shown } of document.gates) Reflect.deleteProperty(shown, 'step_id')
+      change(document)
+    }),
+  )
 }
 
 async function expiredEarly() {

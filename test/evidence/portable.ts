@@ -21,6 +21,7 @@ export const Held = z.strictObject({
   seal_seq: z.number(),
   run_id: z.string(),
   starters: z.array(z.string()),
+  decisions: z.exactOptional(z.array(z.strictObject({ nonce: z.string(), sha256: z.string() }))),
 })
 
 export const Input = z.object({
