@@ -93,7 +93,8 @@ export const TOLD_BY = {
   },
   contradicted: {
     label: 'contradicted',
-    means: 'The stream said one thing and the record says another. The record stands.',
+    means:
+      'The stream or the server’s answer says one thing and the record says another. The record stands.',
   },
 } as const satisfies Record<string, { label: string; means: string }>
 export type ToldBy = keyof typeof TOLD_BY

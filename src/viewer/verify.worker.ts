@@ -230,11 +230,11 @@ function factsOf(document: Held, hint: Run | null, from: number, to: number): Fa
   if (hint === null) throw new Error('nothing of the stream was handed over')
   if (document.facts?.hint !== hint)
     document.facts = { hint, list: factList(hint, null, run, orderOf(run.plan)) }
-  const { count, contradicted, hinted, at } = document.facts.list
+  const { count, contradicted, contradictedBy, hinted, at } = document.facts.list
   const rows = Array.from({ length: Math.max(0, Math.min(to, count) - from) }, (_, n) =>
     at(from + n),
   ).flatMap((row) => row ?? [])
-  return { count, contradicted, hinted, from, rows }
+  return { count, contradicted, contradictedBy, hinted, from, rows }
 }
 
 function replayedOf(document: Held): Run | null {

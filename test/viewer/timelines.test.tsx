@@ -9,6 +9,7 @@ import { statusOf } from '#live/select.ts'
 import { told } from '#live/told.ts'
 import { planOrder } from '#viewer/operate/plan-order.ts'
 import { presentOf } from '#viewer/operate/present.ts'
+import { FactTable } from '#viewer/operate/fact-table.tsx'
 import { Timelines } from '#viewer/operate/timelines.tsx'
 import { factList, factRows } from '#viewer/operate/two-timelines.ts'
 import { anyFrame } from '#test/live/signals.ts'
@@ -71,6 +72,36 @@ describe('two timelines', () => {
       ['build started', 'attempt 1', 'attempt 1', 'recorded'],
       ['run ended', null, 'Failed', 'recorded'],
     ])
+  })
+
+  it('[U4] [U13] name who contradicts a verified record, and what each of them said', () => {
+    const onRecord = ended(runOf(started, step, exit(0)), 'failed')
+    const sealed = ended(runOf(started, step, exit(4)), 'failed')
+    const show = (hint: Run) => {
+      const { container, unmount } = render(
+        <FactTable
+          facts={factList(hint, onRecord, sealed, ['build'])}
+          isEnded
+          isFilled={() => true}
+        />,
+      )
+      const text = container.textContent
+      const struck = [...container.querySelectorAll('s')].map((s) => s.textContent)
+      unmount()
+      return { text, struck }
+    }
+    const silent = show(runOf(started))
+    expect(silent.text).toContain(
+      'The server’s answer contradicted the verified record in 1 fact, listed first.build finished: the server’s answer said exit 0; the verified record says exit 4; the stream said nothing.',
+    )
+    expect(silent.struck).toEqual(['exit 0'])
+    const both = show(runOf(started, step, exit(7)))
+    expect(both.text).toContain('The stream or the server’s answer contradicted')
+    expect(both.text).toContain('the stream said exit 7.')
+    expect(both.struck).toEqual(['exit 7', 'exit 0'])
+    const heard = show(runOf(started, step, exit(4)))
+    expect(heard.text).toContain('the stream said exit 4.')
+    expect(heard.struck).toEqual(['exit 0'])
   })
 
   it('[U13] lists every fact once, contradictions first, the same whatever was listed before', () => {

@@ -7,7 +7,14 @@ import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { useLive } from '#viewer/store.ts'
 import { useState } from 'react'
-import type { FactList, FactRow, Said } from './two-timelines.ts'
+import {
+  contradictionSaid,
+  type FactList,
+  type FactRow,
+  type Said,
+  serverContradicts,
+  streamContradicts,
+} from './two-timelines.ts'
 
 const ROW_PX = 34
 const SHOWN_GAPS = 3
@@ -31,7 +38,8 @@ export function FactTable({
   foldsSilence?: boolean
   onRange?: (from: number, to: number) => void
 }) {
-  const { count, contradicted, hinted } = facts
+  const { count, contradicted, contradictedBy, hinted } = facts
+  const first = contradicted > 0 ? facts.at(0) : undefined
   const [isAsked, setIsAsked] = useState(false)
   const isFolded = foldsSilence && isEnded && hinted === 0 && contradicted === 0 && !isAsked
   return (
@@ -53,10 +61,11 @@ export function FactTable({
           className={`flex flex-wrap items-center gap-x-3 px-3 py-1.5 ${isFolded ? '' : 'border-b'} ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
         >
           {contradicted > 0
-            ? `The stream contradicted the record in ${counted(contradicted, 'fact')}: listed first.`
+            ? `${whoContradicts(contradictedBy)} in ${counted(contradicted, 'fact')}${count > contradicted ? ', listed first' : ''}.`
             : hinted === 0
               ? 'This page heard nothing of this run on the stream, so there is nothing to hold against the record.'
               : `No contradiction in ${counted(hinted, 'fact')} that the stream said.`}
+          {first && <RunText text={contradictionSaid(first)} max={400} />}
           {isFolded && (
             <button
               type="button"
@@ -72,6 +81,13 @@ export function FactTable({
       {!isFolded && <Facts facts={facts} isFilled={isFilled} {...(onRange ? { onRange } : {})} />}
     </section>
   )
+}
+
+function whoContradicts({ stream, server }: FactList['contradictedBy']): string {
+  if (server === 0) return 'The stream contradicted the record'
+  return stream === 0
+    ? 'The server’s answer contradicted the verified record'
+    : 'The stream or the server’s answer contradicted the verified record'
 }
 
 function Facts({
@@ -133,7 +149,10 @@ const COLUMNS =
 function Row({ row }: { row: FactRow }) {
   const { about, what, told } = row
   return (
-    <div className={`${COLUMNS} h-full border-b border-line`}>
+    <div
+      className={`${COLUMNS} h-full border-b border-line`}
+      title={contradictionSaid(row) || undefined}
+    >
       <About about={about} what={what} />
       <BothCells row={row} />
       <span>
@@ -144,16 +163,16 @@ function Row({ row }: { row: FactRow }) {
 }
 
 /** What the stream said, and what is on record. */
-function BothCells({ row: { hint, record, told } }: { row: FactRow }) {
+function BothCells({ row }: { row: FactRow }) {
+  const { hint, record, told } = row
   return (
     <>
+      <SaidCell said={hint} none="not heard" dashed wrong={streamContradicts(row)} />
       <SaidCell
-        said={hint}
-        none="not heard"
-        dashed
-        wrong={told.by === 'contradicted' && hint?.value !== told.value}
+        said={record}
+        none="not on record"
+        answered={told.by === 'contradicted' && serverContradicts(row) ? told.instead : null}
       />
-      <SaidCell said={record} none="not on record" />
     </>
   )
 }
@@ -162,7 +181,10 @@ function BothCells({ row: { hint, record, told } }: { row: FactRow }) {
 function NarrowRow({ row }: { row: FactRow }) {
   const { about, what, told } = row
   return (
-    <div className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1">
+    <div
+      className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-3 py-1"
+      title={contradictionSaid(row) || undefined}
+    >
       <About about={about} what={what} />
       <span className="justify-self-end">
         <ToldWord by={told.by} />
@@ -220,11 +242,14 @@ function SaidCell({
   none,
   dashed = false,
   wrong = false,
+  answered = null,
 }: {
   said: Said | null
   none: string
   dashed?: boolean
   wrong?: boolean
+  /** What the server answered in the place of what is on record. */
+  answered?: string | null
 }) {
   return (
     <span className="truncate text-ink-2">
@@ -241,6 +266,14 @@ function SaidCell({
           ) : (
             <RunText text={said.value} max={60} />
           )}{' '}
+          {answered !== null && (
+            <span className="text-bad">
+              answered{' '}
+              <s>
+                <RunText text={answered} max={60} />
+              </s>{' '}
+            </span>
+          )}
           <time dateTime={said.at ?? undefined} className="text-xs text-ink-3">
             {said.at?.slice(11, 23)}
           </time>

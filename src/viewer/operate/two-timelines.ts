@@ -19,6 +19,8 @@ export type Said = { value: string; at: string | null }
 export type FactList = {
   count: number
   contradicted: number
+  /** How many of these the stream contradicts, and how many the server's own answer: one fact may be both. */
+  contradictedBy: { stream: number; server: number }
   /** Facts that the stream said. */
   hinted: number
   at: (index: number) => FactRow | undefined
@@ -54,6 +56,7 @@ export function factList(
   ]
   const contradicted: FactRow[] = []
   const calm: { from: number; rows: FactRow[] }[] = []
+  const contradictedBy = { stream: 0, server: 0 }
   let from = 0
   let hinted = 0
   for (const facts of groups) {
@@ -63,9 +66,14 @@ export function factList(
     from += facts.calm.length
     hinted += facts.hinted
   }
+  for (const row of contradicted) {
+    if (streamContradicts(row)) contradictedBy.stream += 1
+    if (serverContradicts(row)) contradictedBy.server += 1
+  }
   return {
     count: contradicted.length + from,
     contradicted: contradicted.length,
+    contradictedBy,
     hinted,
     at: (index) => {
       if (index < contradicted.length) return contradicted[index]
@@ -74,6 +82,26 @@ export function factList(
       return group?.rows[wanted - group.from]
     },
   }
+}
+
+export const streamContradicts = ({ hint, told }: FactRow): boolean =>
+  told.by === 'contradicted' && hint !== null && hint.value !== told.value
+
+/** Another value than the verified record was in the server's own answer. */
+export const serverContradicts = ({ told }: FactRow): boolean =>
+  told.by === 'contradicted' && told.insteadBy === 'recorded'
+
+/** Who said what of a fact that is contradicted; '' of any other. */
+export function contradictionSaid({ about, what, hint, told }: FactRow): string {
+  if (told.by !== 'contradicted') return ''
+  const parts = [
+    ...(told.insteadBy === 'recorded' ? [`the server’s answer said ${told.instead}`] : []),
+    told.stands === 'verified'
+      ? `the verified record says ${told.value}`
+      : `the server’s record says ${told.value}`,
+    `the stream said ${hint?.value ?? 'nothing'}`,
+  ]
+  return `${about} ${what}: ${parts.join('; ')}.`
 }
 
 /** All of them. */
