@@ -16,9 +16,9 @@ import {
 } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
-import { readLine, type Command } from './command.ts'
+import { CommandError, readLine, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
-import { readTrust } from './evidence-file.ts'
+import { CANNOT_READ, readTrust } from './evidence-file.ts'
 import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
 
 export const audit: Command = {
@@ -29,11 +29,12 @@ anew is named, and a rerun that says otherwise than the record of what it repeat
 withheld shows only against what you remember from elsewhere.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
-  --json           {verdict, envelopes: […], series: […], missing: […]} on stdout
+  --json           {verdict, envelopes: […], series: […], missing: […], unread: […]} on stdout
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
-forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven.`,
+forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
+or an envelope could not be had.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(
@@ -71,6 +72,8 @@ type Audit = {
   series: Series[]
   /** Said to be there, and gone. */
   missing: string[]
+  /** Said to be there, and not to be had this time: all or a part of it. Nothing is said of it, and all else of the others. */
+  unread: { evidence_id: string; why: string }[]
 }
 
 async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<Audit> {
@@ -79,47 +82,31 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
   const placed: Placed[] = []
   const unplaced: Unplaced[] = []
   const missing: string[] = []
-  for (const evidence_id of await kept.ids()) {
-    const bytes = await kept.envelope(evidence_id)
-    if (bytes === null) {
-      missing.push(evidence_id)
-      continue
+  const unread: Audit['unread'] = []
+  const ids = await kept.ids()
+  for (const evidence_id of ids) {
+    const found = await unlessUnread(judged(kept, evidence_id, trust))
+    if (found === null) missing.push(evidence_id)
+    else if ('why' in found) {
+      unread.push({ evidence_id, why: found.why })
+      unplaced.push({ evidence_id, says: null })
+    } else {
+      const { envelope, place, says } = found
+      envelopes.push(envelope)
+      if (place === null) unplaced.push({ evidence_id, says })
+      else placed.push(place)
     }
-    const asked = { evidence_id }
-    const {
-      verdict: ofFile,
-      claims: found,
-      envelope,
-      entries,
-      sealed_by,
-    } = await verifyEnvelope(bytes, { trust, asked })
-    const says = envelope && entries && placeOf(envelope, entries)
-    const place = sealed_by && says
-    if (place === null) unplaced.push({ evidence_id, says })
-    else placed.push(place)
-    const cells = envelope && (await cellsOf(kept, envelope))
-    const claims = cells === null ? found : [...found, cells]
-    const verdict = withCells(ofFile, cells)
-    const wrong = claims.filter(fails)
-    // Where the reader pinned no key, that is said once for all.
-    const open = sealed_by?.source === 'pinned' ? claims.find(keepsBack) : undefined
-    envelopes.push({
-      evidence_id,
-      verdict,
-      codes: [...new Set(wrong.map(({ code }) => code))],
-      message:
-        wrong[0]?.message ??
-        (place === null
-          ? NOT_PLACED
-          : (open?.message ?? (cells?.state === 'not checked' ? cells.message : null))),
-      seal_seq: place?.seal_seq ?? null,
-      head: place?.head ?? null,
-      ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],
-    })
   }
+  const [first] = unread
+  if (first !== undefined && unread.length === ids.length)
+    throw new CommandError(`no envelope can be read. Of the first: ${first.why}`, CANNOT_READ)
   // Read again, and only those that others took steps over from: all of them at once are more than there is room for.
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
-    const bytes = await kept.envelope(evidence_id)
+    const bytes = await unlessUnread(kept.envelope(evidence_id))
+    if (bytes !== null && 'why' in bytes) {
+      unread.push({ evidence_id, why: bytes.why })
+      return []
+    }
     const { envelope, entries } =
       bytes === null ? NOT_HERE : await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
     return entries !== null && envelope?.integrity.hash_chain.head === head
@@ -127,7 +114,52 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
       : null
   })
   const series = walkSeries(placed, { unplaced, differing })
-  return { verdict: verdictOf(envelopes, series, missing), envelopes, series, missing }
+  const verdict = verdictOf(envelopes, series, missing, unread)
+  return { verdict, envelopes, series, missing, unread }
+}
+
+/** null where it is gone. */
+async function judged(kept: KeptEvidence, evidence_id: string, trust: readonly Trusted[]) {
+  const bytes = await kept.envelope(evidence_id)
+  if (bytes === null) return null
+  const {
+    verdict: ofFile,
+    claims: found,
+    envelope,
+    entries,
+    sealed_by,
+  } = await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
+  const says = envelope && entries && placeOf(envelope, entries)
+  const place = sealed_by && says
+  const cells = envelope && (await cellsOf(kept, envelope))
+  const claims = cells === null ? found : [...found, cells]
+  const wrong = claims.filter(fails)
+  // Where the reader pinned no key, that is said once for all.
+  const open = sealed_by?.source === 'pinned' ? claims.find(keepsBack) : undefined
+  const judgement: Audit['envelopes'][number] = {
+    evidence_id,
+    verdict: withCells(ofFile, cells),
+    codes: [...new Set(wrong.map(({ code }) => code))],
+    message:
+      wrong[0]?.message ??
+      (place === null
+        ? NOT_PLACED
+        : (open?.message ?? (cells?.state === 'not checked' ? cells.message : null))),
+    seal_seq: place?.seal_seq ?? null,
+    head: place?.head ?? null,
+    ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],
+  }
+  return { envelope: judgement, place, says }
+}
+
+/** One that cannot be had hides none of the others: an answer of 500, a bad sector. */
+async function unlessUnread<T>(read: Promise<T>): Promise<T | { why: string }> {
+  try {
+    return await read
+  } catch (error) {
+    if (error instanceof CommandError) return { why: error.message }
+    throw error
+  }
 }
 
 const NOT_HERE = { envelope: null, entries: null } as const
@@ -142,8 +174,11 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
   const record = byDigest(parts)
   const cells = new Map<string, Uint8Array>()
   for (const part of parts) {
-    const bytes = cells.has(part.sha256) ? null : await kept.part(envelope.run_id, part)
-    if (bytes === null) continue
+    const bytes = cells.has(part.sha256)
+      ? null
+      : await unlessUnread(kept.part(envelope.run_id, part))
+    // What cannot be had is not at hand, and takes nothing back of what is known of the record.
+    if (bytes === null || 'why' in bytes) continue
     const { claim } = await checkAttached(record, part.sha256, bytes)
     if (fails(claim)) return claim
     cells.set(part.sha256, bytes)
@@ -162,21 +197,30 @@ function verdictOf(
   envelopes: Audit['envelopes'],
   series: readonly Series[],
   missing: readonly string[],
+  unread: Audit['unread'],
 ): VerdictWord {
   const verdicts = envelopes.map(({ verdict }) => verdict)
   const isBroken = verdicts.some((one) => one === 'does not verify' || one === 'not an envelope')
   if (isBroken || missing.length > 0 || series.some(({ faults }) => faults.length > 0))
     return 'does not verify'
-  return verdicts.length === 0 || verdicts.includes('not proven') ? 'not proven' : 'proven'
+  return verdicts.length === 0 || unread.length > 0 || verdicts.includes('not proven')
+    ? 'not proven'
+    : 'proven'
 }
 
-function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: boolean): string {
+function wordsFor(
+  { verdict, envelopes, series, missing, unread }: Audit,
+  hasTrust: boolean,
+): string {
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
     ...envelopes.flatMap(({ evidence_id, verdict, message }) =>
       message === null
         ? []
         : `${(verdict === 'not proven' ? verdict : 'does not verify').padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
+    ),
+    ...unread.map(
+      ({ evidence_id, why }) => `not read         ${oneLine(`${evidence_id}: ${why}`)}`,
     ),
     ...missing
       .filter((evidence_id) => !named.has(evidence_id))
@@ -203,6 +247,7 @@ function wordsFor({ verdict, envelopes, series, missing }: Audit, hasTrust: bool
       ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
     ),
     gone === 0 ? '' : `${gone.toLocaleString('en')} missing.`,
+    unread.length === 0 ? '' : `${unread.length.toLocaleString('en')} could not be read.`,
     SENTENCE[verdict],
     ...(['revoked', 'retired'] as const).map((word) => {
       const count = envelopes.filter(({ ended }) => ended.includes(word)).length

@@ -30,9 +30,9 @@ export type KeptEvidence = {
   ids(): Promise<string[]>
   /** Of a run; null where it has none yet, or there is no such run. */
   evidenceOf(run_id: string): Promise<string | null>
-  /** null where it is gone. At most a byte more than the verifier reads. */
+  /** null where it is gone. At most a byte more than the verifier reads. Throws CommandError where it cannot be had. */
   envelope(evidence_id: string): Promise<Uint8Array<ArrayBuffer> | null>
-  /** null where it is gone. At most a byte more than the record says. */
+  /** null where it is gone. At most a byte more than the record says. Throws as `envelope` does. */
   part(run_id: string, part: Part): Promise<Uint8Array<ArrayBuffer> | null>
   /** What it says of itself: offered. */
   trust(): Promise<TrustFile>
@@ -172,7 +172,7 @@ async function fetchBytes(
     if (response.status === 404) return null
     if (response.ok) return await beginningOf(response, most, () => timer.refresh())
     const said = await beginningOf(response, MOST_REFUSAL, () => {})
-    throw new Error(refusalOf(response.status, said.toString()))
+    throw new Error(`${refusalOf(response.status, said.toString())} (GET ${path})`)
   } catch (error) {
     throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
   } finally {

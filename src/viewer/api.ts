@@ -41,7 +41,7 @@ export async function ask<T>(row: Row<z.ZodMiniType<T>>, request: Request = {}):
   throw new ApiError(
     'unreadable',
     row.status,
-    `${row.path} answered ${parsed.error.at || 'something'} that ${parsed.error.message}`,
+    `${row.method} ${pathOf(row, request)} answered ${parsed.error.at || 'something'} that ${parsed.error.message}`,
   )
 }
 
@@ -54,10 +54,7 @@ export async function send(
   { params = {}, query = {}, body, prefer, secret, signal }: Request = {},
   most = MAX_ANSWER_BYTES,
 ): Promise<{ headers: Headers; bytes: ArrayBuffer }> {
-  const url = new URL(
-    row.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? '')),
-    location.origin,
-  )
+  const url = new URL(pathOf(row, { params }), location.origin)
   for (const [name, value] of Object.entries(query))
     if (value !== null && value !== undefined && value !== '') url.searchParams.set(name, value)
   const headers = new Headers({ accept: 'application/json, */*' })
@@ -81,16 +78,19 @@ export async function send(
       throw new ApiError('unreachable', 0, `${row.method} ${url.pathname}: ${why}`)
     },
   )
-  if (!response.ok) throw refusal(response.status, bytes)
+  if (!response.ok) throw refusal(response.status, bytes, `${row.method} ${url.pathname}`)
   const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'none'
   if (response.status === row.status && type === typeOf(row.answer))
     return { headers: response.headers, bytes }
   throw new ApiError(
     'unreadable',
     response.status,
-    `${row.path} answered ${response.status} as ${type}`,
+    `${row.method} ${url.pathname} answered ${response.status} as ${type}`,
   )
 }
+
+const pathOf = ({ path }: { path: string }, { params = {} }: Pick<Request, 'params'>): string =>
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
 
 /** Of what is parsed on the page's own thread, and of what is only bytes or is read in a worker. */
 const MAX_JSON_BYTES = 64 * 1024 ** 2
@@ -99,9 +99,9 @@ const MAX_ANSWER_BYTES = 1024 ** 3
 const typeOf = (answer: z.ZodMiniType | string): string =>
   typeof answer === 'string' ? answer : 'application/json'
 
-function refusal(status: number, bytes: ArrayBuffer): ApiError {
+function refusal(status: number, bytes: ArrayBuffer, what: string): ApiError {
   const parsed = parseJson(Problem, new TextDecoder().decode(bytes))
-  if (!parsed.ok) return new ApiError('unreadable', status, `status ${status}`)
+  if (!parsed.ok) return new ApiError('unreadable', status, `${what} answered ${status}`)
   const { code, detail, title } = parsed.value
   return new ApiError(code, status, detail ?? title)
 }

@@ -128,8 +128,22 @@ export const unanswered = (kept: Kept, offered: readonly ServerKey[]): ServerKey
     ? []
     : offered.filter(({ key_id }) => !Object.hasOwn(kept.answered, key_id))
 
-/** null: the reader starts anew with this server's series. */
-export const rememberLast = (last: Kept['last']) => change((kept) => ({ ...kept, last }))
+/** What was seen of a newer one stands. */
+export const rememberLast = (last: NonNullable<Kept['last']>) =>
+  change((kept) =>
+    kept.last?.server === last.server && kept.last.seal_seq > last.seal_seq
+      ? kept
+      : { ...kept, last },
+  )
+
+/** The reader knows why this server's history is another by now: only what `isHere` is held against it from now on. */
+export const beginAnew = (last: Kept['last'], isHere: (head: HeldEnvelope) => boolean) =>
+  change((kept) => begunAnew(kept, last, isHere))
+export const begunAnew = (
+  kept: Kept,
+  last: Kept['last'],
+  isHere: (head: HeldEnvelope) => boolean,
+): Kept => ({ ...kept, last, heads: kept.heads.filter(isHere) })
 
 /** What this browser has seen of this server's series, each once. */
 export const seenHere = ({ heads, last }: Kept): HeldEnvelope[] => [
@@ -138,6 +152,13 @@ export const seenHere = ({ heads, last }: Kept): HeldEnvelope[] => [
     [...(last === null ? [] : [last]), ...heads].map((head) => [head.evidence_id, head]),
   ).values(),
 ]
+
+/** Of all that, the one with the highest number. */
+export const newestSeen = (kept: Kept): HeldEnvelope | null =>
+  seenHere(kept).reduce<HeldEnvelope | null>(
+    (most, one) => (most === null || one.seal_seq > most.seal_seq ? one : most),
+    null,
+  )
 
 /**
  * Every verified envelope counts, whoever's the key is by now: a server that seals a second history is found out by the

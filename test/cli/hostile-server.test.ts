@@ -47,6 +47,7 @@ async function audited(
   list: () => object,
   envelopes: ReadonlyMap<string, Sealed> = new Map(),
   trusting = trust,
+  broken = '',
 ) {
   let asked = 0
   const answer: RequestListener = (request, response) => {
@@ -57,7 +58,8 @@ async function audited(
     else if (pathname === '/api/envelopes') {
       asked += 1
       response.end(JSON.stringify(list()))
-    } else if (found === undefined) response.writeHead(404).end('{}')
+    } else if (broken !== '' && pathname.endsWith(broken)) response.writeHead(500).end('<h1>')
+    else if (found === undefined) response.writeHead(404).end('{}')
     else response.end(found.bytes)
   }
   const server = createServer(answer).listen(0, '127.0.0.1')
@@ -120,6 +122,24 @@ it('[C21] what is missing is counted by its numbers too, and nothing more is sai
   expect(whole.words.code).toBe(0)
   expect(whole.words.stdout).toContain('Logs and artifacts were not looked at')
   expect(whole.words.stdout).not.toContain('Nothing is missing')
+  // One answer ends no walk, and what it is about is not missing.
+  const items = [4, 3, 2, 1].map((seq) => summary(`ev-${seq}`, seq))
+  const byId = new Map(all.map((one) => [one.envelope.evidence_id, one]))
+  const { words } = await audited(() => ({ items, next_cursor: null }), byId, trust, 'ev-3')
+  expect(words).toMatchObject({ code: 3, stderr: '' })
+  expect(words.stdout).toContain(
+    'not read         ev-3: the server answered 500 (GET /api/envelopes/ev-3)',
+  )
+  expect(words.stdout).toContain('3 envelopes: 3 proven. ')
+  expect(words.stdout).not.toContain('missing. ')
+  const none = await audited(
+    () => ({ items: items.slice(1, 2), next_cursor: null }),
+    byId,
+    trust,
+    'ev-3',
+  )
+  expect(none).toMatchObject({ code: 2, stdout: '' })
+  expect(none.stderr).toContain('no envelope can be read')
 })
 
 it('[W9] [C21] a rerun is held against the record of what it repeats, and a key that has ended is told', async () => {

@@ -17,9 +17,24 @@ import {
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
-import { changedSince, walkChain } from '#viewer/review/walk-chain.ts'
+import {
+  changedSince,
+  isBroken,
+  isWalked,
+  type Walk,
+  walkChain,
+} from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
-import { NOTHING_KEPT, remembers, seenHere, trustedOf, unanswered } from '#viewer/trust-store.ts'
+import { ApiError } from '#viewer/api.ts'
+import {
+  begunAnew,
+  newestSeen,
+  NOTHING_KEPT,
+  remembers,
+  seenHere,
+  trustedOf,
+  unanswered,
+} from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
 let sealed: Sealed
@@ -49,6 +64,7 @@ describe('the walk over a chain', () => {
     here: readonly Sealed[],
     remembered: readonly HeldEnvelope[] = [],
     trust: readonly Trusted[] = [pinned(signer)],
+    { refused = [], before = null }: { refused?: readonly string[]; before?: Walk | null } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
       evidence_id,
@@ -65,6 +81,8 @@ describe('the walk over a chain', () => {
       {
         list: async () => ({ items: listed, next_cursor: null }),
         judge: async (asked, taken) => {
+          if (refused.includes(asked))
+            throw new ApiError('unreadable', 500, `GET /api/envelopes/${asked} answered 500`)
           const one = here.find(({ envelope }) => envelope.evidence_id === asked)
           return one === undefined ? null : await verdictOf(one.bytes, trust, taken)
         },
@@ -72,8 +90,51 @@ describe('the walk over a chain', () => {
       remembered,
       () => {},
       new AbortController().signal,
+      before,
     )
   }
+
+  it('[U12] names one that cannot be had, says what can be said of the others, and asks again', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const seen = [sealed, second].map(({ envelope: { evidence_id, closing, integrity } }) => ({
+      server: signer.key_id,
+      evidence_id,
+      head: integrity.hash_chain.head,
+      seal_seq: closing.seal_seq,
+    }))
+    const trust = [pinned(signer)]
+    const found = await walk([sealed, second], seen, trust, { refused: ['ev-1'] })
+    expect(found.walked).toMatchObject([
+      {
+        verdict: 'not read',
+        isUnread: true,
+        fault: null,
+        open: 'It could not be had: GET /api/envelopes/ev-1 answered 500',
+      },
+      { verdict: 'proven', isUnread: false },
+    ])
+    expect(isBroken(found)).toBe(false)
+    expect(seen.map(isWalked(found))).toEqual([true, true])
+    // Of what was read, nothing is asked for again.
+    const again = await walk([sealed, second], seen, trust, { refused: ['ev-2'], before: found })
+    expect(again.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
+    expect(again.series).toMatchObject([{ count: 2, faults: [] }])
+  })
+
+  it('[U12] that begins anew is held against what is here alone, also of what was opened', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const { summary } = await verdictOf(second.bytes, [pinned(signer)])
+    const { summary: first } = await verdictOf(sealed.bytes, [pinned(signer)])
+    if (!summary || !first) throw new Error('nothing was verified')
+    const heads = [first.held, summary.held].map((head) => ({ ...head, decisions: [] }))
+    const kept = { ...NOTHING_KEPT, heads }
+    expect(newestSeen(kept)?.seal_seq).toBe(2)
+    const found = await walk([sealed], seenHere(kept))
+    expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
+    const anew = begunAnew(kept, null, isWalked(found))
+    expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
+    expect(newestSeen(anew)?.seal_seq).toBe(1)
+  })
 
   it('[W6] places only what a key at hand has sealed', async () => {
     const second = await afterIt(signer, 'ev-2')

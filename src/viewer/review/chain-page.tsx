@@ -11,12 +11,12 @@ import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { changeTrust, keptQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
-import { type Kept, rememberLast, seenHere } from '#viewer/trust-store.ts'
+import { beginAnew, type Kept, newestSeen, rememberLast, seenHere } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
-import { type Walk, walkChain, type Walked } from './walk-chain.ts'
+import { isBroken, isWalked, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
@@ -25,25 +25,30 @@ export function ChainPage() {
   const [progress, setProgress] = useState({ done: 0, known: 0 })
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
-    mutationFn: async (signal: AbortSignal) => {
+    mutationFn: async ({ signal, before }: { signal: AbortSignal; before: Walk | null }) => {
       const kept = await client.query({ ...keptQuery, staleTime: 0 })
       const found = await walkChain(
         walkRim(client),
         seenHere(kept),
         (done, known) => setProgress({ done, known }),
         signal,
+        before,
       )
-      if (!isBroken(found)) await remember(found)
+      const last = newestOf(found)
+      if (last !== null && !isBroken(found) && !found.walked.some(({ isUnread }) => isUnread))
+        await rememberLast(last)
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       return found
     },
   })
-  const begin = () => {
+  const begin = (before: Walk | null = null) => {
     const controller = new AbortController()
     setCancel(controller)
     setProgress({ done: 0, known: 0 })
-    walk.mutate(controller.signal)
+    walk.mutate({ signal: controller.signal, before })
   }
+  // While only some records are asked for again, the others stay in sight.
+  const found = walk.data ?? walk.variables?.before ?? null
   const isStopped = walk.isError && cancel?.signal.aborted === true
   return (
     <Page
@@ -55,7 +60,7 @@ export function ChainPage() {
             className="button"
             data-look={walk.data ? undefined : 'main'}
             disabled={walk.isPending}
-            onClick={begin}
+            onClick={() => begin()}
           >
             {walk.isPending ? 'Walking' : walk.data ? 'Walk it again' : 'Walk the chain'}
           </button>
@@ -71,7 +76,7 @@ export function ChainPage() {
         sealed twice or sealed anew shows against the others, and against what this browser saw
         before.
       </p>
-      <LastSeen last={kept.data?.last ?? null} />
+      {kept.data && <LastSeen kept={kept.data} />}
       {walk.isPending && (
         <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
           <output>
@@ -91,15 +96,17 @@ export function ChainPage() {
         </div>
       )}
       {isStopped && <Notice title="The walk was stopped">Nothing is known of the chain.</Notice>}
-      {walk.isError && !isStopped && <Failure error={walk.error} again={begin} />}
-      {walk.data && <Found walk={walk.data} />}
+      {walk.isError && !isStopped && <Failure error={walk.error} again={() => begin()} />}
+      {found && <Found walk={found} isAsking={walk.isPending} onAskAgain={() => begin(found)} />}
       <NotDetectable />
     </Page>
   )
 }
 
-function LastSeen({ last }: { last: Kept['last'] }) {
-  if (last === null)
+function LastSeen({ kept }: { kept: Kept }) {
+  const newest = newestSeen(kept)
+  const { last } = kept
+  if (newest === null)
     return (
       <p className="max-w-prose text-ink-2">
         This browser has not walked this server’s chain before: there is nothing yet to hold it
@@ -108,30 +115,43 @@ function LastSeen({ last }: { last: Kept['last'] }) {
     )
   return (
     <p className="max-w-prose text-ink-2">
-      The newest record that this browser saw here is number {last.seal_seq}, with the head{' '}
-      <Fingerprint hex={last.head} short />, on <When at={last.at} />.
+      The newest record that this browser saw here is number {newest.seal_seq}, with the head{' '}
+      <Fingerprint hex={newest.head} short />.{' '}
+      {last === null ? (
+        'It has not walked the chain yet.'
+      ) : (
+        <>
+          It last walked the chain up to number {last.seal_seq}, on <When at={last.at} />.
+        </>
+      )}
     </p>
   )
 }
 
-const isBroken = ({ walked, series }: Walk): boolean =>
-  walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
-
-/** The newest of what has a place becomes what the next walk is held against. */
-async function remember({ walked }: Walk): Promise<unknown> {
+/** The newest of what has a place is what later walks are held against. */
+function newestOf({ walked }: Walk): Kept['last'] {
   const newest = walked
     .flatMap(({ placed }) => placed ?? [])
     .toSorted((a, b) => b.seal_seq - a.seal_seq)[0]
-  if (newest === undefined) return
+  if (newest === undefined) return null
   const { server, evidence_id, head, seal_seq } = newest
-  return await rememberLast({ server, evidence_id, head, seal_seq, at: new Date().toISOString() })
+  return { server, evidence_id, head, seal_seq, at: new Date().toISOString() }
 }
 
-function Found({ walk }: { walk: Walk }) {
+function Found({
+  walk,
+  isAsking,
+  onAskAgain,
+}: {
+  walk: Walk
+  isAsking: boolean
+  onAskAgain: () => void
+}) {
   const { walked, series } = walk
   const placed = walked.filter((one) => one.placed !== null)
-  const open = walked.filter((one) => one.open !== null)
-  const tone = isBroken(walk) ? 'broken' : open.length > 0 ? 'open' : 'whole'
+  const unread = walked.filter((one) => one.isUnread)
+  const open = walked.filter((one) => one.open !== null && !one.isUnread)
+  const tone = isBroken(walk) ? 'broken' : open.length + unread.length > 0 ? 'open' : 'whole'
   const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
   if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
@@ -142,16 +162,18 @@ function Found({ walk }: { walk: Walk }) {
         <h2 className={`text-lg font-semibold ${title}`}>
           {tone === 'broken'
             ? 'The chain is not whole'
-            : tone === 'open'
-              ? `${open.length} of ${counted(walked.length, 'record')} ${open.length === 1 ? 'has' : 'have'} no place that could be checked`
-              : `${counted(placed.length, 'record')}, without a hole or a fork`}
+            : unread.length > 0
+              ? `${unread.length} of ${counted(walked.length, 'record')} could not be had`
+              : tone === 'open'
+                ? `${open.length} of ${counted(walked.length, 'record')} ${open.length === 1 ? 'has' : 'have'} no place that could be checked`
+                : `${counted(placed.length, 'record')}, without a hole or a fork`}
         </h2>
         {tone !== 'broken' && (
           <p className="max-w-prose">
             {tone === 'whole'
               ? 'Each follows the one before it. '
               : placed.length > 0 &&
-                `Nothing fails: the other ${placed.length} follow one another, but for places that ${open.length === 1 ? 'it' : 'these'} may fill. `}
+                `Nothing fails in what is here: the other ${placed.length} follow one another, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill. `}
             {unproven > 0 &&
               `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.
@@ -168,6 +190,27 @@ function Found({ walk }: { walk: Walk }) {
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
+        {unread.length > 0 && (
+          <div className="flex flex-col items-start gap-2">
+            <p className="max-w-prose">
+              The server lists {unread.length === 1 ? 'it' : 'them'}, and what was answered is no
+              record. Nothing is known of {unread.length === 1 ? 'it' : 'them'}: that is said of the
+              others alone.
+            </p>
+            <Named walked={unread} />
+            {/* Not switched off while it asks: the focus would go. */}
+            <button
+              type="button"
+              className="button"
+              aria-busy={isAsking}
+              onClick={() => {
+                if (!isAsking) onAskAgain()
+              }}
+            >
+              {isAsking ? 'Asking again' : `Ask again for ${unread.length === 1 ? 'it' : 'them'}`}
+            </button>
+          </div>
+        )}
         {open.length > 0 && (
           <div className="flex flex-col gap-1">
             <p className="max-w-prose">
@@ -293,17 +336,12 @@ function Anew({ walk }: { walk: Walk }) {
         type="button"
         className="button"
         disabled={!known || change.isPending || change.isSuccess}
-        onClick={() => change.mutate(() => forgetAnd(() => remember(walk)))}
+        onClick={() => change.mutate(() => beginAnew(newestOf(walk), isWalked(walk)))}
       >
         {change.isSuccess ? 'Later walks begin here' : 'Hold later walks against what is here now'}
       </button>
     </div>
   )
-}
-
-async function forgetAnd(then: () => Promise<unknown>): Promise<void> {
-  await rememberLast(null)
-  await then()
 }
 
 const ROW_PX = 40
@@ -356,4 +394,5 @@ const STATE = {
   'does not verify': { label: 'does not verify', tone: 'bad' },
   'not an envelope': { label: 'no envelope', tone: 'bad' },
   'not here': { label: 'not here', tone: 'bad' },
+  'not read': { label: 'not read', tone: 'waiting' },
 } as const

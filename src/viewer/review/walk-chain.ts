@@ -10,9 +10,10 @@ import {
   walkSeries,
 } from '#evidence/series.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
+import { wordsOf } from '#viewer/api.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
-/** What the walk asks of the world. Each ends with the signal's reason when that says so. */
+/** What the walk asks of the world. Each ends with the signal's reason when that says so; `judge` throws what is no answer. */
 export type WalkRim = {
   list: (cursor: string, signal: AbortSignal) => Promise<ListPage<EnvelopeSummary>>
   /** null where the server lists an envelope and does not have it. `taken`: what others took over from it. */
@@ -28,12 +29,14 @@ export type Walked = {
   listed: EnvelopeSummary
   /** What is wrong with just this one; null where nothing is. */
   fault: string | null
-  verdict: Verdict['verdict'] | 'not here'
+  verdict: Verdict['verdict'] | 'not here' | 'not read'
   placed: Placed | null
   /** null where it has a place, and where it is not here. */
   unplaced: Unplaced | null
   /** Why one that nothing is wrong with has no place among the others; null for every other one. */
   open: string | null
+  /** It could not be had, now or once more: asked again, it may be. */
+  isUnread: boolean
   /** Keys that have ended, and count for it by its number alone. */
   ended: readonly ('retired' | 'revoked')[]
 }
@@ -45,32 +48,65 @@ export type Walk = {
 
 /**
  * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
- * list says is believed of nothing but what there is to ask for.
+ * list says is believed of nothing but what there is to ask for. One that cannot be had is named, and hides none of the
+ * others. `before`: a walk of which only what it could not read is asked for again.
  */
 export async function walkChain(
   rim: WalkRim,
   remembered: readonly HeldEnvelope[],
   onProgress: (done: number, known: number) => void,
   signal: AbortSignal,
+  before: Walk | null = null,
 ): Promise<Walk> {
   const listed = await allListed(
     (cursor) => rim.list(cursor, signal),
     (known) => onProgress(0, known),
   )
+  const judge = async (id: string, taken: readonly (readonly TakenOver[])[]) => {
+    try {
+      return await rim.judge(id, taken, signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      return { unread: wordsOf(error).detail }
+    }
+  }
+  const read = new Map(
+    before?.walked.flatMap((one) => (one.isUnread ? [] : [[keyOf(one.listed), one]])),
+  )
   const walked: Walked[] = []
   for (const one of listed) {
-    walked.push(walkedOf(one, await rim.judge(one.evidence_id, [], signal)))
+    walked.push(read.get(keyOf(one)) ?? walkedOf(one, await judge(one.evidence_id, [])))
     onProgress(walked.length, listed.length)
   }
   const placed = walked.flatMap((one) => one.placed ?? [])
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
-    const again = await rim.judge(evidence_id, taken, signal)
-    return again?.walk?.place.head === head ? again.walk.differing : null
+    const again = await judge(evidence_id, taken)
+    if (again === null || !('unread' in again))
+      return again?.walk?.place.head === head ? again.walk.differing : null
+    const at = walked.findIndex(({ placed: one }) => one?.evidence_id === evidence_id)
+    const one = walked[at]
+    const open = `What others took over from it could not be compared: it could not be had again: ${again.unread}`
+    if (one) walked[at] = { ...one, isUnread: true, open }
+    return []
   })
   const unplaced = walked.flatMap((one) => one.unplaced ?? [])
   const series = walkSeries(placed, { remembered, unplaced, differing })
   return { walked, series }
 }
+
+/** Is something other than it should be? What could not be had is not. */
+export const isBroken = ({ walked, series }: Walk): boolean =>
+  walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
+
+/** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
+export const isWalked =
+  ({ walked }: Walk) =>
+  ({ evidence_id, head }: HeldEnvelope): boolean =>
+    walked.some(
+      ({ listed, placed, unplaced, isUnread }) =>
+        listed.evidence_id === evidence_id &&
+        (isUnread || (placed ?? unplaced?.says)?.head === head),
+    )
 
 /** What in the server's own list is not as this browser has verified it before; null where nothing shows. */
 export function changedSince(
@@ -98,12 +134,35 @@ export function changedSince(
   return null
 }
 
-function walkedOf(listed: EnvelopeSummary, verdict: Verdict | null): Walked {
-  const nothing = { listed, placed: null, unplaced: null, fault: null, open: null, ended: [] }
-  if (verdict === null)
-    return { ...nothing, verdict: 'not here', fault: 'It is listed, and cannot be fetched.' }
-  const { summary, sealed_by, walk } = verdict
+const keyOf = ({ evidence_id, head, seal_seq }: EnvelopeSummary): string =>
+  `${evidence_id} ${head} ${seal_seq}`
+
+function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string } | null): Walked {
+  const nothing = {
+    listed,
+    placed: null,
+    unplaced: null,
+    fault: null,
+    open: null,
+    isUnread: false,
+    ended: [],
+  }
   const { evidence_id } = listed
+  if (verdict === null)
+    return {
+      ...nothing,
+      verdict: 'not here',
+      fault: 'It is listed, and the server does not have it.',
+    }
+  if ('unread' in verdict)
+    return {
+      ...nothing,
+      verdict: 'not read',
+      unplaced: { evidence_id, says: null },
+      open: `It could not be had: ${verdict.unread}`,
+      isUnread: true,
+    }
+  const { summary, sealed_by, walk } = verdict
   const ended = [...new Set(verdict.claims.flatMap((claim) => claim.ended ?? []))]
   const found = { ...nothing, verdict: verdict.verdict, ended }
   if (!summary || !walk) {
