@@ -12,6 +12,7 @@ import { digestOf } from '#evidence/digest.ts'
 export type StubbedTable = {
   /** What is answered to a question of the API about tables; undefined to any other. */
   answer: (url: URL) => unknown
+  table: Table
   /** What the status of the server says of it. */
   status: FieldStatus[]
   waiting: TableWait[]
@@ -192,7 +193,14 @@ export function stubTable({
               edges: [[1, 0]],
               truncated: false,
             }
-          : { cells: [{ ...own, state: 'fresh' }], edges: [], truncated: false }
+          : {
+              cells: [
+                { ...own, state: 'fresh' },
+                { ...own, field: 'made_1', state: 'fresh' },
+              ],
+              edges: [[0, 1]],
+              truncated: false,
+            }
       }
       case '/api/materialize/preview':
         return {
@@ -216,7 +224,7 @@ export function stubTable({
     cost: '12.5',
     running: null,
   }))
-  return { answer, status, waiting: [], idAt }
+  return { answer, table, status, waiting: [], idAt }
 }
 
 const DERIVATION = {

@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { ENDPOINT, RunStartedAnswer } from '#contract/api.ts'
 import { Totals } from '#contract/envelope.ts'
 import type { Materialize, Provenance } from '#contract/provenance.ts'
+import { roughly } from '#contract/roughly.ts'
 import type { RunResource } from '#contract/run.ts'
 import { keysOf, CELL_STATE, OUTCOME } from '#contract/status.ts'
 import { ask, UnreachableError, type Server } from './ask.ts'
@@ -74,7 +75,7 @@ async function preview(server: Server, body: Materialize): Promise<number> {
       ...fields.map(({ table, field, cells, cost, duration_ms, basis }) => [
         `${table}.${field}`,
         ...states.map((state) => String(cells[state])),
-        cost,
+        cost && roughly(cost),
         duration_ms === null ? null : (duration_ms / 1000).toFixed(1),
         String(basis),
       ]),

@@ -16,4 +16,5 @@ export function useTablesStatus() {
 export const WHILE_RUNNING_MS = 1000
 
 const isDeriving = (status: Status | undefined): boolean =>
-  status?.tables.some(({ running }) => running !== null) === true
+  status !== undefined &&
+  (status.waiting.length > 0 || status.tables.some(({ running }) => running !== null))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { vi } from 'vitest'
 import { RunStartedAnswer } from '#contract/api.ts'
+import type { Materialize } from '#contract/provenance.ts'
 import { RunResource } from '#contract/run.ts'
 import { launchChromium } from '#test/chromium.ts'
 import { type Companion, startCompanion } from './companion.ts'
@@ -21,6 +22,7 @@ export type Scene = {
   remove: (...names: string[]) => Promise<void>
   /** Starts a run as a program does and answers its id. */
   start: (definition: string, inputs?: Record<string, string>) => Promise<string>
+  materialize: (body: Materialize) => Promise<string>
   /** The run on record once it is as wanted. */
   recorded: (run_id: string, isSo: (run: RunResource) => boolean) => Promise<RunResource>
   approve: (gate_id: string) => Promise<void>
@@ -45,7 +47,11 @@ export async function setScene(yaml: string, options: readonly string[] = []): P
 
   const ask = async (path: string, body?: object): Promise<unknown> => {
     const answer = await fetch(new URL(path, first.url), {
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        prefer: 'respond-async',
+      },
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
     })
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
@@ -64,6 +70,7 @@ export async function setScene(yaml: string, options: readonly string[] = []): P
     },
     start: async (definition, inputs = {}) =>
       RunStartedAnswer.parse(await ask('/api/runs', { definition, inputs })).run_id,
+    materialize: async (body) => RunStartedAnswer.parse(await ask('/api/materialize', body)).run_id,
     recorded: (run_id, isSo) =>
       vi.waitUntil(
         async () => {

@@ -85,6 +85,15 @@ describe('tables', () => {
     await page.getByRole('link', { name: 'the run', exact: true }).click()
     await page.getByText(/boxes\.label: 0 of 600 cells/).waitFor()
     expect(await axeViolations(page)).toEqual([])
+    // Another run of the same table waits, and says for whom, wherever it is looked at.
+    const waits = scene.materialize({ targets: ['boxes'] })
+    await page.getByRole('link', { name: 'the table boxes' }).first().click()
+    await page.getByText(/^A run waits for the table boxes/).waitFor()
+    await page.getByRole('link', { name: 'Runs', exact: true }).click()
+    await page.getByText(/waits for the table boxes, which run_\w+ has/).waitFor()
+    await page.goto(`${scene.companion.url}/runs/${await waits}`)
+    await page.getByText(/^It waits for the table boxes/).waitFor()
+    expect(await axeViolations(page)).toEqual([])
     await page.getByRole('link', { name: 'the table boxes' }).first().click()
     await scene.put('go')
     await grid().getByText('thirteen is not done').waitFor()
@@ -101,7 +110,7 @@ describe('tables', () => {
   it('are walked by keyboard to a cell, which was verified here', async () => {
     const { press, reach } = keyboardOf(page)
     await reach(grid().locator('[data-place]'))
-    await press('ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight')
+    await press('ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight')
     await press('Enter')
     await cell().getByText('This browser verified the sealed record').waitFor()
     await cell().getByText('This very value has the digest that is sealed.').waitFor()
@@ -127,6 +136,16 @@ describe('tables', () => {
     await grid().getByText('thirteen is not done').first().click()
     await cell().getByRole('button', { name: 'Try again' }).waitFor()
     await cell().getByText('This browser verified the sealed record').waitFor()
+    // Back closes what was opened in the grid, and leaves its filter.
+    await page.goBack()
+    await cell().waitFor({ state: 'detached' })
+    await grid().getByText('thirteen is not done').first().click()
+    await cell().getByRole('button', { name: 'Close' }).click()
+    await cell().waitFor({ state: 'detached' })
+    expect(new URL(page.url()).search).toBe('?state=failed')
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.textContent))
+      .toContain('thirteen is not done')
     await page.goto(`${scene.companion.url}/tables/boxes`)
   })
 

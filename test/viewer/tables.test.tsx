@@ -1,12 +1,15 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { configure, render, screen, waitFor, within } from '@testing-library/react'
+import { act, cleanup, configure, render, screen, waitFor, within } from '@testing-library/react'
 import { userEvent } from '@testing-library/user-event'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { memoryLocation } from 'wouter/memory-location'
 import { Router } from 'wouter'
 import type { Session, Status } from '#contract/api.ts'
+import type { RunSummary } from '#contract/run.ts'
 import type { Role } from '#contract/status.ts'
 import { type StubbedTable, stubTable } from '#test/stubbed-tables.ts'
+import { RunsPage } from '#viewer/operate/runs-page.tsx'
+import { Clock, type ClockState } from '#viewer/parts/clock.tsx'
 import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
 
@@ -47,6 +50,7 @@ beforeEach(() => {
       sent.push({ path: url.pathname, prefer: new Headers(init.headers).get('prefer'), body })
       return Response.json({ run_id: 'run_9' }, { status: 202 })
     }
+    if (url.pathname === '/api/runs') return Response.json(RUNS)
     return Response.json(table.answer(url) ?? null)
   })
 })
@@ -54,6 +58,26 @@ afterEach(() => {
   vi.restoreAllMocks()
   vi.unstubAllGlobals()
 })
+
+const AT = '2026-11-12T09:30:00.000Z'
+const summaryOf = (run_id: string, title: string): RunSummary => ({
+  run_id,
+  title,
+  definition: 'materialize',
+  kind: 'materialize',
+  status: 'running',
+  outcome: null,
+  seal: 'open',
+  actor: 'user:ann',
+  reason: null,
+  open_gates: 0,
+  started_at: AT,
+  finished_at: null,
+  steps_done: 0,
+  steps_total: 3,
+  evidence_id: null,
+})
+const RUNS = { items: [summaryOf('run_2', 'Late'), summaryOf('run_1', 'First')], next_cursor: null }
 
 function statusWith({ status: tables, waiting }: StubbedTable): Status {
   return {
@@ -76,17 +100,25 @@ function statusWith({ status: tables, waiting }: StubbedTable): Status {
   }
 }
 
-function draw(path: string) {
+function draw(path: string, clock: ClockState = { offsetMs: 0, stoppedAt: null }) {
   const location = memoryLocation({ path, record: true })
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
   render(
     <QueryClientProvider client={client}>
       <Router hook={location.hook} searchHook={location.searchHook}>
-        {path.startsWith('/tables/') ? <TablePage table="packages" /> : <TablesPage />}
+        <Clock state={clock}>
+          {path === '/runs' ? (
+            <RunsPage />
+          ) : path.startsWith('/tables/') ? (
+            <TablePage table="packages" />
+          ) : (
+            <TablesPage />
+          )}
+        </Clock>
       </Router>
     </QueryClientProvider>,
   )
-  return { address: () => location.history.at(-1) ?? '' }
+  return { address: () => location.history.at(-1) ?? '', location }
 }
 
 const gridOf = () => screen.findByRole('grid', { name: 'Records of packages' })
@@ -159,7 +191,8 @@ describe('the grid of a table', () => {
       ),
     )
     await within(grid).findByText('record-499')
-    await userEvent.keyboard('{Enter}')
+    // The columns of the source stand behind those that are derived.
+    await userEvent.keyboard('{ArrowLeft}{ArrowLeft}{Enter}')
     await waitFor(() => expect(address()).toContain('record=record-499&field=made_2'))
   })
 
@@ -179,6 +212,116 @@ describe('the grid of a table', () => {
     await screen.findByText('No record fits')
     await userEvent.click(screen.getByRole('button', { name: 'Show all records' }))
     await waitFor(async () => expect((await gridOf()).getAttribute('aria-rowcount')).toBe('501'))
+  })
+
+  it('[U25] keeps its filter while the reader goes from cell to cell, and its box says what filters it', async () => {
+    const { location } = draw('/tables/packages?q=00&state=fresh&record=record-006&field=made_0')
+    const cell = await screen.findByRole('region', { name: 'Cell' })
+    await userEvent.click(await within(cell).findByRole('button', { name: 'As a table' }))
+    const link = await within(cell).findByRole('link', { name: /made_1 of record-006/ })
+    expect(link.getAttribute('href')).toBe(
+      '/tables/packages?q=00&state=fresh&record=record-006&field=made_1',
+    )
+    const box = screen.getByRole('searchbox')
+    expect(box).toHaveProperty('value', '00')
+    // As Back does.
+    act(() => location.navigate('/tables/packages?q=47'))
+    expect(box).toHaveProperty('value', '47')
+    act(() => location.navigate('/tables/packages'))
+    expect(box).toHaveProperty('value', '')
+  })
+
+  it('[U26] has what was opened in it closed by Back, and nothing else', async () => {
+    const { location } = draw('/tables/packages?q=00')
+    const grid = await gridOf()
+    await userEvent.click(await within(grid).findByText('made_0 6'))
+    expect(location.history).toHaveLength(2)
+    await userEvent.click(within(grid).getByText('made_1 6'))
+    expect(location.history).toHaveLength(2)
+    expect(location.history).toEqual([
+      '/tables/packages?q=00',
+      '/tables/packages?q=00&record=record-006&field=made_1',
+    ])
+  })
+
+  it('[U25] has the states in sight: derived fields first, and a stroke by the key where not all is fresh', async () => {
+    draw('/tables/packages')
+    const grid = await gridOf()
+    await within(grid).findByText('record-000')
+    const heads = within(grid).getAllByRole('columnheader')
+    expect(heads.map(({ textContent }) => textContent)).toEqual([
+      'Chosen',
+      'namekey',
+      ...[0, 1, 2].map((nth) => `Derivemade_${nth}cost 12.5`),
+      'versiontext',
+      'ownerprivate',
+    ])
+    expect(heads[5]?.querySelector('[title="version, text"]')).not.toBe(null)
+    const keyOf = (id: string) => within(grid).getByText(id).closest('[role=gridcell]')
+    expect(keyOf('record-000')?.querySelector('[title="2 fresh, 1 failed"]')).not.toBe(null)
+    expect(keyOf('record-002')?.querySelector('[title*="fresh"]')).toBe(null)
+  })
+
+  it('[MT17] [U25] says of a run that waits for it which run has it, in the lists too', async () => {
+    table.waiting = [{ run_id: 'run_2', table: 'packages', held_by: 'run_1' }]
+    draw('/tables/packages')
+    const words = await screen.findByText(/waits for the table/)
+    expect(
+      within(words)
+        .getAllByRole('link')
+        .map((link) => link.getAttribute('href')),
+    ).toEqual(['/runs/run_2', '/tables/packages', '/runs/run_1'])
+    cleanup()
+    draw('/tables')
+    await screen.findByText(/waits for the table/)
+    cleanup()
+    draw('/runs')
+    const row = (await screen.findByText('Late')).closest('li')
+    await waitFor(() =>
+      expect(row?.textContent).toContain('waits for the table packages, which run_1 has'),
+    )
+    const [held] = screen.getAllByRole('listitem').filter((one) => one !== row)
+    expect(held?.textContent).not.toContain('waits')
+  })
+
+  it('[U3] says nothing of what is left while the server is not heard, and moves nothing', async () => {
+    const running = {
+      run_id: 'run_1',
+      done: 50,
+      total: 200,
+      started_at: '2026-11-12T09:30:00.000Z',
+      cells_per_second: 23,
+      left_ms: 8000,
+    }
+    table.status = table.status.map((one, nth) => (nth === 0 ? { ...one, running } : one))
+    draw('/tables/packages')
+    await screen.findByText(/50 of 200 cells, 23 a second, about 8 s left/)
+    cleanup()
+    draw('/tables/packages', { offsetMs: 0, stoppedAt: Date.now() - 7000 })
+    expect((await screen.findByText(/50 of 200 cells/)).textContent).toBe('made_0: 50 of 200 cells')
+    screen.getByText(/^as of \d+ s ago$/)
+    await gridOf()
+    refused = ({ pathname }) => {
+      if (pathname.endsWith('/records')) throw new TypeError('Failed to fetch')
+      return null
+    }
+    await screen.findByText(/not up to date: the server cannot be reached/)
+    expect(screen.queryByText(/GET|Failed to fetch/)).toBe(null)
+    await gridOf()
+  })
+
+  it('[U25] of a source that never could be read says so, and nothing of records of before', async () => {
+    table = stubTable({ records: 0 })
+    table.table.read_at = null
+    table.table.fault = 'packages.csv:3: the key is there twice'
+    draw('/tables/packages')
+    await screen.findByText(/It never was, so that there are no records/)
+    await screen.findByText(/There are some once the source can be read/)
+    expect(screen.queryByRole('radio', { name: /^Failed/ })).toBe(null)
+    cleanup()
+    draw('/tables')
+    await screen.findByText(/could not be read, and never was/)
+    expect(screen.queryByText(/of before|not read yet/)).toBe(null)
   })
 
   it('[U1] shows hostile values as text, and megabytes in a bounded page', async () => {
@@ -223,6 +366,7 @@ describe('a cell', () => {
     const cell = await screen.findByRole('region', { name: 'Cell' })
     await within(cell).findByText('made_0 6')
     within(cell).getByText(/Its run is not sealed yet/)
+    expect(within(cell).getByRole('region', { name: 'The value' }).tabIndex).toBe(0)
     within(cell).getByText('This very value has the digest that the server names.')
     expect(cell.querySelectorAll('[data-told=recorded]').length).toBeGreaterThan(4)
     expect(cell.querySelector('[data-told=verified]')).toBe(null)
@@ -244,6 +388,11 @@ describe('a cell', () => {
   it('[U27] that failed says why and can be tried again; Esc closes it', async () => {
     const { address } = draw('/tables/packages?record=record-007&field=made_0')
     const cell = await screen.findByRole('region', { name: 'Cell' })
+    // Once in its words; as a fact by where that is from.
+    await waitFor(() =>
+      expect(within(cell).getAllByText('no answer for record-007')).toHaveLength(2),
+    )
+    within(cell).getByText('as above')
     await userEvent.click(await within(cell).findByRole('button', { name: 'Try again' }))
     const dialog = await screen.findByRole('dialog')
     await within(dialog).findByText(/made_0 of record-007/)

@@ -1,3 +1,4 @@
+import type { TableWait } from '#contract/provenance.ts'
 import type { RunSummary } from '#contract/run.ts'
 import { keysOf, RUN_STATUS, SEAL_STATE } from '#contract/status.ts'
 import { useWhyNot } from '#viewer/may.ts'
@@ -13,6 +14,7 @@ import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
 import { AsRecorded } from '#viewer/parts/told.tsx'
 import { runsQuery, statusQuery } from '#viewer/queries.ts'
+import { useTablesStatus } from '#viewer/tables-status.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
@@ -29,6 +31,7 @@ export function RunsPage() {
     q: search.get('q') ?? '',
   }
   const runs = useInfiniteQuery(runsQuery(filter))
+  const waiting = useTablesStatus().status.data?.waiting ?? []
   const [starting, setStarting] = useState(false)
   const whyNot = useWhyNot('operate')
   const list = useRowKeys<HTMLUListElement>()
@@ -77,7 +80,7 @@ export function RunsPage() {
           className="field sm:w-64"
           placeholder="Search name, id or person   /"
           aria-label="Search runs"
-          defaultValue={filter.q}
+          value={filter.q}
           onChange={(event) => set('q', event.target.value)}
         />
       </div>
@@ -128,7 +131,11 @@ export function RunsPage() {
           </div>
           <ul ref={list}>
             {items.map((run) => (
-              <RunRow key={run.run_id} run={run} />
+              <RunRow
+                key={run.run_id}
+                run={run}
+                wait={waiting.find(({ run_id }) => run_id === run.run_id)}
+              />
             ))}
           </ul>
         </div>
@@ -145,7 +152,7 @@ export function RunsPage() {
 
 const COLUMNS = 'grid gap-x-4 px-4 lg:grid-cols-[8.5rem_minmax(12rem,1fr)_8rem_9rem_9rem_7rem_6rem]'
 
-function RunRow({ run }: { run: RunSummary }) {
+function RunRow({ run, wait }: { run: RunSummary; wait: TableWait | undefined }) {
   return (
     <li className="border-b border-line [contain-intrinsic-size:auto_3.5rem] [content-visibility:auto] last:border-b-0">
       <Link
@@ -168,6 +175,12 @@ function RunRow({ run }: { run: RunSummary }) {
             )}
             <code className="font-mono">{run.run_id}</code>
           </span>
+          {wait && (
+            <span className="block truncate text-xs text-waiting">
+              waits for the table <RunText text={wait.table} max={64} />, which{' '}
+              <code className="font-mono">{wait.held_by}</code> has
+            </span>
+          )}
         </span>
         <span className="max-lg:hidden">
           <Progress run={run} />

@@ -39,6 +39,7 @@ export function DataGrid({
   onChoose,
   isChosen,
   isOpen,
+  isLeft,
   openColumn,
   isThere,
 }: {
@@ -53,6 +54,8 @@ export function DataGrid({
   onChoose: (row: number) => void
   isChosen: (row: number) => boolean
   isOpen: (row: number, column: string) => boolean
+  /** The cell that was closed last: marked, so that the focus can go there. */
+  isLeft: (row: number, column: string) => boolean
   /** Of the open cell: brought in sight when it opens, since what opens beside the grid makes it narrower. */
   openColumn: string | undefined
   /** A row that is not there yet is drawn as one stroke: thousands of them may pass by in a second. */
@@ -149,6 +152,7 @@ export function DataGrid({
         aria-current={row !== HEAD && isOpen(row, column.key) ? 'true' : undefined}
         tabIndex={isPlace ? 0 : -1}
         data-place={isPlace ? '' : undefined}
+        data-left={row !== HEAD && isLeft(row, column.key) ? '' : undefined}
         onFocus={() => {
           if (!isPlace) setAt({ row, column: index })
         }}

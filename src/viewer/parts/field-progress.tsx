@@ -1,9 +1,10 @@
 import type { FieldStatus } from '#contract/provenance.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReactNode } from 'react'
+import { useStandsStill } from './clock.tsx'
 import { RunText } from './run-text.tsx'
 import { duration } from './time.tsx'
-import { ToldWord } from './told.tsx'
+import { AsRecorded } from './told.tsx'
 
 /** How far a field is, as the server's status says it. What is left is said only where it was measured. */
 export function FieldProgress({
@@ -16,6 +17,8 @@ export function FieldProgress({
   /** The way to what is not on this page. */
   children?: ReactNode
 }) {
+  // Of a server that is not heard nobody knows how fast it goes on, or whether.
+  const isSilent = useStandsStill()
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
       <progress
@@ -26,11 +29,11 @@ export function FieldProgress({
       />
       <span>
         <RunText text={name} max={140} />: {done.toLocaleString('en')} of {counted(total, 'cell')}
-        {rate !== null && `, ${Math.round(rate).toLocaleString('en')} a second`}
-        {left_ms !== null && `, about ${duration(left_ms, 1)} left`}
+        {rate !== null && !isSilent && `, ${Math.round(rate).toLocaleString('en')} a second`}
+        {left_ms !== null && !isSilent && `, about ${duration(left_ms, 1)} left`}
       </span>
       {children}
-      <ToldWord by="recorded" />
+      <AsRecorded />
     </div>
   )
 }

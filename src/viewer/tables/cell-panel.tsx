@@ -30,7 +30,7 @@ import {
   recomputeInputs,
   recomputeValue,
 } from './cell-proof.ts'
-import { tableHref } from './table-address.ts'
+import { useCellHref } from './table-address.ts'
 import { valueSaid } from './value-said.ts'
 
 const LineageView = lazy(() =>
@@ -183,18 +183,22 @@ function ValueShown({ cell, found }: { cell: Provenance; found: CellAt['found'] 
     )
   if (cell.value_sha256 === null) return <p className="text-ink-2">There is none.</p>
   const isText = typeof cell.value === 'string'
+  const whole = valueSaid(cell.value, Infinity)
   return (
     <div className="flex flex-col gap-1">
       <div className="flex items-start gap-1 rounded-md bg-sunken">
-        <div className="max-h-64 min-w-0 flex-1 overflow-auto p-2 font-mono text-xs">
-          <RunText text={valueSaid(cell.value, MAX_VALUE_CHARS)} max={MAX_VALUE_CHARS} block />
-        </div>
-        {isText && typeof cell.value === 'string' && <Copy text={cell.value} />}
+        <section
+          aria-label="The value"
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
+          tabIndex={0}
+          className="max-h-64 min-w-0 flex-1 overflow-auto p-2 font-mono text-xs"
+        >
+          <RunText text={whole} max={MAX_VALUE_CHARS} block />
+        </section>
+        <Copy text={whole} label={whole.length > MAX_VALUE_CHARS ? 'Copy all of it' : 'Copy'} />
       </div>
       <p className="flex flex-wrap items-center gap-x-3 gap-y-1 text-ink-2">
-        {!isText && (
-          <span>{cell.value === null ? 'the value null' : `a ${kindOf(cell.value)}`}</span>
-        )}
+        {!isText && <span>{cell.value === null ? 'the value null' : kindOf(cell.value)}</span>}
         <span className={recomputed === 'differs' ? 'text-bad' : ''}>
           {found ? SAYS_SEALED[recomputed] : SAYS_RECORDED[recomputed]}
         </span>
@@ -208,7 +212,10 @@ function ValueShown({ cell, found }: { cell: Provenance; found: CellAt['found'] 
   )
 }
 
-const kindOf = (value: unknown): string => (Array.isArray(value) ? 'list' : typeof value)
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
 
 const SAYS_SEALED = {
   same: 'This very value has the digest that is sealed.',
@@ -285,7 +292,9 @@ function Facts({ cell, found }: { cell: Provenance; found: CellAt['found'] }) {
               <ToldValue
                 told={told}
                 renderValue={(value) =>
-                  FACT[name].isDigest && value !== NONE ? (
+                  name === 'error' && value === cell.error ? (
+                    'as above'
+                  ) : FACT[name].isDigest && value !== NONE ? (
                     <Fingerprint hex={value} short />
                   ) : (
                     <RunText text={value} max={200} />
@@ -370,6 +379,7 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
 }
 
 function Inputs({ cell }: { cell: CellVersion }) {
+  const hrefOf = useCellHref(cell.table)
   if (cell.inputs.length === 0)
     return (
       <p className="text-ink-2">
@@ -377,7 +387,7 @@ function Inputs({ cell }: { cell: CellVersion }) {
           ? 'None was read yet.'
           : cell.withheld.includes('inputs')
             ? 'Not told: one of them has become private since.'
-            : 'None: it was not tried.'}
+            : 'None: it was not tried. The lineage below leads to what failed.'}
       </p>
     )
   const recomputed = recomputeInputs(cell)
@@ -391,7 +401,7 @@ function Inputs({ cell }: { cell: CellVersion }) {
             </span>
             <span className="min-w-0 text-ink-2">
               {made ? (
-                <Link href={tableHref(made.table, made)} className="link">
+                <Link href={hrefOf(made)} className="link">
                   <RunText text={`${made.table}.${made.field} of ${made.record_id}`} max={140} />
                 </Link>
               ) : from ? (

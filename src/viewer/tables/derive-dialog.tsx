@@ -1,4 +1,5 @@
 import type { Materialize, MaterializePreview } from '#contract/provenance.ts'
+import { roughly } from '#contract/roughly.ts'
 import { CELL_STATE, keysOf } from '#contract/status.ts'
 import { sumOf } from '#evidence/summarise.ts'
 import { CellCount, totalOf } from '#viewer/parts/cell-counts.tsx'
@@ -113,7 +114,7 @@ function Preview({ preview }: { preview: MaterializePreview }) {
                 <span className="text-ink-3">not known</span>
               ) : (
                 <>
-                  {cost !== null && <>cost {cost}</>}
+                  {cost !== null && <>cost {roughly(cost)}</>}
                   {cost !== null && duration_ms !== null && ', '}
                   {duration_ms !== null && duration(duration_ms, 1)}
                   <span className="block text-xs text-ink-3">
@@ -127,7 +128,7 @@ function Preview({ preview }: { preview: MaterializePreview }) {
       </SmallTable>
       <p className="border-t border-line px-3 py-1.5 text-ink-2">
         {counted(cells, 'cell')}
-        {known.length > 0 && `, cost roughly ${sumOf(known)}`}
+        {known.length > 0 && `, cost roughly ${roughly(sumOf(known))}`}
         {known.length < fields.filter((one) => totalOf(one.cells) > 0).length &&
           (known.length === 0
             ? '. What they cost is not known: none was derived before.'

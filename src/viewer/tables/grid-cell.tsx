@@ -1,6 +1,7 @@
 import type { GridCell, TableRecord } from '#contract/provenance.ts'
 import { CELL_STATE, type Tone } from '#contract/status.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { State } from '#viewer/parts/state.tsx'
 import { memo } from 'react'
 import { valueSaid } from './value-said.ts'
@@ -25,7 +26,7 @@ export const DerivedCell = memo(function DerivedCell({
       </span>
       <span className={`truncate ${isNumber && cell.error === null ? 'ml-auto' : ''}`}>
         {cell.error !== null ? (
-          <span className="text-bad">
+          <span className="text-bad" title={plain(cell.error, 1000)}>
             <RunText text={cell.error} max={MAX_CHARS} />
           </span>
         ) : isPrivate && cell.state !== 'missing' ? (

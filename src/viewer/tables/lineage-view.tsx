@@ -11,7 +11,7 @@ import { layoutQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
 import { useCallback, useState } from 'react'
 import { Link } from 'wouter'
-import { tableHref } from './table-address.ts'
+import { useCellHref } from './table-address.ts'
 
 /** What a cell is made from and what is made from it: as a graph, and as a table that says the same. */
 export function LineageView({ graph }: { graph: LineageGraph }) {
@@ -85,15 +85,18 @@ function Drawn({ graph, layout }: { graph: LineageGraph; layout: Layout }) {
         ))}
         {graph.nodes.map((node) => {
           const at = layout.nodes[node.key]
-          return at && <NodeBox key={node.key} node={node} x={at.x} y={at.y} />
+          return (
+            at && <NodeBox key={node.key} node={node} from={self?.table ?? ''} x={at.x} y={at.y} />
+          )
         })}
       </svg>
     </section>
   )
 }
 
-function NodeBox({ node, x, y }: { node: LineageNode; x: number; y: number }) {
+function NodeBox({ node, from, x, y }: { node: LineageNode; from: string; x: number; y: number }) {
   const { table, record_id, field, state } = node
+  const hrefOf = useCellHref(from)
   const said = state === null ? 'of the source' : CELL_STATE[state].label
   const box = (
     <>
@@ -118,7 +121,7 @@ function NodeBox({ node, x, y }: { node: LineageNode; x: number; y: number }) {
   if (state === null || node.place === 'self') return <g transform={transform}>{box}</g>
   return (
     <g transform={transform}>
-      <Link href={tableHref(table, node)}>{box}</Link>
+      <Link href={hrefOf(node)}>{box}</Link>
     </g>
   )
 }
@@ -152,6 +155,7 @@ const FILL = {
 const PLACE = { up: 'made from', self: 'this cell', down: 'used by' } as const
 
 function Listed({ graph }: { graph: LineageGraph }) {
+  const hrefOf = useCellHref(graph.nodes.find(({ place }) => place === 'self')?.table ?? '')
   return (
     <SmallTable
       label="Lineage as a table"
@@ -165,7 +169,7 @@ function Listed({ graph }: { graph: LineageGraph }) {
             {node.state === null || node.place === 'self' ? (
               <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
             ) : (
-              <Link href={tableHref(node.table, node)} className="link">
+              <Link href={hrefOf(node)} className="link">
                 <RunText text={`${node.table}.${node.field} of ${node.record_id}`} max={200} />
               </Link>
             )}

@@ -1,8 +1,8 @@
 import type { GridCell, Table, TableRecord } from '#contract/provenance.ts'
-import { CELL_STATE } from '#contract/status.ts'
-import { CellBar } from '#viewer/parts/cell-counts.tsx'
+import { CELL_STATE, type CellState } from '#contract/status.ts'
+import { CellBar, totalOf } from '#viewer/parts/cell-counts.tsx'
 import { DataGrid, type GridColumn } from '#viewer/parts/data-grid.tsx'
-import { KeyText } from '#viewer/parts/key-text.tsx'
+import { keyEnd, KeyText } from '#viewer/parts/key-text.tsx'
 import { useNarrow } from '#viewer/parts/narrow.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
@@ -24,6 +24,8 @@ export function RecordGrid({
   choose,
   open,
   opened,
+  left,
+  soughtField,
   derive,
 }: {
   table: Table
@@ -33,6 +35,10 @@ export function RecordGrid({
   choose: (record_id: string) => void
   open: (record_id: string, field: string) => void
   opened: { record_id: string; field: string } | null
+  /** The cell that was closed last. */
+  left: { record_id: string; field: string } | null
+  /** Brought in sight, since the records are filtered by it; '' where by none. */
+  soughtField: string
   /** Asks what deriving a field would do. */
   derive: (field: string) => void
 }) {
@@ -42,6 +48,8 @@ export function RecordGrid({
     () => columnsOf({ table, status, at, chosen, choose, open, derive, isNarrow }),
     [table, status, at, chosen, choose, open, derive, isNarrow],
   )
+  const isCell = (cell: typeof opened, row: number, column: string) =>
+    cell !== null && column === cell.field && at(row)?.record_id === cell.record_id
   return (
     <DataGrid
       label={`Records of ${plain(table.table)}`}
@@ -58,10 +66,9 @@ export function RecordGrid({
         if (record) choose(record.record_id)
       }}
       isChosen={(row) => chosen.has(at(row)?.record_id ?? '')}
-      openColumn={opened?.field}
-      isOpen={(row, column) =>
-        opened !== null && column === opened.field && at(row)?.record_id === opened.record_id
-      }
+      openColumn={opened?.field ?? soughtField}
+      isOpen={(row, column) => isCell(opened, row, column)}
+      isLeft={(row, column) => isCell(left, row, column)}
     />
   )
 }
@@ -114,8 +121,9 @@ function columnsOf({
       cell: (row) => {
         const record = at(row)
         return record ? (
-          <span className="min-w-0 font-medium">
+          <span className="flex min-w-0 grow flex-col gap-0.5 font-medium">
             <KeyText text={record.record_id} />
+            <StatesOf record={record} />
           </span>
         ) : (
           <span className="skeleton h-3 w-2/3" />
@@ -123,65 +131,71 @@ function columnsOf({
       },
       open: null,
     },
-    ...table.fields
-      .filter(({ field }) => field !== table.key)
-      .map(({ field, derived, private: isPrivate, type }): GridColumn => {
-        const isNumber = type === 'number'
-        if (derived === null)
-          return {
-            key: field,
-            widthPx: isNarrow ? 110 : 150,
-            head: <ColumnHead name={field} note={isPrivate ? 'private' : type} />,
-            cell: (row) => {
-              const record = at(row)
-              return (
-                record && (
-                  <SourceCell
-                    record={record}
-                    field={field}
-                    isPrivate={isPrivate}
-                    isNumber={isNumber}
-                  />
-                )
-              )
-            },
-            open: null,
-          }
-        const its = status.fields.find((one) => one.field === field)
+    // What is derived comes first, or its states would be out of sight behind the columns of the source.
+    ...[
+      ...table.fields.filter(({ derived }) => derived !== null),
+      ...table.fields.filter(({ field, derived }) => derived === null && field !== table.key),
+    ].map(({ field, derived, private: isPrivate, type }): GridColumn => {
+      const isNumber = type === 'number'
+      if (derived === null)
         return {
           key: field,
-          widthPx: isNarrow ? 150 : 190,
-          head: (
-            <button
-              type="button"
-              tabIndex={-1}
-              className="flex w-full flex-col gap-1 text-left"
-              title={`Derive ${plain(field)}`}
-              onClick={() => derive(field)}
-            >
-              <span className="sr-only">Derive</span>
-              <ColumnHead name={field} note={its ? `cost ${its.cost}` : 'derived'} />
-              {its && <CellBar cells={its.cells} />}
-            </button>
-          ),
+          widthPx: isNarrow ? 110 : 150,
+          head: <ColumnHead name={field} note={isPrivate ? 'private' : type} isNumber={isNumber} />,
           cell: (row) => {
             const record = at(row)
-            if (!record) return <span className="skeleton h-3 w-1/2" />
             return (
-              <DerivedCell cell={cellOf(record, field)} isPrivate={isPrivate} isNumber={isNumber} />
+              record && (
+                <SourceCell
+                  record={record}
+                  field={field}
+                  isPrivate={isPrivate}
+                  isNumber={isNumber}
+                />
+              )
             )
           },
-          wash: (row) => {
-            const record = at(row)
-            const cell = record && cellOf(record, field)
-            return cell ? WASH[CELL_STATE[cell.state].tone] : ''
-          },
-          open: (row) => {
-            const record = at(row)
-            if (record) open(record.record_id, field)
-          },
+          open: null,
         }
-      }),
+      const its = status.fields.find((one) => one.field === field)
+      return {
+        key: field,
+        widthPx: isNarrow ? 150 : 190,
+        head: (
+          <button
+            type="button"
+            tabIndex={-1}
+            className="flex w-full flex-col gap-1 text-left"
+            title={`Derive ${plain(field)}`}
+            onClick={() => derive(field)}
+          >
+            <span className="sr-only">Derive</span>
+            <ColumnHead
+              name={field}
+              note={its ? `cost ${its.cost}` : 'derived'}
+              isNumber={isNumber}
+            />
+            {its && <CellBar cells={its.cells} />}
+          </button>
+        ),
+        cell: (row) => {
+          const record = at(row)
+          if (!record) return <span className="skeleton h-3 w-1/2" />
+          return (
+            <DerivedCell cell={cellOf(record, field)} isPrivate={isPrivate} isNumber={isNumber} />
+          )
+        },
+        wash: (row) => {
+          const record = at(row)
+          const cell = record && cellOf(record, field)
+          return cell ? WASH[CELL_STATE[cell.state].tone] : ''
+        },
+        open: (row) => {
+          const record = at(row)
+          if (record) open(record.record_id, field)
+        },
+      }
+    }),
   ]
 }
 
@@ -189,13 +203,42 @@ function columnsOf({
 const cellOf = ({ cells }: TableRecord, field: string): GridCell | undefined =>
   Object.hasOwn(cells, field) ? cells[field] : undefined
 
-function ColumnHead({ name, note }: { name: string; note: string }) {
+/** A stroke under the key, which stays in sight: where not all of a record is fresh, how much of it is what. */
+function StatesOf({ record }: { record: TableRecord }) {
+  const cells: Record<CellState, number> = { fresh: 0, stale: 0, missing: 0, failed: 0 }
+  for (const { state } of Object.values(record.cells)) cells[state] += 1
+  return cells.fresh < totalOf(cells) && <CellBar cells={cells} />
+}
+
+/** The name, with both its ends where there is no room for all of it: names are told apart by either. */
+function ColumnHead({
+  name,
+  note,
+  isNumber = false,
+}: {
+  name: string
+  note: string
+  isNumber?: boolean
+}) {
+  const end = name.length > 2 * END_CHARS ? keyEnd(name, END_CHARS) : ''
   return (
-    <span className="flex min-w-0 items-baseline justify-between gap-2">
-      <span className="truncate font-semibold text-ink">
-        <RunText text={name} max={64} />
+    <span
+      className={`flex min-w-0 grow flex-col ${isNumber ? 'items-end' : 'items-start'}`}
+      title={`${plain(name)}, ${note}`}
+    >
+      <span className="flex max-w-full min-w-0 font-semibold text-ink">
+        <span className="truncate">
+          <RunText text={name.slice(0, name.length - end.length)} max={64} />
+        </span>
+        {end !== '' && (
+          <span className="shrink-0">
+            <RunText text={end} />
+          </span>
+        )}
       </span>
-      <span className="truncate text-ink-3">{note}</span>
+      <span className="max-w-full truncate text-ink-3">{note}</span>
     </span>
   )
 }
+
+const END_CHARS = 7

@@ -1,8 +1,15 @@
 import type { CellName } from '#contract/provenance.ts'
+import { useSearchParams } from 'wouter'
 
-/** Where a table, or one of its cells beside it, is shown. */
-export function tableHref(table: string, cell?: Pick<CellName, 'record_id' | 'field'>): string {
-  const path = `/tables/${encodeURIComponent(table)}`
-  if (!cell) return path
-  return `${path}?${new URLSearchParams({ record: cell.record_id, field: cell.field }).toString()}`
+export const tableHref = (table: string): string => `/tables/${encodeURIComponent(table)}`
+
+/** Where a cell is shown beside its table. What filters the table that the reader is in stays. */
+export function useCellHref(from: string): (cell: CellName) => string {
+  const [search] = useSearchParams()
+  return ({ table, record_id, field }) => {
+    const next = new URLSearchParams(table === from ? search : '')
+    next.set('record', record_id)
+    next.set('field', field)
+    return `${tableHref(table)}?${next.toString()}`
+  }
 }

@@ -1,5 +1,6 @@
 import type { Table } from '#contract/provenance.ts'
 import { CELL_STATE, keysOf, SOURCE_KIND } from '#contract/status.ts'
+import { wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { counted } from '#evidence/counted.ts'
@@ -8,6 +9,7 @@ import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { RunWaits } from '#viewer/parts/table-wait.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useTablesStatus, WHILE_RUNNING_MS } from '#viewer/tables-status.ts'
@@ -79,6 +81,7 @@ function OneTable({ table }: { table: Table }) {
   const opened = cellIn(search)
   const { status: server, hinted, isRunning } = useTablesStatus()
   const status = statusOfTable(table, server.data?.tables ?? [])
+  const waiting = server.data?.waiting.filter((wait) => wait.table === name) ?? []
   const records = useRecords(
     name,
     { ...filter, field: filter.state === '' ? '' : filter.field, q },
@@ -87,23 +90,31 @@ function OneTable({ table }: { table: Table }) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const [scope, setScope] = useState<DeriveScope | null>(null)
   const [exporting, setExporting] = useState(false)
+  const [left, setLeft] = useState<CellAt | null>(null)
   const whyNot = useWhyNot('operate')
   const box = useRef<HTMLInputElement>(null)
-  const set = (changes: Readonly<Record<string, string | null>>) =>
-    setSearch(
-      (now) => {
-        const next = new URLSearchParams(now)
-        for (const [key, value] of Object.entries(changes))
-          if (value === null || value === '') next.delete(key)
-          else next.set(key, value)
-        return next
-      },
-      { replace: true },
+  const set = (
+    changes: Readonly<Record<string, string | null>>,
+    how: { replace: boolean; state?: unknown } = { replace: true },
+  ) =>
+    setSearch((now) => {
+      const next = new URLSearchParams(now)
+      for (const [key, value] of Object.entries(changes))
+        if (value === null || value === '') next.delete(key)
+        else next.set(key, value)
+      return next
+    }, how)
+  // Back closes what was opened in the grid, as Close does; another cell takes its place.
+  const open = (record_id: string, field: string) =>
+    set(
+      { record: record_id, field },
+      opened ? { replace: true, state: stateNow() } : { replace: false, state: OPENED_HERE },
     )
   const close = () => {
-    set({ record: null, field: null })
-    // Back to where the reader was in the grid, once that is drawn again.
-    requestAnimationFrame(() => document.querySelector<HTMLElement>('[data-place]')?.focus())
+    setLeft(opened)
+    focusLeftCell()
+    if (isOpenedHere(stateNow())) history.back()
+    else set({ record: null, field: null })
   }
   const deriveAll = () => setScope({ what: name, targets: [name], record_ids: null })
   useHotkeys({
@@ -145,52 +156,61 @@ function OneTable({ table }: { table: Table }) {
     >
       {table.fault !== null && (
         <Notice tone="bad" title="The source could not be read">
-          The records are those of before. <RunText text={table.fault} max={600} />
+          {table.read_at === null
+            ? 'It never was, so that there are no records.'
+            : 'The records are those of before.'}{' '}
+          <RunText text={table.fault} max={600} />
         </Notice>
       )}
       {hinted && !isRunning && <HintedProgress />}
       {status.running.map((running) => (
         <RunningField key={running.field} running={running} />
       ))}
+      {waiting.map((wait) => (
+        <RunWaits key={wait.run_id} wait={wait} who="the run" />
+      ))}
       <div
         className={`grid items-start gap-4 ${opened ? 'lg:grid-cols-[minmax(0,1fr)_minmax(24rem,30rem)]' : ''}`}
       >
         <div className={`flex min-w-0 flex-col gap-3 ${opened ? 'max-lg:hidden' : ''}`}>
-          <div className="flex flex-wrap items-center gap-2">
-            <StateFilter
-              chosen={filter.state}
-              status={status}
-              field={filter.field}
-              choose={(state) => set({ state })}
-            />
-            {filter.state !== '' && derived.length > 1 && (
-              <label className="flex items-center gap-2 text-ink-2">
-                in
-                <select
-                  className="field w-auto"
-                  value={filter.field}
-                  onChange={({ target }) => set({ in: target.value })}
-                >
-                  <option value="">any field</option>
-                  {derived.map(({ field }) => (
-                    <option key={field} value={field}>
-                      {plain(field)}
-                    </option>
-                  ))}
-                </select>
-              </label>
-            )}
-            <input
-              ref={box}
-              type="search"
-              className="field ml-auto sm:w-64"
-              placeholder="Search keys and values   /"
-              aria-label="Search records"
-              maxLength={200}
-              defaultValue={filter.q}
-              onChange={({ target }) => set({ q: target.value })}
-            />
-          </div>
+          {/* Nothing can be found in what was never read. */}
+          {(table.read_at !== null || table.fault === null) && (
+            <div className="flex flex-wrap items-center gap-2">
+              <StateFilter
+                chosen={filter.state}
+                status={status}
+                field={filter.field}
+                choose={(state) => set({ state })}
+              />
+              {filter.state !== '' && derived.length > 1 && (
+                <label className="flex items-center gap-2 text-ink-2">
+                  in
+                  <select
+                    className="field w-auto"
+                    value={filter.field}
+                    onChange={({ target }) => set({ in: target.value })}
+                  >
+                    <option value="">any field</option>
+                    {derived.map(({ field }) => (
+                      <option key={field} value={field}>
+                        {plain(field)}
+                      </option>
+                    ))}
+                  </select>
+                </label>
+              )}
+              <input
+                ref={box}
+                type="search"
+                className="field ml-auto sm:w-64"
+                placeholder="Search keys and values   /"
+                aria-label="Search records"
+                maxLength={200}
+                value={filter.q}
+                onChange={({ target }) => set({ q: target.value })}
+              />
+            </div>
+          )}
           {chosen.size > 0 && (
             <div className="flex flex-wrap items-center gap-2 rounded-md bg-active-wash px-3 py-1.5">
               <output className="font-medium">{counted(chosen.size, 'record')} chosen</output>
@@ -216,7 +236,7 @@ function OneTable({ table }: { table: Table }) {
               </button>
             </div>
           )}
-          {records.error !== null && (
+          {records.error !== null && records.count === null && (
             <Failure error={records.error} again={async () => records.again()} />
           )}
           {records.count === null && records.error === null ? (
@@ -231,10 +251,7 @@ function OneTable({ table }: { table: Table }) {
                   <button
                     type="button"
                     className="button"
-                    onClick={() => {
-                      if (box.current) box.current.value = ''
-                      set({ state: null, in: null, q: null })
-                    }}
+                    onClick={() => set({ state: null, in: null, q: null })}
                   >
                     Show all records
                   </button>
@@ -244,7 +261,11 @@ function OneTable({ table }: { table: Table }) {
               </Notice>
             ) : (
               <Notice title="No record">
-                The source has none, or it was not read yet: derive, and it is read.
+                {table.read_at !== null
+                  ? 'The source has none.'
+                  : table.fault !== null
+                    ? 'There are some once the source can be read. What is wrong with it is said above.'
+                    : 'The source was not read yet: derive, and it is read.'}
               </Notice>
             )
           ) : (
@@ -256,8 +277,10 @@ function OneTable({ table }: { table: Table }) {
                   records={records}
                   chosen={chosen}
                   choose={(record_id) => setChosen((now) => toggled(now, record_id))}
-                  open={(record_id, field) => set({ record: record_id, field })}
+                  open={open}
                   opened={opened}
+                  left={left}
+                  soughtField={filter.state === '' ? '' : filter.field}
                   derive={(field) =>
                     setScope({
                       what: `${name}.${field}`,
@@ -272,6 +295,13 @@ function OneTable({ table }: { table: Table }) {
                   {records.count === 1 && !records.more ? 'record' : 'records'}
                   {isFiltered && ' found'}
                   {derived.length > 0 && `, cost of all ${status.cost}`}
+                  {/* What is shown stays where it is: the page asks again by itself. */}
+                  {records.error !== null && (
+                    <span className="text-bad">
+                      {' '}
+                      · not up to date: {notAnswered(records.error)}
+                    </span>
+                  )}
                 </output>
               </div>
             )
@@ -304,7 +334,32 @@ function OneTable({ table }: { table: Table }) {
   )
 }
 
-function cellIn(search: URLSearchParams): { record_id: string; field: string } | null {
+const notAnswered = (error: Error): string => {
+  const { title } = wordsOf(error)
+  return `${title.charAt(0).toLowerCase()}${title.slice(1)}`
+}
+
+const OPENED_HERE = { cell: 'opened in the grid' }
+const stateNow = (): unknown => history.state
+const isOpenedHere = (state: unknown): boolean =>
+  typeof state === 'object' && state !== null && 'cell' in state
+
+/** Back to where the reader was in the grid, once that is drawn again. */
+function focusLeftCell(frames = 0): void {
+  requestAnimationFrame(() => {
+    const find = (mark: string) => document.querySelector<HTMLElement>(mark)
+    const cell = find('[data-left]') ?? (frames < LEFT_FRAMES ? null : find('[data-place]'))
+    // What is not drawn, as the grid beside a cell on a narrow page, takes no focus.
+    cell?.focus()
+    if (frames < LEFT_FRAMES && (cell === null || document.activeElement !== cell))
+      focusLeftCell(frames + 1)
+  })
+}
+const LEFT_FRAMES = 30
+
+type CellAt = { record_id: string; field: string }
+
+function cellIn(search: URLSearchParams): CellAt | null {
   const [record_id, field] = [search.get('record'), search.get('field')]
   return record_id === null || field === null ? null : { record_id, field }
 }

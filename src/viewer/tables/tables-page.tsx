@@ -1,4 +1,4 @@
-import type { Table } from '#contract/provenance.ts'
+import type { Table, TableWait } from '#contract/provenance.ts'
 import { CELL_STATE, keysOf, SOURCE_KIND } from '#contract/status.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { CellBar, CellCount } from '#viewer/parts/cell-counts.tsx'
@@ -9,6 +9,7 @@ import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { RunWaits } from '#viewer/parts/table-wait.tsx'
 import { useTablesStatus } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
@@ -58,6 +59,7 @@ export function TablesPage() {
               key={table.table}
               table={table}
               status={statusOfTable(table, status.data?.tables ?? [])}
+              waiting={status.data?.waiting.filter((wait) => wait.table === table.table) ?? []}
               isKnown={status.data !== undefined}
             />
           ))}
@@ -71,10 +73,12 @@ export function TablesPage() {
 function TableCard({
   table,
   status,
+  waiting,
   isKnown,
 }: {
   table: Table
   status: TableStatus
+  waiting: readonly TableWait[]
   isKnown: boolean
 }) {
   const derived = table.fields.filter((field) => field.derived !== null)
@@ -102,10 +106,18 @@ function TableCard({
       </Link>
       {table.fault !== null && (
         <p role="alert" className="border-t border-line px-4 py-2 text-bad">
-          The source could not be read, so the records are those of before:{' '}
+          The source could not be read
+          {table.read_at === null
+            ? ', and never was'
+            : ', so the records are those of before'}:{' '}
           <RunText text={table.fault} max={400} />
         </p>
       )}
+      {waiting.map((wait) => (
+        <div key={wait.run_id} className="border-t border-line px-4 py-2">
+          <RunWaits wait={wait} who="the run" />
+        </div>
+      ))}
       {derived.length === 0 ? (
         <p className="border-t border-line px-4 py-2 text-ink-2">
           Nothing is derived from these records.
