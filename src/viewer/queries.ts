@@ -9,7 +9,7 @@ import {
   queryOptions,
 } from '@tanstack/react-query'
 import { ask, ApiError, send } from './api.ts'
-import { readKept, see, unanswered } from './trust-store.ts'
+import { hearElsewhere, readKept, see, unanswered } from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -237,12 +237,23 @@ export const decideGate = (client: QueryClient, gate_id: string) =>
 export const changeTrust = (client: QueryClient) =>
   mutationOptions({
     mutationFn: (change: () => Promise<unknown>) => change(),
-    onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: keptQuery.queryKey })
-      await client.invalidateQueries({ queryKey: trustQuery.queryKey })
-      await client.invalidateQueries({ queryKey: ['verdict'] })
-    },
+    onSuccess: () => trustChanged(client),
   })
+
+async function trustChanged(client: QueryClient): Promise<void> {
+  await client.invalidateQueries({ queryKey: keptQuery.queryKey })
+  // A server that does not answer for its keys holds up no verdict.
+  void client.invalidateQueries({ queryKey: trustQuery.queryKey })
+  await client.invalidateQueries({ queryKey: ['verdict'] })
+}
+
+/** What the reader says in another tab counts in this one too. */
+export function hearOtherTabs(client: QueryClient): void {
+  hearElsewhere((what) => {
+    if (what === 'trust') void trustChanged(client)
+    else void client.invalidateQueries({ queryKey: keptQuery.queryKey })
+  })
+}
 
 export const signIn = (client: QueryClient) =>
   mutationOptions({

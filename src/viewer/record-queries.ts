@@ -10,7 +10,7 @@ import {
   queryOptions,
   skipToken,
 } from '@tanstack/react-query'
-import { ask, ApiError, send } from './api.ts'
+import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
 import { readKept, rememberHead, remembers, seenHere, trustedOf } from './trust-store.ts'
 import {
@@ -46,13 +46,13 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
   queryOptions({
     queryKey: ['verdict', evidence_id, run_id],
     queryFn: async ({ client, signal }) => {
-      const [bytes, { kept, offered }] = await Promise.all([
+      const [bytes, { trust, keys_fault }] = await Promise.all([
         fetchEnvelope(evidence_id, signal),
-        client.query(trustQuery),
+        trustAtHand(client),
       ])
       const question = {
         bytes,
-        trust: trustedOf(kept, offered.server_keys),
+        trust,
         asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
         previous: seenHere(await readKept()),
       }
@@ -62,10 +62,39 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
         tellingProgress(client, evidence_id, signal),
       )
       await rememberVerified(client, verdict)
-      return verdict
+      return keys_fault === null ? verdict : { ...verdict, keys_fault }
     },
-    staleTime: Number.POSITIVE_INFINITY,
+    // What the server offers may make another verdict of it, once that is known.
+    staleTime: ({ state }) => (state.data?.keys_fault === undefined ? Number.POSITIVE_INFINITY : 0),
+    refetchInterval: ({ state }) =>
+      againAfterMs(state.error) ?? (state.data?.keys_fault === undefined ? false : KEYS_AGAIN_MS),
   })
+
+const KEYS_AGAIN_MS = 10_000
+/** Longest that a verification waits for what the server offers. */
+const KEYS_MS = 3_000
+
+/**
+ * What the reader keeps, and what the server offers. What is kept waits for no server: where that does not answer for its
+ * keys, it is verified by the kept ones alone, and `keys_fault` says so.
+ */
+async function trustAtHand(
+  client: QueryClient,
+): Promise<{ trust: Trusted[]; keys_fault: string | null }> {
+  const late = Promise.withResolvers<null>()
+  const timer = setTimeout(() => late.resolve(null), KEYS_MS)
+  try {
+    const known = await Promise.race([client.query(trustQuery), late.promise])
+    return known === null
+      ? { trust: trustedOf(await readKept(), []), keys_fault: 'no answer came yet' }
+      : { trust: trustedOf(known.kept, known.offered.server_keys), keys_fault: null }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    return { trust: trustedOf(await readKept(), []), keys_fault: wordsOf(error).detail }
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 async function rememberVerified(
   client: QueryClient,
@@ -151,15 +180,14 @@ export const walkRim = (client: QueryClient) => ({
     taken: readonly (readonly TakenOver[])[],
     signal: AbortSignal,
   ) => {
-    const [bytes, { kept, offered }] = await Promise.all([
+    const [bytes, { trust }] = await Promise.all([
       fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
         if (error instanceof ApiError && error.code === 'not_found') return null
         throw error
       }),
-      client.query(trustQuery),
+      trustAtHand(client),
     ])
     if (bytes === null) return null
-    const trust = trustedOf(kept, offered.server_keys)
     const question = { bytes, trust, asked: { evidence_id }, previous: [], taken }
     return await verify('the chain', question, { signal })
   },

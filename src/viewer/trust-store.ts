@@ -56,16 +56,41 @@ export async function readKept(): Promise<Kept> {
 /** Reads, changes and writes in one transaction: two tabs do not undo each other. */
 async function change(by: (kept: Kept) => Kept): Promise<Kept> {
   let next = NOTHING_KEPT
+  let before = NOTHING_KEPT
   await transact('readwrite', (store) => {
     const read = store.get('kept')
     read.addEventListener('success', () => {
       const parsed = parse(Kept, read.result)
-      next = by(parsed.ok ? parsed.value : NOTHING_KEPT)
+      before = parsed.ok ? parsed.value : NOTHING_KEPT
+      next = by(before)
       store.put(next, 'kept')
     })
     return read
   })
+  // Only what is another by now: two tabs that each tell of nothing new would never be done.
+  if (weighs(before) !== weighs(next)) channel()?.postMessage('trust' satisfies Elsewhere)
+  else if (JSON.stringify(before) !== JSON.stringify(next))
+    channel()?.postMessage('seen' satisfies Elsewhere)
   return next
+}
+
+/** What a verdict depends on, apart from what was seen here. */
+const weighs = ({ pinned, seen, answered }: Kept) => JSON.stringify([pinned, seen, answered])
+
+/** What another tab of this browser changed: whom the reader trusts, or what was seen. */
+type Elsewhere = 'trust' | 'seen'
+
+/** Calls `act` whenever another tab changed what is kept. */
+export function hearElsewhere(act: (what: Elsewhere) => void): void {
+  channel()?.addEventListener('message', ({ data }: MessageEvent<Elsewhere>) => act(data))
+}
+
+// One for all of this page: who tells does not hear it. Where a browser has none, a reload is what makes it known.
+let opened: BroadcastChannel | undefined
+function channel(): BroadcastChannel | undefined {
+  if (opened === undefined && typeof BroadcastChannel !== 'undefined')
+    opened = new BroadcastChannel('runseal trust')
+  return opened
 }
 
 export const pin = (key: ServerKey) =>

@@ -139,6 +139,8 @@ export type Verdict = {
   remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
+  /** Why what the server offers was not asked: it did not say what that is. */
+  keys_fault?: string
   /** For a walk, where there is a summary: its place, and of each list the first that it does not say. */
   walk?: { place: Placed; differing: readonly (TakenOver | null)[] } | null
 }

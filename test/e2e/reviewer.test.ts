@@ -202,6 +202,31 @@ describe('a verdict', () => {
     expect(await axeViolations(page)).toEqual([])
   })
 
+  it('[U12] by a pinned key needs no list of the server’s, and says that it did not have it', async () => {
+    await page.route('**/api/trust', (route) =>
+      route.fulfill({ body: '<h1>Sign in</h1>', contentType: 'text/html' }),
+    )
+    await openEvidence()
+    const verdict = region('Verdict')
+    await verdict.getByText(/signed by a key you pinned/).waitFor()
+    await verdict.getByText(/own list of keys could not be had/).waitFor()
+    await page.unroute('**/api/trust')
+  })
+
+  it('[U16] is made anew when another tab changes what is trusted', async () => {
+    const verdict = region('Verdict')
+    await openEvidence()
+    await verdict.getByText(/signed by a key you pinned/).waitFor()
+    const other = await scene.context.newPage()
+    await other.goto(`${scene.companion.url}/evidence/trust`)
+    await other.getByRole('button', { name: 'Unpin' }).click()
+    await verdict.getByText(/first seen on this device/).waitFor()
+    await other.getByLabel(/I compared it/).check()
+    await other.getByRole('button', { name: 'Pin this key' }).click()
+    await verdict.getByText(/signed by a key you pinned/).waitFor()
+    await other.close()
+  })
+
   it('[U13] lays the stream beside the record', async () => {
     await runPage(page)
       .timelines.getByText(/heard nothing of this run|No contradiction/)

@@ -1,4 +1,5 @@
 import type { Series } from '#evidence/series.ts'
+import { wordsOf } from '#viewer/api.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { counted } from '#evidence/counted.ts'
@@ -6,10 +7,11 @@ import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { Evidence } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
-import { changeTrust, keptQuery } from '#viewer/queries.ts'
+import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
 import { beginAnew, type Kept, newestSeen, rememberLast, seenHere } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -22,6 +24,7 @@ import { isBroken, isWalked, type Walk, walkChain, type Walked } from './walk-ch
 export function ChainPage() {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
+  const keysFault = useStandingError(useQuery(trustQuery))
   const [progress, setProgress] = useState({ done: 0, known: 0 })
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
@@ -77,6 +80,11 @@ export function ChainPage() {
         before.
       </p>
       {kept.data && <LastSeen kept={kept.data} />}
+      {keysFault !== null && (
+        <Notice tone="waiting" title="The server’s own list of keys could not be had">
+          A walk goes by the keys you pinned alone: {wordsOf(keysFault).detail}.
+        </Notice>
+      )}
       {walk.isPending && (
         <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
           <output>

@@ -3,6 +3,7 @@ import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { verdictQuery } from '#viewer/record-queries.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -24,6 +25,7 @@ export function EnvelopePage({
   const client = useQueryClient()
   const query = verdictQuery(evidence_id, search.get('run'))
   const verdict = useQuery(query)
+  const failed = useStandingError(verdict)
   return (
     <Page
       title="Evidence"
@@ -49,19 +51,8 @@ export function EnvelopePage({
         </div>
       }
     >
-      {verdict.isPending ? (
-        verdict.fetchStatus === 'idle' ? (
-          <Notice title="The verification was stopped">
-            Nothing is known of this record. “Verify again” begins anew.
-          </Notice>
-        ) : (
-          <Verifying
-            document={evidence_id}
-            onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
-          />
-        )
-      ) : verdict.isError ? (
-        verdict.error instanceof ApiError && verdict.error.code === 'not_found' ? (
+      {failed !== null ? (
+        failed instanceof ApiError && failed.code === 'not_found' ? (
           <Notice
             title="No such record"
             action={
@@ -74,15 +65,28 @@ export function EnvelopePage({
             be sealed yet.
           </Notice>
         ) : (
-          <Failure error={verdict.error} again={verdict.refetch} />
+          <Failure error={failed} again={verdict.refetch} />
+        )
+      ) : verdict.isPending ? (
+        verdict.fetchStatus === 'idle' ? (
+          <Notice title="The verification was stopped">
+            Nothing is known of this record. “Verify again” begins anew.
+          </Notice>
+        ) : (
+          <Verifying
+            document={evidence_id}
+            onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
+          />
         )
       ) : (
-        <Judged
-          document={evidence_id}
-          origin={{ from: 'server', evidence_id }}
-          verdict={verdict.data}
-          renderStream={renderStream}
-        />
+        verdict.data && (
+          <Judged
+            document={evidence_id}
+            origin={{ from: 'server', evidence_id }}
+            verdict={verdict.data}
+            renderStream={renderStream}
+          />
+        )
       )}
       <NotDetectable />
     </Page>

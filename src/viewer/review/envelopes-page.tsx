@@ -5,6 +5,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { envelopesQuery, keptQuery } from '#viewer/queries.ts'
@@ -23,6 +24,7 @@ export function EnvelopesPage() {
       ? changedSince(items, seenHere(kept.data), !envelopes.hasNextPage)
       : null
   const list = useRowKeys<HTMLUListElement>()
+  const failed = useStandingError(envelopes)
   return (
     <Page
       title="Evidence"
@@ -57,7 +59,9 @@ export function EnvelopesPage() {
         The sealed records as this server lists them: not checked. A record is evidence once your
         browser has verified it: open one.
       </p>
-      {envelopes.isPending ? (
+      {failed !== null ? (
+        <Failure error={failed} again={envelopes.refetch} />
+      ) : envelopes.isPending ? (
         <div className="card overflow-hidden">
           <SkeletonRows rows={6} height="h-14" />
         </div>

@@ -63,6 +63,12 @@ export function Judged({
             </>
           )}
         </p>
+        {verdict.keys_fault !== undefined && (
+          <p className="max-w-prose text-ink">
+            The server’s own list of keys could not be had, so that only keys you pinned were asked:{' '}
+            <RunText text={verdict.keys_fault} max={300} />.
+          </p>
+        )}
         {summary && verdict.sealed_by?.source !== 'pinned' && (
           <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
             Compare the fingerprint

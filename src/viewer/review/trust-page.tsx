@@ -7,6 +7,7 @@ import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { When } from '#viewer/parts/time.tsx'
 import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
 import {
@@ -31,7 +32,8 @@ export function TrustPage() {
   const trust = useQuery(trustQuery)
   const client = useQueryClient()
   const change = useMutation(changeTrust(client))
-  if (kept.isPending || trust.isPending)
+  const failed = useStandingError(trust)
+  if (kept.isPending || (trust.isPending && failed === null))
     return (
       <Page title="Keys you trust">
         <div className="card overflow-hidden">
@@ -50,7 +52,7 @@ export function TrustPage() {
     <TrustOf
       kept={kept.data}
       offered={offered}
-      failed={trust.error}
+      failed={failed}
       again={trust.refetch}
       change={change.mutate}
       pending={change.isPending}
