@@ -90,7 +90,7 @@ describe('tables', () => {
     await page.getByRole('link', { name: 'the table boxes' }).first().click()
     await page.getByText(/^A run waits for the table boxes/).waitFor()
     await page.getByRole('link', { name: 'Runs', exact: true }).click()
-    await page.getByText(/waits for the table boxes, which run_\w+ has/).waitFor()
+    await page.getByText(/waits for the table boxes until run_\w+ is done/).waitFor()
     await page.goto(`${scene.companion.url}/runs/${await waits}`)
     await page.getByText(/^It waits for the table boxes/).waitFor()
     expect(await axeViolations(page)).toEqual([])

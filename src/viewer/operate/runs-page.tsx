@@ -177,8 +177,8 @@ function RunRow({ run, wait }: { run: RunSummary; wait: TableWait | undefined })
           </span>
           {wait && (
             <span className="block truncate text-xs text-waiting">
-              waits for the table <RunText text={wait.table} max={64} />, which{' '}
-              <code className="font-mono">{wait.held_by}</code> has
+              waits for the table <RunText text={wait.table} max={64} /> until{' '}
+              <code className="font-mono">{wait.held_by}</code> is done
             </span>
           )}
         </span>

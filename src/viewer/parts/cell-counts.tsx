@@ -3,7 +3,13 @@ import { counted } from '#evidence/counted.ts'
 import { State } from './state.tsx'
 
 /** How many cells are in each state, as a bar: beside the numbers, never instead of them. */
-export function CellBar({ cells }: { cells: Readonly<Record<CellState, number>> }) {
+export function CellBar({
+  cells,
+  isThin = false,
+}: {
+  cells: Readonly<Record<CellState, number>>
+  isThin?: boolean
+}) {
   const total = totalOf(cells)
   const said = keysOf(CELL_STATE)
     .filter((state) => cells[state] > 0)
@@ -12,7 +18,7 @@ export function CellBar({ cells }: { cells: Readonly<Record<CellState, number>> 
     <span
       title={total === 0 ? 'no cells' : said.join(', ')}
       aria-hidden="true"
-      className="flex h-1.5 w-full gap-px overflow-hidden rounded-full bg-line"
+      className={`flex w-full gap-px overflow-hidden rounded-full bg-line ${isThin ? 'h-0.5' : 'h-1.5'}`}
     >
       {keysOf(CELL_STATE).map(
         (state) =>

@@ -18,8 +18,8 @@ export function RunWaits({ wait, who }: { wait: TableWait; who: 'it' | 'the run'
         {who === 'it' ? 'It' : <RunLink run_id={run_id}>A run</RunLink>} waits for the table{' '}
         <Link href={`/tables/${encodeURIComponent(table)}`} className="link">
           <RunText text={table} max={64} />
-        </Link>
-        , which <RunLink run_id={held_by}>another run</RunLink> has or gets before.
+        </Link>{' '}
+        until <RunLink run_id={held_by}>another run</RunLink> is done with it.
       </span>
       <ToldWord by="recorded" />
     </p>

@@ -14,6 +14,8 @@ import type { useRecords } from './use-records.ts'
 const ROW_PX = 36
 const HEAD_PX = 52
 const STILL = 2
+/** Derived fields that a wide page has in sight. */
+const MOST_IN_SIGHT = 4
 
 /** Records by fields, each derived cell in the colour of its state. */
 export function RecordGrid({
@@ -92,6 +94,8 @@ function columnsOf({
   derive: (field: string) => void
   isNarrow: boolean
 }): GridColumn[] {
+  const derivedFields = table.fields.filter(({ derived }) => derived !== null)
+  const isManyFields = derivedFields.length > (isNarrow ? 1 : MOST_IN_SIGHT)
   return [
     {
       key: '#chosen',
@@ -123,7 +127,7 @@ function columnsOf({
         return record ? (
           <span className="flex min-w-0 grow flex-col gap-0.5 font-medium">
             <KeyText text={record.record_id} />
-            <StatesOf record={record} />
+            {isManyFields && <StatesOf record={record} />}
           </span>
         ) : (
           <span className="skeleton h-3 w-2/3" />
@@ -133,7 +137,7 @@ function columnsOf({
     },
     // What is derived comes first, or its states would be out of sight behind the columns of the source.
     ...[
-      ...table.fields.filter(({ derived }) => derived !== null),
+      ...derivedFields,
       ...table.fields.filter(({ field, derived }) => derived === null && field !== table.key),
     ].map(({ field, derived, private: isPrivate, type }): GridColumn => {
       const isNumber = type === 'number'
@@ -207,7 +211,7 @@ const cellOf = ({ cells }: TableRecord, field: string): GridCell | undefined =>
 function StatesOf({ record }: { record: TableRecord }) {
   const cells: Record<CellState, number> = { fresh: 0, stale: 0, missing: 0, failed: 0 }
   for (const { state } of Object.values(record.cells)) cells[state] += 1
-  return cells.fresh < totalOf(cells) && <CellBar cells={cells} />
+  return cells.fresh < totalOf(cells) && <CellBar cells={cells} isThin />
 }
 
 /** The name, with both its ends where there is no room for all of it: names are told apart by either. */

@@ -123,6 +123,7 @@ function OneTable({ table }: { table: Table }) {
     n: whyNot === null ? deriveAll : undefined,
   })
   const derived = table.fields.filter((field) => field.derived !== null)
+  const isUnreadable = table.read_at === null && table.fault !== null
   const isFiltered = filter.state !== '' || filter.q !== ''
   return (
     <Page
@@ -157,7 +158,7 @@ function OneTable({ table }: { table: Table }) {
       {table.fault !== null && (
         <Notice tone="bad" title="The source could not be read">
           {table.read_at === null
-            ? 'It never was, so that there are no records.'
+            ? 'It never was, so that there are no records yet.'
             : 'The records are those of before.'}{' '}
           <RunText text={table.fault} max={600} />
         </Notice>
@@ -174,7 +175,7 @@ function OneTable({ table }: { table: Table }) {
       >
         <div className={`flex min-w-0 flex-col gap-3 ${opened ? 'max-lg:hidden' : ''}`}>
           {/* Nothing can be found in what was never read. */}
-          {(table.read_at !== null || table.fault === null) && (
+          {!isUnreadable && (
             <div className="flex flex-wrap items-center gap-2">
               <StateFilter
                 chosen={filter.state}
@@ -259,13 +260,11 @@ function OneTable({ table }: { table: Table }) {
               >
                 The filters above leave nothing over.
               </Notice>
-            ) : (
+            ) : isUnreadable ? null : (
               <Notice title="No record">
-                {table.read_at !== null
-                  ? 'The source has none.'
-                  : table.fault !== null
-                    ? 'There are some once the source can be read. What is wrong with it is said above.'
-                    : 'The source was not read yet: derive, and it is read.'}
+                {table.read_at === null
+                  ? 'The source was not read yet: derive, and it is read.'
+                  : 'The source has none.'}
               </Notice>
             )
           ) : (
