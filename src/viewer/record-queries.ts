@@ -309,6 +309,37 @@ export const comparePart = ({ document, seq, part, sha256, ...log }: PartAddress
     networkMode: 'always',
   })
 
+/** A log of many parts, from part `from` on, one after the other: each compared before the next is asked for [U10]. */
+export const compareLog = (
+  address: Omit<PartAddress, 'part' | 'sha256'>,
+  chunks: readonly string[],
+  onPart: (bytes: Uint8Array<ArrayBuffer>) => void,
+) =>
+  mutationOptions({
+    mutationFn: async ({
+      file,
+      from,
+      signal,
+    }: {
+      file: File | null
+      from: number
+      signal: AbortSignal
+    }): Promise<{ index: number; compared: Compared & { same: false } } | null> => {
+      const { document, seq, ...log } = address
+      for (const [index, sha256] of chunks.entries()) {
+        if (index < from) continue
+        signal.throwIfAborted()
+        const part: PartAt = { kind: 'log', index }
+        const bytes = await (file ? partOfFile(file, part) : fetchPart(log, part, sha256, signal))
+        const compared = await compare(document, seq, part, bytes)
+        if (!compared.same) return { index, compared }
+        onPart(new Uint8Array(compared.bytes))
+      }
+      return null
+    },
+    networkMode: 'always',
+  })
+
 async function partOfFile(file: File, { kind, index }: PartAt): Promise<ArrayBuffer> {
   const from = index * LOG_CHUNK_BYTES
   return await (kind === 'log' ? file.slice(from, from + LOG_CHUNK_BYTES) : file).arrayBuffer()
@@ -318,8 +349,9 @@ async function fetchPart(
   log: LogAddress,
   { kind, index }: PartAt,
   sha256: string,
+  signal?: AbortSignal,
 ): Promise<ArrayBuffer> {
-  return kind === 'log' ? await fetchLogChunk(log, index) : await artifactBytes(sha256)
+  return kind === 'log' ? await fetchLogChunk(log, index, signal) : await artifactBytes(sha256)
 }
 
 /** Bytes of an artifact. What they are worth is for the verifier to say. */
@@ -327,7 +359,12 @@ export async function artifactBytes(sha256: string, signal?: AbortSignal): Promi
   return (await send(ENDPOINT.artifact, { params: { sha256 }, signal })).bytes
 }
 
-async function fetchLogChunk(address: LogAddress, index: number): Promise<ArrayBuffer> {
-  const { bytes } = await fetchLog(address, index * LOG_CHUNK_BYTES, LOG_CHUNK_BYTES)
+async function fetchLogChunk(
+  address: LogAddress,
+  index: number,
+  signal?: AbortSignal,
+): Promise<ArrayBuffer> {
+  const from = index * LOG_CHUNK_BYTES
+  const { bytes } = await fetchLog(address, from, LOG_CHUNK_BYTES, signal)
   return new Uint8Array(bytes).buffer
 }

@@ -242,8 +242,23 @@ describe('a verdict', () => {
     await expect.poll(() => rows.first().textContent()).toContain('publish')
     await record.getByRole('searchbox').fill('package')
     await record.getByText('1 row found').waitFor()
+    await record.getByText(/sorted by Step, downwards/).waitFor()
+    // What only another view has is said to be there.
+    await record.getByRole('searchbox').fill('Release it?')
+    await record.getByText(/^No step has this in its name, kind/).waitFor()
+    await record.getByRole('button', { name: 'Gates: found in 1 gate' }).waitFor()
     await record.getByRole('searchbox').fill('')
-    await record.getByRole('button', { name: /^\s*\d+\s*build/ }).click()
+    // By keyboard: from row to row, into an entry, and back to its row.
+    await record.getByRole('button', { name: /^\s*\d+\s*publish/ }).focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await region('Entry 1').waitFor()
+    await page.keyboard.press('Escape')
+    await region('Entry 1').waitFor({ state: 'detached' })
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.textContent))
+      .toMatch(/^\s*1\s*build/)
+    await page.keyboard.press('Enter')
     await region('Entry 1').waitFor()
   })
 

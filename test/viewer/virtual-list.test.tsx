@@ -117,4 +117,22 @@ describe('a list of a million rows', () => {
     expect(screen.getByText('row 0')).toBeDefined()
     expect(screen.getByText('row 654321')).toBeDefined()
   })
+
+  it('[U20] keeps the row that has the focus, and moves it from row to row by arrows', () => {
+    draw({ walks: true, renderRow: (index) => <button type="button">row {index}</button> })
+    const box = screen.getByRole('region', { name: 'Rows' })
+    const first = screen.getByText('row 0')
+    first.focus()
+    act(() => {
+      box.scrollTop = MAX_ELEMENT_PX - 600
+      fireEvent.scroll(box)
+    })
+    expect(document.activeElement).toBe(first)
+    fireEvent.keyDown(first, { key: 'ArrowDown' })
+    expect(document.activeElement?.textContent).toBe('row 1')
+    fireEvent.keyDown(screen.getByText('row 1'), { key: 'End' })
+    expect(document.activeElement?.textContent).toBe('row 999999')
+    fireEvent.keyDown(screen.getByText('row 999999'), { key: 'ArrowUp' })
+    expect(document.activeElement?.textContent).toBe('row 999998')
+  })
 })

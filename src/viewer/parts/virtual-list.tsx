@@ -1,19 +1,22 @@
 import {
   type ComponentProps,
+  type KeyboardEvent,
   memo,
   type ReactNode,
   type Ref,
   useEffect,
   useEffectEvent,
   useImperativeHandle,
+  useRef,
+  useState,
 } from 'react'
 import { useRowsInSight } from './rows-in-sight.ts'
 
 /**
  * Rows of one height, of which only those in sight exist, however many there are. `follow` keeps the end in sight while
  * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that is brought in sight; `showRef`
- * does that from outside. `kept` exists also out of sight, since it may have the focus. `head` stands still over the
- * rows. A row is drawn anew only by another `renderRow`.
+ * does that from outside. `kept` exists also out of sight, and without it the row that had the focus last [U20]. With
+ * `walks` arrows, Home and End move the focus from row to row. `head` stands still over the rows. A row is drawn anew only by another `renderRow`.
  */
 export function VirtualList({
   count,
@@ -27,7 +30,8 @@ export function VirtualList({
   onFollow,
   active,
   showRef,
-  kept,
+  kept: given,
+  walks = false,
   onRange,
   box: attributes = {},
 }: {
@@ -43,12 +47,31 @@ export function VirtualList({
   active?: number | undefined
   showRef?: Ref<(row: number) => void>
   kept?: number | undefined
+  walks?: boolean
   onRange?: ((from: number, to: number) => void) | undefined
   /** Of the box that scrolls: what it is to a screen reader, and what it listens to. */
   box?: Omit<ComponentProps<'div'>, 'ref' | 'className' | 'children'>
 }) {
   const { boxRef, sight, heightPx, onScroll, show } = useRowsInSight({ count, rowPx, headPx })
   const { first, last, shiftPx } = sight
+  const [focused, setFocused] = useState<number>()
+  const kept = given ?? focused
+  const goingTo = useRef<number>(undefined)
+  useEffect(() => {
+    if (goingTo.current === undefined) return
+    const row = boxRef.current?.querySelector(`[data-row-index="${goingTo.current}"]`)
+    row?.querySelector<HTMLElement>('button, a')?.focus({ preventScroll: true })
+    goingTo.current = undefined
+  })
+  const walk = (event: KeyboardEvent<HTMLElement>) => {
+    const at = placeOfRow(event.target)
+    const to = at === undefined ? undefined : STEP[event.key]?.(at, count)
+    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return
+    event.preventDefault()
+    goingTo.current = Math.max(0, Math.min(count - 1, to))
+    show(goingTo.current)
+    setFocused(goingTo.current)
+  }
   const bring = useEffectEvent((row: number) => show(row))
   useEffect(() => {
     if (follow && count > 0) bring(count - 1)
@@ -73,6 +96,11 @@ export function VirtualList({
       {...attributes}
       ref={boxRef}
       className={`overflow-auto ${className}`}
+      onFocusCapture={({ target }) => setFocused((before) => placeOfRow(target) ?? before)}
+      onKeyDown={(event) => {
+        if (walks) walk(event)
+        attributes.onKeyDown?.(event)
+      }}
       onScroll={(event) => {
         onScroll()
         attributes.onScroll?.(event)
@@ -97,6 +125,18 @@ export function VirtualList({
   )
 }
 
+const STEP: Readonly<Record<string, (at: number, count: number) => number>> = {
+  ArrowDown: (at) => at + 1,
+  ArrowUp: (at) => at - 1,
+  Home: () => 0,
+  End: (_, count) => count - 1,
+}
+
+function placeOfRow(target: EventTarget): number | undefined {
+  const row = target instanceof Element ? target.closest('[data-row-index]') : null
+  return row === null ? undefined : Number(row.getAttribute('data-row-index'))
+}
+
 const Row = memo(function Row({
   index,
   topPx,
@@ -114,6 +154,7 @@ const Row = memo(function Row({
   return (
     <div
       role="presentation"
+      data-row-index={index}
       className={`absolute inset-x-0 top-0 ${isLast ? '*:border-b-0' : ''}`}
       style={{ height: heightPx, transform: `translateY(${topPx}px)` }}
     >

@@ -57,7 +57,8 @@ const NAMES: Readonly<Record<string, string>> = {
   '\uFE0F': 'variation selector for emoji',
   '\uFEFF': 'byte order mark',
 }
-const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\r': '␍', '\t': '⇥', '\u001B': '␛' }
+// Only signs that every font has: of others a reader sees the same empty box.
+const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\t': '⇥' }
 
 function nameOf(found: string): Piece {
   const codes = Array.from(

@@ -3,6 +3,7 @@ import { counted } from '#evidence/counted.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
+import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#viewer/parts/time.tsx'
@@ -11,7 +12,7 @@ import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { evidencePageQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
 import type { Page, PageView, Rows, SortBy, Summary } from '#viewer/verifier.ts'
 import { keepPreviousData, useQueries } from '@tanstack/react-query'
-import { type ReactNode, useDeferredValue, useState } from 'react'
+import { type ReactNode, useDeferredValue, useRef, useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { EntryDetail } from './entry-detail.tsx'
 import type { Origin } from './origin.ts'
@@ -19,6 +20,8 @@ import type { Origin } from './origin.ts'
 const VIEW = {
   steps: {
     label: 'Steps',
+    one: 'step',
+    searched: 'its name, kind, outcome, reason, signal, command or the paths of its artifacts',
     rowPx: 44,
     grid: 'grid-cols-[3rem_minmax(0,1fr)_auto] md:grid-cols-[3rem_minmax(8rem,2fr)_8rem_5rem_6rem_minmax(0,3fr)_6rem]',
     columns: [
@@ -33,6 +36,8 @@ const VIEW = {
   },
   gates: {
     label: 'Gates',
+    one: 'gate',
+    searched: 'its name, question or outcome, or in who decided and what they said',
     rowPx: 64,
     grid: 'grid-cols-[3rem_minmax(0,1fr)_auto]',
     columns: [
@@ -41,11 +46,21 @@ const VIEW = {
       { sort: 'outcome', label: 'Outcome' },
     ],
   },
-  raw: { label: 'Raw record', rowPx: 20, grid: '', columns: [] },
+  raw: {
+    label: 'Raw record',
+    one: 'line',
+    searched: 'it: the whole record was searched, line by line',
+    rowPx: 20,
+    grid: '',
+    columns: [],
+  },
 } as const satisfies Record<
   PageView,
   {
     label: string
+    one: string
+    /** What of a row is searched. */
+    searched: string
     rowPx: number
     grid: string
     columns: readonly { sort: SortBy | null; label: string; wide?: boolean }[]
@@ -82,9 +97,16 @@ export function AuditViews({
       },
       { replace: true },
     )
+  const section = useRef<HTMLElement>(null)
+  const close = () => {
+    set({ entry: null })
+    const row = section.current?.querySelector<HTMLElement>(`[data-seq="${entry}"]`)
+    const list = section.current?.querySelector<HTMLElement>('section[tabindex]')
+    ;(row ?? list)?.focus()
+  }
   return (
     <>
-      <section aria-label="What is on record" className="card overflow-hidden">
+      <section ref={section} aria-label="What is on record" className="card overflow-hidden">
         <div className="flex min-h-10 flex-wrap items-center gap-x-1 border-b border-line px-2">
           {VIEWS.map((name) => (
             <button
@@ -101,7 +123,7 @@ export function AuditViews({
             <input
               type="search"
               className="field min-h-7 w-44 py-0"
-              placeholder="Search the record"
+              placeholder={`Search the ${VIEW[view].label.toLowerCase()}`}
               aria-label={`Search in ${VIEW[view].label.toLowerCase()}`}
               value={search}
               onChange={({ target }) => setSearch(target.value)}
@@ -117,6 +139,7 @@ export function AuditViews({
           summary={summary}
           chosen={entry}
           choose={(seq) => set({ entry: String(seq) })}
+          look={(name) => set({ view: name, sort: null, entry: null })}
         />
       </section>
       {Number.isInteger(entry) && (
@@ -127,7 +150,7 @@ export function AuditViews({
           summary={summary}
           told={told}
           seq={entry}
-          onClose={() => set({ entry: null })}
+          onClose={close}
         />
       )}
     </>
@@ -182,13 +205,16 @@ function Table({
   summary,
   chosen,
   choose,
+  look,
 }: {
   document: string
   rows: Rows
   summary: Summary
   chosen: number
   choose: (seq: number) => void
+  look: (view: PageView) => void
 }) {
+  const [line, setLine] = useState<RawLine | null>(null)
   const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
   const pages = useQueries({
     queries: blocks.map((block) => ({
@@ -203,16 +229,14 @@ function Table({
     const page = pages[blocks.indexOf(Math.floor(index / PAGE_ROWS))]
     if (!page?.data || page.isPlaceholderData)
       return <span className="skeleton m-3 block h-3 w-1/3" />
-    return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose)
+    return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose, setLine)
   }
   if (failed) return <ErrorWords error={failed.error} className="p-4" />
   if (count === 0)
-    return (
-      <p className="p-4 text-ink-2">
-        {rows.search === ''
-          ? `The record has no ${label.toLowerCase()}.`
-          : 'Nothing in the record has this in it.'}
-      </p>
+    return rows.search === '' ? (
+      <p className="p-4 text-ink-2">The record has no {label.toLowerCase()}.</p>
+    ) : (
+      <NotFound document={document} rows={rows} head={summary.head} look={look} />
     )
   const isTall = rows.view === 'raw' || (count ?? 0) * rowPx > 560
   return (
@@ -222,16 +246,70 @@ function Table({
         count={count ?? 1}
         rowPx={rowPx}
         className={`${isTall ? 'h-140' : ''} ${rows.view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
+        walks
         onRange={onRange}
         renderRow={rowAt}
       />
+      {line !== null && (
+        <section aria-label={`Line ${line.line}`} className="border-t border-line p-4">
+          <LongText key={line.line} text={line.text} max={4000} what={`line ${line.line}`} block />
+        </section>
+      )}
       <output className="block border-t border-line px-4 py-1 text-xs text-ink-2">
         {counted(count ?? 0, rows.view === 'raw' ? 'line' : 'row')}
         {rows.search !== '' && ' found'}
+        {sortSaid(rows)}
       </output>
     </>
   )
 }
+
+type RawLine = { line: number; text: string }
+
+/** Also where the column is not shown. */
+function sortSaid({ view, sort, descending }: Rows): string {
+  const column = VIEW[view].columns.find((one) => one.sort === sort)
+  if (column === undefined || (sort === 'seq' && !descending)) return ''
+  return `, sorted by ${column.label}, ${descending ? 'downwards' : 'upwards'}`
+}
+
+/** What was searched, and where else in the record it is. */
+function NotFound({
+  document,
+  rows: { view, search },
+  head,
+  look,
+}: {
+  document: string
+  rows: Rows
+  head: string
+  look: (view: PageView) => void
+}) {
+  const others = VIEWS.filter((name) => name !== view)
+  const found = useQueries({
+    queries: others.map((name) =>
+      evidencePageQuery(document, head, { view: name, sort: 'seq', descending: false, search }, 0),
+    ),
+  })
+  return (
+    <div className="flex flex-col items-start gap-2 p-4 text-ink-2">
+      <p>
+        No {VIEW[view].one} has this in {VIEW[view].searched}.
+      </p>
+      {others.map((name, nth) => {
+        const total = found[nth]?.data?.total ?? 0
+        if (total === 0) return null
+        return (
+          <button key={name} type="button" className="button" onClick={() => look(name)}>
+            {VIEW[name].label}: found in {counted(total, VIEW[name].one)}
+          </button>
+        )
+      })}
+    </div>
+  )
+}
+
+const MAX_RAW_CHARS = 2000
 
 function drawRow(
   page: Page,
@@ -239,6 +317,7 @@ function drawRow(
   grid: string,
   chosen: number,
   choose: (seq: number) => void,
+  showLine: (line: RawLine) => void,
 ): ReactNode {
   switch (page.view) {
     case 'steps': {
@@ -306,8 +385,13 @@ function drawRow(
               {row.line}
             </span>
             <span className="whitespace-pre">
-              <RunText text={row.text} max={2000} />
+              <RunText text={row.text} max={MAX_RAW_CHARS} />
             </span>
+            {row.text.length > MAX_RAW_CHARS && (
+              <button type="button" className="link" onClick={() => showLine(row)}>
+                Show the whole line
+              </button>
+            )}
           </div>
         )
       )
@@ -332,6 +416,7 @@ function Row({
     <button
       type="button"
       className={`${GRID} ${grid} size-full border-b border-line text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover`}
+      data-seq={seq}
       aria-expanded={seq === chosen}
       onClick={() => choose(seq)}
     >

@@ -1,6 +1,7 @@
 import { CLAIM_STATE, type ClaimState, keysOf } from '#contract/status.ts'
 import { CLAIM, type Claim } from '#evidence/claims.ts'
 import { Copy } from '#viewer/parts/copy.tsx'
+import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 
@@ -98,7 +99,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
           <>
             <dt className="text-ink-3">What is digested</dt>
             <dd className="font-mono text-xs break-all">
-              <RunText text={claim.preimage} max={2000} />
+              <LongText text={claim.preimage} max={2000} what="what is digested" />
             </dd>
           </>
         )}

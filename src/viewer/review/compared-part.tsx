@@ -6,10 +6,12 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
-import { comparePart, type PartAddress } from '#viewer/record-queries.ts'
-import type { PartAt } from '#viewer/verifier.ts'
+import { counted } from '#evidence/counted.ts'
+import { textLines } from '#viewer/parts/text-lines.ts'
+import { compareLog, comparePart, type PartAddress } from '#viewer/record-queries.ts'
+import type { Compared, PartAt } from '#viewer/verifier.ts'
 import { useMutation } from '@tanstack/react-query'
-import { useMemo } from 'react'
+import { useMemo, useState } from 'react'
 import type { Origin } from './origin.ts'
 
 /**
@@ -31,6 +33,8 @@ export function ComparedPart({
   file: string
 }) {
   const compared = useMutation(comparePart(address))
+  const bytes = compared.data?.same ? compared.data.bytes : null
+  const parts = useMemo(() => (bytes === null ? [] : [new Uint8Array(bytes)]), [bytes])
   return (
     <div className="mt-2 flex flex-col gap-2">
       {!compared.data && (
@@ -62,56 +66,180 @@ export function ComparedPart({
       {compared.isError && <ErrorWords error={compared.error} />}
       {compared.data &&
         (compared.data.same ? (
-          <Same
-            bytes={compared.data.bytes}
-            kind={address.part.kind}
-            told={told}
-            name={name}
-            file={file}
-          />
+          <Same parts={parts} kind={address.part.kind} told={told} name={name} file={file} />
         ) : (
-          <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
-            <p className="font-semibold text-bad">
-              This is not the {name} that is on record, so nothing of it is shown:{' '}
-              {compared.data.fault}
-            </p>
-            <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_1fr]">
-              <dt className="text-ink-2">On record</dt>
-              <dd>
-                <Fingerprint hex={compared.data.expected} />
-              </dd>
-              <dt className="text-ink-2">These bytes</dt>
-              <dd>
-                <Fingerprint hex={compared.data.actual} />
-              </dd>
-            </dl>
-            <button type="button" className="button mt-2" onClick={() => compared.reset()}>
-              Compare again
-            </button>
-          </div>
+          <Another name={name} compared={compared.data} onAgain={() => compared.reset()} />
         ))}
     </div>
   )
 }
 
+/** Other bytes than those that are on record: named, and nothing of them drawn. */
+function Another({
+  name,
+  compared: { fault, expected, actual },
+  onAgain,
+}: {
+  name: string
+  compared: Compared & { same: false }
+  onAgain: () => void
+}) {
+  return (
+    <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
+      <p className="font-semibold text-bad">
+        This is not the {name} that is on record, so nothing of it is shown: {fault}
+      </p>
+      <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_1fr]">
+        <dt className="text-ink-2">On record</dt>
+        <dd>
+          <Fingerprint hex={expected} />
+        </dd>
+        <dt className="text-ink-2">These bytes</dt>
+        <dd>
+          <Fingerprint hex={actual} />
+        </dd>
+      </dl>
+      <button type="button" className="button mt-2" onClick={onAgain}>
+        Compare again
+      </button>
+    </div>
+  )
+}
+
+/** A log of several parts in one: part by part, as far as they are those on record, and the lines numbered through. */
+export function ComparedLog({
+  address,
+  chunks,
+  bytes,
+  origin,
+  told,
+  file,
+}: {
+  address: Omit<PartAddress, 'part' | 'sha256'>
+  chunks: readonly string[]
+  /** Of the whole, on record. */
+  bytes: number
+  origin: Origin
+  told: ToldBy
+  file: string
+}) {
+  const [parts, setParts] = useState<readonly Uint8Array<ArrayBuffer>[]>([])
+  const [stop, setStop] = useState<AbortController | null>(null)
+  const [chosen, setChosen] = useState<File | null>(null)
+  const compared = useMutation(
+    compareLog(address, chunks, (part) => setParts((before) => [...before, part])),
+  )
+  const go = (from: File | null, done: number) => {
+    const controller = new AbortController()
+    setStop(controller)
+    setChosen(from)
+    if (done === 0) setParts([])
+    compared.mutate({ file: from, from: done, signal: controller.signal })
+  }
+  const isStopped = compared.isError && stop?.signal.aborted === true
+  const isWhole = parts.length === chunks.length
+  const more = isWhole && chosen !== null ? chosen.size - bytes : 0
+  return (
+    <div className="mt-2 flex flex-col gap-2">
+      {compared.isPending ? (
+        <div className="flex flex-wrap items-center gap-3">
+          <output>
+            {parts.length} of {counted(chunks.length, 'part')} compared.
+          </output>
+          <progress
+            className="h-1.5 w-48 text-seal"
+            max={chunks.length}
+            value={parts.length}
+            aria-label="Parts compared"
+          />
+          <button type="button" className="button" onClick={() => stop?.abort()}>
+            Stop
+          </button>
+        </div>
+      ) : (
+        !isWhole &&
+        !compared.data && (
+          <div className="flex flex-wrap items-center gap-2">
+            {parts.length > 0 && (
+              <button type="button" className="button" onClick={() => go(chosen, parts.length)}>
+                Go on with part {parts.length + 1} of {chunks.length}
+              </button>
+            )}
+            {parts.length === 0 && origin.from === 'server' && (
+              <button type="button" className="button" onClick={() => go(null, 0)}>
+                Fetch and compare all {chunks.length} parts of the log
+              </button>
+            )}
+            {parts.length === 0 && (
+              <label className="button has-focus-visible:outline-2 has-focus-visible:outline-seal">
+                Compare a file with the log
+                <input
+                  type="file"
+                  className="sr-only"
+                  onChange={({ target }) => {
+                    const [one] = target.files ?? []
+                    if (one) go(one, 0)
+                    target.value = ''
+                  }}
+                />
+              </label>
+            )}
+            <span className="text-ink-2">
+              {parts.length === 0 ? 'not checked' : 'the rest is not checked'}
+            </span>
+          </div>
+        )
+      )}
+      {compared.isError && !isStopped && <ErrorWords error={compared.error} />}
+      {compared.data && (
+        <Another
+          name={`part ${compared.data.index + 1} of the log`}
+          compared={compared.data.compared}
+          onAgain={() => {
+            compared.reset()
+            setParts([])
+          }}
+        />
+      )}
+      {more > 0 && (
+        <p role="alert" className="text-bad">
+          The file goes on: {counted(more, 'byte')} after the log are not on record, and not shown.
+        </p>
+      )}
+      {parts.length > 0 && (
+        <Same
+          parts={parts}
+          kind="log"
+          told={told}
+          name={
+            isWhole ? 'log' : `beginning of the log, ${parts.length} of ${chunks.length} parts,`
+          }
+          file={file}
+        />
+      )}
+    </div>
+  )
+}
+
 const ROW_PX = 20
-const MAX_LINE_CHARS = 4000
 
 function Same({
-  bytes,
+  parts,
   kind,
   told,
   name,
   file,
 }: {
-  bytes: ArrayBuffer
+  parts: readonly Uint8Array<ArrayBuffer>[]
   kind: PartAt['kind']
   told: ToldBy
   name: string
   file: string
 }) {
-  const lines = useMemo(() => linesOf(bytes, kind), [bytes, kind])
-  const save = () => saveFile(file, new Blob([bytes], { type: 'application/octet-stream' }))
+  // A log is text whatever is in it; an artifact with a null byte in it is not.
+  const isText = kind === 'log' || !parts.some((part) => part.includes(0))
+  const lines = useMemo(() => (isText ? textLines(parts) : null), [isText, parts])
+  const save = () => saveFile(file, new Blob([...parts], { type: 'application/octet-stream' }))
   return (
     <div
       className={`overflow-hidden rounded-md border ${told === 'verified' ? 'border-seal' : 'border-line-strong'}`}
@@ -120,7 +248,8 @@ function Same({
         <ToldWord by={told} />
         <span className="text-ink-2">
           The {name} has the digest that is on record
-          {lines === null && '. It is not text, so it is not drawn'}.
+          {lines === null && '. It is not text, so it is not drawn'}
+          {lines?.endsInCrLf && '. Its lines end in CR LF'}.
         </span>
         <button type="button" className="button ml-auto min-h-7 text-xs" onClick={save}>
           Save these bytes
@@ -128,39 +257,39 @@ function Same({
       </div>
       {lines !== null && (
         <VirtualList
-          label={`Content of the ${name}`}
-          className={`bg-sunken py-1 font-mono text-xs ${lines.length > 16 ? 'h-80' : ''}`}
-          count={lines.length}
+          label={`Content of the ${kind}`}
+          className={`bg-sunken py-1 font-mono text-xs ${lines.count > 16 ? 'h-80' : ''}`}
+          count={lines.count}
           rowPx={ROW_PX}
-          renderRow={(index) => (
-            <div className="flex h-5 gap-3 pr-4 leading-5">
-              <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
-                {index + 1}
-              </span>
-              <span className="whitespace-pre">
-                {parseAnsi(lines[index]?.slice(0, MAX_LINE_CHARS) ?? '', PLAIN).spans.map(
-                  (span, nth) => (
-                    <span key={nth} className={classesOf(span.look)}>
-                      <RunText text={span.text} max={MAX_LINE_CHARS} keep={'\t'} />
-                    </span>
-                  ),
-                )}
-                {(lines[index]?.length ?? 0) > MAX_LINE_CHARS && (
-                  <span className="text-ink-3">… the rest is not drawn here</span>
-                )}
-              </span>
-            </div>
-          )}
+          renderRow={(index) => <Line index={index} line={lines.at(index)} />}
         />
       )}
     </div>
   )
 }
 
-// A log is text whatever is in it; an artifact with a null byte in it is not.
-function linesOf(bytes: ArrayBuffer, kind: PartAt['kind']): string[] | null {
-  const all = new Uint8Array(bytes)
-  if (kind === 'artifact' && all.includes(0)) return null
-  const lines = new TextDecoder().decode(all).split(/\r?\n/)
-  return lines.at(-1) === '' ? lines.slice(0, -1) : lines
+function Line({
+  index,
+  line: { text, isCut },
+}: {
+  index: number
+  line: { text: string; isCut: boolean }
+}) {
+  return (
+    <div className="flex h-5 gap-3 pr-4 leading-5">
+      <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
+        {index + 1}
+      </span>
+      <span className="whitespace-pre">
+        {parseAnsi(text, PLAIN).spans.map((span, nth) => (
+          <span key={nth} className={classesOf(span.look)}>
+            <RunText text={span.text} max={text.length} keep={'\t'} />
+          </span>
+        ))}
+        {isCut && (
+          <span className="text-ink-3">… the rest is not drawn here: save these bytes</span>
+        )}
+      </span>
+    </div>
+  )
 }

@@ -4,6 +4,7 @@ import { counted } from '#evidence/counted.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
+import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration, When } from '#viewer/parts/time.tsx'
@@ -11,7 +12,7 @@ import { ToldWord } from '#viewer/parts/told.tsx'
 import { entryQuery } from '#viewer/record-queries.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery } from '@tanstack/react-query'
-import { ComparedPart } from './compared-part.tsx'
+import { ComparedLog, ComparedPart } from './compared-part.tsx'
 import { GateDetail } from './gate-detail.tsx'
 import type { Origin } from './origin.ts'
 import { SealedCells } from './sealed-cells.tsx'
@@ -34,7 +35,14 @@ export function EntryDetail({
 }) {
   const entry = useQuery(entryQuery(document, summary.head, seq))
   return (
-    <section aria-label={`Entry ${seq}`} className="card">
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its button, which is for all
+    <section
+      aria-label={`Entry ${seq}`}
+      className="card"
+      onKeyDown={({ key }) => {
+        if (key === 'Escape') onClose()
+      }}
+    >
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2">
         <h2
           className="font-semibold outline-none"
@@ -93,6 +101,16 @@ function StepDetail({
 }) {
   const { step_id, attempt, log, artifacts } = step
   const at = { document, run_id, step_id, attempt, seq }
+  const parts = log.chunks.map((sha256, index) => (
+    <ComparedPart
+      key={index}
+      address={{ ...at, part: { kind: 'log', index }, sha256 }}
+      origin={origin}
+      told={told}
+      name={log.chunks.length === 1 ? 'log' : `part ${index + 1} of the log`}
+      file={`${step_id}-${attempt}-${index + 1}.log`}
+    />
+  ))
   return (
     <div className="flex flex-col gap-4 p-4">
       <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-4 gap-y-1">
@@ -111,7 +129,12 @@ function StepDetail({
           <ol className="font-mono text-xs">
             {step.argv.map((argument, index) => (
               <li key={index}>
-                <RunText text={argument} max={4000} block />
+                <LongText
+                  text={argument}
+                  max={4000}
+                  what={`element ${index} of the command`}
+                  block
+                />
               </li>
             ))}
           </ol>
@@ -145,16 +168,24 @@ function StepDetail({
             : `${counted(log.lines, 'line')}, ${bytesSaid(log.bytes)}, in ${counted(log.chunks.length, 'part')} of at most 1 MiB. The record has the digest of each, not the text.`}
           {log.truncated && ' It was cut at its limit: the step wrote more than was kept.'}
         </p>
-        {log.chunks.map((sha256, index) => (
-          <ComparedPart
-            key={index}
-            address={{ ...at, part: { kind: 'log', index }, sha256 }}
-            origin={origin}
-            told={told}
-            name={log.chunks.length === 1 ? 'log' : `part ${index + 1} of the log`}
-            file={`${step_id}-${attempt}-${index + 1}.log`}
-          />
-        ))}
+        {log.chunks.length > 1 ? (
+          <>
+            <ComparedLog
+              address={at}
+              chunks={log.chunks}
+              bytes={log.bytes}
+              origin={origin}
+              told={told}
+              file={`${step_id}-${attempt}.log`}
+            />
+            <details className="mt-2">
+              <summary>Only one part of it</summary>
+              {parts}
+            </details>
+          </>
+        ) : (
+          parts
+        )}
       </div>
       {artifacts.length > 0 && (
         <div>

@@ -1,0 +1,82 @@
+/** A text as bytes, as lines: each is decoded when it is looked at. */
+export type TextLines = {
+  count: number
+  at: (index: number) => { text: string; isCut: boolean }
+  /** Each line that ends does so in CR LF, which is said once: then a line comes without its CR. */
+  endsInCrLf: boolean
+}
+
+/** Most bytes of one line that are decoded for a look. */
+const MOST_BYTES = 16_384
+const LF = 10
+const CR = 13
+
+/**
+ * Lines of a text that may come in parts, a line running on from one to the next. Nothing is dropped: a byte order mark
+ * and every CR that is not of such an end stay, to be named where they stand [U1].
+ */
+export function textLines(parts: readonly Uint8Array[]): TextLines {
+  const breaks = parts.map(breaksOf)
+  let lines = 0
+  let bytes = 0
+  let ends = 0
+  const starts = parts.map((part, nth) => {
+    const from = { line: lines, byte: bytes }
+    const { at, crlf } = breaks[nth] ?? NONE
+    const isSplit = part[0] === LF && parts[nth - 1]?.at(-1) === CR
+    lines += at.length
+    ends += crlf + (isSplit ? 1 : 0)
+    bytes += part.length
+    return from
+  })
+  const isOpen = bytes > 0 && parts.findLast(({ length }) => length > 0)?.at(-1) !== LF
+  const endsInCrLf = lines > 0 && ends === lines
+  /** Where the line feed of this number stands, over all parts. */
+  const breakAt = (index: number): number => {
+    const nth = starts.findLastIndex(({ line }) => line <= index)
+    const from = starts[nth] ?? { line: 0, byte: 0 }
+    return from.byte + (breaks[nth]?.at[index - from.line] ?? 0)
+  }
+  const slice = (from: number, to: number): Uint8Array => {
+    const found = new Uint8Array(to - from)
+    for (const [nth, part] of parts.entries()) {
+      const start = starts[nth]?.byte ?? 0
+      const piece = part.subarray(Math.max(0, from - start), Math.max(0, to - start))
+      if (piece.length > 0) found.set(piece, Math.max(0, start - from))
+    }
+    return found
+  }
+  return {
+    count: lines + (isOpen ? 1 : 0),
+    endsInCrLf,
+    at: (index) => {
+      const from = index === 0 ? 0 : breakAt(index - 1) + 1
+      const to = index < lines ? breakAt(index) - (endsInCrLf ? 1 : 0) : bytes
+      const isCut = to - from > MOST_BYTES
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+      const text = decoder.decode(slice(from, Math.min(to, from + MOST_BYTES)), { stream: isCut })
+      return { text, isCut }
+    },
+  }
+}
+
+type Breaks = { at: Uint32Array; crlf: number }
+const NONE: Breaks = { at: new Uint32Array(), crlf: 0 }
+// Another part that comes costs what is in it, and not what came before.
+const known = new WeakMap<Uint8Array, Breaks>()
+
+function breaksOf(part: Uint8Array): Breaks {
+  const found = known.get(part)
+  if (found) return found
+  let count = 0
+  for (let at = part.indexOf(LF); at >= 0; at = part.indexOf(LF, at + 1)) count += 1
+  const breaks = { at: new Uint32Array(count), crlf: 0 }
+  let nth = 0
+  for (let at = part.indexOf(LF); at >= 0; at = part.indexOf(LF, at + 1)) {
+    breaks.at[nth] = at
+    if (at > 0 && part[at - 1] === CR) breaks.crlf += 1
+    nth += 1
+  }
+  known.set(part, breaks)
+  return breaks
+}

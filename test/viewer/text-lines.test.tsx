@@ -1,0 +1,55 @@
+import { fireEvent, render, screen } from '@testing-library/react'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { LongText, startsOf } from '#viewer/parts/long-text.tsx'
+import { textLines } from '#viewer/parts/text-lines.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const said = (...parts: Uint8Array[]) => {
+  const { count, at, endsInCrLf } = textLines(parts)
+  return { endsInCrLf, lines: Array.from({ length: count }, (_, index) => at(index).text) }
+}
+
+describe('lines of compared bytes', () => {
+  it('[U1] keep a byte order mark and every CR, and say once what all lines end in', () => {
+    expect(said(bytes('\uFEFFa\r\nb\r\n'))).toEqual({ endsInCrLf: true, lines: ['\uFEFFa', 'b'] })
+    expect(said(bytes('a\r\nb\n'))).toEqual({ endsInCrLf: false, lines: ['a\r', 'b'] })
+    expect(said(bytes('rm -rf /\rls\n'))).toEqual({ endsInCrLf: false, lines: ['rm -rf /\rls'] })
+    expect(said(bytes('a\r\nb\r'))).toEqual({ endsInCrLf: true, lines: ['a', 'b\r'] })
+    expect(said(bytes(''))).toEqual({ endsInCrLf: false, lines: [] })
+    expect(said(bytes('a\r'), bytes('\nb'))).toEqual({ endsInCrLf: true, lines: ['a', 'b'] })
+  })
+
+  it('[U6] are those of the whole wherever it is cut into parts', () => {
+    const text = fc.array(fc.constantFrom('a', '\n', '\r', '\r\n', 'ö', '\uFEFF', '🙂'), {
+      maxLength: 30,
+    })
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(120), { maxLength: 4 }), (pieces, cuts) => {
+        const all = bytes(pieces.join(''))
+        const at = [0, ...cuts.map((cut) => Math.min(cut, all.length)), all.length]
+        at.sort((a, b) => a - b)
+        const parts = at.slice(1).map((to, nth) => all.slice(at[nth], to))
+        const { endsInCrLf, lines } = said(...parts)
+        expect({ endsInCrLf, lines }).toEqual(said(all))
+        const end = endsInCrLf ? '\r\n' : '\n'
+        const isEnded = all.at(-1) === 10
+        expect(lines.join(end) + (isEnded ? end : '')).toBe(pieces.join(''))
+      }),
+    )
+  })
+})
+
+describe('a long text', () => {
+  it('[U1] can be seen to its end, and no character is cut in two', () => {
+    const text = `${'🙂'.repeat(4_000)}\nthe end`
+    render(<LongText text={text} max={100} what="it" />)
+    fireEvent.click(screen.getByRole('button', { name: 'Show all 8,008 characters' }))
+    screen.getByRole('region', { name: 'All of it' })
+    const starts = startsOf(text)
+    const rows = starts.map((from, nth) => text.slice(from, starts[nth + 1]))
+    expect(rows.join('')).toBe(text)
+    expect(rows.at(-1)).toBe('the end')
+    expect(rows.every((row) => row.isWellFormed())).toBe(true)
+  })
+})
