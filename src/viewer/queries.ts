@@ -9,7 +9,7 @@ import {
   queryOptions,
 } from '@tanstack/react-query'
 import { ask, ApiError, send } from './api.ts'
-import { hearElsewhere, readKept, see, unanswered } from './trust-store.ts'
+import { hearElsewhere, isSeen, readKept, see, unanswered } from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -175,7 +175,7 @@ export const trustQuery = queryOptions({
       readKept(),
       client.query({ ...offeredTrustQuery, staleTime: 60_000 }),
     ])
-    const unseen = offered.server_keys.filter(({ key_id }) => !Object.hasOwn(kept.seen, key_id))
+    const unseen = offered.server_keys.filter((key) => !isSeen(kept, key))
     if (unseen.length > 0) await see(unseen, new Date().toISOString())
     return { kept, offered, changed: unanswered(kept, offered.server_keys) }
   },

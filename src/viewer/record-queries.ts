@@ -12,7 +12,7 @@ import {
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
-import { readKept, rememberHead, remembers, seenHere, trustedOf } from './trust-store.ts'
+import { knownKeys, readKept, rememberHead, remembers, seenHere, trustedOf } from './trust-store.ts'
 import {
   cellsOf,
   compare,
@@ -128,36 +128,30 @@ export async function ofHeld<T>(
   })
 }
 
-/** The reader's own files share one verifier, loaded with their page: what is dropped there needs no network. */
+/** The one of the reader's own files that is open has a verifier, and all of them another, loaded with their page: what is dropped there needs no network. */
 export const FILES = 'a file'
+const MANY_FILES = 'several files'
 export const verifierQuery = queryOptions({
   queryKey: ['verifier'],
-  queryFn: () => prepare(FILES),
+  queryFn: async () => (await prepare(FILES)) && (await prepare(MANY_FILES)),
   networkMode: 'always',
   staleTime: 'static',
   gcTime: 0,
 })
 
 /**
- * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why a
- * trust file that they brought cannot be used.
+ * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why
+ * trust files that they brought cannot be used.
  */
 export const fileVerdictQuery = (
-  file: { id: number; file: File },
+  file: ChosenFile,
   trust: readonly Trusted[] | null,
-  refused: string | null,
+  refused: readonly string[],
 ) =>
   queryOptions({
     queryKey: ['verdict', FILES, file.id, trust, refused],
     queryFn: async ({ client, signal }) => {
-      const kept = await client.query(keptQuery)
-      const question = {
-        bytes: file.file,
-        trust: trust ?? trustedOf(kept, []),
-        refused: refused === null ? [] : [refused],
-        asked: {},
-        previous: seenHere(await readKept()),
-      }
+      const question = await askedOfFile(client, file, trust, refused)
       const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
       await rememberVerified(client, verdict)
       return verdict
@@ -167,6 +161,65 @@ export const fileVerdictQuery = (
     // The next file takes this one's place in the verifier: an old verdict would have nothing to show.
     gcTime: 0,
   })
+
+export type ChosenFile = { readonly id: number; readonly file: File }
+
+/** What became of one of several files. Without a verdict it cannot be read. */
+export type FileFound = { id: number; verdict: Verdict | null }
+
+/** Several files of the reader's, each by itself and one after another, in a worker that keeps none of them. */
+export const fileVerdictsQuery = (
+  files: readonly ChosenFile[],
+  trust: readonly Trusted[] | null,
+  refused: readonly string[],
+) =>
+  queryOptions({
+    queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused],
+    queryFn: async ({ client, signal }) => {
+      const found: FileFound[] = []
+      for (const file of files) {
+        client.setQueryData(doneQuery.queryKey, found.length)
+        const question = await askedOfFile(client, file, trust, refused)
+        const verdict = await verify(MANY_FILES, question, { signal }).then(
+          (verdict) => verdict,
+          () => {
+            signal.throwIfAborted()
+            return null
+          },
+        )
+        if (verdict) await rememberVerified(client, verdict)
+        found.push({ id: file.id, verdict })
+      }
+      return found
+    },
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  })
+
+/** How many of several files are verified. */
+export const doneQuery = queryOptions<number>({
+  queryKey: ['progress', 'files'],
+  queryFn: skipToken,
+  gcTime: 0,
+})
+
+// Without a word to any server: of this one's keys those that it offered here before.
+async function askedOfFile(
+  client: QueryClient,
+  { file }: ChosenFile,
+  trust: readonly Trusted[] | null,
+  refused: readonly string[],
+) {
+  const kept = await client.query(keptQuery)
+  return {
+    bytes: file,
+    trust: trust ?? trustedOf(kept, knownKeys(kept)),
+    refused,
+    asked: {},
+    previous: seenHere(await readKept()),
+  }
+}
 
 /**
  * For walking the whole series: the list, and each envelope fetched and verified, one at a time in one worker. null is

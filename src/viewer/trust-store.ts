@@ -1,12 +1,7 @@
 import { Previous } from '#contract/envelope.ts'
 import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
-import {
-  type RequiredDefinition,
-  type ServerKey,
-  TrustFile,
-  type TrustSource,
-} from '#contract/trust.ts'
+import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import * as z from 'zod/mini'
@@ -23,13 +18,15 @@ const Held = z.object({
 /**
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
- * server offered here, with the first day. `answered`: what the reader said of each; the first key needs no answer, a
- * later one is a loud event until it has one. `before`: what was pinned until a trust file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
+ * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
+ * first key needs no answer, a later one is a loud event until it has one. `before`: what was pinned until a trust file
+ * took its place. `heads`: of this server's envelopes that were verified here and sealed by a
  * key that the reader pinned or accepted. `last`: the newest envelope when the whole series was walked.
  */
 const Kept = z.object({
   pinned: TrustFile,
   seen: z.record(Sha256, z.string()),
+  keys: z.prefault(z.array(ServerKey), []),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
@@ -40,6 +37,7 @@ export type Kept = z.infer<typeof Kept>
 export const NOTHING_KEPT: Kept = {
   pinned: { schema: 'runseal/trust/1', server_keys: [], approvers: [], required: [] },
   seen: {},
+  keys: [],
   answered: {},
   before: null,
   heads: [],
@@ -137,11 +135,23 @@ export const see = (keys: readonly ServerKey[], today: string) =>
     return {
       ...kept,
       seen,
+      keys: [
+        ...kept.keys.filter(({ key_id }) => !keys.some((key) => key.key_id === key_id)),
+        ...keys,
+      ],
       answered: isAnswered
         ? kept.answered
         : Object.fromEntries(Object.keys(known).map((key_id) => [key_id, 'accepted' as const])),
     }
   })
+
+/** Was this key offered here before, and is it kept? */
+export const isSeen = ({ seen, keys }: Kept, { key_id }: ServerKey): boolean =>
+  Object.hasOwn(seen, key_id) && keys.some((key) => key.key_id === key_id)
+
+/** Keys of this server that a file can be held against without asking it: those that need no answer any more. */
+export const knownKeys = ({ keys, answered }: Kept): ServerKey[] =>
+  keys.filter(({ key_id }) => answered[key_id] === 'accepted')
 
 /** The reader's answer to a key that the server did not offer before. */
 export const answerKey = (key_id: string, answer: 'accepted' | 'refused') =>

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -406,7 +406,7 @@ describe('a file from anywhere', () => {
     ])
     await region('Trust for this file').getByText('Nothing of it counts yet').waitFor()
     await region('Verdict')
-      .getByText(/offered by the trust file that you dropped/)
+      .getByText(/offered by the trust file that you gave/)
       .waitFor()
     await page.getByLabel(/I compared these fingerprints/).check()
     await region('Verdict')
@@ -415,6 +415,78 @@ describe('a file from anywhere', () => {
     await page.getByRole('button', { name: /^\s*\d+\s*greet/ }).waitFor()
     await scene.context.setOffline(false)
     expect(sent.filter((request) => !/\/(events|api\/status)$/.test(request))).toEqual([])
+  })
+
+  it('[U11] beside others is judged by itself, the worst first, and none is lost', async () => {
+    const good = fileOf(first().evidence_id)
+    const words = await readFile(good, 'utf8')
+    const signer = await newSigner(67)
+    const choose = page.locator('input[type=file]').first()
+    await choose.setInputFiles([
+      jsonFile('nobodys.json', trustFileOf(signer)),
+      { ...jsonFile('good.json', {}), buffer: Buffer.from(words) },
+      {
+        ...jsonFile('bent.json', {}),
+        buffer: Buffer.from(words.replace('A release', 'a release')),
+      },
+    ])
+    const found = region('Files that were judged').getByRole('button')
+    await found.nth(1).waitFor()
+    expect(await found.allTextContents()).toEqual([
+      'bent.jsonThis file does not verify',
+      expect.stringMatching(/^good\.jsonThe record is proven/),
+    ])
+    // Both trust files stand, and what was judged before is gone.
+    await region('Trust for this file').getByText('nobodys.json').first().waitFor()
+    expect(await page.getByLabel(/I compared these fingerprints/).count()).toBe(2)
+    expect(await region('Verdict').count()).toBe(0)
+    await found.first().click()
+    await region('Verdict')
+      .getByText(/of bent\.json/)
+      .waitFor()
+    expect(await axeViolations(page)).toEqual([])
+
+    await page.getByRole('button', { name: 'Take away taken.json' }).click()
+    await found.nth(1).click()
+    await region('Verdict')
+      .getByText(/Read in this browser .* of good\.json/)
+      .waitFor()
+    await page.getByRole('button', { name: /^\s*\d+\s*build/ }).click()
+    await region('Entry 1').getByText('read here, from nobody you know').waitFor()
+    await region('Entry 1')
+      .getByLabel('Compare a file with the artifact')
+      .setInputFiles({
+        name: 'out.txt',
+        mimeType: 'text/plain',
+        buffer: Buffer.from('the package'),
+      })
+    await region('Content of the artifact').getByText('the package').waitFor()
+    expect(await page.locator('[data-told=verified]').count()).toBe(0)
+    await page.getByRole('button', { name: 'Use what this browser keeps instead' }).click()
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
+  })
+
+  it('[U11] dropped anywhere on the page is the page’s, and a folder is read', async () => {
+    const drop = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File(['no JSON'], 'other.txt'))
+      return transfer
+    })
+    await page.getByRole('heading', { name: 'Verify a file' }).dispatchEvent('drop', {
+      dataTransfer: drop,
+    })
+    await region('Verdict').getByText('This file is no evidence envelope').waitFor()
+    const inside = join(folder, '..', 'several')
+    await mkdir(join(inside, 'logs'), { recursive: true })
+    await writeFile(join(inside, 'envelope.json'), await readFile(fileOf(first().evidence_id)))
+    await writeFile(join(inside, 'logs', 'a'), 'a log')
+    await page.locator('input[webkitdirectory]').setInputFiles(inside)
+    await region('Verdict')
+      .getByText(/of several\/envelope\.json/)
+      .waitFor()
+    await region('Not looked at').getByText('several/logs/a').waitFor()
   })
 
   it('[U5] that is damaged shows its first break and every changed entry, and nothing else of it', async () => {
@@ -443,7 +515,7 @@ describe('a file from anywhere', () => {
     const stranger = await context.newPage()
     await stranger.addInitScript({ content: LOSE_FIRST_VERIFICATION })
     await stranger.goto(`${scene.companion.url}/verify`)
-    await stranger.locator('input[type=file]').setInputFiles(file)
+    await stranger.locator('input[type=file]').first().setInputFiles(file)
     await stranger.getByRole('button', { name: 'Stop' }).click()
     await stranger.getByText('The verification was stopped').waitFor()
     await stranger.getByRole('button', { name: 'Verify it after all' }).click()

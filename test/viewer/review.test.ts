@@ -17,6 +17,7 @@ import {
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
+import { sortFiles } from '#viewer/review/sort-files.ts'
 import {
   changedSince,
   isBroken,
@@ -28,6 +29,8 @@ import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
 import {
   begunAnew,
+  isSeen,
+  knownKeys,
   newestSeen,
   NOTHING_KEPT,
   remembers,
@@ -330,6 +333,52 @@ describe('what this browser remembers', () => {
     ])
     expect(sources({ ...kept.answered, [later.key_id]: 'refused' })).toEqual([
       ['known', 'first_seen'],
+    ])
+    // Without a word of the server, a file is held against what needs no answer any more.
+    const offline = { ...kept, seen: { [known.key_id]: '' }, keys: [known, later] }
+    expect(knownKeys(offline)).toEqual([known])
+    expect([known, later].map((key) => isSeen(offline, key))).toEqual([true, false])
+  })
+})
+
+describe('what a reader gives', () => {
+  const at = (path: string, content: BlobPart) => ({
+    path,
+    file: new File([content], path.split('/').at(-1) ?? ''),
+  })
+
+  it('[U11] is sorted by what it is, and one that cannot be read takes no other along', async () => {
+    const gone = at('gone.json', 'x')
+    gone.file.slice = () => {
+      throw new DOMException('gone', 'NotFoundError')
+    }
+    const words = new TextDecoder().decode(sealed.bytes)
+    const sorted = await sortFiles({
+      files: [
+        at('run/envelope.json', sealed.bytes.slice()),
+        at('torn.json', words.slice(0, 300)),
+        at('spaced.json', ` ${words}`),
+        gone,
+        at('trust.json', JSON.stringify(trustFileOf(signer))),
+        at('bad.json', '{"schema":"runseal/trust/2"}'),
+        at('run/verifier.html', '<!doctype html>'),
+        at('run/logs/a', words),
+        at('ab'.repeat(32), words),
+        at('notes.txt', 'of "runseal/evidence-envelope/1"'),
+      ],
+      unread: [{ path: 'deep', why: 'Not read' }],
+    })
+    const paths = (files: readonly { path: string }[]) => files.map(({ path }) => path)
+    expect(paths(sorted.envelopes)).toEqual(['run/envelope.json', 'torn.json', 'spaced.json'])
+    expect(sorted.trust.map(({ path, read }) => [path, read.ok])).toEqual([
+      ['trust.json', true],
+      ['bad.json', false],
+    ])
+    expect(paths(sorted.beside)).toEqual(['run/logs/a', 'ab'.repeat(32), 'notes.txt'])
+    expect(paths(sorted.programs)).toEqual(['run/verifier.html'])
+    expect(sorted.unread).toEqual([
+      { path: 'deep', why: 'Not read' },
+      { path: 'gone.json', why: 'It is not there any more' },
     ])
   })
 })

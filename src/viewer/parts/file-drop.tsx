@@ -1,24 +1,35 @@
 import { type ReactNode, useState } from 'react'
+import { chosenFiles, droppedFiles, type Given } from './dropped-files.ts'
 
-/** A place for files: dropped on it, or chosen by its button. They stay in this browser. */
+/** A place for files and folders: dropped on it, or chosen by its buttons. They stay in this browser. */
 export function FileDrop({
   title,
   button,
+  isOver = false,
+  hasFolders = false,
+  multiple = true,
   children,
-  onFiles,
+  beside,
+  onGiven,
 }: {
   title: string
   button: string
+  /** Files are held over the page, all of which is this place. */
+  isOver?: boolean
+  hasFolders?: boolean
+  multiple?: boolean
   children?: ReactNode
-  onFiles: (files: File[]) => void
+  /** What stands below the buttons. */
+  beside?: ReactNode
+  onGiven: (given: Given) => void
 }) {
   const [over, setOver] = useState(false)
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the button in it is for all
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the buttons in it are for all
     <section
       aria-label={title}
-      data-over={over}
-      className="card border-dashed border-line-strong p-4 data-[over=true]:border-seal data-[over=true]:bg-seal-wash"
+      data-over={over || isOver}
+      className="card flex flex-col items-start border-dashed border-line-strong p-4 data-[over=true]:border-seal data-[over=true]:bg-seal-wash"
       onDragOver={(event) => {
         event.preventDefault()
         setOver(true)
@@ -27,24 +38,47 @@ export function FileDrop({
       onDrop={(event) => {
         event.preventDefault()
         setOver(false)
-        onFiles([...event.dataTransfer.files])
+        void droppedFiles(event.dataTransfer).then(onGiven)
       }}
     >
       <h2 className="text-base font-semibold">{title}</h2>
       {children !== undefined && <div className="max-w-prose text-ink-2">{children}</div>}
-      <label className="button mt-3 has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-seal">
-        {button}
-        <input
-          type="file"
-          multiple
-          className="sr-only"
-          onChange={({ target }) => {
-            onFiles([...(target.files ?? [])])
-            // The same file, changed on disk, can be chosen again.
-            target.value = ''
-          }}
-        />
-      </label>
+      <div className="mt-auto flex flex-wrap gap-2 pt-3">
+        <Choose button={button} multiple={multiple} onGiven={onGiven} />
+        {hasFolders && <Choose button="Choose a folder" folder onGiven={onGiven} />}
+      </div>
+      {beside}
     </section>
+  )
+}
+
+function Choose({
+  button,
+  multiple = false,
+  folder = false,
+  onGiven,
+}: {
+  button: string
+  multiple?: boolean
+  folder?: boolean
+  onGiven: (given: Given) => void
+}) {
+  return (
+    <label className="button has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-seal">
+      {button}
+      <input
+        type="file"
+        multiple={multiple}
+        className="sr-only"
+        ref={(input) => {
+          input?.toggleAttribute('webkitdirectory', folder)
+        }}
+        onChange={({ target }) => {
+          onGiven(chosenFiles(target.files))
+          // The same file, changed on disk, can be chosen again.
+          target.value = ''
+        }}
+      />
+    </label>
   )
 }

@@ -26,11 +26,17 @@ export function Judged({
   document,
   origin,
   verdict,
+  isKeptAsked = true,
+  compare = TRUST_PAGE,
   renderStream,
 }: {
   document: string
   origin: Origin
   verdict: Verdict
+  /** Is it held against what this browser keeps? Not where the reader brought trust of their own. */
+  isKeptAsked?: boolean
+  /** Where the fingerprint of a key that is not pinned can be compared. */
+  compare?: ReactNode
   /** The stream beside the record; given from above, since the operator's part is another's. */
   renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
@@ -70,9 +76,7 @@ export function Judged({
           </p>
         )}
         {summary && verdict.sealed_by?.source !== 'pinned' && (
-          <Link href="/evidence/trust" className="button mt-2 self-start text-ink">
-            Compare the fingerprint
-          </Link>
+          <div className="mt-2 max-w-prose text-ink">{compare}</div>
         )}
       </VerdictCard>
       {verdict.verdict === 'does not verify' && (
@@ -84,6 +88,7 @@ export function Judged({
           origin={origin}
           summary={summary}
           sealed_by={verdict.sealed_by}
+          isKeptAsked={isKeptAsked}
         />
       )}
       <InPlainWords />
@@ -100,6 +105,12 @@ export function Judged({
     </>
   )
 }
+
+const TRUST_PAGE = (
+  <Link href="/evidence/trust" className="button">
+    Compare the fingerprint
+  </Link>
+)
 
 const CHECKED = {
   proven: 'Verified',
@@ -128,10 +139,12 @@ function Contents({
   origin,
   summary,
   sealed_by,
+  isKeptAsked,
 }: {
   document: string
   origin: Origin
   summary: Summary
+  isKeptAsked: boolean
   sealed_by: Verdict['sealed_by']
 }) {
   const { closing, definition, source, runner } = summary
@@ -154,7 +167,12 @@ function Contents({
           </Link>
         )}
         <span className="sm:ml-auto">
-          <RequireThis document={document} summary={summary} sealed_by={sealed_by} />
+          <RequireThis
+            document={document}
+            summary={summary}
+            sealed_by={sealed_by}
+            isAsked={isKeptAsked}
+          />
         </span>
       </div>
       {closing.reason !== undefined && closing.reason !== '' && (

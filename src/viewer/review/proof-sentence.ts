@@ -5,6 +5,9 @@ import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
 import { toldOf } from './told-of.ts'
 
+/** Where a document is from, and with a file its trust: the reader's own, or what an export brought along. */
+export type Whence = Origin['from'] | 'export'
+
 export type ProofSentence = {
   tone: 'proven' | 'part' | 'read' | 'refused'
   title: string
@@ -17,7 +20,7 @@ export type ProofSentence = {
 export function proofSentence(
   { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
   seen: string | null,
-  from: Origin['from'],
+  from: Whence,
 ): ProofSentence {
   const failing = claims.filter(({ state }) => state === 'does not verify')
   const open = openOf(claims)
@@ -45,7 +48,7 @@ export function proofSentence(
       }
     case 'not proven':
       return {
-        tone: toldOf({ sealed_by }, from) === 'read' ? 'read' : 'part',
+        tone: toldOf({ sealed_by }, from === 'server' ? from : 'file') === 'read' ? 'read' : 'part',
         title:
           sealed_by === null
             ? 'The file agrees with itself, and nobody you know has sealed it'
@@ -59,7 +62,7 @@ export function proofSentence(
             ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is not one that you know, and anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
-              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. Compare its fingerprint with one you got elsewhere, and pin it.`,
+              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${ADVICE[from]}`,
         open,
       }
   }
@@ -93,8 +96,15 @@ function openOf(claims: readonly Claim[]): string {
 
 const LEFT_OPEN = { 'not checked': 'Not checked', 'not present': 'Not present' } as const
 
+// A fingerprint is compared where it stands, and pinned only where something is kept.
+const ADVICE = {
+  server: 'Compare its fingerprint with one you got elsewhere, and pin it.',
+  file: 'Compare its fingerprint with one you got elsewhere, and say so where it stands.',
+  export: 'Compare its fingerprint with one you got by another way, and say so where it stands.',
+} as const satisfies Record<Whence, string>
+
 /** Worded by where the key is from; a key seen before says since when. */
-function sourceOf(source: TrustSource, seen: string | null, from: Origin['from']): string {
+function sourceOf(source: TrustSource, seen: string | null, from: Whence): string {
   switch (source) {
     case 'pinned':
       return TRUST_SOURCE.pinned.label
@@ -105,7 +115,7 @@ function sourceOf(source: TrustSource, seen: string | null, from: Origin['from']
     case 'offered':
       return from === 'server'
         ? TRUST_SOURCE.offered.label
-        : 'offered by the trust file that you dropped: proves nothing about the server until you confirm it'
+        : `offered by the trust file that ${from === 'export' ? 'came with this export' : 'you gave'}: proves nothing about the server until you confirm it`
   }
 }
 

@@ -28,10 +28,11 @@ export function TrustFileDrop({
       <FileDrop
         title="Use a trust file"
         button="Choose a trust file"
-        onFiles={([file]) => {
-          if (file)
-            void readTrustOf(file).then((found) =>
-              setRead({ ...found, name: file.name, used: false }),
+        multiple={false}
+        onGiven={({ files: [first] }) => {
+          if (first)
+            void readTrustOf(first.file).then((found) =>
+              setRead({ ...found, name: first.path, used: false }),
             )
         }}
       >
@@ -112,14 +113,17 @@ function Use({
   )
 }
 
-/** What is in a trust file, before anything of it counts. */
+/** What is in a trust file, for the reader to compare. */
 export function Offered({
   name,
   file,
+  counts = 'Nothing of it counts yet.',
   children,
 }: {
   name: string
   file: TrustFile
+  /** What of it counts by now. */
+  counts?: string
   children: ReactNode
 }) {
   const { server_keys, approvers, required } = file
@@ -130,7 +134,7 @@ export function Offered({
           <RunText text={name} max={120} />
         </strong>{' '}
         has {counted(server_keys.length, 'server key')}, {counted(approvers.length, 'approver')} and{' '}
-        {counted(required.length, 'required definition')}. Nothing of it counts yet.
+        {counted(required.length, 'required definition')}. {counts}
       </p>
       <TrustContents file={file} />
       {children}

@@ -1,3 +1,4 @@
+import type { Tone } from '#contract/status.ts'
 import { Glyph } from '#viewer/parts/glyph.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import type { ReactNode } from 'react'
@@ -11,9 +12,9 @@ export function VerdictCard({
   sentence: ProofSentence
   children: ReactNode
 }) {
-  const { look, glyph } = TONE[tone]
+  const { look, text: colour, glyph } = VERDICT_LOOK[tone]
   return (
-    <section aria-label="Verdict" className={`card flex gap-4 p-4 ${look}`}>
+    <section aria-label="Verdict" className={`card flex gap-4 p-4 ${look} ${colour}`}>
       <span className="mt-0.5 shrink-0 [&>svg]:size-8">
         <Glyph family="evidence" tone={glyph} />
       </span>
@@ -29,9 +30,10 @@ export function VerdictCard({
   )
 }
 
-const TONE = {
-  proven: { look: 'border-seal bg-seal-wash text-seal', glyph: 'good' },
-  part: { look: 'border-line-strong text-seal', glyph: 'neutral' },
-  read: { look: 'border-line-strong text-ink-2', glyph: 'waiting' },
-  refused: { look: 'border-bad bg-bad-wash text-bad', glyph: 'bad' },
-} as const
+/** How each kind of verdict looks, wherever one stands. Only where a known key has sealed it has it the seal's colour. */
+export const VERDICT_LOOK = {
+  proven: { look: 'border-seal bg-seal-wash', text: 'text-seal', glyph: 'good' },
+  part: { look: 'border-line-strong', text: 'text-seal', glyph: 'neutral' },
+  read: { look: 'border-line-strong', text: 'text-ink-2', glyph: 'waiting' },
+  refused: { look: 'border-bad bg-bad-wash', text: 'text-bad', glyph: 'bad' },
+} as const satisfies Record<ProofSentence['tone'], { look: string; text: string; glyph: Tone }>

@@ -1,47 +1,85 @@
-import type { TrustFile } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import { Check } from '#viewer/parts/check.tsx'
+import type { Given, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
+import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
-import { RunText } from '#viewer/parts/run-text.tsx'
-import { FILES, fileVerdictQuery, verifierQuery } from '#viewer/record-queries.ts'
+import { plain } from '#viewer/parts/visible.ts'
+import { useWindowDrop } from '#viewer/parts/window-drop.ts'
+import { keptQuery } from '#viewer/queries.ts'
+import {
+  type ChosenFile,
+  doneQuery,
+  FILES,
+  type FileFound,
+  fileVerdictQuery,
+  fileVerdictsQuery,
+  verifierQuery,
+} from '#viewer/record-queries.ts'
+import type { Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
+import { useMemo, useRef, useState } from 'react'
 import { Link } from 'wouter'
+import {
+  type Brought,
+  BroughtTrust,
+  refusedOf,
+  TRUST_BOX,
+  trustedOf,
+  withTrust,
+} from './brought-trust.tsx'
 import { Judged } from './judged.tsx'
+import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
-import { isTrustFile, readTrustOf } from './read-trust-file.ts'
-import { Offered } from './trust-file.tsx'
+import { proofSentence } from './proof-sentence.ts'
+import { isPart, sortFiles } from './sort-files.ts'
+import { type ListedVerdict, VerdictList, worstFirst } from './verdict-list.tsx'
 import { Verifying } from './verifying.tsx'
 
-type Chosen = { id: number; file: File }
-type Brought = { name: string; file: TrustFile; confirmed: boolean }
+type Chosen = ChosenFile & { path: string }
 
 let chosenSoFar = 0
 
-/** Any envelope, of this server or another, from the reader's own disk. Nothing is sent anywhere [U11]. */
+/** Envelopes, of this server or another, from the reader's own disk. Nothing is sent anywhere [U11]. */
 export function VerifyPage() {
-  const [chosen, setChosen] = useState<Chosen | null>(null)
-  const [brought, setBrought] = useState<Brought | null>(null)
-  const [refused, setRefused] = useState<{ name: string; why: string } | null>(null)
+  const [chosen, setChosen] = useState<readonly Chosen[]>([])
+  const [opened, setOpened] = useState<number | null>(null)
+  const [brought, setBrought] = useState<readonly Brought[]>([])
+  const [left, setLeft] = useState<readonly Unread[]>([])
+  const turn = useRef(Promise.resolve())
   const verifier = useQuery(verifierQuery)
-  const take = async (files: readonly File[]) => {
-    const read = await Promise.all(
-      files.map(async (file) => ((await isTrustFile(file)) ? await readTrustOf(file) : null)),
-    )
+  const take = async (given: Given) => {
+    const { envelopes, trust, beside, programs, unread } = await sortFiles(given)
+    // By itself a file is judged, whatever it is; of a folder only what is meant as an envelope.
+    const isJudged = (one: (typeof beside)[number]) => !one.path.includes('/') && !isPart(one)
+    const judged = [...envelopes, ...beside.filter(isJudged)]
+    const leftNow = [
+      ...unread,
+      ...beside.filter((one) => !isJudged(one)).map(({ path }) => ({ path, why: NO_ENVELOPE })),
+      ...programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
+      ...(given.files.length + given.unread.length === 0 ? [NOTHING] : []),
+    ]
     // All at once: an envelope is verified with the trust file that came with it, not before it.
-    setRefused(null)
-    for (const [index, file] of files.entries()) {
-      const trust = read[index]
-      if (!trust) {
-        chosenSoFar += 1
-        setChosen({ id: chosenSoFar, file })
-      } else if (trust.ok) setBrought({ name: file.name, file: trust.file, confirmed: false })
-      else setRefused({ name: file.name, why: trust.why })
+    setBrought((before) => withTrust(before, trust))
+    setLeft(leftNow)
+    // What was judged before must not look like the verdict of what came now.
+    if (judged.length > 0 || leftNow.length > 0) {
+      setOpened(null)
+      setChosen(judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })))
     }
   }
+  // One drop after another, however long a folder takes.
+  const give = (given: Given) => {
+    turn.current = turn.current.then(() => take(given))
+  }
+  const isOver = useWindowDrop(give)
+  const trust = useMemo<readonly Trusted[] | null>(() => {
+    const trusted = trustedOf(brought)
+    return trusted.length === 0 ? null : trusted
+  }, [brought])
+  const refused = useMemo(() => refusedOf(brought), [brought])
+  const open = chosen.find(({ id }) => id === opened) ?? (chosen.length === 1 ? chosen[0] : null)
   return (
     <Page
       title="Verify a file"
@@ -52,101 +90,207 @@ export function VerifyPage() {
       }
     >
       <FileDrop
-        title={chosen ? 'Another file' : 'An envelope, from any server'}
+        title={chosen.length > 0 ? 'Other files' : 'Envelopes, from any server'}
         button="Choose files"
-        onFiles={(files) => void take(files)}
+        hasFolders
+        isOver={isOver}
+        onGiven={give}
       >
         <p>
-          Drop an envelope here and, if you have one, the trust file to hold it against. Both are
-          read by this page alone: nothing is sent anywhere, and nobody needs to be signed in.
+          Drop envelopes anywhere on this page, or a folder with some, and the trust files to hold
+          them against if you have any. They are read by this page alone: nothing is sent anywhere,
+          and nobody needs to be signed in.
         </p>
       </FileDrop>
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
-      {refused !== null && (
-        <Notice tone="bad" title="The trust file is refused">
-          <RunText text={refused.name} max={120} /> is refused:{' '}
-          <RunText text={refused.why} max={400} />. Nothing of it is used, so that what it requires
-          is not known.
-        </Notice>
-      )}
-      {brought ? (
-        <section aria-label="Trust for this file" className="card p-4">
-          <Offered name={brought.name} file={brought.file}>
-            <Check
-              checked={brought.confirmed}
-              onChange={(confirmed) => setBrought({ ...brought, confirmed })}
-            >
-              I compared these fingerprints with ones that I did not get with the envelope
-            </Check>
-            <button type="button" className="button self-start" onClick={() => setBrought(null)}>
+      <LeftAside left={left} />
+      <BroughtTrust brought={brought} onChange={setBrought} />
+      <p className="max-w-prose text-ink-2">
+        {trust === null ? (
+          <>
+            It is held against the keys and requirements{' '}
+            <Link href="/evidence/trust" className="link">
+              kept in this browser
+            </Link>
+            .
+          </>
+        ) : (
+          <>
+            It is held against what you brought alone, not against what this browser keeps.{' '}
+            <button type="button" className="link" onClick={() => setBrought([])}>
               Use what this browser keeps instead
             </button>
-          </Offered>
-        </section>
-      ) : (
-        <p className="max-w-prose text-ink-2">
-          It is held against the keys and requirements{' '}
-          <Link href="/evidence/trust" className="link">
-            kept in this browser
-          </Link>
-          .
-        </p>
-      )}
-      {chosen && (
-        <FileVerdict
-          key={chosen.id}
+          </>
+        )}
+      </p>
+      {chosen.length > 1 && (
+        <FileVerdicts
           chosen={chosen}
-          brought={brought}
-          refused={refused?.why ?? null}
+          trust={trust}
+          refused={refused}
+          opened={opened}
+          onOpen={setOpened}
         />
       )}
+      {open && <FileVerdict key={open.id} chosen={open} trust={trust} refused={refused} />}
       <NotDetectable />
     </Page>
   )
 }
 
+const NO_ENVELOPE =
+  'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
+const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
+
+function FileVerdicts({
+  chosen,
+  trust,
+  refused,
+  opened,
+  onOpen,
+}: {
+  chosen: readonly Chosen[]
+  trust: readonly Trusted[] | null
+  refused: readonly string[]
+  opened: number | null
+  onOpen: (id: number) => void
+}) {
+  const client = useQueryClient()
+  const kept = useQuery(keptQuery)
+  const query = fileVerdictsQuery(chosen, trust, refused)
+  const verdicts = useQuery(query)
+  const { data: done = 0 } = useQuery(doneQuery)
+  if (verdicts.isError) return <Failure error={verdicts.error} again={verdicts.refetch} />
+  if (verdicts.data) {
+    const { seen = {} } = kept.data ?? {}
+    const listed = verdicts.data.map((one) => listedOf(one, chosen, seen))
+    return <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
+  }
+  if (verdicts.fetchStatus === 'idle')
+    return (
+      <Stopped onGoOn={() => void verdicts.refetch()}>Nothing is known of these files.</Stopped>
+    )
+  return (
+    <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
+      <output className="text-ink-2">
+        {done.toLocaleString('en')} of {chosen.length.toLocaleString('en')} files are verified.
+      </output>
+      <progress
+        className="h-1.5 w-40 text-seal"
+        max={chosen.length}
+        value={done}
+        aria-label="Files verified"
+      />
+      <button
+        type="button"
+        className="button ml-auto"
+        onClick={() => void client.cancelQueries({ queryKey: query.queryKey })}
+      >
+        Stop
+      </button>
+    </div>
+  )
+}
+
+function listedOf(
+  found: FileFound,
+  chosen: readonly Chosen[],
+  seen: Readonly<Record<string, string>>,
+): ListedVerdict {
+  const name = chosen.find(({ id }) => id === found.id)?.path ?? ''
+  if (found.verdict === null)
+    return { id: found.id, name, found: { unreadable: 'It cannot be read any more' } }
+  const since = seen[found.verdict.sealed_by?.key_id ?? ''] ?? null
+  return { id: found.id, name, found: { sentence: proofSentence(found.verdict, since, 'file') } }
+}
+
 function FileVerdict({
   chosen,
-  brought,
+  trust,
   refused,
 }: {
   chosen: Chosen
-  brought: Brought | null
-  refused: string | null
+  trust: readonly Trusted[] | null
+  refused: readonly string[]
 }) {
   const client = useQueryClient()
-  const trust = useMemo<readonly Trusted[] | null>(
-    () => brought && [{ file: brought.file, source: brought.confirmed ? 'pinned' : 'offered' }],
-    [brought],
-  )
   const query = fileVerdictQuery(chosen, trust, refused)
   const verdict = useQuery(query)
-  if (verdict.isError) return <Failure error={verdict.error} again={verdict.refetch} />
+  if (verdict.isError)
+    return (
+      <Notice
+        tone="bad"
+        title={`${plain(chosen.path, 120)} cannot be read`}
+        action={
+          <button type="button" className="button" onClick={() => void verdict.refetch()}>
+            Try again
+          </button>
+        }
+      >
+        It was changed or moved since it was given, or is not yours to read. Give it again.
+      </Notice>
+    )
   if (!verdict.isPending)
     return (
       <Judged
         document={FILES}
-        origin={{ from: 'file', name: chosen.file.name }}
+        origin={{ from: 'file', name: chosen.path }}
         verdict={verdict.data}
+        isKeptAsked={trust === null}
+        compare={<Compare verdict={verdict.data} isBrought={trust !== null} />}
       />
     )
   if (verdict.fetchStatus === 'idle')
-    return (
-      <Notice
-        title="The verification was stopped"
-        action={
-          <button type="button" className="button" onClick={() => void verdict.refetch()}>
-            Verify it after all
-          </button>
-        }
-      >
-        Nothing is known of this file.
-      </Notice>
-    )
+    return <Stopped onGoOn={() => void verdict.refetch()}>Nothing is known of this file.</Stopped>
   return (
     <Verifying
       document={FILES}
       onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
     />
+  )
+}
+
+function Stopped({ onGoOn, children }: { onGoOn: () => void; children: string }) {
+  return (
+    <Notice
+      title="The verification was stopped"
+      action={
+        <button type="button" className="button" onClick={onGoOn}>
+          Verify it after all
+        </button>
+      }
+    >
+      {children}
+    </Notice>
+  )
+}
+
+/** Where the key of this file can be compared: beside it, where this browser keeps keys, or nowhere yet. */
+function Compare({ verdict, isBrought }: { verdict: Verdict; isBrought: boolean }) {
+  const { sealed_by, summary } = verdict
+  if (sealed_by !== null && isBrought)
+    return (
+      <button
+        type="button"
+        className="button"
+        onClick={() => document.getElementById(TRUST_BOX)?.focus()}
+      >
+        Compare the fingerprint
+      </button>
+    )
+  if (sealed_by !== null)
+    return (
+      <Link href="/evidence/trust" className="button">
+        Compare the fingerprint
+      </Link>
+    )
+  return (
+    <>
+      <p>
+        To know whose it is, give the trust file of the server that it is from, got by another way
+        than this file. The seal names this key, which anyone can name:
+      </p>
+      <Fingerprint hex={summary?.key_id ?? ''} />
+    </>
   )
 }

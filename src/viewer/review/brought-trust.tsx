@@ -1,0 +1,130 @@
+import { canonicalize } from '#evidence/canonical.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import type { ReadTrust } from '#evidence/trust-file.ts'
+import { Check } from '#viewer/parts/check.tsx'
+import { Notice } from '#viewer/parts/notice.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
+import { Offered } from './trust-file.tsx'
+
+/** A trust file beside what is verified. `isConfirmed`: the reader compared its keys with what they got elsewhere. */
+export type Brought = {
+  readonly path: string
+  readonly read: ReadTrust
+  readonly isConfirmed: boolean
+}
+
+/** Those that came now beside those that were here. The same file once more is that file. */
+export function withTrust(
+  brought: readonly Brought[],
+  more: readonly Pick<Brought, 'path' | 'read'>[],
+): readonly Brought[] {
+  const known = new Set(brought.map(wordsOf))
+  return [
+    ...brought,
+    ...more.flatMap((one) => {
+      const words = wordsOf(one)
+      if (known.has(words)) return []
+      known.add(words)
+      return [{ ...one, isConfirmed: false }]
+    }),
+  ]
+}
+
+const wordsOf = ({ path, read }: Pick<Brought, 'path' | 'read'>): string =>
+  `${path}\n${read.ok ? canonicalize(read.file) : read.why}`
+
+/** What a verifier is given of them. Of several files everything counts: what one does not require another may. */
+export const trustedOf = (brought: readonly Brought[]): Trusted[] =>
+  brought.flatMap(({ read, isConfirmed }) =>
+    read.ok ? [{ file: read.file, source: isConfirmed ? ('pinned' as const) : 'offered' }] : [],
+  )
+
+export const refusedOf = (brought: readonly Brought[]): string[] =>
+  brought.flatMap(({ read }) => (read.ok ? [] : [read.why]))
+
+export const TRUST_BOX = 'brought-trust'
+
+/** Until the reader has compared them, the keys are only offered, wherever a file came from. */
+export function BroughtTrust({
+  brought,
+  onChange,
+}: {
+  brought: readonly Brought[]
+  onChange: (brought: readonly Brought[]) => void
+}) {
+  const refused = brought.filter(({ read }) => !read.ok)
+  return (
+    <>
+      {refused.map((one) => (
+        <Notice
+          key={wordsOf(one)}
+          tone="bad"
+          title="The trust file is refused, and nothing of it is used"
+          action={<TakeAway one={one} brought={brought} onChange={onChange} />}
+        >
+          <RunText text={one.path} max={160} />:{' '}
+          <RunText text={one.read.ok ? '' : one.read.why} max={400} />. What it requires is not
+          known.
+        </Notice>
+      ))}
+      {refused.length < brought.length && (
+        <section
+          id={TRUST_BOX}
+          tabIndex={-1}
+          aria-label="Trust for this file"
+          className="card flex flex-col gap-4 p-4"
+        >
+          {brought.map(
+            (one) =>
+              one.read.ok && (
+                <Offered
+                  key={wordsOf(one)}
+                  name={one.path}
+                  file={one.read.file}
+                  counts={
+                    one.isConfirmed
+                      ? 'You confirmed it: for what is verified here its keys are pinned, and what it requires is asked.'
+                      : 'Nothing of it counts yet.'
+                  }
+                >
+                  <Check
+                    checked={one.isConfirmed}
+                    onChange={(isConfirmed) =>
+                      onChange(
+                        brought.map((other) => (other === one ? { ...one, isConfirmed } : other)),
+                      )
+                    }
+                  >
+                    I compared these fingerprints with ones that I did not get with the envelope
+                  </Check>
+                  <TakeAway one={one} brought={brought} onChange={onChange} />
+                </Offered>
+              ),
+          )}
+        </section>
+      )}
+    </>
+  )
+}
+
+function TakeAway({
+  one,
+  brought,
+  onChange,
+}: {
+  one: Brought
+  brought: readonly Brought[]
+  onChange: (brought: readonly Brought[]) => void
+}) {
+  return (
+    <button
+      type="button"
+      className="button self-start"
+      aria-label={`Take away ${plain(one.path, 80)}`}
+      onClick={() => onChange(brought.filter((other) => other !== one))}
+    >
+      Take away
+    </button>
+  )
+}

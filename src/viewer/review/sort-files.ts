@@ -1,0 +1,56 @@
+import { type FileAt, type Given, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
+import type { ReadTrust } from '#evidence/trust-file.ts'
+import { isTrustFile, readTrustOf } from './read-trust-file.ts'
+
+/** What was given, by what each file is: nothing is lost on the way, and one that cannot be read takes no other along. */
+export type Sorted = {
+  envelopes: FileAt[]
+  trust: { path: string; read: ReadTrust }[]
+  /** Logs, artifacts, and whatever else lies beside an envelope. */
+  beside: FileAt[]
+  /** The verifier of an export: a program, and no part of the record. */
+  programs: FileAt[]
+  unread: Unread[]
+}
+
+export async function sortFiles({ files, unread }: Given): Promise<Sorted> {
+  const sorted: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [...unread] }
+  for (const one of files) {
+    const { path, file } = one
+    try {
+      const kind = await kindOf(one)
+      if (kind === 'trust') sorted.trust.push({ path, read: await readTrustOf(file) })
+      else sorted[kind].push(one)
+    } catch (error) {
+      sorted.unread.push({ path, why: whyUnread(error) })
+    }
+  }
+  return sorted
+}
+
+/** Where an export puts what has a digest on record: what such a file itself says it is counts for nothing. */
+export const isPart = ({ path, file }: FileAt): boolean =>
+  /(^|\/)(logs|artifacts)\/[^/]+$/.test(path) || DIGEST.test(file.name)
+
+async function kindOf(one: FileAt): Promise<'trust' | 'envelopes' | 'beside' | 'programs'> {
+  const { file } = one
+  // A byte of it tells whether it can be read at all.
+  await file.slice(0, 1).arrayBuffer()
+  if (isPart(one)) return 'beside'
+  if (await isTrustFile(file)) return 'trust'
+  if (await isMeantAsEnvelope(file)) return 'envelopes'
+  return file.name === 'verifier.html' ? 'programs' : 'beside'
+}
+
+const DIGEST = /^[0-9a-f]{64}$/
+const LOOK_BYTES = 64 * 1024
+
+/** By its own word, at its beginning or its end, so that a damaged one is judged as what it is. */
+async function isMeantAsEnvelope(file: File): Promise<boolean> {
+  const head = await file.slice(0, LOOK_BYTES).text()
+  if (!/^\s*\{/.test(head)) return false
+  if (/^\s*\{\s*"closing"/.test(head) || head.includes(SCHEMA)) return true
+  return (await file.slice(-LOOK_BYTES).text()).includes(SCHEMA)
+}
+
+const SCHEMA = '"runseal/evidence-envelope/'

@@ -1,0 +1,69 @@
+import { Glyph } from '#viewer/parts/glyph.tsx'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import type { ProofSentence } from './proof-sentence.ts'
+import { VERDICT_LOOK } from './verdict-card.tsx'
+
+/** One of several files: what is to be said of it, or why it cannot be read. */
+export type ListedVerdict = {
+  id: number
+  name: string
+  found: { sentence: ProofSentence } | { unreadable: string }
+}
+
+/** The worst first: who drops many files is told of the one that matters. */
+export function worstFirst(listed: readonly ListedVerdict[]): ListedVerdict[] {
+  return listed.toSorted((a, b) => RANK[toneOf(a)] - RANK[toneOf(b)])
+}
+
+/** Each of several files with its verdict. One is open below, whole. */
+export function VerdictList({
+  listed,
+  opened,
+  onOpen,
+}: {
+  listed: readonly ListedVerdict[]
+  opened: number | null
+  onOpen: (id: number) => void
+}) {
+  return (
+    <section aria-label="Files that were judged" className="card overflow-hidden">
+      <h2 className="border-b border-line px-4 py-2 font-semibold">
+        {listed.length.toLocaleString('en')} files, each judged by itself
+      </h2>
+      <ul className="max-h-96 divide-y divide-line overflow-auto">
+        {listed.map((one) => (
+          <li key={one.id}>
+            <button
+              type="button"
+              aria-expanded={one.id === opened}
+              className="grid w-full grid-cols-[auto_minmax(0,1fr)] items-center gap-x-3 px-4 py-2 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover md:grid-cols-[auto_minmax(0,2fr)_minmax(0,3fr)]"
+              onClick={() => onOpen(one.id)}
+            >
+              <span className={VERDICT_LOOK[toneOf(one)].text}>
+                <Glyph family="evidence" tone={VERDICT_LOOK[toneOf(one)].glyph} />
+              </span>
+              <span className="truncate font-medium">
+                <RunText text={one.name} max={160} />
+              </span>
+              <span className="text-ink-2 max-md:col-start-2">
+                {'sentence' in one.found ? (
+                  one.found.sentence.title
+                ) : (
+                  <RunText text={one.found.unreadable} max={300} />
+                )}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+const toneOf = ({ found }: ListedVerdict): ProofSentence['tone'] =>
+  'sentence' in found ? found.sentence.tone : 'refused'
+
+const RANK = { refused: 0, read: 1, part: 2, proven: 3 } as const satisfies Record<
+  ProofSentence['tone'],
+  number
+>
