@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react'
+import { type ReactNode, useEffect, useId, useLayoutEffect, useRef } from 'react'
 
 /** The browser's own modal dialog: focus, Escape and the inert page behind it are its work. */
 export function Dialog({
@@ -18,6 +18,11 @@ export function Dialog({
     if (open && dialog.current?.open === false) dialog.current.showModal()
     if (!open) dialog.current?.close()
   }, [open])
+  // One that is taken away while it is open gives the focus back too, while it still can.
+  useLayoutEffect(() => {
+    const box = dialog.current
+    return () => box?.close()
+  }, [])
   return (
     <dialog
       ref={dialog}
