@@ -61,7 +61,8 @@ export function progressBar(progress: Progress, columns: number): string {
   const room = Math.max(0, columns - 1)
   const words = progressWords(progress, room)
   const size = Math.min(BAR_COLUMNS, room - words.length - 2)
-  if (size < LEAST_BAR) return words
+  // Of nothing nothing is done: who waits has no bar.
+  if (total === 0 || size < LEAST_BAR) return words
   const full = Math.round((done / Math.max(total, 1)) * size)
   return `${'█'.repeat(full).padEnd(size, '░')}  ${words}`
 }

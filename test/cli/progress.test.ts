@@ -50,6 +50,7 @@ it('[C30] [MT17] a run that waits says for which table and which run', () => {
   const waiting = progress(0, { fields: [], wait })
   expect(progressWords(waiting)).toBe('field 3 of 8  waits for table packages  which run_1 writes')
   expect(progressWords(waiting, 30)).toBe('waits for table packages')
+  expect(progressBar(waiting, 80)).toMatch(/^field 3 of 8 /)
   const lines = shown({ isTTY: false, columns: 80 }, [waiting, waiting, progress(0)])
   expect(lines.split('\n')).toHaveLength(3)
 })
