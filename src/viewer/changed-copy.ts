@@ -14,28 +14,37 @@ export function changedCopy(bytes: Uint8Array, change: Change): Copy {
       return withByte(bytes, change.offset, change.byte)
     case 'value':
       return withValue(bytes, change.pointer, change.json)
+    case 'added':
+      return withMember(bytes, change.pointer, change.name, change.json)
+    case 'removed':
+      return withoutValue(bytes, change.pointer)
   }
 }
 
 const MOST_VALUES = 100
+/** Longest value that can be edited as a text. */
+const MOST_JSON = 20_000
 
-/** The first values whose place or text has `search` in it; `more` when there are others. */
+/** The first values whose place, or text where they have no members, has `search` in it; `more` when there are others. */
 export function valuesOf(document: object, search: string): { values: Value[]; more: boolean } {
   const wanted = search.toLowerCase()
   const values: Value[] = []
-  for (const value of leavesOf(document, [])) {
-    if (wanted !== '' && !`${value.pointer} ${value.json}`.toLowerCase().includes(wanted)) continue
+  for (const { path, value } of valuesIn(document, [])) {
+    const place = pointer(path)
+    const text = isObject(value) ? place : `${place} ${JSON.stringify(value)}`
+    if (wanted !== '' && !text.toLowerCase().includes(wanted)) continue
     if (values.length === MOST_VALUES) return { values, more: true }
-    values.push(value)
+    const holds = Array.isArray(value) ? 'list' : isObject(value) ? 'members' : null
+    values.push({ pointer: place, json: jsonUpTo(value, MOST_JSON), holds })
   }
   return { values, more: false }
 }
 
 function withByte(bytes: Uint8Array, offset: number, byte: number): Copy {
   if (!Number.isInteger(offset) || offset < 0 || offset >= bytes.length)
-    return { ok: false, why: `the file has bytes 0 to ${bytes.length - 1}` }
+    return { ok: false, why: `say which byte: a whole number of 0 to ${bytes.length - 1}` }
   if (!Number.isInteger(byte) || byte < 0 || byte > 255)
-    return { ok: false, why: 'a byte is 0 to 255' }
+    return { ok: false, why: 'say what it becomes: a whole number of 0 to 255' }
   if (bytes[offset] === byte) return { ok: false, why: 'this byte is what it is already' }
   const copy = new Uint8Array(bytes)
   copy[offset] = byte
@@ -49,24 +58,70 @@ const around = (bytes: Uint8Array, offset: number): string =>
   )
 
 function withValue(bytes: Uint8Array, place: string, json: string): Copy {
-  const value = parsed(json)
-  const after = value === undefined ? null : written(value)
-  if (after === null)
-    return {
-      ok: false,
-      why: 'the new value is no JSON that can be written back; texts need quotes',
-    }
+  const after = valueOf(json)
+  if ('why' in after) return after
+  const { document, parent, key, before } = placeIn(bytes, place)
+  if (before === undefined || !isObject(parent)) return NOTHING_THERE
+  if (canonicalize(before) === after.text)
+    return { ok: false, why: 'this value is what it is already' }
+  Reflect.set(parent, key, after.value)
+  return copyOf(document, canonicalize(before), after.text)
+}
+
+function withMember(bytes: Uint8Array, place: string, name: string, json: string): Copy {
+  const after = valueOf(json)
+  if ('why' in after) return after
+  const { document, before: holder } = placeIn(bytes, place)
+  if (!isObject(holder)) return NOTHING_THERE
+  if (Array.isArray(holder)) holder.push(after.value)
+  else if (name === '') return { ok: false, why: 'a new member needs a name' }
+  else if (Object.hasOwn(holder, name))
+    return { ok: false, why: 'there is a member of this name already' }
+  // As its own: the name of a prototype is a name like others here.
+  else
+    Object.defineProperty(holder, name, {
+      value: after.value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+  return copyOf(document, 'nothing', after.text)
+}
+
+function withoutValue(bytes: Uint8Array, place: string): Copy {
+  const { document, parent, key, before } = placeIn(bytes, place)
+  if (before === undefined || !isObject(parent)) return NOTHING_THERE
+  if (Array.isArray(parent)) parent.splice(Number(key), 1)
+  else Reflect.deleteProperty(parent, key)
+  return copyOf(document, canonicalize(before), 'nothing')
+}
+
+const NOTHING_THERE: Copy = { ok: false, why: 'there is no value in this place' }
+
+function placeIn(bytes: Uint8Array, place: string) {
   const document = parsed(new TextDecoder().decode(bytes))
   const path = place.split('/').slice(1)
-  const last = path.at(-1)
-  const parent = path.slice(0, -1).reduce<unknown>((at, key) => memberOf(at, key), document)
-  const before = last === undefined ? undefined : memberOf(parent, last)
-  if (last === undefined || before === undefined || !isObject(parent))
-    return { ok: false, why: 'there is no value in this place' }
-  if (canonicalize(before) === after) return { ok: false, why: 'this value is what it is already' }
-  Reflect.set(parent, last, value)
-  return { ok: true, bytes: utf8(canonicalize(document)), before: canonicalize(before), after }
+  const key = path.at(-1) ?? ''
+  const [holders, isWhole] = [path.slice(0, -1), path.length === 0]
+  const parent = isWhole ? undefined : holders.reduce<unknown>(memberOf, document)
+  return { document, parent, key, before: isWhole ? document : memberOf(parent, key) }
 }
+
+function valueOf(json: string): { value: unknown; text: string } | { ok: false; why: string } {
+  const value = parsed(json)
+  const text = value === undefined ? null : written(value)
+  return text === null
+    ? { ok: false, why: 'the new value is no JSON that can be written back; texts need quotes' }
+    : { value, text }
+}
+
+const SHOWN_CHARS = 2000
+const copyOf = (document: unknown, before: string, after: string): Copy => ({
+  ok: true,
+  bytes: utf8(canonicalize(document)),
+  before: before.slice(0, SHOWN_CHARS),
+  after: after.slice(0, SHOWN_CHARS),
+})
 
 function written(value: unknown): string | null {
   try {
@@ -90,11 +145,30 @@ const isObject = (value: unknown): value is object => typeof value === 'object' 
 const memberOf = (value: unknown, key: string): unknown =>
   isObject(value) && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
 
-function* leavesOf(value: unknown, path: readonly string[]): Generator<Value> {
-  if (!isObject(value)) {
-    yield { pointer: pointer(path), json: JSON.stringify(value) }
-    return
-  }
+/** Each value, what holds others before them. */
+function* valuesIn(
+  value: unknown,
+  path: readonly string[],
+): Generator<{ path: readonly string[]; value: unknown }> {
+  if (path.length > 0) yield { path, value }
+  if (!isObject(value)) return
   const members: [string, unknown][] = Object.entries(value)
-  for (const [key, member] of members) yield* leavesOf(member, [...path, key])
+  for (const [key, member] of members) yield* valuesIn(member, [...path, key])
+}
+
+/** null where it is longer: a record of 100 MB is no text to edit. */
+function jsonUpTo(value: unknown, most: number): string | null {
+  return roomAfter(value, most) < 0 ? null : JSON.stringify(value)
+}
+
+function roomAfter(value: unknown, room: number): number {
+  if (typeof value === 'string') return room - value.length - 2
+  if (!isObject(value)) return room - 4
+  const members: [string, unknown][] = Object.entries(value)
+  let left = room - 2
+  for (const [key, member] of members) {
+    left = roomAfter(member, left - (Array.isArray(value) ? 1 : key.length + 4))
+    if (left < 0) break
+  }
+  return left
 }

@@ -91,9 +91,12 @@ export type Taken =
   | { same: true }
   | { same: false; expected: string; actual: string; fault: string }
 
-/** In a copy: a value put in the place of another, or one byte in the place of another. */
+/** In a copy: a value put in the place of another, added to what holds others, or taken away; or another byte. */
 export type Change =
   | { kind: 'value'; pointer: string; json: string }
+  /** `name` counts where there are names. */
+  | { kind: 'added'; pointer: string; name: string; json: string }
+  | { kind: 'removed'; pointer: string }
   | { kind: 'byte'; offset: number; byte: number }
 
 /** What became of the copy. `before` and `after` are the place that was changed, as text. */
@@ -107,8 +110,8 @@ export type Changed =
       after: string
     }
 
-/** A value of the document that has no members, as JSON. */
-export type Value = { pointer: string; json: string }
+/** A value of the document as JSON; null where that is too long to be edited. `holds`: what others can be added to it. */
+export type Value = { pointer: string; json: string | null; holds: 'list' | 'members' | null }
 
 /** What a verified envelope says of itself as a whole. */
 export type Summary = Pick<

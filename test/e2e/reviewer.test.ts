@@ -300,8 +300,21 @@ describe('a verdict', () => {
     await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
     await copy.getByText('The changed copy: does not verify').waitFor()
     await copy.locator('[data-claim=chain]').first().waitFor()
+    // Whole lists too, what more there could be, and what could be taken out.
+    await copy.getByRole('searchbox').fill('/order')
+    await copy.getByRole('button', { name: /^\/order \[/ }).click()
+    await copy.getByRole('button', { name: 'Add it in the copy' }).click()
+    await copy.locator('output', { hasText: 'wasnothing' }).waitFor()
+    await copy.getByRole('button', { name: 'Take it out of the copy' }).click()
+    await copy.locator('output', { hasText: 'in the copynothing' }).waitFor()
+    expect(
+      await copy.getByText(/^The changed copy: (does not verify|not an envelope)/).count(),
+    ).toBe(1)
     expect(await axeViolations(page)).toEqual([])
     await copy.getByLabel('A byte').check()
+    await copy.getByLabel(/^Byte, of/).fill('')
+    await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
+    await copy.getByText('Not changed: say which byte').waitFor()
     await copy.getByLabel(/^Byte, of/).fill('0')
     await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
     await copy.getByText('The changed copy: not an envelope').waitFor()

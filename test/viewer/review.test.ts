@@ -185,6 +185,24 @@ describe('the walk over a chain', () => {
 })
 
 describe('a changed copy', () => {
+  it('[U14] of any value: whole lists, empty ones, a member more and one less; no place is no byte', () => {
+    const { values } = valuesOf(sealed.envelope, 'needs')
+    expect(values[0]).toEqual({ pointer: '/opening/plan/steps/0/needs', json: '[]', holds: 'list' })
+    const [plan] = valuesOf(sealed.envelope, '/opening/plan').values
+    expect(plan).toMatchObject({ pointer: '/opening/plan', holds: 'members' })
+    const added = changedCopy(sealed.bytes, {
+      kind: 'added',
+      pointer: '/opening/plan',
+      name: 'more',
+      json: '1',
+    })
+    expect(added.ok && new TextDecoder().decode(added.bytes)).toContain('"more":1')
+    const removed = changedCopy(sealed.bytes, { kind: 'removed', pointer: '/order/0' })
+    expect(removed).toMatchObject({ ok: true, before: '"step"', after: 'nothing' })
+    const none = changedCopy(sealed.bytes, { kind: 'byte', offset: Number.NaN, byte: 1 })
+    expect(none.ok ? '' : none.why).toMatch(/^say which byte/)
+  })
+
   it('[U14] never verifies, whatever value or byte is another, and the record stays as it is', async () => {
     const before = sealed.bytes.slice()
     const { values } = valuesOf(sealed.envelope, '')
@@ -193,6 +211,16 @@ describe('a changed copy', () => {
         kind: fc.constant('value' as const),
         pointer: fc.constantFrom(...values.map(({ pointer }) => pointer)),
         json: fc.json(),
+      }),
+      fc.record({
+        kind: fc.constant('added' as const),
+        pointer: fc.constantFrom(...values.map(({ pointer }) => pointer)),
+        name: fc.constantFrom('', 'more', 'seal', '__proto__'),
+        json: fc.json(),
+      }),
+      fc.record({
+        kind: fc.constant('removed' as const),
+        pointer: fc.constantFrom(...values.map(({ pointer }) => pointer)),
       }),
       fc.record({
         kind: fc.constant('byte' as const),
@@ -218,7 +246,7 @@ describe('a changed copy', () => {
     [{ kind: 'value', pointer: '/closing/nothing', json: '1' }, /no value in this place/],
     [{ kind: 'value', pointer: '', json: '1' }, /no value in this place/],
     [{ kind: 'value', pointer: '/closing/outcome', json: '"succeeded"' }, /already/],
-    [{ kind: 'byte', offset: -1, byte: 1 }, /bytes 0 to/],
+    [{ kind: 'byte', offset: -1, byte: 1 }, /which byte: a whole number of 0 to/],
     [{ kind: 'byte', offset: 0, byte: 256 }, /0 to 255/],
     [{ kind: 'byte', offset: 0, byte: 123 }, /already/],
   ] as const)('[U14] says why there is none: %o', (what, why) => {
@@ -228,7 +256,7 @@ describe('a changed copy', () => {
 
   it('[U14] is of a value that can be found by its place or its text', () => {
     expect(valuesOf(sealed.envelope, 'I HAVE SEEN').values).toEqual([
-      { pointer: '/gates/0/decisions/0/decision/comment', json: '"I have seen it"' },
+      { pointer: '/gates/0/decisions/0/decision/comment', json: '"I have seen it"', holds: null },
     ])
     expect(valuesOf(sealed.envelope, '')).toMatchObject({ more: true })
   })

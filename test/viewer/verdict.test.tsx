@@ -3,6 +3,7 @@ import { cleanup, render, screen, within } from '@testing-library/react'
 import axe from 'axe-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   newSigner,
   pinned,
@@ -14,6 +15,7 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { keptQuery } from '#viewer/queries.ts'
+import { Damage } from '#viewer/review/damage.tsx'
 import { Judged } from '#viewer/review/judged.tsx'
 import type { Origin } from '#viewer/review/origin.ts'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
@@ -170,6 +172,19 @@ describe('a verdict', () => {
     await judge((await run.seal()).bytes, [pinned(signer)])
     within(screen.getByRole('region', { name: 'The run' })).getByText('Run failed')
     verdict().getByText(/proven to be whole/)
+  })
+
+  it('says of a whole record in the place of another that it is another, and not that it was changed', async () => {
+    const found = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer)],
+      asked: { evidence_id: 'ev-other' },
+    })
+    render(<Damage claims={found.claims} remaining={found.remaining} />)
+    screen.getByRole('heading', {
+      name: 'This is another record than the one that you asked for',
+    })
+    screen.getByText(/Nothing shows that it was changed/)
+    expect(screen.queryByText(/The first break|was changed in this one/)).toBe(null)
   })
 
   it('has no axe violation', async () => {

@@ -33,6 +33,14 @@ export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[];
   )
 }
 
+/** Claims that rest on a digest of something in the file. */
+const DIGESTS: Partial<Record<Claim['claim'], true>> = {
+  chain: true,
+  content: true,
+  seal: true,
+  binding: true,
+}
+
 const MANY = {
   proven: 'proven',
   'not present': 'not present',
@@ -92,6 +100,16 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
             <dt className="text-ink-3">Actual</dt>
             <dd className="font-mono break-all">
               <RunText text={claim.actual} max={600} />
+            </dd>
+          </>
+        )}
+        {claim.preimage === undefined && claim.state === 'does not verify' && (
+          <>
+            <dt className="text-ink-3">What is digested</dt>
+            <dd className="text-ink-2">
+              {DIGESTS[claim.claim] === true
+                ? `Not shown: of a record that does not verify nothing is drawn. ${claim.shell === undefined ? 'It is in the file.' : 'The line below prints it from the file.'}`
+                : 'Nothing by itself: what the record says is compared with itself, and with what you asked and require.'}
             </dd>
           </>
         )}

@@ -8,12 +8,17 @@ import type { Verdict } from '#viewer/verifier.ts'
  * said: for finding out what happened to it. Nothing of the file is drawn as evidence [U5].
  */
 export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remaining'>) {
-  const first = claims.find(({ state }) => state === 'does not verify')
+  const failing = claims.filter(({ state }) => state === 'does not verify')
+  const [first] = failing
   if (first === undefined) return null
+  // Whole as it may be, it is not what was asked for: nothing was changed in it.
+  const isOther = failing.every(({ claim }) => claim === 'asked')
   return (
     <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-bad p-4">
       <div>
-        <h2 className="text-base font-semibold">The first break</h2>
+        <h2 className="text-base font-semibold">
+          {isOther ? 'This is another record than the one that you asked for' : 'The first break'}
+        </h2>
         <p className="max-w-prose">
           <RunText text={first.message} max={600} />
         </p>
@@ -62,8 +67,9 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
         </div>
       )}
       <p className="max-w-prose text-ink-2">
-        Ask for another copy of the file: one that verifies and has the same head shows what was
-        changed in this one.
+        {isOther
+          ? 'Whoever answered put it in the place of the one that you asked for. Nothing shows that it was changed: ask for the right one, and ask why this came.'
+          : 'Ask for another copy of the file: one that verifies and has the same head shows what was changed in this one.'}
       </p>
     </section>
   )

@@ -1,12 +1,12 @@
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { tryChange, type Value } from '#viewer/verifier.ts'
+import { type Change, tryChange, type Value } from '#viewer/verifier.ts'
 import { valuesQuery } from '#viewer/record-queries.ts'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import { Claims } from './claims.tsx'
 
-/** In a copy, in memory: the reader changes a value or a byte and sees which claims fail, and where. */
+/** In a copy, in memory: the reader changes, adds or takes out a value, or changes a byte, and sees which claims fail, and where. */
 export function TryChange({
   document,
   head,
@@ -18,7 +18,7 @@ export function TryChange({
 }) {
   const [kind, setKind] = useState<'value' | 'byte'>('value')
   const change = useMutation({
-    mutationFn: (what: Parameters<typeof tryChange>[1]) => tryChange(document, what),
+    mutationFn: (what: Change) => tryChange(document, what),
   })
   return (
     <section
@@ -52,7 +52,7 @@ export function TryChange({
           document={document}
           head={head}
           pending={change.isPending}
-          onTry={(pointer, json) => change.mutate({ kind, pointer, json })}
+          onTry={change.mutate}
         />
       ) : (
         <ByteForm
@@ -97,7 +97,7 @@ function ValueForm({
   document: string
   head: string
   pending: boolean
-  onTry: (pointer: string, json: string) => void
+  onTry: (change: Change) => void
 }) {
   const [search, setSearch] = useState('exit_code')
   const [chosen, setChosen] = useState<Value | null>(null)
@@ -127,14 +127,14 @@ function ValueForm({
                 aria-pressed={chosen?.pointer === value.pointer}
                 onClick={() => {
                   setChosen(value)
-                  setJson(value.json)
+                  setJson(value.json ?? '')
                 }}
               >
                 <span className="truncate">
                   <RunText text={value.pointer} max={300} />
                 </span>
                 <span className="truncate text-ink-2">
-                  <RunText text={value.json} max={120} />
+                  <RunText text={value.json ?? 'too long to show here'} max={120} />
                 </span>
               </button>
             </li>
@@ -151,34 +151,96 @@ function ValueForm({
         )}
       </div>
       {chosen && (
-        <form
-          className="flex min-w-0 flex-col gap-2"
-          onSubmit={(event) => {
-            event.preventDefault()
-            onTry(chosen.pointer, json)
-          }}
-        >
-          <label className="flex flex-col gap-1">
-            <span className="text-xs break-all text-ink-2">
-              New value of <code className="font-mono">{chosen.pointer}</code>, as JSON
-            </span>
-            <textarea
-              className="field min-h-20 font-mono text-xs"
-              value={json}
-              onChange={({ target }) => setJson(target.value)}
-            />
-          </label>
-          <button
-            type="submit"
-            className="button self-start"
-            data-look="main"
-            disabled={pending || json === chosen.json}
+        <div className="flex min-w-0 flex-col gap-4">
+          <form
+            className="flex flex-col gap-2"
+            onSubmit={(event) => {
+              event.preventDefault()
+              onTry({ kind: 'value', pointer: chosen.pointer, json })
+            }}
           >
-            {pending ? 'Verifying the copy' : 'Change the copy and verify it'}
-          </button>
-        </form>
+            <label className="flex flex-col gap-1">
+              <span className="text-xs break-all text-ink-2">
+                New value of <code className="font-mono">{chosen.pointer}</code>, as JSON
+              </span>
+              <textarea
+                className="field min-h-20 font-mono text-xs"
+                value={json}
+                onChange={({ target }) => setJson(target.value)}
+              />
+            </label>
+            <div className="flex flex-wrap gap-2">
+              <button
+                type="submit"
+                className="button"
+                data-look="main"
+                disabled={pending || json === chosen.json}
+              >
+                {pending ? 'Verifying the copy' : 'Change the copy and verify it'}
+              </button>
+              <button
+                type="button"
+                className="button"
+                disabled={pending}
+                onClick={() => onTry({ kind: 'removed', pointer: chosen.pointer })}
+              >
+                Take it out of the copy
+              </button>
+            </div>
+          </form>
+          {chosen.holds !== null && (
+            <AddForm key={chosen.pointer} to={chosen} pending={pending} onTry={onTry} />
+          )}
+        </div>
       )}
     </div>
+  )
+}
+
+/** A member that is not there, or one more of a list. */
+function AddForm({
+  to: { pointer, holds },
+  pending,
+  onTry,
+}: {
+  to: Value
+  pending: boolean
+  onTry: (change: Change) => void
+}) {
+  const [name, setName] = useState('')
+  const [json, setJson] = useState('null')
+  return (
+    <form
+      className="flex flex-wrap items-end gap-2"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onTry({ kind: 'added', pointer, name, json })
+      }}
+    >
+      {holds === 'members' && (
+        <label className="flex flex-col gap-1">
+          <span className="text-xs text-ink-2">A member more, called</span>
+          <input
+            className="field w-40"
+            value={name}
+            onChange={({ target }) => setName(target.value)}
+          />
+        </label>
+      )}
+      <label className="flex flex-col gap-1">
+        <span className="text-xs text-ink-2">
+          {holds === 'members' ? 'is, as JSON' : 'One more at its end, as JSON'}
+        </span>
+        <input
+          className="field w-40 font-mono text-xs"
+          value={json}
+          onChange={({ target }) => setJson(target.value)}
+        />
+      </label>
+      <button type="submit" className="button" disabled={pending}>
+        Add it in the copy
+      </button>
+    </form>
   )
 }
 
@@ -195,10 +257,12 @@ function ByteForm({
   const [byte, setByte] = useState('88')
   return (
     <form
+      noValidate
       className="flex flex-wrap items-end gap-3"
       onSubmit={(event) => {
         event.preventDefault()
-        onTry(Number(offset), Number(byte))
+        // An empty place is no place, and not the first one.
+        onTry(numberIn(offset), numberIn(byte))
       }}
     >
       <label className="flex flex-col gap-1">
@@ -229,3 +293,5 @@ function ByteForm({
     </form>
   )
 }
+
+const numberIn = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text))
