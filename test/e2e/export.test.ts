@@ -73,7 +73,7 @@ it('[C22] a folder has the bytes as they are, named by their digests, from folde
   expect(await runseal(['export', 'run_none', '--data', data])).toMatchObject({ code: 2 })
 })
 
-describe.each(BROWSERS)('[C22] an export as one page in $name', ({ whyNot, launch }) => {
+describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot, launch }) => {
   it('judges itself, offers its keys, and refuses a log that was changed in it', async (context) => {
     const why = whyNot()
     if (why !== null) return context.skip(why)
@@ -98,6 +98,23 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ whyNot, launc
     const other = await openPage(await browser.newPage(), changed)
     await other.sees('This is not the log of step make, attempt 1: MiB 1 of 1 is another one.')
     await other.sees('1 of 2 logs and artifacts on record is not here')
+
+    // And as a folder, by the verifier that is in it.
+    const inside = join(folder, `folder-${name}`)
+    await runseal(['export', run_id, '--data', data, '--out', inside])
+    const whole = await openPage(await browser.newPage(), join(inside, 'verifier.html'))
+    await whole.choose('Logs and artifacts', join(inside, 'logs', LOG))
+    await whole.choose(
+      'Envelope',
+      ...['envelope.json', 'offered-trust.json', 'verifier.html', `artifacts/${ARTIFACT}`].map(
+        (file) => join(inside, file),
+      ),
+    )
+    await whole.sees(`${LOG} is the log of step make, attempt 1.`)
+    await whole.sees(`${ARTIFACT} is the artifact page.html of step make, attempt 1.`)
+    await whole.sees('offered by the trust file that came with this export')
+    expect(await whole.text()).not.toContain('pin it')
+    expect(await whole.text()).not.toContain('Something beside the record does not verify')
   })
 })
 

@@ -20,13 +20,16 @@ export async function openPage(page: Page, file: string) {
     /** Addresses of those that were made, where the browser tells. */
     workers,
     text: bodyText,
-    async choose(title: string, path: string) {
+    async choose(title: string, ...paths: string[]) {
       const input = await page.waitForSelector(box(title))
       if (input === null || !(await input.evaluate((one) => one instanceof HTMLInputElement)))
         throw new Error(`no file is chosen in ${title}`)
-      await (await input.toElement('input')).uploadFile(path)
+      await (await input.toElement('input')).uploadFile(...paths)
     },
-    confirm: () => page.click('section[aria-label="Keys of the trust file"] input[type=checkbox]'),
+    takeAway: (name: string) => page.click(`button[aria-label="Take away ${name}"]`),
+    press: (name: string) => page.locator(`::-p-aria([name="${name}"][role="button"])`).click(),
+    focus: () => page.evaluate(() => document.activeElement?.tagName ?? ''),
+    confirm: () => page.click('section[aria-label="Trust for this file"] input[type=checkbox]'),
     sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
     kept: () =>
       page.evaluate(async () => ({

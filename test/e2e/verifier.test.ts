@@ -57,11 +57,14 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.sees('The file agrees with itself, and nobody you know has sealed it')
     await reader.choose('Trust file', wrongTrust)
     await reader.sees('The trust file is refused, and nothing of it is used')
+    await reader.takeAway('wrong.json')
     await reader.choose('Trust file', trust)
-    await reader.sees('Keys that are offered: they prove nothing yet')
+    await reader.sees('Nothing of it counts yet.')
     expect(await reader.text()).not.toContain('proven to be whole')
+    await reader.sees('offered by the trust file that you gave')
     await reader.confirm()
     await reader.sees('The record is proven to be whole and sealed by a key you trust')
+    expect(await reader.focus()).toBe('INPUT')
     const proven = await reader.text()
     expect(proven).toContain('Run succeeded')
     expect(proven).toContain('Größe U+202E"1"')
@@ -81,6 +84,14 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.choose('Envelope', trust)
     await reader.sees('This file is no evidence envelope')
     expect(await reader.text()).not.toContain('run-1')
+
+    // Several at once are each taken as what they are, and each has its verdict.
+    await reader.choose('Envelope', good, changed, page)
+    await reader.sees('2 files, each judged by itself')
+    await reader.sees('A program, and no part of the record')
+    await reader.takeAway('changed.json')
+    await reader.sees('The record is proven to be whole')
+    expect(await reader.text()).not.toContain('changed.json')
 
     expect(await reader.kept()).toEqual({ databases: 0, local: 0, session: 0, cookie: '' })
     expect(reader.requests.filter((url) => /^(https?|wss?):/.test(url))).toEqual([])
@@ -110,4 +121,39 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.sees('This file does not verify')
     expect(reader.faults).toEqual([])
   })
+
+  it('tells how far it is, and is stopped', async (context) => {
+    const why = whyNot()
+    if (why !== null) return context.skip(why)
+    const browser = await launch()
+    context.onTestFinished(() => browser.close())
+    const blank = await browser.newPage()
+    await blank.evaluateOnNewDocument(LOSE_FIRST_JUDGEMENT)
+    const reader = await openPage(blank, put('verifier.html', (await runseal(['verifier'])).stdout))
+    await reader.choose('Envelope', good)
+    await reader.sees('Reading every byte.')
+    await reader.press('Stop')
+    await reader.sees('The verification was stopped')
+    expect(await reader.focus()).toBe('MAIN')
+    await reader.press('Verify it after all')
+    await reader.sees('The file agrees with itself, and nobody you know has sealed it')
+    // The same file, mended on disk, can be chosen again.
+    const mended = put('mended.json', text.replace('"exit_code":0', '"exit_code":1'))
+    await reader.choose('Envelope', mended)
+    await reader.sees('This file does not verify')
+    put('mended.json', bytes)
+    await reader.choose('Envelope', mended)
+    await reader.sees('The file agrees with itself, and nobody you know has sealed it')
+    expect(reader.faults).toEqual([])
+  })
 })
+
+/** Runs in the page: the first one never answers, however fast the machine is. */
+const LOSE_FIRST_JUDGEMENT = `
+  const { postMessage } = Worker.prototype
+  let isLost = false
+  Worker.prototype.postMessage = function (message) {
+    if (isLost) postMessage.call(this, message)
+    isLost = true
+  }
+`

@@ -46,15 +46,17 @@ export function Save({ file, label }: { file: File; label: string }) {
 
 const SHOWN_BYTES = 256 * 1024
 
+// A byte order mark is a character of it as any other, and is named.
+const textOf = async (file: File): Promise<string> =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+    await file.slice(0, SHOWN_BYTES).arrayBuffer(),
+  )
+
 function Text({ file }: { file: File }) {
   const [text, setText] = useState<string | null>(null)
   if (text === null)
     return (
-      <button
-        type="button"
-        className="button"
-        onClick={() => void file.slice(0, SHOWN_BYTES).text().then(setText)}
-      >
+      <button type="button" className="button" onClick={() => void textOf(file).then(setText)}>
         Read
       </button>
     )

@@ -1,28 +1,88 @@
-import { type Given, judge, type Judgement } from './judge.ts'
+import { judge, type Judged, type Progress, type Question } from './judge.ts'
 
-type Reply = { ok: true; judgement: Judgement } | { ok: false; why: string }
+/** What the page is about: the last thing that was asked. */
+export type Judging =
+  | { state: 'nothing asked' }
+  | { state: 'under way'; question: Question; progress: Progress }
+  | { state: 'stopped'; question: Question }
+  | { state: 'failed'; why: string }
+  | { state: 'judged'; judged: readonly Judged[] }
 
-let under: Worker | null = null
+/** One thing at a time: what was under way is given up for what is asked now. */
+export type Judge = {
+  now: () => Judging
+  subscribe: (onChange: () => void) => () => void
+  ask: (question: Question) => void
+  stop: () => void
+}
 
-/**
- * Judges in a worker, which is this page's own script once more: no other may run here. What was under way is given up
- * for what is given now. `script`: its text.
- */
-export async function judgeAside(given: Given, script: string): Promise<Judgement> {
-  under?.terminate()
-  if (given.envelope === null) return { state: 'nothing given' }
+/** `script`: this page's own, which its worker is made of once more: no other may run here. */
+export function newJudge(script: string): Judge {
+  let judging: Judging = { state: 'nothing asked' }
+  let under: AbortController | null = null
+  const told = new Set<() => void>()
+  const set = (next: Judging) => {
+    judging = next
+    for (const tell of told) tell()
+  }
+  return {
+    now: () => judging,
+    subscribe: (onChange) => {
+      told.add(onChange)
+      return () => told.delete(onChange)
+    },
+    ask: (question) => {
+      under?.abort()
+      under = null
+      if (question.envelopes.length === 0) return set({ state: 'nothing asked' })
+      const mine = new AbortController()
+      under = mine
+      const { signal } = mine
+      const onProgress = (progress: Progress) => {
+        if (!signal.aborted) set({ state: 'under way', question, progress })
+      }
+      onProgress({ nth: 0, stage: 'read' })
+      judgeAside(question, script, onProgress, signal).then(
+        (judged) => {
+          if (!signal.aborted) set({ state: 'judged', judged })
+        },
+        (error: unknown) => {
+          if (!signal.aborted) set({ state: 'failed', why: String(error) })
+        },
+      )
+    },
+    stop: () => {
+      if (judging.state !== 'under way') return
+      under?.abort()
+      set({ state: 'stopped', question: judging.question })
+    },
+  }
+}
+
+type Reply =
+  | { progress: Progress }
+  | { ok: true; judged: readonly Judged[] }
+  | { ok: false; why: string }
+
+async function judgeAside(
+  question: Question,
+  script: string,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<readonly Judged[]> {
   const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
   const worker = new Worker(address)
-  under = worker
   try {
-    return await new Promise<Judgement>((resolve, reject) => {
+    return await new Promise<readonly Judged[]>((resolve, reject) => {
       worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
-        if (data.ok) resolve(data.judgement)
+        if ('progress' in data) onProgress(data.progress)
+        else if (data.ok) resolve(data.judged)
         else reject(new Error(data.why))
       })
       // A browser that lets a file have no worker: on this thread then, which may draw between two steps of it.
-      worker.addEventListener('error', () => resolve(judge(given)))
-      worker.postMessage(given)
+      worker.addEventListener('error', () => resolve(judge(question, { onProgress, signal })))
+      signal.addEventListener('abort', () => reject(new Error('stopped')))
+      worker.postMessage(question)
     })
   } finally {
     worker.terminate()
@@ -32,9 +92,10 @@ export async function judgeAside(given: Given, script: string): Promise<Judgemen
 
 /** The side of the worker. */
 export function judgeWhatComes(): void {
-  addEventListener('message', ({ data }: MessageEvent<Given>) => {
-    judge(data).then(
-      (judgement) => postMessage({ ok: true, judgement } satisfies Reply),
+  addEventListener('message', ({ data }: MessageEvent<Question>) => {
+    const onProgress = (progress: Progress) => postMessage({ progress } satisfies Reply)
+    judge(data, { onProgress }).then(
+      (judged) => postMessage({ ok: true, judged } satisfies Reply),
       (error: unknown) => postMessage({ ok: false, why: String(error) } satisfies Reply),
     )
   })

@@ -1,23 +1,25 @@
 import { createRoot } from 'react-dom/client'
+import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { embeddedIn } from './embedded.ts'
-import { judgeAside, judgeWhatComes } from './judging.ts'
+import { judgeWhatComes, newJudge } from './judging.ts'
 import { VerifierPage } from './verifier-page.tsx'
 import './verifier.css'
 
 // The page, or the worker that it makes of this same script.
-if ('document' in globalThis) draw()
+if ('document' in globalThis) void draw(document.currentScript?.textContent ?? '')
 else judgeWhatComes()
 
-function draw(): void {
-  // Beside a box, a dropped file must not take the page's place.
-  for (const type of ['dragover', 'drop']) addEventListener(type, (event) => event.preventDefault())
-  const script = document.currentScript?.textContent ?? ''
+async function draw(script: string): Promise<void> {
   const root = document.getElementById('root')
   if (root === null) throw new Error('verifier.html has no #root')
-  createRoot(root).render(
-    <VerifierPage
-      embedded={embeddedIn(document)}
-      judge={async (given) => await judgeAside(given, script)}
-    />,
-  )
+  const { envelope, trust, attached } = embeddedIn(document)
+  const at = (file: File) => ({ path: file.name, file })
+  const given = {
+    envelopes: envelope ? [at(envelope)] : [],
+    brought: trust
+      ? [{ path: trust.name, read: await readTrustOf(trust), isConfirmed: false }]
+      : [],
+    attached: attached.map(at),
+  }
+  createRoot(root).render(<VerifierPage embedded={given} judge={newJudge(script)} />)
 }

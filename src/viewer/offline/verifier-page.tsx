@@ -1,84 +1,200 @@
-import { Suspense, use, useState } from 'react'
+import { useRef, useState, useSyncExternalStore } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
-import type { ReadTrust } from '#evidence/trust-file.ts'
-import { Check } from '#viewer/parts/check.tsx'
+import {
+  type FileAt,
+  type Given as Dropped,
+  type Unread,
+  whyUnread,
+} from '#viewer/parts/dropped-files.ts'
+import { FileDrop } from '#viewer/parts/file-drop.tsx'
+import { useKeptFocus } from '#viewer/parts/kept-focus.ts'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
+import { plain } from '#viewer/parts/visible.ts'
+import { useWindowDrop } from '#viewer/parts/window-drop.ts'
+import {
+  type Brought,
+  BroughtTrust,
+  refusedOf,
+  trustedOf,
+  withTrust,
+} from '#viewer/review/brought-trust.tsx'
 import { Claims } from '#viewer/review/claims.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
 import { InPlainWords } from '#viewer/review/in-plain-words.tsx'
+import { LeftAside } from '#viewer/review/left-aside.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
-import { proofSentence } from '#viewer/review/proof-sentence.ts'
-import { TrustContents } from '#viewer/review/trust-contents.tsx'
+import { proofSentence, type Whence } from '#viewer/review/proof-sentence.ts'
+import { readTrustOf } from '#viewer/review/read-trust-file.ts'
+import { isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
+import { STAGES } from '#viewer/review/stages.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
+import { type ListedVerdict, VerdictList, worstFirst } from '#viewer/review/verdict-list.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
-import type { Embedded } from './embedded.ts'
-import { FileBox } from './file-box.tsx'
-import type { Given, JudgedRun, Judgement } from './judge.ts'
+import { FileList } from './file-list.tsx'
+import type { Judged, JudgedRun, Progress } from './judge.ts'
+import type { Judge } from './judging.ts'
+
+/** Files that are given in turn add up. */
+type Given = {
+  envelopes: readonly FileAt[]
+  brought: readonly Brought[]
+  attached: readonly FileAt[]
+}
+
+/** A place for one kind of file. One file that is put there is that, whatever it says of itself. */
+type Place = 'envelopes' | 'trust' | 'beside'
 
 /** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
-export function VerifierPage({
-  embedded,
-  judge,
-}: {
-  embedded: Embedded
-  judge: (given: Given) => Promise<Judgement>
-}) {
-  const [given, setGiven] = useState<Given>(() => ({ ...embedded, isConfirmed: false }))
-  const [judging, setJudging] = useState(() => judge(given))
-  const give = (more: Partial<Given>) => {
-    const next = { ...given, ...more }
-    setGiven(next)
-    setJudging(judge(next))
+export function VerifierPage({ embedded, judge }: { embedded: Given; judge: Judge }) {
+  const [given, setGiven] = useState(() => {
+    judge.ask(questionOf(embedded))
+    return embedded
+  })
+  const [left, setLeft] = useState<readonly Unread[]>([])
+  const turn = useRef(Promise.resolve(given))
+  useKeptFocus()
+  // One after another, however long a folder takes.
+  const give = (change: (before: Given) => Given | Promise<Given>) => {
+    turn.current = turn.current.then(async (before) => {
+      const now = await change(before)
+      setGiven(now)
+      judge.ask(questionOf(now))
+      return now
+    })
   }
+  const take = (dropped: Dropped, place: Place | null) =>
+    give(async (before) => {
+      const sorted = await sortedInto(dropped, place, before.envelopes.length > 0)
+      setLeft(leftOf(dropped, sorted))
+      return withFiles(before, sorted)
+    })
+  const isOver = useWindowDrop((dropped) => take(dropped, null))
+  const [first] = embedded.envelopes
   return (
-    <main className="mx-auto flex min-h-dvh max-w-6xl flex-col gap-4 p-4">
+    <main
+      id="main"
+      tabIndex={-1}
+      className="mx-auto flex min-h-dvh max-w-6xl flex-col gap-4 p-4 outline-none"
+    >
       <header>
         <h1 className="text-xl font-semibold">Runseal verifier</h1>
         <p className="max-w-prose text-ink-2">
           Files are read by this page alone. It stores nothing and sends nothing: its own policy
-          forbids it to speak to anybody.
+          forbids it to speak to anybody. Drop them anywhere on it, or a whole folder: each is taken
+          as what it is.
         </p>
       </header>
-      {embedded.envelope && <Export envelope={embedded.envelope} />}
+      {first && <Export envelope={first.file} />}
       <div className="grid gap-4 md:grid-cols-3">
-        <FileBox
+        <FileDrop
           title="Envelope"
-          chosen={given.envelope ? [given.envelope] : []}
-          onFiles={([envelope]) => envelope && give({ envelope })}
+          button="Choose envelope"
+          isOver={isOver}
+          onGiven={(dropped) => take(dropped, 'envelopes')}
+          beside={
+            <FileList
+              files={given.envelopes}
+              onChange={(envelopes) => give((before) => ({ ...before, envelopes }))}
+            />
+          }
         >
           The record of a run, as it was sealed.
-        </FileBox>
-        <FileBox
+        </FileDrop>
+        <FileDrop
           title="Trust file"
-          chosen={given.trust ? [given.trust] : []}
-          onFiles={([trust]) => trust && give({ trust, isConfirmed: false })}
+          button="Choose trust file"
+          isOver={isOver}
+          onGiven={(dropped) => take(dropped, 'trust')}
         >
           Whose keys count, and what you require. Best got from somebody you trust, by another way
           than the envelope.
-        </FileBox>
-        <FileBox
+        </FileDrop>
+        <FileDrop
           title="Logs and artifacts"
-          chosen={given.attached}
-          onFiles={(attached) => attached.length > 0 && give({ attached })}
-          multiple
+          button="Choose logs and artifacts"
+          hasFolders
+          isOver={isOver}
+          onGiven={(dropped) => take(dropped, 'beside')}
+          beside={
+            <FileList
+              files={given.attached}
+              onChange={(attached) => give((before) => ({ ...before, attached }))}
+            />
+          }
         >
           Compared with the digests that are on record.
-        </FileBox>
+        </FileDrop>
       </div>
-      <Suspense fallback={<output className="card block p-4 text-ink-2">Verifying</output>}>
-        <Judged
-          judging={judging}
-          isConfirmed={given.isConfirmed}
-          onConfirm={(isConfirmed) => give({ isConfirmed })}
-        />
-      </Suspense>
+      <LeftAside left={left} />
+      <BroughtTrust
+        brought={given.brought}
+        onChange={(brought) => give((before) => ({ ...before, brought }))}
+      />
+      <Found judge={judge} whence={whenceOf(given.brought, embedded.brought)} />
       <NotDetectable page="offline" />
     </main>
   )
+}
+
+const questionOf = ({ envelopes, brought, attached }: Given) => ({
+  envelopes,
+  trust: trustedOf(brought),
+  refused: refusedOf(brought),
+  attached,
+})
+
+async function sortedInto(
+  dropped: Dropped,
+  place: Place | null,
+  hasEnvelope: boolean,
+): Promise<Sorted> {
+  const [one] = dropped.files
+  const isOne = dropped.files.length === 1 && dropped.unread.length === 0
+  const sorted = await sortFiles(dropped)
+  // What cannot be read is nothing yet.
+  if (!one || !isOne || sorted.unread.length > 0) return sorted
+  const isUnknown = sorted.beside.length === 1 && !isPart(one)
+  const as = place ?? (isUnknown && !hasEnvelope ? 'envelopes' : null)
+  if (as === null) return sorted
+  const none: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
+  if (as !== 'trust') return { ...none, [as]: [one] }
+  try {
+    return { ...none, trust: [{ path: one.path, read: await readTrustOf(one.file) }] }
+  } catch (error) {
+    return { ...none, unread: [{ path: one.path, why: whyUnread(error) }] }
+  }
+}
+
+function leftOf({ files, unread }: Dropped, sorted: Sorted): Unread[] {
+  return [
+    ...sorted.unread,
+    ...sorted.programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
+    ...(files.length + unread.length === 0 ? [{ path: 'A folder', why: 'No file is in it' }] : []),
+  ]
+}
+
+/** Another envelope takes the place of the one before; all else is beside it. */
+function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
+  const nameOf = ({ path, file }: FileAt) => JSON.stringify([path, file.size, file.lastModified])
+  const again = new Set(beside.map(nameOf))
+  return {
+    envelopes: envelopes.length > 0 ? envelopes : before.envelopes,
+    brought: withTrust(before.brought, trust),
+    attached: [...before.attached.filter((one) => !again.has(nameOf(one))), ...beside],
+  }
+}
+
+/** A trust file that an export brought along is nobody's word but the exporter's. */
+function whenceOf(brought: readonly Brought[], embedded: readonly Brought[]): Whence {
+  const names = new Set(embedded.map(({ path }) => path))
+  return brought.length > 0 &&
+    brought.every(({ path }) => names.has(path) || /(^|\/)offered-trust\.json$/.test(path))
+    ? 'export'
+    : 'file'
 }
 
 function Export({ envelope }: { envelope: File }) {
@@ -96,43 +212,119 @@ function Export({ envelope }: { envelope: File }) {
   )
 }
 
-function Judged({
-  judging,
-  isConfirmed,
-  onConfirm,
+function Found({ judge, whence }: { judge: Judge; whence: Whence }) {
+  const judging = useSyncExternalStore(judge.subscribe, judge.now)
+  const [opened, setOpened] = useState<number | null>(null)
+  switch (judging.state) {
+    case 'nothing asked':
+      return null
+    case 'under way': {
+      const { question, progress } = judging
+      return <UnderWay progress={progress} of={question.envelopes.length} onStop={judge.stop} />
+    }
+    case 'stopped': {
+      const { question } = judging
+      return (
+        <Notice
+          title="The verification was stopped"
+          action={
+            <button type="button" className="button" onClick={() => judge.ask(question)}>
+              Verify it after all
+            </button>
+          }
+        >
+          Nothing is known of what you gave.
+        </Notice>
+      )
+    }
+    case 'failed':
+      return (
+        <Notice tone="bad" title="The verifier ended without a verdict">
+          <RunText text={judging.why} />
+        </Notice>
+      )
+    case 'judged': {
+      const { judged } = judging
+      const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
+      const at = judged.length === 1 ? 0 : opened
+      const one = at === null ? undefined : judged[at]
+      return (
+        <>
+          {judged.length > 1 && <VerdictList listed={listed} opened={at} onOpen={setOpened} />}
+          {one && <JudgedFile key={at} judged={one} whence={whence} />}
+        </>
+      )
+    }
+  }
+}
+
+const listedOf = (one: Judged, id: number, whence: Whence): ListedVerdict => ({
+  id,
+  name: one.path,
+  found:
+    'unreadable' in one
+      ? { unreadable: one.unreadable }
+      : { sentence: proofSentence(one.found, null, whence) },
+})
+
+function UnderWay({
+  progress: { nth, stage },
+  of,
+  onStop,
 }: {
-  judging: Promise<Judgement>
-  isConfirmed: boolean
-  onConfirm: (isConfirmed: boolean) => void
+  progress: Progress
+  of: number
+  onStop: () => void
 }) {
-  const judgement = use(judging)
-  if (judgement.state === 'nothing given') return null
-  if (judgement.state === 'unreadable')
+  const at = stage === 'beside' ? STAGES.length : STAGES.findIndex((one) => one.stage === stage)
+  const says = STAGES[at]?.says ?? 'Comparing logs and artifacts'
+  return (
+    <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
+      <output className="text-ink-2">
+        {says}
+        {of > 1 && ` of file ${nth + 1} of ${of.toLocaleString('en')}`}.
+      </output>
+      <progress
+        className="h-1.5 w-40 text-seal"
+        max={(STAGES.length + 1) * of}
+        value={(STAGES.length + 1) * nth + at}
+        aria-label="Verification"
+      />
+      <button type="button" className="button ml-auto" onClick={onStop}>
+        Stop
+      </button>
+    </div>
+  )
+}
+
+function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
+  if ('unreadable' in judged)
     return (
-      <Notice tone="bad" title="A file cannot be read">
-        <RunText text={judgement.why} />
+      <Notice tone="bad" title={`${plain(judged.path, 160)} is not judged`}>
+        {judged.unreadable}.
       </Notice>
     )
-  const { found, run, envelope: file, sha256, trust, attached } = judgement
-  const sentence = proofSentence(found, null, 'file')
-  const { tone } = sentence
+  const { found, run, path, bytes, sha256, attached, unread } = judged
+  const sentence = proofSentence(found, null, whence)
   const { claims, remaining } = found
   return (
     <>
       <VerdictCard sentence={sentence}>
         <p className="text-ink-2">
-          <RunText text={file.name} max={160} />, {file.size.toLocaleString('en')} bytes, SHA-256{' '}
+          <RunText text={path} max={160} />, {bytes.toLocaleString('en')} bytes, SHA-256{' '}
           <code className="font-mono break-all">{sha256}</code>
         </p>
       </VerdictCard>
       <BesideFails claims={attached.map(({ claim }) => claim)} />
-      {trust && <Trust trust={trust} isConfirmed={isConfirmed} onConfirm={onConfirm} />}
+      <LeftAside left={unread} />
       {found.verdict === 'does not verify' && <Damage claims={claims} remaining={remaining} />}
       {run && <TheRun run={run} />}
       <InPlainWords />
       <Claims
         claims={
-          tone === 'refused' ? claims.filter(({ state }) => state === 'does not verify') : claims
+          sentence.tone === 'refused'
+            ? claims.filter(({ state }) => state === 'does not verify')
+            : claims
         }
       />
       {attached.length > 0 && <AttachedFiles attached={attached} />}
@@ -150,35 +342,6 @@ function BesideFails({ claims }: { claims: readonly Claim[] }) {
       {failing.length === 1 ? 'fails' : 'fail'}: see “Logs and artifacts compared”. The verdict
       above is about the record alone.
     </Notice>
-  )
-}
-
-/** Until the reader has compared them, the keys are only offered, wherever the file came from. */
-function Trust({
-  trust,
-  isConfirmed,
-  onConfirm,
-}: {
-  trust: ReadTrust
-  isConfirmed: boolean
-  onConfirm: (isConfirmed: boolean) => void
-}) {
-  if (!trust.ok)
-    return (
-      <Notice tone="bad" title="The trust file is refused, and nothing of it is used">
-        <RunText text={trust.why} />. What it requires is not known.
-      </Notice>
-    )
-  return (
-    <section aria-label="Keys of the trust file" className="card flex flex-col gap-3 p-4">
-      <h2 className="text-base font-semibold">
-        {isConfirmed ? 'Keys that you confirmed' : 'Keys that are offered: they prove nothing yet'}
-      </h2>
-      <TrustContents file={trust.file} />
-      <Check checked={isConfirmed} onChange={onConfirm}>
-        I have this file, or these fingerprints, by another way than the envelope
-      </Check>
-    </section>
   )
 }
 

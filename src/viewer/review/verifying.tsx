@@ -1,7 +1,7 @@
-import type { Stage } from '#evidence/verify.ts'
 import { SkeletonRows } from '#viewer/parts/notice.tsx'
 import { progressQuery } from '#viewer/record-queries.ts'
 import { useQuery } from '@tanstack/react-query'
+import { STAGES } from './stages.ts'
 
 /** How far a verification is. It runs in a worker: the page answers meanwhile, and the button ends it at once. */
 export function Verifying({ document, onCancel }: { document: string; onCancel: () => void }) {
@@ -27,11 +27,3 @@ export function Verifying({ document, onCancel }: { document: string; onCancel: 
     </div>
   )
 }
-
-const STAGES: readonly { stage: Stage; says: string }[] = [
-  { stage: 'read', says: 'Reading every byte' },
-  { stage: 'chain', says: 'Recomputing the hash chain' },
-  { stage: 'content', says: 'Digesting the document' },
-  { stage: 'seal', says: 'Checking the seal' },
-  { stage: 'record', says: 'Holding the record against its plan' },
-]

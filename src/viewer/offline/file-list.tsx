@@ -1,0 +1,46 @@
+import type { FileAt } from '#viewer/parts/dropped-files.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
+
+/** Files that were given, each to be taken away again. */
+export function FileList({
+  files,
+  onChange,
+}: {
+  files: readonly FileAt[]
+  onChange: (files: readonly FileAt[]) => void
+}) {
+  if (files.length === 0) return null
+  return (
+    <div className="mt-3 w-full border-t border-line pt-2">
+      <ul className="max-h-40 overflow-auto">
+        {files.slice(0, MOST_NAMED).map((one, index) => (
+          <li key={index} className="flex items-center gap-2">
+            <span className="min-w-0 flex-1 truncate text-ink-2" title={plain(one.path, 300)}>
+              <RunText text={one.path} max={160} />
+            </span>
+            <button
+              type="button"
+              className="button shrink-0"
+              data-look="quiet"
+              aria-label={`Take away ${plain(one.path, 80)}`}
+              onClick={() => onChange(files.filter((other) => other !== one))}
+            >
+              Take away
+            </button>
+          </li>
+        ))}
+      </ul>
+      {files.length > MOST_NAMED && (
+        <p className="text-ink-2">And {(files.length - MOST_NAMED).toLocaleString('en')} more.</p>
+      )}
+      {files.length > 1 && (
+        <button type="button" className="button mt-2" onClick={() => onChange([])}>
+          Take all {files.length.toLocaleString('en')} away
+        </button>
+      )}
+    </div>
+  )
+}
+
+const MOST_NAMED = 100
