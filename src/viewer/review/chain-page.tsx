@@ -167,7 +167,9 @@ function Found({
   return (
     <>
       <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
-        <h2 className={`text-lg font-semibold ${title}`}>
+        <h2
+          className={`text-lg font-semibold ${tone === 'open' && unread.length > 0 ? '' : title}`}
+        >
           {tone === 'broken'
             ? 'The chain is not whole'
             : unread.length > 0
