@@ -113,6 +113,7 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     await whole.sees(`${LOG} is the log of step make, attempt 1.`)
     await whole.sees(`${ARTIFACT} is the artifact page.html of step make, attempt 1.`)
     await whole.sees('offered by the trust file that came with this export')
+    expect(await whole.overflows(380)).toBe(false)
     expect(await whole.text()).not.toContain('pin it')
     expect(await whole.text()).not.toContain('Something beside the record does not verify')
   })

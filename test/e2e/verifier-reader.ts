@@ -28,6 +28,14 @@ export async function openPage(page: Page, file: string) {
     },
     takeAway: (name: string) => page.click(`button[aria-label="Take away ${name}"]`),
     press: (name: string) => page.locator(`::-p-aria([name="${name}"][role="button"])`).click(),
+    /** Does anything stand out to the side on a screen so wide? */
+    async overflows(width: number) {
+      await page.setViewport({ width, height: 800 })
+      return await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement
+        return scrollWidth > clientWidth
+      })
+    },
     focus: () => page.evaluate(() => document.activeElement?.tagName ?? ''),
     confirm: () => page.click('section[aria-label="Trust for this file"] input[type=checkbox]'),
     sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),

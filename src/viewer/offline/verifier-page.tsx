@@ -89,7 +89,7 @@ export function VerifierPage({ embedded, judge }: { embedded: Given; judge: Judg
         </p>
       </header>
       {first && <Export envelope={first.file} />}
-      <div className="grid gap-4 md:grid-cols-3">
+      <div className="grid grid-cols-1 gap-4 md:grid-cols-3">
         <FileDrop
           title="Envelope"
           button="Choose envelope"

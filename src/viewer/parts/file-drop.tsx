@@ -43,7 +43,7 @@ export function FileDrop({
     >
       <h2 className="text-base font-semibold">{title}</h2>
       {children !== undefined && <div className="max-w-prose text-ink-2">{children}</div>}
-      <div className="mt-auto flex flex-wrap gap-2 pt-3">
+      <div className="mt-3 flex flex-wrap gap-2">
         <Choose button={button} multiple={multiple} onGiven={onGiven} />
         {hasFolders && <Choose button="Choose a folder" folder onGiven={onGiven} />}
       </div>
