@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter'
 import { ChaosBanner } from './chaos-banner.tsx'
 import { Clock } from './parts/clock.tsx'
@@ -13,54 +13,29 @@ import { RunsPage } from './operate/runs-page.tsx'
 import { trustQuery } from './queries.ts'
 import { useLive } from './store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
+import { part } from './part.ts'
 
-const RunPage = lazy(() => import('./operate/run-page.tsx').then((m) => ({ default: m.RunPage })))
-const GatesPage = lazy(() =>
-  import('./approve/gates-page.tsx').then((m) => ({ default: m.GatesPage })),
+const RunPage = part(() => import('./operate/run-page.tsx').then((m) => m.RunPage))
+const GatesPage = part(() => import('./approve/gates-page.tsx').then((m) => m.GatesPage))
+const GatePage = part(() => import('./approve/gate-page.tsx').then((m) => m.GatePage))
+const GateAnswer = part(() => import('./approve/gate-answer.tsx').then((m) => m.GateAnswer))
+const EnvelopesPage = part(() => import('./review/envelopes-page.tsx').then((m) => m.EnvelopesPage))
+const EnvelopePage = part(() => import('./review/envelope-page.tsx').then((m) => m.EnvelopePage))
+const TrustPage = part(() => import('./review/trust-page.tsx').then((m) => m.TrustPage))
+const TablesPage = part(() => import('./tables/tables-page.tsx').then((m) => m.TablesPage))
+const TablePage = part(() => import('./tables/table-page.tsx').then((m) => m.TablePage))
+const ReferencePage = part(() => import('./reference-page.tsx').then((m) => m.ReferencePage))
+const VerifyPage = part(() => import('./review/verify-page.tsx').then((m) => m.VerifyPage))
+const ChainPage = part(() => import('./review/chain-page.tsx').then((m) => m.ChainPage))
+const KeyChanged = part(() => import('./review/key-changed.tsx').then((m) => m.KeyChanged))
+const StreamAgainstRecord = part(() =>
+  import('./operate/stream-against-record.tsx').then((m) => m.StreamAgainstRecord),
 )
-const GatePage = lazy(() =>
-  import('./approve/gate-page.tsx').then((m) => ({ default: m.GatePage })),
+const StreamAgainstEnvelope = part(() =>
+  import('./operate/stream-against-record.tsx').then((m) => m.StreamAgainstEnvelope),
 )
-const GateAnswer = lazy(() =>
-  import('./approve/gate-answer.tsx').then((m) => ({ default: m.GateAnswer })),
-)
-const EnvelopesPage = lazy(() =>
-  import('./review/envelopes-page.tsx').then((m) => ({ default: m.EnvelopesPage })),
-)
-const EnvelopePage = lazy(() =>
-  import('./review/envelope-page.tsx').then((m) => ({ default: m.EnvelopePage })),
-)
-const TrustPage = lazy(() =>
-  import('./review/trust-page.tsx').then((m) => ({ default: m.TrustPage })),
-)
-const TablesPage = lazy(() =>
-  import('./tables/tables-page.tsx').then((m) => ({ default: m.TablesPage })),
-)
-const TablePage = lazy(() =>
-  import('./tables/table-page.tsx').then((m) => ({ default: m.TablePage })),
-)
-const ReferencePage = lazy(() =>
-  import('./reference-page.tsx').then((m) => ({ default: m.ReferencePage })),
-)
-const VerifyPage = lazy(() =>
-  import('./review/verify-page.tsx').then((m) => ({ default: m.VerifyPage })),
-)
-const ChainPage = lazy(() =>
-  import('./review/chain-page.tsx').then((m) => ({ default: m.ChainPage })),
-)
-const KeyChanged = lazy(() =>
-  import('./review/key-changed.tsx').then((m) => ({ default: m.KeyChanged })),
-)
-const StreamAgainstRecord = lazy(() =>
-  import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstRecord })),
-)
-const StreamAgainstEnvelope = lazy(() =>
-  import('./operate/stream-against-record.tsx').then((m) => ({ default: m.StreamAgainstEnvelope })),
-)
-const KeyboardHelp = lazy(() =>
-  import('./parts/keyboard-help.tsx').then((m) => ({ default: m.KeyboardHelp })),
-)
-const SignInPage = lazy(() => import('./sign-in-page.tsx').then((m) => ({ default: m.SignInPage })))
+const KeyboardHelp = part(() => import('./parts/keyboard-help.tsx').then((m) => m.KeyboardHelp))
+const SignInPage = part(() => import('./sign-in-page.tsx').then((m) => m.SignInPage))
 
 export function App() {
   const connection = useEventStream()
@@ -87,9 +62,9 @@ export function App() {
       </a>
       <Header onHelp={() => setHelp(true)} />
       <ChaosBanner />
-      {/* Not where a file is verified: there nothing is asked of any server. */}
-      {!path.startsWith('/verify') && <KeyWatch />}
       <PageBoundary page={path}>
+        {/* Not where a file is verified: there nothing is asked of any server. */}
+        {!path.startsWith('/verify') && <KeyWatch />}
         <Suspense
           fallback={
             <Page title="Loading" heading={<span className="text-ink-3">Loading</span>}>
@@ -159,12 +134,12 @@ export function App() {
             </Route>
           </Switch>
         </Suspense>
+        {help && (
+          <Suspense>
+            <KeyboardHelp open onClose={() => setHelp(false)} />
+          </Suspense>
+        )}
       </PageBoundary>
-      {help && (
-        <Suspense>
-          <KeyboardHelp open onClose={() => setHelp(false)} />
-        </Suspense>
-      )}
     </Clock>
   )
 }

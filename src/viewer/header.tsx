@@ -1,6 +1,6 @@
 import { CONNECTION, type Connection } from '#live/connection.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FunctionComponent, lazy, Suspense, useState } from 'react'
+import { Suspense, useEffect, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useDeviceNow } from './parts/clock.tsx'
 import { Dialog } from './parts/dialog.tsx'
@@ -12,15 +12,11 @@ import { sessionQuery, signOut, statusQuery } from './queries.ts'
 import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
 import { reconnect, renewStream } from './stream/use-event-stream.ts'
+import { part } from './part.ts'
 
-type StreamSays = FunctionComponent<{ state: Connection['state'] }>
-const StreamSays = lazy<StreamSays>(() =>
-  import('./diagnosis.tsx').then(
-    (m) => ({ default: m.StreamSays }),
-    () => ({ default: SaysNothing }),
-  ),
-)
-const Diagnosis = lazy(() => import('./diagnosis.tsx').then((m) => ({ default: m.Diagnosis })))
+const diagnosis = () => import('./diagnosis.tsx')
+const StreamSays = part(() => diagnosis().then((m) => m.StreamSays))
+const Diagnosis = part(() => diagnosis().then((m) => m.Diagnosis))
 
 export function Header({ onHelp }: { onHelp: () => void }) {
   const [path] = useLocation()
@@ -105,6 +101,11 @@ function StreamIndicator() {
   const materializing = useLive((state) => state.board.materializing)
   const status = useQuery(statusQuery)
   const running = (status.data?.runs.running ?? 0) > 0 || materializing
+  // It is wanted when the server is away: fetched while it is there.
+  const isLive = connection.state === 'live'
+  useEffect(() => {
+    if (isLive) void diagnosis().catch(() => null)
+  }, [isLive])
   return (
     <>
       <output>
@@ -116,19 +117,17 @@ function StreamIndicator() {
         >
           <span
             aria-hidden="true"
-            className={`size-2.5 ${DOT[connection.state]} ${running && connection.state === 'live' ? 'animate-flash' : ''}`}
+            className={`size-2.5 ${DOT[connection.state]} ${running && isLive ? 'animate-flash' : ''}`}
           />
           <span
             className={
-              connection.state === 'live'
+              isLive
                 ? 'max-xs:sr-only'
                 : 'max-xs:absolute max-xs:inset-x-0 max-xs:top-full max-xs:bg-waiting-wash max-xs:text-xs'
             }
           >
             <Words connection={connection} />
-            {running && connection.state === 'live' && (
-              <span className="sr-only">, something runs</span>
-            )}
+            {running && isLive && <span className="sr-only">, something runs</span>}
           </span>
         </button>
       </output>
@@ -226,9 +225,6 @@ function StreamPanel({ connection }: { connection: Connection }) {
     </>
   )
 }
-
-/** The panel then says less: no reason to take the page away. */
-const SaysNothing: StreamSays = () => null
 
 function Person() {
   const client = useQueryClient()

@@ -24,8 +24,9 @@ import { replayedQuery, verdictQuery } from '#viewer/record-queries.ts'
 import { useLive } from '#viewer/store.ts'
 import { type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { useRun } from '#viewer/stream/use-event-stream.ts'
+import { part } from '#viewer/part.ts'
 import { skipToken, useQuery } from '@tanstack/react-query'
-import { lazy, type ReactNode, Suspense, useMemo } from 'react'
+import { type ReactNode, Suspense, useMemo } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { DerivedSoFar } from './derived-so-far.tsx'
 import { type Node, orderOf, planOrder } from './plan-order.ts'
@@ -34,7 +35,7 @@ import { RunActions } from './run-actions.tsx'
 import { StepList } from './step-list.tsx'
 import { Timelines } from './timelines.tsx'
 
-const LogPane = lazy(() => import('./log-pane.tsx').then((m) => ({ default: m.LogPane })))
+const LogPane = part(() => import('./log-pane.tsx').then((m) => m.LogPane))
 
 export function RunPage({
   run_id,

@@ -14,14 +14,13 @@ import { Evidence, State } from '#viewer/parts/state.tsx'
 import { Lasting, When } from '#viewer/parts/time.tsx'
 import { AsRecorded } from '#viewer/parts/told.tsx'
 import { runsQuery, statusQuery } from '#viewer/queries.ts'
+import { part } from '#viewer/part.ts'
 import { useTablesStatus } from '#viewer/tables-status.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useRef, useState } from 'react'
+import { Suspense, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
 
-const StartDialog = lazy(() =>
-  import('./start-dialog.tsx').then((m) => ({ default: m.StartDialog })),
-)
+const StartDialog = part(() => import('./start-dialog.tsx').then((m) => m.StartDialog))
 
 export function RunsPage() {
   const [search, setSearch] = useSearchParams()

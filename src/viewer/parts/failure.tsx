@@ -1,9 +1,18 @@
 import { Component, type ReactNode } from 'react'
 import { wordsOf } from '#viewer/api.ts'
+import { OutdatedPageError } from '#viewer/part.ts'
 import { Notice } from './notice.tsx'
 
 /** A request that gave no answer: what, why, and the way on. */
-export function Failure({ error, again }: { error: unknown; again: () => unknown }) {
+export function Failure({
+  error,
+  again,
+  way = 'Try again',
+}: {
+  error: unknown
+  again: () => unknown
+  way?: string
+}) {
   const { title, detail } = wordsOf(error)
   return (
     <Notice
@@ -11,7 +20,7 @@ export function Failure({ error, again }: { error: unknown; again: () => unknown
       title={title}
       action={
         <button type="button" className="button" onClick={() => void again()}>
-          Try again
+          {way}
         </button>
       }
     >
@@ -43,12 +52,17 @@ export class PageBoundary extends Component<
 
   override render() {
     const { failed } = this.state
-    return failed !== null && failed.page === this.props.page ? (
+    if (failed === null || failed.page !== this.props.page) return this.props.children
+    const { error } = failed
+    const isOutdated = error instanceof OutdatedPageError
+    return (
       <main className="mx-auto w-full max-w-3xl p-4">
-        <Failure error={failed.error} again={() => this.setState({ failed: null })} />
+        <Failure
+          error={error}
+          way={isOutdated ? 'Load the page anew' : 'Try again'}
+          again={() => (isOutdated ? location.reload() : this.setState({ failed: null }))}
+        />
       </main>
-    ) : (
-      this.props.children
     )
   }
 }

@@ -6,8 +6,9 @@ import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { keptQuery } from '#viewer/queries.ts'
 import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
+import { part } from '#viewer/part.ts'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { type ReactNode, Suspense, useState } from 'react'
 import { Link } from 'wouter'
 import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
@@ -19,7 +20,7 @@ import { RequireThis } from './require-this.tsx'
 import { toldOf } from './told-of.ts'
 import { VerdictCard } from './verdict-card.tsx'
 
-const TryChange = lazy(() => import('./try-change.tsx').then((m) => ({ default: m.TryChange })))
+const TryChange = part(() => import('./try-change.tsx').then((m) => m.TryChange))
 
 /** A verdict, and what is in the envelope only if nothing fails [U5]. */
 export function Judged({

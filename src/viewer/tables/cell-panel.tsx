@@ -19,8 +19,9 @@ import {
   sealedCellQuery,
 } from '#viewer/table-queries.ts'
 import type { CellAt } from '#viewer/verifier.ts'
+import { part } from '#viewer/part.ts'
 import { skipToken, useInfiniteQuery, useQuery } from '@tanstack/react-query'
-import { lazy, type ReactNode, Suspense } from 'react'
+import { type ReactNode, Suspense } from 'react'
 import { Link } from 'wouter'
 import {
   cellFacts,
@@ -33,9 +34,7 @@ import {
 import { useCellHref } from './table-address.ts'
 import { valueSaid } from './value-said.ts'
 
-const LineageView = lazy(() =>
-  import('./lineage-view.tsx').then((m) => ({ default: m.LineageView })),
-)
+const LineageView = part(() => import('./lineage-view.tsx').then((m) => m.LineageView))
 
 /** Where a cell comes from, each fact with who says so: the server, or a record that this browser verified. */
 export function CellPanel({

@@ -14,8 +14,9 @@ import { When } from '#viewer/parts/time.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useTablesStatus, WHILE_RUNNING_MS } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
+import { part } from '#viewer/part.ts'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense, useDeferredValue, useRef, useState } from 'react'
+import { Suspense, useDeferredValue, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { DeriveDialog, type DeriveScope } from './derive-dialog.tsx'
 import { RecordGrid } from './record-grid.tsx'
@@ -23,10 +24,8 @@ import { HintedProgress, RunningField } from './table-progress.tsx'
 import { statusOfTable, type TableStatus } from './table-status.ts'
 import { useRecords } from './use-records.ts'
 
-const CellPanel = lazy(() => import('./cell-panel.tsx').then((m) => ({ default: m.CellPanel })))
-const ExportDialog = lazy(() =>
-  import('./export-dialog.tsx').then((m) => ({ default: m.ExportDialog })),
-)
+const CellPanel = part(() => import('./cell-panel.tsx').then((m) => m.CellPanel))
+const ExportDialog = part(() => import('./export-dialog.tsx').then((m) => m.ExportDialog))
 
 /** One table: its records and fields as a grid, and beside it the cell that was opened. */
 export function TablePage({ table: name }: { table: string }) {

@@ -1,0 +1,41 @@
+import { type ComponentType, lazy, type LazyExoticComponent } from 'react'
+import { ENDPOINT } from '#contract/api.ts'
+import { send } from './api.ts'
+
+/** The server answers, and what this page is made of is not there any more. Only a page that is loaded anew has its own. */
+export class OutdatedPageError extends Error {
+  constructor() {
+    super('the server answers, but has this part of the page no more: Runseal was probably updated')
+    this.name = 'OutdatedPageError'
+  }
+}
+
+/** A part of the page that is fetched when it is first drawn, and asked for again while the server is away [CH4]. */
+export function part<P>(
+  load: () => Promise<ComponentType<P>>,
+): LazyExoticComponent<ComponentType<P>> {
+  return lazy(async () => ({ default: await fetched(load) }))
+}
+
+// What React is told once of a part it never asks again.
+async function fetched<T>(load: () => Promise<T>): Promise<T> {
+  for (let refused = 0; ;) {
+    try {
+      return await load()
+    } catch {
+      refused = (await isServerThere()) ? refused + 1 : 0
+      if (refused > MOST_REFUSALS) throw new OutdatedPageError()
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    }
+  }
+}
+
+const isServerThere = (): Promise<boolean> =>
+  send(ENDPOINT.healthz).then(
+    () => true,
+    () => false,
+  )
+
+const AGAIN_MS = 4_000
+/** A server that has just come back may be asked between two of its words. */
+const MOST_REFUSALS = 2
