@@ -106,7 +106,7 @@ it('keeps the page that ships free while it verifies, searches and sorts', async
     const page = await browser.newPage()
     page.setDefaultTimeout(120_000)
     await page.goto(`${served.url}/verify`)
-    await page.getByRole('heading', { name: 'An envelope, from any server' }).waitFor()
+    await page.getByRole('heading', { name: 'Envelopes, from any server' }).waitFor()
     await page.waitForFunction(() =>
       performance.getEntriesByType('resource').some(({ name }) => name.includes('verify.worker')),
     )

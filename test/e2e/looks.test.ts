@@ -94,7 +94,7 @@ describe('a new server', () => {
     ['evidence', '/evidence', text('No sealed record yet')],
     ['trust', '/evidence/trust', text('Fingerprint · SHA-256')],
     ['the chain', '/evidence/chain', text('has not walked this server’s chain')],
-    ['a file to verify', '/verify', text('An envelope, from any server')],
+    ['a file to verify', '/verify', text('Envelopes, from any server')],
     ['a sign-in without a link', '/sign-in', text('Open a sign-in link')],
     ['the API', '/reference', text('problem details')],
     ['tables', '/tables', text('This project defines no table')],
