@@ -13,7 +13,7 @@ import { RunsPage } from './operate/runs-page.tsx'
 import { trustQuery } from './queries.ts'
 import { useLive } from './store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
-import { part } from './part.ts'
+import { part } from './parts/part.ts'
 
 const RunPage = part(() => import('./operate/run-page.tsx').then((m) => m.RunPage))
 const GatesPage = part(() => import('./approve/gates-page.tsx').then((m) => m.GatesPage))

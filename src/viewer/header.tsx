@@ -1,6 +1,6 @@
 import { CONNECTION, type Connection } from '#live/connection.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Suspense, useEffect, useState } from 'react'
+import { Suspense, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useDeviceNow } from './parts/clock.tsx'
 import { Dialog } from './parts/dialog.tsx'
@@ -12,7 +12,7 @@ import { sessionQuery, signOut, statusQuery } from './queries.ts'
 import { rememberPlace } from './return-to.ts'
 import { useLive } from './store.ts'
 import { reconnect, renewStream } from './stream/use-event-stream.ts'
-import { part } from './part.ts'
+import { part, useFetchedAhead } from './parts/part.ts'
 
 const diagnosis = () => import('./diagnosis.tsx')
 const StreamSays = part(() => diagnosis().then((m) => m.StreamSays))
@@ -101,11 +101,8 @@ function StreamIndicator() {
   const materializing = useLive((state) => state.board.materializing)
   const status = useQuery(statusQuery)
   const running = (status.data?.runs.running ?? 0) > 0 || materializing
-  // It is wanted when the server is away: fetched while it is there.
   const isLive = connection.state === 'live'
-  useEffect(() => {
-    if (isLive) void diagnosis().catch(() => null)
-  }, [isLive])
+  useFetchedAhead(isLive, diagnosis)
   return (
     <>
       <output>

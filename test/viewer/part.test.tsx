@@ -2,7 +2,7 @@ import { act, cleanup, render, screen } from '@testing-library/react'
 import { Suspense } from 'react'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { PageBoundary } from '#viewer/parts/failure.tsx'
-import { part } from '#viewer/part.ts'
+import { part } from '#viewer/parts/part.ts'
 
 /* A part of the page that is fetched while its server goes, comes back, or is another one. */
 

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react'
 import { wordsOf } from '#viewer/api.ts'
-import { OutdatedPageError } from '#viewer/part.ts'
+import { OutdatedPageError } from './part.ts'
 import { Notice } from './notice.tsx'
 
 /** A request that gave no answer: what, why, and the way on. */

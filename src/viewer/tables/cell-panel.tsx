@@ -19,7 +19,7 @@ import {
   sealedCellQuery,
 } from '#viewer/table-queries.ts'
 import type { CellAt } from '#viewer/verifier.ts'
-import { part } from '#viewer/part.ts'
+import { part } from '#viewer/parts/part.ts'
 import { skipToken, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { type ReactNode, Suspense } from 'react'
 import { Link } from 'wouter'

@@ -1,6 +1,6 @@
-import { type ComponentType, lazy, type LazyExoticComponent } from 'react'
+import { type ComponentType, lazy, type LazyExoticComponent, useEffect } from 'react'
 import { ENDPOINT } from '#contract/api.ts'
-import { send } from './api.ts'
+import { send } from '#viewer/api.ts'
 
 /** The server answers, and what this page is made of is not there any more. Only a page that is loaded anew has its own. */
 export class OutdatedPageError extends Error {
@@ -15,6 +15,13 @@ export function part<P>(
   load: () => Promise<ComponentType<P>>,
 ): LazyExoticComponent<ComponentType<P>> {
   return lazy(async () => ({ default: await fetched(load) }))
+}
+
+/** What is wanted when the server is away is fetched while it is there. */
+export function useFetchedAhead(isThere: boolean, load: () => Promise<unknown>): void {
+  useEffect(() => {
+    if (isThere) void load().catch(() => null)
+  }, [isThere, load])
 }
 
 // What React is told once of a part it never asks again.
