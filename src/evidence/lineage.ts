@@ -50,6 +50,35 @@ function saidOf({ attempt: _attempt, salt: _salt, taken_over: _from, ...said }: 
   return digestOf(said)
 }
 
+/** What a run was to do, by digest: a rerun that takes steps over has all of it from its source. */
+export type Ran = { readonly definition: string; readonly inputs: string; readonly steps: string }
+
+export const ranOf = ({ opening: { definition, inputs, plan } }: Envelope): Ran => ({
+  definition: digestOf(definition),
+  inputs: digestOf(inputs),
+  steps: digestOf(plan.steps),
+})
+
+const RAN = [
+  ['definition', 'another version or name of the definition'],
+  ['inputs', 'other inputs'],
+  ['steps', 'other planned steps'],
+] as const
+
+/** Why this is no record that a rerun can take steps over from: it ran as something else, or was sealed later. */
+export function sourceFault(
+  rerun: { readonly server: string; readonly seal_seq: number; readonly ran: Ran },
+  sources: readonly (HeldEnvelope & { readonly ran: Ran })[],
+): string | null {
+  for (const { evidence_id, server, seal_seq, ran } of sources) {
+    if (server === rerun.server && seal_seq > rerun.seal_seq)
+      return `took steps over from ${evidence_id}, which was sealed after it`
+    const other = RAN.find(([member]) => ran[member] !== rerun.ran[member])
+    if (other !== undefined) return `took steps over from ${evidence_id}, which has ${other[1]}`
+  }
+  return null
+}
+
 /** Why it is not what the reader has of the run that it repeats, or took steps over from; null where nothing shows. */
 export function lineageFault(
   { run_id, starters, sources }: Pick<Repeats, 'run_id' | 'starters'> & { sources: Set<string> },

@@ -90,7 +90,7 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
  * a key at hand has sealed has a place: whoever damages a copy must not have it look as if the server had sealed twice.
  */
 export function checkPrevious(
-  { evidence_id, opening, closing }: Envelope,
+  { evidence_id, run_id, opening, closing }: Envelope,
   head: string,
   held: readonly HeldEnvelope[],
   isSealed: boolean,
@@ -119,13 +119,16 @@ export function checkPrevious(
   const fork = near.find((other) =>
     other.evidence_id === evidence_id
       ? other.head !== head || other.seal_seq !== seal_seq
-      : (isSameKey(other) && other.seal_seq === seal_seq) ||
+      : (isSameKey(other) && (other.seal_seq === seal_seq || other.run_id === run_id)) ||
         (previous !== null && other.previous?.evidence_id === previous.evidence_id),
   )
   if (fork !== undefined) {
     return claimOf('fork', {
       ...at,
-      message: `You hold another envelope in this place: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
+      message:
+        fork.run_id === run_id && fork.evidence_id !== evidence_id && fork.seal_seq !== seal_seq
+          ? `You hold another record of this run, ${fork.evidence_id}: the server sealed two.`
+          : `You hold another envelope in this place: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
       expected: fork.head,
       actual: head,
     })

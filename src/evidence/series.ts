@@ -2,13 +2,22 @@ import { type Previous } from '#contract/envelope.ts'
 import { counted } from './counted.ts'
 import { type Entries } from './document.ts'
 import { heldOf } from './keep.ts'
-import { lineageFault, type Repeats, repeatsOf, type TakenOver } from './lineage.ts'
+import {
+  lineageFault,
+  type Ran,
+  ranOf,
+  type Repeats,
+  repeatsOf,
+  sourceFault,
+  type TakenOver,
+} from './lineage.ts'
 import { type HeldEnvelope } from './place.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /** A verified envelope's place among its server's, and what it says of others: the one before it, and those below. */
 export type Placed = HeldEnvelope & {
   readonly previous: Previous
+  readonly ran: Ran
   /** The run that it repeats. */
   readonly repeats: Repeats | null
   /** Records that a gate of it showed a difference from. */
@@ -19,6 +28,7 @@ export function placeOf(envelope: VerifiedEnvelope, entries: Entries): Placed {
   return {
     ...heldOf(envelope),
     previous: envelope.closing.previous,
+    ran: ranOf(envelope),
     repeats: repeatsOf(envelope, entries),
     bases: envelope.gates.flatMap(({ shown }) => shown.base ?? []),
   }
@@ -153,6 +163,7 @@ export function walkSeries(
       holesOf(ofOne, here, spare, mine),
     )
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing))
+    const bases = inOrder.map((one) => againstBases(one, here))
     return {
       server,
       count: inOrder.length,
@@ -162,10 +173,10 @@ export function walkSeries(
         ...holes.flatMap(({ faults }) => faults),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
         ...mine.flatMap((head) => againstRemembered(head, here)),
-        ...inOrder.flatMap((one) => againstBases(one, here)),
+        ...bases.flatMap(({ faults }) => faults),
         ...lineages.flatMap(({ faults }) => faults),
       ],
-      open: [...holes, ...lineages].flatMap(({ open }) => open),
+      open: [...holes, ...bases, ...lineages].flatMap(({ open }) => open),
     }
   })
 }
@@ -274,7 +285,7 @@ function holesOf(
 
 /** What a rerun says of the run that it repeats, against the records of that run and what it took over from. */
 function lineageOf(
-  { evidence_id, repeats }: Placed,
+  { evidence_id, repeats, server, seal_seq, ran }: Placed,
   here: Here,
   byRun: ReadonlyMap<string | undefined, readonly HeldEnvelope[]>,
   differing: ReadonlyMap<string, string>,
@@ -287,6 +298,7 @@ function lineageOf(
   const gone = [...sources].find((source) => foundAs(source, here) === undefined)
   const what =
     lineageFault({ ...repeats, sources }, [...ofRun, ...found])?.message ??
+    sourceFault({ server, seal_seq, ran }, found) ??
     (gone === undefined
       ? differing.get(evidence_id)
       : `took steps over from ${gone}, which is not here`)
@@ -310,18 +322,34 @@ function lineageOf(
 }
 
 /** A gate showed a difference from another record than is here under that id. */
-function againstBases({ evidence_id: by, bases }: Placed, here: Here): SeriesFault[] {
-  return bases.flatMap(({ evidence_id, head }) => {
+function againstBases({ evidence_id: by, bases }: Placed, here: Here): Told {
+  const told: Told = { faults: [], open: [] }
+  for (const { evidence_id, head } of bases) {
     const now = here.byId.get(evidence_id)
-    if (now === undefined || now.some((one) => one.head === head)) return []
-    const named = { evidence_id, seal_seq: now[0]?.seal_seq ?? 0, head }
-    return [another(named, here, by, `a gate of ${by} showed a difference from`)]
-  })
+    if (now?.some((one) => one.head === head)) continue
+    const shown = `a gate of ${by} showed a difference from`
+    if (now === undefined)
+      told.open.push(
+        `Whether ${evidence_id} is what ${shown} cannot be told: it ${here.unplaced.has(evidence_id) ? 'has no place' : 'is not here'}.`,
+      )
+    else {
+      const named = { evidence_id, seal_seq: now[0]?.seal_seq ?? 0, head }
+      told.faults.push(another(named, here, by, shown))
+    }
+  }
+  return told
 }
 
 /** A number is one of a key's own series, and so is to be the first; an id and what is followed are there once at all. */
 function forksOf(members: readonly Placed[]): FaultAt[] {
+  const byRun = Map.groupBy(
+    members,
+    ({ server, run_id, evidence_id }) => `${server} ${run_id ?? evidence_id}`,
+  )
+  const isRunAlone = new Set(byRun.values())
   const groups = [
+    // First, so that what is the same group by its place is told by that.
+    byRun,
     Map.groupBy(members, ({ server, seal_seq }) => `${server} ${seal_seq}`),
     Map.groupBy(members, ({ evidence_id }) => evidence_id),
     Map.groupBy(members, ({ server, previous }) => previous?.evidence_id ?? `first of ${server}`),
@@ -329,8 +357,11 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
   const distinct = new Map(groups.map((group) => [group.map(({ head }) => head).join(), group]))
   return [...distinct.values()].map((group) => {
     const evidence_ids = group.map(({ evidence_id }) => evidence_id)
-    const message = `${evidence_ids.join(' and ')} stand in one place: the server sealed ${group.length}.`
     const [first] = group
+    const isOfOneRun = isRunAlone.has(group)
+    const message = isOfOneRun
+      ? `${evidence_ids.join(' and ')} are records of one run, ${first?.run_id}: the server sealed ${group.length}.`
+      : `${evidence_ids.join(' and ')} stand in one place: the server sealed ${group.length}.`
     const seal_seq = first?.seal_seq ?? 0
     return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })

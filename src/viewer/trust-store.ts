@@ -7,6 +7,8 @@ import type { HeldEnvelope } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 
 const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
+const Last = z.object({ ...Head.shape, at: z.string() })
+export type Last = z.infer<typeof Last>
 const Held = z.object({
   ...Head.shape,
   previous: z.exactOptional(Previous),
@@ -21,7 +23,8 @@ const Held = z.object({
  * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
  * first key needs no answer, a later one is a loud event until it has one. `before`: what was pinned until a trust file
  * took its place. `heads`: of this server's envelopes that were verified here and sealed by a
- * key that the reader pinned or accepted. `last`: the newest envelope when the whole series was walked.
+ * key that the reader pinned or accepted. `lasts`: by
+ * each such key, the newest envelope when the whole series was walked; `last`: the one that was kept before it was one a key.
  */
 const Kept = z.object({
   pinned: TrustFile,
@@ -30,7 +33,8 @@ const Kept = z.object({
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
-  last: z.prefault(z.nullable(z.object({ ...Head.shape, at: z.string() })), null),
+  last: z.prefault(z.nullable(Last), null),
+  lasts: z.prefault(z.array(Last), []),
 })
 export type Kept = z.infer<typeof Kept>
 
@@ -42,6 +46,7 @@ export const NOTHING_KEPT: Kept = {
   before: null,
   heads: [],
   last: null,
+  lasts: [],
 }
 
 const MAX_HEADS = 1000
@@ -163,28 +168,35 @@ export const unanswered = (kept: Kept, offered: readonly ServerKey[]): ServerKey
     ? []
     : offered.filter(({ key_id }) => !Object.hasOwn(kept.answered, key_id))
 
-/** What was seen of a newer one stands. */
-export const rememberLast = (last: NonNullable<Kept['last']>) =>
-  change((kept) =>
-    kept.last?.server === last.server && kept.last.seal_seq > last.seal_seq
-      ? kept
-      : { ...kept, last },
-  )
+/** One a key, so that none pushes out another's. What was seen of a newer one stands. */
+export const rememberLasts = (lasts: readonly Last[]) => change((kept) => withLasts(kept, lasts))
+export const withLasts = (kept: Kept, lasts: readonly Last[]): Kept => {
+  const newest = new Map<string, Last>()
+  for (const one of [...lastsOf(kept), ...lasts])
+    if ((newest.get(one.server)?.seal_seq ?? 0) <= one.seal_seq) newest.set(one.server, one)
+  return { ...kept, last: null, lasts: [...newest.values()] }
+}
+
+/** The one that was kept before it was one a key is one of them. */
+export const lastsOf = ({ last, lasts }: Pick<Kept, 'last' | 'lasts'>): Last[] => [
+  ...(last === null ? [] : [last]),
+  ...lasts,
+]
 
 /** The reader knows why this server's history is another by now: only what `isHere` is held against it from now on. */
-export const beginAnew = (last: Kept['last'], isHere: (head: HeldEnvelope) => boolean) =>
-  change((kept) => begunAnew(kept, last, isHere))
+export const beginAnew = (lasts: readonly Last[], isHere: (head: HeldEnvelope) => boolean) =>
+  change((kept) => begunAnew(kept, lasts, isHere))
 export const begunAnew = (
   kept: Kept,
-  last: Kept['last'],
+  lasts: readonly Last[],
   isHere: (head: HeldEnvelope) => boolean,
-): Kept => ({ ...kept, last, heads: kept.heads.filter(isHere) })
+): Kept => ({ ...kept, last: null, lasts: [...lasts], heads: kept.heads.filter(isHere) })
 
 /** What this browser has seen of this server's series, each once. */
-export const seenHere = ({ heads, last }: Kept): HeldEnvelope[] => [
+export const seenHere = ({ heads, last, lasts }: Kept): HeldEnvelope[] => [
   ...new Map(
     // Of one that is both, the head says more.
-    [...(last === null ? [] : [last]), ...heads].map((head) => [head.evidence_id, head]),
+    [...lastsOf({ last, lasts }), ...heads].map((head) => [head.evidence_id, head]),
   ).values(),
 ]
 

@@ -332,6 +332,39 @@ it('[W9] no record is asked for again that nobody took a step over from, and the
   expect((await walked([...(await four())], records)).asked).toEqual([])
 })
 
+it('[W9] a rerun takes over from what was sealed before it, and was to do the same', async () => {
+  const { one, two } = await repeated({})
+  const f = 'f'.repeat(64)
+  for (const [source, said] of [
+    [{ ...one, ran: { ...one.ran, definition: f } }, 'another version or name'],
+    [{ ...one, ran: { ...one.ran, inputs: f } }, 'other inputs'],
+    [{ ...one, ran: { ...one.ran, steps: f } }, 'other planned steps'],
+    [{ ...one, seal_seq: 3 }, 'sealed after it'],
+  ] as const)
+    expect(
+      faultsOf([source, two])
+        .map(({ message }) => message)
+        .join(),
+    ).toContain(said)
+})
+
+it('[W2] two records of one run are a fork', async () => {
+  const [one, two] = await four()
+  const again = { ...two, run_id: one.run_id ?? '' }
+  expect(faultsOf([one, again])).toMatchObject([
+    { fault: 'forked', evidence_ids: ['ev-1', 'ev-2'] },
+  ])
+})
+
+it('[W9] a base that is not here, or has no place, cannot be told', async () => {
+  const [one, two] = await four()
+  const shown = { ...two, bases: [{ evidence_id: 'ev-9', head: 'd'.repeat(64) }] }
+  for (const unplaced of [[], [{ evidence_id: 'ev-9', says: null }]])
+    expect(walkSeries([one, shown], { unplaced })).toMatchObject([
+      { faults: [], open: [expect.stringContaining('Whether ev-9 is what')] },
+    ])
+})
+
 it('[W3] a base that a gate showed is the record that is here under its id', async () => {
   const [one, two] = await four()
   const shown = { ...two, bases: [{ evidence_id: 'ev-1', head: 'd'.repeat(64) }] }

@@ -24,6 +24,7 @@ import {
   isWalked,
   type Walk,
   walkChain,
+  newestOf,
 } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
@@ -37,6 +38,7 @@ import {
   seenHere,
   trustedOf,
   unanswered,
+  withLasts,
 } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -58,7 +60,11 @@ beforeAll(async () => {
 describe('the walk over a chain', () => {
   const afterIt = (by: typeof signer, evidence_id: string) => {
     const { head } = sealed.envelope.integrity.hash_chain
-    const run = startRun(by, { steps: [planStep('build')] }, { evidence_id })
+    const run = startRun(
+      by,
+      { steps: [planStep('build')] },
+      { evidence_id, run_id: `run-${evidence_id}` },
+    )
     run.step('build')
     return run.seal({ seal_seq: 2, previous: { evidence_id: 'ev-1', head } })
   }
@@ -134,9 +140,36 @@ describe('the walk over a chain', () => {
     expect(newestSeen(kept)?.seal_seq).toBe(2)
     const found = await walk([sealed], seenHere(kept))
     expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
-    const anew = begunAnew(kept, null, isWalked(found))
+    const anew = begunAnew(kept, [], isWalked(found))
     expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
     expect(newestSeen(anew)?.seal_seq).toBe(1)
+  })
+
+  it('[U12] remembers the newest of each key that was accepted, and none pushes out another’s', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const other = await newSigner(77)
+    const third = await afterIt(other, 'ev-j')
+    const found = await walk([sealed, second, third], [], [pinned(signer), pinned(other)])
+    const known = { [signer.key_id]: 'x', [other.key_id]: 'x' }
+    const kept = { ...NOTHING_KEPT, seen: known }
+    const first_seen = {
+      ...found,
+      walked: found.walked.map((one) => ({
+        ...one,
+        sealed_by: one.sealed_by && { ...one.sealed_by, source: 'offered' as const },
+      })),
+    }
+    const accepted = { ...kept, answered: { [signer.key_id]: 'accepted' as const } }
+    expect(newestOf(first_seen, accepted)).toMatchObject([{ evidence_id: 'ev-2' }])
+    const both = withLasts(kept, newestOf(found, kept))
+    expect(seenHere(both).map(({ evidence_id }) => evidence_id)).toEqual(['ev-2', 'ev-j'])
+    // As it was kept before it was one a key.
+    const at = ''
+    const old = {
+      ...NOTHING_KEPT,
+      last: { server: 'f'.repeat(64), evidence_id: 'ev-3', head: 'a'.repeat(64), seal_seq: 3, at },
+    }
+    expect(withLasts(old, newestOf(found, kept)).lasts).toHaveLength(3)
   })
 
   it('[W6] places only what a key at hand has sealed', async () => {

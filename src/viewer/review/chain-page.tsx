@@ -13,12 +13,20 @@ import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
-import { beginAnew, type Kept, newestSeen, rememberLast, seenHere } from '#viewer/trust-store.ts'
+import {
+  beginAnew,
+  type Kept,
+  lastsOf,
+  newestSeen,
+  readKept,
+  rememberLasts,
+  seenHere,
+} from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
-import { isBroken, isWalked, type Walk, walkChain, type Walked } from './walk-chain.ts'
+import { isBroken, isWalked, newestOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
@@ -37,9 +45,8 @@ export function ChainPage() {
         signal,
         before,
       )
-      const last = newestOf(found)
-      if (last !== null && !isBroken(found) && !found.walked.some(({ isUnread }) => isUnread))
-        await rememberLast(last)
+      if (!isBroken(found) && !found.walked.some(({ isUnread }) => isUnread))
+        await rememberLasts(newestOf(found, kept))
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       return found
     },
@@ -113,7 +120,7 @@ export function ChainPage() {
 
 function LastSeen({ kept }: { kept: Kept }) {
   const newest = newestSeen(kept)
-  const { last } = kept
+  const last = lastsOf(kept).toSorted((a, b) => b.seal_seq - a.seal_seq)[0]
   if (newest === null)
     return (
       <p className="max-w-prose text-ink-2">
@@ -125,7 +132,7 @@ function LastSeen({ kept }: { kept: Kept }) {
     <p className="max-w-prose text-ink-2">
       The newest record that this browser saw here is number {newest.seal_seq}, with the head{' '}
       <Fingerprint hex={newest.head} short />.{' '}
-      {last === null ? (
+      {last === undefined ? (
         'It has not walked the chain yet.'
       ) : (
         <>
@@ -134,16 +141,6 @@ function LastSeen({ kept }: { kept: Kept }) {
       )}
     </p>
   )
-}
-
-/** The newest of what has a place is what later walks are held against. */
-function newestOf({ walked }: Walk): Kept['last'] {
-  const newest = walked
-    .flatMap(({ placed }) => placed ?? [])
-    .toSorted((a, b) => b.seal_seq - a.seal_seq)[0]
-  if (newest === undefined) return null
-  const { server, evidence_id, head, seal_seq } = newest
-  return { server, evidence_id, head, seal_seq, at: new Date().toISOString() }
 }
 
 function Found({
@@ -346,7 +343,9 @@ function Anew({ walk }: { walk: Walk }) {
         type="button"
         className="button"
         disabled={!known || change.isPending || change.isSuccess}
-        onClick={() => change.mutate(() => beginAnew(newestOf(walk), isWalked(walk)))}
+        onClick={() =>
+          change.mutate(async () => beginAnew(newestOf(walk, await readKept()), isWalked(walk)))
+        }
       >
         {change.isSuccess ? 'Later walks begin here' : 'Hold later walks against what is here now'}
       </button>

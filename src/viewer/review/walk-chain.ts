@@ -11,6 +11,7 @@ import {
 } from '#evidence/series.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import { wordsOf } from '#viewer/api.ts'
+import { type Kept, type Last, remembers } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the walk asks of the world. Each ends with the signal's reason when that says so; `judge` throws what is no answer. */
@@ -31,6 +32,8 @@ export type Walked = {
   fault: string | null
   verdict: Verdict['verdict'] | 'not here' | 'not read'
   placed: Placed | null
+  /** By whose key it has that place. */
+  sealed_by: Verdict['sealed_by']
   /** null where it has a place, and where it is not here. */
   unplaced: Unplaced | null
   /** Why one that nothing is wrong with has no place among the others; null for every other one. */
@@ -98,6 +101,22 @@ export async function walkChain(
 export const isBroken = ({ walked, series }: Walk): boolean =>
   walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
 
+/** What later walks are held against: the newest with a place, of each key that the reader pinned or accepted. */
+export function newestOf(
+  { walked }: Walk,
+  kept: Pick<Kept, 'seen' | 'answered'>,
+  at = new Date().toISOString(),
+): Last[] {
+  const newest = new Map<string, Last>()
+  for (const { placed, sealed_by } of walked) {
+    if (placed === null || !remembers(kept, sealed_by)) continue
+    const { server, evidence_id, head, seal_seq } = placed
+    if ((newest.get(server)?.seal_seq ?? 0) < seal_seq)
+      newest.set(server, { server, evidence_id, head, seal_seq, at })
+  }
+  return [...newest.values()]
+}
+
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
 export const isWalked =
   ({ walked }: Walk) =>
@@ -141,6 +160,7 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string }
   const nothing = {
     listed,
     placed: null,
+    sealed_by: null,
     unplaced: null,
     fault: null,
     open: null,
@@ -175,5 +195,5 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string }
   const fault = asListed ? null : 'The server’s list says another place or another head of it.'
   return sealed_by === null
     ? { ...found, unplaced: { evidence_id, says }, fault, open: asListed ? NOT_PLACED : null }
-    : { ...found, placed: says, fault }
+    : { ...found, placed: says, sealed_by, fault }
 }
