@@ -182,14 +182,20 @@ describe('the walk over a chain', () => {
   })
 
   it('[W9] holds a rerun against the record of what it repeats, and tells of a key that has ended', async () => {
-    const { evidence_id, run_id, integrity } = sealed.envelope
+    const { evidence_id, run_id, integrity, opening } = sealed.envelope
     const [zeta] = sealed.envelope.execution.steps
     if (zeta === undefined) throw new Error('no step')
     const repeating = (over: Partial<typeof zeta>) => {
       const again = startRun(
         signer,
-        { steps: [planStep('zeta', { artifacts: ['out.tgz'] })] },
-        { evidence_id: 'ev-2', run_id: 'run-2', rerun_of: { run_id, starters: ['user:oda'] } },
+        { steps: opening.plan.steps },
+        {
+          evidence_id: 'ev-2',
+          run_id: 'run-2',
+          definition: opening.definition,
+          inputs: opening.inputs,
+          rerun_of: { run_id, starters: ['user:oda'] },
+        },
       )
       const taken_over = { evidence_id, seq: 1, entry: entryDigest('step', zeta) }
       again.step('zeta', { ...zeta, taken_over, ...over })
