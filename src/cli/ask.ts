@@ -89,7 +89,7 @@ const MOST_ANSWER = 64 * 1024 * 1024
 
 /**
  * What a server answers, and at most one byte more than `most` of it: one that does not stop is not listened to for longer.
- * `onMore` is told that more came.
+ * `onMore` is told whenever 64 KiB more came.
  */
 export async function beginningOf(
   { body }: Response,
@@ -99,15 +99,22 @@ export async function beginningOf(
   const chunks: Uint8Array[] = []
   const stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = body
   let size = 0
+  let told = 0
   if (stream !== null)
     for await (const chunk of stream) {
-      onMore()
       chunks.push(chunk)
       size += chunk.length
+      if (size >= told + SOME_BYTES) {
+        told = size
+        onMore()
+      }
       if (size > most) break
     }
   return Buffer.concat(chunks).subarray(0, most + 1)
 }
+
+/** Less in `ANSWER_MS` is no answer: one byte at a time would take years. */
+const SOME_BYTES = 65_536
 
 function queryText(query: Readonly<Record<string, string>>): string {
   const text = new URLSearchParams(query).toString()

@@ -131,7 +131,8 @@ async function judged(kept: KeptEvidence, evidence_id: string, trust: readonly T
   } = await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
   const says = envelope && entries && placeOf(envelope, entries)
   const place = sealed_by && says
-  const cells = envelope && (await cellsOf(kept, envelope))
+  // What nobody known has sealed may name parts without end.
+  const cells = sealed_by && envelope && (await cellsOf(kept, envelope))
   const claims = cells === null ? found : [...found, cells]
   const wrong = claims.filter(fails)
   // Where the reader pinned no key, that is said once for all.

@@ -1,4 +1,6 @@
+import { mkdirSync, statSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -11,5 +13,21 @@ export const COMPILE_CACHE = fileURLToPath(
 
 /** For all that this process loads from now on; where nothing can be written, nothing is kept. */
 export function keepCompiled(): void {
-  enableCompileCache(COMPILE_CACHE)
+  if (isOursAlone()) enableCompileCache(COMPILE_CACHE)
+}
+
+/** For the processes of ours that this one starts. */
+export const compiledFrom = (): { NODE_COMPILE_CACHE?: string } =>
+  isOursAlone() ? { NODE_COMPILE_CACHE: COMPILE_CACHE } : {}
+
+// Node makes folders as the umask says, which may be for everybody.
+function isOursAlone(): boolean {
+  try {
+    mkdirSync(COMPILE_CACHE, { recursive: true, mode: 0o700 })
+    return [dirname(COMPILE_CACHE), COMPILE_CACHE].every(
+      (path) => (statSync(path).mode & 0o022) === 0,
+    )
+  } catch {
+    return false
+  }
 }

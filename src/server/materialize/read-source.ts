@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
-import { COMPILE_CACHE } from '#server/compile-cache.ts'
+import { compiledFrom } from '#server/compile-cache.ts'
 import { openInside } from '#server/runs/artifact.ts'
 import type { RecordRow } from '#server/storage/storage.ts'
 import { SourceEnd, type SourceRequest } from './source-request.ts'
@@ -98,7 +98,7 @@ async function readBy(
   }
   const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MIB}`, READER], {
     stdio: ['pipe', 'pipe', 'inherit', file.fd],
-    env: { NODE_NO_WARNINGS: '1', NODE_COMPILE_CACHE: COMPILE_CACHE },
+    env: { NODE_NO_WARNINGS: '1', ...compiledFrom() },
   })
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new TypeError('a reader without its pipes')

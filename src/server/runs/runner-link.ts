@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { parseJson } from '#contract/parse.ts'
-import { COMPILE_CACHE } from '#server/compile-cache.ts'
+import { compiledFrom } from '#server/compile-cache.ts'
 import { jsonLine } from '#server/json-line.ts'
 import { endGroup, groupEnded, identityOf, isStoppedProcess, survivorIn } from './process-group.ts'
 import {
@@ -69,7 +69,7 @@ export function createRunnerLink(
     // that none of it can reach a step.
     const child = spawn('/bin/sh', ['-c', DEAF, process.execPath, ...QUIETLY, RUNNER], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
+      env: compiledFrom(),
       detached: true,
     })
     try {
