@@ -260,7 +260,7 @@ function boundOnly(
   envelope: Envelope,
   { gate, shown_sha256, where }: { gate: GateEntry; shown_sha256: string; where: string },
   claim: Claim,
-  { asked }: Places,
+  places: Places,
 ): Claim {
   if (claim.code !== 'decision-signed') return claim
   const recorded = gate.decisions.find(
@@ -269,7 +269,7 @@ function boundOnly(
   const of =
     recorded === undefined
       ? 'another'
-      : gateOf(envelope, gate, shown_sha256, asked, recorded.decision)
+      : gateOf(envelope, gate, shown_sha256, places, recorded.decision)
   const at = { step_id: gate.step_id, where: claim.where }
   const signature = `The signature of ${recorded?.decision.approver} is right, and`
   switch (of) {
@@ -278,7 +278,7 @@ function boundOnly(
     case 'another':
       return claimOf('decision-unbound', {
         ...at,
-        message: `${signature} is about another gate than ${gate.step_id}.`,
+        message: `${signature} is not about what this record has at gate ${gate.step_id}.`,
       })
     case 'one of several':
       return claimOf('decision-of-several', {
@@ -291,13 +291,13 @@ function boundOnly(
 /**
  * Which gate of this run does a decision name? A gate_id is the server's word. The step_id is in what was shown, which
  * is signed; where it is not, in older envelopes, question and policy are held to the plan, which is in every prefix
- * that is signed, and tell no gates apart that ask the same.
+ * that is signed and that this record has, and tell no gates apart that ask the same.
  */
 function gateOf(
   { evidence_id, run_id }: Envelope,
   gate: GateEntry,
   shown_sha256: string,
-  gates: Asked,
+  { asked: gates, seqOfLink }: Places,
   decision: Decision,
 ): 'this' | 'another' | 'one of several' {
   const { step_id } = gate.shown
@@ -311,7 +311,7 @@ function gateOf(
     decision.question === asked.question &&
     decision.policy_sha256 === asked.policy_sha256 &&
     decision.shown_sha256 === shown_sha256 &&
-    (step_id === undefined || step_id === gate.step_id)
+    (step_id === undefined ? seqOfLink.has(decision.chain_head_before) : step_id === gate.step_id)
   if (!isNamed) return 'another'
   return step_id === undefined && asked.isOneOfSeveral ? 'one of several' : 'this'
 }
