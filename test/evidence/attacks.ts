@@ -4,7 +4,7 @@ import { VERDICT, keysOf } from '#contract/status.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { type Claim } from '#evidence/claims.ts'
 import { type Trusted } from '#evidence/trust.ts'
-import { Held } from './portable.ts'
+import { Asked, Held } from './portable.ts'
 
 /* Frozen files with what has to be made of them: test/evidence/attacks, written by build-attacks.ts. */
 
@@ -20,7 +20,7 @@ export const AttackTable = z.strictObject({
       also: z.exactOptional(z.string()),
       /** What the reader verified before. */
       held: z.exactOptional(z.array(Held)),
-      asked: z.exactOptional(z.strictObject({ run_id: z.string() })),
+      asked: z.exactOptional(Asked),
       verdict: z.enum(keysOf(VERDICT)),
       /** Of the claims that do not verify or are not checked, each once, sorted. */
       codes: z.array(z.string()),
@@ -45,7 +45,7 @@ export function optionsFor(
   table: AttackTable,
 ): {
   trust: Trusted[]
-  asked?: { run_id: string }
+  asked?: Asked
   previous?: z.infer<typeof Held>[]
 } {
   const pinned = [trust, also].flatMap((name): Trusted[] => {

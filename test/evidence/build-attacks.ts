@@ -140,6 +140,28 @@ const TRUST = {
     ...reader,
     approvers: [{ ...ann.approver, status: 'revoked' }],
   },
+  'approver retired': {
+    ...reader,
+    approvers: [{ ...ann.approver, status: 'retired', last_seal_seq: 0 }],
+  },
+  'approver of another definition': {
+    ...reader,
+    approvers: [{ ...ann.approver, may: { definitions: ['nightly'], gates: ['ship'] } }],
+  },
+  'ann at another origin': {
+    ...trustFileOf(signer),
+    approvers: [{ ...ann.approver, origins: ['https://former.example'] }],
+  },
+  'a nightly alone': {
+    ...reader,
+    required: [{ name: 'nightly', sha256: null, gates: [] }],
+  },
+  'a materialize': {
+    ...reader,
+    required: [
+      { ...pinned, sha256: null, plan: { ...pinned.plan, kind: 'materialize' }, gates: [] },
+    ],
+  },
   'approver of another gate': {
     ...reader,
     approvers: [{ ...ann.approver, may: { definitions: ['release'], gates: ['legal'] } }],
@@ -209,7 +231,7 @@ function attack(
   reader: {
     trust?: keyof typeof TRUST
     also?: keyof typeof TRUST
-    asked?: { run_id: string }
+    asked?: NonNullable<Attack['asked']>
     held?: NonNullable<Attack['held']>
   } = {},
 ): void {
@@ -513,6 +535,7 @@ attack(
   NO,
   [
     'content-differs',
+    'decision-unbound',
     'entry-changed',
     'expectation-fails',
     'prefix-wrong',
@@ -525,7 +548,14 @@ attack(
   'opening-changed',
   'another starter',
   NO,
-  ['content-differs', 'entry-changed', 'expectation-fails', 'prefix-wrong', 'statement-differs'],
+  [
+    'content-differs',
+    'decision-unbound',
+    'entry-changed',
+    'expectation-fails',
+    'prefix-wrong',
+    'statement-differs',
+  ],
   member(({ opening }) => opening, { actor: 'user:eve' }),
 )
 attack(
@@ -534,6 +564,7 @@ attack(
   NO,
   [
     'content-differs',
+    'decision-unbound',
     'entry-changed',
     'expectation-fails',
     'needs-broken',
@@ -686,7 +717,43 @@ attack('old-envelope', 'a genuine old envelope for a new question', NO, ['run-di
   asked: { run_id: 'run-2' },
 })
 
+attack(
+  'another-record',
+  'another record of the run that was asked for',
+  NO,
+  ['evidence-differs'],
+  bytes,
+  {
+    asked: { evidence_id: 'ev-other' },
+  },
+)
+attack(
+  'step-unplanned',
+  'a step that the plan does not have',
+  NO,
+  ['not-in-plan', 'outcome-differs'],
+  await sealedStep('publish', (step) => (step.step_id = 'upload')),
+)
+attack(
+  'log-cut',
+  'a log with a part less than its bytes',
+  NO,
+  ['log-broken'],
+  await sealedStep('publish', ({ log }) => (log.chunks = [])),
+)
+
 // What the reader pinned.
+attack(
+  'definition-renamed',
+  'a definition by another name than the one that the reader requires something of',
+  'not proven',
+  ['another-definition'],
+  bytes,
+  { trust: 'a nightly alone' },
+)
+attack('kind-of-another', 'a run of another kind than was pinned', NO, ['another-plan'], bytes, {
+  trust: 'a materialize',
+})
 attack('key-retired', 'sealed after the key was retired', NO, ['key-retired'], bytes, {
   trust: 'key retired',
 })
@@ -745,14 +812,14 @@ attack(
   'prefix-rewritten',
   'what the approver had seen done, done otherwise',
   NO,
-  ['expectation-fails', 'prefix-wrong'],
+  ['decision-unbound', 'expectation-fails', 'prefix-wrong'],
   await sealedStep('build', (step) => (step.salt = '0'.repeat(32))),
 )
 attack(
   'attempt-hidden',
   'the first attempt left out',
   NO,
-  ['attempts-broken', 'expectation-fails', 'prefix-wrong'],
+  ['attempts-broken', 'decision-unbound', 'expectation-fails', 'prefix-wrong'],
   await sealedStep('build', (step) => (step.attempt = 2)),
 )
 attack(
@@ -942,6 +1009,44 @@ attack(
   ['approver-revoked', 'expectation-fails'],
   bytes,
   { trust: 'approver revoked' },
+)
+attack(
+  'approver-retired',
+  'signed by a passkey after it was retired',
+  NO,
+  ['approver-retired', 'expectation-fails'],
+  bytes,
+  { trust: 'approver retired' },
+)
+attack(
+  'approver-of-another-definition',
+  'signed by somebody who may decide this gate of another definition',
+  NO,
+  ['approver-not-entitled', 'expectation-fails'],
+  bytes,
+  { trust: 'approver of another definition' },
+)
+attack(
+  'approver-at-another-origin',
+  'a passkey that another trust file has at another origin alone',
+  NO,
+  ['origin-refused', 'expectation-fails'],
+  bytes,
+  { also: 'ann at another origin' },
+)
+attack(
+  'inputs-unasked',
+  'an answer to what the gate does not ask',
+  NO,
+  ['inputs-broken', 'expectation-fails'],
+  (await recordedRun({ decisions: [by(ann, {}, { inputs: { ticket: 'T-1' } })] }).seal()).bytes,
+)
+attack(
+  'rejected-beside-approved',
+  'a gate that one approves and another rejects, as approved',
+  NO,
+  ['gate-outcome-differs', 'expectation-fails'],
+  await rejectedBeside(),
 )
 attack(
   'approver-of-another-gate',
@@ -1231,14 +1336,14 @@ attack(
   'needs-twice',
   'a step that needs one thing twice',
   NO,
-  ['expectation-fails', 'plan-broken', 'prefix-wrong'],
+  ['decision-unbound', 'expectation-fails', 'plan-broken', 'prefix-wrong'],
   await planned(({ steps }) => steps.forEach((it) => it.needs.push(...it.needs))),
 )
 attack(
   'artifact-twice',
   'one path twice among the artifacts of a step',
   NO,
-  ['counts-differ', 'expectation-fails', 'prefix-wrong', 'repeated'],
+  ['counts-differ', 'decision-unbound', 'expectation-fails', 'prefix-wrong', 'repeated'],
   await sealedStep('build', (step) => step.artifacts.push(...step.artifacts)),
 )
 attack(
@@ -1634,6 +1739,17 @@ async function refusedAnyway() {
   const run = startRun(signer, gatedPlan({ ...POLICY }))
   run.step('build')
   run.gate('ship', { decisions: [by(ann, {}, { decision: 'rejected' })], outcome: 'approved' })
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+async function rejectedBeside() {
+  const run = startRun(signer, gatedPlan({ ...POLICY, quorum: 2 }))
+  run.step('build')
+  run.gate('ship', {
+    decisions: [by(ann), by(ben, {}, { decision: 'rejected' })],
+    outcome: 'approved',
+  })
   run.step('publish')
   return (await run.seal()).bytes
 }

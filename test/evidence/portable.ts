@@ -24,6 +24,13 @@ export const Held = z.strictObject({
   decisions: z.exactOptional(z.array(z.strictObject({ nonce: z.string(), sha256: z.string() }))),
 })
 
+/** Which record a reader asks for. */
+export const Asked = z.strictObject({
+  run_id: z.exactOptional(z.string()),
+  evidence_id: z.exactOptional(z.string()),
+})
+export type Asked = z.infer<typeof Asked>
+
 export const Input = z.object({
   jcs: z.array(
     z.object({ name: z.string(), input: z.string(), output: z.string(), outhex: z.string() }),
@@ -38,7 +45,7 @@ export const Input = z.object({
     z.object({
       file: z.string(),
       trust: z.array(TrustFile),
-      asked: z.exactOptional(z.object({ run_id: z.string() })),
+      asked: z.exactOptional(Asked),
       previous: z.exactOptional(z.array(Held)),
     }),
   ),
