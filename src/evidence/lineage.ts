@@ -50,13 +50,22 @@ function saidOf({ attempt: _attempt, salt: _salt, taken_over: _from, ...said }: 
   return digestOf(said)
 }
 
-/** What a run was to do, by digest: a rerun that takes steps over has all of it from its source. */
-export type Ran = { readonly definition: string; readonly inputs: string; readonly steps: string }
+/**
+ * What a run was to do, by digest: a rerun that takes steps over has it from its source, but for variables, which a
+ * definition may take from the server's environment, as that is when a run starts.
+ */
+export type Ran = {
+  readonly definition: string
+  readonly inputs: string
+  readonly steps: string
+  readonly env: string
+}
 
 export const ranOf = ({ opening: { definition, inputs, plan } }: Envelope): Ran => ({
   definition: digestOf(definition),
   inputs: digestOf(inputs),
-  steps: digestOf(plan.steps),
+  steps: digestOf(plan.steps.map(({ env, ...step }) => ({ ...step, env: Object.keys(env) }))),
+  env: digestOf(plan.steps.map(({ env }) => env)),
 })
 
 const RAN = [

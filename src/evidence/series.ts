@@ -314,6 +314,11 @@ function lineageOf(
     ...(sources.size > 0 && found.length === 0
       ? [`${counted(taken.length, 'step')} that it took over could not be compared`]
       : []),
+    ...(found.some((source) => source.ran.env !== ran.env)
+      ? [
+          'its plan has other variables than the record that it took steps over from, and whether those are of the server’s environment is not on record',
+        ]
+      : []),
   ]
   return {
     faults: [],

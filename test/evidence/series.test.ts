@@ -348,6 +348,14 @@ it('[W9] a rerun takes over from what was sealed before it, and was to do the sa
     ).toContain(said)
 })
 
+it('[W9] other variables of a rerun are told: the server’s environment may be another by then', async () => {
+  const { one, two } = await repeated({})
+  const source = { ...one, ran: { ...one.ran, env: 'f'.repeat(64) } }
+  expect(walkSeries([source, two])).toMatchObject([
+    { faults: [], open: [expect.stringContaining('its plan has other variables')] },
+  ])
+})
+
 it('[W2] two records of one run are a fork', async () => {
   const [one, two] = await four()
   const again = { ...two, run_id: one.run_id ?? '' }
