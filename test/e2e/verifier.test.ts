@@ -64,7 +64,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.sees('offered by the trust file that you gave')
     await reader.confirm()
     await reader.sees('The record is proven to be whole and sealed by a key you trust')
-    expect(await reader.focus()).toBe('INPUT')
+    await expect.poll(() => reader.focus()).toBe('INPUT')
     const proven = await reader.text()
     expect(proven).toContain('Run succeeded')
     expect(proven).toContain('Größe U+202E"1"')
@@ -134,7 +134,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.sees('Reading every byte.')
     await reader.press('Stop')
     await reader.sees('The verification was stopped')
-    expect(await reader.focus()).toBe('MAIN')
+    await expect.poll(() => reader.focus()).toBe('MAIN')
     await reader.press('Verify it after all')
     await reader.sees('The file agrees with itself, and nobody you know has sealed it')
     // The same file, mended on disk, can be chosen again.
