@@ -89,7 +89,7 @@ const MOST_ANSWER = 64 * 1024 * 1024
 
 /**
  * What a server answers, and at most one byte more than `most` of it: one that does not stop is not listened to for longer.
- * `onMore` is told whenever 64 KiB more came.
+ * `onMore` is told whenever a MiB more came.
  */
 export async function beginningOf(
   { body }: Response,
@@ -113,8 +113,8 @@ export async function beginningOf(
   return Buffer.concat(chunks).subarray(0, most + 1)
 }
 
-/** Less in `ANSWER_MS` is no answer: one byte at a time would take years. */
-const SOME_BYTES = 65_536
+/** Less in `ANSWER_MS` is no answer: one byte at a time would take years, and the longest takes four hours so. */
+const SOME_BYTES = 1024 ** 2
 
 function queryText(query: Readonly<Record<string, string>>): string {
   const text = new URLSearchParams(query).toString()

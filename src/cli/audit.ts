@@ -1,3 +1,4 @@
+import { LIMITS } from '#contract/envelope.ts'
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
@@ -174,10 +175,12 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
   const parts = partsOf(envelope).filter(({ sha256 }) => wanted.has(sha256))
   const record = byDigest(parts)
   const cells = new Map<string, Uint8Array>()
+  let room: number = LIMITS.bytes
   for (const part of parts) {
-    const bytes = cells.has(part.sha256)
-      ? null
-      : await unlessUnread(kept.part(envelope.run_id, part))
+    // Whoever has a key that is at hand may seal any number of bytes: as many as of a record, and no more.
+    if (cells.has(part.sha256) || part.bytes > room) continue
+    room -= part.bytes
+    const bytes = await unlessUnread(kept.part(envelope.run_id, part))
     // What cannot be had is not at hand, and takes nothing back of what is known of the record.
     if (bytes === null || 'why' in bytes) continue
     const { claim } = await checkAttached(record, part.sha256, bytes)

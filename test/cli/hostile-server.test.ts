@@ -50,10 +50,12 @@ async function audited(
   broken = '',
 ) {
   let asked = 0
+  const artifacts: string[] = []
   const answer: RequestListener = (request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://localhost')
     const found = envelopes.get(pathname.replace('/api/envelopes/', ''))
     response.setHeader('content-type', 'application/json')
+    if (pathname.startsWith('/api/artifacts/')) artifacts.push(pathname)
     if (pathname === '/api/trust') response.end(JSON.stringify({ server_keys: [], approvers: [] }))
     else if (pathname === '/api/envelopes') {
       asked += 1
@@ -69,7 +71,7 @@ async function audited(
   try {
     const at = ['audit', '--server', `http://127.0.0.1:${port}`, '--trust', trusting]
     const [json, words] = await Promise.all([runseal([...at, '--json']), runseal(at)])
-    return { ...json, words, asked }
+    return { ...json, words, asked, artifacts }
   } finally {
     server.closeAllConnections()
     server.close()
@@ -140,6 +142,28 @@ it('[C21] what is missing is counted by its numbers too, and nothing more is sai
   )
   expect(none).toMatchObject({ code: 2, stdout: '' })
   expect(none.stderr).toContain('no envelope can be read')
+})
+
+it('[C21] parts of cells are fetched up to what a record may have, whatever the sealed record says of them', async () => {
+  const sealed = async (evidence_id: string, bytes: number) => {
+    const run = startRun(
+      signer,
+      { steps: [planStep('build', { kind: 'materialize' })] },
+      { evidence_id, run_id: `run-${evidence_id}`, kind: 'materialize' },
+    )
+    run.step('build', { cells_part: { sha256: 'c'.repeat(64), bytes, count: 1 } })
+    return await run.seal()
+  }
+  const walked = async (bytes: number) => {
+    const one = await sealed('ev-1', bytes)
+    return audited(
+      () => ({ items: [summary('ev-1', 1)], next_cursor: null }),
+      new Map([['ev-1', one]]),
+    )
+  }
+  expect((await walked(Number.MAX_SAFE_INTEGER)).artifacts).toEqual([])
+  const part = `/api/artifacts/${'c'.repeat(64)}`
+  expect((await walked(100)).artifacts).toEqual([part, part])
 })
 
 it('[W9] [C21] a rerun is held against the record of what it repeats, and a key that has ended is told', async () => {
