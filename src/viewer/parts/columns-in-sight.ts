@@ -1,3 +1,5 @@
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
+
 /** Columns first..last (exclusive) are drawn; `beforePx` and `afterPx` are what stands in for the rest. */
 export type ColumnsInSight = { first: number; last: number; beforePx: number; afterPx: number }
 
@@ -24,4 +26,28 @@ export function columnsInSight(
   }
   const drawnPx = widthsPx.slice(first, last).reduce((sum, width) => sum + width, 0)
   return { first, last, beforePx, afterPx: at - beforePx - drawnPx }
+}
+
+const FIRST_VIEW_PX = 1200
+
+/** The same of the box that is the first in `frame`, of which `stillPx` do not scroll. `look` is called when it was scrolled. */
+export function useColumnsInSight(
+  widthsPx: readonly number[],
+  stillPx: number,
+): { frame: RefObject<HTMLDivElement | null>; inSight: ColumnsInSight; look: () => void } {
+  const frame = useRef<HTMLDivElement>(null)
+  const [sight, setSight] = useState<ColumnsInSight | null>(null)
+  const look = useCallback(() => {
+    const box = frame.current?.firstElementChild
+    if (!box) return
+    const next = columnsInSight(widthsPx, box.scrollLeft, Math.max(0, box.clientWidth - stillPx))
+    setSight((now) => (now?.first === next.first && now.last === next.last ? now : next))
+  }, [widthsPx, stillPx])
+  useEffect(() => {
+    look()
+    const observer = new ResizeObserver(look)
+    if (frame.current) observer.observe(frame.current)
+    return () => observer.disconnect()
+  }, [look])
+  return { frame, inSight: sight ?? columnsInSight(widthsPx, 0, FIRST_VIEW_PX), look }
 }

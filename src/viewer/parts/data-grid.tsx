@@ -1,14 +1,13 @@
 import {
   type KeyboardEvent,
   type ReactNode,
-  useCallback,
   useEffect,
   useEffectEvent,
   useMemo,
   useRef,
   useState,
 } from 'react'
-import { type ColumnsInSight, columnsInSight } from './columns-in-sight.ts'
+import { useColumnsInSight } from './columns-in-sight.ts'
 import { VirtualList } from './virtual-list.tsx'
 
 export type GridColumn = {
@@ -62,27 +61,12 @@ export function DataGrid({
   isThere: (row: number) => boolean
 }) {
   const [at, setAt] = useState({ row: HEAD, column: 0 })
-  const [sight, setSight] = useState<ColumnsInSight | null>(null)
-  const frame = useRef<HTMLDivElement>(null)
   const show = useRef<(row: number) => void>(null)
   const isMoved = useRef(false)
   const free = useMemo(() => columns.slice(still).map(({ widthPx }) => widthPx), [columns, still])
   const stillPx = columns.slice(0, still).reduce((sum, { widthPx }) => sum + widthPx, 0)
   const widthPx = stillPx + free.reduce((sum, width) => sum + width, 0)
-  const inSight = sight ?? columnsInSight(free, 0, FIRST_VIEW_PX)
-
-  const look = useCallback(() => {
-    const box = frame.current?.firstElementChild
-    if (!box) return
-    const next = columnsInSight(free, box.scrollLeft, Math.max(0, box.clientWidth - stillPx))
-    setSight((now) => (now?.first === next.first && now.last === next.last ? now : next))
-  }, [free, stillPx])
-  useEffect(() => {
-    look()
-    const observer = new ResizeObserver(look)
-    if (frame.current) observer.observe(frame.current)
-    return () => observer.disconnect()
-  }, [look])
+  const { frame, inSight, look } = useColumnsInSight(free, stillPx)
 
   // The rows that a filter leaves may be fewer than where the reader was.
   const place = {
@@ -101,7 +85,7 @@ export function DataGrid({
   useEffect(() => {
     const box = frame.current?.firstElementChild
     if (box) bringColumn(box, openAt)
-  }, [openAt])
+  }, [frame, openAt])
   useEffect(() => {
     const box = frame.current?.firstElementChild
     if (!isMoved.current || !box) return
@@ -241,6 +225,5 @@ export function DataGrid({
 }
 
 const HEAD = -1
-const FIRST_VIEW_PX = 1200
 const CELL =
   'flex h-full shrink-0 items-center overflow-hidden px-2 focus-visible:outline-2 focus-visible:-outline-offset-2 focus-visible:outline-seal aria-[current=true]:outline-2 aria-[current=true]:-outline-offset-2 aria-[current=true]:outline-ink'

@@ -19,8 +19,7 @@ declare global {
 }
 
 /** What was chosen by a button: of a folder every file in it. */
-export function chosenFiles(list: Iterable<File> | null): Given {
-  const all = [...(list ?? [])]
+export function chosenFiles(all: readonly File[]): Given {
   return {
     files: all
       .slice(0, MAX_FILES)

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from 'react'
+import { Choose } from './choose.tsx'
 import { chosenFiles, droppedFiles, type Given } from './dropped-files.ts'
 
 /** A place for files and folders: dropped on it, or chosen by its buttons. They stay in this browser. */
@@ -24,6 +25,7 @@ export function FileDrop({
   onGiven: (given: Given) => void
 }) {
   const [over, setOver] = useState(false)
+  const take = (files: File[]) => onGiven(chosenFiles(files))
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- for a mouse only; the buttons in it are for all
     <section
@@ -44,41 +46,10 @@ export function FileDrop({
       <h2 className="text-base font-semibold">{title}</h2>
       {children !== undefined && <div className="max-w-prose text-ink-2">{children}</div>}
       <div className="mt-3 flex flex-wrap gap-2">
-        <Choose button={button} multiple={multiple} onGiven={onGiven} />
-        {hasFolders && <Choose button="Choose a folder" folder onGiven={onGiven} />}
+        <Choose button={button} multiple={multiple} onChosen={take} />
+        {hasFolders && <Choose button="Choose a folder" folder onChosen={take} />}
       </div>
       {beside}
     </section>
-  )
-}
-
-function Choose({
-  button,
-  multiple = false,
-  folder = false,
-  onGiven,
-}: {
-  button: string
-  multiple?: boolean
-  folder?: boolean
-  onGiven: (given: Given) => void
-}) {
-  return (
-    <label className="button has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-seal">
-      {button}
-      <input
-        type="file"
-        multiple={multiple}
-        className="sr-only"
-        ref={(input) => {
-          input?.toggleAttribute('webkitdirectory', folder)
-        }}
-        onChange={({ target }) => {
-          onGiven(chosenFiles(target.files))
-          // The same file, changed on disk, can be chosen again.
-          target.value = ''
-        }}
-      />
-    </label>
   )
 }

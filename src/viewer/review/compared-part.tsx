@@ -1,6 +1,7 @@
 import type { ToldBy } from '#contract/status.ts'
 import { classesOf, parseAnsi, PLAIN } from '#viewer/parts/ansi.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { Choose } from '#viewer/parts/choose.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
@@ -49,17 +50,12 @@ export function ComparedPart({
               {compared.isPending ? 'Comparing' : `Fetch and compare the ${name}`}
             </button>
           )}
-          <label className="button has-focus-visible:outline-2 has-focus-visible:outline-seal">
-            Compare a file with the {name}
-            <input
-              type="file"
-              className="sr-only"
-              onChange={({ target }) => {
-                const chosen = target.files?.[0]
-                if (chosen) compared.mutate(chosen)
-              }}
-            />
-          </label>
+          <Choose
+            button={`Compare a file with the ${name}`}
+            onChosen={([one]) => {
+              if (one) compared.mutate(one)
+            }}
+          />
           <span className="text-ink-2">not checked</span>
         </div>
       )}
@@ -171,18 +167,12 @@ export function ComparedLog({
               </button>
             )}
             {parts.length === 0 && (
-              <label className="button has-focus-visible:outline-2 has-focus-visible:outline-seal">
-                Compare a file with the log
-                <input
-                  type="file"
-                  className="sr-only"
-                  onChange={({ target }) => {
-                    const [one] = target.files ?? []
-                    if (one) go(one, 0)
-                    target.value = ''
-                  }}
-                />
-              </label>
+              <Choose
+                button="Compare a file with the log"
+                onChosen={([one]) => {
+                  if (one) go(one, 0)
+                }}
+              />
             )}
             <span className="text-ink-2">
               {parts.length === 0 ? 'not checked' : 'the rest is not checked'}

@@ -5,6 +5,7 @@ import { wordsOf } from '#viewer/api.ts'
 import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { Choose } from '#viewer/parts/choose.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -169,17 +170,12 @@ function Apart({
             {take.isPending ? 'Comparing' : 'Fetch and compare the cells'}
           </button>
         )}
-        <label className="button has-focus-visible:outline-2 has-focus-visible:outline-seal">
-          Compare a file with the cells
-          <input
-            type="file"
-            className="sr-only"
-            onChange={({ target }) => {
-              const chosen = target.files?.[0]
-              if (chosen) take.mutate(chosen)
-            }}
-          />
-        </label>
+        <Choose
+          button="Compare a file with the cells"
+          onChosen={([one]) => {
+            if (one) take.mutate(one)
+          }}
+        />
         <span className="text-ink-2">not checked</span>
       </div>
       {take.isError && <ErrorWords error={take.error} />}
