@@ -1,6 +1,6 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -20,13 +20,16 @@ export function keepCompiled(): void {
 export const compiledFrom = (): { NODE_COMPILE_CACHE?: string } =>
   isOursAlone() ? { NODE_COMPILE_CACHE: COMPILE_CACHE } : {}
 
-// Node makes folders as the umask says, which may be for everybody.
+// Node makes folders as the umask says, which may be for everybody, and takes what lies there for its own.
 function isOursAlone(): boolean {
   try {
     mkdirSync(COMPILE_CACHE, { recursive: true, mode: 0o700 })
-    return [dirname(COMPILE_CACHE), COMPILE_CACHE].every(
-      (path) => (statSync(path).mode & 0o022) === 0,
-    )
+    const kept = readdirSync(COMPILE_CACHE).map((name) => join(COMPILE_CACHE, name))
+    const owners = [0, process.getuid?.(), statSync(fileURLToPath(import.meta.url)).uid]
+    return [dirname(COMPILE_CACHE), COMPILE_CACHE, ...kept].every((path) => {
+      const { mode, uid } = lstatSync(path)
+      return (mode & 0o170_022) === 0o040_000 && owners.includes(uid)
+    })
   } catch {
     return false
   }

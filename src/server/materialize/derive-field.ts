@@ -29,12 +29,15 @@ export type DeriveField = {
   isPrivate: boolean
   /** One process that is given `input`, and what it says; null when it is not known what came of it. */
   run: (slot: number, input: string, said: (lines: Output) => void) => Promise<BatchResult | null>
-  /** Nothing more is begun. */
+  /** Nothing more is begun; for SERVER_STOPS until the next start, and otherwise in this run. */
   signal: AbortSignal
   /** More cells are done. */
   done: (cells: number) => void
   now: () => Date
 }
+
+/** Why a signal is aborted where the run goes on after the next start. */
+export const SERVER_STOPS = new Error('the server stops')
 
 /** Cells that were fresh already. What was derived and what failed is on record by then. */
 export type DerivedCells = { skipped: number }
@@ -185,7 +188,6 @@ async function runBatch(
   let busy_ms = 0
   let left = jobs
   let fault: string | null = null
-  let isAborted = false
   const broken: unknown[] = []
   for (let tries = 0; tries <= field.retries && left.length > 0; tries += 1) {
     const record_ids = left.map(({ judged }) => judged.record_id)
@@ -205,7 +207,6 @@ async function runBatch(
     // What it said before it was cut off stands; what it did not say is not failed but still to be done.
     const isCut = result === null || CUT.has(result.cause)
     if (result?.cause === 'disk_failed') fault = result.reason
-    isAborted = result?.cause === 'aborted'
     const { answers, missing } = reader.end(endOf(result, field))
     record.take(answers)
     if (!isCut) record.take(missing)
@@ -214,7 +215,8 @@ async function runBatch(
     left = left.filter(({ judged }) => !record.isEnded(judged.record_id))
   }
   return async () => {
-    await record.end(busy_ms, { isAborted })
+    // Also between two tries, and before one began.
+    await record.end(busy_ms, { isAborted: signal.aborted && signal.reason !== SERVER_STOPS })
     // No fault of its cells: they stay as they are, and the step says why.
     if (fault !== null) throw new ProblemError('store_failed', fault)
   }

@@ -12,6 +12,7 @@ import { stepOf } from '#live/select.ts'
 import { diskFault, faultWords } from '#server/disk-fault.ts'
 import { openGate } from '#server/gates/gate-facts.ts'
 import type { Asker } from '#server/identity/asker.ts'
+import { SERVER_STOPS } from '#server/materialize/derive-field.ts'
 import type { DerivedStep, Materializer } from '#server/materialize/materializer.ts'
 import type { RecordedCells } from '#server/materialize/record-cells.ts'
 import { requestIn, type MaterializeRequest } from '#server/materialize/request.ts'
@@ -792,7 +793,7 @@ export function createEngine({
     async stop() {
       stopping = true
       halt.abort()
-      for (const cancel of cancels.values()) cancel.abort()
+      for (const cancel of cancels.values()) cancel.abort(SERVER_STOPS)
       await link.stop()
       while (busy.size > 0) await Promise.all(busy)
       await materializer.stop()

@@ -301,6 +301,7 @@ export function cellsIn(
         if (row === undefined) throw new StorageError('conflict', `there is no act ${act_id}`)
         const { field_id } = row
         const costs = versions.flatMap(({ cost }) => cost ?? [])
+        let tried = versions.filter(({ inputs }) => inputs.length > 0).length
         const own = firstOf.get(act_id)?.version ?? Infinity
         counting(field_id, versions, () => {
           let last = lastVersion.get()?.version ?? 0
@@ -311,6 +312,7 @@ export function cellsIn(
               previous === null || previous < own ? null : replaced.get(previous, act_id)
             if (previous !== null && again) {
               replace.run(previous)
+              tried -= 1
               costs.push(`-${again.cost ?? '0'}`)
             }
             last = Number(makeVersion.run(act_id, ...versionValues(version)).lastInsertRowid)
@@ -318,7 +320,6 @@ export function cellsIn(
           putCells.run(field_id, before, last)
         })
         const cost = sumOf([costOf.get(field_id)?.cost ?? '0', ...costs])
-        const tried = versions.filter(({ inputs }) => inputs.length > 0).length
         spent.run(cost, tried, busy_ms, field_id)
       }),
     versionsOf: (act_id, after, limit) =>

@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import type { Materialize } from '#contract/provenance.ts'
+import { deriveField, SERVER_STOPS } from '#server/materialize/derive-field.ts'
+import { createJudge } from '#server/materialize/judge-records.ts'
+import { valueDigest } from '#server/materialize/private-digest.ts'
 import { requestOf } from '#server/materialize/request.ts'
 import { createTableLocks } from '#server/materialize/table-locks.ts'
 import { OPERATOR, openWorkshop } from '#test/server/runs/workshop.ts'
@@ -259,6 +262,48 @@ it('[MT8] [MT13] an abort within a retry costs what was spent, once', async () =
   const { envelope } = await shop.sealed(run_id)
   expect(envelope.closing.totals).toMatchObject({ failures: 3, total_cost: '4.5' })
   expect(await valuesOf(shop, 't', 'a')).toEqual({ 1: 'x', 2: 'y', 3: 'z' })
+})
+
+it('[MT8] [MT13] an abort between two tries costs what was spent; a stop there loses none of the tries', async () => {
+  const shop = await tableShop(TRIES, FILES)
+  await shop.materializer.check()
+  const { cells } = shop.storage
+  const { tables } = shop.materializer.project()
+  const [field] = tables.get('t')?.derived ?? []
+  if (field === undefined) throw new Error('no field')
+  const { field_id } = await cells.field('t', 'a')
+  const digest = valueDigest(new Uint8Array(32))
+  const derive = async (reason: unknown) => {
+    const cut = new AbortController()
+    const { run_id } = await shop.engine.start('none', {}, OPERATOR)
+    const made = { field_id, run_id, step_id: 't.a', attempt: 1, actor: 'system' }
+    const act = await cells.beginAct({ ...made, sha256: 'd'.repeat(64), body: '{}' })
+    let tries = 0
+    await deriveField({
+      cells,
+      judge: createJudge(cells, tables, digest),
+      digest,
+      field,
+      act,
+      record_ids: null,
+      force: false,
+      isPrivate: false,
+      run: async () => {
+        tries += 1
+        if (tries === 2) cut.abort(reason)
+        const lines = ['1', '2', '3'].map((record_id) => ({ record_id, error: 'no', cost: 1 }))
+        const output = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+        const ended = { exit_code: 0, signal: null, cause: null, reason: null, duration_ms: 1 }
+        return { ...ended, output, invalid: [] }
+      },
+      signal: cut.signal,
+      done: () => {},
+      now: () => new Date(),
+    })
+    return await cells.field('t', 'a')
+  }
+  expect(await derive(SERVER_STOPS)).toMatchObject({ cost: '0', cells: { missing: 3 } })
+  expect(await derive(undefined)).toMatchObject({ cost: '6', cells: { failed: 3 }, made: 3 })
 })
 
 it('[MT6] [MT8] a stop within a retry takes none of the tries that are left', async () => {

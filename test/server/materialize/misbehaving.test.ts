@@ -143,7 +143,8 @@ it('[MT6] [MT7] [MT13] a second answer fails a cell that is on record by the fir
   )
   expect(a).toEqual({ 1: 'its process answered twice', 2: 1, 3: 1, 4: 4 })
   expect(b).toMatchObject({ 1: 'not tried: t/1/a failed', 2: 1, 4: 4 })
-  expect((await shop.storage.cells.field('t', 'a')).cost).toBe('1.25')
+  // What such a cell roughly costs is said by four cells, though five versions were made.
+  expect(await shop.storage.cells.field('t', 'a')).toMatchObject({ cost: '1.25', made: 4 })
   const cells = envelope.execution.steps.flatMap((step) => step.cells ?? [])
   expect(cells.filter(({ field }) => field === 'a').map(({ record_id }) => record_id)).toEqual([
     '2',
