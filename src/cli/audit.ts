@@ -16,20 +16,25 @@ import {
   walkSeries,
 } from '#evidence/series.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
-import { CommandError, readLine, type Command } from './command.ts'
+import { verifyEnvelope, type VerifiedEnvelope, type VerifyOptions } from '#evidence/verify.ts'
+import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
 import { CANNOT_READ, readTrust } from './evidence-file.ts'
 import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
 
 export const audit: Command = {
-  help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--json]
+  help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--expect definition=NAME]…
+                     [--json]
 
 Verifies every envelope, and walks them from each to the one before: what is missing, forked or sealed
 anew is named, and a rerun that says otherwise than the record of what it repeats. That the newest were
 withheld shows only against what you remember from elsewhere.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
+  --expect definition=NAME
+                   a definition that you look for, which may be there more than once. A record of one that you
+                   neither expect nor require, or require less of than of another, is not proven: its name is
+                   the server's word
   --json           {verdict, envelopes: […], series: […], missing: […], unread: […]} on stdout
 ${KEPT_HELP}
 
@@ -43,18 +48,27 @@ or an envelope could not be had.`,
       {
         ...KEPT_OPTIONS,
         trust: { type: 'string', multiple: true },
+        expect: { type: 'string', multiple: true },
         json: { type: 'boolean' },
       },
       [0, 0],
     )
+    const accept = (values.expect ?? []).map(definitionIn)
     const pinned = await Promise.all((values.trust ?? []).map(readTrust))
     return await withEvidence(values, async (kept) => {
-      const found = await auditOf(kept, pinned)
+      const found = await auditOf(kept, pinned, accept)
       if (values.json === true) console.log(defusedJson(found))
       else console.log(defuse(wordsFor(found, pinned.length > 0)))
       return VERDICT[found.verdict].exitCode
     })
   },
+}
+
+function definitionIn(text: string): string {
+  const [, name] = /^definition=(.+)$/s.exec(text) ?? []
+  if (name === undefined)
+    throw new UsageError(`--expect ${JSON.stringify(text)} is not definition=…`)
+  return name
 }
 
 type Audit = {
@@ -77,8 +91,13 @@ type Audit = {
   unread: { evidence_id: string; why: string }[]
 }
 
-async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<Audit> {
+async function auditOf(
+  kept: KeptEvidence,
+  pinned: readonly Trusted[],
+  accept: readonly string[],
+): Promise<Audit> {
   const trust: Trusted[] = [...pinned, { file: await kept.trust(), source: 'offered' }]
+  const reader = { trust, accept }
   const envelopes: Audit['envelopes'] = []
   const placed: Placed[] = []
   const unplaced: Unplaced[] = []
@@ -86,7 +105,7 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
   const unread: Audit['unread'] = []
   const ids = await kept.ids()
   for (const evidence_id of ids) {
-    const found = await unlessUnread(judged(kept, evidence_id, trust))
+    const found = await unlessUnread(judged(kept, evidence_id, reader))
     if (found === null) missing.push(evidence_id)
     else if ('why' in found) {
       unread.push({ evidence_id, why: found.why })
@@ -120,7 +139,11 @@ async function auditOf(kept: KeptEvidence, pinned: readonly Trusted[]): Promise<
 }
 
 /** null where it is gone. */
-async function judged(kept: KeptEvidence, evidence_id: string, trust: readonly Trusted[]) {
+async function judged(
+  kept: KeptEvidence,
+  evidence_id: string,
+  reader: Pick<VerifyOptions, 'trust' | 'accept'>,
+) {
   const bytes = await kept.envelope(evidence_id)
   if (bytes === null) return null
   const {
@@ -129,7 +152,7 @@ async function judged(kept: KeptEvidence, evidence_id: string, trust: readonly T
     envelope,
     entries,
     sealed_by,
-  } = await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
+  } = await verifyEnvelope(bytes, { ...reader, asked: { evidence_id } })
   const says = envelope && entries && placeOf(envelope, entries)
   const place = sealed_by && says
   // What nobody known has sealed may name parts without end.

@@ -10,6 +10,12 @@ import { type Trusted } from './trust.ts'
 /** What the reader says on the spot that the record must be. Which record it must be is what they *asked* for. */
 export type Expectation = { readonly kind: 'definition' | 'outcome'; readonly value: string }
 
+/** `accepted`: names of definitions, any of which the record may be of; others may be too, where a plan or a gate is required of them. */
+export type Expected = {
+  readonly expected: readonly Expectation[]
+  readonly accepted: readonly string[]
+}
+
 /**
  * What the reader requires: on the spot, and in the files that they pinned. A server's own offer of requirements binds
  * nobody. `found` is what was already found of the gates.
@@ -17,7 +23,7 @@ export type Expectation = { readonly kind: 'definition' | 'outcome'; readonly va
 export function* checkExpectations(
   envelope: Envelope,
   planned: Iterable<Pick<PlanStep, 'needs'>>,
-  expected: readonly Expectation[],
+  { expected, accepted }: Expected,
   /** `isPart`: there are trust files that could not be used. */
   { trust, isPart }: { readonly trust: readonly Trusted[]; readonly isPart: boolean },
   found: readonly Claim[],
@@ -27,23 +33,27 @@ export function* checkExpectations(
   const requiredIn = (isPinned: boolean) =>
     trust
       .filter(({ source }) => (source === 'pinned') === isPinned)
-      .flatMap(({ file }) => file.required.filter((definition) => definition.name === name))
-  const hasGates = ({ gates }: RequiredDefinition) => gates.length > 0
-  const required = requiredIn(true)
-  const offered = requiredIn(false).some(hasGates)
+      .flatMap(({ file }) => file.required)
+  const pinned = requiredIn(true)
+  const required = pinned.filter((definition) => definition.name === name)
+  const offered = requiredIn(false).some(
+    (definition) => definition.name === name && hasGates(definition),
+  )
     ? ' A trust file that you have not confirmed requires some gate of it.'
     : ''
-  const others = trust.flatMap(({ file, source }) =>
-    source === 'pinned' ? file.required.map((definition) => definition.name) : [],
-  )
-  const isExpected = expected.some(({ kind, value }) => kind === 'definition' && value === name)
-  // Whoever has the sealing key can call a run of one definition a run of another.
-  if (required.length === 0 && others.length > 0 && !isExpected) {
-    yield claimOf('another-definition', {
+  if (accepted.includes(name)) {
+    yield claimOf('expectation-holds', {
       where: '/opening/definition/name',
-      message: `You require ${fewOf([...new Set(others)])}, and nothing of ${name}: that this is a run of another definition is the server’s word. Where it is the one that you look for, expect it by name, or require it too.${offered}`,
+      message: `The definition is ${name}, which is one that you expect.`,
+      expected: name,
+      actual: name,
     })
-    return
+  } else if (!expected.some(({ kind, value }) => kind === 'definition' && value === name)) {
+    const rests = restsOnName(name, required, pinned, accepted)
+    if (rests !== null) {
+      yield claimOf('another-definition', { ...rests, message: `${rests.message}${offered}` })
+      if (required.length === 0) return
+    }
   }
   if (required.length > 0) {
     const places = placesIn(envelope, planned, found)
@@ -53,6 +63,48 @@ export function* checkExpectations(
   if (!isPart && !required.some(hasGates)) {
     yield claimOf('nothing-required', { message: `You required no gate of ${name}.${offered}` })
   }
+}
+
+const hasGates = ({ gates }: RequiredDefinition): boolean => gates.length > 0
+
+/**
+ * Attacker: whoever has the sealing key, and calls a run of one definition, of which the reader requires much, a run of
+ * another, of which they require less. Why nothing but the name says that it is of this one; null where more does.
+ */
+function restsOnName(
+  name: string,
+  required: readonly RequiredDefinition[],
+  pinned: readonly RequiredDefinition[],
+  accepted: readonly string[],
+): Pick<Claim, 'where' | 'message' | 'expected' | 'actual'> | null {
+  const held = Math.max(-1, ...required.map(holdOf))
+  const others = [
+    ...pinned
+      .filter((definition) => holdOf(definition) > held)
+      .map((definition) => definition.name),
+    ...(required.length === 0 ? accepted : []),
+  ]
+  if (others.length === 0) return null
+  const few = fewOf([...new Set(others)])
+  const asked =
+    required.length > 0
+      ? `You require less of ${name} than of ${few}`
+      : `You ${pinned.length > 0 ? 'require' : 'expect'} ${few}, and nothing of ${name}`
+  return {
+    where: '/opening/definition/name',
+    expected: few,
+    actual: name,
+    message: `${asked}: that this is a run of ${name} is the server’s word. Pin its plan, from a record of it that you trust, or expect it by name where it is what you look for.`,
+  }
+}
+
+/**
+ * How much of a record a requirement holds, whoever has the sealing key: by a name nothing, by gates that he can answer
+ * himself no more than that they are there, by a plan or a passkey what was done or what somebody else signed.
+ */
+function holdOf({ plan = null, gates }: RequiredDefinition): number {
+  if (plan !== null || gates.some(({ sign }) => sign === 'passkey')) return 2
+  return gates.length > 0 ? 1 : 0
 }
 
 function ofExpectation(envelope: Envelope, { kind, value: expected }: Expectation): Claim {

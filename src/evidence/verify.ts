@@ -24,6 +24,8 @@ export type VerifyOptions = {
   readonly refused?: readonly string[]
   readonly asked?: Asked
   readonly expect?: readonly Expectation[]
+  /** Definitions of which the reader says on the spot that they look for records of them: of any of these. */
+  readonly accept?: readonly string[]
   /** Heads of envelopes that the reader verified before. */
   readonly previous?: readonly HeldEnvelope[]
   readonly limits?: Limits
@@ -113,6 +115,7 @@ export async function verifyEnvelope(
   for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
   const lineage = checkLineage(envelope, takenFrom, previous)
+  const expected = { expected: options.expect ?? [], accepted: options.accept ?? [] }
   const claims = [
     ...trustClaims,
     ...chain.claims,
@@ -126,7 +129,7 @@ export async function verifyEnvelope(
     ...gates,
     ...(lineage === null ? [] : [lineage]),
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
-    ...checkExpectations(envelope, planned, options.expect ?? [], { trust, isPart }, gates),
+    ...checkExpectations(envelope, planned, expected, { trust, isPart }, gates),
   ]
   const verdict = verdictOf(claims)
   return {

@@ -80,6 +80,29 @@ it('[C21] a whole series is proven, from the folder and from the server', async 
   expect(untrusting.stdout).toContain('--trust FILE')
 })
 
+it('[C21] [V15] definitions of which nothing is required are expected on the spot, each by its name', async () => {
+  const pinned = z.looseObject({ required: z.array(z.unknown()) })
+  const file = pinned.parse(JSON.parse(await readFile(trust, 'utf8')))
+  const strict = join(folder, 'strict.json')
+  const gate = { step_id: 'go', quorum: 1, four_eyes: false, sign: 'session' }
+  const gates = [{ ...gate, question: null, roles: null }]
+  const required = [
+    { name: 'gated', sha256: null, gates },
+    { name: 'bad', sha256: null, gates: [] },
+  ]
+  await writeFile(strict, JSON.stringify({ ...file, required }))
+  const at = ['--data', data, '--trust', strict]
+  const expecting = async (...names: string[]) =>
+    await audited(...at, ...names.flatMap((name) => ['--expect', `definition=${name}`]))
+  expect(await expecting('good', 'bad')).toMatchObject({ code: 0, told: { verdict: 'proven' } })
+  const open = await expecting('good')
+  expect(open).toMatchObject({ code: 3, told: { verdict: 'not proven' } })
+  expect(JSON.stringify(open.told)).toContain('You require less of bad than of gated')
+  expect(await expecting()).toMatchObject({ code: 3 })
+  for (const wrong of ['good', 'definition=', 'run=1', 'outcome=failed'])
+    expect(await runseal(['audit', ...at, '--expect', wrong])).toMatchObject({ code: 2 })
+})
+
 it('[C21] one that is gone is named, the newest too', async () => {
   const { copy, file } = await copied('gone')
   await rm(file(1))

@@ -149,7 +149,7 @@ describe('trust', () => {
     await openEvidence(runs[1])
     await page
       .getByRole('heading', {
-        name: 'It is sealed by a key you trust, and of a definition that you require nothing of',
+        name: 'It is sealed by a key you trust, and which definition it is of is not proven',
       })
       .waitFor()
     await requireIt.click()

@@ -156,6 +156,10 @@ const TRUST = {
     ...reader,
     required: [{ name: 'nightly', sha256: null, gates: [] }],
   },
+  'a nightly by name too': {
+    ...reader,
+    required: [...required(), { name: 'nightly', sha256: null, gates: [] }],
+  },
   'a materialize': {
     ...reader,
     required: [
@@ -750,6 +754,14 @@ attack(
   ['another-definition'],
   bytes,
   { trust: 'a nightly alone' },
+)
+attack(
+  'definition-by-name',
+  'a run without its gate, under a name of which the reader pinned nothing but the name',
+  'not proven',
+  ['another-definition'],
+  await ungated({ definition: { name: 'nightly', sha256: sha256('nightly') } }),
+  { trust: 'a nightly by name too' },
 )
 attack('kind-of-another', 'a run of another kind than was pinned', NO, ['another-plan'], bytes, {
   trust: 'a materialize',
@@ -1687,10 +1699,9 @@ function twoGates({ isShown }: { isShown: boolean }): RunBuilder {
   return run
 }
 
-async function ungated() {
-  const run = startRun(signer, {
-    steps: [planStep('build'), planStep('publish', { needs: ['build'] })],
-  })
+async function ungated(options: Parameters<typeof startRun>[2] = {}) {
+  const steps = [planStep('build'), planStep('publish', { needs: ['build'] })]
+  const run = startRun(signer, { steps }, options)
   run.step('build')
   run.step('publish')
   return (await run.seal()).bytes

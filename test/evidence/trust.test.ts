@@ -10,6 +10,7 @@ import {
 import { encodeBase64 } from '#evidence/base64.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { type Expectation } from '#evidence/expectations.ts'
+import { requirementOf } from '#evidence/keep.ts'
 import { openIn, requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
@@ -562,6 +563,101 @@ describe('what the reader requires', () => {
       trust: [pinned(signer), { file: trustFileOf(signer, { required }), source: 'offered' }],
     })
     expect(offered.verdict).toBe('proven')
+  })
+
+  it.each<[string, Partial<RequiredDefinition>, Partial<VerifyOptions>, string[]]>([
+    ['by name alone', {}, {}, ['not proven', 'another-definition', 'nothing-required']],
+    [
+      'by its version, which is the server’s word',
+      { sha256: definition.sha256 },
+      {},
+      ['not proven', 'another-definition', 'requirement-unchecked', 'nothing-required'],
+    ],
+    ['by its plan', { plan }, {}, ['proven', 'expectation-holds', 'nothing-required']],
+    [
+      'by a gate that the server can answer',
+      { gates: [gate] },
+      {},
+      ['not proven', 'another-definition', 'expectation-holds'],
+    ],
+    [
+      'by name, and is expected on the spot',
+      {},
+      { accept: ['weekly', 'nightly'] },
+      ['proven', 'expectation-holds', 'nothing-required'],
+    ],
+    [
+      'by name, and is the one expected',
+      {},
+      { expect: [{ kind: 'definition', value: 'nightly' }] },
+      ['proven', 'expectation-holds', 'nothing-required'],
+    ],
+    [
+      'by name, and others are expected on the spot',
+      {},
+      { accept: ['weekly'] },
+      ['not proven', 'another-definition', 'nothing-required'],
+    ],
+  ])(
+    '[V15] what is required less of than of another definition: %s',
+    async (_, over, wanted, codes) => {
+      const nightly = await approvedRun(signer, {
+        definition: { ...definition, name: 'nightly' },
+      }).seal()
+      const strict = {
+        name: 'release',
+        sha256: null,
+        gates: [{ ...gate, sign: 'passkey' as const }],
+      }
+      const required = [strict, { name: 'nightly', sha256: null, gates: [], ...over }]
+      const { verdict, claims } = await verifyEnvelope(nightly.bytes, {
+        trust: [pinned(signer, { required })],
+        ...wanted,
+      })
+      const found = claims.filter(({ claim }) => claim === 'expectations')
+      expect([verdict, ...found.map(({ code }) => code)]).toEqual(codes)
+    },
+  )
+
+  it('[V15] who requires a definition without gates by one click has its plan, and no ungated run passes for it', async () => {
+    const sealedAs = async (name: string, step: string) => {
+      const options = { definition: { ...definition, name } }
+      const run = startRun(signer, { steps: [planStep(step)] }, options)
+      run.step(step)
+      return await run.seal()
+    }
+    const keys = [pinned(signer)]
+    const model = await verifyEnvelope((await sealedAs('nightly', 'sweep')).bytes, { trust: keys })
+    const nightly = model.envelope && requirementOf(model.envelope, 'this version')
+    const release = { name: 'release', sha256: null, gates: [gate] }
+    const required = [release, ...(nightly === null ? [] : [nightly])]
+    const verdictOf = async (step: string) =>
+      (
+        await verifyEnvelope((await sealedAs('nightly', step)).bytes, {
+          trust: [pinned(signer, { required })],
+        })
+      ).verdict
+    expect(await verdictOf('sweep')).toBe('proven')
+    expect(await verdictOf('publish')).toBe('does not verify')
+  })
+
+  it('[V15] as soon as some are expected on the spot, what is neither expected nor required rests on its name', async () => {
+    const codesBy = async (accept: string[], required: RequiredDefinition[] = []) => {
+      const trust = [pinned(signer, { required })]
+      const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust, accept })
+      return [
+        verdict,
+        ...claims.flatMap(({ claim, code }) => (claim === 'expectations' ? [code] : [])),
+      ]
+    }
+    expect(await codesBy(['nightly'])).toEqual(['not proven', 'another-definition'])
+    expect(await codesBy(['nightly', 'release'])).toEqual([
+      'proven',
+      'expectation-holds',
+      'nothing-required',
+    ])
+    const release = { name: 'release', sha256: null, gates: [gate] }
+    expect(await codesBy(['nightly'], [release])).toEqual(['proven', 'expectation-holds'])
   })
 
   it('[V15] a run of another kind is not what was pinned, and where no kind is, that is open', async () => {

@@ -110,7 +110,7 @@ describe('a verdict', () => {
     const required = [{ name: 'release-prod', sha256: null, gates: [] }]
     await judge(sealed.bytes, [pinned(signer, { required })])
     verdict().getByRole('heading', {
-      name: 'It is sealed by a key you trust, and of a definition that you require nothing of',
+      name: 'It is sealed by a key you trust, and which definition it is of is not proven',
     })
     expect(stateOf('expectations')).toBe('not checked')
   })

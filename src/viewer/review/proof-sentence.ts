@@ -55,7 +55,7 @@ export function proofSentence(
             : sealed_by.source !== 'pinned' && isWhole(claims)
               ? 'The record is whole, but whose it is is not proven'
               : claims.filter(keepsBack).every(({ code }) => code === 'another-definition')
-                ? 'It is sealed by a key you trust, and of a definition that you require nothing of'
+                ? 'It is sealed by a key you trust, and which definition it is of is not proven'
                 : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
