@@ -1,6 +1,6 @@
 import type { OpenApiDocument, Operation } from '#contract/openapi.ts'
 import { useQuery } from '@tanstack/react-query'
-import { Failure } from './parts/failure.tsx'
+import { Answered } from './parts/answered.tsx'
 import { SkeletonRows } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { referenceQuery } from './queries.ts'
@@ -17,15 +17,16 @@ export function ReferencePage() {
         </a>
       }
     >
-      {reference.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={10} height="h-10" />
-        </div>
-      ) : reference.isError ? (
-        <Failure error={reference.error} again={reference.refetch} />
-      ) : (
-        <Endpoints document={reference.data} />
-      )}
+      <Answered
+        of={reference}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={10} height="h-10" />
+          </div>
+        }
+      >
+        {(document) => <Endpoints document={document} />}
+      </Answered>
     </Page>
   )
 }

@@ -38,7 +38,7 @@ afterEach(() => {
   live.setState(EMPTY_LIVE)
 })
 
-function stands(): HTMLElement {
+function page(): void {
   render(
     <QueryClientProvider
       client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}
@@ -46,6 +46,10 @@ function stands(): HTMLElement {
       <RunPage run_id={RUN} renderGate={() => null} />
     </QueryClientProvider>,
   )
+}
+
+function stands(): HTMLElement {
+  page()
   return screen.getByRole('region', { name: 'Where the run stands' })
 }
 
@@ -73,4 +77,18 @@ it('[U3] a run that the server does not know any more is said to be so, and noth
   act(() => live.setState({ failed: new Map() }))
   expect(screen.queryByText(/does not answer for this run/)).toBeNull()
   expect(moving()).toBeGreaterThan(0)
+})
+
+it('[U9] a run that could not be had keeps its words while it is asked for again', () => {
+  const refused = new ApiError('unreachable', 0, 'GET /api/runs/run_1: no connection')
+  live.setState({ failed: new Map([[RUN, refused]]) })
+  page()
+  const again = screen.getByRole('button', { name: 'Try again' })
+  again.focus()
+  act(() => again.click())
+  expect(document.activeElement).toBe(again)
+  screen.getByText('The server cannot be reached')
+  // What is on record stays, and what of it is not newer is said.
+  act(() => live.setState({ board: record(EMPTY_BOARD, running, 'e-2') }))
+  screen.getByText(/not up to date: The server cannot be reached/)
 })

@@ -1,14 +1,16 @@
 import type { GateResource } from '#contract/api.ts'
 import { GATE_OUTCOME } from '#contract/status.ts'
 import { ApiError } from '#viewer/api.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { useNow } from '#viewer/parts/clock.tsx'
 import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { State } from '#viewer/parts/state.tsx'
 import { duration, When } from '#viewer/parts/time.tsx'
-import { AsRecorded } from '#viewer/parts/told.tsx'
+import { type Answer, AsRecorded } from '#viewer/parts/told.tsx'
 import { decideGate, gateQuery } from '#viewer/queries.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -27,52 +29,66 @@ export function GateAnswer({
   run_id?: string | null
 }) {
   const gate = useQuery(gateQuery(gate_id))
-  const isMissing = gate.error instanceof ApiError && gate.error.code === 'not_found'
+  const failed = useStandingError(gate)
   const isOthers = gate.data !== undefined && gate.data.run.run_id !== run_id
-  if (run_id !== null && (isMissing || isOthers)) return null
-  if (gate.isPending) return <output className="card block h-48" aria-label="Loading the gate" />
-  if (gate.isError)
-    return isMissing ? (
-      <Notice
-        title="No such gate"
-        action={
-          <Link href="/gates" className="button">
-            Go to the gates
-          </Link>
-        }
-      >
-        This server has no gate <RunText text={gate_id} max={140} />.
-      </Notice>
-    ) : (
-      <Failure error={gate.error} again={gate.refetch} />
-    )
-  const isOpen = gate.data.state === 'open'
+  if (run_id !== null && (isNotFound(failed) || isOthers)) return null
+  return (
+    <Answered
+      of={gate}
+      waiting={<output className="card block h-48" aria-label="Loading the gate" />}
+      renderFailure={(failed) =>
+        isNotFound(failed) ? (
+          <Notice
+            title="No such gate"
+            action={
+              <Link href="/gates" className="button">
+                Go to the gates
+              </Link>
+            }
+          >
+            This server has no gate <RunText text={gate_id} max={140} />.
+          </Notice>
+        ) : (
+          <Failure error={failed} again={gate.refetch} />
+        )
+      }
+    >
+      {(data) => <Question gate={data} asked={gate} />}
+    </Answered>
+  )
+}
+
+const isNotFound = (error: Error | null): boolean =>
+  error instanceof ApiError && error.code === 'not_found'
+
+function Question({ gate, asked }: { gate: GateResource; asked: Answer }) {
+  const isOpen = gate.state === 'open'
   return (
     <section aria-label="Gate" className={`card overflow-hidden ${isOpen ? 'border-waiting' : ''}`}>
       <div
         className={`flex flex-col gap-1 px-4 py-3 ${isOpen ? 'bg-waiting-wash' : 'border-b border-line'}`}
       >
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
-          <GateState gate={gate.data} />
+          <GateState gate={gate} />
           <span className="text-ink-2">
-            asked <When at={gate.data.opened_at} ago />
+            asked <When at={gate.opened_at} ago />
           </span>
-          {isOpen && gate.data.expires_at !== null && <Expiry at={gate.data.expires_at} />}
-          <AsRecorded />
+          {isOpen && gate.expires_at !== null && <Expiry at={gate.expires_at} />}
+          <AsRecorded of={asked} />
         </div>
         <h2 className="text-lg font-semibold">
-          <RunText text={gate.data.question ?? gate.data.reason ?? gate_id} max={2000} block />
+          <RunText text={gate.question ?? gate.reason ?? gate.gate_id} max={2000} block />
         </h2>
       </div>
       <div
         className={`grid gap-x-8 gap-y-4 p-4 ${isOpen ? 'lg:grid-cols-[minmax(0,1fr)_24rem]' : ''}`}
       >
         <div className="flex min-w-0 flex-col gap-4">
-          <Asked gate={gate.data} />
-          <ShownArtifacts shown={gate.data.shown} />
-          <Decisions gate={gate.data} />
+          <Asked gate={gate} />
+          <ShownArtifacts shown={gate.shown} />
+          <Decisions gate={gate} />
         </div>
-        {isOpen && <Form key={gate_id} gate={gate.data} />}
+        {isOpen && <Form key={gate.gate_id} gate={gate} />}
       </div>
     </section>
   )

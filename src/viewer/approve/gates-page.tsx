@@ -1,4 +1,4 @@
-import { Failure } from '#viewer/parts/failure.tsx'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
@@ -24,7 +24,7 @@ export function GatesPage() {
       actions={
         <nav aria-label="Which gates" className="flex items-center gap-1">
           <span className="mr-2">
-            <AsRecorded />
+            <AsRecorded of={gates} />
           </span>
           {(['open', 'resolved'] as const).map((name) => (
             <Link
@@ -39,64 +39,69 @@ export function GatesPage() {
         </nav>
       }
     >
-      {gates.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={4} height="h-20" />
-        </div>
-      ) : gates.isError && items.length === 0 ? (
-        <Failure error={gates.error} again={gates.refetch} />
-      ) : items.length === 0 ? (
-        <Notice
-          title={state === 'open' ? 'Nothing waits for a person' : 'No gate was resolved yet'}
-        >
-          A run stops here when its definition asks a question before it goes on. Questions appear
-          by themselves.
-        </Notice>
-      ) : (
-        <ul ref={list} className="card divide-y divide-line overflow-hidden">
-          {items.map((gate) => (
-            <li key={gate.gate_id}>
-              <Link
-                href={`/gates/${encodeURIComponent(gate.gate_id)}`}
-                data-row=""
-                className="grid gap-x-6 gap-y-1 px-4 py-3 hover:bg-hover focus-visible:-outline-offset-2 sm:grid-cols-[minmax(0,1fr)_auto]"
-              >
-                <span className="min-w-0">
-                  <span className="line-clamp-2 text-base font-medium">
-                    <RunText text={gate.question ?? gate.reason ?? gate.gate_id} max={300} />
-                  </span>
-                  <span className="block truncate text-ink-2">
-                    <RunText text={gate.run.title ?? gate.run.definition ?? ''} max={120} />
-                    {gate.run.actor !== null && (
-                      <>
-                        , started by <RunText text={gate.run.actor} max={80} />
-                      </>
-                    )}
-                  </span>
-                </span>
-                <span className="flex flex-col items-start gap-0.5 sm:items-end">
-                  <GateState gate={gate} />
-                  <span className="text-ink-2">
-                    {gate.state === 'open' ? (
-                      gate.may_decide.yes ? (
-                        <strong className="font-semibold text-ink">you may decide</strong>
-                      ) : (
-                        (gate.may_decide.why_not ?? 'not yours to decide')
-                      )
-                    ) : (
-                      <RunText text={gate.resolved?.by ?? ''} max={80} />
-                    )}{' '}
-                    · <When at={gate.resolved?.at ?? gate.opened_at} ago />
-                  </span>
-                  {gate.state === 'open' && gate.expires_at !== null && (
-                    <Expiry at={gate.expires_at} />
-                  )}
-                </span>
-              </Link>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Answered
+        of={gates}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={4} height="h-20" />
+          </div>
+        }
+      >
+        {() =>
+          items.length === 0 ? (
+            <Notice
+              title={state === 'open' ? 'Nothing waits for a person' : 'No gate was resolved yet'}
+            >
+              A run stops here when its definition asks a question before it goes on. Questions
+              appear by themselves.
+            </Notice>
+          ) : (
+            <ul ref={list} className="card divide-y divide-line overflow-hidden">
+              {items.map((gate) => (
+                <li key={gate.gate_id}>
+                  <Link
+                    href={`/gates/${encodeURIComponent(gate.gate_id)}`}
+                    data-row=""
+                    className="grid gap-x-6 gap-y-1 px-4 py-3 hover:bg-hover focus-visible:-outline-offset-2 sm:grid-cols-[minmax(0,1fr)_auto]"
+                  >
+                    <span className="min-w-0">
+                      <span className="line-clamp-2 text-base font-medium">
+                        <RunText text={gate.question ?? gate.reason ?? gate.gate_id} max={300} />
+                      </span>
+                      <span className="block truncate text-ink-2">
+                        <RunText text={gate.run.title ?? gate.run.definition ?? ''} max={120} />
+                        {gate.run.actor !== null && (
+                          <>
+                            , started by <RunText text={gate.run.actor} max={80} />
+                          </>
+                        )}
+                      </span>
+                    </span>
+                    <span className="flex flex-col items-start gap-0.5 sm:items-end">
+                      <GateState gate={gate} />
+                      <span className="text-ink-2">
+                        {gate.state === 'open' ? (
+                          gate.may_decide.yes ? (
+                            <strong className="font-semibold text-ink">you may decide</strong>
+                          ) : (
+                            (gate.may_decide.why_not ?? 'not yours to decide')
+                          )
+                        ) : (
+                          <RunText text={gate.resolved?.by ?? ''} max={80} />
+                        )}{' '}
+                        · <When at={gate.resolved?.at ?? gate.opened_at} ago />
+                      </span>
+                      {gate.state === 'open' && gate.expires_at !== null && (
+                        <Expiry at={gate.expires_at} />
+                      )}
+                    </span>
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Answered>
       <ShowMore of={gates} what="more" />
     </Page>
   )

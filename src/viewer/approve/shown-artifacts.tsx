@@ -1,4 +1,5 @@
 import type { Shown } from '#contract/envelope.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -38,24 +39,28 @@ function ArtifactText({ sha256, path }: { sha256: string; path: string }) {
   const artifact = useQuery(artifactQuery(sha256))
   return (
     <div className="border-t border-line">
-      {artifact.isPending ? (
-        <p className="px-3 py-2 text-ink-2">Reading it.</p>
-      ) : artifact.isError ? (
-        <ErrorWords error={artifact.error} className="px-3 py-2" />
-      ) : artifact.data === null ? (
-        <p className="px-3 py-2 text-ink-2">It is not text, or too long to be shown here.</p>
-      ) : (
-        <section
-          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
-          tabIndex={0}
-          aria-label={`Content of ${plain(path)}`}
-          className="max-h-80 overflow-auto bg-sunken px-3 py-2"
-        >
-          <pre className="font-mono text-xs">
-            <RunText text={artifact.data} max={100_000} keep={'\n\t'} />
-          </pre>
-        </section>
-      )}
+      <Answered
+        of={artifact}
+        waiting={<p className="px-3 py-2 text-ink-2">Reading it.</p>}
+        renderFailure={(failed) => <ErrorWords error={failed} className="px-3 py-2" />}
+      >
+        {(text) =>
+          text === null ? (
+            <p className="px-3 py-2 text-ink-2">It is not text, or too long to be shown here.</p>
+          ) : (
+            <section
+              // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard
+              tabIndex={0}
+              aria-label={`Content of ${plain(path)}`}
+              className="max-h-80 overflow-auto bg-sunken px-3 py-2"
+            >
+              <pre className="font-mono text-xs">
+                <RunText text={text} max={100_000} keep={'\n\t'} />
+              </pre>
+            </section>
+          )
+        }
+      </Answered>
       <a
         href={`/api/artifacts/${sha256}`}
         download

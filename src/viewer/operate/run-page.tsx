@@ -124,7 +124,8 @@ export function RunPage({
     value: status,
   }
   const toldStart = verified?.started ? 'verified' : run.record?.started ? 'recorded' : 'hint'
-  const refusal = failed !== null && !wordsOf(failed).retry ? wordsOf(failed) : null
+  const failure = failed === null ? null : wordsOf(failed)
+  const refusal = failure?.retry === false ? failure : null
   const title = present.started?.title ?? present.started?.definition ?? run_id
   return (
     <StoppedClock stopped={refusal !== null && present.ended === null}>
@@ -159,6 +160,9 @@ export function RunPage({
               verdict={verdict}
               isVerified={verified !== null}
             />
+            {failure?.retry === true && (
+              <span className="text-xs text-bad">not up to date: {failure.title}</span>
+            )}
           </div>
           <p className="flex flex-wrap gap-x-4 gap-y-1 text-ink-2">
             <code className="font-mono">{run_id}</code>

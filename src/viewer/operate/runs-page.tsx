@@ -2,8 +2,8 @@ import type { TableWait } from '#contract/provenance.ts'
 import type { RunSummary } from '#contract/run.ts'
 import { keysOf, RUN_STATUS, SEAL_STATE } from '#contract/status.ts'
 import { useWhyNot } from '#viewer/may.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
-import { Failure } from '#viewer/parts/failure.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
@@ -71,7 +71,7 @@ export function RunsPage() {
           </button>
         )}
         <span className="ml-auto">
-          <AsRecorded />
+          <AsRecorded of={runs} />
         </span>
         <input
           ref={searchBox}
@@ -83,62 +83,67 @@ export function RunsPage() {
           onChange={(event) => set('q', event.target.value)}
         />
       </div>
-      {runs.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={8} height="h-14" />
-        </div>
-      ) : runs.isError && items.length === 0 ? (
-        <Failure error={runs.error} again={runs.refetch} />
-      ) : items.length === 0 ? (
-        filtered ? (
-          <Notice
-            title="No run fits"
-            action={
-              <Link href="/runs" className="button">
-                Show all runs
-              </Link>
-            }
-          >
-            The filters above leave nothing over.
-          </Notice>
-        ) : (
-          <Notice
-            title="No run yet"
-            action={
-              <ChangeButton look="main" whyNot={whyNot} onPress={() => setStarting(true)}>
-                Start a run
-              </ChangeButton>
-            }
-          >
-            Start one of the project’s definitions here, or from a terminal with{' '}
-            <code className="font-mono">runseal run NAME</code>.
-          </Notice>
-        )
-      ) : (
-        <div className="card overflow-hidden" aria-busy={runs.isPlaceholderData}>
-          <div
-            className={`${COLUMNS} h-8 items-center border-b border-line text-xs text-ink-3 max-lg:hidden`}
-            aria-hidden="true"
-          >
-            <span>Status</span>
-            <span>Run</span>
-            <span>Steps</span>
-            <span>Evidence</span>
-            <span>Started by</span>
-            <span>Started</span>
-            <span className="text-right">Took</span>
+      <Answered
+        of={runs}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={8} height="h-14" />
           </div>
-          <ul ref={list}>
-            {items.map((run) => (
-              <RunRow
-                key={run.run_id}
-                run={run}
-                wait={waiting.find(({ run_id }) => run_id === run.run_id)}
-              />
-            ))}
-          </ul>
-        </div>
-      )}
+        }
+      >
+        {() =>
+          items.length === 0 ? (
+            filtered ? (
+              <Notice
+                title="No run fits"
+                action={
+                  <Link href="/runs" className="button">
+                    Show all runs
+                  </Link>
+                }
+              >
+                The filters above leave nothing over.
+              </Notice>
+            ) : (
+              <Notice
+                title="No run yet"
+                action={
+                  <ChangeButton look="main" whyNot={whyNot} onPress={() => setStarting(true)}>
+                    Start a run
+                  </ChangeButton>
+                }
+              >
+                Start one of the project’s definitions here, or from a terminal with{' '}
+                <code className="font-mono">runseal run NAME</code>.
+              </Notice>
+            )
+          ) : (
+            <div className="card overflow-hidden" aria-busy={runs.isPlaceholderData}>
+              <div
+                className={`${COLUMNS} h-8 items-center border-b border-line text-xs text-ink-3 max-lg:hidden`}
+                aria-hidden="true"
+              >
+                <span>Status</span>
+                <span>Run</span>
+                <span>Steps</span>
+                <span>Evidence</span>
+                <span>Started by</span>
+                <span>Started</span>
+                <span className="text-right">Took</span>
+              </div>
+              <ul ref={list}>
+                {items.map((run) => (
+                  <RunRow
+                    key={run.run_id}
+                    run={run}
+                    wait={waiting.find(({ run_id }) => run_id === run.run_id)}
+                  />
+                ))}
+              </ul>
+            </div>
+          )
+        }
+      </Answered>
       <ShowMore of={runs} what="older runs" />
       {starting && (
         <Suspense>

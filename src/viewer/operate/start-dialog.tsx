@@ -1,7 +1,7 @@
 import type { DefinitionSummary } from '#contract/api.ts'
 import { counted } from '#evidence/counted.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Dialog } from '#viewer/parts/dialog.tsx'
-import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { StartForm } from '#viewer/parts/start-form.tsx'
@@ -22,10 +22,15 @@ export function StartDialog({ open, onClose }: { open: boolean; onClose: () => v
 
 function Definitions({ onClose }: { onClose: () => void }) {
   const definitions = useQuery(definitionsQuery)
+  return (
+    <Answered of={definitions} waiting={<SkeletonRows rows={3} height="h-12" />}>
+      {({ items }) => <Choice items={items} onClose={onClose} />}
+    </Answered>
+  )
+}
+
+function Choice({ items, onClose }: { items: readonly DefinitionSummary[]; onClose: () => void }) {
   const [chosen, choose] = useState<string | null>(null)
-  if (definitions.isPending) return <SkeletonRows rows={3} height="h-12" />
-  if (definitions.isError) return <Failure error={definitions.error} again={definitions.refetch} />
-  const { items } = definitions.data
   const definition = items.find(({ name }) => name === chosen) ?? items[0]
   if (!definition)
     return (

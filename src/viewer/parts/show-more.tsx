@@ -11,8 +11,11 @@ export function ShowMore({
     <button
       type="button"
       className="button self-center"
-      disabled={isFetchingNextPage}
-      onClick={() => void fetchNextPage()}
+      // Not switched off while it asks: the focus would go.
+      aria-busy={isFetchingNextPage}
+      onClick={() => {
+        if (!isFetchingNextPage) void fetchNextPage()
+      }}
     >
       Show {what}
     </button>

@@ -1,7 +1,8 @@
 import { TOLD_BY, type ToldBy } from '#contract/status.ts'
 import type { Told } from '#live/told.ts'
 import type { ReactNode } from 'react'
-import { useSilence } from './clock.tsx'
+import { wordsOf } from '#viewer/api.ts'
+import { useDeviceNow, useSilence } from './clock.tsx'
 import { asOf } from './time.tsx'
 
 /**
@@ -43,13 +44,34 @@ export function ToldWord({ by }: { by: ToldBy }) {
   )
 }
 
-/** For a list of what the server answered: on record, and as of when while the server is not heard. */
-export function AsRecorded() {
-  const silentMs = useSilence()
+/** For what the server answered: on record, and as of when while it does not answer. */
+export function AsRecorded({ of = null }: { of?: Answer | null }) {
   return (
-    <span className="inline-flex items-baseline gap-2 text-xs text-ink-2">
+    <span className="inline-flex flex-wrap items-baseline gap-x-2 text-xs text-ink-2">
       <ToldWord by="recorded" />
-      {silentMs !== null && asOf(silentMs)}
+      <AsOf of={of} />
+    </span>
+  )
+}
+
+/** An answer, and why there is no newer one. `dataUpdatedAt`: when the one came that is shown, by this device's clock; 0 where none is. */
+export type Answer = { error: Error | null; dataUpdatedAt: number }
+
+/** How old an answer is while there is no newer one, and why; nothing while the server is heard and answers. */
+export function AsOf({ of }: { of: Answer | null }) {
+  const silentMs = useSilence()
+  const { error = null, dataUpdatedAt = 0 } = of ?? {}
+  if (error !== null && dataUpdatedAt > 0) return <NotNewer error={error} since={dataUpdatedAt} />
+  return silentMs === null ? null : <>{asOf(silentMs)}</>
+}
+
+function NotNewer({ error, since }: { error: Error; since: number }) {
+  const now = useDeviceNow()
+  const { title } = wordsOf(error)
+  return (
+    <span className="text-bad">
+      {asOf(now - since)}: {title.charAt(0).toLowerCase()}
+      {title.slice(1)}
     </span>
   )
 }

@@ -1,9 +1,9 @@
 import { ApiError } from '#viewer/api.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { verdictQuery } from '#viewer/record-queries.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -25,7 +25,6 @@ export function EnvelopePage({
   const client = useQueryClient()
   const query = verdictQuery(evidence_id, search.get('run'))
   const verdict = useQuery(query)
-  const failed = useStandingError(verdict)
   return (
     <Page
       title="Evidence"
@@ -51,43 +50,47 @@ export function EnvelopePage({
         </div>
       }
     >
-      {failed !== null ? (
-        failed instanceof ApiError && failed.code === 'not_found' ? (
-          <Notice
-            title="No such record"
-            action={
-              <Link href="/evidence" className="button">
-                Go to the records
-              </Link>
-            }
-          >
-            This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may not
-            be sealed yet.
-          </Notice>
-        ) : (
-          <Failure error={failed} again={verdict.refetch} />
-        )
-      ) : verdict.isPending ? (
-        verdict.fetchStatus === 'idle' ? (
-          <Notice title="The verification was stopped">
-            Nothing is known of this record. “Verify again” begins anew.
-          </Notice>
-        ) : (
-          <Verifying
-            document={evidence_id}
-            onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
-          />
-        )
-      ) : (
-        verdict.data && (
+      <Answered
+        of={verdict}
+        renderFailure={(failed) =>
+          failed instanceof ApiError && failed.code === 'not_found' ? (
+            <Notice
+              title="No such record"
+              action={
+                <Link href="/evidence" className="button">
+                  Go to the records
+                </Link>
+              }
+            >
+              This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may
+              not be sealed yet.
+            </Notice>
+          ) : (
+            <Failure error={failed} again={verdict.refetch} />
+          )
+        }
+        waiting={
+          verdict.fetchStatus === 'idle' ? (
+            <Notice title="The verification was stopped">
+              Nothing is known of this record. “Verify again” begins anew.
+            </Notice>
+          ) : (
+            <Verifying
+              document={evidence_id}
+              onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
+            />
+          )
+        }
+      >
+        {(verdict) => (
           <Judged
             document={evidence_id}
             origin={{ from: 'server', evidence_id }}
-            verdict={verdict.data}
+            verdict={verdict}
             renderStream={renderStream}
           />
-        )
-      )}
+        )}
+      </Answered>
       <NotDetectable />
     </Page>
   )

@@ -1,13 +1,13 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
-import { Failure } from '#viewer/parts/failure.tsx'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
+import { AsOf } from '#viewer/parts/told.tsx'
 import { envelopesQuery, keptQuery } from '#viewer/queries.ts'
 import { seenHere } from '#viewer/trust-store.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
@@ -24,7 +24,6 @@ export function EnvelopesPage() {
       ? changedSince(items, seenHere(kept.data), !envelopes.hasNextPage)
       : null
   const list = useRowKeys<HTMLUListElement>()
-  const failed = useStandingError(envelopes)
   return (
     <Page
       title="Evidence"
@@ -57,61 +56,72 @@ export function EnvelopesPage() {
       )}
       <p className="max-w-prose text-ink-2">
         The sealed records as this server lists them: not checked. A record is evidence once your
-        browser has verified it: open one.
+        browser has verified it: open one.{' '}
+        <span className="text-xs">
+          <AsOf of={envelopes} />
+        </span>
       </p>
-      {failed !== null ? (
-        <Failure error={failed} again={envelopes.refetch} />
-      ) : envelopes.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={6} height="h-14" />
-        </div>
-      ) : envelopes.isError && items.length === 0 ? (
-        <Failure error={envelopes.error} again={envelopes.refetch} />
-      ) : items.length === 0 ? (
-        <Notice
-          title="No sealed record yet"
-          action={
-            <Link href="/runs" className="button">
-              Go to the runs
-            </Link>
-          }
-        >
-          Every run is sealed when it ends, however it ended.
-        </Notice>
-      ) : (
-        <ul ref={list} className="card divide-y divide-line overflow-hidden">
-          {items.map(({ evidence_id, definition, outcome, seal_seq, sealed_at, bytes, run_id }) => (
-            <li key={evidence_id}>
-              <Link
-                href={`/evidence/${encodeURIComponent(evidence_id)}?run=${encodeURIComponent(run_id)}`}
-                data-row=""
-                className="grid grid-cols-[3.5rem_minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 hover:bg-hover focus-visible:-outline-offset-2"
-              >
-                <span className="text-ink-3">
-                  <span className="sr-only">seal number </span>#{seal_seq}
-                </span>
-                <span className="min-w-0">
-                  <span className="block truncate text-base font-medium">
-                    <RunText text={definition} max={120} />
-                  </span>
-                  <code className="block truncate font-mono text-xs text-ink-3">{evidence_id}</code>
-                </span>
-                <span className="flex flex-col items-end gap-0.5">
-                  <State
-                    of={{
-                      ...RUN_STATUS[outcome],
-                      label: `Run ${OUTCOME[outcome].label.toLowerCase()}`,
-                    }}
-                  />
-                  <span className="text-xs text-ink-2">
-                    <When at={sealed_at} ago /> · {Math.ceil(bytes / 1024).toLocaleString('en')} KiB
-                  </span>
-                </span>
-              </Link>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Answered
+        of={envelopes}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={6} height="h-14" />
+          </div>
+        }
+      >
+        {() =>
+          items.length === 0 ? (
+            <Notice
+              title="No sealed record yet"
+              action={
+                <Link href="/runs" className="button">
+                  Go to the runs
+                </Link>
+              }
+            >
+              Every run is sealed when it ends, however it ended.
+            </Notice>
+          ) : (
+            <ul ref={list} className="card divide-y divide-line overflow-hidden">
+              {items.map(
+                ({ evidence_id, definition, outcome, seal_seq, sealed_at, bytes, run_id }) => (
+                  <li key={evidence_id}>
+                    <Link
+                      href={`/evidence/${encodeURIComponent(evidence_id)}?run=${encodeURIComponent(run_id)}`}
+                      data-row=""
+                      className="grid grid-cols-[3.5rem_minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 hover:bg-hover focus-visible:-outline-offset-2"
+                    >
+                      <span className="text-ink-3">
+                        <span className="sr-only">seal number </span>#{seal_seq}
+                      </span>
+                      <span className="min-w-0">
+                        <span className="block truncate text-base font-medium">
+                          <RunText text={definition} max={120} />
+                        </span>
+                        <code className="block truncate font-mono text-xs text-ink-3">
+                          {evidence_id}
+                        </code>
+                      </span>
+                      <span className="flex flex-col items-end gap-0.5">
+                        <State
+                          of={{
+                            ...RUN_STATUS[outcome],
+                            label: `Run ${OUTCOME[outcome].label.toLowerCase()}`,
+                          }}
+                        />
+                        <span className="text-xs text-ink-2">
+                          <When at={sealed_at} ago /> ·{' '}
+                          {Math.ceil(bytes / 1024).toLocaleString('en')} KiB
+                        </span>
+                      </span>
+                    </Link>
+                  </li>
+                ),
+              )}
+            </ul>
+          )
+        }
+      </Answered>
       <ShowMore of={envelopes} what="older records" />
     </Page>
   )

@@ -126,8 +126,6 @@ export function keepRecords(store: LiveStore, rim: RecordsRim): Records {
       for (const [run_id, entry] of watched) {
         const settled = board.runs.get(run_id)?.record?.sealed && !failed.has(run_id)
         if (only === undefined ? settled : only !== run_id) continue
-        const left = new Map(store.getState().failed)
-        if (left.delete(run_id)) store.setState({ failed: left })
         if (!entry.asking) void ask(run_id, entry)
       }
     },

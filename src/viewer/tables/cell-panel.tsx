@@ -2,6 +2,7 @@ import type { CellName, CellVersion, Provenance } from '#contract/provenance.ts'
 import { CELL_STATE } from '#contract/status.ts'
 import { ApiError, wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { Copy } from '#viewer/parts/copy.tsx'
 import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
@@ -11,7 +12,7 @@ import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { ToldValue, ToldWord } from '#viewer/parts/told.tsx'
+import { AsOf, ToldValue, ToldWord } from '#viewer/parts/told.tsx'
 import {
   cellHistoryQuery,
   cellQuery,
@@ -67,22 +68,33 @@ export function CellPanel({
           Close
         </button>
       </div>
-      {cell.isPending ? (
-        <SkeletonRows rows={8} height="h-10" />
-      ) : cell.isError ? (
-        <div className="p-4">
-          <Failure error={cell.error} again={cell.refetch} />
-        </div>
-      ) : cell.data === null ? (
-        <div className="p-4">
-          <Notice title="No such cell">
-            The table has no such record, or derives no such field. It may have been removed at the
-            source.
-          </Notice>
-        </div>
-      ) : (
-        <OneCell cell={cell.data} onRetry={onRetry} />
-      )}
+      <Answered
+        of={cell}
+        waiting={<SkeletonRows rows={8} height="h-10" />}
+        renderFailure={(failed) => (
+          <div className="p-4">
+            <Failure error={failed} again={cell.refetch} />
+          </div>
+        )}
+      >
+        {(found) =>
+          found === null ? (
+            <div className="p-4">
+              <Notice title="No such cell">
+                The table has no such record, or derives no such field. It may have been removed at
+                the source.
+              </Notice>
+            </div>
+          ) : (
+            <>
+              <p className="px-4 pt-2 text-xs empty:hidden">
+                <AsOf of={cell} />
+              </p>
+              <OneCell cell={found} onRetry={onRetry} />
+            </>
+          )
+        }
+      </Answered>
     </section>
   )
 }
@@ -432,12 +444,18 @@ function Inputs({ cell }: { cell: CellVersion }) {
 function LineageOf({ cell }: { cell: Provenance }) {
   const { table, record_id, field, state } = cell
   const lineage = useQuery(lineageQuery({ table, record_id, field, state }))
-  if (lineage.isPending) return <div className="skeleton h-24" />
-  if (lineage.isError) return <ErrorWords error={lineage.error} />
   return (
-    <Suspense fallback={<div className="skeleton h-24" />}>
-      <LineageView graph={lineage.data} />
-    </Suspense>
+    <Answered
+      of={lineage}
+      waiting={<div className="skeleton h-24" />}
+      renderFailure={(failed) => <ErrorWords error={failed} />}
+    >
+      {(graph) => (
+        <Suspense fallback={<div className="skeleton h-24" />}>
+          <LineageView graph={graph} />
+        </Suspense>
+      )}
+    </Answered>
   )
 }
 
@@ -445,44 +463,56 @@ function History({ cell }: { cell: CellName }) {
   const { table, record_id, field } = cell
   const history = useInfiniteQuery(cellHistoryQuery({ table, record_id, field }))
   const items = history.data?.pages.flatMap((page) => page.items) ?? []
-  if (history.isPending) return <div className="skeleton h-12" />
-  if (history.isError && items.length === 0) return <ErrorWords error={history.error} />
-  if (items.length === 0) return <p className="text-ink-2">It was never derived.</p>
   return (
-    <>
-      <ol className="divide-y divide-line rounded-md border border-line">
-        {items.map((version, index) => (
-          <li key={index} className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-3 py-1.5">
-            <State
-              of={
-                version.error === null
-                  ? { label: 'Derived', tone: 'good' }
-                  : { label: 'Failed', tone: 'bad' }
-              }
-            />
-            <span className="min-w-0 flex-1 truncate">
-              {version.error !== null ? (
-                <RunText text={version.error} max={120} />
-              ) : version.private ? (
-                <span className="text-ink-3">private</span>
-              ) : (
-                <RunText text={valueSaid(version.value, 80)} max={80} />
-              )}
-            </span>
-            <span className="text-ink-2">
-              {version.cost !== null && <>cost {version.cost}, </>}
-              {version.run_id === null ? (
-                <When at={version.at} ago />
-              ) : (
-                <Link href={`/runs/${encodeURIComponent(version.run_id)}`} className="link">
-                  <When at={version.at} ago />
-                </Link>
-              )}
-            </span>
-          </li>
-        ))}
-      </ol>
-      <ShowMore of={history} what="older ones" />
-    </>
+    <Answered
+      of={history}
+      waiting={<div className="skeleton h-12" />}
+      renderFailure={(failed) => <ErrorWords error={failed} />}
+    >
+      {() =>
+        items.length === 0 ? (
+          <p className="text-ink-2">It was never derived.</p>
+        ) : (
+          <>
+            <ol className="divide-y divide-line rounded-md border border-line">
+              {items.map((version, index) => (
+                <li
+                  key={index}
+                  className="flex flex-wrap items-center gap-x-3 gap-y-0.5 px-3 py-1.5"
+                >
+                  <State
+                    of={
+                      version.error === null
+                        ? { label: 'Derived', tone: 'good' }
+                        : { label: 'Failed', tone: 'bad' }
+                    }
+                  />
+                  <span className="min-w-0 flex-1 truncate">
+                    {version.error !== null ? (
+                      <RunText text={version.error} max={120} />
+                    ) : version.private ? (
+                      <span className="text-ink-3">private</span>
+                    ) : (
+                      <RunText text={valueSaid(version.value, 80)} max={80} />
+                    )}
+                  </span>
+                  <span className="text-ink-2">
+                    {version.cost !== null && <>cost {version.cost}, </>}
+                    {version.run_id === null ? (
+                      <When at={version.at} ago />
+                    ) : (
+                      <Link href={`/runs/${encodeURIComponent(version.run_id)}`} className="link">
+                        <When at={version.at} ago />
+                      </Link>
+                    )}
+                  </span>
+                </li>
+              ))}
+            </ol>
+            <ShowMore of={history} what="older ones" />
+          </>
+        )
+      }
+    </Answered>
   )
 }

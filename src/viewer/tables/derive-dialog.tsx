@@ -4,6 +4,7 @@ import { CELL_STATE, keysOf } from '#contract/status.ts'
 import { sumOf } from '#evidence/summarise.ts'
 import { CellCount, totalOf } from '#viewer/parts/cell-counts.tsx'
 import { counted } from '#evidence/counted.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Check } from '#viewer/parts/check.tsx'
 import { Dialog } from '#viewer/parts/dialog.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
@@ -66,15 +67,17 @@ function DeriveForm({ scope, onClose }: { scope: DeriveScope; onClose: () => voi
           same.
         </p>
       </div>
-      {preview.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={3} height="h-9" />
-        </div>
-      ) : preview.isError ? (
-        <ErrorWords error={preview.error} />
-      ) : (
-        <Preview preview={preview.data} />
-      )}
+      <Answered
+        of={preview}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={3} height="h-9" />
+          </div>
+        }
+        renderFailure={(failed) => <ErrorWords error={failed} />}
+      >
+        {(found) => <Preview preview={found} />}
+      </Answered>
     </StartForm>
   )
 }

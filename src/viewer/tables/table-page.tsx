@@ -1,9 +1,9 @@
 import type { Table } from '#contract/provenance.ts'
 import { CELL_STATE, keysOf, SOURCE_KIND } from '#contract/status.ts'
-import { wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { counted } from '#evidence/counted.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
@@ -11,6 +11,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { RunWaits } from '#viewer/parts/table-wait.tsx'
 import { When } from '#viewer/parts/time.tsx'
+import { AsOf } from '#viewer/parts/told.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useTablesStatus, WHILE_RUNNING_MS } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
@@ -33,37 +34,28 @@ export function TablePage({ table: name }: { table: string }) {
   const table = tables.data?.items.find((one) => one.table === name)
   if (table) return <OneTable table={table} />
   return (
-    <Page
-      title="Table"
-      wide
-      heading={
-        tables.isPending ? (
-          <span className="skeleton inline-block h-6 w-48">
-            <span className="sr-only">Loading the table</span>
-          </span>
-        ) : (
-          'Table'
-        )
-      }
-    >
-      {tables.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={10} height="h-9" />
-        </div>
-      ) : tables.isError ? (
-        <Failure error={tables.error} again={tables.refetch} />
-      ) : (
-        <Notice
-          title="No such table"
-          action={
-            <Link href="/tables" className="button">
-              Go to the tables
-            </Link>
-          }
-        >
-          This project defines no table <RunText text={name} max={140} />.
-        </Notice>
-      )}
+    <Page title="Table" wide>
+      <Answered
+        of={tables}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={10} height="h-9" />
+          </div>
+        }
+      >
+        {() => (
+          <Notice
+            title="No such table"
+            action={
+              <Link href="/tables" className="button">
+                Go to the tables
+              </Link>
+            }
+          >
+            This project defines no table <RunText text={name} max={140} />.
+          </Notice>
+        )}
+      </Answered>
     </Page>
   )
 }
@@ -237,7 +229,7 @@ function OneTable({ table }: { table: Table }) {
             </div>
           )}
           {records.error !== null && records.count === null && (
-            <Failure error={records.error} again={async () => records.again()} />
+            <Failure error={records.error} again={records.again} />
           )}
           {records.count === null && records.error === null ? (
             <div className="card overflow-hidden">
@@ -294,12 +286,9 @@ function OneTable({ table }: { table: Table }) {
                   {isFiltered && ' found'}
                   {derived.length > 0 && `, cost of all ${status.cost}`}
                   {/* What is shown stays where it is: the page asks again by itself. */}
-                  {records.error !== null && (
-                    <span className="text-bad">
-                      {' '}
-                      · not up to date: {notAnswered(records.error)}
-                    </span>
-                  )}
+                  <span className="ml-2 empty:hidden">
+                    <AsOf of={records} />
+                  </span>
                 </output>
               </div>
             )
@@ -330,11 +319,6 @@ function OneTable({ table }: { table: Table }) {
       )}
     </Page>
   )
-}
-
-const notAnswered = (error: Error): string => {
-  const { title } = wordsOf(error)
-  return `${title.charAt(0).toLowerCase()}${title.slice(1)}`
 }
 
 const OPENED_HERE = { cell: 'opened in the grid' }

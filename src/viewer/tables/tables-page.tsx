@@ -1,15 +1,16 @@
 import type { Table, TableWait } from '#contract/provenance.ts'
 import { CELL_STATE, keysOf, SOURCE_KIND } from '#contract/status.ts'
 import { useWhyNot } from '#viewer/may.ts'
+import { Answered } from '#viewer/parts/answered.tsx'
 import { CellBar, CellCount } from '#viewer/parts/cell-counts.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { counted } from '#evidence/counted.ts'
-import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { RunWaits } from '#viewer/parts/table-wait.tsx'
+import { AsOf } from '#viewer/parts/told.tsx'
 import { useTablesStatus } from '#viewer/tables-status.ts'
 import { tablesQuery } from '#viewer/table-queries.ts'
 import { useQuery } from '@tanstack/react-query'
@@ -33,38 +34,48 @@ export function TablesPage() {
       title="Tables"
       actions={
         items.length > 0 && (
-          <ChangeButton
-            look="main"
-            whyNot={whyNot}
-            onPress={() => setScope({ what: 'all tables', targets: null, record_ids: null })}
-          >
-            Derive all
-          </ChangeButton>
+          <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+            <span className="text-xs text-ink-2">
+              <AsOf of={tables} />
+            </span>
+            <ChangeButton
+              look="main"
+              whyNot={whyNot}
+              onPress={() => setScope({ what: 'all tables', targets: null, record_ids: null })}
+            >
+              Derive all
+            </ChangeButton>
+          </div>
         )
       }
     >
       {hinted && !isRunning && <HintedProgress />}
-      {tables.isPending ? (
-        <div className="card overflow-hidden">
-          <SkeletonRows rows={5} height="h-16" />
-        </div>
-      ) : tables.isError && items.length === 0 ? (
-        <Failure error={tables.error} again={tables.refetch} />
-      ) : items.length === 0 ? (
-        <NoTables />
-      ) : (
-        <ul ref={list} className="flex flex-col gap-4">
-          {items.map((table) => (
-            <TableCard
-              key={table.table}
-              table={table}
-              status={statusOfTable(table, status.data?.tables ?? [])}
-              waiting={status.data?.waiting.filter((wait) => wait.table === table.table) ?? []}
-              isKnown={status.data !== undefined}
-            />
-          ))}
-        </ul>
-      )}
+      <Answered
+        of={tables}
+        waiting={
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={5} height="h-16" />
+          </div>
+        }
+      >
+        {() =>
+          items.length === 0 ? (
+            <NoTables />
+          ) : (
+            <ul ref={list} className="flex flex-col gap-4">
+              {items.map((table) => (
+                <TableCard
+                  key={table.table}
+                  table={table}
+                  status={statusOfTable(table, status.data?.tables ?? [])}
+                  waiting={status.data?.waiting.filter((wait) => wait.table === table.table) ?? []}
+                  isKnown={status.data !== undefined}
+                />
+              ))}
+            </ul>
+          )
+        }
+      </Answered>
       <DeriveDialog scope={scope} onClose={() => setScope(null)} />
     </Page>
   )

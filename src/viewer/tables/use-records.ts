@@ -5,6 +5,7 @@ import {
   type RecordFilter,
   recordsQuery,
 } from '#viewer/table-queries.ts'
+import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { keepPreviousData, useInfiniteQuery, useQueries, useQuery } from '@tanstack/react-query'
 import { useCallback, useRef, useState } from 'react'
 
@@ -24,7 +25,10 @@ export function useRecords(
   more: boolean
   at: (index: number) => TableRecord | null
   onRange: (from: number, to: number) => void
+  /** Why what is in sight has no newer answer, also while it is asked for again. */
   error: Error | null
+  /** When the oldest of what is here came, by this device's clock. */
+  dataUpdatedAt: number
   again: () => void
 } {
   const isSearch = filter.q !== '' || (filter.state !== '' && filter.field === '')
@@ -74,29 +78,40 @@ export function useRecords(
     },
     [isSearch, foundCount, hasNextPage, isFetchingNextPage, fetchNextPage],
   )
-  const failed = isSearch
-    ? found.error
-    : (beginning.error ?? pages.find(({ error }) => error !== null)?.error ?? null)
+  const parts = isSearch ? [found] : [beginning, ...pages]
+  const standing = useStandingError({
+    error: parts.find(({ error }) => error !== null)?.error ?? null,
+    isPending: parts.some(({ isPending }) => isPending),
+    isPlaceholderData: !isSearch && beginning.isPlaceholderData,
+    fetchStatus: parts.find(({ fetchStatus }) => fetchStatus !== 'idle')?.fetchStatus ?? 'idle',
+  })
+  const answer = {
+    error: standing,
+    dataUpdatedAt: Math.min(
+      ...parts.map(({ dataUpdatedAt }) => dataUpdatedAt).filter((at) => at > 0),
+    ),
+    again: () => {
+      for (const part of parts) if (part.isError) void part.refetch()
+    },
+  }
   if (isSearch)
     return {
+      ...answer,
       count: found.data ? items.length : null,
       more: hasNextPage,
       at: (index) => items[index] ?? null,
       onRange,
-      error: failed,
-      again: () => void found.refetch(),
     }
+  // A number of before is none of what could not be had.
+  const isOthers = standing !== null && beginning.isPlaceholderData
   return {
-    count: beginning.data?.total ?? null,
+    ...answer,
+    count: isOthers ? null : (beginning.data?.total ?? null),
     more: false,
     at: (index) => {
       const page = pages[blocks.indexOf(Math.floor(index / BLOCK_RECORDS))]
       return page?.data?.items[index % BLOCK_RECORDS] ?? null
     },
     onRange,
-    error: failed,
-    again: () => {
-      for (const page of [beginning, ...pages]) if (page.isError) void page.refetch()
-    },
   }
 }

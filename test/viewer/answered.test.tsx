@@ -1,0 +1,98 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { act, configure, fireEvent, render, screen } from '@testing-library/react'
+import type { ComponentType } from 'react'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { stubTable } from '#test/stubbed-tables.ts'
+import { GateAnswer } from '#viewer/approve/gate-answer.tsx'
+import { GatesPage } from '#viewer/approve/gates-page.tsx'
+import { RunsPage } from '#viewer/operate/runs-page.tsx'
+import { ReferencePage } from '#viewer/reference-page.tsx'
+import { EnvelopesPage } from '#viewer/review/envelopes-page.tsx'
+import { TablePage } from '#viewer/tables/table-page.tsx'
+import { TablesPage } from '#viewer/tables/tables-page.tsx'
+
+/* Every page that asks for one thing, while the server is away and comes back. */
+
+configure({ asyncUtilTimeout: 10_000 })
+
+const NONE = { items: [], next_cursor: null }
+const stub = stubTable({ records: 0 })
+const OF_TABLES = stub.answer(new URL('http://localhost/api/tables'))
+
+let asked: PromiseWithResolvers<Response>[]
+let about: string
+
+beforeEach(() => {
+  asked = []
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600)
+  vi.stubGlobal('fetch', (url: URL) => {
+    if (url.pathname !== about) return Promise.resolve(Response.json({}, { status: 500 }))
+    const answer = Promise.withResolvers<Response>()
+    asked.push(answer)
+    return answer.promise
+  })
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+const NO_TABLE = () => <TablePage table="none" />
+const GATE = () => <GateAnswer gate_id="gate_1" />
+const API = { openapi: '3.1.0', info: { title: 'Runseal', version: '1' }, paths: {} }
+
+describe('[U9] while the server is away', () => {
+  it.each([
+    ['runs', '/api/runs', RunsPage, NONE, /No run yet/],
+    ['gates', '/api/gates', GatesPage, NONE, /Nothing waits for a person/],
+    ['evidence', '/api/envelopes', EnvelopesPage, NONE, /No sealed record yet/],
+    ['tables', '/api/tables', TablesPage, OF_TABLES, /0 records/],
+  ])('%s', async (_, path, Page, answer, there) => {
+    const client = await askedAgain(path, Page)
+    await act(async () => asked[1]?.resolve(Response.json(answer)))
+    await screen.findByText(there)
+    expect(screen.queryByText(/^as of/)).toBeNull()
+    // What was answered stands too, with how old it is.
+    await act(async () => void client.refetchQueries({ type: 'active' }))
+    await act(async () => asked[2]?.reject(new TypeError('no connection')))
+    await screen.findByText(/^as of .*: the server cannot be reached/)
+    screen.getByText(there)
+    await act(async () => void client.refetchQueries({ type: 'active' }))
+    screen.getByText(/^as of .*: the server cannot be reached/)
+    await act(async () => asked[3]?.resolve(Response.json(answer)))
+    await vi.waitFor(() => expect(screen.queryByText(/^as of/)).toBeNull())
+  })
+
+  it.each([
+    ['the API', '/api/openapi.json', ReferencePage, API, /answers JSON/],
+    ['no table', '/api/tables', NO_TABLE, OF_TABLES, /No such table/],
+    ['no gate', '/api/gates/gate_1', GATE, null, /No such gate/],
+  ])('%s', async (_, path, Page, answer, there) => {
+    await askedAgain(path, Page)
+    const problem = { type: 'about:blank', title: 'Not found', status: 404, code: 'not_found' }
+    await act(async () =>
+      asked[1]?.resolve(Response.json(answer ?? problem, { status: answer === null ? 404 : 200 })),
+    )
+    await screen.findByText(there)
+  })
+})
+
+/** Opened, told that there is no connection, and asked again: what is said of it stands, and the focus. */
+async function askedAgain(path: string, Page: ComponentType): Promise<QueryClient> {
+  about = path
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  render(
+    <QueryClientProvider client={client}>
+      <Page />
+    </QueryClientProvider>,
+  )
+  screen.getByLabelText(/Loading/)
+  await act(async () => asked[0]?.reject(new TypeError('no connection')))
+  const again = await screen.findByRole('button', { name: 'Try again' })
+  again.focus()
+  await act(async () => fireEvent.click(again))
+  expect(asked).toHaveLength(2)
+  expect(document.activeElement).toBe(again)
+  expect(screen.queryByLabelText(/Loading/)).toBeNull()
+  return client
+}
