@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { verifyEnvelope } from '#evidence/verify.ts'
-import { ATTACKS, codesOf, optionsFor, readAttack, readAttackTable } from './attacks.ts'
+import { ATTACKS, readAttack, readAttackTable, readerOf } from './attacks.ts'
+import { judge, rowOf } from './portable.ts'
 
 const table = readAttackTable()
 
@@ -9,13 +9,11 @@ describe('frozen files', () => {
   it.each(table.attacks.map((attack) => [attack.file, attack.what, attack] as const))(
     '[V1] %s: %s',
     async (_file, _what, attack) => {
-      const { verdict, claims, envelope } = await verifyEnvelope(
-        readAttack(attack),
-        optionsFor(attack, table),
-      )
-      expect({ verdict, codes: codesOf(claims) }).toEqual({
+      const found = await judge(readAttack(attack), readerOf(attack, table))
+      const { verdict, envelope } = found
+      expect({ verdict, claims: rowOf(found) }).toEqual({
         verdict: attack.verdict,
-        codes: attack.codes,
+        claims: attack.claims,
       })
       expect(envelope === null).toBe(verdict === 'does not verify' || verdict === 'not an envelope')
     },

@@ -2,28 +2,27 @@ import { readFileSync } from 'node:fs'
 import * as z from 'zod/mini'
 import { VERDICT, keysOf } from '#contract/status.ts'
 import { TrustFile } from '#contract/trust.ts'
-import { type Claim } from '#evidence/claims.ts'
-import { type Trusted } from '#evidence/trust.ts'
-import { Asked, Held } from './portable.ts'
+import { type VerifyOptions } from '#evidence/verify.ts'
+import { BROUGHT, optionsOf, type Reader, Source } from './portable.ts'
 
 /* Frozen files with what has to be made of them: test/evidence/attacks, written by build-attacks.ts. */
 
 export const AttackTable = z.strictObject({
-  /** What the readers pinned, by name. */
+  /** What the readers have, by name. */
   trust: z.record(z.string(), TrustFile),
   attacks: z.array(
     z.strictObject({
       file: z.string(),
       what: z.string(),
       trust: z.string(),
+      /** How the reader has it, where it is not pinned. */
+      source: z.exactOptional(Source),
       /** A second file that the reader pinned. */
       also: z.exactOptional(z.string()),
-      /** What the reader verified before. */
-      held: z.exactOptional(z.array(Held)),
-      asked: z.exactOptional(Asked),
+      ...BROUGHT,
       verdict: z.enum(keysOf(VERDICT)),
-      /** Of the claims that do not verify or are not checked, each once, sorted. */
-      codes: z.array(z.string()),
+      /** All that is claimed, proven or not, as `rowOf` writes it. */
+      claims: z.array(z.string()),
     }),
   ),
 })
@@ -36,32 +35,31 @@ export function readAttackTable(): AttackTable {
   return AttackTable.parse(JSON.parse(readFileSync(new URL('table.json', ATTACKS), 'utf8')))
 }
 
-export function readAttack({ file }: Attack): Uint8Array<ArrayBuffer> {
+export function readAttack({ file }: Pick<Attack, 'file'>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`${file}.envelope`, ATTACKS)))
 }
 
-export function optionsFor(
-  { trust, also, asked, held }: Attack,
+export function readerOf(
+  { trust, also, source = 'pinned', asked, expect, held, most, beside }: Attack,
   table: AttackTable,
-): {
-  trust: Trusted[]
-  asked?: Asked
-  previous?: z.infer<typeof Held>[]
-} {
-  const pinned = [trust, also].flatMap((name): Trusted[] => {
-    if (name === undefined) return []
+): Reader {
+  const fileOf = (name: string): TrustFile => {
     const file = table.trust[name]
     if (file === undefined) throw new RangeError(`no trust file ${name}`)
-    return [{ file, source: 'pinned' }]
-  })
+    return file
+  }
   return {
-    trust: pinned,
+    trust: [
+      { file: fileOf(trust), source },
+      ...(also === undefined ? [] : [{ file: fileOf(also), source: 'pinned' as const }]),
+    ],
     ...(asked !== undefined && { asked }),
-    ...(held !== undefined && { previous: held }),
+    ...(expect !== undefined && { expect }),
+    ...(held !== undefined && { held }),
+    ...(most !== undefined && { most }),
+    ...(beside !== undefined && { beside }),
   }
 }
 
-export function codesOf(claims: readonly Claim[]): string[] {
-  const open = claims.filter(({ state }) => state === 'does not verify' || state === 'not checked')
-  return [...new Set(open.map(({ code }) => code))].toSorted()
-}
+export const optionsFor = (attack: Attack, table: AttackTable): VerifyOptions =>
+  optionsOf(readerOf(attack, table))

@@ -7,12 +7,12 @@ import {
   type Plan,
   type StepEntry,
 } from '#contract/envelope.ts'
-import { type VerdictWord } from '#contract/status.ts'
-import { type RequiredDefinition, type TrustFile } from '#contract/trust.ts'
+import { keysOf, type VerdictWord } from '#contract/status.ts'
+import { type RequiredDefinition, type TrustFile, type TrustSource } from '#contract/trust.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { entriesOf, extendChain, openChain } from '#evidence/chain.ts'
-import { type ClaimCode } from '#evidence/claims.ts'
+import { type ClaimCode, type ClaimName, CODE } from '#evidence/claims.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { requiredPlanOf } from '#evidence/plan.ts'
 import { assembleEnvelope, prepareSeal, signStatement, type Signer } from '#evidence/seal.ts'
@@ -226,21 +226,93 @@ const signedBy = async (passkey: Passkey, unusual?: Unusual) =>
 const attacks: Attack[] = []
 const bytesOfAttack = new Map<string, Uint8Array>()
 
+/** A claim as a row of the table has it: its code, of which step or gate, and where. */
+type Told = ClaimCode | `${ClaimCode} ${string}`
+
+/** What is told of an honest record of each shape. Of an attack the same is, but for what is told otherwise. */
+const HONEST = {
+  gated: [
+    'chain-whole /integrity/hash_chain',
+    'content-whole /integrity/content_sha256',
+    'seal-signed /integrity/seal',
+    'seal-bound /integrity/seal/payload',
+    'nothing-asked',
+    'entries-agree /closing/counts',
+    'gate-recorded ship /gates/0',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+    'others-decided ship /gates/0/decisions',
+    'first-in-series /closing/previous',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
+  'two gates': [
+    'chain-whole /integrity/hash_chain',
+    'content-whole /integrity/content_sha256',
+    'seal-signed /integrity/seal',
+    'seal-bound /integrity/seal/payload',
+    'nothing-asked',
+    'entries-agree /closing/counts',
+    'gate-recorded ok-prod /gates/0',
+    'decision-signed ok-prod /gates/0/decisions/0/assertion',
+    'others-decided ok-prod /gates/0/decisions',
+    'gate-recorded ok-staging /gates/1',
+    'decision-signed ok-staging /gates/1/decisions/0/assertion',
+    'others-decided ok-staging /gates/1/decisions',
+    'first-in-series /closing/previous',
+    'expectation-holds ok-prod /opening/plan/gates/1',
+  ],
+  ungated: [
+    'chain-whole /integrity/hash_chain',
+    'content-whole /integrity/content_sha256',
+    'seal-signed /integrity/seal',
+    'seal-bound /integrity/seal/payload',
+    'nothing-asked',
+    'entries-agree /closing/counts',
+    'first-in-series /closing/previous',
+    'nothing-required',
+  ],
+} as const satisfies Record<string, readonly Told[]>
+
 function attack(
   file: string,
   what: string,
   verdict: VerdictWord,
-  codes: readonly ClaimCode[],
+  told: readonly Told[],
   bytes: Uint8Array,
-  reader: {
+  {
+    shape = 'gated',
+    without = [],
+    ...reader
+  }: {
     trust?: keyof typeof TRUST
+    source?: TrustSource
     also?: keyof typeof TRUST
-    asked?: NonNullable<Attack['asked']>
-    held?: NonNullable<Attack['held']>
-  } = {},
+    shape?: keyof typeof HONEST
+    /** Of which there is nothing to say at all. */
+    without?: readonly ClaimName[]
+  } & Partial<Pick<Attack, 'asked' | 'expect' | 'held' | 'most' | 'beside'>> = {},
 ): void {
-  attacks.push({ file, what, trust: 'reader', ...reader, verdict, codes: codes.toSorted() })
+  const claims = [
+    ...told,
+    ...HONEST[shape].filter((one) => !told.some((other) => isInPlaceOf(other, one))),
+  ].filter((one) => !without.includes(CODE[codeOf(one)].claim))
+  attacks.push({ file, what, trust: 'reader', ...reader, verdict, claims: claims.toSorted() })
   bytesOfAttack.set(file, bytes)
+}
+
+/** Of which nothing but its form is said. */
+const FORM: readonly ClaimName[] = ['bytes', 'canonical', 'schema', 'coverage']
+
+function isInPlaceOf(told: Told, honest: Told): boolean {
+  const [claim, of] = [told, honest].map((one) => CODE[codeOf(one)].claim)
+  const [step, ofStep] = [told, honest].map((one) => /^\S+ ([^/ ]\S*) \//.exec(one)?.[1])
+  if (claim !== undefined && FORM.includes(claim)) return true
+  return claim === of && (step === undefined || ofStep === undefined || step === ofStep)
+}
+
+function codeOf(told: Told): ClaimCode {
+  const code = keysOf(CODE).find((one) => one === told.split(' ')[0])
+  if (code === undefined) throw new RangeError(told)
+  return code
 }
 
 const NO = 'does not verify'
@@ -290,7 +362,7 @@ attack(
   'next-version',
   'another profile',
   'not an envelope',
-  ['not-an-envelope'],
+  ['not-an-envelope /schema'],
   member((it) => it, { schema: 'runseal/evidence-envelope/2' }),
 )
 
@@ -325,10 +397,16 @@ attack(
   'number-large',
   '2^53, which is no safe integer',
   NO,
-  ['schema-violated'],
+  ['schema-violated /closing/seal_seq'],
   text('"seal_seq":1', '"seal_seq":9007199254740992'),
 )
-attack('number-infinite', '1e999', NO, ['not-writable'], text('"seal_seq":1', '"seal_seq":1e999'))
+attack(
+  'number-infinite',
+  '1e999',
+  NO,
+  ['not-writable /closing/seal_seq'],
+  text('"seal_seq":1', '"seal_seq":1e999'),
+)
 attack(
   'escape',
   'an escape that is not needed',
@@ -340,14 +418,14 @@ attack(
   'surrogate',
   'half a surrogate pair',
   NO,
-  ['not-writable'],
+  ['not-writable /opening/title'],
   text('"Release"', String.raw`"\ud800"`),
 )
 attack(
   'surrogates-swapped',
   'two halves the wrong way round',
   NO,
-  ['not-writable'],
+  ['not-writable /opening/title'],
   text('"Release"', String.raw`"\udc00\ud800"`),
 )
 attack(
@@ -361,7 +439,7 @@ attack(
   'key-proto',
   'a key __proto__ in a free map',
   NO,
-  ['key-not-allowed'],
+  ['key-not-allowed /opening/inputs'],
   text('"inputs":{"version"', '"inputs":{"__proto__":"x","version"'),
 )
 attack(
@@ -375,17 +453,25 @@ attack(
   'key-bidi',
   'a key that turns the writing round',
   NO,
-  ['key-not-allowed'],
+  ['key-not-allowed /opening/inputs'],
   text('"inputs":{"version"', '"inputs":{"\u202everse":"x","version"'),
 )
 attack(
   'deep-64',
   '64 deep, within the limit',
   NO,
-  ['schema-violated'],
+  ['schema-violated /opening/title'],
   text('"title":"Release"', `"title":${deep(62)}`),
 )
-attack('deep-65', '65 deep', NO, ['too-deep'], text('"title":"Release"', `"title":${deep(63)}`))
+attack(
+  'deep-65',
+  '65 deep',
+  NO,
+  [
+    'too-deep /opening/title/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0/0',
+  ],
+  text('"title":"Release"', `"title":${deep(63)}`),
+)
 attack(
   'bidi',
   'a title that turns the writing round: sealed so, and shown visibly',
@@ -406,7 +492,7 @@ attack(
   'extra-member-deep',
   'a member more in a log',
   NO,
-  ['schema-violated'],
+  ['schema-violated /execution/steps/0/log'],
   document(({ execution }) =>
     execution.steps.forEach(({ log }) => Object.assign(log, { note: 'x' })),
   ),
@@ -415,35 +501,35 @@ attack(
   'extra-member-sealed',
   'a member more, chained and sealed',
   NO,
-  ['schema-violated'],
+  ['schema-violated /closing'],
   await sealedAsIs(changed(honest.content, ({ closing }) => Object.assign(closing, { note: 'x' }))),
 )
 attack(
   'missing-member',
   'no counts',
   NO,
-  ['schema-violated'],
+  ['schema-violated /closing/counts'],
   document(({ closing }) => Reflect.deleteProperty(closing, 'counts')),
 )
 attack(
   'payload-type',
   'another payloadType',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/seal/payloadType'],
   member(({ integrity }) => integrity.seal, { payloadType: 'application/json' }),
 )
 attack(
   'no-signature',
   'no signature',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/seal/signatures'],
   member(({ integrity }) => integrity.seal, { signatures: [] }),
 )
 attack(
   'two-signatures',
   'a signature of somebody else besides',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/seal/signatures'],
   document(({ integrity }) =>
     integrity.seal.signatures.push({ keyid: thief.key_id, sig: encodeBase64(new Uint8Array(64)) }),
   ),
@@ -452,28 +538,28 @@ attack(
   'signature-twice',
   'the signature twice',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/seal/signatures'],
   document(({ integrity: { seal } }) => seal.signatures.push(...structuredClone(seal.signatures))),
 )
 attack(
   'algorithm-lies',
   'an algorithm that is not the profile’s',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/hash_chain/algorithm'],
   member(({ integrity }) => integrity.hash_chain, { algorithm: 'md5' }),
 )
 attack(
   'canonicalization-lies',
   'a canonical form that is not the profile’s',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/hash_chain/canonicalization'],
   member(({ integrity }) => integrity.hash_chain, { canonicalization: 'none' }),
 )
 attack(
   'signature-algorithm',
   'an algorithm beside the signature',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/seal/signatures/0'],
   document(({ integrity }) =>
     integrity.seal.signatures.forEach((signature) => Object.assign(signature, { alg: 'none' })),
   ),
@@ -482,7 +568,7 @@ attack(
   'digest-capitals',
   'a digest in capitals',
   NO,
-  ['schema-violated'],
+  ['schema-violated /integrity/content_sha256'],
   member(({ integrity }) => integrity, {
     content_sha256: honest.envelope.integrity.content_sha256.toUpperCase(),
   }),
@@ -491,14 +577,14 @@ attack(
   'time-loose',
   'a time without milliseconds',
   NO,
-  ['schema-violated'],
+  ['schema-violated /closing/finished_at'],
   member(({ closing }) => closing, { finished_at: '2026-11-12T09:30:00Z' }),
 )
 attack(
   'path-outside',
   'an artifact outside the root',
   NO,
-  ['schema-violated'],
+  ['schema-violated /execution/steps/0/artifacts/0/path'],
   document(({ execution }) =>
     execution.steps.forEach(({ artifacts }) => artifacts.forEach((it) => (it.path = '../app.tgz'))),
   ),
@@ -507,28 +593,28 @@ attack(
   'text-long',
   'a text above the limit',
   NO,
-  ['over-limit'],
+  ['over-limit /opening/title'],
   text('"Release"', `"${'\u00e4'.repeat(40_000)}"`),
 )
 attack(
   'order-short',
   'an entry that order does not have',
   NO,
-  ['coverage-broken'],
+  ['coverage-broken /order'],
   document((it) => it.order.pop()),
 )
 attack(
   'links-short',
   'a link less',
   NO,
-  ['coverage-broken'],
+  ['coverage-broken /integrity/hash_chain/links/4'],
   document(({ integrity }) => integrity.hash_chain.links.pop()),
 )
 attack(
   'links-renumbered',
   'a seq twice',
   NO,
-  ['coverage-broken'],
+  ['coverage-broken /integrity/hash_chain/links/1/seq'],
   document(({ integrity }) => integrity.hash_chain.links.forEach((link) => (link.seq = 0))),
 )
 
@@ -538,50 +624,61 @@ attack(
   'another exit code',
   NO,
   [
-    'content-differs',
-    'decision-unbound',
-    'entry-changed',
-    'expectation-fails',
-    'prefix-wrong',
-    'result-broken',
-    'statement-differs',
+    'content-differs /integrity/content_sha256',
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'entry-changed build /execution/steps/0',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+    'result-broken build /execution/steps/0',
+    'statement-differs /integrity/seal/payload',
   ],
   document(({ execution }) => execution.steps.slice(0, 1).forEach((step) => (step.exit_code = 1))),
+  { shape: 'ungated' },
 )
 attack(
   'opening-changed',
   'another starter',
   NO,
   [
-    'content-differs',
-    'decision-unbound',
-    'entry-changed',
-    'expectation-fails',
-    'prefix-wrong',
-    'statement-differs',
+    'content-differs /integrity/content_sha256',
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'entry-changed /opening',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+    'statement-differs /integrity/seal/payload',
   ],
   member(({ opening }) => opening, { actor: 'user:eve' }),
+  { shape: 'ungated' },
 )
 attack(
   'entries-swapped',
   'two steps in each other’s place',
   NO,
   [
-    'content-differs',
-    'decision-unbound',
-    'entry-changed',
-    'expectation-fails',
-    'needs-broken',
-    'prefix-wrong',
-    'statement-differs',
+    'content-differs /integrity/content_sha256',
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'entry-changed build /execution/steps/1',
+    'entry-changed publish /execution/steps/0',
+    'expectation-fails ship /opening/plan/gates/0',
+    'needs-broken publish /execution/steps/0',
+    'needs-broken ship /gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+    'statement-differs /integrity/seal/payload',
   ],
   document(({ execution }) => (execution.steps = execution.steps.toReversed())),
+  { shape: 'ungated' },
 )
 attack(
   'link-changed',
   'another link',
   NO,
-  ['link-broken'],
+  [
+    'link-broken /integrity/hash_chain/links/1/link',
+    'link-broken /integrity/hash_chain/links/2/link',
+  ],
   document(({ integrity }) =>
     integrity.hash_chain.links.slice(1, 2).forEach((it) => (it.link = sha256('x'))),
   ),
@@ -590,14 +687,14 @@ attack(
   'head-changed',
   'another head',
   NO,
-  ['head-differs'],
+  ['head-differs /integrity/hash_chain/head'],
   member(({ integrity }) => integrity.hash_chain, { head: sha256('x') }),
 )
 attack(
   'content-digest',
   'another content digest',
   NO,
-  ['content-differs'],
+  ['content-differs /integrity/content_sha256'],
   member(({ integrity }) => integrity, { content_sha256: sha256('x') }),
 )
 const rechained = (
@@ -610,7 +707,7 @@ attack(
   'chain-recomputed',
   'changed, and the chain made again under the old seal',
   NO,
-  ['statement-differs'],
+  ['statement-differs /integrity/seal/payload'],
   bytesOf({
     ...rechained,
     integrity: { ...rechained.integrity, seal: honest.envelope.integrity.seal },
@@ -620,14 +717,14 @@ attack(
   'seal-spliced',
   'the genuine seal of another run',
   NO,
-  ['statement-differs'],
+  ['statement-differs /integrity/seal/payload'],
   member(({ integrity }) => integrity, { seal: another.envelope.integrity.seal }),
 )
 attack(
   'record-replaced',
   'another record under the genuine seal',
   NO,
-  ['statement-differs'],
+  ['statement-differs /integrity/seal/payload'],
   bytesOf({
     ...another.envelope,
     integrity: { ...another.envelope.integrity, seal: honest.envelope.integrity.seal },
@@ -637,14 +734,14 @@ attack(
   'other-key',
   'signed again by another key',
   NO,
-  ['key-unknown', 'server-differs'],
+  ['key-unknown /integrity/seal', 'server-differs /opening/server'],
   (await sealContent(honest.content, thief)).bytes,
 )
 attack(
   'other-key-renamed',
   'signed by another key under the pinned one’s id',
   NO,
-  ['signature-wrong'],
+  ['signature-wrong /integrity/seal'],
   utf8(
     new TextDecoder()
       .decode((await sealContent(honest.content, thief)).bytes)
@@ -655,7 +752,7 @@ attack(
   'test-server',
   'all of it by a server whose key is not pinned',
   'not proven',
-  ['key-unknown'],
+  ['key-unknown /integrity/seal'],
   (await recordedRun({ by: thief }).seal()).bytes,
 )
 const signature = (change: (raw: Uint8Array) => Uint8Array) =>
@@ -668,28 +765,28 @@ attack(
   'signature-zero',
   'a signature of zeros',
   NO,
-  ['signature-wrong'],
+  ['signature-wrong /integrity/seal'],
   signature(() => new Uint8Array(64)),
 )
 attack(
   'signature-short',
   'a signature cut short',
   NO,
-  ['signature-wrong'],
+  ['signature-wrong /integrity/seal'],
   signature((raw) => raw.subarray(1)),
 )
 attack(
   'signature-s',
   'the same signature with the group order added to S',
   NO,
-  ['signature-wrong'],
+  ['signature-wrong /integrity/seal'],
   signature((raw) => Uint8Array.from([...raw.subarray(0, 32), ...plusOrder(raw.subarray(32))])),
 )
 attack(
   'signature-base64',
   'a signature with bits left over in base64',
   NO,
-  ['signature-wrong'],
+  ['signature-wrong /integrity/seal'],
   document(({ integrity }) =>
     integrity.seal.signatures.forEach((it) => (it.sig = it.sig.replace(/.(?===$)/, nextDigit))),
   ),
@@ -698,14 +795,19 @@ attack(
   'payload-changed',
   'a statement that nobody signed',
   NO,
-  ['signature-wrong', 'statement-unreadable'],
+  ['signature-wrong /integrity/seal', 'statement-unreadable /integrity/seal/payload'],
   member(({ integrity }) => integrity.seal, { payload: encodeBase64(utf8('{}')) }),
 )
 attack(
   'signature-invented',
   'a signature that nobody made, by a key that nobody has',
   'not proven',
-  ['key-unknown', 'passkey-unchecked', 'owner-unknown'],
+  [
+    'key-unknown /integrity/seal',
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+  ],
   signature(() => new Uint8Array(64).fill(7)),
   { trust: 'nobody' },
 )
@@ -713,19 +815,31 @@ attack(
   'signature-impossible',
   'a signature that no key can have made, by a key that nobody has',
   NO,
-  ['signature-wrong', 'passkey-unchecked', 'owner-unknown'],
+  [
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'signature-wrong /integrity/seal',
+  ],
   signature((raw) => Uint8Array.from([...raw.subarray(0, 32), ...plusOrder(raw.subarray(32))])),
   { trust: 'nobody' },
 )
-attack('old-envelope', 'a genuine old envelope for a new question', NO, ['run-differs'], bytes, {
-  asked: { run_id: 'run-2' },
-})
+attack(
+  'old-envelope',
+  'a genuine old envelope for a new question',
+  NO,
+  ['run-differs /run_id'],
+  bytes,
+  {
+    asked: { run_id: 'run-2' },
+  },
+)
 
 attack(
   'another-record',
   'another record of the run that was asked for',
   NO,
-  ['evidence-differs'],
+  ['evidence-differs /evidence_id'],
   bytes,
   {
     asked: { evidence_id: 'ev-other' },
@@ -735,14 +849,14 @@ attack(
   'step-unplanned',
   'a step that the plan does not have',
   NO,
-  ['not-in-plan', 'outcome-differs'],
+  ['not-in-plan upload /execution/steps/1', 'outcome-differs /closing/outcome'],
   await sealedStep('publish', (step) => (step.step_id = 'upload')),
 )
 attack(
   'log-cut',
   'a log with a part less than its bytes',
   NO,
-  ['log-broken'],
+  ['log-broken publish /execution/steps/1/log'],
   await sealedStep('publish', ({ log }) => (log.chunks = [])),
 )
 
@@ -751,7 +865,7 @@ attack(
   'definition-renamed',
   'a definition by another name than the one that the reader requires something of',
   'not proven',
-  ['another-definition'],
+  ['another-definition /opening/definition/name'],
   bytes,
   { trust: 'a nightly alone' },
 )
@@ -759,24 +873,41 @@ attack(
   'definition-by-name',
   'a run without its gate, under a name of which the reader pinned nothing but the name',
   'not proven',
-  ['another-definition'],
+  ['another-definition /opening/definition/name', 'nothing-required'],
   await ungated({ definition: { name: 'nightly', sha256: sha256('nightly') } }),
-  { trust: 'a nightly by name too' },
+  { trust: 'a nightly by name too', shape: 'ungated' },
 )
-attack('kind-of-another', 'a run of another kind than was pinned', NO, ['another-plan'], bytes, {
-  trust: 'a materialize',
-})
-attack('key-retired', 'sealed after the key was retired', NO, ['key-retired'], bytes, {
-  trust: 'key retired',
-})
-attack('key-revoked', 'sealed by a revoked key', NO, ['key-revoked'], bytes, {
+attack(
+  'kind-of-another',
+  'a run of another kind than was pinned',
+  NO,
+  ['another-plan /opening/plan', 'nothing-required'],
+  bytes,
+  {
+    trust: 'a materialize',
+  },
+)
+attack(
+  'key-retired',
+  'sealed after the key was retired',
+  NO,
+  ['key-retired /integrity/seal'],
+  bytes,
+  {
+    trust: 'key retired',
+  },
+)
+attack('key-revoked', 'sealed by a revoked key', NO, ['key-revoked /integrity/seal'], bytes, {
   trust: 'key revoked',
 })
 attack(
   'key-revoked-since',
   'a number that a revoked key still counts for, which is said',
   'proven',
-  [],
+  [
+    'decision-signed ship /gates/0/decisions/0/assertion by a key that is revoked',
+    'seal-signed /integrity/seal by a key that is revoked',
+  ],
   bytes,
   { trust: 'key revoked since' },
 )
@@ -784,38 +915,75 @@ attack(
   'two-ids',
   'a trust file that has one key under two ids',
   'not proven',
-  ['key-unknown', 'passkey-unchecked', 'owner-unknown', 'trust-file-refused'],
+  [
+    'key-unknown /integrity/seal',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'trust-file-refused',
+  ],
   bytes,
-  { trust: 'one key under two ids' },
+  { trust: 'one key under two ids', without: ['expectations'] },
 )
-attack('definition-changed', 'a run of another definition', NO, ['definition-differs'], bytes, {
-  trust: 'another definition',
-})
-attack('gate-removed', 'the gate is in no plan', NO, ['gate-missing'], await ungated())
+attack(
+  'definition-changed',
+  'a run of another definition',
+  NO,
+  ['definition-differs /opening/definition/sha256', 'nothing-required'],
+  bytes,
+  {
+    trust: 'another definition',
+  },
+)
+attack(
+  'gate-removed',
+  'the gate is in no plan',
+  NO,
+  ['gate-missing ship /opening/plan/gates'],
+  await ungated(),
+  { shape: 'ungated' },
+)
 attack(
   'gate-unplanned-step',
   'the gate is planned, and no step waits for it',
   NO,
-  ['gate-outcome-differs', 'expectation-fails', 'outcome-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'gate-outcome-differs ship /gates/0/outcome',
+    'others-decided ship /gates/0/decisions',
+    'outcome-differs /closing/outcome',
+  ],
   await unasked(),
+  { shape: 'ungated' },
 )
 attack(
   'gate-session',
   'a gate turned from passkey to session',
   NO,
-  ['gate-weaker'],
+  [
+    'decision-unsigned ship /gates/0/decisions/0/assertion',
+    'gate-weaker ship /opening/plan/gates/0',
+  ],
   await weaker({ sign: 'session' }, [{ approver: 'user:ann' }]),
 )
-attack('gate-quorum', 'a quorum lowered', NO, ['gate-weaker'], bytes, { trust: 'two approvals' })
+attack('gate-quorum', 'a quorum lowered', NO, ['gate-weaker ship /opening/plan/gates/0'], bytes, {
+  trust: 'two approvals',
+})
 attack(
   'gate-four-eyes',
   'four eyes left out',
   NO,
-  ['gate-weaker'],
+  ['gate-weaker ship /opening/plan/gates/0'],
   await weaker({ four_eyes: false }),
+  { without: ['four-eyes'] },
 )
-attack('gate-roles', 'others let in by name', NO, ['gate-weaker'], await weaker({ users: ['eve'] }))
-attack('gate-question', 'another question', NO, ['gate-weaker'], bytes, {
+attack(
+  'gate-roles',
+  'others let in by name',
+  NO,
+  ['gate-weaker ship /opening/plan/gates/0'],
+  await weaker({ users: ['eve'] }),
+)
+attack('gate-question', 'another question', NO, ['gate-weaker ship /opening/plan/gates/0'], bytes, {
   trust: 'another question',
 })
 
@@ -824,90 +992,123 @@ attack(
   'prefix-rewritten',
   'what the approver had seen done, done otherwise',
   NO,
-  ['decision-unbound', 'expectation-fails', 'prefix-wrong'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+  ],
   await sealedStep('build', (step) => (step.salt = '0'.repeat(32))),
+  { shape: 'ungated' },
 )
 attack(
   'attempt-hidden',
   'the first attempt left out',
   NO,
-  ['attempts-broken', 'decision-unbound', 'expectation-fails', 'prefix-wrong'],
+  [
+    'attempts-broken build /execution/steps/0',
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+  ],
   await sealedStep('build', (step) => (step.attempt = 2)),
+  { shape: 'ungated' },
 )
 attack(
   'attempts-too-many',
   'a failed step tried again until it succeeds',
   NO,
-  ['attempts-broken', 'outcome-differs', 'reason-broken'],
+  [
+    'attempts-broken build /execution/steps/1',
+    'outcome-differs /closing/outcome',
+    'reason-broken /closing',
+  ],
   await retried(),
-  { trust: 'no requirement' },
+  { trust: 'no requirement', shape: 'ungated' },
 )
 attack(
   'step-before-gate',
   'a step recorded before the gate that it needs',
   NO,
-  ['needs-broken'],
+  ['needs-broken publish /execution/steps/1'],
   await sealed((content) => (content.order = ['step', 'step', 'gate'])),
 )
 attack(
   'step-begun-before-gate',
   'a step begun before the gate was resolved',
   NO,
-  ['expectation-fails', 'needs-broken', 'shown-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'needs-broken publish /execution/steps/1',
+    'shown-differs ship /gates/0/shown',
+  ],
   await sealedStep('publish', (step) => (step.started_at = '2026-11-12T09:30:03.000Z')),
 )
 attack(
   'gate-left-out',
   'the gate left out of the record',
   NO,
-  ['needs-broken', 'outcome-differs'],
+  [
+    'expectation-holds ship /opening/plan/gates/0',
+    'needs-broken publish /execution/steps/1',
+    'outcome-differs /closing/outcome',
+  ],
   await sealed((content) => {
     content.gates = []
     content.order = ['step', 'step']
     content.closing.counts.gates = 0
   }),
+  { shape: 'ungated' },
 )
 attack(
   'exit-code',
   'an exit code of 1 called a success',
   NO,
-  ['result-broken'],
+  ['result-broken publish /execution/steps/1'],
   await sealedStep('publish', (step) => (step.exit_code = 1)),
 )
 attack(
   'command',
   'another command than planned',
   NO,
-  ['plan-differs'],
+  ['plan-differs publish /execution/steps/1'],
   await sealedStep('publish', (step) => (step.argv = ['/bin/true'])),
 )
 attack(
   'outcome',
   'a success called a failure',
   NO,
-  ['outcome-differs'],
+  ['outcome-differs /closing/outcome'],
   await sealed(({ closing }) => Object.assign(closing, { outcome: 'failed', reason: 'x' })),
 )
 attack(
   'counts',
   'a step more than there is',
   NO,
-  ['counts-differ'],
+  ['counts-differ /closing/counts'],
   await sealed(({ closing }) => (closing.counts.steps += 1)),
 )
 attack(
   'previous',
   'a second envelope without one before it',
   NO,
-  ['series-broken'],
+  ['series-broken /closing/previous'],
   await sealed(({ closing }) => (closing.seal_seq = 2)),
 )
 attack(
   'artifact-shown',
   'an artifact shown that is not on record',
   NO,
-  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'shown-differs ship /gates/0/shown/artifacts/0',
+  ],
   await sealedGate(({ shown }) => shown.artifacts.forEach((it) => (it.sha256 = sha256('x')))),
+  { shape: 'ungated' },
 )
 
 // With the sealing key: decisions.
@@ -915,49 +1116,77 @@ attack(
   'decision-of-another-run',
   'the whole gate of another run',
   NO,
-  ['decision-unbound', 'expectation-fails', 'prefix-wrong'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/evidence_id',
+    'decision-unbound ship /gates/0/decisions/0/decision/run_id',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+  ],
   await sealed((content) => (content.gates = structuredClone(another.content.gates))),
+  { shape: 'ungated' },
 )
 attack(
   'decision-turned',
   'a refusal turned into an approval',
   NO,
-  ['assertion-unbound', 'expectation-fails'],
+  [
+    'assertion-unbound ship /gates/0/decisions/0/assertion/client_data_json',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await turned(),
 )
 attack(
   'refusal-approved',
   'a refusal with the outcome approved',
   NO,
-  ['expectation-fails', 'gate-outcome-differs'],
+  ['expectation-fails ship /opening/plan/gates/0', 'gate-outcome-differs ship /gates/0/outcome'],
   await refusedAnyway(),
 )
 attack(
   'decision-comment',
   'another comment than the signed one',
   NO,
-  ['assertion-unbound', 'expectation-fails'],
+  [
+    'assertion-unbound ship /gates/0/decisions/0/assertion/client_data_json',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await sealedDecision((it) => (it.comment = 'Fine.')),
 )
 attack(
   'decision-approver',
   'the decision of one under the name of another',
   NO,
-  ['credential-differs', 'expectation-fails'],
+  [
+    'credential-differs ship /gates/0/decisions/0/assertion/credential_id',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   (await recordedRun({ decisions: [{ ...by(ben), approver: 'ann' }] }).seal()).bytes,
 )
 attack(
   'decision-dropped',
   'no decision, and approved',
   NO,
-  ['expectation-fails', 'gate-outcome-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'gate-outcome-differs ship /gates/0/outcome',
+    'others-decided ship /gates/0/decisions',
+  ],
   await sealedGate((it) => (it.decisions = [])),
+  { shape: 'ungated' },
 )
 attack(
   'decision-repeated',
   'one approval counted twice',
   NO,
-  ['approver-repeated', 'expectation-fails', 'nonce-repeated'],
+  [
+    'approver-repeated ship /gates/0/decisions/1/decision',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'nonce-repeated ship /gates/0/decisions/1/decision',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
   await repeated(),
   { trust: 'two approvals' },
 )
@@ -965,7 +1194,10 @@ attack(
   'decision-late',
   'decided after the gate had expired',
   NO,
-  ['expectation-fails', 'expiry-broken'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'expiry-broken ship /gates/0/decisions/0/decision',
+  ],
   (
     await recordedRun({
       decisions: [by(ann, {}, { decided_at: '2026-11-12T12:00:00.000Z' })],
@@ -976,49 +1208,68 @@ attack(
   'decision-of-the-system',
   'an expiry that looks like a person’s approval',
   NO,
-  ['approver-not-allowed', 'expectation-fails', 'owner-unknown', 'passkey-missing'],
+  [
+    'approver-not-allowed ship /gates/0/decisions/0/decision/approver',
+    'expectation-fails ship /opening/plan/gates/0',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-missing ship /gates/0/decisions/0/assertion',
+  ],
   (await recordedRun({ decisions: [{ approver: 'system' }] }).seal()).bytes,
 )
 attack(
   'decision-of-the-starter',
   'the starter approves',
   NO,
-  ['expectation-fails', 'starter-decided'],
+  ['expectation-fails ship /opening/plan/gates/0', 'starter-decided ship /gates/0/decisions'],
   await signedBy(oda),
 )
 attack(
   'decision-of-a-lineage',
   'the starter of the run that this one repeats approves',
   NO,
-  ['expectation-fails', 'starter-decided', 'lineage-unchecked'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'lineage-unchecked /opening/rerun_of',
+    'starter-decided ship /gates/0/decisions',
+  ],
   (await recordedRun({ rerun_of: { run_id: 'run-0', starters: ['user:ann'] } }).seal()).bytes,
 )
 attack(
   'started-by-the-system',
   'started by nobody',
   NO,
-  ['expectation-fails', 'starter-without-owner'],
+  ['expectation-fails ship /opening/plan/gates/0', 'starter-without-owner ship /gates/0/decisions'],
   (await recordedRun({ actor: 'system' }).seal()).bytes,
 )
 attack(
   'decision-unsigned',
   'a session’s decision where a passkey is asked for',
   NO,
-  ['expectation-fails', 'passkey-missing'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'passkey-missing ship /gates/0/decisions/0/assertion',
+  ],
   (await recordedRun({ decisions: [{ approver: 'user:ann' }] }).seal()).bytes,
 )
 attack(
   'approver-unknown',
   'signed by somebody whom the reader did not pin',
   'not proven',
-  ['owner-unknown', 'passkey-unchecked', 'requirement-unchecked'],
+  [
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
   await signedBy(stranger),
 )
 attack(
   'approver-revoked',
   'signed by a revoked passkey',
   NO,
-  ['approver-revoked', 'expectation-fails'],
+  [
+    'approver-revoked ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   bytes,
   { trust: 'approver revoked' },
 )
@@ -1026,7 +1277,10 @@ attack(
   'approver-retired',
   'signed by a passkey after it was retired',
   NO,
-  ['approver-retired', 'expectation-fails'],
+  [
+    'approver-retired ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   bytes,
   { trust: 'approver retired' },
 )
@@ -1034,7 +1288,10 @@ attack(
   'approver-of-another-definition',
   'signed by somebody who may decide this gate of another definition',
   NO,
-  ['approver-not-entitled', 'expectation-fails'],
+  [
+    'approver-not-entitled ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   bytes,
   { trust: 'approver of another definition' },
 )
@@ -1042,7 +1299,10 @@ attack(
   'approver-at-another-origin',
   'a passkey that another trust file has at another origin alone',
   NO,
-  ['origin-refused', 'expectation-fails'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'origin-refused ship /gates/0/decisions/0/assertion/client_data_json',
+  ],
   bytes,
   { also: 'ann at another origin' },
 )
@@ -1050,21 +1310,32 @@ attack(
   'inputs-unasked',
   'an answer to what the gate does not ask',
   NO,
-  ['inputs-broken', 'expectation-fails'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'inputs-broken ship /gates/0/decisions/0/decision/inputs',
+  ],
   (await recordedRun({ decisions: [by(ann, {}, { inputs: { ticket: 'T-1' } })] }).seal()).bytes,
 )
 attack(
   'rejected-beside-approved',
   'a gate that one approves and another rejects, as approved',
   NO,
-  ['gate-outcome-differs', 'expectation-fails'],
+  [
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'gate-outcome-differs ship /gates/0/outcome',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
   await rejectedBeside(),
 )
 attack(
   'approver-of-another-gate',
   'signed by somebody who may not decide this gate',
   NO,
-  ['approver-not-entitled', 'expectation-fails'],
+  [
+    'approver-not-entitled ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   bytes,
   { trust: 'approver of another gate' },
 )
@@ -1073,89 +1344,133 @@ attack(
   'passkey-origin',
   'signed at another origin',
   NO,
-  ['expectation-fails', 'origin-refused'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'origin-refused ship /gates/0/decisions/0/assertion/client_data_json',
+  ],
   await origin({ client: { origin: 'https://runs.example.evil' } }),
 )
 attack(
   'passkey-cross-origin',
   'signed in a frame of another site',
   NO,
-  ['expectation-fails', 'origin-refused'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'origin-refused ship /gates/0/decisions/0/assertion/client_data_json',
+  ],
   await origin({ client: { crossOrigin: true } }),
 )
 attack(
   'passkey-top-origin',
   'signed under another site',
   NO,
-  ['expectation-fails', 'origin-refused'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'origin-refused ship /gates/0/decisions/0/assertion/client_data_json',
+  ],
   await origin({ client: { topOrigin: 'https://evil.example' } }),
 )
 attack(
   'passkey-rp-id',
   'signed for another site',
   NO,
-  ['expectation-fails', 'origin-refused'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'origin-refused ship /gates/0/decisions/0/assertion/authenticator_data',
+  ],
   await origin({ rp_id: 'evil.example' }),
 )
 attack(
   'passkey-create',
   'a registration as a signature',
   NO,
-  ['assertion-unbound', 'expectation-fails'],
+  [
+    'assertion-unbound ship /gates/0/decisions/0/assertion/client_data_json',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await origin({ client: { type: 'webauthn.create' } }),
 )
 attack(
   'passkey-unverified',
   'signed without the person verified',
   NO,
-  ['expectation-fails', 'user-not-verified'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'user-not-verified ship /gates/0/decisions/0/assertion/authenticator_data',
+  ],
   await origin({ flags: 0x19 }),
 )
 attack(
   'passkey-absent',
   'signed without the person present',
   NO,
-  ['expectation-fails', 'user-not-verified'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'user-not-verified ship /gates/0/decisions/0/assertion/authenticator_data',
+  ],
   await origin({ flags: 0x1c }),
 )
 attack(
   'passkey-extensions',
   'extensions that nobody asked for',
   NO,
-  ['assertion-unreadable', 'expectation-fails'],
+  [
+    'assertion-unreadable ship /gates/0/decisions/0/assertion/authenticator_data',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await origin({ flags: 0x9d, more: [0xa0] }),
 )
 attack(
   'passkey-client-data',
   'an origin twice',
   NO,
-  ['assertion-unreadable', 'expectation-fails'],
+  [
+    'assertion-unreadable ship /gates/0/decisions/0/assertion/client_data_json',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await origin({ clientText: (text) => text.replace('{', '{"origin":"https://evil.example",') }),
 )
 attack(
   'passkey-der',
   'a byte behind the DER',
   NO,
-  ['decision-signature-wrong', 'expectation-fails'],
+  [
+    'decision-signature-wrong ship /gates/0/decisions/0/assertion/signature',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await origin({ signature: (der) => Uint8Array.from([...der, 0]) }),
 )
 attack(
   'passkey-signature',
   'another signature',
   NO,
-  ['decision-signature-wrong', 'expectation-fails'],
+  [
+    'decision-signature-wrong ship /gates/0/decisions/0/assertion/signature',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   await origin({ signature: (der) => der.with(12, (der[12] ?? 0) ^ 1) }),
 )
 
 // A pinned definition, whose digest anybody with the key can write.
-attack('version', 'the version and the plan that were pinned', 'proven', [], bytes, {
-  trust: 'this version',
-})
+attack(
+  'version',
+  'the version and the plan that were pinned',
+  'proven',
+  [
+    'expectation-holds /opening/definition/sha256',
+    'expectation-holds /opening/plan',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
+  bytes,
+  {
+    trust: 'this version',
+  },
+)
 attack(
   'version-alone',
   'the version that was pinned, without its plan',
   'not proven',
-  ['requirement-unchecked'],
+  ['nothing-required', 'requirement-unchecked /opening/definition/sha256'],
   bytes,
   { trust: 'this version alone' },
 )
@@ -1173,7 +1488,11 @@ attack(
   'version-command',
   'another command under the digest that was pinned',
   NO,
-  ['another-plan'],
+  [
+    'another-plan /opening/plan',
+    'expectation-holds /opening/definition/sha256',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
   await otherPlan(({ steps }) => steps.forEach((step) => (step.argv = ['/bin/sh', '-c', 'evil']))),
   { trust: 'this version' },
 )
@@ -1181,7 +1500,11 @@ attack(
   'version-variable',
   'another variable of a step under the digest that was pinned',
   NO,
-  ['another-plan'],
+  [
+    'another-plan /opening/plan',
+    'expectation-holds /opening/definition/sha256',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
   await otherPlan(({ steps }) =>
     steps.forEach((step) => (step.env = { NODE_OPTIONS: '--eval=1' })),
   ),
@@ -1191,7 +1514,11 @@ attack(
   'version-people',
   'people in the policy under the digest that was pinned',
   NO,
-  ['another-plan', 'gate-weaker'],
+  [
+    'another-plan /opening/plan',
+    'expectation-holds /opening/definition/sha256',
+    'gate-weaker ship /opening/plan/gates/0',
+  ],
   await otherPlan(({ gates }) => gates.forEach(({ policy }) => policy.users.push('eve'))),
   { trust: 'this version' },
 )
@@ -1199,7 +1526,7 @@ attack(
   'gate-people',
   'a policy that names somebody whom nobody pinned',
   NO,
-  ['gate-weaker'],
+  ['gate-weaker ship /opening/plan/gates/0'],
   await weaker({ users: ['eve'] }),
   { trust: 'these people' },
 )
@@ -1207,19 +1534,30 @@ attack(
   'gate-term',
   'a policy with a longer term than was pinned',
   NO,
-  ['gate-weaker'],
+  ['gate-weaker ship /opening/plan/gates/0'],
   await weaker({ expires_ms: 3_600_001 }),
   { trust: 'these people' },
 )
-attack('gate-answer', 'a policy that does not ask what was pinned', NO, ['gate-weaker'], bytes, {
-  trust: 'an answer',
-})
+attack(
+  'gate-answer',
+  'a policy that does not ask what was pinned',
+  NO,
+  ['gate-weaker ship /opening/plan/gates/0'],
+  bytes,
+  {
+    trust: 'an answer',
+  },
+)
 
 attack(
   'version-inputs',
   'an input that the pinned plan does not have, for its commands to read',
   NO,
-  ['another-plan'],
+  [
+    'another-plan /opening/plan',
+    'expectation-holds /opening/definition/sha256',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
   (
     await recordedRun({
       definition: honest.content.opening.definition,
@@ -1252,42 +1590,49 @@ attack(
   'shown-closed',
   'an artifact not displayed open, as the plan says',
   NO,
-  ['expectation-fails', 'shown-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'shown-differs ship /gates/0/shown/artifacts',
+    'shown-differs ship /gates/0/shown/artifacts/0/opened',
+  ],
   await showing(['build/dist/app.tgz'], false),
 )
 attack(
   'shown-unplanned',
   'an artifact displayed open, of which the plan does not say so',
   NO,
-  ['expectation-fails', 'shown-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'shown-differs ship /gates/0/shown/artifacts/0/opened',
+  ],
   await showing([], true),
 )
 attack(
   'repeats-itself',
   'a run that repeats itself',
   NO,
-  ['lineage-broken', 'lineage-unchecked'],
+  ['lineage-broken /opening/rerun_of', 'lineage-unchecked /opening/rerun_of'],
   (await recordedRun({ rerun_of: { run_id: 'run-1', starters: ['user:oda'] } }).seal()).bytes,
 )
 attack(
   'repeats-nobody',
   'a run that repeats one that nobody started, so that four eyes miss somebody',
   NO,
-  ['lineage-broken', 'lineage-unchecked'],
+  ['lineage-broken /opening/rerun_of/starters', 'lineage-unchecked /opening/rerun_of'],
   (await recordedRun({ rerun_of: { run_id: 'run-0', starters: [] } }).seal()).bytes,
 )
 attack(
   'day-30-february',
   'a day that there is not',
   NO,
-  ['schema-violated'],
+  ['schema-violated /closing/finished_at'],
   text('"finished_at":"2026-11-12', '"finished_at":"2026-02-30'),
 )
 attack(
   'duration',
   'a step that lasted longer than from its beginning to its end',
   NO,
-  ['times-broken'],
+  ['times-broken publish /execution/steps/1/duration_ms'],
   await sealedStep('publish', (step) => (step.duration_ms = 3_600_000)),
 )
 
@@ -1297,9 +1642,13 @@ attack(
   'gates-exchanged',
   'the approval of one gate for another that asks the same, where what was shown names no gate',
   'not proven',
-  ['decision-of-several', 'requirement-unchecked'],
+  [
+    'decision-of-several ok-prod /gates/0/decisions/0/assertion',
+    'decision-of-several ok-staging /gates/1/decisions/0/assertion',
+    'requirement-unchecked ok-prod /opening/plan/gates/1',
+  ],
   (await twoGates({ isShown: false }).seal()).bytes,
-  { trust: 'two gates' },
+  { trust: 'two gates', shape: 'two gates' },
 )
 attack(
   'gates-told-apart',
@@ -1307,13 +1656,22 @@ attack(
   'proven',
   [],
   (await twoGates({ isShown: true }).seal()).bytes,
-  { trust: 'two gates' },
+  { trust: 'two gates', shape: 'two gates' },
 )
 attack(
   'gates-exchanged-shown',
   'the approval of one gate for another, of which it was not shown',
   NO,
-  ['decision-unbound', 'expectation-fails', 'prefix-wrong', 'shown-differs'],
+  [
+    'decision-unbound ok-prod /gates/1/decisions/0/assertion',
+    'decision-unbound ok-staging /gates/0/decisions/0/assertion',
+    'expectation-fails ok-prod /opening/plan/gates/1',
+    'others-decided ok-prod /gates/1/decisions',
+    'others-decided ok-staging /gates/0/decisions',
+    'prefix-wrong ok-prod /gates/1/shown',
+    'shown-differs ok-prod /gates/1/shown',
+    'shown-differs ok-staging /gates/0/shown',
+  ],
   (
     await sealContent(
       changed(twoGates({ isShown: true }).content(), ({ gates }) => {
@@ -1323,7 +1681,7 @@ attack(
       signer,
     )
   ).bytes,
-  { trust: 'two gates' },
+  { trust: 'two gates', shape: 'ungated' },
 )
 
 // What the key's holder writes, and cannot have been.
@@ -1331,7 +1689,7 @@ attack(
   'sealed-early',
   'a seal from before the end of the run',
   NO,
-  ['sealed-early'],
+  ['sealed-early /integrity/seal/payload'],
   (await sealContent(honest.content, signer, '2026-11-12T09:30:00.000Z')).bytes,
 )
 const planned = async (change: (plan: Plan) => void): Promise<Uint8Array> =>
@@ -1340,57 +1698,102 @@ attack(
   'needs-circle',
   'two steps of the plan that wait for each other, and were never run',
   NO,
-  ['plan-broken'],
+  ['plan-broken /opening/plan'],
   await circled(),
-  { trust: 'no requirement' },
+  { trust: 'no requirement', shape: 'ungated' },
 )
 attack(
   'needs-twice',
   'a step that needs one thing twice',
   NO,
-  ['decision-unbound', 'expectation-fails', 'plan-broken', 'prefix-wrong'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'plan-broken publish /opening/plan/steps/1/needs',
+    'prefix-wrong ship /gates/0/shown',
+  ],
   await planned(({ steps }) => steps.forEach((it) => it.needs.push(...it.needs))),
+  { shape: 'ungated' },
 )
 attack(
   'artifact-twice',
   'one path twice among the artifacts of a step',
   NO,
-  ['counts-differ', 'decision-unbound', 'expectation-fails', 'prefix-wrong', 'repeated'],
+  [
+    'counts-differ /closing/counts',
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'prefix-wrong ship /gates/0/shown',
+    'repeated build /execution/steps/0/artifacts',
+  ],
   await sealedStep('build', (step) => step.artifacts.push(...step.artifacts)),
+  { shape: 'ungated' },
 )
 attack(
   'artifacts-hidden',
   'artifacts that the gate did not show',
   NO,
-  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'shown-differs ship /gates/0/shown/artifacts',
+  ],
   await sealedGate(({ shown }) => (shown.artifacts = [])),
+  { shape: 'ungated' },
 )
 attack(
   'running-hidden',
   'a step that was running when the gate opened, and was not shown',
   NO,
-  ['expectation-fails', 'needs-broken', 'shown-differs'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'needs-broken publish /execution/steps/1',
+    'shown-differs ship /gates/0/shown',
+  ],
   await sealedStep('publish', (step) => (step.started_at = '2026-11-12T09:30:03.000Z')),
 )
 attack(
   'running-invented',
   'a step shown as running that was done',
   NO,
-  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'shown-differs ship /gates/0/shown',
+  ],
   await sealedGate(({ shown }) => (shown.running = ['build'])),
+  { shape: 'ungated' },
 )
 attack(
   'base-itself',
   'a difference of the record from itself',
   NO,
-  ['decision-unbound', 'expectation-fails', 'shown-differs'],
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
+    'expectation-fails ship /opening/plan/gates/0',
+    'others-decided ship /gates/0/decisions',
+    'shown-differs ship /gates/0/shown/base',
+  ],
   await sealedGate(({ shown }) => (shown.base = { evidence_id: 'ev-1', head: sha256('x') })),
+  { shape: 'ungated' },
 )
 attack(
   'request-twice',
   'two approvers who answer one request',
   NO,
-  ['expectation-fails', 'nonce-repeated'],
+  [
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'nonce-repeated ship /gates/0/decisions/1/decision',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
   (
     await recordedRun({
       policy: { quorum: 2 },
@@ -1402,21 +1805,34 @@ attack(
   'decision-unnamed',
   'a decision by somebody whom the policy does not name',
   NO,
-  ['approver-not-allowed', 'gate-weaker'],
+  [
+    'approver-not-allowed ship /gates/0/decisions/0/decision/approver',
+    'gate-weaker ship /opening/plan/gates/0',
+  ],
   (await recordedRun({ policy: { roles: [], users: ['ben'] } }).seal()).bytes,
 )
 attack(
   'gate-expired-early',
   'a gate that expired before its time',
   NO,
-  ['expiry-broken', 'expectation-fails'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'expiry-broken ship /gates/0/resolved_at',
+    'others-decided ship /gates/0/decisions',
+  ],
   await expiredEarly(),
+  { shape: 'ungated' },
 )
 attack(
   'user-twice',
   'one person with a passkey in each of two files, who decides twice',
   NO,
-  ['approver-repeated', 'expectation-fails'],
+  [
+    'approver-repeated ship /gates/0/decisions/1/decision',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
   (
     await recordedRun({
       policy: { quorum: 2 },
@@ -1429,7 +1845,7 @@ attack(
   'cells-of-a-command',
   'cells of a step that derives none',
   NO,
-  ['result-broken', 'totals-differ'],
+  ['result-broken publish /execution/steps/1', 'totals-differ /closing/totals'],
   await sealedStep('publish', (step) => (step.cells = [])),
 )
 
@@ -1446,14 +1862,14 @@ attack(
   'repeats-another',
   'a run that repeats one of which the reader has no record',
   'proven',
-  ['lineage-unchecked'],
+  ['lineage-unchecked /opening/rerun_of'],
   (await rerun.seal()).bytes,
 )
 attack(
   'repeats-as-held',
   'a run that repeats one as the record says that the reader holds',
   'proven',
-  [],
+  ['lineage-agrees /opening/rerun_of'],
   (await rerun.seal()).bytes,
   { held: [{ ...repeatedRun, starters: ['user:eve'] }] },
 )
@@ -1461,7 +1877,7 @@ attack(
   'repeats-without-ann',
   'a run that leaves out who started the one that it repeats, so that she can approve it',
   NO,
-  ['lineage-differs'],
+  ['lineage-differs /opening/rerun_of'],
   (await rerun.seal()).bytes,
   { held: [{ ...repeatedRun, starters: ['user:ann'] }] },
 )
@@ -1482,42 +1898,57 @@ attack(
   'taken-over-of-another-run',
   'a step taken over from a record that the reader holds, which is of another run than is repeated',
   NO,
-  ['lineage-differs'],
+  ['lineage-differs /opening/rerun_of'],
   (await tookOver('ev-0').seal()).bytes,
-  { trust: 'no requirement', held: [{ ...repeatedRun, run_id: 'run-7', starters: ['user:ann'] }] },
+  {
+    trust: 'no requirement',
+    held: [{ ...repeatedRun, run_id: 'run-7', starters: ['user:ann'] }],
+    shape: 'ungated',
+  },
 )
 attack(
   'taken-over-of-two',
   'steps taken over from two records',
   NO,
-  ['lineage-differs'],
+  ['lineage-differs /opening/rerun_of'],
   (await tookOver('ev-0', 'ev-7').seal()).bytes,
-  { trust: 'no requirement' },
+  { trust: 'no requirement', shape: 'ungated' },
 )
 
 // Against what the reader holds.
 const follows = { seal_seq: 8, previous: { evidence_id: 'ev-0', head: sha256('ev-0') } }
 const before = { ...repeatedRun, starters: ['user:eve'] }
 const following = (await recordedRun().seal(follows)).bytes
-attack('follows', 'a record that follows the one that is held', 'proven', [], following, {
-  held: [before],
-})
+attack(
+  'follows',
+  'a record that follows the one that is held',
+  'proven',
+  ['follows-held /closing/previous'],
+  following,
+  {
+    held: [before],
+  },
+)
 attack(
   'follows-another',
   'a record that was sealed over another one than is held',
   NO,
-  ['previous-differs'],
+  ['previous-differs /closing/previous'],
   following,
   { held: [{ ...before, head: sha256('another') }] },
 )
-attack('fork', 'a second record of one number', NO, ['fork'], following, {
+attack('fork', 'a second record of one number', NO, ['fork /closing/previous'], following, {
   held: [{ ...before, evidence_id: 'ev-8', head: sha256('ev-8'), seal_seq: 8 }],
 })
 attack(
   'request-answered-before',
   'a request that was answered otherwise in a record that is held',
   NO,
-  ['expectation-fails', 'nonce-repeated'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'follows-held /closing/previous',
+    'nonce-repeated ship /gates/0/decisions/0/decision',
+  ],
   following,
   {
     held: [
@@ -1536,22 +1967,28 @@ attack(
   'gates-circle',
   'two gates of the plan that wait for each other',
   NO,
-  ['plan-broken'],
+  ['plan-broken /opening/plan'],
   (
     await startRun(signer, {
       steps: [planStep('build')],
       gates: [planGate('one', { needs: ['other'] }), planGate('other', { needs: ['one'] })],
     }).seal()
   ).bytes,
-  { trust: 'no requirement' },
+  { trust: 'no requirement', shape: 'ungated' },
 )
 attack(
   'gate-resolved-twice',
   'a gate that is resolved twice',
   NO,
-  ['repeated'],
+  [
+    'decision-unsigned ship /gates/0/decisions/0/assertion',
+    'decision-unsigned ship /gates/1/decisions/0/assertion',
+    'gate-recorded ship /gates/0',
+    'gate-recorded ship /gates/1',
+    'repeated ship /gates/1',
+  ],
   await resolvedTwice(),
-  { trust: 'no requirement' },
+  { trust: 'no requirement', shape: 'ungated' },
 )
 
 // By nobody's key: what names the gate is taken out of what was shown.
@@ -1560,35 +1997,48 @@ attack(
   'the approval of one gate for another, and what was shown names none',
   NO,
   [
-    'content-differs',
-    'decision-unbound',
-    'entry-changed',
-    'expectation-fails',
-    'prefix-wrong',
-    'statement-differs',
+    'content-differs /integrity/content_sha256',
+    'decision-unbound ok-prod /gates/1/decisions/0/assertion',
+    'decision-unbound ok-prod /gates/1/decisions/0/decision/shown_sha256',
+    'decision-unbound ok-staging /gates/0/decisions/0/assertion',
+    'decision-unbound ok-staging /gates/0/decisions/0/decision/shown_sha256',
+    'entry-changed ok-prod /gates/1',
+    'entry-changed ok-staging /gates/0',
+    'expectation-fails ok-prod /opening/plan/gates/1',
+    'others-decided ok-prod /gates/1/decisions',
+    'others-decided ok-staging /gates/0/decisions',
+    'prefix-wrong ok-prod /gates/1/shown',
+    'statement-differs /integrity/seal/payload',
   ],
   unnamed(({ gates }) => {
     const names = gates.map(({ step_id }) => step_id)
     for (const [index, gate] of gates.entries()) gate.step_id = names[1 - index] ?? ''
   }),
-  { trust: 'two gates' },
+  { trust: 'two gates', shape: 'ungated' },
 )
 attack(
   'shown-of-another-prefix',
   'a decision that is told over another link than was signed',
   NO,
   [
-    'content-differs',
-    'decision-unbound',
-    'entry-changed',
-    'expectation-fails',
-    'prefix-wrong',
-    'statement-differs',
+    'content-differs /integrity/content_sha256',
+    'decision-unbound ok-prod /gates/0/decisions/0/assertion',
+    'decision-unbound ok-prod /gates/0/decisions/0/decision/chain_head_before',
+    'decision-unbound ok-prod /gates/0/decisions/0/decision/shown_sha256',
+    'decision-unbound ok-staging /gates/1/decisions/0/assertion',
+    'decision-unbound ok-staging /gates/1/decisions/0/decision/chain_head_before',
+    'decision-unbound ok-staging /gates/1/decisions/0/decision/shown_sha256',
+    'entry-changed ok-prod /gates/0',
+    'entry-changed ok-staging /gates/1',
+    'expectation-fails ok-prod /opening/plan/gates/1',
+    'prefix-wrong ok-prod /gates/0/shown',
+    'prefix-wrong ok-staging /gates/1/shown',
+    'statement-differs /integrity/seal/payload',
   ],
   unnamed(({ gates, integrity }) => {
     for (const gate of gates) gate.shown.chain_head_before = integrity.hash_chain.head
   }),
-  { trust: 'two gates' },
+  { trust: 'two gates', shape: 'two gates', without: ['gate-signature'] },
 )
 
 // One passkey in two of the reader's files.
@@ -1596,7 +2046,10 @@ attack(
   'approver-revoked-elsewhere',
   'a passkey that one file revokes, under the id that it has in another',
   NO,
-  ['approver-revoked', 'expectation-fails'],
+  [
+    'approver-revoked ship /gates/0/decisions/0/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
   (await recordedRun({ decisions: [{ ...by(ann), approver: 'ann.old' }] }).seal()).bytes,
   { trust: 'approver revoked', also: 'ann under her former id' },
 )
@@ -1604,7 +2057,12 @@ attack(
   'approver-seals',
   'an approver whose key is the one that seals',
   'not proven',
-  ['passkey-unchecked', 'requirement-unchecked', 'trust-file-refused', 'owner-unknown'],
+  [
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'trust-file-refused',
+  ],
   await signedBy(sealer),
   { also: 'the sealing key as an approver' },
 )
@@ -1612,20 +2070,25 @@ attack(
   'passkey-empty',
   'a signature that no key can have made, of somebody whom nobody pinned',
   NO,
-  ['decision-signature-wrong', 'owner-unknown', 'expectation-fails'],
+  [
+    'decision-signature-wrong ship /gates/0/decisions/0/assertion/signature',
+    'expectation-fails ship /opening/plan/gates/0',
+    'owner-unknown ship /gates/0/decisions',
+  ],
   await signedBy(stranger, { signature: () => new Uint8Array() }),
 )
 attack(
   'decisions-many',
   'one signed decision over and over',
   NO,
-  ['expectation-fails', 'gate-outcome-differs'],
+  ['expectation-fails ship /opening/plan/gates/0', 'gate-outcome-differs ship /gates/0/decisions'],
   await sealedGate(
     (it) =>
       (it.decisions = Array.from({ length: 500 }, () => it.decisions[0]).flatMap(
         (one) => one ?? [],
       )),
   ),
+  { shape: 'ungated' },
 )
 
 for (const [file, bytes] of bytesOfAttack)

@@ -1,7 +1,12 @@
 import * as z from 'zod/mini'
-import { TrustFile } from '#contract/trust.ts'
+import { LIMITS } from '#contract/envelope.ts'
+import { keysOf } from '#contract/status.ts'
+import { TRUST_SOURCE, TrustFile } from '#contract/trust.ts'
 import { decodeBase64 } from '#evidence/base64.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
+import { compareBeside } from '#evidence/beside.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import { type Claim } from '#evidence/claims.ts'
+import { type Verification, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   dsseFailures,
   ed25519Failures,
@@ -14,7 +19,7 @@ import {
 /** What Node and a page in a browser are both given, and must make the same of. */
 
 /** An envelope that a reader holds, as far as these files go. */
-export const Held = z.strictObject({
+const Held = z.strictObject({
   server: z.string(),
   evidence_id: z.string(),
   head: z.string(),
@@ -24,12 +29,67 @@ export const Held = z.strictObject({
   decisions: z.exactOptional(z.array(z.strictObject({ nonce: z.string(), sha256: z.string() }))),
 })
 
-/** Which record a reader asks for. */
-export const Asked = z.strictObject({
-  run_id: z.exactOptional(z.string()),
-  evidence_id: z.exactOptional(z.string()),
+/** What a reader brings besides trust files. */
+export const BROUGHT = {
+  /** Which record they ask for. */
+  asked: z.exactOptional(
+    z.strictObject({
+      run_id: z.exactOptional(z.string()),
+      evidence_id: z.exactOptional(z.string()),
+    }),
+  ),
+  /** What they say on the spot that it must be. */
+  expect: z.exactOptional(
+    z.array(z.strictObject({ kind: z.enum(['definition', 'outcome']), value: z.string() })),
+  ),
+  /** What they verified before. */
+  held: z.exactOptional(z.array(Held)),
+  /** The longest file that they read. */
+  most: z.exactOptional(z.number()),
+  /** What came beside it, by name: texts. */
+  beside: z.exactOptional(z.record(z.string(), z.string())),
+} as const
+
+/** How a reader may have a trust file. */
+export const Source = z.enum(keysOf(TRUST_SOURCE))
+
+const Reader = z.strictObject({
+  trust: z.array(z.strictObject({ file: TrustFile, source: Source })),
+  ...BROUGHT,
 })
-export type Asked = z.infer<typeof Asked>
+export type Reader = z.infer<typeof Reader>
+
+export const optionsOf = ({ trust, asked, expect, held, most }: Reader): VerifyOptions => ({
+  trust,
+  ...(asked !== undefined && { asked }),
+  ...(expect !== undefined && { expect }),
+  ...(held !== undefined && { previous: held }),
+  ...(most !== undefined && { limits: { ...LIMITS, bytes: most } }),
+})
+
+/** The verdict on a file, and what is found of what came beside it. */
+export async function judge(
+  bytes: Uint8Array,
+  reader: Reader,
+): Promise<Verification & { beside: readonly Claim[] }> {
+  const found = await verifyEnvelope(bytes, optionsOf(reader))
+  const files = Object.entries(reader.beside ?? {}).map(([name, text]) => {
+    const bytes = utf8(text)
+    return { name, size: bytes.length, bytes: async () => bytes }
+  })
+  if (found.envelope === null || reader.beside === undefined) return { ...found, beside: [] }
+  const compared = await compareBeside(found.envelope, files)
+  return { ...found, beside: compared.map(({ claim }) => claim) }
+}
+
+/** All that is claimed, in the words of a row of the table: the code, of which step or gate, and where. */
+export const rowOf = ({ claims, beside }: { claims: readonly Claim[]; beside: readonly Claim[] }) =>
+  [...claims, ...beside].map(claimSaid).toSorted()
+
+const claimSaid = ({ code, step_id, where, ended }: Claim): string =>
+  [code, step_id, where === '' ? undefined : where, ended && `by a key that is ${ended}`]
+    .filter((word) => word !== undefined)
+    .join(' ')
 
 export const Input = z.object({
   jcs: z.array(
@@ -41,33 +101,18 @@ export const Input = z.object({
   es256: z.string(),
   webauthn: z.string(),
   /** Files in base64, and what their reader brings. */
-  files: z.array(
-    z.object({
-      file: z.string(),
-      trust: z.array(TrustFile),
-      asked: z.exactOptional(Asked),
-      previous: z.exactOptional(z.array(Held)),
-    }),
-  ),
+  files: z.array(z.strictObject({ file: z.string(), reader: Reader })),
 })
 export type Input = z.infer<typeof Input>
 
-export async function tryAll({
-  jcs,
-  numbers,
-  dsse,
-  ed25519,
-  es256,
-  webauthn,
-  files,
-}: Input): Promise<unknown> {
+export async function tryAll({ jcs, numbers, dsse, ed25519, es256, webauthn, files }: Input) {
   const verifications = []
-  for (const { file, trust, ...reader } of files) {
-    const { verdict, claims, sealed_by, remaining } = await verifyEnvelope(decodeBase64(file), {
-      trust: trust.map((pinned) => ({ file: pinned, source: 'pinned' })),
-      ...reader,
-    })
-    verifications.push({ verdict, claims, sealed_by, remaining })
+  const rows = []
+  for (const { file, reader } of files) {
+    const found = await judge(decodeBase64(file), reader)
+    const { verdict, claims, beside, sealed_by, remaining } = found
+    verifications.push({ verdict, claims, beside, sealed_by, remaining })
+    rows.push({ verdict, claims: rowOf(found) })
   }
   return {
     jcs: jcsFailures(jcs),
@@ -77,5 +122,6 @@ export async function tryAll({
     es256: await es256Failures(es256),
     webauthn: await webauthnAnswers(webauthn),
     verifications,
+    rows,
   }
 }
