@@ -73,7 +73,11 @@ describe('the walk over a chain', () => {
     here: readonly Sealed[],
     remembered: readonly HeldEnvelope[] = [],
     trust: readonly Trusted[] = [pinned(signer)],
-    { refused = [], before = null }: { refused?: readonly string[]; before?: Walk | null } = {},
+    {
+      refused = [],
+      before = null,
+      only = null,
+    }: { refused?: readonly string[]; before?: Walk | null; only?: string | null } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
       evidence_id,
@@ -99,7 +103,7 @@ describe('the walk over a chain', () => {
       remembered,
       () => {},
       new AbortController().signal,
-      before,
+      { before, only },
     )
   }
 
@@ -128,6 +132,10 @@ describe('the walk over a chain', () => {
     const again = await walk([sealed, second], seen, trust, { refused: ['ev-2'], before: found })
     expect(again.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
     expect(again.series).toMatchObject([{ count: 2, faults: [] }])
+    // And of what was not, one alone where the reader asks for that one.
+    const none = await walk([sealed, second], seen, trust, { refused: ['ev-1', 'ev-2'] })
+    const one = await walk([sealed, second], seen, trust, { before: none, only: 'ev-2' })
+    expect(one.walked.map(({ verdict }) => verdict)).toEqual(['not read', 'proven'])
   })
 
   it('[U12] that begins anew is held against what is here alone, also of what was opened', async () => {

@@ -26,6 +26,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
+import { type AskingAgain, MOST_NAMED, OneNamed, UnreadRecords } from './unread-records.tsx'
 import { isBroken, isWalked, newestOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
@@ -36,14 +37,14 @@ export function ChainPage() {
   const [progress, setProgress] = useState({ done: 0, known: 0 })
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
-    mutationFn: async ({ signal, before }: { signal: AbortSignal; before: Walk | null }) => {
+    mutationFn: async ({ signal, before, only }: Asking) => {
       const kept = await client.query({ ...keptQuery, staleTime: 0 })
       const found = await walkChain(
         walkRim(client),
         seenHere(kept),
         (done, known) => setProgress({ done, known }),
         signal,
-        before,
+        { before, only },
       )
       if (!isBroken(found) && !found.walked.some(({ isUnread }) => isUnread))
         await rememberLasts(newestOf(found, kept))
@@ -51,11 +52,11 @@ export function ChainPage() {
       return found
     },
   })
-  const begin = (before: Walk | null = null) => {
+  const begin = ({ before, only }: Pick<Asking, 'before' | 'only'>) => {
     const controller = new AbortController()
     setCancel(controller)
     setProgress({ done: 0, known: 0 })
-    walk.mutate({ signal: controller.signal, before })
+    walk.mutate({ signal: controller.signal, before, only })
   }
   // While only some records are asked for again, the others stay in sight.
   const found = walk.data ?? walk.variables?.before ?? null
@@ -70,7 +71,7 @@ export function ChainPage() {
             className="button"
             data-look={walk.data ? undefined : 'main'}
             disabled={walk.isPending}
-            onClick={() => begin()}
+            onClick={() => begin(ANEW)}
           >
             {walk.isPending ? 'Walking' : walk.data ? 'Walk it again' : 'Walk the chain'}
           </button>
@@ -110,13 +111,29 @@ export function ChainPage() {
           </button>
         </div>
       )}
-      {isStopped && <Notice title="The walk was stopped">Nothing is known of the chain.</Notice>}
-      {walk.isError && !isStopped && <Failure error={walk.error} again={() => begin()} />}
-      {found && <Found walk={found} isAsking={walk.isPending} onAskAgain={() => begin(found)} />}
+      {isStopped && (
+        <Notice title="The walk was stopped">
+          {found ? 'Below is what was found before.' : 'Nothing is known of the chain.'}
+        </Notice>
+      )}
+      {walk.isError && !isStopped && (
+        <Failure error={walk.error} again={() => begin(walk.variables ?? ANEW)} />
+      )}
+      {found && (
+        <Found
+          walk={found}
+          asking={walk.isPending ? { only: walk.variables.only } : null}
+          askAgain={(only) => begin({ before: found, only })}
+        />
+      )}
       <NotDetectable />
     </Page>
   )
 }
+
+/** `before`: the walk of which only what it could not read is asked for again; `only`: one record of those. */
+type Asking = { signal: AbortSignal; before: Walk | null; only: string | null }
+const ANEW = { before: null, only: null }
 
 function LastSeen({ kept }: { kept: Kept }) {
   const newest = newestSeen(kept)
@@ -145,13 +162,11 @@ function LastSeen({ kept }: { kept: Kept }) {
 
 function Found({
   walk,
-  isAsking,
-  onAskAgain,
+  asking,
+  askAgain,
 }: {
   walk: Walk
-  isAsking: boolean
-  onAskAgain: () => void
-}) {
+} & AskingAgain) {
   const { walked, series } = walk
   const placed = walked.filter((one) => one.placed !== null)
   const unread = walked.filter((one) => one.isUnread)
@@ -197,27 +212,7 @@ function Found({
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
-        {unread.length > 0 && (
-          <div className="flex flex-col items-start gap-2">
-            <p className="max-w-prose">
-              The server lists {unread.length === 1 ? 'it' : 'them'}, and what was answered is no
-              record. Nothing is known of {unread.length === 1 ? 'it' : 'them'}: that is said of the
-              others alone.
-            </p>
-            <Named walked={unread} />
-            {/* Not switched off while it asks: the focus would go. */}
-            <button
-              type="button"
-              className="button"
-              aria-busy={isAsking}
-              onClick={() => {
-                if (!isAsking) onAskAgain()
-              }}
-            >
-              {isAsking ? 'Asking again' : `Ask again for ${unread.length === 1 ? 'it' : 'them'}`}
-            </button>
-          </div>
-        )}
+        {unread.length > 0 && <UnreadRecords walked={unread} asking={asking} askAgain={askAgain} />}
         {open.length > 0 && (
           <div className="flex flex-col gap-1">
             <p className="max-w-prose">
@@ -250,13 +245,9 @@ function Named({ walked }: { walked: readonly Walked[] }) {
   if (walked.length === 0) return null
   return (
     <ul className="flex list-disc flex-col gap-1 pl-5">
-      {walked.slice(0, MOST_NAMED).map(({ listed, fault, open, verdict }) => (
-        <li key={listed.evidence_id}>
-          <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
-            {listed.evidence_id}
-          </Link>
-          , listed as number {listed.seal_seq}: {verdict}.{' '}
-          <RunText text={fault ?? open ?? ''} max={400} />
+      {walked.slice(0, MOST_NAMED).map((one) => (
+        <li key={one.listed.evidence_id}>
+          <OneNamed one={one} />
         </li>
       ))}
       {walked.length > MOST_NAMED && (
@@ -265,8 +256,6 @@ function Named({ walked }: { walked: readonly Walked[] }) {
     </ul>
   )
 }
-
-const MOST_NAMED = 100
 
 function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
   if (faults.length === 0) return null

@@ -52,14 +52,14 @@ export type Walk = {
 /**
  * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
  * list says is believed of nothing but what there is to ask for. One that cannot be had is named, and hides none of the
- * others. `before`: a walk of which only what it could not read is asked for again.
+ * others. `before`: a walk of which only what it could not read is asked for again; `only`: this one record of those.
  */
 export async function walkChain(
   rim: WalkRim,
   remembered: readonly HeldEnvelope[],
   onProgress: (done: number, known: number) => void,
   signal: AbortSignal,
-  before: Walk | null = null,
+  { before = null, only = null }: { before?: Walk | null; only?: string | null } = {},
 ): Promise<Walk> {
   const listed = await allListed(
     (cursor) => rim.list(cursor, signal),
@@ -74,7 +74,10 @@ export async function walkChain(
     }
   }
   const read = new Map(
-    before?.walked.flatMap((one) => (one.isUnread ? [] : [[keyOf(one.listed), one]])),
+    before?.walked.flatMap((one) => {
+      const isAsked = one.isUnread && (only === null || one.listed.evidence_id === only)
+      return isAsked ? [] : [[keyOf(one.listed), one]]
+    }),
   )
   const walked: Walked[] = []
   for (const one of listed) {

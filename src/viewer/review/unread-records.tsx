@@ -1,0 +1,115 @@
+import { RunText } from '#viewer/parts/run-text.tsx'
+import { useRef, useState } from 'react'
+import { Link } from 'wouter'
+import type { Walked } from './walk-chain.ts'
+
+/** What is asked for again now: one record, or all that could not be had; null where nothing is. */
+export type AskingAgain = {
+  asking: { only: string | null } | null
+  askAgain: (only: string | null) => void
+}
+
+/** So many are named at a time. */
+export const MOST_NAMED = 100
+
+/** Records that the server lists and did not give: each can be asked for again by itself. */
+export function UnreadRecords({
+  walked,
+  asking,
+  askAgain,
+}: { walked: readonly Walked[] } & AskingAgain) {
+  const [shown, setShown] = useState(MOST_NAMED)
+  const list = useRef<HTMLUListElement>(null)
+  const them = walked.length === 1 ? 'it' : 'them'
+  return (
+    <div className="flex flex-col items-start gap-2">
+      <p className="max-w-prose">
+        The server lists {them}, and what was answered is no record. Nothing is known of {them}: all
+        else is said of the others alone.
+      </p>
+      <ul ref={list} className="flex w-full flex-col gap-2">
+        {walked.slice(0, shown).map((one) => {
+          const { evidence_id } = one.listed
+          return (
+            <li key={evidence_id} className="flex flex-wrap items-center gap-x-3 gap-y-1">
+              <AskAgain
+                isAsked={asking?.only === evidence_id}
+                isBusy={asking !== null}
+                onAsk={() => askAgain(evidence_id)}
+                of={evidence_id}
+              />
+              <span className="min-w-0 flex-1 basis-64">
+                <OneNamed one={one} />
+              </span>
+            </li>
+          )
+        })}
+      </ul>
+      <div className="flex flex-wrap gap-2">
+        {walked.length > 1 && (
+          <AskAgain
+            isAsked={asking?.only === null}
+            isBusy={asking !== null}
+            onAsk={() => askAgain(null)}
+            of={null}
+          />
+        )}
+        {walked.length > shown && (
+          <button
+            type="button"
+            className="button"
+            onClick={() => {
+              setShown(shown + MOST_NAMED)
+              requestAnimationFrame(() =>
+                list.current?.children[shown]?.querySelector('button')?.focus(),
+              )
+            }}
+          >
+            Show {Math.min(MOST_NAMED, walked.length - shown)} more
+          </button>
+        )}
+      </div>
+    </div>
+  )
+}
+
+/** Not switched off while it asks: the focus would go. */
+function AskAgain({
+  isAsked,
+  isBusy,
+  onAsk,
+  of,
+}: {
+  isAsked: boolean
+  isBusy: boolean
+  onAsk: () => void
+  of: string | null
+}) {
+  const said = isAsked ? 'Asking again' : of === null ? 'Ask again for all of them' : 'Ask again'
+  return (
+    <button
+      type="button"
+      className="button"
+      aria-label={of === null ? undefined : `${said} for ${of}`}
+      aria-busy={isAsked}
+      aria-disabled={isBusy}
+      onClick={() => {
+        if (!isBusy) onAsk()
+      }}
+    >
+      {said}
+    </button>
+  )
+}
+
+export function OneNamed({ one: { listed, fault, open, verdict } }: { one: Walked }) {
+  return (
+    <>
+      <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
+        {listed.evidence_id}
+      </Link>
+      , listed as number {listed.seal_seq}: {verdict}.{' '}
+      <RunText text={fault ?? open ?? ''} max={400} />
+    </>
+  )
+}

@@ -1,0 +1,66 @@
+import { act, fireEvent, render, screen } from '@testing-library/react'
+import { expect, it } from 'vitest'
+import { useKeptFocus } from '#viewer/parts/kept-focus.ts'
+import { type AskingAgain, UnreadRecords } from '#viewer/review/unread-records.tsx'
+import type { Walked } from '#viewer/review/walk-chain.ts'
+
+const unread = (seal_seq: number): Walked => ({
+  listed: {
+    evidence_id: `ev-${seal_seq}`,
+    run_id: 'run-1',
+    definition: 'release',
+    outcome: 'succeeded',
+    seal_seq,
+    head: 'ab'.repeat(32),
+    sha256: 'ab'.repeat(32),
+    bytes: 1,
+    sealed_at: '2026-11-12T09:00:00.000Z',
+  },
+  fault: null,
+  verdict: 'not read',
+  placed: null,
+  sealed_by: null,
+  unplaced: null,
+  open: 'It could not be had: it answered 500',
+  isUnread: true,
+  ended: [],
+})
+const many = (count: number) => Array.from({ length: count }, (_, nth) => unread(nth + 1))
+
+it('[U9] [U12] each record that could not be had is asked for by itself, and the focus stays', async () => {
+  const asked: (string | null)[] = []
+  function Page(props: { walked: readonly Walked[]; asking: AskingAgain['asking'] }) {
+    useKeptFocus()
+    return <UnreadRecords {...props} askAgain={(only) => asked.push(only)} />
+  }
+  const { rerender } = render(<Page walked={many(2)} asking={null} />)
+  const second = screen.getByRole('button', { name: 'Ask again for ev-2' })
+  second.focus()
+  fireEvent.click(second)
+  expect(asked).toEqual(['ev-2'])
+  rerender(<Page walked={many(2)} asking={{ only: 'ev-2' }} />)
+  expect(document.activeElement).toBe(second)
+  expect(screen.getByRole('button', { name: 'Asking again for ev-2' })).toBe(second)
+  // One question at a time; a press meanwhile asks nothing, and loses no focus.
+  fireEvent.click(second)
+  fireEvent.click(screen.getByRole('button', { name: 'Ask again for all of them' }))
+  expect(asked).toEqual(['ev-2'])
+  rerender(<Page walked={many(2)} asking={null} />)
+  expect(document.activeElement).toBe(second)
+  fireEvent.click(screen.getByRole('button', { name: 'Ask again for all of them' }))
+  expect(asked).toEqual(['ev-2', null])
+})
+
+it('[U12] however many could not be had, each can be reached, and so many a time are drawn', async () => {
+  const asked: (string | null)[] = []
+  render(<UnreadRecords walked={many(230)} asking={null} askAgain={(only) => asked.push(only)} />)
+  expect(screen.getAllByRole('listitem')).toHaveLength(100)
+  await act(async () => {
+    fireEvent.click(screen.getByRole('button', { name: 'Show 100 more' }))
+    await new Promise(requestAnimationFrame)
+  })
+  expect(document.activeElement?.getAttribute('aria-label')).toBe('Ask again for ev-101')
+  fireEvent.click(screen.getByRole('button', { name: 'Show 30 more' }))
+  fireEvent.click(screen.getByRole('button', { name: 'Ask again for ev-230' }))
+  expect(asked).toEqual(['ev-230'])
+})
