@@ -18,7 +18,7 @@ export type Expected = {
 
 /**
  * What the reader requires: on the spot, and in the files that they pinned. A server's own offer of requirements binds
- * nobody. `found` is what was already found of the gates.
+ * nobody. `found` is what was already found of the entries and the gates.
  */
 export function* checkExpectations(
   envelope: Envelope,
@@ -164,8 +164,8 @@ function* ofDefinition(
 function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Generator<Claim> {
   const { definition } = opening
   const { sha256, plan = null } = required
+  const fault = plan === null ? null : planFault(opening, plan)
   if (plan !== null) {
-    const fault = planFault(opening, plan)
     const at = { where: '/opening/plan', shell: shellForPlan(plan) }
     yield fault === null
       ? claimOf('expectation-holds', {
@@ -188,10 +188,10 @@ function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Genera
       ...at,
       message: `The definition ${definition.name} is another than the one that you pinned.`,
     })
-  } else if (plan === null) {
+  } else if (plan === null || fault !== null) {
     yield claimOf('requirement-unchecked', {
       ...at,
-      message: `The record names the version of ${definition.name} that you pinned. That is the server’s word: a version does not hold the plan, which you did not pin.`,
+      message: `The record names the version of ${definition.name} that you pinned. That is the server’s word: a version does not hold the plan, which ${plan === null ? 'you did not pin' : 'is another one'}.`,
     })
   } else {
     yield claimOf('expectation-holds', {
@@ -235,6 +235,8 @@ type Places = {
   readonly found: ReadonlyMap<string | undefined, readonly Claim[]>
   /** What some step or gate needs. */
   readonly needed: ReadonlySet<string>
+  /** What makes the record none that can have been. */
+  readonly contradiction: Claim | undefined
 }
 
 function placesIn(
@@ -261,13 +263,14 @@ function placesIn(
     ),
     found: Map.groupBy(found, ({ step_id }) => step_id),
     needed,
+    contradiction: found.find((one) => one.claim === 'consistency' && fails(one)),
   }
 }
 
 /** A policy as strong as required is worth what was found of its being kept. */
 function ofKept(
   required: RequiredGate,
-  { outcomes, found, needed }: Places,
+  { outcomes, found, needed, contradiction }: Places,
   at: { step_id: string; where: string },
 ): Claim {
   const asked: ClaimName[] = ['gate']
@@ -284,6 +287,12 @@ function ofKept(
     return claimOf('requirement-unchecked', {
       ...at,
       message: `The gate ${required.step_id} is as you require, but for what could not be checked: ${open.message}`,
+    })
+  // A step that went past a gate, or that no plan has, shows in the entries alone.
+  if (contradiction !== undefined)
+    return claimOf('requirement-unchecked', {
+      ...at,
+      message: `The gate ${required.step_id} is planned as you require. Whether it was kept cannot be told of a record that contradicts itself: ${contradiction.message}`,
     })
   const outcome = outcomes.get(required.step_id)
   const message =

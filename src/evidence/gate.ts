@@ -39,7 +39,7 @@ export async function* checkGates(
 ): AsyncGenerator<Claim> {
   if (met.gates.length === 0) return
   const places = placesOf(envelope, met, links)
-  const starters = new Set([envelope.opening.actor, ...(envelope.opening.rerun_of?.starters ?? [])])
+  const starters = startersOf(envelope, reader.previous)
   const nonces: Nonces = { held: heldBy(reader.previous), here: new Set() }
   const approvers = approversIn(reader.trust)
   const held = Map.groupBy(reader.previous, ({ evidence_id }) => evidence_id)
@@ -785,8 +785,25 @@ function sentence(
   return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to link ${prefix}.`
 }
 
+/** Who started the run, and the one that it repeats: by its own word, and by the record of that one where the reader holds it. */
+function startersOf(
+  { opening: { actor, rerun_of } }: Envelope,
+  held: Reader['previous'],
+): Starters {
+  const ofRepeated = held.flatMap(({ run_id, starters = [] }) =>
+    rerun_of !== null && run_id === rerun_of.run_id ? starters : [],
+  )
+  return {
+    names: new Set([actor, ...(rerun_of?.starters ?? []), ...ofRepeated]),
+    isWhole: rerun_of?.starters.length !== 0,
+  }
+}
+
+/** `isWhole`: somebody is named for each run. */
+type Starters = { readonly names: ReadonlySet<string>; readonly isWhole: boolean }
+
 function fourEyes(
-  starters: ReadonlySet<string>,
+  { names: starters, isWhole }: Starters,
   { step_id, decisions }: GateEntry,
   where: string,
   pinned: Approvers,
@@ -822,6 +839,11 @@ function fourEyes(
         'The system started the run, or one that it repeats: there is no first pair of eyes.',
     })
   }
+  if (!isWhole)
+    return claimOf('owner-unknown', {
+      ...at,
+      message: 'The run repeats another one, and the record does not say who started that.',
+    })
   if (![...starters].every(isUser) || !approvers.every(({ isKnown }) => isKnown)) {
     return claimOf('owner-unknown', {
       ...at,

@@ -115,6 +115,8 @@ export async function verifyEnvelope(
   for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
   const lineage = checkLineage(envelope, takenFrom, previous)
+  const agreement = consistency.claims()
+  const found = [...agreement, ...gates]
   const expected = { expected: options.expect ?? [], accepted: options.accept ?? [] }
   const claims = [
     ...trustClaims,
@@ -123,13 +125,13 @@ export async function verifyEnvelope(
     seal.claim,
     binding,
     ...checkAsked(envelope, options.asked ?? {}),
-    ...consistency.claims(),
+    ...agreement,
     // Parts are beside the file.
     ...(apart > 0 ? [cellsAway(apart)] : []),
     ...gates,
     ...(lineage === null ? [] : [lineage]),
     checkPrevious(envelope, chain.state.head, previous, seal.by !== null && !fails(binding)),
-    ...checkExpectations(envelope, planned, expected, { trust, isPart }, gates),
+    ...checkExpectations(envelope, planned, expected, { trust, isPart }, found),
   ]
   const verdict = verdictOf(claims)
   return {

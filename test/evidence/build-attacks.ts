@@ -849,14 +849,18 @@ attack(
   'step-unplanned',
   'a step that the plan does not have',
   NO,
-  ['not-in-plan upload /execution/steps/1', 'outcome-differs /closing/outcome'],
+  [
+    'not-in-plan upload /execution/steps/1',
+    'outcome-differs /closing/outcome',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
   await sealedStep('publish', (step) => (step.step_id = 'upload')),
 )
 attack(
   'log-cut',
   'a log with a part less than its bytes',
   NO,
-  ['log-broken publish /execution/steps/1/log'],
+  ['log-broken publish /execution/steps/1/log', 'requirement-unchecked ship /opening/plan/gates/0'],
   await sealedStep('publish', ({ log }) => (log.chunks = [])),
 )
 
@@ -1031,7 +1035,7 @@ attack(
   'step-before-gate',
   'a step recorded before the gate that it needs',
   NO,
-  ['needs-broken publish /execution/steps/1'],
+  ['needs-broken publish /execution/steps/1', 'requirement-unchecked ship /opening/plan/gates/0'],
   await sealed((content) => (content.order = ['step', 'step', 'gate'])),
 )
 attack(
@@ -1050,9 +1054,9 @@ attack(
   'the gate left out of the record',
   NO,
   [
-    'expectation-holds ship /opening/plan/gates/0',
     'needs-broken publish /execution/steps/1',
     'outcome-differs /closing/outcome',
+    'requirement-unchecked ship /opening/plan/gates/0',
   ],
   await sealed((content) => {
     content.gates = []
@@ -1065,35 +1069,35 @@ attack(
   'exit-code',
   'an exit code of 1 called a success',
   NO,
-  ['result-broken publish /execution/steps/1'],
+  ['requirement-unchecked ship /opening/plan/gates/0', 'result-broken publish /execution/steps/1'],
   await sealedStep('publish', (step) => (step.exit_code = 1)),
 )
 attack(
   'command',
   'another command than planned',
   NO,
-  ['plan-differs publish /execution/steps/1'],
+  ['plan-differs publish /execution/steps/1', 'requirement-unchecked ship /opening/plan/gates/0'],
   await sealedStep('publish', (step) => (step.argv = ['/bin/true'])),
 )
 attack(
   'outcome',
   'a success called a failure',
   NO,
-  ['outcome-differs /closing/outcome'],
+  ['outcome-differs /closing/outcome', 'requirement-unchecked ship /opening/plan/gates/0'],
   await sealed(({ closing }) => Object.assign(closing, { outcome: 'failed', reason: 'x' })),
 )
 attack(
   'counts',
   'a step more than there is',
   NO,
-  ['counts-differ /closing/counts'],
+  ['counts-differ /closing/counts', 'requirement-unchecked ship /opening/plan/gates/0'],
   await sealed(({ closing }) => (closing.counts.steps += 1)),
 )
 attack(
   'previous',
   'a second envelope without one before it',
   NO,
-  ['series-broken /closing/previous'],
+  ['requirement-unchecked ship /opening/plan/gates/0', 'series-broken /closing/previous'],
   await sealed(({ closing }) => (closing.seal_seq = 2)),
 )
 attack(
@@ -1490,7 +1494,7 @@ attack(
   NO,
   [
     'another-plan /opening/plan',
-    'expectation-holds /opening/definition/sha256',
+    'requirement-unchecked /opening/definition/sha256',
     'expectation-holds ship /opening/plan/gates/0',
   ],
   await otherPlan(({ steps }) => steps.forEach((step) => (step.argv = ['/bin/sh', '-c', 'evil']))),
@@ -1502,7 +1506,7 @@ attack(
   NO,
   [
     'another-plan /opening/plan',
-    'expectation-holds /opening/definition/sha256',
+    'requirement-unchecked /opening/definition/sha256',
     'expectation-holds ship /opening/plan/gates/0',
   ],
   await otherPlan(({ steps }) =>
@@ -1516,8 +1520,8 @@ attack(
   NO,
   [
     'another-plan /opening/plan',
-    'expectation-holds /opening/definition/sha256',
     'gate-weaker ship /opening/plan/gates/0',
+    'requirement-unchecked /opening/definition/sha256',
   ],
   await otherPlan(({ gates }) => gates.forEach(({ policy }) => policy.users.push('eve'))),
   { trust: 'this version' },
@@ -1555,7 +1559,7 @@ attack(
   NO,
   [
     'another-plan /opening/plan',
-    'expectation-holds /opening/definition/sha256',
+    'requirement-unchecked /opening/definition/sha256',
     'expectation-holds ship /opening/plan/gates/0',
   ],
   (
@@ -1611,14 +1615,23 @@ attack(
   'repeats-itself',
   'a run that repeats itself',
   NO,
-  ['lineage-broken /opening/rerun_of', 'lineage-unchecked /opening/rerun_of'],
+  [
+    'lineage-broken /opening/rerun_of',
+    'lineage-unchecked /opening/rerun_of',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
   (await recordedRun({ rerun_of: { run_id: 'run-1', starters: ['user:oda'] } }).seal()).bytes,
 )
 attack(
   'repeats-nobody',
   'a run that repeats one that nobody started, so that four eyes miss somebody',
   NO,
-  ['lineage-broken /opening/rerun_of/starters', 'lineage-unchecked /opening/rerun_of'],
+  [
+    'lineage-broken /opening/rerun_of/starters',
+    'lineage-unchecked /opening/rerun_of',
+    'owner-unknown ship /gates/0/decisions',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
   (await recordedRun({ rerun_of: { run_id: 'run-0', starters: [] } }).seal()).bytes,
 )
 attack(
@@ -1632,7 +1645,10 @@ attack(
   'duration',
   'a step that lasted longer than from its beginning to its end',
   NO,
-  ['times-broken publish /execution/steps/1/duration_ms'],
+  [
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'times-broken publish /execution/steps/1/duration_ms',
+  ],
   await sealedStep('publish', (step) => (step.duration_ms = 3_600_000)),
 )
 
@@ -1845,7 +1861,11 @@ attack(
   'cells-of-a-command',
   'cells of a step that derives none',
   NO,
-  ['result-broken publish /execution/steps/1', 'totals-differ /closing/totals'],
+  [
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'result-broken publish /execution/steps/1',
+    'totals-differ /closing/totals',
+  ],
   await sealedStep('publish', (step) => (step.cells = [])),
 )
 
@@ -1877,7 +1897,11 @@ attack(
   'repeats-without-ann',
   'a run that leaves out who started the one that it repeats, so that she can approve it',
   NO,
-  ['lineage-differs /opening/rerun_of'],
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'lineage-differs /opening/rerun_of',
+    'starter-decided ship /gates/0/decisions',
+  ],
   (await rerun.seal()).bytes,
   { held: [{ ...repeatedRun, starters: ['user:ann'] }] },
 )
