@@ -17,7 +17,8 @@ Checks an envelope with nothing but the file and what you trust. No server is as
                    what the file must be; each kind once
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there is told
-  --json           {verdict, claims: [{claim, state, code, where, message, shell}], remaining, beside} on stdout;
+  --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, shell}], remaining, beside}
+                   on stdout; expected, actual: of what was compared, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims
                    about what is beside it
@@ -95,12 +96,14 @@ type Kind = (typeof KINDS)[number]
 
 function jsonOf({ verdict, claims, remaining }: Verification, beside: readonly Claim[] | null) {
   const told = (all: readonly Claim[]) =>
-    all.map(({ claim, state, code, where, message, shell }) => ({
+    all.map(({ claim, state, code, where, message, expected, actual, shell }) => ({
       claim,
       state,
       code,
       where,
       message,
+      ...(expected !== undefined && { expected }),
+      ...(actual !== undefined && { actual }),
       ...(shell !== undefined && { shell }),
     }))
   return {

@@ -1,7 +1,9 @@
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { type Assertion, type Decision } from '#contract/envelope.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
 import { encodeBase64Url, tryBase64Url } from './base64.ts'
 import { canonicalize } from './canonical.ts'
+import { counted, fewOf } from './counted.ts'
 import { sha256Bytes } from './digest.ts'
 import { isEd25519Signature, verifyEd25519 } from './key.ts'
 import { isEs256Signature, signatureOfDer, verifyEs256 } from './p256.ts'
@@ -23,6 +25,9 @@ export type AssertionFault = {
     | 'decision-signature-wrong'
   readonly member: keyof Assertion | ''
   readonly message: string
+  /** Where two things were compared. What is of the assertion may be any text. */
+  readonly expected?: string
+  readonly actual?: string
 }
 
 /**
@@ -78,13 +83,36 @@ function clientFault(client: object | null, challenge: string): AssertionFault |
   if (client === null)
     return { code: 'assertion-unreadable', member, message: 'has client data of no one reading' }
   if (memberOf(client, 'type') !== 'webauthn.get')
-    return { code: 'assertion-unbound', member, message: 'is no assertion of a passkey' }
+    return {
+      code: 'assertion-unbound',
+      member,
+      message: 'is no assertion of a passkey',
+      expected: 'webauthn.get',
+      actual: textOf(memberOf(client, 'type')),
+    }
   if (memberOf(client, 'challenge') !== challenge)
-    return { code: 'assertion-unbound', member, message: 'is about something else' }
+    return {
+      code: 'assertion-unbound',
+      member,
+      message: 'is about something else',
+      expected: challenge,
+      actual: textOf(memberOf(client, 'challenge')),
+    }
   // In a frame of another site the person does not see whose question it is.
   if ((memberOf(client, 'crossOrigin') ?? false) !== false || Object.hasOwn(client, 'topOrigin'))
-    return { code: 'origin-refused', member, message: 'was made within a page of another site' }
+    return {
+      code: 'origin-refused',
+      member,
+      message: 'was made within a page of another site',
+      expected: 'no crossOrigin and no topOrigin',
+      actual: `crossOrigin ${textOf(memberOf(client, 'crossOrigin'))}, topOrigin ${textOf(memberOf(client, 'topOrigin'))}`,
+    }
   return null
+}
+
+const textOf = (value: unknown): string => {
+  if (value === undefined) return 'none'
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function memberOf(object: object, name: string): unknown {
@@ -103,12 +131,16 @@ function authenticatorFault(data: Uint8Array): AssertionFault | null {
       code: 'assertion-unreadable',
       member,
       message: 'has authenticator data of no assertion',
+      expected: '37 bytes, without attested key and extensions',
+      actual: `${counted(data.length, 'byte')}, flags ${flags.toString(2).padStart(8, '0')}`,
     }
   if ((flags & FLAG.present) === 0 || (flags & FLAG.verified) === 0)
     return {
       code: 'user-not-verified',
       member,
       message: 'was made without the person being verified',
+      expected: 'user present, user verified',
+      actual: `${(flags & FLAG.present) === 0 ? 'not present' : 'present'}, ${(flags & FLAG.verified) === 0 ? 'not verified' : 'verified'}`,
     }
   return null
 }
@@ -146,6 +178,8 @@ function pinFault(
       code: 'credential-differs',
       member: 'credential_id',
       message: 'is of another passkey than the one that you pinned',
+      expected: approver.credential_id,
+      actual: credential_id,
     }
   const origin = client && memberOf(client, 'origin')
   if (!approver.origins.some((pinned) => pinned === origin))
@@ -153,6 +187,8 @@ function pinFault(
       code: 'origin-refused',
       member: 'client_data_json',
       message: 'was made at an origin that you did not pin',
+      expected: fewOf(approver.origins),
+      actual: textOf(origin),
     }
   const rpIdHash = sha256Bytes(approver.rp_id)
   if (!rpIdHash.every((byte, index) => authenticatorData[index] === byte))
@@ -160,6 +196,8 @@ function pinFault(
       code: 'origin-refused',
       member: 'authenticator_data',
       message: 'was made for another site than the one that you pinned',
+      expected: bytesToHex(rpIdHash),
+      actual: bytesToHex(authenticatorData.subarray(0, 32)),
     }
   return null
 }

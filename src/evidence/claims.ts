@@ -297,7 +297,8 @@ export function claimOf(
   found: Pick<Claim, 'message'> & Partial<Omit<Claim, 'claim' | 'state' | 'code' | 'proves_not'>>,
 ): Claim {
   const { claim, state } = CODE[code]
-  const { message, where = '', expected, actual } = found
+  const { message, where = '' } = found
+  const [expected, actual] = fromWhereTheyDiffer(found.expected, found.actual)
   return {
     claim,
     state,
@@ -314,6 +315,23 @@ export function claimOf(
 // What a fault repeats of a forged file, a key or a list of names, may be as long as the file.
 const shortened = (text: string, most: number): string =>
   text.length > most ? `${text.slice(0, most)}…` : text
+
+/** Of two long texts that begin as one, the beginnings would show nothing. */
+function fromWhereTheyDiffer(
+  expected: string | undefined,
+  actual: string | undefined,
+): [string | undefined, string | undefined] {
+  if (expected === undefined || actual === undefined || expected === actual)
+    return [expected, actual]
+  const most = Math.min(expected.length, actual.length)
+  let same = 0
+  while (same < most && expected[same] === actual[same]) same += 1
+  const from = same - SAME_BEFORE
+  return same < MOST_OF_A_PREIMAGE / 2
+    ? [expected, actual]
+    : [`…${expected.slice(from)}`, `…${actual.slice(from)}`]
+}
+const SAME_BEFORE = 100
 const MOST_OF_A_MESSAGE = 1000
 const MOST_OF_A_PLACE = 1000
 

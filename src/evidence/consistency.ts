@@ -182,6 +182,8 @@ function* ofCircles(steps: Listed<PlanStep>, gates: readonly PlanGate[]): Genera
   yield claimOf('plan-broken', {
     where: '/opening/plan',
     message: `The needs of the plan go round in a circle, so that these can never begin: ${fewOf(never)}.`,
+    expected: 'nothing that can never begin',
+    actual: fewOf(never),
   })
 }
 
@@ -197,12 +199,17 @@ function* ofPlanned(
       where: `${where}/step_id`,
       step_id,
       message: `The plan has ${step_id} twice.`,
+      expected: 'once',
+      actual: 'twice',
     })
-  if (needs.length > 1 && new Set(needs).size !== needs.length)
+  const different = needs.length > 1 ? new Set(needs).size : needs.length
+  if (different !== needs.length)
     yield claimOf('plan-broken', {
       where: `${where}/needs`,
       step_id,
       message: `${step_id} needs one thing twice.`,
+      expected: counted(different, 'need'),
+      actual: counted(needs.length, 'need'),
     })
 }
 
@@ -216,6 +223,8 @@ function* ofNeeds(
       where: '/opening/plan',
       ...(planned && { step_id: planned.step_id }),
       message: `${planned?.step_id} needs ${need}, which the plan does not have.`,
+      expected: 'a step or gate of the plan',
+      actual: need,
     })
   }
 }
@@ -224,11 +233,18 @@ function* ofNeeds(
 function* ofLineage({ run_id, opening: { rerun_of } }: Envelope): Generator<Claim> {
   const where = '/opening/rerun_of'
   if (rerun_of?.run_id === run_id)
-    yield claimOf('lineage-broken', { where, message: 'The run is said to repeat itself.' })
+    yield claimOf('lineage-broken', {
+      where,
+      message: 'The run is said to repeat itself.',
+      expected: `another run than ${run_id}`,
+      actual: run_id,
+    })
   if (rerun_of?.starters.length === 0)
     yield claimOf('lineage-broken', {
       where: `${where}/starters`,
       message: 'The run repeats one that nobody started.',
+      expected: 'at least 1 starter',
+      actual: 'none',
     })
 }
 
@@ -244,15 +260,21 @@ function* ofStep(
   const name = `Attempt ${attempt} of ${step_id}`
   const at = { step_id, where }
   if (planned === undefined || unit === undefined) {
-    yield claimOf('not-in-plan', { ...at, message: `The plan has no step ${step_id}.` })
+    yield claimOf('not-in-plan', {
+      ...at,
+      message: `The plan has no step ${step_id}.`,
+      expected: 'a step of the plan',
+      actual: step_id,
+    })
     return
   }
-  if (step.kind !== planned.kind || !areSame(step.argv, planned.argv)) {
+  const other = commandFault(step, planned)
+  if (other !== null)
     yield claimOf('plan-differs', {
       ...at,
       message: `${name} ran another command than the plan says.`,
+      ...other,
     })
-  }
   const { tried } = unit
   const before = tried?.attempts ?? 0
   if (attempt !== before + 1) {
@@ -267,6 +289,8 @@ function* ofStep(
     yield claimOf('attempts-broken', {
       ...at,
       message: `${name} was not allowed after ${counted(before, 'attempt')}, the last of which was ${tried?.last}.`,
+      expected: `at most ${before}`,
+      actual: String(before + 1),
     })
   }
   yield* needsFaults(
@@ -277,23 +301,26 @@ function* ofStep(
     at,
   )
   const result = resultFault(step, planned)
-  if (result !== null) yield claimOf('result-broken', { ...at, message: `${name} ${result}.` })
+  if (result !== null)
+    yield claimOf('result-broken', { ...at, ...result, message: `${name} ${result.message}.` })
   const log = logFault(step)
   if (log !== null)
     yield claimOf('log-broken', {
       ...at,
+      ...log,
       where: `${where}/log`,
-      message: `The log of ${name.toLowerCase()} ${log}.`,
+      message: `The log of ${name.toLowerCase()} ${log.message}.`,
     })
   yield* ofCells(step, name, at)
-  if (
-    step.artifacts.length > 1 &&
-    new Set(step.artifacts.map(({ path }) => path)).size !== step.artifacts.length
-  ) {
+  const { artifacts } = step
+  const paths = artifacts.length > 1 ? new Set(artifacts.map(({ path }) => path)).size : 1
+  if (artifacts.length > 1 && paths !== artifacts.length) {
     yield claimOf('repeated', {
       ...at,
       where: `${where}/artifacts`,
       message: `${name} has two artifacts of one path.`,
+      expected: counted(artifacts.length, 'path'),
+      actual: counted(paths, 'path'),
     })
   }
   if (step.taken_over === undefined) {
@@ -302,14 +329,28 @@ function* ofStep(
       name,
       at,
     )
-  } else if (opening.rerun_of === null || step.outcome !== 'succeeded') {
+  } else if (opening.rerun_of === null) {
     yield claimOf('lineage-broken', {
       ...at,
-      message: `${name} is taken over, and ${opening.rerun_of === null ? 'this run repeats none' : 'did not succeed'}.`,
+      message: `${name} is taken over, and this run repeats none.`,
+      expected: 'a run that repeats another',
+      actual: 'it repeats none',
+    })
+  } else if (step.outcome !== 'succeeded') {
+    yield claimOf('lineage-broken', {
+      ...at,
+      message: `${name} is taken over, and did not succeed.`,
+      expected: 'succeeded',
+      actual: step.outcome,
     })
   }
   if (step.taken_over?.evidence_id === evidence_id)
-    yield claimOf('lineage-broken', { ...at, message: `${name} is taken over from this record.` })
+    yield claimOf('lineage-broken', {
+      ...at,
+      message: `${name} is taken over from this record.`,
+      expected: `another record than ${evidence_id}`,
+      actual: evidence_id,
+    })
   const span = Date.parse(step.finished_at) - Date.parse(step.started_at)
   if (step.duration_ms > span + TWO_CLOCKS_MS)
     yield claimOf('times-broken', {
@@ -334,18 +375,24 @@ function* ofCells(
 ): Generator<Claim> {
   if (cells === undefined && cells_part === undefined) return
   if (kind !== 'materialize' || (cells !== undefined && cells_part !== undefined)) {
-    const fault =
+    const [fault, expected, actual] =
       kind === 'materialize'
-        ? 'lists its cells twice'
-        : 'derives cells without being of the kind that does'
-    yield claimOf('result-broken', { ...at, message: `${name} ${fault}.` })
+        ? ['lists its cells twice', 'a list, or a part', 'both']
+        : ['derives cells without being of the kind that does', 'materialize', kind]
+    yield claimOf('result-broken', { ...at, message: `${name} ${fault}.`, expected, actual })
   }
   const met = new Set<string>()
   for (const [index, cell] of (cells ?? []).entries()) {
     const where = `${at.where}/cells/${index}`
     const named = canonicalize([cell.table, cell.record_id, cell.field])
     if (met.has(named))
-      yield claimOf('repeated', { ...at, where, message: `${name} has one cell twice.` })
+      yield claimOf('repeated', {
+        ...at,
+        where,
+        message: `${name} has one cell twice.`,
+        expected: 'once',
+        actual: 'twice',
+      })
     met.add(named)
     const isDerived = cell.value_sha256 !== null && cell.error === null
     const isFailed = cell.value_sha256 === null && cell.error !== null
@@ -354,13 +401,29 @@ function* ofCells(
         ...at,
         where,
         message: `A cell of ${name.toLowerCase()} is ${cell.state}, and ${isFailed ? 'has an error' : isDerived ? 'has a value' : 'has both value and error, or neither'}.`,
+        expected: cell.state === 'fresh' ? 'a value and no error' : 'an error and no value',
+        actual: `${cell.value_sha256 === null ? 'no value' : 'a value'} and ${cell.error === null ? 'no error' : 'an error'}`,
       })
   }
 }
 
-function areSame(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((text, index) => text === others[index])
+/** The first that differs, and no more of a command: one as long as the file may be repeated by attempts of none. */
+function commandFault(step: StepEntry, planned: HeldTo): Compared | null {
+  if (step.kind !== planned.kind)
+    return { expected: `kind ${planned.kind}`, actual: `kind ${step.kind}` }
+  const [expected, actual] = [planned.argv, step.argv]
+  const at = actual.findIndex((text, index) => text !== expected[index])
+  if (at === -1 && actual.length === expected.length) return null
+  const element = at === -1 ? actual.length : at
+  const told = (argv: readonly string[]) =>
+    element < argv.length
+      ? `element ${element} of ${argv.length}: ${argv[element]}`
+      : counted(argv.length, 'element')
+  return { expected: told(expected), actual: told(actual) }
 }
+
+type Compared = Required<Pick<Claim, 'expected' | 'actual'>>
+type Fault = Compared & Pick<Claim, 'message'>
 
 function* ofGate(
   { opening, closing }: Envelope,
@@ -373,20 +436,28 @@ function* ofGate(
   const at = { step_id, where }
   const planned = unit?.gate ?? null
   if (planned === null || unit === undefined) {
-    yield claimOf('not-in-plan', { ...at, message: `The plan has no gate ${step_id}.` })
+    yield claimOf('not-in-plan', {
+      ...at,
+      message: `The plan has no gate ${step_id}.`,
+      expected: 'a gate of the plan',
+      actual: step_id,
+    })
     return
   }
   if (unit.isResolved || gateIds.has(gate_id))
-    yield claimOf('repeated', { ...at, message: `Gate ${step_id} is resolved twice.` })
+    yield claimOf('repeated', {
+      ...at,
+      message: `Gate ${step_id} is resolved twice.`,
+      expected: 'once',
+      actual: 'twice',
+    })
   // Of a policy as long as the file, once and not for each time that the gate is there.
-  if (
-    !unit.isResolved &&
-    (gate.question !== planned.question ||
-      canonicalize(gate.policy) !== canonicalize(planned.policy))
-  )
+  const other = unit.isResolved ? null : askedFault(gate, planned)
+  if (other !== null)
     yield claimOf('plan-differs', {
       ...at,
       message: `Gate ${step_id} asked another question, or by another policy, than the plan says.`,
+      ...other,
     })
   yield* needsFaults(planned, gate.shown.opened_at, unit, units, at)
   yield* ofTimes(
@@ -397,6 +468,13 @@ function* ofGate(
   unit.isResolved = true
   gateIds.add(gate_id)
   if (GATE_OUTCOME[gate.outcome].opens) unit.done = gate.resolved_at
+}
+
+function askedFault(gate: GateEntry, planned: PlanGate): Compared | null {
+  if (gate.question !== planned.question)
+    return { expected: planned.question, actual: gate.question }
+  const [expected, actual] = [canonicalize(planned.policy), canonicalize(gate.policy)]
+  return expected === actual ? null : { expected, actual }
 }
 
 // By the order of the record and, where one clock wrote both, by its times: nothing begins before what it needs. A fault
@@ -419,6 +497,8 @@ function* needsFaults(
       yield claimOf('needs-broken', {
         ...at,
         message: `${at.step_id} is recorded without ${need}, which it needs, having succeeded before.`,
+        expected: `${need} before ${at.step_id}`,
+        actual: `${at.step_id} without ${need}`,
       })
     } else if (begun !== null && begun < ended) {
       yield claimOf('needs-broken', {
@@ -453,31 +533,60 @@ function* ofTimes(
 function resultFault(
   { outcome, exit_code, signal, reason }: StepEntry,
   planned: Pick<PlanStep, 'timeout_ms'>,
-): string | null {
-  if (exit_code !== null && signal !== null) return 'has an exit code and a signal'
+): Fault | null {
+  const code = exit_code === null ? 'no exit code' : `exit code ${exit_code}`
+  const ended = signal === null ? code : `${code}, and a signal`
+  if (exit_code !== null && signal !== null)
+    return {
+      message: 'has an exit code and a signal',
+      expected: 'an exit code or a signal',
+      actual: ended,
+    }
   switch (outcome) {
     case 'succeeded':
-      return exit_code === 0 ? null : 'succeeded without exit code 0'
+      return exit_code === 0
+        ? null
+        : { message: 'succeeded without exit code 0', expected: 'exit code 0', actual: ended }
     case 'failed':
       return (exit_code ?? 0) !== 0 || signal !== null || reason !== null
         ? null
-        : 'failed without a reason'
+        : {
+            message: 'failed without a reason',
+            expected: 'an exit code that is not 0, a signal or a reason',
+            actual: ended,
+          }
     case 'timed_out':
-      return planned.timeout_ms === null ? 'timed out, and the plan gives no timeout' : null
+      return planned.timeout_ms === null
+        ? {
+            message: 'timed out, and the plan gives no timeout',
+            expected: 'a timeout in the plan',
+            actual: 'none',
+          }
+        : null
     case 'interrupted':
     case 'aborted':
       return null
   }
 }
 
-function logFault({ log: { sha256, bytes, lines, chunks, truncated } }: StepEntry): string | null {
+function logFault({ log: { sha256, bytes, lines, chunks, truncated } }: StepEntry): Fault | null {
   if (bytes === 0 && (lines > 0 || sha256 !== NOTHING))
-    return 'is empty with lines or another digest'
+    return {
+      message: 'is empty with lines or another digest',
+      expected: `0 lines, ${NOTHING}`,
+      actual: `${counted(lines, 'line')}, ${sha256}`,
+    }
   const count = Math.ceil(bytes / (1024 * 1024))
   if (chunks.length !== count)
-    return `has ${counted(chunks.length, 'chunk')} where ${counted(bytes, 'byte')} have ${count}`
-  const differs = chunks.length === 1 && !truncated && chunks[0] !== sha256
-  return differs ? 'is one chunk with another digest' : null
+    return {
+      message: `has ${counted(chunks.length, 'chunk')} where ${counted(bytes, 'byte')} have ${count}`,
+      expected: counted(count, 'chunk'),
+      actual: counted(chunks.length, 'chunk'),
+    }
+  const [chunk] = chunks
+  return chunk !== undefined && chunks.length === 1 && !truncated && chunk !== sha256
+    ? { message: 'is one chunk with another digest', expected: sha256, actual: chunk }
+    : null
 }
 
 const NOTHING = sha256('')
@@ -499,6 +608,8 @@ function* ofClosing(
     yield claimOf('reason-broken', {
       where: '/closing',
       message: 'A run gives a reason exactly when it did not succeed.',
+      expected: closing.outcome === 'succeeded' ? 'no reason' : 'a reason',
+      actual: closing.reason ?? 'none',
     })
   }
   yield* ofSum('counts-differ', 'counts', counts.counts(), closing.counts)
@@ -508,6 +619,8 @@ function* ofClosing(
     yield claimOf('series-broken', {
       where: '/closing/previous',
       message: 'The first envelope of a server has none before it; every other has another one.',
+      expected: seal_seq === 1 ? 'none' : `another than ${evidence_id}`,
+      actual: previous?.evidence_id ?? 'none',
     })
   }
   if (opening.started_at > closing.finished_at) {

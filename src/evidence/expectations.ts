@@ -1,6 +1,7 @@
 import { type Envelope, type PlanGate, type PlanStep } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
+import { canonicalize } from './canonical.ts'
 import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { openIn, planFault } from './plan.ts'
@@ -150,9 +151,15 @@ function* ofDefinition(
       yield claimOf('gate-missing', {
         ...at,
         message: `You require the gate ${gate.step_id}, and the plan has none.`,
+        expected: `the gate ${gate.step_id}`,
+        actual: counted(places.planned.size, 'gate'),
       })
     else if (weakness !== null)
-      yield claimOf('gate-weaker', { ...at, message: `The gate ${gate.step_id} ${weakness}.` })
+      yield claimOf('gate-weaker', {
+        ...at,
+        ...weakness,
+        message: `The gate ${gate.step_id} ${weakness.message}.`,
+      })
     else yield ofKept(gate, places, at)
   }
 }
@@ -201,25 +208,66 @@ function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Genera
   }
 }
 
-function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): string | null {
+type Weakness = Required<Pick<Claim, 'message' | 'expected' | 'actual'>>
+
+function weaknessOf({ policy, question }: PlanGate, required: RequiredGate): Weakness | null {
   if (policy.quorum < required.quorum)
-    return `asks for ${counted(policy.quorum, 'approval')}, and you require ${required.quorum}`
-  if (required.four_eyes && !policy.four_eyes) return 'lets whoever started the run decide'
+    return {
+      message: `asks for ${counted(policy.quorum, 'approval')}, and you require ${required.quorum}`,
+      expected: counted(required.quorum, 'approval'),
+      actual: counted(policy.quorum, 'approval'),
+    }
+  if (required.four_eyes && !policy.four_eyes)
+    return {
+      message: 'lets whoever started the run decide',
+      expected: 'four eyes',
+      actual: 'no four eyes',
+    }
   if (required.sign === 'passkey' && policy.sign !== 'passkey')
-    return 'asks for no passkey signature'
+    return {
+      message: 'asks for no passkey signature',
+      expected: required.sign,
+      actual: policy.sign,
+    }
   if (required.question !== null && required.question !== question)
-    return 'asks another question than you require'
+    return {
+      message: 'asks another question than you require',
+      expected: required.question,
+      actual: question,
+    }
   const { expires_ms = null, inputs = null } = required
   if (expires_ms !== null && (policy.expires_ms === null || policy.expires_ms > expires_ms))
-    return 'may be answered later than you require'
-  const isAsked = inputs?.every(({ name, label, required: isNeeded }) =>
-    policy.inputs.some(
-      (input) => input.name === name && input.label === label && (input.required || !isNeeded),
-    ),
+    return {
+      message: 'may be answered later than you require',
+      expected: `at most ${expires_ms} ms`,
+      actual: policy.expires_ms === null ? 'at any time' : `${policy.expires_ms} ms`,
+    }
+  const unasked = inputs?.find(
+    ({ name, label, required: isNeeded }) =>
+      !policy.inputs.some(
+        (input) => input.name === name && input.label === label && (input.required || !isNeeded),
+      ),
   )
-  if (isAsked === false) return 'does not ask for what you require'
-  return admitsOthers(policy, required) ? 'lets others decide than you require' : null
+  if (unasked !== undefined)
+    return {
+      message: 'does not ask for what you require',
+      expected: canonicalize(unasked),
+      actual: fewOf(policy.inputs.map((input) => canonicalize(input))),
+    }
+  return admitsOthers(policy, required)
+    ? {
+        message: 'lets others decide than you require',
+        expected: decidersOf(required.roles, required.users ?? null),
+        actual: decidersOf(policy.roles, policy.users),
+      }
+    : null
 }
+
+const decidersOf = (roles: readonly string[] | null, users: readonly string[] | null): string =>
+  [
+    roles === null ? 'any role' : `roles ${fewOf(roles) || 'none'}`,
+    users === null ? 'nobody by name' : `users ${fewOf(users) || 'none'}`,
+  ].join('; ')
 
 function admitsOthers(policy: PlanGate['policy'], { roles, users = null }: RequiredGate): boolean {
   if (roles !== null && !policy.roles.every((role) => roles.includes(role))) return true

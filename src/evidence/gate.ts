@@ -339,7 +339,12 @@ function* gateFaults(
     // The very same decision may be held: this envelope may be.
     const before = nonces.held.get(nonce)
     if (nonces.here.has(nonce) || (before !== undefined && before !== digestOf(decision)))
-      yield claimOf('nonce-repeated', { ...at, message: 'Two decisions answer one request.' })
+      yield claimOf('nonce-repeated', {
+        ...at,
+        message: 'Two decisions answer one request.',
+        expected: 'a request of its own',
+        actual: nonce,
+      })
     nonces.here.add(nonce)
     const { people } = peopleOf(decision.approver, approvers)
     const keys = pinnedApprovers(approvers, decision.approver).map(({ public_key }) => public_key)
@@ -348,6 +353,8 @@ function* gateFaults(
       yield claimOf('approver-repeated', {
         ...at,
         message: `${decision.approver} decided twice, or by another’s passkey.`,
+        expected: 'each person and passkey once',
+        actual: `${decision.approver} again`,
       })
     for (const one of ones) met.add(one)
   }
@@ -362,6 +369,8 @@ type Asks = {
   readonly users: ReadonlySet<string>
   readonly inputs: ReadonlySet<string>
   readonly required: readonly string[]
+  /** The first of them, for who reads of another. */
+  readonly names: { readonly users: string; readonly inputs: string }
 }
 
 const asksOf = ({ policy: { roles, users, inputs } }: GateEntry): Asks => ({
@@ -369,17 +378,28 @@ const asksOf = ({ policy: { roles, users, inputs } }: GateEntry): Asks => ({
   users: new Set(users),
   inputs: new Set(inputs.map(({ name }) => name)),
   required: inputs.flatMap(({ name, required }) => (required ? [name] : [])),
+  names: {
+    users: users.length === 0 ? 'nobody by name' : fewOf(users),
+    inputs: inputs.length === 0 ? 'none' : fewOf(inputs.map(({ name }) => name)),
+  },
 })
 
 /** What the approver was shown is what the record says that there was. */
 function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator<Claim> {
   const { shown, policy, step_id } = gate
   const at = { step_id, where: `${where}/shown` }
-  const isOfOther = shown.step_id !== undefined && shown.step_id !== step_id
-  if (isOfOther || shown.question !== gate.question || shown.policy_sha256 !== digestOf(policy)) {
+  const [expected, actual] =
+    [
+      [step_id, shown.step_id ?? step_id],
+      [gate.question, shown.question],
+      [digestOf(policy), shown.policy_sha256],
+    ].find(([recorded, told]) => recorded !== told) ?? []
+  if (expected !== undefined && actual !== undefined) {
     yield claimOf('shown-differs', {
       ...at,
       message: 'Another gate, question or policy was shown than the one recorded.',
+      expected,
+      actual,
     })
   }
   const term =
@@ -399,6 +419,11 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     yield claimOf('prefix-wrong', {
       ...at,
       message: 'What was shown is of no part of this record before the gate.',
+      expected: `a link before link ${seq}`,
+      actual:
+        prefix === undefined
+          ? `${shown.chain_head_before}, which is no link of this record`
+          : `link ${prefix}`,
     })
     return
   }
@@ -407,6 +432,8 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     yield claimOf('prefix-wrong', {
       ...at,
       message: `${need.step_id}, which the gate needs, is not in what was shown.`,
+      expected: `not after entry ${prefix}`,
+      actual: need.seq === Infinity ? 'no entry' : `entry ${need.seq}`,
     })
   }
   for (const [index, artifact] of shown.artifacts.entries()) {
@@ -418,6 +445,10 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
         ...at,
         where: `${at.where}/artifacts/${index}`,
         message: `An artifact of ${artifact.step_id} was shown that no attempt which succeeded before the gate has on record.`,
+        expected: isKept
+          ? `of the last attempt that succeeded, up to entry ${prefix}`
+          : bytesOf(kept),
+        actual: isKept ? `of attempt ${attempt}, which is entry ${kept.seq}` : bytesOf(artifact),
       })
     }
   }
@@ -440,6 +471,11 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
     })
   yield* ofRunning(shown, { seq, prefix }, places, at)
 }
+
+const bytesOf = (kept: Pick<Kept, 'sha256' | 'bytes'> | null | undefined): string =>
+  kept === null || kept === undefined
+    ? 'none on record'
+    : `${kept.sha256}, ${counted(kept.bytes, 'byte')}`
 
 /** How many of them are not behind `seq`. By halves, since a forged record may have as many gates as steps. */
 function countUpTo(places: readonly { readonly seq: number }[], seq: number): number {
@@ -469,6 +505,8 @@ function* ofOpened(
         ...at,
         where,
         message: `An artifact of ${step_id} was shown twice.`,
+        expected: 'once',
+        actual: 'twice',
       })
     listed.add(key)
     if (isOpened) opened.add(name)
@@ -490,6 +528,7 @@ function* ofOpened(
         where: `${at.where}/artifacts`,
         message: 'An artifact that the plan displays open beside the question was not shown.',
         expected: name,
+        actual: 'not shown, or not open',
       })
   }
 }
@@ -512,7 +551,7 @@ function* ofBase(
       ...at,
       message:
         'What was shown is said to differ from a record that is this one, or another than you hold.',
-      ...(known[0] !== undefined && { expected: known[0].head }),
+      expected: base.evidence_id === evidence_id ? 'another record' : (known[0]?.head ?? 'none'),
     })
   } else if (known.length === 0) {
     yield claimOf('base-unchecked', {
@@ -532,7 +571,12 @@ function* ofRunning(
 ): Generator<Claim> {
   const listed = new Set(running)
   if (listed.size < running.length)
-    yield claimOf('shown-differs', { ...at, message: 'A step was shown as running twice.' })
+    yield claimOf('shown-differs', {
+      ...at,
+      message: 'A step was shown as running twice.',
+      expected: counted(listed.size, 'step'),
+      actual: counted(running.length, 'step'),
+    })
   for (const step_id of listed) {
     const attempts = places.attempts.get(step_id) ?? []
     const next = attempts[countUpTo(attempts, prefix)]
@@ -540,6 +584,8 @@ function* ofRunning(
       yield claimOf('shown-differs', {
         ...at,
         message: `${step_id} was shown as running, and by the record it was not.`,
+        expected: `begun not after ${opened_at}, and recorded after entry ${prefix}`,
+        actual: next === undefined ? `not recorded after it` : `begun ${next.started_at}`,
       })
     }
   }
@@ -550,6 +596,8 @@ function* ofRunning(
   yield claimOf('shown-differs', {
     ...at,
     message: `${names}${more} ${untold.length === 1 ? 'was' : 'were'} running when the gate opened, and not shown.`,
+    expected: `${names}${more}`,
+    actual: running.length === 0 ? 'none' : fewOf(running),
   })
 }
 
@@ -616,17 +664,20 @@ function* ofDecisionTimes(
     assertion === null
       ? [shown.opened_at, requested_at, decided_at, resolved_at]
       : [shown.opened_at, requested_at, resolved_at]
-  if (inOrder.some((instant, index) => instant < (inOrder[index - 1] ?? ''))) {
+  const early = inOrder.findIndex((instant, index) => instant < (inOrder[index - 1] ?? ''))
+  if (early !== -1) {
     yield claimOf('expiry-broken', {
       ...at,
       message: `The decision of ${decision.approver} does not lie between the gate’s opening and its resolution.`,
+      expected: `not before ${inOrder[early - 1]}`,
+      actual: inOrder[early] ?? '',
     })
   }
 }
 
 // Roles are the server's: an envelope does not say who had which.
 function* ofApprover(
-  { isForRoles, users }: Asks,
+  { isForRoles, users, names }: Asks,
   { decision, assertion }: RecordedDecision,
   approvers: Approvers,
   at: At,
@@ -642,6 +693,10 @@ function* ofApprover(
       ...at,
       where: `${at.where}/approver`,
       message: `${approver} is nobody whom the policy lets decide.`,
+      expected: isPerson
+        ? names.users
+        : `a ${assertion === null ? 'user or a token' : 'passkey’s approver'}`,
+      actual: approver,
     })
   }
 }
@@ -663,21 +718,21 @@ const usersOf = (approver: string, approvers: Approvers): string[] =>
     : pinnedHolders(approvers, approver).flatMap(({ user }) => user ?? [])
 
 function* ofInputs(
-  { inputs: asked, required }: Asks,
+  { inputs: asked, required, names }: Asks,
   { inputs, decision }: Decision,
   at: At,
 ): Generator<Claim> {
   const missing = required.some(
     (name) => !Object.hasOwn(inputs, name) || (inputs[name] ?? '') === '',
   )
-  if (
-    Object.keys(inputs).some((name) => !asked.has(name)) ||
-    (decision === 'approved' && missing)
-  ) {
+  const given = Object.keys(inputs)
+  if (given.some((name) => !asked.has(name)) || (decision === 'approved' && missing)) {
     yield claimOf('inputs-broken', {
       ...at,
       where: `${at.where}/inputs`,
       message: 'The inputs are not those that the gate asks for.',
+      expected: names.inputs,
+      actual: given.length === 0 ? 'none' : fewOf(given),
     })
   }
 }
@@ -692,6 +747,8 @@ function tooMany({ step_id, decisions, policy }: GateEntry, where: string): Clai
     step_id,
     where: `${where}/decisions`,
     message: `${counted(decisions.length, 'decision')} are more than resolve a gate, and were not looked at.`,
+    expected: `at most ${policy.quorum + 1}`,
+    actual: String(decisions.length),
   })
 }
 
@@ -707,6 +764,13 @@ function* ofOutcome(
       step_id,
       where: `${where}/outcome`,
       message: `${approvals} of ${counted(policy.quorum, 'approval')} and ${counted(rejections, 'rejection')} do not make a gate ${outcome}.`,
+      expected:
+        rejections > 0
+          ? 'rejected'
+          : approvals >= policy.quorum
+            ? 'approved'
+            : 'expired or aborted',
+      actual: outcome,
     })
   }
   // By number, not by order: with passkeys the order is by the approvers' own clocks.
@@ -719,6 +783,8 @@ function* ofOutcome(
       step_id,
       where: `${where}/decisions`,
       message: `${counted(approvals, 'approval')} and ${counted(rejections, 'rejection')} are more than resolve a gate.`,
+      expected: `${counted(policy.quorum, 'approval')}, or 1 rejection`,
+      actual: `${counted(approvals, 'approval')} and ${counted(rejections, 'rejection')}`,
     })
   }
   if (
@@ -826,6 +892,8 @@ function fourEyes(
     return claimOf('starter-decided', {
       ...at,
       message: `${own} started the run, or one that it repeats, and decided.`,
+      expected: `none of ${fewOf([...starters])}`,
+      actual: own,
     })
   if (approvers.length === 0)
     return claimOf('others-decided', {
@@ -837,6 +905,8 @@ function fourEyes(
       ...at,
       message:
         'The system started the run, or one that it repeats: there is no first pair of eyes.',
+      expected: 'a person who started it',
+      actual: 'system',
     })
   }
   if (!isWhole)

@@ -1,5 +1,6 @@
 import { type Envelope, type StepEntry } from '#contract/envelope.ts'
 import { entryDigest } from './chain.ts'
+import { fewOf } from './counted.ts'
 import { digestOf } from './digest.ts'
 import { type Entries } from './document.ts'
 import { type HeldEnvelope } from './place.ts'
@@ -92,14 +93,15 @@ export function sourceFault(
 export function lineageFault(
   { run_id, starters, sources }: Pick<Repeats, 'run_id' | 'starters'> & { sources: Set<string> },
   held: readonly HeldEnvelope[],
-): { readonly message: string; readonly starters?: readonly string[] } | null {
+): { readonly message: string; readonly expected: string; readonly actual: string } | null {
   const other = held.find(
     (one) => one.run_id === run_id && (one.starters ?? starters).join() !== starters.join(),
   )
   if (other?.starters !== undefined)
     return {
       message: `repeats ${run_id}, which others started by its record, ${other.evidence_id}`,
-      starters: other.starters,
+      expected: fewOf(other.starters),
+      actual: fewOf(starters),
     }
   const source = held.find(
     (one) => sources.has(one.evidence_id) && (one.run_id ?? run_id) !== run_id,
@@ -107,6 +109,8 @@ export function lineageFault(
   if (sources.size > 1 || source !== undefined)
     return {
       message: `took steps over from ${source === undefined ? `${sources.size} records` : `${source.evidence_id}, the record of ${source.run_id}`}, and says that it repeats ${run_id}`,
+      expected: source === undefined ? '1 record' : `a record of ${run_id}`,
+      actual: source === undefined ? fewOf([...sources]) : `a record of ${source.run_id}`,
     }
   return null
 }

@@ -37,7 +37,7 @@ export function checkLineage(
   if (fault !== null)
     return claimOf('lineage-differs', {
       ...at,
-      ...(fault.starters && { expected: fewOf(fault.starters) }),
+      ...fault,
       message: `It ${fault.message}.`,
     })
   const known = held.find((one) => one.run_id === run_id && one.starters !== undefined)?.starters

@@ -11,7 +11,7 @@ import { isEd25519Signature } from './key.ts'
 import { shellForBinding } from './redo.ts'
 import { statementOf } from './seal.ts'
 import { shellForSeal } from './shell.ts'
-import { findKey, type TrustedKey, type Trusted, validityOf } from './trust.ts'
+import { findKey, type TrustedKey, type Trusted, upTo, validityOf } from './trust.ts'
 
 /** The key whose signature is on the seal, where the reader has that key and the signature is right. */
 export type SealedBy = {
@@ -54,8 +54,9 @@ export async function checkSeal(
     where,
     message: sealSentence(trusted) + (trusted.counts ? validityOf([key], closing.seal_seq) : ''),
     ...(trusted.counts && key.status !== 'active' && { ended: key.status }),
-    expected: key.key_id,
-    actual: keyid,
+    ...(trusted.counts
+      ? { expected: key.key_id, actual: keyid }
+      : { expected: upTo(key.last_seal_seq), actual: `number ${closing.seal_seq}` }),
     preimage: beginningOf(
       `DSSEv1 ${DSSE_PAYLOAD_TYPE.length} ${DSSE_PAYLOAD_TYPE} ${length} ${payloadText(seal.payload)}`,
       length,

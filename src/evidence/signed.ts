@@ -3,8 +3,16 @@ import { type TrustedApprover } from '#contract/trust.ts'
 import { assertionFault, challengeOf } from './approval.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { beginningOf, type Claim, claimOf } from './claims.ts'
+import { fewOf } from './counted.ts'
 import { shellForAssertion } from './redo.ts'
-import { type Approvers, counts, pinnedApprovers, pinnedHolders, validityOf } from './trust.ts'
+import {
+  type Approvers,
+  counts,
+  pinnedApprovers,
+  pinnedHolders,
+  upTo,
+  validityOf,
+} from './trust.ts'
 
 /** One claim for each decision of a gate, refusals too: whose signature is on it? */
 export async function* checkSignatures(
@@ -34,6 +42,8 @@ async function ofDecision(
       ? claimOf('passkey-missing', {
           ...at,
           message: `The policy asks for a passkey signature, and the decision of ${approver} has none.`,
+          expected: 'passkey',
+          actual: 'no signature',
         })
       : claimOf('decision-unsigned', {
           ...at,
@@ -54,22 +64,26 @@ async function ofDecision(
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)
     if (fault !== null) {
-      const { code, member, message } = fault
+      const { code, member, message, expected, actual } = fault
       const isOfSome = code === 'origin-refused' && same.length > 1
       return claimOf(code, {
         ...at,
         where: member === '' ? at.where : `${at.where}/${member}`,
         message: `The signature of ${approver} ${message}${isOfSome ? ' in each record of that key' : ''}.`,
+        ...(expected !== undefined && { expected }),
+        ...(actual !== undefined && { actual }),
       })
     }
   }
   for (const record of same) {
     const refusal = entitlementFault(record, envelope, step_id)
     if (refusal !== null) {
-      const { code, message } = refusal
+      const { code, message, expected, actual } = refusal
       return claimOf(code, {
         ...at,
         message: `The signature of ${approver} is right, and ${message}.`,
+        expected,
+        actual,
       })
     }
   }
@@ -101,11 +115,15 @@ function entitlementFault(
 ): {
   code: 'approver-not-entitled' | 'approver-retired' | 'approver-revoked'
   message: string
+  expected: string
+  actual: string
 } | null {
   if (!counts({ status, ...validity }, closing.seal_seq)) {
     return {
       code: status === 'revoked' ? 'approver-revoked' : 'approver-retired',
       message: `the passkey is ${status} and does not count for this envelope`,
+      expected: upTo(validity.last_seal_seq),
+      actual: `number ${closing.seal_seq}`,
     }
   }
   const { name } = opening.definition
@@ -116,5 +134,10 @@ function entitlementFault(
     : {
         code: 'approver-not-entitled',
         message: `you pinned the passkey for other definitions or gates than ${step_id} of ${name}`,
+        expected: `definitions ${namesOf(may.definitions)}; gates ${namesOf(may.gates)}`,
+        actual: `definition ${name}; gate ${step_id}`,
       }
 }
+
+const namesOf = (names: readonly string[] | null): string =>
+  names === null ? 'any' : fewOf(names) || 'none'

@@ -165,3 +165,7 @@ export function counts(
 ): boolean {
   return status === 'active' || (last_seal_seq !== null && seal_seq <= last_seal_seq)
 }
+
+/** What a key that has ended counts for. */
+export const upTo = (last_seal_seq: number | null): string =>
+  last_seal_seq === null ? 'none' : `up to number ${last_seal_seq}`

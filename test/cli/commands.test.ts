@@ -37,6 +37,8 @@ const Told = z.strictObject({
       code: z.string(),
       where: z.string(),
       message: z.string(),
+      expected: z.optional(z.string()),
+      actual: z.optional(z.string()),
       shell: z.optional(z.string()),
     }),
   ),
