@@ -10,8 +10,9 @@ import { Notice, SkeletonRows } from './parts/notice.tsx'
 import { Page } from './parts/page.tsx'
 import { Header } from './header.tsx'
 import { RunsPage } from './operate/runs-page.tsx'
-import { trustQuery } from './queries.ts'
+import { keptQuery, trustQuery } from './queries.ts'
 import { useLive } from './store.ts'
+import { unanswered } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 import { part } from './parts/part.ts'
 
@@ -62,9 +63,12 @@ export function App() {
       </a>
       <Header onHelp={() => setHelp(true)} />
       <ChaosBanner />
+      {/* A page that failed hides no warning. */}
       <PageBoundary page={path}>
-        {/* Not where a file is verified: there nothing is asked of any server. */}
-        {!path.startsWith('/verify') && <KeyWatch />}
+        {/* Where a file is verified nothing is asked of any server; what is known by then is said there too. */}
+        <KeyWatch isAsking={!path.startsWith('/verify')} />
+      </PageBoundary>
+      <PageBoundary page={path}>
         <Suspense
           fallback={
             <Page title="Loading" heading={<span className="text-ink-3">Loading</span>}>
@@ -145,12 +149,13 @@ export function App() {
 }
 
 /** The warning is fetched when there is something to warn of. */
-function KeyWatch() {
-  const trust = useQuery(trustQuery)
-  if (!trust.data || trust.data.changed.length === 0) return null
+function KeyWatch({ isAsking }: { isAsking: boolean }) {
+  useQuery({ ...trustQuery, enabled: isAsking })
+  const { data: kept } = useQuery(keptQuery)
+  if (!kept || unanswered(kept).length === 0) return null
   return (
     <Suspense>
-      <KeyChanged />
+      <KeyChanged kept={kept} />
     </Suspense>
   )
 }

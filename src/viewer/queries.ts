@@ -8,8 +8,8 @@ import {
   type QueryClient,
   queryOptions,
 } from '@tanstack/react-query'
-import { ask, ApiError, send } from './api.ts'
-import { hearElsewhere, isSeen, readKept, see, unanswered } from './trust-store.ts'
+import { againAfterMs, ask, ApiError, send } from './api.ts'
+import { hearElsewhere, isSeen, readKept, see } from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -167,20 +167,25 @@ export const keptQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 })
 
-/** The same beside what the server offers now; `changed` are offered keys that wait for the reader's answer. */
+/** The same beside what the server offers now, which is asked so often that another key is found within a minute [U16]. */
 export const trustQuery = queryOptions({
   queryKey: ['trust', 'kept'],
   queryFn: async ({ client }) => {
     const [kept, offered] = await Promise.all([
       readKept(),
-      client.query({ ...offeredTrustQuery, staleTime: 60_000 }),
+      client.query({ ...offeredTrustQuery, staleTime: OFFERED_MS - 5_000 }),
     ])
     const unseen = offered.server_keys.filter((key) => !isSeen(kept, key))
-    if (unseen.length > 0) await see(unseen, new Date().toISOString())
-    return { kept, offered, changed: unanswered(kept, offered.server_keys) }
+    if (unseen.length > 0) {
+      await see(unseen, new Date().toISOString())
+      await client.invalidateQueries({ queryKey: keptQuery.queryKey })
+    }
+    return { kept, offered }
   },
   staleTime: Number.POSITIVE_INFINITY,
+  refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,
 })
+const OFFERED_MS = 25_000
 
 /* Changes. Each takes the client, for the session's secret and to ask again what it changed. */
 

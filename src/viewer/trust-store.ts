@@ -162,11 +162,14 @@ export const knownKeys = ({ keys, answered }: Kept): ServerKey[] =>
 export const answerKey = (key_id: string, answer: 'accepted' | 'refused') =>
   change((kept) => ({ ...kept, answered: { ...kept.answered, [key_id]: answer } }))
 
-/** Keys that the server offers now, and that the reader has neither accepted nor refused. */
-export const unanswered = (kept: Kept, offered: readonly ServerKey[]): ServerKey[] =>
-  Object.keys(kept.answered).length === 0
+/**
+ * Keys that the server offered here, and that the reader has neither accepted nor refused. One that it offers no more
+ * waits all the same: that it was there for a moment is what the reader has to know.
+ */
+export const unanswered = ({ keys, answered }: Kept): ServerKey[] =>
+  Object.keys(answered).length === 0
     ? []
-    : offered.filter(({ key_id }) => !Object.hasOwn(kept.answered, key_id))
+    : keys.filter(({ key_id }) => !Object.hasOwn(answered, key_id))
 
 /** One a key, so that none pushes out another's. What was seen of a newer one stands. */
 export const rememberLasts = (lasts: readonly Last[]) => change((kept) => withLasts(kept, lasts))

@@ -7,6 +7,7 @@ import { TrustFile } from '#contract/trust.ts'
 import { newSigner, planStep, serverKeyOf, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { longRun } from '#test/bench/long-run.ts'
+import { keyboardOf } from './keyboard.ts'
 import { axeViolations } from './page-faults.ts'
 import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
 
@@ -190,6 +191,57 @@ describe('trust', () => {
     await page.getByText('a key you refused').waitFor()
     await page.unroute('**/api/trust')
   })
+})
+
+it('[U16] [U9] a key that changes under an open page is a warning within a minute, wherever on it the reader is', async () => {
+  const context = await scene.browser.newContext({ viewport: { width: 1440, height: 700 } })
+  const page = await context.newPage()
+  const other = await newSigner(8)
+  const { press, reach, isAt } = keyboardOf(page)
+  await page.clock.install()
+  await page.goto(`${scene.companion.url}/reference`)
+  await page.getByText('problem details').waitFor()
+  await expect
+    .poll(() => page.evaluate(async () => (await indexedDB.databases()).length))
+    .toBeGreaterThan(0)
+  await page.route('**/api/trust', (route) =>
+    route.fulfill({ json: { server_keys: [serverKeyOf(other)], approvers: [] } }),
+  )
+  // Down the page, with the focus on something of it.
+  const last = page.getByRole('main').locator('summary').filter({ visible: true }).last()
+  await last.focus()
+  const warning = page.getByRole('alert', { name: 'The server’s key changed' })
+  expect(await warning.count()).toBe(0)
+  await page.clock.fastForward(60_000)
+  await warning.waitFor()
+  await isAt(last)
+  expect(await warning.evaluate((it) => it.getBoundingClientRect().top)).toBe(48)
+  expect(await warning.evaluate((it) => it.clientWidth)).toBe(
+    await page.evaluate(() => document.documentElement.clientWidth),
+  )
+  // Where a file is verified it stands too, and no server is asked for it; also after a reload.
+  await press('3')
+  await page.getByRole('link', { name: 'Verify a file' }).click()
+  await page.getByRole('heading', { name: 'Verify' }).first().waitFor()
+  await warning.waitFor()
+  const asked: string[] = []
+  page.on('request', (request) => asked.push(request.url()))
+  await page.reload()
+  await warning.waitFor()
+  expect(await axeViolations(page)).toEqual([])
+  const accept = warning.getByRole('button', { name: 'It is the server’s new key' })
+  await reach(warning.getByRole('checkbox'))
+  expect(await accept.isDisabled()).toBe(true)
+  await press('Space')
+  await reach(accept)
+  await press('Enter')
+  await warning.waitFor({ state: 'detached' })
+  await isAt(page.getByRole('main'))
+  expect(asked.filter((url) => url.endsWith('/api/trust'))).toEqual([])
+  await press('1')
+  await page.getByRole('heading', { name: 'Runs' }).waitFor()
+  expect(await warning.count()).toBe(0)
+  await context.close()
 })
 
 describe('a verdict', () => {

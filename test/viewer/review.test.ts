@@ -400,8 +400,8 @@ describe('what this browser remembers', () => {
       trustedOf({ ...kept, answered }, [known, later]).flatMap(({ file, source }) =>
         file.server_keys.map(({ key_id }) => [key_id === later.key_id ? 'later' : 'known', source]),
       )
-    expect(unanswered(NOTHING_KEPT, [known])).toEqual([])
-    expect(unanswered(kept, [known, later])).toEqual([later])
+    expect(unanswered({ ...NOTHING_KEPT, keys: [known] })).toEqual([])
+    expect(unanswered({ ...kept, keys: [known, later] })).toEqual([later])
     expect(sources(kept.answered)).toEqual([
       ['known', 'first_seen'],
       ['later', 'offered'],

@@ -1,30 +1,33 @@
+import { counted } from '#evidence/counted.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { changeTrust, trustQuery } from '#viewer/queries.ts'
-import { answerKey } from '#viewer/trust-store.ts'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { changeTrust } from '#viewer/queries.ts'
+import { answerKey, type Kept, unanswered } from '#viewer/trust-store.ts'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 
 /**
  * A server that offers another key than before: loud, over every page and until it is answered [U16], since it is what
  * a stolen or replaced server looks like.
  */
-export function KeyChanged() {
-  const trust = useQuery(trustQuery)
-  const [changed] = trust.data?.changed ?? []
-  if (!trust.data || changed === undefined) return null
-  const { answered, seen } = trust.data.kept
+export function KeyChanged({ kept }: { kept: Kept }) {
+  const [changed, ...more] = unanswered(kept)
+  if (changed === undefined) return null
+  const { answered, seen } = kept
   const before = Object.entries(answered).flatMap(([key_id, answer]) =>
     answer === 'accepted' ? [{ key_id, since: seen[key_id] ?? null }] : [],
   )
-  return <Warning key={changed.key_id} key_id={changed.key_id} before={before} />
+  return <Warning key={changed.key_id} key_id={changed.key_id} before={before} more={more.length} />
 }
 
 function Warning({
   key_id,
   before,
+  more,
 }: {
   key_id: string
+  /** So many keys wait behind this one. */
+  more: number
   before: readonly { key_id: string; since: string | null }[]
 }) {
   const client = useQueryClient()
@@ -34,7 +37,9 @@ function Warning({
     <section
       role="alert"
       aria-label="The server’s key changed"
-      className="border-y-2 border-bad bg-bad-wash"
+      data-loud=""
+      // In sight wherever on a page the reader is, and the page beside it.
+      className="sticky top-12 z-20 max-h-[50dvh] overflow-auto border-y-2 border-bad bg-bad-wash"
     >
       <div className="mx-auto flex max-w-6xl flex-col gap-3 px-3 py-4 sm:px-6">
         <h2 className="text-lg font-semibold text-bad">
@@ -43,6 +48,8 @@ function Warning({
         <p className="max-w-prose">
           Either its operator made a new key, or this is another server under the same address. Ask
           the operator, by another way than this page, to read out the fingerprint of the new key.
+          {more > 0 &&
+            ` After this one, ${counted(more, 'more key')} ${more === 1 ? 'waits' : 'wait'} for an answer.`}
         </p>
         <div className="grid gap-x-8 gap-y-3 sm:grid-cols-2">
           <div>
