@@ -219,6 +219,17 @@ export async function signatureFault(
       }
 }
 
+/** What the signature is over, for who looks at it; null where it cannot be read. */
+export function signedParts(
+  assertion: Assertion,
+): { readonly clientData: Uint8Array; readonly signed: Uint8Array } | null {
+  const parts = decoded(assertion)
+  return parts && { clientData: parts.clientData, signed: signedIn(parts) }
+}
+
+const signedIn = ({ authenticatorData, clientData }: Parts): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from([...authenticatorData, ...sha256Bytes(clientData)])
+
 type Parts = { readonly [K in 'clientData' | 'authenticatorData' | 'signature']: Uint8Array }
 
 function decoded(assertion: Assertion): Parts | null {
@@ -231,11 +242,9 @@ function decoded(assertion: Assertion): Parts | null {
     : null
 }
 
-async function isSigned(
-  { alg, raw }: PublicKey,
-  { clientData, authenticatorData, signature }: Parts,
-): Promise<boolean> {
-  const message = Uint8Array.from([...authenticatorData, ...sha256Bytes(clientData)])
+async function isSigned({ alg, raw }: PublicKey, parts: Parts): Promise<boolean> {
+  const { signature } = parts
+  const message = signedIn(parts)
   switch (alg) {
     case 'EdDSA':
       return verifyEd25519(raw, message, signature)

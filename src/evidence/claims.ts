@@ -343,6 +343,12 @@ export const beginningOf = (text: string, bytes: number): string =>
     ? `${text.slice(0, MOST_OF_A_PREIMAGE)}… (the beginning of ${counted(bytes, 'byte')})`
     : text
 
+/** The same of bytes, of which there may be no more than the beginning. */
+export const beginningIn = (bytes: Uint8Array, length = bytes.length): string =>
+  beginningOf(decoder.decode(bytes.subarray(0, 4 * MOST_OF_A_PREIMAGE)), length)
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
 export const fails = ({ state }: Claim): boolean => state === 'does not verify'
 
 export function keepsBack({ claim, state }: Claim): boolean {

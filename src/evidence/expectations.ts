@@ -1,10 +1,10 @@
 import { type Envelope, type PlanGate, type PlanStep } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
-import { canonicalize } from './canonical.ts'
-import { type Claim, claimOf, type ClaimName, fails } from './claims.ts'
+import { canonicalize, utf8 } from './canonical.ts'
+import { beginningOf, type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
-import { openIn, planFault } from './plan.ts'
+import { openIn, pinnedForm, planFault } from './plan.ts'
 import { shellForPlan } from './shell.ts'
 import { type Trusted } from './trust.ts'
 
@@ -171,9 +171,14 @@ function* ofDefinition(
 function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Generator<Claim> {
   const { definition } = opening
   const { sha256, plan = null } = required
-  const fault = plan === null ? null : planFault(opening, plan)
+  const form = plan === null ? '' : pinnedForm(opening, plan)
+  const fault = plan === null ? null : planFault(opening, form, plan)
   if (plan !== null) {
-    const at = { where: '/opening/plan', shell: shellForPlan(plan) }
+    const at = {
+      where: '/opening/plan',
+      preimage: beginningOf(form, utf8(form).length),
+      shell: shellForPlan(plan),
+    }
     yield fault === null
       ? claimOf('expectation-holds', {
           ...at,

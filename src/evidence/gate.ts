@@ -9,7 +9,7 @@ import {
 import { type GateOutcome } from '#contract/status.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { type Entry } from './chain.ts'
-import { beginningOf, type Claim, claimOf, firstOf, firstOfEachSort } from './claims.ts'
+import { beginningOf, type Claim, claimOf, fails, firstOf, firstOfEachSort } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
@@ -46,6 +46,7 @@ export async function* checkGates(
   const isListed = firstOfEachSort(envelope.opening.plan.gates)
   const resolved = new Map<string, number>()
   let work = 0
+  let told = 0
   for (const entry of met.gates) {
     const { body: gate, where } = entry
     // Resolved twice, or in no plan, the record is none already: what is found of the hundredth says no more.
@@ -63,8 +64,17 @@ export async function* checkGates(
       if (isListed(crowd)) yield crowd
       continue
     }
-    const shown_sha256 = digestOf(gate.shown)
+    const shown = canonicalize(gate.shown)
+    const shown_sha256 = sha256(shown)
     const faults = firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, approvers))
+    const digested = digestedIn(entry, shown)
+    const toldWith = (claim: Claim): Claim => {
+      if (!fails(claim) || claim.preimage !== undefined || told >= MOST_TOLD) return claim
+      const preimage = digested(claim.where)
+      if (preimage === undefined) return claim
+      told += 1
+      return { ...claim, preimage }
+    }
     const unknown = faults.length > 0 ? undefined : approverUnknown(gate, approvers)
     const found =
       faults.length > 0
@@ -78,14 +88,14 @@ export async function* checkGates(
                 (unknown === undefined
                   ? ''
                   : ` Its policy admits people by name, and whose ${unknown} is you did not pin.`),
-              ...redoneOf(gate, where),
+              ...redoneOf(gate, shown, where),
             }),
           ]
-    yield* found.filter(isListed)
-    yield* ofBase(envelope, gate, where, held)
+    for (const claim of found) if (isListed(claim)) yield toldWith(claim)
+    for (const claim of ofBase(envelope, gate, where, held)) yield toldWith(claim)
     for await (const signed of checkSignatures(envelope, gate, where, approvers)) {
       const claim = boundOnly(envelope, { gate, shown_sha256, where }, signed, places)
-      if (isListed(claim)) yield claim
+      if (isListed(claim)) yield toldWith(claim)
     }
     if (!gate.policy.four_eyes) continue
     const claim = fourEyes(starters, gate, where, approvers)
@@ -95,6 +105,9 @@ export async function* checkGates(
 
 /** Of one gate, or of all that no plan has. */
 const MOST_RESOLUTIONS = 100
+
+/** Of claims that do not verify, with what is digested where they are: each of many gates may have one of each sort. */
+const MOST_TOLD = 100
 
 /** About: a signature takes as long as many names. */
 const workOf = ({ decisions, shown, policy }: GateEntry): number =>
@@ -400,6 +413,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       message: 'Another gate, question or policy was shown than the one recorded.',
       expected,
       actual,
+      ...(actual === shown.policy_sha256 && { preimage: beginningOfText(canonicalize(policy)) }),
     })
   }
   const term =
@@ -830,14 +844,29 @@ function follows(
 }
 
 /** What a decision is over: the digest of what was shown, and the one that each decision has. */
-function redoneOf({ shown, decisions }: GateEntry, where: string): Partial<Claim> {
-  const text = canonicalize(shown)
+function redoneOf({ decisions }: GateEntry, shown: string, where: string): Partial<Claim> {
   const said = new Set(decisions.map(({ decision }) => decision.shown_sha256))
   return {
-    expected: sha256(text),
+    expected: sha256(shown),
     ...(said.size > 0 && { actual: [...said].join(' ') }),
-    preimage: beginningOf(text, utf8(text).length),
+    preimage: beginningOfText(shown),
     shell: shellForGate(where),
+  }
+}
+
+const beginningOfText = (text: string): string => beginningOf(text, utf8(text).length)
+
+/** What is digested at a place of this gate, where something is: what was shown, its policy, a decision. */
+function digestedIn(
+  { body: { policy, decisions }, where: of }: GateAt,
+  shown: string,
+): (where: string) => string | undefined {
+  return (where) => {
+    const [part, index, , member] = where.slice(of.length + 1).split('/')
+    if (part === 'shown' || member === 'shown_sha256') return beginningOfText(shown)
+    if (member === 'policy_sha256') return beginningOfText(canonicalize(policy))
+    const recorded = part === 'decisions' && index !== undefined ? decisions[Number(index)] : null
+    return recorded ? beginningOfText(canonicalize(recorded.decision)) : undefined
   }
 }
 

@@ -9,7 +9,7 @@ import {
   linkPreimage,
   openChain,
 } from './chain.ts'
-import { beginningOf, type Claim, claimOf, isFull } from './claims.ts'
+import { beginningIn, type Claim, claimOf, isFull } from './claims.ts'
 import { counted } from './counted.ts'
 import { sha256Into, sha256OfMany } from './digest.ts'
 import { type Entries, type Written, type WrittenContent } from './document.ts'
@@ -50,7 +50,8 @@ export async function checkChain(
     const known = written.link(seq)
     if (known.entry !== entry) {
       changed.push(seq)
-      if (!isFull(faults)) faults.push(entryChanged(seq, kind, entries.at(seq), known, { entry }))
+      if (!isFull(faults))
+        faults.push(entryChanged(seq, kind, entries.at(seq), known, { entry, preimage }))
     }
     const fields = { seq, prev: stored(seq - 1), kind, entry: known.entry }
     const expected = linkDigest(fields)
@@ -103,14 +104,15 @@ function entryChanged(
   kind: Entry['kind'],
   entry: Entry | undefined,
   known: Pick<Link, 'entry'>,
-  link: Pick<Link, 'entry'>,
+  { entry: digest, preimage }: Pick<Link, 'entry'> & { preimage: Uint8Array },
 ): Claim {
   const { where = '', body = {} } = entry ?? {}
   return claimOf('entry-changed', {
     where,
     message: `Entry ${seq} (${kind}) is not the one that was linked.`,
     expected: known.entry,
-    actual: link.entry,
+    actual: digest,
+    preimage: beginningIn(preimage),
     shell: shellForEntry({ kind, where }),
     ...stepOf(body),
   })
@@ -159,13 +161,12 @@ export function checkContent(
     where: '/integrity/content_sha256',
     expected: integrity.content_sha256,
     actual: digest,
+    preimage: beginningIn(beginning, length),
     shell: shellForContent(),
   }
   return digest === integrity.content_sha256
     ? claimOf('content-whole', {
         ...at,
-        // Of a document that does not verify nothing is shown.
-        preimage: beginningOf(decoder.decode(beginning), length),
         message: 'The document has the digest that it says.',
       })
     : claimOf('content-differs', {

@@ -1,7 +1,8 @@
 import { type Opening, type Plan } from '#contract/envelope.ts'
 import { type RequiredPlan } from '#contract/trust.ts'
+import { canonicalize } from './canonical.ts'
 import { fewOf } from './counted.ts'
-import { digestOf } from './digest.ts'
+import { digestOf, sha256 } from './digest.ts'
 
 /*
  * What a reader pins of a plan. The definition that a run was started from is not in its envelope: its digest covers
@@ -34,12 +35,17 @@ export function requiredPlanOf({
   }
 }
 
-/** Why the plan of a run is another one than is required; null where it is the same. */
+/** The text whose digest is pinned. */
+export const pinnedForm = ({ plan }: Pick<Opening, 'plan'>, { inputs }: RequiredPlan): string =>
+  canonicalize(withoutInputs(plan, inputs))
+
+/** Why the plan of a run, in its pinned form, is another one than is required; null where it is the same. */
 export function planFault(
   { kind, plan, inputs }: Pick<Opening, 'kind' | 'plan' | 'inputs'>,
+  form: string,
   required: RequiredPlan,
 ): { readonly message: string; readonly expected: string; readonly actual: string } | null {
-  const actual = digestOf(withoutInputs(plan, required.inputs))
+  const actual = sha256(form)
   if (actual !== required.sha256)
     return {
       expected: required.sha256,

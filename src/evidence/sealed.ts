@@ -4,8 +4,8 @@ import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { decodeBase64, tryBase64 } from './base64.ts'
 import { canonicalize } from './canonical.ts'
 import { type ChainState } from './chain.ts'
-import { beginningOf, type Claim, type ClaimCode, claimOf } from './claims.ts'
-import { verifyDsse } from './dsse.ts'
+import { beginningIn, beginningOf, type Claim, type ClaimCode, claimOf } from './claims.ts'
+import { preAuthEncoding, verifyDsse } from './dsse.ts'
 import { EvidenceError } from './fault.ts'
 import { isEd25519Signature } from './key.ts'
 import { shellForBinding } from './redo.ts'
@@ -25,17 +25,17 @@ export async function checkSeal(
   { integrity: { seal }, closing }: Envelope,
   trust: readonly Trusted[],
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
-  const where = '/integrity/seal'
+  const at = { where: '/integrity/seal', ...signedOf(seal) }
   const keyid = seal.signatures[0]?.keyid ?? ''
   const signature = tryBase64(seal.signatures[0]?.sig ?? '')
   if (signature === null || !isEd25519Signature(signature)) {
     const message = 'The signature is none that any key can have made.'
-    return { claim: claimOf('signature-wrong', { where, message }), by: null }
+    return { claim: claimOf('signature-wrong', { ...at, message }), by: null }
   }
   const trusted = findKey(trust, keyid, closing.seal_seq)
   if (trusted === null) {
     const message = `The seal names the key ${keyid}, which you do not have: its signature was not checked, and anyone can have written it.`
-    return { claim: claimOf('key-unknown', { where, message }), by: null }
+    return { claim: claimOf('key-unknown', { ...at, message }), by: null }
   }
   const { key, public_key, source } = trusted
   const result = await verifyDsse(seal, {
@@ -45,25 +45,29 @@ export async function checkSeal(
   })
   if (!result.ok) {
     const message = `The signature is not one of the key ${keyid} over this seal.`
-    return { claim: claimOf('signature-wrong', { where, message }), by: null }
+    return { claim: claimOf('signature-wrong', { ...at, message }), by: null }
   }
   const shell = shellForSeal(public_key, result.payload.length)
   const by = { key_id: keyid, source, ...(key.name !== undefined && { name: key.name }) }
-  const { length } = result.payload
   const claim = claimOf(codeOf(trusted), {
-    where,
+    ...at,
     message: sealSentence(trusted) + (trusted.counts ? validityOf([key], closing.seal_seq) : ''),
     ...(trusted.counts && key.status !== 'active' && { ended: key.status }),
     ...(trusted.counts
       ? { expected: key.key_id, actual: keyid }
       : { expected: upTo(key.last_seal_seq), actual: `number ${closing.seal_seq}` }),
-    preimage: beginningOf(
-      `DSSEv1 ${DSSE_PAYLOAD_TYPE.length} ${DSSE_PAYLOAD_TYPE} ${length} ${payloadText(seal.payload)}`,
-      length,
-    ),
     shell,
   })
   return { claim, by }
+}
+
+/** The bytes that a signature of a seal is over, whether it is right or not. */
+function signedOf({
+  payloadType,
+  payload,
+}: Envelope['integrity']['seal']): Pick<Claim, 'preimage'> {
+  const bytes = tryBase64(payload)
+  return bytes === null ? {} : { preimage: beginningIn(preAuthEncoding(payloadType, bytes)) }
 }
 
 function codeOf({ key, source, counts }: TrustedKey): ClaimCode {
@@ -103,6 +107,7 @@ export function checkBinding(
   if (!statement.ok)
     return claimOf('statement-unreadable', {
       where,
+      preimage: beginningOf(text, text.length),
       message: 'The seal is over no statement about an envelope.',
     })
   const { sealed_at } = statement.value.predicate
@@ -114,6 +119,7 @@ export function checkBinding(
       message: 'The seal is about another document or another chain.',
       expected: rebuilt,
       actual: text,
+      preimage: beginningOf(rebuilt, rebuilt.length),
     })
   }
   const { finished_at } = envelope.closing
@@ -124,6 +130,7 @@ export function checkBinding(
       message: 'It was sealed before the run had ended.',
       expected: `not before ${finished_at}`,
       actual: sealed_at,
+      preimage: beginningOf(rebuilt, rebuilt.length),
     })
   }
   const { server } = envelope.opening
@@ -134,6 +141,7 @@ export function checkBinding(
       message: 'The run was recorded under another key than the one that sealed it.',
       expected: keyid,
       actual: server,
+      preimage: beginningOf(rebuilt, rebuilt.length),
     })
   }
   return claimOf('seal-bound', {

@@ -1,8 +1,14 @@
-import { type Envelope, type GateEntry, type RecordedDecision } from '#contract/envelope.ts'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import {
+  type Assertion,
+  type Envelope,
+  type GateEntry,
+  type RecordedDecision,
+} from '#contract/envelope.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
-import { assertionFault, challengeOf } from './approval.ts'
+import { type AssertionFault, assertionFault, challengeOf, signedParts } from './approval.ts'
 import { canonicalize, utf8 } from './canonical.ts'
-import { beginningOf, type Claim, claimOf } from './claims.ts'
+import { beginningIn, beginningOf, type Claim, claimOf } from './claims.ts'
 import { fewOf } from './counted.ts'
 import { shellForAssertion } from './redo.ts'
 import {
@@ -60,7 +66,9 @@ async function ofDecision(
   const { credential_id } = assertion
   const asked =
     same.length > 0 ? same.map((record) => ({ ...record, credential_id })) : [pinned[0] ?? null]
+  const text = canonicalize(decision)
   const challenge = challengeOf(decision)
+  const decided = { preimage: beginningOf(text, utf8(text).length) }
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)
     if (fault !== null) {
@@ -68,6 +76,7 @@ async function ofDecision(
       const isOfSome = code === 'origin-refused' && same.length > 1
       return claimOf(code, {
         ...at,
+        ...(expected === challenge ? decided : signedOf(assertion, member)),
         where: member === '' ? at.where : `${at.where}/${member}`,
         message: `The signature of ${approver} ${message}${isOfSome ? ' in each record of that key' : ''}.`,
         ...(expected !== undefined && { expected }),
@@ -81,17 +90,18 @@ async function ofDecision(
       const { code, message, expected, actual } = refusal
       return claimOf(code, {
         ...at,
+        ...decided,
         message: `The signature of ${approver} is right, and ${message}.`,
         expected,
         actual,
       })
     }
   }
-  const text = canonicalize(decision)
   const [record] = records
   if (record === undefined) {
     return claimOf('passkey-unchecked', {
       ...at,
+      ...decided,
       message: `What is here as a passkey’s signature of ${approver} has the form of one and was not checked: you pinned no approver of that id, and anyone can have written it.`,
     })
   }
@@ -102,9 +112,21 @@ async function ofDecision(
     ...(ended && { ended }),
     expected: challenge,
     actual: record.public_key,
-    preimage: beginningOf(text, utf8(text).length),
+    ...decided,
     shell: shellForAssertion(at.where, record),
   })
+}
+
+/** What was signed, in hex; of client data that says something else, its text, which was digested for that. */
+function signedOf(assertion: Assertion, member: AssertionFault['member']): Pick<Claim, 'preimage'> {
+  const parts = signedParts(assertion)
+  if (parts === null || member === '') return {}
+  return {
+    preimage:
+      member === 'client_data_json'
+        ? beginningIn(parts.clientData)
+        : bytesToHex(parts.signed.subarray(0, 1000)),
+  }
 }
 
 /** Was this passkey to decide this? */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { CODE, type ClaimCode, claimOf, fails } from '#evidence/claims.ts'
+import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { optionsFor, readAttack, readAttackTable } from './attacks.ts'
+import { newSigner, pinned, planGate, sealContent, startRun } from './fixture.ts'
 
 /** Where nothing is compared with anything, or with what is said beside it. */
 const NOT_COMPARED: readonly ClaimCode[] = [
@@ -41,5 +43,56 @@ describe('what was expected, and what is there', () => {
       actual: `${same}right`,
     })
     expect([expected, actual]).toEqual([`…${'x'.repeat(100)}left`, `…${'x'.repeat(100)}right`])
+  })
+})
+
+describe('what is digested', () => {
+  it('[V27] is shown of each claim that does not verify where something is', async () => {
+    const table = readAttackTable()
+    const claimsOf = async (name: string) => {
+      const attack = table.attacks.find(({ file }) => file === name)
+      if (attack === undefined) throw new RangeError(name)
+      return (await verifyEnvelope(readAttack(attack), optionsFor(attack, table))).claims
+    }
+    const shown = async (file: string, code: ClaimCode) =>
+      (await claimsOf(file)).find((claim) => claim.code === code)
+    for (const [file, code] of [
+      ['opening-changed', 'entry-changed'],
+      ['entries-swapped', 'entry-changed'],
+      ['link-changed', 'link-broken'],
+      ['version-people', 'another-plan'],
+    ] as const) {
+      const claim = await shown(file, code)
+      expect([claim?.expected, claim?.actual], file).toContain(sha256(claim?.preimage ?? ''))
+    }
+    for (const [file, code, beginning] of [
+      ['content-digest', 'content-differs', '{"closing":'],
+      ['sealed-early', 'sealed-early', '{"_type":"https://in-toto.io/Statement/v1"'],
+      ['other-key-renamed', 'signature-wrong', 'DSSEv1 28 application/vnd.in-toto+json '],
+      ['decision-late', 'expiry-broken', '{"approver":"ann"'],
+      ['artifact-shown', 'shown-differs', '{"artifacts":[{'],
+      ['passkey-origin', 'origin-refused', '{"type":"webauthn.get"'],
+      ['approver-revoked', 'approver-revoked', '{"approver":"ann"'],
+    ] as const)
+      expect((await shown(file, code))?.preimage, file).toMatch(beginning)
+    // Authenticator data and the digest of the client data.
+    expect((await shown('passkey-signature', 'decision-signature-wrong'))?.preimage).toMatch(
+      /^[0-9a-f]{138}$/,
+    )
+  })
+
+  it('[V27] of many gates a hundred have it: a verdict is not as large as what it is about', async () => {
+    const signer = await newSigner()
+    const gates = Array.from({ length: 300 }, (_, nth) => planGate(`gate-${nth}`))
+    const run = startRun(signer, { gates })
+    for (const { step_id } of gates) run.gate(step_id, { decisions: [{ approver: 'user:ann' }] })
+    const content = run.content()
+    for (const { shown } of content.gates) shown.question = 'Another?'
+    const { bytes } = await sealContent(content, signer)
+    const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+    const differing = claims.filter(({ code }) => code === 'shown-differs')
+    expect(differing).toHaveLength(300)
+    const told = claims.filter(({ claim, preimage }) => claim === 'gate' && preimage !== undefined)
+    expect(told).toHaveLength(100)
   })
 })

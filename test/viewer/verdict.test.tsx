@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { cleanup, render, screen, within } from '@testing-library/react'
+import { cleanup, fireEvent, render, screen, within } from '@testing-library/react'
 import axe from 'axe-core'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
@@ -158,6 +158,11 @@ describe('a verdict', () => {
     expect(screen.queryByRole('region', { name: 'What is on record' })).toBeNull()
     expect(screen.queryByRole('region', { name: 'The run' })).toBeNull()
     screen.getByRole('link', { name: 'Download the unverified file' })
+    // What a reader asks for they see, and that it is no evidence.
+    const [first] = within(claims()).getAllByRole('button', { name: 'Show what is digested' })
+    if (first !== undefined) fireEvent.click(first)
+    expect(container.textContent).toContain('I have been it')
+    expect(container.textContent).toContain('In this file, and no evidence.')
   })
 
   it('[U5] of a file that is no envelope is only that', async () => {

@@ -4,6 +4,7 @@ import { Copy } from '#viewer/parts/copy.tsx'
 import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
+import { useState } from 'react'
 
 /** Every claim by itself, in one of the four words. Never a score, never one tick over all. */
 export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[]; title?: string }) {
@@ -33,20 +34,37 @@ export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[];
   )
 }
 
-/** Claims that rest on a digest of something in the file. */
-const DIGESTS: Partial<Record<Claim['claim'], true>> = {
-  chain: true,
-  content: true,
-  seal: true,
-  binding: true,
-}
-
 const MANY = {
   proven: 'proven',
   'not present': 'not present',
   'not checked': 'not checked',
   'does not verify': 'do not verify',
 } as const satisfies Record<ClaimState, string>
+
+const Digested = ({ text }: { text: string }) => (
+  <div className="font-mono text-xs break-all">
+    <LongText text={text} max={2000} what="what is digested" />
+  </div>
+)
+
+/** Of a file that does not verify nothing is drawn that nobody asked for. */
+function Unproven({ text }: { text: string }) {
+  const [isShown, setIsShown] = useState(false)
+  return (
+    <div className="flex flex-col items-start gap-2">
+      <span className="text-ink-2">In this file, and no evidence.</span>
+      <button
+        type="button"
+        className="button min-h-7 text-xs"
+        aria-expanded={isShown}
+        onClick={() => setIsShown(!isShown)}
+      >
+        {isShown ? 'Hide what is digested' : 'Show what is digested'}
+      </button>
+      {isShown && <Digested text={text} />}
+    </div>
+  )
+}
 
 function Row({ claim, open }: { claim: Claim; open: boolean }) {
   const { title, proves } = CLAIM[claim.claim]
@@ -107,17 +125,19 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
           <>
             <dt className="text-ink-3">What is digested</dt>
             <dd className="text-ink-2">
-              {DIGESTS[claim.claim] === true
-                ? `Not shown: of a record that does not verify nothing is drawn. ${claim.shell === undefined ? 'It is in the file.' : 'The line below prints it from the file.'}`
-                : 'Nothing by itself: what the record says is compared with itself, and with what you asked and require.'}
+              Nothing by itself: what is there is compared with what has to be there.
             </dd>
           </>
         )}
         {claim.preimage !== undefined && (
           <>
             <dt className="text-ink-3">What is digested</dt>
-            <dd className="font-mono text-xs break-all">
-              <LongText text={claim.preimage} max={2000} what="what is digested" />
+            <dd>
+              {claim.state === 'does not verify' ? (
+                <Unproven text={claim.preimage} />
+              ) : (
+                <Digested text={claim.preimage} />
+              )}
             </dd>
           </>
         )}
