@@ -94,7 +94,10 @@ describe('a stored envelope that was changed', () => {
       for (const region of ['The run', 'What is on record'])
         expect(await page.getByRole('region', { name: region }).count()).toBe(0)
       for (const text of ['Violets', 'Roses', 'An honest run'])
-        expect(await page.getByText(text).count()).toBe(0)
+        expect(await page.getByText(text).filter({ visible: true }).count()).toBe(0)
+      // In a claim that fails, for who opens it, and nowhere else.
+      for (const text of ['Violets', 'Roses', 'An honest run'])
+        expect(await page.getByText(text).count()).toBe(await claims.getByText(text).count())
       await page.getByRole('link', { name: 'Download the unverified file' }).waitFor()
 
       await page.goto(`${companion.url}/runs/${run_id}`)

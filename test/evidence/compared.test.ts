@@ -63,7 +63,7 @@ describe('what is digested', () => {
       ['version-people', 'another-plan'],
     ] as const) {
       const claim = await shown(file, code)
-      expect([claim?.expected, claim?.actual], file).toContain(sha256(claim?.preimage ?? ''))
+      expect([claim?.expected, claim?.actual]).toContain(sha256(claim?.preimage ?? ''))
     }
     for (const [file, code, beginning] of [
       ['content-digest', 'content-differs', '{"closing":'],
@@ -74,7 +74,7 @@ describe('what is digested', () => {
       ['passkey-origin', 'origin-refused', '{"type":"webauthn.get"'],
       ['approver-revoked', 'approver-revoked', '{"approver":"ann"'],
     ] as const)
-      expect((await shown(file, code))?.preimage, file).toMatch(beginning)
+      expect((await shown(file, code))?.preimage).toMatch(beginning)
     // Authenticator data and the digest of the client data.
     expect((await shown('passkey-signature', 'decision-signature-wrong'))?.preimage).toMatch(
       /^[0-9a-f]{138}$/,
