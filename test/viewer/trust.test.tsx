@@ -53,6 +53,51 @@ describe('a trust file that is dropped', () => {
     expect(used).toEqual([file])
   })
 
+  it('[U16] beside others is named and answered by itself, and one counts at a time', async () => {
+    const used: TrustFile[] = []
+    const [first, second] = [trustFileOf(signer), trustFileOf(other)]
+    const { rerender } = render(
+      <TrustFileDrop pinned={NOTHING_KEPT.pinned} onUse={(file) => used.push(file)} />,
+    )
+    const gone = new File(['{}'], 'gone.json')
+    gone.slice = () => {
+      throw new DOMException('gone', 'NotFoundError')
+    }
+    fireEvent.change(screen.getByLabelText('Choose a trust file'), {
+      target: {
+        files: [
+          new File([JSON.stringify(first)], 'first.json'),
+          new File(['{"schema":"runseal/trust/1"}'], 'bad.json'),
+          gone,
+          new File([JSON.stringify(second)], 'second.json'),
+          ...Array.from({ length: 20 }, (_, nth) => new File(['{}'], `more-${nth}.json`)),
+        ],
+      },
+    })
+    await screen.findByText(/These are 2 trust files\. One counts at a time/)
+    within(screen.getByRole('status', { name: 'bad.json' })).getByText(/is refused/)
+    const left = within(screen.getByRole('region', { name: 'Not looked at' }))
+    left.getByText('gone.json')
+    left.getByText('It is not there any more')
+    left.getByText('more-19.json')
+    const take = (name: string) => {
+      const one = within(screen.getByRole('status', { name }))
+      fireEvent.click(one.getByRole('checkbox'))
+      fireEvent.click(one.getByRole('button', { name: `Trust what ${name} says` }))
+    }
+    take('second.json')
+    expect(used).toEqual([second])
+    within(screen.getByRole('status', { name: 'second.json' })).getByText(/is what you trust now/)
+    rerender(<TrustFileDrop pinned={second} onUse={(file) => used.push(file)} />)
+    // What the other would change is said against what counts by now.
+    within(screen.getByRole('status', { name: 'first.json' })).getByText(
+      /is pinned now, and would not be any more/,
+    )
+    take('first.json')
+    expect(used).toEqual([second, first])
+    screen.getByRole('button', { name: 'Trust what second.json says' })
+  })
+
   it('[U16] says what would be lost, loosened and new', () => {
     const now = trustFileOf(signer, {
       server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 4 })],

@@ -8,7 +8,6 @@ export function FileDrop({
   button,
   isOver = false,
   hasFolders = false,
-  multiple = true,
   children,
   beside,
   onGiven,
@@ -18,7 +17,6 @@ export function FileDrop({
   /** Files are held over the page, all of which is this place. */
   isOver?: boolean
   hasFolders?: boolean
-  multiple?: boolean
   children?: ReactNode
   /** What stands below the buttons. */
   beside?: ReactNode
@@ -46,7 +44,7 @@ export function FileDrop({
       <h2 className="text-base font-semibold">{title}</h2>
       {children !== undefined && <div className="max-w-prose text-ink-2">{children}</div>}
       <div className="mt-3 flex flex-wrap gap-2">
-        <Choose button={button} multiple={multiple} onChosen={take} />
+        <Choose button={button} multiple onChosen={take} />
         {hasFolders && <Choose button="Choose a folder" folder onChosen={take} />}
       </div>
       {beside}

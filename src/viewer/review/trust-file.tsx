@@ -2,74 +2,122 @@ import type { TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
+import { type Given, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
+import { useWindowDrop } from '#viewer/parts/window-drop.ts'
 import { type ReactNode, useState } from 'react'
+import { LeftAside } from './left-aside.tsx'
 import { readTrustOf } from './read-trust-file.ts'
 import { trustChange } from './trust-change.ts'
 import { TrustContents } from './trust-contents.tsx'
 
 /**
- * A trust file that the reader has from elsewhere: all of it is shown first, with what it would change, and it is used
- * once they say that they compared its fingerprints [U16].
+ * Trust files that the reader has from elsewhere: all of each is shown first, with what it would change, and it is used
+ * once they say that they compared its fingerprints [U16]. One counts at a time: another takes its place.
  */
 export function TrustFileDrop({
   pinned,
   onUse,
 }: {
-  /** What the file would take the place of. */
+  /** What a file would take the place of. */
   pinned: TrustFile
   onUse: (file: TrustFile) => void
 }) {
-  const [read, setRead] = useState<(ReadTrust & { name: string; used: boolean }) | null>(null)
+  const [{ read, left }, setGiven] = useState<Taken>({ read: [], left: [] })
+  const [used, setUsed] = useState<number | null>(null)
+  const give = (given: Given) => {
+    void takeTrust(given).then((taken) => {
+      setGiven(taken)
+      setUsed(null)
+    })
+  }
+  const isOver = useWindowDrop(give)
+  const good = read.filter(({ found }) => found.ok).length
   return (
     <>
       <FileDrop
         title="Use a trust file"
         button="Choose a trust file"
-        multiple={false}
-        onGiven={({ files: [first] }) => {
-          if (first)
-            void readTrustOf(first.file).then((found) =>
-              setRead({ ...found, name: first.path, used: false }),
-            )
-        }}
+        isOver={isOver}
+        onGiven={give}
       >
-        Drop one here that you got from somebody you trust, not from this server. You see what is in
-        it before it takes the place of what you pinned and require. It stays in this browser.
+        Drop one anywhere on this page that you got from somebody you trust, not from this server.
+        You see what is in it before it takes the place of what you pinned and require. It stays in
+        this browser.
       </FileDrop>
-      {read && (
-        <output className={`card block p-4 ${read.ok ? 'border-line-strong' : 'border-bad'}`}>
-          {!read.ok ? (
+      {good > 1 && (
+        <p className="max-w-prose text-ink-2">
+          These are {good} trust files. One counts at a time: what you say yes to takes the place of
+          what was pinned and required before it.
+        </p>
+      )}
+      {read.map(({ path, found }, index) => (
+        <output
+          key={index}
+          aria-label={plain(path, 120)}
+          className={`card block p-4 ${found.ok ? 'border-line-strong' : 'border-bad'}`}
+        >
+          {!found.ok ? (
             <>
               <strong className="text-bad">
-                <RunText text={read.name} max={120} /> is refused
+                <RunText text={path} max={120} /> is refused
               </strong>
-              : <RunText text={read.why} max={400} />. Nothing of it is used, and what you trusted
+              : <RunText text={found.why} max={400} />. Nothing of it is used, and what you trusted
               before still stands.
             </>
-          ) : read.used ? (
+          ) : used === index ? (
             <>
-              <RunText text={read.name} max={120} /> is what you trust now.
+              <RunText text={path} max={120} /> is what you trust now.
             </>
           ) : (
-            <Offered name={read.name} file={read.file}>
+            <Offered name={path} file={found.file}>
               <Use
-                name={read.name}
-                changes={trustChange(pinned, read.file)}
+                name={path}
+                changes={trustChange(pinned, found.file)}
                 onUse={() => {
-                  onUse(read.file)
-                  setRead({ ...read, used: true })
+                  onUse(found.file)
+                  setUsed(index)
                 }}
               />
             </Offered>
           )}
         </output>
-      )}
+      ))}
+      <LeftAside left={left} />
     </>
   )
 }
+
+type Taken = {
+  readonly read: readonly { readonly path: string; readonly found: ReadTrust }[]
+  readonly left: readonly Unread[]
+}
+
+/** Each is meant to be compared by a person. */
+const MOST_READ = 20
+
+/** Every file that was given is read or named. */
+async function takeTrust({ files, unread }: Given): Promise<Taken> {
+  const read: Taken['read'][number][] = []
+  const left = [
+    ...unread,
+    ...files
+      .slice(MOST_READ)
+      .map(({ path }) => ({ path, why: `These are more than ${MOST_READ} files` })),
+    ...(files.length + unread.length === 0 ? [NO_FILE] : []),
+  ]
+  for (const { path, file } of files.slice(0, MOST_READ))
+    try {
+      read.push({ path, found: await readTrustOf(file) })
+    } catch (error) {
+      left.push({ path, why: whyUnread(error) })
+    }
+  return { read, left }
+}
+
+const NO_FILE = { path: 'A folder', why: 'No file is in it' } as const
 
 function Use({
   name,
