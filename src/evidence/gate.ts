@@ -888,17 +888,25 @@ function startersOf(
   const ofRepeated = held.flatMap(({ run_id, starters = [] }) =>
     rerun_of !== null && run_id === rerun_of.run_id ? starters : [],
   )
+  const names = new Set([actor, ...(rerun_of?.starters ?? []), ...ofRepeated])
   return {
-    names: new Set([actor, ...(rerun_of?.starters ?? []), ...ofRepeated]),
+    names,
+    few: fewOf([...names]),
+    areUsers: [...names].every(isUser),
     isWhole: rerun_of?.starters.length !== 0,
   }
 }
 
-/** `isWhole`: somebody is named for each run. */
-type Starters = { readonly names: ReadonlySet<string>; readonly isWhole: boolean }
+/** Gone through once for all gates. `few`: in words; `isWhole`: somebody is named for each run. */
+type Starters = {
+  readonly names: ReadonlySet<string>
+  readonly few: string
+  readonly areUsers: boolean
+  readonly isWhole: boolean
+}
 
 function fourEyes(
-  { names: starters, isWhole }: Starters,
+  { names: starters, few, areUsers, isWhole }: Starters,
   { step_id, decisions }: GateEntry,
   where: string,
   pinned: Approvers,
@@ -921,7 +929,7 @@ function fourEyes(
     return claimOf('starter-decided', {
       ...at,
       message: `${own} started the run, or one that it repeats, and decided.`,
-      expected: `none of ${fewOf([...starters])}`,
+      expected: `none of ${few}`,
       actual: own,
     })
   if (approvers.length === 0)
@@ -943,7 +951,7 @@ function fourEyes(
       ...at,
       message: 'The run repeats another one, and the record does not say who started that.',
     })
-  if (![...starters].every(isUser) || !approvers.every(({ isKnown }) => isKnown)) {
+  if (!areUsers || !approvers.every(({ isKnown }) => isKnown)) {
     return claimOf('owner-unknown', {
       ...at,
       message:
@@ -952,9 +960,9 @@ function fourEyes(
   }
   return claimOf('others-decided', {
     ...at,
-    expected: `none of ${fewOf([...starters])}`,
+    expected: `none of ${few}`,
     actual: fewOf(people),
-    message: `By the record, ${fewOf(people)} decided; ${fewOf([...starters])} started.`,
+    message: `By the record, ${fewOf(people)} decided; ${few} started.`,
   })
 }
 

@@ -151,6 +151,13 @@ export const PRODUCTS: Readonly<Record<string, (many: number) => Promise<Product
     )
     return { ...(await sealed(run)), trust }
   },
+  'starters × gates with four eyes': async (many) => {
+    const gates = times(many, (n) => planGate(`g${n}`, { policy: { four_eyes: true } }))
+    const starters = times(many, (n) => `user:u${n}`)
+    const run = startRun(stranger, { gates }, { rerun_of: { run_id: 'run-0', starters } })
+    for (const { step_id } of gates) run.gate(step_id, { decisions: [{ approver: 'user:ben' }] })
+    return sealed(run)
+  },
   'gates that the reader requires × those of the plan': async (many) => {
     const gates = times(many, (n) => planGate(`g${n}`))
     const run = startRun(stranger, { steps: times(many, (n) => planStep(`s${n}`)), gates })
