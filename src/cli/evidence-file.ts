@@ -30,7 +30,7 @@ export async function readEvidence(
 export async function readTrust(file: string): Promise<Trusted> {
   const read = readTrustFile(await readEvidence(file, MAX_TRUST_BYTES))
   if (!read.ok) throw new CommandError(`${file} is no trust file: ${read.why}`, CANNOT_READ)
-  return { file: read.file, source: 'pinned' }
+  return { file: read.file, source: 'pinned', name: file }
 }
 
 /** The folders of an export that have what is on record beside the envelope. */

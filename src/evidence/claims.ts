@@ -219,6 +219,7 @@ export const CODE = {
 
   'decision-unsigned': { claim: 'gate-signature', state: 'not present' },
   'decision-signed': { claim: 'gate-signature', state: 'proven' },
+  'origin-disputed': { claim: 'gate-signature', state: 'not checked' },
   'decision-of-several': { claim: 'gate-signature', state: 'not checked' },
   'passkey-unchecked': { claim: 'gate-signature', state: 'not checked' },
   'passkey-missing': { claim: 'gate-signature', state: 'does not verify' },

@@ -14,6 +14,7 @@ import { shellForAssertion } from './redo.ts'
 import {
   type Approvers,
   counts,
+  type PinnedApprover,
   pinnedApprovers,
   pinnedHolders,
   upTo,
@@ -69,20 +70,24 @@ async function ofDecision(
   const text = canonicalize(decision)
   const challenge = challengeOf(decision)
   const decided = { preimage: beginningOf(text, utf8(text).length) }
-  for (const record of asked) {
-    const fault = await assertionFault(assertion, challenge, record)
-    if (fault !== null) {
-      const { code, member, message, expected, actual } = fault
-      const isOfSome = code === 'origin-refused' && same.length > 1
-      return claimOf(code, {
-        ...at,
-        ...(expected === challenge ? decided : signedOf(assertion, member)),
-        where: member === '' ? at.where : `${at.where}/${member}`,
-        message: `The signature of ${approver} ${message}${isOfSome ? ' in each record of that key' : ''}.`,
-        ...(expected !== undefined && { expected }),
-        ...(actual !== undefined && { actual }),
-      })
-    }
+  const faults = []
+  for (const record of asked) faults.push(await assertionFault(assertion, challenge, record))
+  const found = faults.filter((fault) => fault !== null)
+  // It is where one of the reader's files says that this passkey signs, and another file says elsewhere.
+  const isDisputed =
+    found.length < faults.length && found.every(({ code }) => code === 'origin-refused')
+  const [fault] = isDisputed ? [] : found
+  if (fault !== undefined) {
+    const { code, member, message, expected, actual } = fault
+    const isOfNone = code === 'origin-refused' && same.length > 1
+    return claimOf(code, {
+      ...at,
+      ...(expected === challenge ? decided : signedOf(assertion, member)),
+      where: member === '' ? at.where : `${at.where}/${member}`,
+      message: `The signature of ${approver} ${message}${isOfNone ? ' in any record of that key' : ''}.`,
+      ...(expected !== undefined && { expected }),
+      ...(actual !== undefined && { actual }),
+    })
   }
   for (const record of same) {
     const refusal = entitlementFault(record, envelope, step_id)
@@ -105,6 +110,19 @@ async function ofDecision(
       message: `What is here as a passkey’s signature of ${approver} has the form of one and was not checked: you pinned no approver of that id, and anyone can have written it.`,
     })
   }
+  const [elsewhere] = found
+  if (elsewhere !== undefined) {
+    const { member, actual } = elsewhere
+    return claimOf('origin-disputed', {
+      ...at,
+      ...signedOf(assertion, member),
+      where: `${at.where}/${member}`,
+      message: `The signature of ${approver} is right, and your trust files differ about where that passkey signs: ${placesOf(same)}. Take back the file that is out of date.`,
+      expected: placesOf(same),
+      ...(actual !== undefined && { actual }),
+      shell: shellForAssertion(at.where, record),
+    })
+  }
   const ended = same.map(({ status }) => status).find((status) => status !== 'active')
   return claimOf('decision-signed', {
     ...at,
@@ -116,6 +134,12 @@ async function ofDecision(
     shell: shellForAssertion(at.where, record),
   })
 }
+
+const placesOf = (records: readonly PinnedApprover[]): string =>
+  fewOf(
+    records.map(({ origins, rp_id, of }) => `${fewOf(origins)} for ${rp_id} (${of})`),
+    3,
+  )
 
 /** What was signed, in hex; of client data that says something else, its text, which was digested for that. */
 function signedOf(assertion: Assertion, member: AssertionFault['member']): Pick<Claim, 'preimage'> {

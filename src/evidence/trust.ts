@@ -10,8 +10,12 @@ import { decodeBase64, tryBase64, tryBase64Url } from './base64.ts'
 import { isUsablePublicKey, keyIdOf } from './key.ts'
 import { decodeSpki } from './spki.ts'
 
-/** A trust file and where the reader has it from. */
-export type Trusted = { readonly file: TrustFile; readonly source: TrustSource }
+/** A trust file and where the reader has it from. `name`: what they call it, where that is known. */
+export type Trusted = {
+  readonly file: TrustFile
+  readonly source: TrustSource
+  readonly name?: string
+}
 
 /** A sealing key as one of the reader's files has it. `counts`: whether it does for an envelope of this `seal_seq`. */
 export type TrustedKey = {
@@ -51,13 +55,21 @@ export function findKey(
 
 /** Whom the reader pinned, gathered once: a record may have as many decisions as a trust file has people. */
 export type Approvers = {
-  readonly byId: ReadonlyMap<string, readonly TrustedApprover[]>
-  readonly byKey: ReadonlyMap<string, readonly TrustedApprover[]>
+  readonly byId: ReadonlyMap<string, readonly PinnedApprover[]>
+  readonly byKey: ReadonlyMap<string, readonly PinnedApprover[]>
 }
+
+/** `of`: the file of the reader's that says so. */
+export type PinnedApprover = TrustedApprover & { readonly of: string }
 
 /** Nobody else's word makes an approver. */
 export function approversIn(trust: readonly Trusted[]): Approvers {
-  const all = trust.flatMap(({ file, source }) => (source === 'pinned' ? file.approvers : []))
+  const all = trust
+    .filter(({ source }) => source === 'pinned')
+    .flatMap(({ file, name }, nth) => {
+      const of = name ?? `trust file ${nth + 1}`
+      return file.approvers.map((approver) => ({ ...approver, of }))
+    })
   return {
     byId: Map.groupBy(all, ({ id }) => id),
     byKey: Map.groupBy(all, ({ public_key }) => public_key),
@@ -65,11 +77,11 @@ export function approversIn(trust: readonly Trusted[]): Approvers {
 }
 
 /** Everything that the reader pinned under this id. */
-export const pinnedApprovers = ({ byId }: Approvers, id: string): readonly TrustedApprover[] =>
+export const pinnedApprovers = ({ byId }: Approvers, id: string): readonly PinnedApprover[] =>
   byId.get(id) ?? []
 
 /** The same, and whatever else has one of those keys: two files may say two things of the holder of one. */
-export function pinnedHolders(approvers: Approvers, id: string): TrustedApprover[] {
+export function pinnedHolders(approvers: Approvers, id: string): PinnedApprover[] {
   const keys = new Set(pinnedApprovers(approvers, id).map(({ public_key }) => public_key))
   return [...keys].flatMap((key) => approvers.byKey.get(key) ?? [])
 }

@@ -197,30 +197,28 @@ function usableTrust(
   trust: readonly Trusted[],
   refused: readonly string[],
 ): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
-  // From wherever a caller has them: none counts as a trust file before it is one.
-  const read = trust.map(({ file, source }) => ({
-    parsed: parseToFirstFault(TrustFile, file),
-    source,
-  }))
+  const read = trust.map(heldToSchema)
   const sealing = sealingKeysIn(
     read.flatMap(({ parsed, source }) => (parsed.ok ? [{ file: parsed.value, source }] : [])),
   )
-  const all = read.map(({ parsed, source }) => {
-    if (!parsed.ok) return { source, file: null, fault: 'it has not the form of one' }
+  const all = read.map(({ parsed, source, name }) => {
+    if (!parsed.ok) return { source, name, file: null, fault: 'it has not the form of one' }
     const fault =
       trustFault(parsed.value) ??
       (source === 'pinned' && isOfSealingKey(parsed.value, sealing)
         ? 'an approver of it has the sealing key of a server that you pinned'
         : null)
-    return { source, file: parsed.value, fault }
+    return { source, name, file: parsed.value, fault }
   })
   const notUsed = (label: string, fault: string, isReaders: boolean) =>
     claimOf('trust-file-refused', {
       message: `A trust file (${label}) was not used: ${fault}.${isReaders ? ' What it requires is not known.' : ''}`,
     })
   return {
-    trust: all.flatMap(({ file, source, fault }) =>
-      file === null || fault !== null ? [] : [{ file, source }],
+    trust: all.flatMap(({ file, source, name, fault }) =>
+      file === null || fault !== null
+        ? []
+        : [{ file, source, ...(name !== undefined && { name }) }],
     ),
     // What a server offers requires nothing of the reader's.
     isPart:
@@ -232,4 +230,16 @@ function usableTrust(
       ),
     ],
   }
+}
+
+/** From wherever a caller has it, and whatever it is: none counts as a trust file before it is one. */
+function heldToSchema(trusted: Trusted) {
+  try {
+    const { file, source, name } = trusted
+    if (Object.hasOwn(TRUST_SOURCE, source))
+      return { parsed: parseToFirstFault(TrustFile, file), source, name }
+  } catch {
+    // Nothing at all, or a member that throws when it is read.
+  }
+  return { parsed: { ok: false } as const, source: 'pinned' as const, name: undefined }
 }

@@ -7,6 +7,7 @@ import { type ClaimCode } from '#evidence/claims.ts'
 import { digestOf } from '#evidence/digest.ts'
 import { derOfSignature, signatureOfDer } from '#evidence/p256.ts'
 import { decodeSpki, P256_SPKI } from '#evidence/spki.ts'
+import { type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { type Answer, approvedRun, newSigner, pinned, startRun, gatedPlan } from './fixture.ts'
 import { HONEST_FLAGS, newPasskey, type Passkey, type Unusual } from './passkey.ts'
@@ -239,8 +240,18 @@ describe('a passkey', () => {
   })
 
   it.each<[string, Partial<TrustedApprover>, ClaimCode]>([
-    ['signed elsewhere', { origins: ['https://new.example'] }, 'origin-refused'],
-    ['was of another site', { rp_id: 'new.example' }, 'origin-refused'],
+    ['signed elsewhere', { origins: ['https://new.example'] }, 'origin-disputed'],
+    ['was of another site', { rp_id: 'new.example' }, 'origin-disputed'],
+    [
+      'signed elsewhere, and is revoked',
+      { origins: ['https://new.example'], status: 'revoked' },
+      'approver-revoked',
+    ],
+    [
+      'signed elsewhere, and decides elsewhere',
+      { rp_id: 'new.example', may: { definitions: [], gates: null } },
+      'approver-not-entitled',
+    ],
     ['decides elsewhere', { may: { definitions: [], gates: null } }, 'approver-not-entitled'],
     ['is as it was', {}, 'decision-signed'],
   ])('[T3] [V20] by another record of one passkey, which %s', async (_, over, code) => {
@@ -251,6 +262,22 @@ describe('a passkey', () => {
       for (const files of [trust, trust.toReversed()])
         expect(await signatureCodes([by(ann)], { trust: files })).toEqual([code])
     }
+  })
+
+  it('[V20] where two files differ about its origin, both are named; where neither has it, it fails', async () => {
+    const at = (name: string, origin: string) => ({
+      ...pinned(signer, { approvers: [{ ...ann.approver, origins: [origin] }] }),
+      name,
+    })
+    const [origin = ''] = ann.approver.origins
+    const found = async (...trust: Trusted[]) =>
+      (await claimsOf([by(ann)], { trust })).claims.find(({ claim }) => claim === 'gate-signature')
+    const open = await found(at('old.json', 'https://old.example'), at('new.json', origin))
+    expect(open).toMatchObject({ code: 'origin-disputed', state: 'not checked', actual: origin })
+    expect(open?.message).toContain(`https://old.example for ${ann.approver.rp_id} (old.json)`)
+    expect(open?.message).toContain(`${origin} for ${ann.approver.rp_id} (new.json)`)
+    const neither = [at('a', 'https://a.example'), at('b', 'https://b.example')]
+    expect(await found(...neither)).toMatchObject({ code: 'origin-refused' })
   })
 
   it('[T3] [V20] that is revoked and still counts is told to be, with what that rests on', async () => {

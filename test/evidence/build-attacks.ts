@@ -152,6 +152,10 @@ const TRUST = {
     ...trustFileOf(signer),
     approvers: [{ ...ann.approver, origins: ['https://former.example'] }],
   },
+  'ann at a third origin': {
+    ...reader,
+    approvers: [{ ...ann.approver, origins: ['https://third.example'] }],
+  },
   'a nightly alone': {
     ...reader,
     required: [{ name: 'nightly', sha256: null, gates: [] }],
@@ -1302,13 +1306,24 @@ attack(
 attack(
   'approver-at-another-origin',
   'a passkey that another trust file has at another origin alone',
+  'not proven',
+  [
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'origin-disputed ship /gates/0/decisions/0/assertion/client_data_json',
+  ],
+  bytes,
+  { also: 'ann at another origin' },
+)
+attack(
+  'approver-at-other-origins',
+  'a passkey that each of two trust files has at another origin than it signed at',
   NO,
   [
     'expectation-fails ship /opening/plan/gates/0',
     'origin-refused ship /gates/0/decisions/0/assertion/client_data_json',
   ],
   bytes,
-  { also: 'ann at another origin' },
+  { trust: 'ann at a third origin', also: 'ann at another origin' },
 )
 attack(
   'inputs-unasked',

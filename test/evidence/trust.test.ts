@@ -328,6 +328,23 @@ describe('what the reader requires', () => {
     ]
   }
 
+  it('[V1] what is no trust file at all, or throws when it is read, is none, and nothing is proven', async () => {
+    const throwing = {
+      ...trustFileOf(signer),
+      get required(): never {
+        throw new Error('no')
+      },
+    }
+    const some: unknown[] = [null, undefined, 7, {}, { file: throwing, source: 'pinned' }]
+    for (const one of [...some, { ...pinned(signer), source: 'constructor' }]) {
+      const trust: Trusted[] = [pinned(signer)]
+      Reflect.set(trust, 1, one)
+      const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust })
+      expect(verdict).toBe('not proven')
+      expect(claims.map(({ code }) => code)).toContain('trust-file-refused')
+    }
+  })
+
   it('[V15] nothing: then that is said', async () => {
     const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust: [pinned(signer)] })
     expect(verdict).toBe('proven')

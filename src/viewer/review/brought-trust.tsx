@@ -36,8 +36,10 @@ const wordsOf = ({ path, read }: Pick<Brought, 'path' | 'read'>): string =>
 
 /** What a verifier is given of them. Of several files everything counts: what one does not require another may. */
 export const trustedOf = (brought: readonly Brought[]): Trusted[] =>
-  brought.flatMap(({ read, isConfirmed }) =>
-    read.ok ? [{ file: read.file, source: isConfirmed ? ('pinned' as const) : 'offered' }] : [],
+  brought.flatMap(({ path, read, isConfirmed }) =>
+    read.ok
+      ? [{ file: read.file, source: isConfirmed ? ('pinned' as const) : 'offered', name: path }]
+      : [],
   )
 
 export const refusedOf = (brought: readonly Brought[]): string[] =>
