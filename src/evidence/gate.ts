@@ -66,7 +66,11 @@ export async function* checkGates(
     }
     const shown = canonicalize(gate.shown)
     const shown_sha256 = sha256(shown)
-    const faults = firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, approvers))
+    const bases = [...ofBase(envelope, gate, where, held)]
+    const faults = [
+      ...firstOf(gateFaults(envelope, entry, shown_sha256, places, nonces, approvers)),
+      ...bases.filter(fails),
+    ]
     const digested = digestedIn(entry, shown)
     const toldWith = (claim: Claim): Claim => {
       if (!fails(claim) || claim.preimage !== undefined || told >= MOST_TOLD) return claim
@@ -92,7 +96,7 @@ export async function* checkGates(
             }),
           ]
     for (const claim of found) if (isListed(claim)) yield toldWith(claim)
-    for (const claim of ofBase(envelope, gate, where, held)) yield toldWith(claim)
+    yield* bases.filter((one) => !fails(one))
     for await (const signed of checkSignatures(envelope, gate, where, approvers)) {
       const claim = boundOnly(envelope, { gate, shown_sha256, where }, signed, places)
       if (isListed(claim)) yield toldWith(claim)

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { keysOf } from '#contract/status.ts'
+import { CODE } from '#evidence/claims.ts'
 import { ATTACKS, readAttack, readAttackTable, readerOf } from './attacks.ts'
 import { judge, rowOf } from './portable.ts'
 
@@ -26,6 +28,13 @@ describe('frozen files', () => {
     const files = new Set(table.attacks.map(({ file }) => file))
     expect([...new Set(named)].filter((name) => !files.has(name))).toEqual([])
     expect([...files].filter((file) => file !== 'honest' && !named.includes(file))).toEqual([])
+  })
+
+  it('[V1] each code of the table is what is expected of some file', () => {
+    const expected = new Set(
+      table.attacks.flatMap(({ claims }) => claims.map((claim) => claim.split(' ')[0])),
+    )
+    expect(keysOf(CODE).filter((code) => !expected.has(code))).toEqual([])
   })
 
   it('each has its row', () => {

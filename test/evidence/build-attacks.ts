@@ -5,21 +5,24 @@ import {
   type Envelope,
   type GateEntry,
   type Plan,
+  type Shown,
   type StepEntry,
 } from '#contract/envelope.ts'
 import { keysOf, type VerdictWord } from '#contract/status.ts'
 import { type RequiredDefinition, type TrustFile, type TrustSource } from '#contract/trust.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
-import { utf8 } from '#evidence/canonical.ts'
+import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { entriesOf, extendChain, openChain } from '#evidence/chain.ts'
 import { type ClaimCode, type ClaimName, CODE } from '#evidence/claims.ts'
 import { sha256 } from '#evidence/digest.ts'
+import { keyIdOf } from '#evidence/key.ts'
 import { requiredPlanOf } from '#evidence/plan.ts'
 import { assembleEnvelope, prepareSeal, signStatement, type Signer } from '#evidence/seal.ts'
 import { type Attack, ATTACKS } from './attacks.ts'
 import {
   type Answer,
   bytesOf,
+  CELL,
   gatedPlan,
   newSigner,
   planGate,
@@ -45,6 +48,10 @@ const [ann, ben, oda] = [
   newPasskey('oda', { user: 'oda', seed: 9 }),
 ]
 const stranger = newPasskey('eve', { seed: 10 })
+/** Ann, of whom nobody says who she is among the server's people. */
+const nameless = newPasskey('ann')
+/** The neutral point: whatever is signed by it verifies for whoever does not look. */
+const LOW = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0))
 /** Of the server's own key. */
 const sealer = newPasskey('sealer', { user: 'sealer', seed: 1, alg: 'EdDSA' })
 
@@ -77,15 +84,19 @@ function recordedRun({
   by: key = signer,
   decisions = [by(ann)],
   policy = {},
+  shown = {},
+  built = {},
   ...options
 }: {
   by?: Signer
   decisions?: Answer[]
   policy?: Parameters<typeof gatedPlan>[0]
+  shown?: Partial<Shown>
+  built?: Partial<StepEntry>
 } & Parameters<typeof startRun>[2] = {}): RunBuilder {
   const run = startRun(key, gatedPlan({ ...POLICY, ...policy }), options)
-  run.step('build')
-  run.gate('ship', { decisions })
+  run.step('build', built)
+  run.gate('ship', { decisions, shown })
   run.step('publish')
   return run
 }
@@ -136,6 +147,23 @@ const TRUST = {
     approvers: [{ ...ann.approver, status: 'revoked', last_seal_seq: 5 }],
   },
   nobody: trustFileOf(thief),
+  'a key of low order': {
+    ...reader,
+    server_keys: [{ ...serverKeyOf(signer), key_id: keyIdOf(LOW), public_key: encodeBase64(LOW) }],
+  },
+  'an approver of another algorithm': {
+    ...reader,
+    approvers: [{ ...ann.approver, alg: 'EdDSA' }],
+  },
+  'ann as nobody': {
+    ...trustFileOf(signer),
+    approvers: [nameless.approver],
+    required: required({ four_eyes: false, roles: [], users: ['ann'] }),
+  },
+  'ann as another user': {
+    ...trustFileOf(signer),
+    approvers: [{ ...ann.approver, id: 'ann.old', user: 'anna' }],
+  },
   'approver revoked': {
     ...reader,
     approvers: [{ ...ann.approver, status: 'revoked' }],
@@ -1013,15 +1041,8 @@ attack(
   'attempt-hidden',
   'the first attempt left out',
   NO,
-  [
-    'attempts-broken build /execution/steps/0',
-    'decision-unbound ship /gates/0/decisions/0/assertion',
-    'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
-    'prefix-wrong ship /gates/0/shown',
-  ],
-  await sealedStep('build', (step) => (step.attempt = 2)),
-  { shape: 'ungated' },
+  ['attempts-broken build /execution/steps/0', 'requirement-unchecked ship /opening/plan/gates/0'],
+  (await recordedRun({ built: { attempt: 2 } }).seal()).bytes,
 )
 attack(
   'attempts-too-many',
@@ -1723,8 +1744,6 @@ attack(
   ['sealed-early /integrity/seal/payload'],
   (await sealContent(honest.content, signer, '2026-11-12T09:30:00.000Z')).bytes,
 )
-const planned = async (change: (plan: Plan) => void): Promise<Uint8Array> =>
-  sealed(({ opening }) => change(opening.plan))
 attack(
   'needs-circle',
   'two steps of the plan that wait for each other, and were never run',
@@ -1738,43 +1757,37 @@ attack(
   'a step that needs one thing twice',
   NO,
   [
-    'decision-unbound ship /gates/0/decisions/0/assertion',
-    'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
     'plan-broken publish /opening/plan/steps/1/needs',
-    'prefix-wrong ship /gates/0/shown',
+    'requirement-unchecked ship /opening/plan/gates/0',
   ],
-  await planned(({ steps }) => steps.forEach((it) => it.needs.push(...it.needs))),
-  { shape: 'ungated' },
+  await otherPlan(({ steps }) => steps.forEach((it) => it.needs.push(...it.needs))),
 )
 attack(
   'artifact-twice',
   'one path twice among the artifacts of a step',
   NO,
   [
-    'counts-differ /closing/counts',
-    'decision-unbound ship /gates/0/decisions/0/assertion',
     'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
-    'prefix-wrong ship /gates/0/shown',
     'repeated build /execution/steps/0/artifacts',
+    'shown-differs ship /gates/0/shown/artifacts/1',
   ],
-  await sealedStep('build', (step) => step.artifacts.push(...step.artifacts)),
-  { shape: 'ungated' },
+  (
+    await recordedRun({
+      built: {
+        artifacts: honest.content.execution.steps.flatMap(({ artifacts }) => [
+          ...artifacts,
+          ...artifacts,
+        ]),
+      },
+    }).seal()
+  ).bytes,
 )
 attack(
   'artifacts-hidden',
   'artifacts that the gate did not show',
   NO,
-  [
-    'decision-unbound ship /gates/0/decisions/0/assertion',
-    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
-    'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
-    'shown-differs ship /gates/0/shown/artifacts',
-  ],
-  await sealedGate(({ shown }) => (shown.artifacts = [])),
-  { shape: 'ungated' },
+  ['expectation-fails ship /opening/plan/gates/0', 'shown-differs ship /gates/0/shown/artifacts'],
+  (await recordedRun({ shown: { artifacts: [] } }).seal()).bytes,
 )
 attack(
   'running-hidden',
@@ -1791,29 +1804,15 @@ attack(
   'running-invented',
   'a step shown as running that was done',
   NO,
-  [
-    'decision-unbound ship /gates/0/decisions/0/assertion',
-    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
-    'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
-    'shown-differs ship /gates/0/shown',
-  ],
-  await sealedGate(({ shown }) => (shown.running = ['build'])),
-  { shape: 'ungated' },
+  ['expectation-fails ship /opening/plan/gates/0', 'shown-differs ship /gates/0/shown'],
+  (await recordedRun({ shown: { running: ['build'] } }).seal()).bytes,
 )
 attack(
   'base-itself',
   'a difference of the record from itself',
   NO,
-  [
-    'decision-unbound ship /gates/0/decisions/0/assertion',
-    'decision-unbound ship /gates/0/decisions/0/decision/shown_sha256',
-    'expectation-fails ship /opening/plan/gates/0',
-    'others-decided ship /gates/0/decisions',
-    'shown-differs ship /gates/0/shown/base',
-  ],
-  await sealedGate(({ shown }) => (shown.base = { evidence_id: 'ev-1', head: sha256('x') })),
-  { shape: 'ungated' },
+  ['expectation-fails ship /opening/plan/gates/0', 'shown-differs ship /gates/0/shown/base'],
+  (await recordedRun({ shown: { base: { evidence_id: 'ev-1', head: sha256('x') } } }).seal()).bytes,
 )
 attack(
   'request-twice',
@@ -2130,6 +2129,568 @@ attack(
   { shape: 'ungated' },
 )
 
+// What this reader brings, or does not.
+attack('too-large', 'a byte more than the reader reads', 'not an envelope', ['too-large'], bytes, {
+  most: bytes.length - 1,
+})
+attack(
+  'key-first-seen',
+  'a key that was seen on this device before, and nobody pinned',
+  'not proven',
+  [
+    'key-first-seen /integrity/seal',
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+  ],
+  bytes,
+  { source: 'first_seen' },
+)
+attack(
+  'key-offered',
+  'a key, people and requirements that the server itself offers',
+  'not proven',
+  [
+    'key-offered /integrity/seal',
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+  ],
+  bytes,
+  { source: 'offered' },
+)
+attack(
+  'key-low-order',
+  'a trust file whose server key is of low order',
+  'not proven',
+  [
+    'key-unknown /integrity/seal',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'trust-file-refused',
+  ],
+  bytes,
+  { trust: 'a key of low order', without: ['expectations'] },
+)
+attack(
+  'approver-algorithm',
+  'a trust file that names another algorithm than the passkey’s',
+  'not proven',
+  [
+    'key-unknown /integrity/seal',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'trust-file-refused',
+  ],
+  bytes,
+  { trust: 'an approver of another algorithm', without: ['expectations'] },
+)
+attack(
+  'asked',
+  'the record that was asked for',
+  'proven',
+  ['asked-fits /evidence_id', 'asked-fits /run_id'],
+  bytes,
+  { asked: { run_id: 'run-1', evidence_id: 'ev-1' } },
+)
+attack(
+  'asked-half',
+  'another record of the run that was asked for by both its ids',
+  NO,
+  ['asked-fits /run_id', 'evidence-differs /evidence_id'],
+  bytes,
+  { asked: { run_id: 'run-1', evidence_id: 'ev-7' } },
+)
+attack(
+  'outcome-expected',
+  'the outcome that the reader expects',
+  'proven',
+  ['expectation-holds /closing/outcome', 'expectation-holds ship /opening/plan/gates/0'],
+  bytes,
+  { expect: [{ kind: 'outcome', value: 'succeeded' }] },
+)
+attack(
+  'outcome-unexpected',
+  'another outcome than the reader expects',
+  NO,
+  ['expectation-fails /closing/outcome', 'expectation-holds ship /opening/plan/gates/0'],
+  bytes,
+  { expect: [{ kind: 'outcome', value: 'failed' }] },
+)
+
+// Statements that the key's holder signed.
+attack(
+  'statement-profile',
+  'a Statement, signed, of another profile',
+  NO,
+  ['statement-unreadable /integrity/seal/payload'],
+  await signedStatement((text) => text.replace('evidence-envelope/1', 'evidence-envelope/2')),
+)
+attack(
+  'statement-more',
+  'a Statement, signed, about another thing besides',
+  NO,
+  ['statement-unreadable /integrity/seal/payload'],
+  await signedStatement((text) =>
+    text.replace('"subject":[', `"subject":[{"digest":{"sha256":"${sha256('x')}"},"name":"x"},`),
+  ),
+)
+attack(
+  'statement-space',
+  'a Statement, signed, with a space',
+  NO,
+  ['statement-differs /integrity/seal/payload'],
+  await signedStatement((text) => text.replace(':', ': ')),
+)
+attack(
+  'signature-r',
+  'a signature whose R is not the one encoding of its point',
+  NO,
+  ['signature-wrong /integrity/seal'],
+  signature((raw) =>
+    Uint8Array.from([0xee, ...new Uint8Array(30).fill(0xff), 0x7f, ...raw.subarray(32)]),
+  ),
+)
+
+// What the plan says, and the record does not.
+attack(
+  'order-kinds',
+  'an order of other kinds than the links have',
+  NO,
+  ['coverage-broken /integrity/hash_chain/links/1'],
+  document((it) => (it.order = ['gate', 'step', 'step'])),
+)
+attack(
+  'attempt-twice',
+  'the first attempt of a step twice',
+  NO,
+  ['attempts-broken build /execution/steps/1'],
+  await (async () => {
+    const run = startRun(signer, { steps: [planStep('build', { retries: 1 })] })
+    run.step('build', { outcome: 'failed' })
+    run.step('build', { attempt: 1 })
+    return (await run.seal()).bytes
+  })(),
+  { trust: 'no requirement', shape: 'ungated' },
+)
+attack(
+  'question-unplanned',
+  'a gate that asked another question than the plan says',
+  NO,
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/question',
+    'expectation-fails ship /opening/plan/gates/0',
+    'plan-differs ship /gates/0',
+    'shown-differs ship /gates/0/shown',
+  ],
+  await sealedGate((it) => (it.question = 'Go on?')),
+  { without: ['gate-signature'] },
+)
+attack(
+  'policy-unplanned',
+  'a gate that was resolved by another policy than the plan says',
+  NO,
+  [
+    'expectation-fails ship /opening/plan/gates/0',
+    'plan-differs ship /gates/0',
+    'shown-differs ship /gates/0/shown',
+  ],
+  await sealedGate((it) => (it.policy.four_eyes = false)),
+  { without: ['four-eyes'] },
+)
+attack(
+  'totals',
+  'a cost below that of the cells',
+  NO,
+  ['totals-differ /closing/totals'],
+  await derived({ cells: [CELL] }, { materialized: 1, total_cost: '0.01' }),
+  { trust: 'no requirement', shape: 'ungated' },
+)
+attack(
+  'taken-over-unsaid',
+  'a step taken over in a run that repeats none',
+  NO,
+  ['lineage-broken step-0 /execution/steps/0'],
+  await sealedAgain(tookOver('ev-0'), ({ opening }) => (opening.rerun_of = null)),
+  { trust: 'no requirement', shape: 'ungated' },
+)
+
+// Decisions that are signed, about something else.
+attack(
+  'decision-of-another-question',
+  'a signed decision about another question',
+  NO,
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/question',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
+  (await recordedRun({ decisions: [by(ann, {}, { question: 'Go on?' })] }).seal()).bytes,
+  { without: ['gate-signature'] },
+)
+attack(
+  'decision-of-another-policy',
+  'a signed decision by another policy',
+  NO,
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/policy_sha256',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
+  (await recordedRun({ decisions: [by(ann, {}, { policy_sha256: sha256('x') })] }).seal()).bytes,
+  { without: ['gate-signature'] },
+)
+attack(
+  'decision-of-another-request',
+  'a signed decision about another gate of the server',
+  NO,
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/0/decision/gate_id',
+    'expectation-fails ship /opening/plan/gates/0',
+  ],
+  (await recordedRun({ decisions: [by(ann, {}, { gate_id: 'run-0-ship' })] }).seal()).bytes,
+  { without: ['gate-signature'] },
+)
+attack(
+  'prefix-early',
+  'an approval, rightly signed, from before the step that its gate needs',
+  NO,
+  ['expectation-fails ship /opening/plan/gates/0', 'prefix-wrong ship /gates/0/shown'],
+  (
+    await recordedRun({
+      shown: {
+        chain_head_before: honest.links[0]?.link ?? '',
+        artifacts: [],
+        running: ['build'],
+      },
+    }).seal()
+  ).bytes,
+)
+attack(
+  'refused',
+  'a refusal that is signed, and told as one',
+  'proven',
+  [],
+  await (async () => {
+    const run = startRun(signer, gatedPlan({ ...POLICY }))
+    run.step('build')
+    run.gate('ship', { decisions: [by(ann, {}, { decision: 'rejected' })] })
+    return (await run.seal()).bytes
+  })(),
+)
+attack(
+  'approved-beyond-quorum',
+  'an approval more than the quorum',
+  NO,
+  [
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'gate-outcome-differs ship /gates/0/decisions',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
+  (await recordedRun({ decisions: [by(ann), by(ben)] }).seal()).bytes,
+)
+attack(
+  'key-twice',
+  'one passkey as two persons in two files, that decides twice',
+  NO,
+  [
+    'approver-repeated ship /gates/0/decisions/1/decision',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'expectation-fails ship /opening/plan/gates/0',
+    'owner-unknown ship /gates/0/decisions',
+    'decision-signed ship /gates/0/decisions/0/assertion',
+  ],
+  (
+    await recordedRun({
+      policy: { quorum: 2 },
+      decisions: [by(ann), { ...by(ann), approver: 'ann.old' }],
+    }).seal()
+  ).bytes,
+  { also: 'ann as another user' },
+)
+attack(
+  'started-by-a-token',
+  'started by a token, of which the record does not say whose it is',
+  'not proven',
+  ['owner-unknown ship /gates/0/decisions', 'requirement-unchecked ship /opening/plan/gates/0'],
+  (await recordedRun({ actor: 'token:ci' }).seal()).bytes,
+)
+attack(
+  'approver-of-nobody',
+  'a policy that names ann, and a passkey that was pinned as nobody’s',
+  'not proven',
+  ['approver-unknown ship /gates/0', 'requirement-unchecked ship /opening/plan/gates/0'],
+  (
+    await recordedRun({
+      policy: { roles: [], users: ['ann'], four_eyes: false },
+      decisions: [by(nameless)],
+    }).seal()
+  ).bytes,
+  { trust: 'ann as nobody', without: ['four-eyes'] },
+)
+// Bases.
+const based = (
+  await recordedRun({ shown: { base: { evidence_id: 'ev-0', head: sha256('ev-0') } } }).seal()
+).bytes
+attack(
+  'base-not-held',
+  'a difference from a record that the reader does not hold',
+  'not proven',
+  [
+    'base-unchecked ship /gates/0/shown/base',
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'gate-recorded ship /gates/0',
+  ],
+  based,
+)
+attack('base-held', 'a difference from the record that the reader holds', 'proven', [], based, {
+  held: [{ ...before, server: thief.key_id, head: sha256('ev-0') }],
+})
+attack(
+  'base-of-another',
+  'a difference from another record than the reader holds',
+  NO,
+  ['expectation-fails ship /opening/plan/gates/0', 'shown-differs ship /gates/0/shown/base'],
+  based,
+  { held: [{ ...before, server: thief.key_id, head: sha256('another') }] },
+)
+
+// Places among what the reader holds.
+attack(
+  'follows-unheld',
+  'a record that follows one that the reader does not hold',
+  'proven',
+  ['previous-not-held /closing/previous'],
+  following,
+)
+attack(
+  'place-unsealed',
+  'a record that no key at hand has sealed, in the place of one that is held',
+  'not proven',
+  [
+    'key-unknown /integrity/seal',
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'place-unsealed /closing/previous',
+  ],
+  following,
+  { trust: 'nobody', held: [{ ...before, evidence_id: 'ev-1', seal_seq: 8 }] },
+)
+attack('fork-of-an-id', 'a second record of one id', NO, ['fork /closing/previous'], following, {
+  held: [{ ...before, server: thief.key_id, evidence_id: 'ev-1', run_id: 'run-1' }],
+})
+attack(
+  'fork-after-one',
+  'a second record after one and the same, by another key',
+  NO,
+  ['fork /closing/previous'],
+  following,
+  {
+    held: [{ ...before, server: thief.key_id, evidence_id: 'ev-8', previous: follows.previous }],
+  },
+)
+attack('fork-of-a-run', 'a second record of one run', NO, ['fork /closing/previous'], following, {
+  held: [{ ...before, evidence_id: 'ev-8', run_id: 'run-1', seal_seq: 9 }],
+})
+
+// What came beside it, which the verdict on the record itself does not rest on.
+const [log, published] = ['build 1\n', 'publish 1\n']
+const app = 'dist/app.tgz'
+const whole = {
+  [`logs/${sha256(log)}`]: log,
+  [`logs/${sha256(published)}`]: published,
+  [`artifacts/${sha256(app)}`]: app,
+}
+attack(
+  'beside',
+  'all that is on record, beside it',
+  'proven',
+  [
+    'attached-whole build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+    'attached-whole publish /execution/steps/1/log/sha256',
+  ],
+  bytes,
+  { beside: whole },
+)
+attack(
+  'beside-missing',
+  'a log alone beside it',
+  'proven',
+  [
+    'attached-missing build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+  ],
+  bytes,
+  {
+    beside: { [`logs/${sha256(log)}`]: log },
+  },
+)
+attack(
+  'beside-changed',
+  'a changed artifact under its name',
+  'proven',
+  [
+    'attached-differs build /execution/steps/0/artifacts/0/sha256',
+    'attached-missing build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+    'attached-whole publish /execution/steps/1/log/sha256',
+  ],
+  bytes,
+  {
+    beside: { ...whole, [`artifacts/${sha256(app)}`]: 'dist/evil.tg' },
+  },
+)
+attack(
+  'beside-exchanged',
+  'two logs under each other’s names',
+  'proven',
+  [
+    'attached-differs build /execution/steps/0/log/sha256',
+    'attached-differs publish /execution/steps/1/log/sha256',
+    'attached-missing build /execution/steps/0/log/sha256',
+    'attached-whole build /execution/steps/0/artifacts/0/sha256',
+  ],
+  bytes,
+  {
+    beside: {
+      ...whole,
+      [`logs/${sha256(log)}`]: published,
+      [`logs/${sha256(published)}`]: log,
+    },
+  },
+)
+attack(
+  'beside-unknown',
+  'a file that is nothing on record',
+  'proven',
+  [
+    'attached-unknown',
+    'attached-whole build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+    'attached-whole publish /execution/steps/1/log/sha256',
+  ],
+  bytes,
+  {
+    beside: { ...whole, 'notes.txt': 'All good.' },
+  },
+)
+attack(
+  'beside-long',
+  'a file longer than anything on record',
+  'proven',
+  [
+    'attached-differs build /execution/steps/0/artifacts/0/sha256',
+    'attached-missing build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+    'attached-whole publish /execution/steps/1/log/sha256',
+  ],
+  bytes,
+  {
+    beside: { ...whole, [`artifacts/${sha256(app)}`]: `${app}${app}` },
+  },
+)
+attack(
+  'beside-renamed',
+  'an artifact under a name that turns the writing round',
+  'proven',
+  [
+    'attached-renamed build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/artifacts/0/sha256',
+    'attached-whole build /execution/steps/0/log/sha256',
+    'attached-whole publish /execution/steps/1/log/sha256',
+  ],
+  bytes,
+  {
+    beside: { ...whole, [`artifacts/${sha256(app)}`]: app, 'artifacts/\u202etgz.ppa': app },
+  },
+)
+const cells = [CELL, { ...CELL, record_id: 'r2', cost: '0.2' }].map((it) => `${canonicalize(it)}\n`)
+const part = (text: string, count: number) => ({
+  cells_part: { sha256: sha256(text), bytes: utf8(text).length, count },
+})
+const inPart = async (text: string, count = 2, total_cost = '0.3'): Promise<Uint8Array> =>
+  derived(part(text, count), { materialized: count, total_cost })
+const all = cells.join('')
+const UNGATED = { trust: 'no requirement', shape: 'ungated' } as const
+attack(
+  'cells-away',
+  'cells in a part that is not here',
+  'proven',
+  ['cells-unchecked /closing/totals'],
+  await inPart(all),
+  UNGATED,
+)
+attack(
+  'cells-counted',
+  'cells in a part that is here',
+  'proven',
+  [
+    'attached-missing derive /execution/steps/0/log/sha256',
+    'attached-whole derive /execution/steps/0/cells_part/sha256',
+    'cells-agree /closing/totals',
+    'cells-unchecked /closing/totals',
+  ],
+  await inPart(all),
+  {
+    ...UNGATED,
+    beside: { [`artifacts/${sha256(all)}`]: all },
+  },
+)
+attack(
+  'cells-fewer',
+  'a part with a cell less than its entry says',
+  'proven',
+  [
+    'attached-missing derive /execution/steps/0/log/sha256',
+    'attached-whole derive /execution/steps/0/cells_part/sha256',
+    'cells-differ derive /execution/steps/0/cells_part',
+    'cells-unchecked /closing/totals',
+  ],
+  await inPart(all, 3),
+  {
+    ...UNGATED,
+    beside: { [`artifacts/${sha256(all)}`]: all },
+  },
+)
+attack(
+  'cells-cheaper',
+  'cells that cost more than the totals say',
+  'proven',
+  [
+    'attached-missing derive /execution/steps/0/log/sha256',
+    'attached-whole derive /execution/steps/0/cells_part/sha256',
+    'cells-differ /closing/totals',
+    'cells-unchecked /closing/totals',
+  ],
+  await inPart(all, 2, '0.1'),
+  {
+    ...UNGATED,
+    beside: { [`artifacts/${sha256(all)}`]: all },
+  },
+)
+const twice = `${cells[0]}${cells[0]}`
+attack(
+  'cells-twice',
+  'one cell twice in a part',
+  'proven',
+  [
+    'attached-missing derive /execution/steps/0/log/sha256',
+    'attached-whole derive /execution/steps/0/cells_part/sha256',
+    'cells-differ derive /execution/steps/0/cells_part',
+    'cells-unchecked /closing/totals',
+  ],
+  await inPart(twice, 2, '0.2'),
+  {
+    ...UNGATED,
+    beside: { [`artifacts/${sha256(twice)}`]: twice },
+  },
+)
+
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
 writeFileSync(
@@ -2154,6 +2715,31 @@ async function sealedAsIs(content: Content) {
     '2026-11-12T10:00:00.000Z',
   )
   return assembleEnvelope(content, links, await signStatement(statement, signer))
+}
+
+/** A Statement that was changed before the key signed it. */
+async function signedStatement(change: (text: string) => string): Promise<Uint8Array> {
+  const text = new TextDecoder().decode(honest.statement)
+  if (change(text) === text) throw new RangeError('nothing changed')
+  const signed = await signStatement(utf8(change(text)), signer)
+  return assembleEnvelope(honest.content, honest.links, signed)
+}
+
+async function sealedAgain(run: RunBuilder, change: (content: Content) => void) {
+  return (await sealContent(changed(run.content(), change), signer)).bytes
+}
+
+async function derived(
+  step: Partial<StepEntry>,
+  totals: { materialized: number; total_cost: string },
+): Promise<Uint8Array> {
+  const run = startRun(
+    signer,
+    { steps: [planStep('derive', { kind: 'materialize' })] },
+    { kind: 'materialize' },
+  )
+  run.step('derive', step)
+  return (await run.seal({ totals: { skipped: 0, failures: 0, ...totals } })).bytes
 }
 
 async function circled() {

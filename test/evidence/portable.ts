@@ -26,6 +26,7 @@ const Held = z.strictObject({
   seal_seq: z.number(),
   run_id: z.string(),
   starters: z.array(z.string()),
+  previous: z.exactOptional(z.strictObject({ evidence_id: z.string(), head: z.string() })),
   decisions: z.exactOptional(z.array(z.strictObject({ nonce: z.string(), sha256: z.string() }))),
 })
 
