@@ -40,6 +40,38 @@ describe('lines of compared bytes', () => {
   })
 })
 
+describe('a line of any length', () => {
+  it('[U1] [U6] is seen to its end, in rows that cut no character, wherever it is cut into parts', () => {
+    const text = fc.array(fc.constantFrom('a'.repeat(37), 'ö', '🙂', '\uFEFF', '\r', '\t€'), {
+      maxLength: 200,
+    })
+    fc.assert(
+      fc.property(text, fc.nat(2000), (pieces, cut) => {
+        const line = pieces.join('')
+        const all = bytes(`first\n${line}\nlast`)
+        const { whole } = textLines([all.slice(0, cut), all.slice(cut)])
+        const { bytes: length, rows, at } = whole(1)
+        const drawn = Array.from({ length: rows }, (_, row) => at(row))
+        expect(length).toBe(bytes(line).length)
+        expect(drawn.map((row) => row.text).join('')).toBe(line)
+        for (const [row, { from }] of drawn.entries())
+          expect(from).toBe(
+            bytes(
+              drawn
+                .slice(0, row)
+                .map((one) => one.text)
+                .join(''),
+            ).length,
+          )
+      }),
+    )
+    // Bytes that are no text are some row's too.
+    const broken = textLines([new Uint8Array(1000).fill(0x80)]).whole(0)
+    const drawn = Array.from({ length: broken.rows }, (_, row) => broken.at(row).text)
+    expect(drawn.join('')).toBe('\uFFFD'.repeat(1000))
+  })
+})
+
 describe('a long text', () => {
   it('[U1] can be seen to its end, and no character is cut in two', () => {
     const text = `${'🙂'.repeat(4_000)}\nthe end`

@@ -79,6 +79,47 @@ describe('a list that is taller than any element', () => {
   })
 })
 
+describe('a list whose rows come by the block', () => {
+  it('[U9] [U20] keeps the focus where arrows go on to rows that are still to come', () => {
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600)
+    const list = (loaded: number) => (
+      <>
+        <VirtualList
+          label="Rows"
+          count={1000}
+          rowPx={44}
+          walks
+          renderRow={(index) =>
+            index < loaded ? <button type="button">row {index}</button> : <i data-pending="" />
+          }
+        />
+        <button type="button">elsewhere</button>
+      </>
+    )
+    const { rerender } = render(list(10))
+    const press = (key: string) => {
+      const { activeElement } = document
+      if (activeElement) fireEvent.keyDown(activeElement, { key })
+    }
+    screen.getByRole('button', { name: 'row 9' }).focus()
+    press('ArrowDown')
+    expect(document.activeElement).toBe(screen.getByRole('region', { name: 'Rows' }))
+    // Further on meanwhile, and back by one.
+    press('ArrowDown')
+    press('ArrowDown')
+    press('ArrowUp')
+    rerender(list(100))
+    expect(document.activeElement?.textContent).toBe('row 11')
+    press('End')
+    expect(document.activeElement).toBe(screen.getByRole('region', { name: 'Rows' }))
+    // Who went elsewhere is not called back.
+    screen.getByRole('button', { name: 'elsewhere' }).focus()
+    rerender(list(1000))
+    expect(document.activeElement?.textContent).toBe('elsewhere')
+    expect(screen.getByRole('button', { name: 'row 999' })).not.toBe(null)
+  })
+})
+
 describe('a list of a million rows', () => {
   beforeEach(() => {
     vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(600)

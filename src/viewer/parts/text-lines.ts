@@ -2,12 +2,22 @@
 export type TextLines = {
   count: number
   at: (index: number) => { text: string; isCut: boolean }
+  /** A line of any length, in rows of so many bytes: each is decoded when it is looked at. */
+  whole: (index: number) => WholeLine
   /** Each line that ends does so in CR LF, which is said once: then a line comes without its CR. */
   endsInCrLf: boolean
 }
 
+/** `from`: the place in the line of the row's first byte. */
+export type WholeLine = {
+  bytes: number
+  rows: number
+  at: (row: number) => { from: number; text: string }
+}
+
 /** Most bytes of one line that are decoded for a look. */
 const MOST_BYTES = 16_384
+const ROW_BYTES = 100
 const LF = 10
 const CR = 13
 
@@ -46,12 +56,33 @@ export function textLines(parts: readonly Uint8Array[]): TextLines {
     }
     return found
   }
+  const extentOf = (index: number) => ({
+    from: index === 0 ? 0 : breakAt(index - 1) + 1,
+    to: index < lines ? breakAt(index) - (endsInCrLf ? 1 : 0) : bytes,
+  })
   return {
     count: lines + (isOpen ? 1 : 0),
     endsInCrLf,
+    whole: (index) => {
+      const { from, to } = extentOf(index)
+      // A character stays in one row, which of bytes that are none cannot be said.
+      const edge = (row: number): number => {
+        const at = Math.min(to, from + row * ROW_BYTES)
+        const head = slice(at, Math.min(to, at + 4)).findIndex((byte) => (byte & 0xc0) !== 0x80)
+        return at + Math.max(0, head)
+      }
+      return {
+        bytes: to - from,
+        rows: Math.ceil((to - from) / ROW_BYTES),
+        at: (row) => {
+          const [first, next] = [row === 0 ? from : edge(row), edge(row + 1)]
+          const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+          return { from: first - from, text: decoder.decode(slice(first, next)) }
+        },
+      }
+    },
     at: (index) => {
-      const from = index === 0 ? 0 : breakAt(index - 1) + 1
-      const to = index < lines ? breakAt(index) - (endsInCrLf ? 1 : 0) : bytes
+      const { from, to } = extentOf(index)
       const isCut = to - from > MOST_BYTES
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
       const text = decoder.decode(slice(from, Math.min(to, from + MOST_BYTES)), { stream: isCut })

@@ -16,7 +16,7 @@ import { useRowsInSight } from './rows-in-sight.ts'
  * Rows of one height, of which only those in sight exist, however many there are. `follow` keeps the end in sight while
  * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that is brought in sight; `showRef`
  * does that from outside. `kept` exists also out of sight, and without it the row that had the focus last [U20]. With
- * `walks` arrows, Home and End move the focus from row to row. `head` stands still over the rows. A row is drawn anew only by another `renderRow`.
+ * `walks` arrows, Home and End move the focus from row to row, also to one that is still to come and marked `data-pending`. `head` stands still over the rows. A row is drawn anew only by another `renderRow`.
  */
 export function VirtualList({
   count,
@@ -58,13 +58,18 @@ export function VirtualList({
   const kept = given ?? focused
   const goingTo = useRef<number>(undefined)
   useEffect(() => {
-    if (goingTo.current === undefined) return
-    const row = boxRef.current?.querySelector(`[data-row-index="${goingTo.current}"]`)
-    row?.querySelector<HTMLElement>('button, a')?.focus({ preventScroll: true })
-    goingTo.current = undefined
+    const box = boxRef.current
+    if (goingTo.current === undefined || box === null) return
+    const row = box.querySelector(`[data-row-index="${goingTo.current}"]`)
+    const { activeElement: at, body } = document
+    const isElsewhere = at !== null && at !== body && !box.contains(at)
+    if (isElsewhere || !row?.querySelector('[data-pending]')) goingTo.current = undefined
+    // Until a row that is still to come is here, the list has the focus for it.
+    const next = row?.querySelector<HTMLElement>('button, a') ?? box
+    if (!isElsewhere) next.focus({ preventScroll: true })
   })
   const walk = (event: KeyboardEvent<HTMLElement>) => {
-    const at = placeOfRow(event.target)
+    const at = goingTo.current ?? placeOfRow(event.target)
     const to = at === undefined ? undefined : STEP[event.key]?.(at, count)
     if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return
     event.preventDefault()

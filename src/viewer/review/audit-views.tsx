@@ -228,7 +228,7 @@ function Table({
   const rowAt = (index: number): ReactNode => {
     const page = pages[blocks.indexOf(Math.floor(index / PAGE_ROWS))]
     if (!page?.data || page.isPlaceholderData)
-      return <span className="skeleton m-3 block h-3 w-1/3" />
+      return <span data-pending="" className="skeleton m-3 block h-3 w-1/3" />
     return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose, setLine)
   }
   if (failed) return <ErrorWords error={failed.error} className="p-4" />
@@ -384,14 +384,15 @@ function drawRow(
             <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
               {row.line}
             </span>
-            <span className="whitespace-pre">
-              <RunText text={row.text} max={MAX_RAW_CHARS} />
-            </span>
+            {/* Before the text: behind it would be far out of sight. */}
             {row.text.length > MAX_RAW_CHARS && (
-              <button type="button" className="link" onClick={() => showLine(row)}>
+              <button type="button" className="link font-sans" onClick={() => showLine(row)}>
                 Show the whole line
               </button>
             )}
+            <span className="whitespace-pre">
+              <RunText text={row.text} max={MAX_RAW_CHARS} />
+            </span>
           </div>
         )
       )

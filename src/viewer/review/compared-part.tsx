@@ -8,7 +8,7 @@ import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { counted } from '#evidence/counted.ts'
-import { textLines } from '#viewer/parts/text-lines.ts'
+import { type TextLines, textLines } from '#viewer/parts/text-lines.ts'
 import { compareLog, comparePart, type PartAddress } from '#viewer/record-queries.ts'
 import type { Compared, PartAt } from '#viewer/verifier.ts'
 import { useMutation } from '@tanstack/react-query'
@@ -229,6 +229,7 @@ function Same({
   // A log is text whatever is in it; an artifact with a null byte in it is not.
   const isText = kind === 'log' || !parts.some((part) => part.includes(0))
   const lines = useMemo(() => (isText ? textLines(parts) : null), [isText, parts])
+  const [whole, setWhole] = useState<number | null>(null)
   const save = () => saveFile(file, new Blob([...parts], { type: 'application/octet-stream' }))
   return (
     <div
@@ -251,34 +252,93 @@ function Same({
           className={`bg-sunken py-1 font-mono text-xs ${lines.count > 16 ? 'h-80' : ''}`}
           count={lines.count}
           rowPx={ROW_PX}
-          renderRow={(index) => <Line index={index} line={lines.at(index)} />}
+          renderRow={(index) => (
+            <Line index={index} line={lines.at(index)} onWhole={() => setWhole(index)} />
+          )}
+        />
+      )}
+      {lines !== null && whole !== null && whole < lines.count && (
+        <WholeLine
+          key={whole}
+          number={whole + 1}
+          line={lines.whole(whole)}
+          onClose={() => setWhole(null)}
         />
       )}
     </div>
   )
 }
 
+/** A line that is too long for one row, to its end. */
+function WholeLine({
+  number,
+  line: { bytes, rows, at },
+  onClose,
+}: {
+  number: number
+  line: ReturnType<TextLines['whole']>
+  onClose: () => void
+}) {
+  return (
+    <section aria-label={`Line ${number}`} className="border-t border-line">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">
+        <h4 className="font-medium">
+          Line {number}: all of its {counted(bytes, 'byte')}
+        </h4>
+        <button type="button" className="button ml-auto min-h-7 text-xs" onClick={onClose}>
+          Close it
+        </button>
+      </div>
+      <VirtualList
+        label={`All of line ${number}`}
+        className="h-80 bg-sunken py-1 font-mono text-xs"
+        count={rows}
+        rowPx={ROW_PX}
+        renderRow={(row) => {
+          const { from, text } = at(row)
+          return (
+            <div className="flex h-5 gap-3 pr-4 leading-5">
+              <span aria-hidden="true" className="w-20 shrink-0 text-right text-ink-3 select-none">
+                {from.toLocaleString('en')}
+              </span>
+              <span className="whitespace-pre">
+                <RunText text={text} max={text.length} keep={'\t'} />
+              </span>
+            </div>
+          )
+        }}
+      />
+    </section>
+  )
+}
+
 function Line({
   index,
   line: { text, isCut },
+  onWhole,
 }: {
   index: number
   line: { text: string; isCut: boolean }
+  onWhole: () => void
 }) {
   return (
     <div className="flex h-5 gap-3 pr-4 leading-5">
       <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
         {index + 1}
       </span>
+      {/* Before the text: behind it would be far out of sight. */}
+      {isCut && (
+        <button type="button" className="link font-sans" onClick={onWhole}>
+          Show all of line {index + 1}
+        </button>
+      )}
       <span className="whitespace-pre">
         {parseAnsi(text, PLAIN).spans.map((span, nth) => (
           <span key={nth} className={classesOf(span.look)}>
             <RunText text={span.text} max={text.length} keep={'\t'} />
           </span>
         ))}
-        {isCut && (
-          <span className="text-ink-3">… the rest is not drawn here: save these bytes</span>
-        )}
+        {isCut && <span className="text-ink-3">…</span>}
       </span>
     </div>
   )
