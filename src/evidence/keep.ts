@@ -1,5 +1,6 @@
 import { type RequiredDefinition } from '#contract/trust.ts'
 import { digestOf } from './digest.ts'
+import { holdingOf } from './holding.ts'
 import { type HeldEnvelope } from './place.ts'
 import { requiredPlanOf } from './plan.ts'
 import { type VerifiedEnvelope } from './verify.ts'
@@ -39,17 +40,20 @@ export function requirementOf(
   pin: 'this version' | 'any version',
 ): RequiredDefinition {
   const { definition, plan, inputs } = opening
-  const values = Object.values(inputs)
+  const repeating = holdingOf(
+    plan.gates.map(({ question }) => question),
+    Object.values(inputs),
+  )
   return {
     name: definition.name,
     sha256: pin === 'this version' ? definition.sha256 : null,
     plan: pin === 'this version' ? requiredPlanOf(opening) : null,
-    gates: plan.gates.map(({ step_id, question, policy }) => ({
+    gates: plan.gates.map(({ step_id, question, policy }, nth) => ({
       step_id,
       quorum: policy.quorum,
       four_eyes: policy.four_eyes,
       sign: policy.sign,
-      question: values.some((value) => question.includes(value)) ? null : question,
+      question: repeating?.[nth] === false ? question : null,
       roles: policy.roles,
       users: policy.users,
       expires_ms: policy.expires_ms,

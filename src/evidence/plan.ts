@@ -20,12 +20,7 @@ export function requiredPlanOf({
   plan,
   inputs,
 }: Pick<Opening, 'kind' | 'plan' | 'inputs'>): RequiredPlan {
-  const named = Map.groupBy(Object.entries(inputs), ([, value]) => value)
-  const filled = plan.steps.flatMap(({ step_id, argv }) =>
-    argv.flatMap((text, element) =>
-      element === 0 ? [] : (named.get(text) ?? []).map(([input]) => ({ step_id, element, input })),
-    ),
-  )
+  const filled = filledBy(plan, inputs)
   return {
     sha256: digestOf(withoutInputs(plan, filled)),
     kind,
@@ -33,6 +28,22 @@ export function requiredPlanOf({
     // What a run that materializes is asked for are its inputs, whatever their number.
     ...(kind === 'pipeline' && { input_names: Object.keys(inputs) }),
   }
+}
+
+/** Of a file that anyone can write, elements times inputs; a trust file has no room for more. */
+const MOST_FILLED = 10_000
+
+/** What is beyond the bound is no input, and pinned as it is. */
+function filledBy(plan: Plan, inputs: Opening['inputs']): RequiredPlan['inputs'] {
+  const named = Map.groupBy(Object.entries(inputs), ([, value]) => value)
+  const filled: RequiredPlan['inputs'] = []
+  for (const { step_id, argv } of plan.steps)
+    for (const [element, text] of argv.entries())
+      for (const [input] of (element === 0 ? null : named.get(text)) ?? []) {
+        if (filled.length === MOST_FILLED) return filled
+        filled.push({ step_id, element, input })
+      }
+  return filled
 }
 
 /** The text whose digest is pinned. */

@@ -20,23 +20,27 @@ export function LeftOpen({ open }: { open: readonly string[] }) {
 
 /** Of the plan, and of gates whose question is not pinned. */
 export function leftOpenBy({ plan = null, gates }: RequiredDefinition): string[] {
+  const open = gates.filter(({ question }) => question === null)
+  const more = open.length - MOST_NAMED
   return [
     ...leftOpenIn(plan),
-    ...gates.flatMap(({ step_id, question }) =>
-      question === null
-        ? [`What the gate ${step_id} asks: an input of this run may be part of its question`]
-        : [],
-    ),
+    ...open
+      .slice(0, MOST_NAMED)
+      .map(
+        ({ step_id }) =>
+          `What the gate ${step_id} asks: an input of this run may be part of its question`,
+      ),
+    ...(more > 0 ? [`What ${more.toLocaleString('en')} more gates ask`] : []),
   ]
 }
 
 export function leftOpenIn(plan: RequiredPlan | null): string[] {
   if (plan === null) return []
   const { kind, inputs, input_names } = plan
-  const more = inputs.length - MOST_ELEMENTS
+  const more = inputs.length - MOST_NAMED
   return [
     ...inputs
-      .slice(0, MOST_ELEMENTS)
+      .slice(0, MOST_NAMED)
       .map(
         ({ step_id, element, input }) =>
           `Element ${element} of the command of ${step_id}, which is the input ${input}`,
@@ -53,4 +57,4 @@ export function leftOpenIn(plan: RequiredPlan | null): string[] {
   ]
 }
 
-const MOST_ELEMENTS = 20
+const MOST_NAMED = 20
