@@ -110,14 +110,37 @@ export async function checkAttached(
   const is = `${shown(name)} is ${wordsFor(part)}${count > 1 ? `, and ${count - 1} more on record` : ''}`
   const { where, step_id } = part
   const at = { where, step_id, expected: part.sha256, actual, shell: shellForPart(part) }
-  const claim = isPlain(name)
-    ? claimOf('attached-whole', { ...at, message: `${is}.` })
-    : claimOf('attached-renamed', {
-        ...at,
-        message: `${is}. What its name says was not checked: it has characters that can look like others, or like nothing.`,
-      })
+  const doubt = isPlain(name)
+    ? looksLikeAnother(name, actual)
+      ? 'it has what can be read as a digest, and is not the one of these bytes'
+      : null
+    : 'it has characters that can look like others, or like nothing'
+  const claim =
+    doubt === null
+      ? claimOf('attached-whole', { ...at, message: `${is}.` })
+      : claimOf('attached-renamed', {
+          ...at,
+          message: `${is}. What its name says was not checked: ${doubt}.`,
+        })
   return { claim, part }
 }
+
+/**
+ * Attacker: a digest cut short, with a digit more, or with an O for a 0, which a person takes for that of another file. So
+ * no run of sixteen of these letters and digits counts, but for the digest itself, whatever stands between or around them.
+ */
+function looksLikeAnother(name: string, actual: string): boolean {
+  const text = name
+    .replace(/(?:\.[a-z][a-z\d]{0,3}){1,2}$/i, '')
+    .replaceAll(MARKS, '')
+    .toLowerCase()
+    .replaceAll(actual, ' ')
+  const runs = text.match(/[0-9a-fgiloqsz]{16,}/g) ?? []
+  // A date is none.
+  return runs.some((run) => /[a-f]/.test(run) && /\d/.test(run))
+}
+
+const MARKS = /[._/-]/g
 
 /** As an export writes it, or of letters and digits that look like no others. */
 const isPlain = (name: string): boolean =>

@@ -124,6 +124,46 @@ it('[A2] a name that only looks like the digest of another is shown as what it i
   expect(unknown.claim.message).toContain('\\u{430}')
 })
 
+it.each<[string, (digest: string) => string]>([
+  ['with O for 0', (digest) => digest.replaceAll('0', 'O')],
+  ['with l for 1, in an export’s folder', (digest) => `artifacts/${digest.replaceAll('1', 'l')}`],
+  ['with s for 5 and z for 2', (digest) => digest.replaceAll('5', 's').replaceAll('2', 'z')],
+  ['cut short', (digest) => `${digest.slice(0, 20)}.tar.gz`],
+  ['with a digit more', (digest) => `${digest.slice(0, 9)}0${digest.slice(9)}`],
+  ['with a digit less, in groups', (digest) => (digest.slice(1).match(/.{1,8}/g) ?? []).join('-')],
+  ['with another digit, beside its own', (digest) => `${digest.slice(0, -1)}g`],
+])('[A2] a name that looks like the digest of another, %s, is not checked', async (_, nameOf) => {
+  const [log, artifact] = await parts()
+  if (log === undefined || artifact === undefined) throw new Error('no parts')
+  const record = byDigest([log, artifact])
+  for (const name of [nameOf(log.sha256), `${artifact.sha256}.${nameOf(log.sha256)}`]) {
+    const { claim } = await checkAttached(record, name, file)
+    expect(claim).toMatchObject({ code: 'attached-renamed', state: 'not checked' })
+    expect(claim.message).toContain('can be read as a digest')
+  }
+})
+
+it.each([
+  'a.tgz',
+  'release-1.2.3.tar.gz',
+  'backup-2026-11-27-094512.csv',
+  'logs/2026-11-27T09:45:12.345678'.replaceAll(':', ''),
+  'dist/assets/index-3f2b8c1e.js',
+  'diffs/old/files-selected.log',
+  'deadbeef.bin',
+])('[A2] %j says no digest', async (name) => {
+  expect((await checkAttached(byDigest(await parts()), name, file)).claim.code).toBe(
+    'attached-whole',
+  )
+})
+
+it('[A2] what an export writes says the digest of its bytes, in either case and with any ending', async () => {
+  const on_record = await parts()
+  const { sha256: own = '' } = on_record.find(({ kind }) => kind === 'artifact') ?? {}
+  for (const name of [own, `artifacts/${own}`, `${own.toUpperCase()}.tar.gz`, `was-${own}.bin`])
+    expect((await checkAttached(byDigest(on_record), name, file)).claim.code).toBe('attached-whole')
+})
+
 it.each(['a b.tgz', 'x'.repeat(256), '../a.tgz\u202e', '', 'größe.txt'])(
   '[A2] %j is no plain name, and what it says is not checked',
   async (name) => {
