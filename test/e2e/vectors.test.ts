@@ -9,6 +9,7 @@ import { launchChromium } from '#test/chromium.ts'
 import { launchFirefox, whyNoFirefox } from '#test/firefox.ts'
 import { readAttack, readAttackTable, readerOf } from '#test/evidence/attacks.ts'
 import { newSigner, pinned, SHAPES } from '#test/evidence/fixture.ts'
+import { readSeriesTable, walkOf } from '#test/evidence/frozen-series.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { type Input, tryAll } from '#test/evidence/portable.ts'
 import {
@@ -27,6 +28,7 @@ const MISSING = [
   'webauthn-w3c-l3',
 ].flatMap((name) => whyNoVectors(name) ?? [])
 const table = readAttackTable()
+const frozen = readSeriesTable()
 const input = await inputOf()
 const inNode = input && (await tryAll(input))
 
@@ -42,6 +44,7 @@ it('[V16] Node makes of every vector what its makers do', (context) => {
   })
   const rows = table.attacks.map(({ verdict, claims }) => ({ verdict, claims }))
   expect(inNode?.rows.slice(0, rows.length)).toEqual(rows)
+  expect(inNode?.walks).toEqual(frozen.series.map(({ found }) => found))
 })
 
 it('[V16] Chromium makes the same as Node of every vector and every file', async (context) => {
@@ -66,7 +69,7 @@ it('[V16] Firefox makes the same as Node of every vector and every file', async 
   expect(JSON.parse((await done?.evaluate(({ textContent }) => textContent)) ?? '')).toEqual(inNode)
 })
 
-/** Every vector, every frozen attack, every shape of run, and each of those with a byte changed. */
+/** Every vector, every frozen attack and series, every shape of run, and each of those with a byte changed. */
 async function inputOf(): Promise<Input | null> {
   if (MISSING.length > 0) return null
   const signer = await newSigner()
@@ -92,6 +95,7 @@ async function inputOf(): Promise<Input | null> {
     es256: readVectors(VECTOR_FILES.es256),
     webauthn: readVectors(VECTOR_FILES.webauthn),
     files,
+    series: frozen.series.map((one) => walkOf(one, frozen)),
   }
 }
 

@@ -15,6 +15,7 @@ import {
   numberFailures,
   webauthnAnswers,
 } from './vectors.ts'
+import { Walk, walked } from './walked.ts'
 
 /** What Node and a page in a browser are both given, and must make the same of. */
 
@@ -103,10 +104,21 @@ export const Input = z.object({
   webauthn: z.string(),
   /** Files in base64, and what their reader brings. */
   files: z.array(z.strictObject({ file: z.string(), reader: Reader })),
+  /** Records to walk over. */
+  series: z.array(Walk),
 })
 export type Input = z.infer<typeof Input>
 
-export async function tryAll({ jcs, numbers, dsse, ed25519, es256, webauthn, files }: Input) {
+export async function tryAll({
+  jcs,
+  numbers,
+  dsse,
+  ed25519,
+  es256,
+  webauthn,
+  files,
+  series,
+}: Input) {
   const verifications = []
   const rows = []
   for (const { file, reader } of files) {
@@ -115,6 +127,8 @@ export async function tryAll({ jcs, numbers, dsse, ed25519, es256, webauthn, fil
     verifications.push({ verdict, claims, beside, sealed_by, remaining })
     rows.push({ verdict, claims: rowOf(found) })
   }
+  const walks = []
+  for (const one of series) walks.push(await walked(one))
   return {
     jcs: jcsFailures(jcs),
     numbers: numberFailures(numbers),
@@ -124,5 +138,6 @@ export async function tryAll({ jcs, numbers, dsse, ed25519, es256, webauthn, fil
     webauthn: await webauthnAnswers(webauthn),
     verifications,
     rows,
+    walks,
   }
 }

@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { entryDigest } from '#evidence/chain.ts'
 import { differingOf } from '#evidence/lineage.ts'
 import { compareTaken, placeOf, walkSeries, type Placed } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+import { readSeriesTable, SERIES, walkOf } from './frozen-series.ts'
+import { walked as walkedOver } from './walked.ts'
 
 const signer = await newSigner()
 
@@ -385,4 +388,28 @@ it('[W3] a base that a gate showed is the record that is here under its id', asy
       message: 'ev-1 is another one than a gate of ev-2 showed a difference from.',
     },
   ])
+})
+
+const table = readSeriesTable()
+
+it.each(table.series.map((one) => [one.rule, one.name, one.what, one] as const))(
+  '[%s] frozen: %s, %s',
+  async (_rule, _name, _what, one) => {
+    expect(await walkedOver(walkOf(one, table))).toEqual(one.found)
+  },
+)
+
+it('[W1] each frozen record is in a series', () => {
+  const files = readdirSync(SERIES).filter((name) => name.endsWith('.envelope'))
+  const used = table.series.flatMap(({ files, remembered }) => [...files, ...remembered])
+  expect(files.toSorted()).toEqual([...new Set(used)].map((name) => `${name}.envelope`).toSorted())
+})
+
+it('those that README.md names are there, and it names them all', () => {
+  const [, text = ''] = readFileSync(new URL('README.md', import.meta.url), 'utf8').split(
+    '\n# Series\n',
+  )
+  const rows = text.split('\n').filter((line) => line.startsWith('| W'))
+  const named = rows.flatMap((row) => row.split('|')[2]?.match(/(?<=`)[a-z0-9-]+(?=`)/g) ?? [])
+  expect(named.toSorted()).toEqual(table.series.map(({ name }) => name).toSorted())
 })
