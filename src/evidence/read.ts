@@ -25,11 +25,12 @@ export function readDocument(bytes: Uint8Array, limits: Limits): Document {
 }
 
 // They are looked at more than once: nobody else may have a hand on them. Of a buffer that can be resized no browser makes
-// a digest, and one that was handed over has nothing in it.
+// a digest, one that was handed over has nothing in it, and in one that is immutable nothing can be moved for a while.
 function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = bytes
   if (length === 0) return new Uint8Array()
-  return buffer instanceof ArrayBuffer && !buffer.resizable
+  const isImmutable = 'immutable' in buffer && buffer.immutable === true
+  return buffer instanceof ArrayBuffer && !buffer.resizable && !isImmutable
     ? new Uint8Array(buffer, byteOffset, length)
     : new Uint8Array(bytes)
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it, vi } from 'vitest'
 import { type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
@@ -39,6 +40,17 @@ describe('bytes from wherever', () => {
     vi.restoreAllMocks()
     expect(verdict).toBe('proven')
     expect(Buffer.compare(copy, bytes)).toBe(0)
+  })
+
+  it('[V1] in a buffer that is immutable, as engines are about to have them, are read as what they are', () => {
+    const program = `
+      import { readFileSync } from 'node:fs'
+      import { verifyEnvelope } from '#evidence/verify.ts'
+      const { buffer } = new Uint8Array(readFileSync('test/evidence/attacks/honest.envelope'))
+      const bytes = new Uint8Array(buffer.transferToImmutable())
+      console.log(bytes.buffer.immutable, (await verifyEnvelope(bytes, { trust: [] })).verdict)`
+    const flags = ['--js-immutable-arraybuffer', '--input-type=module', '--eval', program]
+    expect(execFileSync(process.execPath, flags, { encoding: 'utf8' })).toBe('true not proven\n')
   })
 
   it('[V1] that were handed over, or cut off, are no envelope', async () => {
