@@ -76,12 +76,14 @@ const RAN = [
 ] as const
 
 /** Why this is no record that a rerun can take steps over from: it ran as something else, or was sealed later. */
-export function sourceFault(
-  rerun: { readonly server: string; readonly seal_seq: number; readonly ran: Ran },
-  sources: readonly (HeldEnvelope & { readonly ran: Ran })[],
+export function sourceFault<T extends HeldEnvelope & { readonly ran: Ran }>(
+  rerun: T,
+  sources: readonly T[],
+  isSealedAfter: (one: T, other: T) => boolean,
 ): string | null {
-  for (const { evidence_id, server, seal_seq, ran } of sources) {
-    if (server === rerun.server && seal_seq > rerun.seal_seq)
+  for (const source of sources) {
+    const { evidence_id, ran } = source
+    if (isSealedAfter(source, rerun))
       return `took steps over from ${evidence_id}, which was sealed after it`
     const other = RAN.find(([member]) => ran[member] !== rerun.ran[member])
     if (other !== undefined) return `took steps over from ${evidence_id}, which has ${other[1]}`

@@ -103,6 +103,7 @@ export function checkPrevious(
     (other) =>
       isSameKey(other) ||
       other.evidence_id === evidence_id ||
+      other.run_id === run_id ||
       (previous !== null &&
         [other.evidence_id, other.previous?.evidence_id].includes(previous.evidence_id)),
   )
@@ -119,16 +120,19 @@ export function checkPrevious(
   const fork = near.find((other) =>
     other.evidence_id === evidence_id
       ? other.head !== head || other.seal_seq !== seal_seq
-      : (isSameKey(other) && (other.seal_seq === seal_seq || other.run_id === run_id)) ||
+      : (isSameKey(other) && other.seal_seq === seal_seq) ||
+        other.run_id === run_id ||
         (previous !== null && other.previous?.evidence_id === previous.evidence_id),
   )
   if (fork !== undefined) {
+    const isOfThisRun =
+      fork.run_id === run_id &&
+      fork.evidence_id !== evidence_id &&
+      !(isSameKey(fork) && fork.seal_seq === seal_seq)
+    const what = isOfThisRun ? `record of this run, ${fork.evidence_id}` : 'envelope in this place'
     return claimOf('fork', {
       ...at,
-      message:
-        fork.run_id === run_id && fork.evidence_id !== evidence_id && fork.seal_seq !== seal_seq
-          ? `You hold another record of this run, ${fork.evidence_id}: the server sealed two.`
-          : `You hold another envelope in this place: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
+      message: `You hold another ${what}: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
       expected: fork.head,
       actual: head,
     })

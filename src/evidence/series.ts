@@ -157,12 +157,13 @@ export function walkSeries(
   )
   const unnamed = [...here.unplaced.keys()].filter((id) => !met.has(id) && !named.has(id))
   const spare = { left: unnamed.length }
+  const order = orderOf(all)
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, mine, members }) => {
     const holes = [...Map.groupBy(members, (one) => one.server).values()].map((ofOne) =>
       holesOf(ofOne, here, spare, mine),
     )
-    const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing))
+    const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
       server,
@@ -285,11 +286,13 @@ function holesOf(
 
 /** What a rerun says of the run that it repeats, against the records of that run and what it took over from. */
 function lineageOf(
-  { evidence_id, repeats, server, seal_seq, ran }: Placed,
+  rerun: Placed,
   here: Here,
   byRun: ReadonlyMap<string | undefined, readonly HeldEnvelope[]>,
   differing: ReadonlyMap<string, string>,
+  isSealedAfter: Order,
 ): Told {
+  const { evidence_id, repeats, ran } = rerun
   if (repeats === null) return { faults: [], open: [] }
   const { run_id, taken } = repeats
   const sources = new Set(taken.map((one) => one.evidence_id))
@@ -298,7 +301,7 @@ function lineageOf(
   const gone = [...sources].find((source) => foundAs(source, here) === undefined)
   const what =
     lineageFault({ ...repeats, sources }, [...ofRun, ...found])?.message ??
-    sourceFault({ server, seal_seq, ran }, found) ??
+    sourceFault(rerun, found, (one, other) => isSealedAfter(one, other) === true) ??
     (gone === undefined
       ? differing.get(evidence_id)
       : `took steps over from ${gone}, which is not here`)
@@ -314,6 +317,11 @@ function lineageOf(
     ...(sources.size > 0 && found.length === 0
       ? [`${counted(taken.length, 'step')} that it took over could not be compared`]
       : []),
+    ...(found.some((source) => isSealedAfter(source, rerun) === null)
+      ? [
+          'whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other',
+        ]
+      : []),
     ...(found.some((source) => source.ran.env !== ran.env)
       ? [
           'its plan has other variables than the record that it took steps over from, and whether those are of the server’s environment is not on record',
@@ -323,6 +331,42 @@ function lineageOf(
   return {
     faults: [],
     open: open.length === 0 ? [] : [`${evidence_id} repeats ${run_id}: ${open.join('; ')}.`],
+  }
+}
+
+/** Was the one sealed after the other? null where nobody can tell. */
+type Order = (one: Placed, other: Placed) => boolean | null
+
+/**
+ * One key counts what it seals. Of two keys only what follows the other's, over whichever keys, was sealed after it. In one
+ * pass: each stands within the span of what it follows.
+ */
+function orderOf(all: readonly Placed[]): Order {
+  const nameOf = ({ evidence_id, head }: NonNullable<Previous>) => `${evidence_id} ${head}`
+  const next = Map.groupBy(all, ({ previous }) => previous && nameOf(previous))
+  const names = new Set(all.map(nameOf))
+  const open = all.filter(({ previous }) => previous === null || !names.has(nameOf(previous)))
+  const spans = new Map<Placed, { readonly from: number; to: number }>()
+  const within: Placed[] = []
+  let at = 0
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    for (let last = within.at(-1); last !== undefined; last = within.at(-1)) {
+      if (one.previous !== null && nameOf(one.previous) === nameOf(last)) break
+      const span = spans.get(last)
+      if (span !== undefined) span.to = at
+      within.pop()
+    }
+    spans.set(one, { from: (at += 1), to: Infinity })
+    within.push(one)
+    open.push(...(next.get(nameOf(one)) ?? []))
+  }
+  const follows = (one: Placed, other: Placed): boolean => {
+    const [span, of] = [spans.get(one), spans.get(other)]
+    return span !== undefined && of !== undefined && span.from > of.from && span.from <= of.to
+  }
+  return (one, other) => {
+    if (one.server === other.server) return one.seal_seq > other.seal_seq
+    return follows(one, other) ? true : follows(other, one) ? false : null
   }
 }
 
@@ -347,10 +391,7 @@ function againstBases({ evidence_id: by, bases }: Placed, here: Here): Told {
 
 /** A number is one of a key's own series, and so is to be the first; an id and what is followed are there once at all. */
 function forksOf(members: readonly Placed[]): FaultAt[] {
-  const byRun = Map.groupBy(
-    members,
-    ({ server, run_id, evidence_id }) => `${server} ${run_id ?? evidence_id}`,
-  )
+  const byRun = Map.groupBy(members, ({ run_id, evidence_id }) => run_id ?? evidence_id)
   const isRunAlone = new Set(byRun.values())
   const groups = [
     // First, so that what is the same group by its place is told by that.
@@ -364,9 +405,10 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
     const evidence_ids = group.map(({ evidence_id }) => evidence_id)
     const [first] = group
     const isOfOneRun = isRunAlone.has(group)
-    const message = isOfOneRun
-      ? `${evidence_ids.join(' and ')} are records of one run, ${first?.run_id}: the server sealed ${group.length}.`
-      : `${evidence_ids.join(' and ')} stand in one place: the server sealed ${group.length}.`
+    const keys = new Set(group.map(({ server }) => server))
+    const who = keys.size === 1 ? 'the server' : counted(keys.size, 'key')
+    const what = isOfOneRun ? `are records of one run, ${first?.run_id}` : 'stand in one place'
+    const message = `${evidence_ids.join(' and ')} ${what}: ${who} sealed ${group.length}.`
     const seal_seq = first?.seal_seq ?? 0
     return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })

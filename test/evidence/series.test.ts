@@ -367,6 +367,70 @@ it('[W2] two records of one run are a fork', async () => {
   ])
 })
 
+it('[W2] so are two records of one run under two keys, in a walk and against what is held', async () => {
+  const other = await newSigner(2)
+  const by = async (key: typeof signer, evidence_id: string, actor: string) => {
+    const options = { evidence_id, run_id: 'run-1', actor }
+    const run = startRun(key, { steps: [planStep('build')] }, options)
+    run.step('build')
+    return await run.seal()
+  }
+  const [first, second] = [
+    await by(signer, 'ev-1', 'user:ann'),
+    await by(other, 'ev-2', 'user:oda'),
+  ]
+  const one = await placedIn(first.bytes)
+  expect(faultsOf([one, await placedIn(second.bytes, other)])).toMatchObject([
+    {
+      fault: 'forked',
+      evidence_ids: ['ev-1', 'ev-2'],
+      message: 'ev-1 and ev-2 are records of one run, run-1: 2 keys sealed 2.',
+    },
+  ])
+  const trust = [pinned(signer), pinned(other)]
+  const { claims } = await verifyEnvelope(second.bytes, { trust, previous: [one] })
+  expect(claims.find(({ claim }) => claim === 'previous')).toMatchObject({
+    code: 'fork',
+    message: 'You hold another record of this run, ev-1: another key sealed that one.',
+  })
+})
+
+it('[W9] [W5] a source of another key is held to the order that the series of both tell', async () => {
+  const other = await newSigner(2)
+  const { one, two } = await repeated({})
+  const server = other.key_id
+  const repeats = two.repeats && {
+    ...two.repeats,
+    taken: two.repeats.taken.map((taken) => ({ ...taken, evidence_id: 'ev-9' })),
+  }
+  const rerun = { ...two, repeats }
+  const later = { ...one, evidence_id: 'ev-9', head: 'c'.repeat(64), server }
+  const walk = (...placed: Placed[]) => {
+    const series = walkSeries(placed)
+    return {
+      faults: series.flatMap(({ faults }) => faults).filter(({ fault }) => fault === 'lineage'),
+      open: series.flatMap(({ open }) => open),
+    }
+  }
+  // The key of the source took over from that of the rerun, with another one between.
+  const before = { ...one, run_id: 'run-0' }
+  const between = {
+    ...(await sealed(3, two, 'ev-3', other)),
+    previous: { evidence_id: rerun.evidence_id, head: rerun.head },
+  }
+  const source = { ...later, seal_seq: 4, previous: between }
+  expect(walk(before, rerun, between, source)).toMatchObject({
+    faults: [{ message: 'ev-2 took steps over from ev-9, which was sealed after it.' }],
+  })
+  // The other way round: honest.
+  const first = { ...later, seal_seq: 1, previous: null }
+  expect(walk(first, { ...rerun, seal_seq: 2, previous: first })).toEqual({ faults: [], open: [] })
+  // Each counts for itself.
+  const alone = walk(first, before, rerun)
+  expect(alone.faults).toEqual([])
+  expect(alone.open.join()).toContain('was sealed before it cannot be told')
+})
+
 it('[W9] a base that is not here, or has no place, cannot be told', async () => {
   const [one, two] = await four()
   const shown = { ...two, bases: [{ evidence_id: 'ev-9', head: 'd'.repeat(64) }] }
