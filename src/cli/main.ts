@@ -70,7 +70,7 @@ const COMMANDS = new Map<string, Entry>(
       load: async () => (await import('./journal.ts')).journal,
     },
     trust: {
-      summary: "Export the server's key as a trust file",
+      summary: "Export the server's key as a trust file, or say what one holds",
       load: async () => (await import('./trust.ts')).trust,
     },
   }),

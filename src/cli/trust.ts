@@ -1,12 +1,22 @@
+import type { TrustFile } from '#contract/trust.ts'
+import { FINGERPRINT, groupsOf, passkeyFingerprint } from '#evidence/fingerprint.ts'
+import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 import { administering } from './administering.ts'
 import { readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
+import { inOneLine } from './defuse.ts'
+import { readTrust } from './evidence-file.ts'
 
 export const trust: Command = {
   help: `Usage: runseal trust export [--data DIR]
+       runseal trust show FILE
 
-Prints a trust file with the server's key on stdout, and on stderr the key's fingerprint in the groups
-in which the viewer shows it. Carry either to a reader by a way that does not lead through the server.
+export prints a trust file with the server's key on stdout, and on stderr the key's fingerprint in the
+groups in which the viewer shows it. Carry either to a reader by a way that does not lead through the server.
+
+show reads a trust file and says all that it holds, as the viewer does: server keys and the passkeys of
+approvers, each with its fingerprint to be compared aloud and with what it counts for, and what is required.
+Exit code 2 where the file cannot be read or is no trust file, with what is wrong in it.
 
 ${DATA_HELP}`,
   usageExit: 2,
@@ -14,23 +24,65 @@ ${DATA_HELP}`,
     const { values, positionals } = readLine(
       argv,
       { data: { type: 'string' }, project: { type: 'string' } },
-      [1, 1],
+      [1, 2],
     )
-    if (positionals[0] !== 'export') throw new UsageError('the only word here is export')
+    const [word, file] = positionals
+    const isHere = values.data === undefined && values.project === undefined
+    if (word === 'show' && file !== undefined && isHere) {
+      console.log(contentsOf((await readTrust(file)).file).join('\n'))
+      return 0
+    }
+    if (word !== 'export' || file !== undefined)
+      throw new UsageError('it is either export, or show and a file')
     const folder = dataFolderOf(values.data, values.project)
     return await administering(folder, async (administration) => {
-      const file = await administration.trustFile()
-      console.log(JSON.stringify(file, null, 2))
-      for (const { key_id } of file.server_keys) console.error(fingerprintLines(key_id))
+      const offered = await administration.trustFile()
+      console.log(JSON.stringify(offered, null, 2))
+      for (const { key_id } of offered.server_keys)
+        console.error(fingerprintLines('server', key_id).join('\n'))
     })
   },
 }
 
 /** As the viewer draws it: sixteen groups of four in numbered lines of four, to be compared aloud. */
-function fingerprintLines(hex: string): string {
-  const groups = hex.match(/.{1,4}/g) ?? []
+function fingerprintLines(of: keyof typeof FINGERPRINT, hex: string): string[] {
+  const groups = groupsOf(hex)
   const lines = [0, 4, 8, 12].map(
     (from) => `  ${from / 4 + 1}  ${groups.slice(from, from + 4).join(' ')}`,
   )
-  return ['Fingerprint, SHA-256 of the Ed25519 key:', ...lines].join('\n')
+  return [FINGERPRINT[of], ...lines]
+}
+
+/** The page of a trust file, line by line. Names in it are whatever somebody wrote. */
+function contentsOf({ server_keys, approvers, required }: TrustFile): string[] {
+  const indented = (lines: readonly string[]) => lines.map((line) => `  ${inOneLine(line)}`)
+  const part = (title: string, lines: readonly string[]) =>
+    lines.length === 0 ? [] : [title, ...indented(lines)]
+  const parts = [
+    part(
+      'Server keys',
+      server_keys.flatMap(({ key_id, name, ...key }) => [
+        `${name ?? 'Without a name'}${key.status === 'active' ? '' : `, ${validitySaid(key)}`}`,
+        ...fingerprintLines('server', key_id),
+      ]),
+    ),
+    part(
+      'Approvers',
+      approvers.flatMap((approver) => [
+        `${approver.name} as ${approver.id}: may approve ${mayOf(approver)}`,
+        ...fingerprintLines('passkey', passkeyFingerprint(approver)),
+      ]),
+    ),
+    part(
+      'Required',
+      required.flatMap((definition) => [
+        `Of ${definition.name}`,
+        ...requirementSaid(definition).map((said) => `- ${said}`),
+        ...leftOpenBy(definition).map((said) => `- left open to each run: ${said}`),
+      ]),
+    ),
+  ].filter((lines) => lines.length > 0)
+  return parts.length === 0
+    ? ['It holds nothing: no key, no approver and no requirement.']
+    : parts.flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]))
 }

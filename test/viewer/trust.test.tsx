@@ -43,6 +43,10 @@ describe('a trust file that is dropped', () => {
     expect(screen.getByRole('list', { name: 'Approvers' }).querySelector('code')?.textContent).toBe(
       createHash('sha256').update(spki).digest('hex'),
     )
+    // As `runseal trust show` says it.
+    expect(screen.getByRole('list', { name: 'Approvers' }).textContent).toContain(
+      'ANN as ann: may approve any definition, any gate, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the ES256 credential NxZFGX1jMvR8…Fingerprint · SHA-256 of the passkey’s public key',
+    )
     within(screen.getByRole('list', { name: 'Required' })).getByText(
       /gate ship, 2 approve, each by a passkey, four eyes, asks “Ship it\?”/,
     )

@@ -3,7 +3,7 @@ import { counted } from '#evidence/counted.ts'
 import type { ReactNode } from 'react'
 import { useStandsStill } from './clock.tsx'
 import { RunText } from './run-text.tsx'
-import { duration } from './time.tsx'
+import { duration } from '#contract/duration.ts'
 import { AsRecorded } from './told.tsx'
 
 /** How far a field is, as the server's status says it. What is left is said only where it was measured. */

@@ -1,3 +1,5 @@
+import { groupsOf } from '#evidence/fingerprint.ts'
+
 /**
  * A digest in groups of four, sixteen of them in numbered lines of four, so that two people can compare it aloud;
  * `short` is only its beginning, and says so.
@@ -11,7 +13,7 @@ export function Fingerprint({ hex, short = false }: { hex: string; short?: boole
     )
   return (
     <code className="fingerprint inline-grid grid-cols-[repeat(4,auto)] gap-x-3 font-mono text-sm">
-      {hex.match(/.{1,4}/g)?.map((group, index) => (
+      {groupsOf(hex).map((group, index) => (
         <span key={index}>{group}</span>
       ))}
     </code>

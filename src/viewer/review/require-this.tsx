@@ -1,4 +1,5 @@
 import type { RequiredDefinition } from '#contract/trust.ts'
+import { leftOpenBy } from '#evidence/trust-said.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { counted } from '#evidence/counted.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
@@ -12,7 +13,7 @@ import type { Summary, Verdict } from '#viewer/verifier.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
-import { LeftOpen, leftOpenBy } from './left-open.tsx'
+import { LeftOpen } from './left-open.tsx'
 
 /**
  * One click: later runs of this definition must be this definition, with these gates. Where that leaves something open,

@@ -2,11 +2,11 @@ import type { RequiredDefinition, RequiredGate } from '#contract/trust.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { duration } from '#viewer/parts/time.tsx'
+import { duration } from '#contract/duration.ts'
+import { decidersOf, isAnybody, leftOpenIn } from '#evidence/trust-said.ts'
 import { plain } from '#viewer/parts/visible.ts'
 import { useState } from 'react'
-import { LeftOpen, leftOpenIn } from './left-open.tsx'
-import { decidersOf, isAnybody } from './requirement-said.ts'
+import { LeftOpen } from './left-open.tsx'
 
 /** What the reader requires of runs: each part of it can be loosened, tightened or taken away. */
 export function Required({

@@ -1,7 +1,7 @@
 import type { RequiredDefinition, ServerKey, TrustedApprover, TrustFile } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { passkeyFingerprint } from '#evidence/fingerprint.ts'
-import { requirementSaid } from './requirement-said.ts'
+import { mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 
 /** What a trust file would make of what is trusted now, a sentence each; what is lost or loosened comes first. */
 export function trustChange(now: TrustFile, then: TrustFile): string[] {
@@ -64,22 +64,3 @@ const keySaid = ({ key_id, name }: ServerKey) =>
   `The server key ${key_id.slice(0, 8)}…${name === undefined ? '' : ` (${name})`}`
 const approverSaid = (approver: TrustedApprover) =>
   `${approver.name} (${approver.id}) with the passkey ${passkeyFingerprint(approver).slice(0, 8)}…`
-
-/** Up to where a key counts that has ended. */
-export const validitySaid = ({
-  status,
-  last_seal_seq,
-}: Pick<ServerKey, 'status' | 'last_seal_seq'>): string =>
-  status === 'active' ? status : `${status}, counts up to #${last_seal_seq ?? 0}`
-
-/** What an approver may decide, where, and for how long. */
-export const mayOf = ({ may, rp_id, origins, ...key }: TrustedApprover): string =>
-  [
-    may.definitions === null ? 'any definition' : `of ${listed(may.definitions, 'no definition')}`,
-    may.gates === null ? 'any gate' : `at ${listed(may.gates, 'no gate')}`,
-    `from ${[rp_id, ...origins].join(', ')}`,
-    ...(key.status === 'active' ? [] : [validitySaid(key)]),
-  ].join(', ')
-
-const listed = (names: readonly string[], none: string) =>
-  names.length === 0 ? none : names.join(', ')

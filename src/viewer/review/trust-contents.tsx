@@ -1,10 +1,9 @@
 import type { TrustedApprover, TrustFile } from '#contract/trust.ts'
-import { passkeyFingerprint } from '#evidence/fingerprint.ts'
+import { FINGERPRINT, passkeyFingerprint } from '#evidence/fingerprint.ts'
+import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { LeftOpen, leftOpenBy } from './left-open.tsx'
-import { requirementSaid } from './requirement-said.ts'
-import { mayOf, validitySaid } from './trust-change.ts'
+import { LeftOpen } from './left-open.tsx'
 
 /** All that a trust file says: every fingerprint that there is to compare, and what it requires. */
 export function TrustContents({ file: { server_keys, approvers, required } }: { file: TrustFile }) {
@@ -26,7 +25,7 @@ export function TrustContents({ file: { server_keys, approvers, required } }: { 
                     <span className="text-bad"> {validitySaid(key)}</span>
                   )}
                 </p>
-                <p className="text-xs text-ink-2">Fingerprint · SHA-256 of the Ed25519 key</p>
+                <p className="text-xs text-ink-2">{FINGERPRINT.server}</p>
                 <Fingerprint hex={key.key_id} />
               </li>
             ))}
@@ -76,7 +75,7 @@ export function Approvers({ approvers }: { approvers: readonly TrustedApprover[]
               <RunText text={mayOf(approver)} max={600} />
             </span>
           </p>
-          <p className="text-xs text-ink-2">Fingerprint · SHA-256 of the passkey’s public key</p>
+          <p className="text-xs text-ink-2">{FINGERPRINT.passkey}</p>
           <Fingerprint hex={passkeyFingerprint(approver)} />
         </li>
       ))}
