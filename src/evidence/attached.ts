@@ -83,6 +83,29 @@ export function byDigest(parts: readonly Part[]): OnRecord {
   )
 }
 
+/** A file that was read and digested, once for however many records it is held against. */
+export type Digested = {
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+  /** The digests of its first MiB. */
+  readonly chunks: (count: number) => Promise<readonly string[]>
+}
+
+export async function digested(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<Digested> {
+  const chunks: string[] = []
+  return {
+    name,
+    bytes: bytes.length,
+    sha256: await sha256OfMany(bytes),
+    chunks: async (count) => {
+      for (let at = chunks.length * MIB; at < bytes.length && chunks.length < count; at += MIB)
+        chunks.push(await sha256OfMany(bytes.subarray(at, at + MIB)))
+      return chunks
+    },
+  }
+}
+
 /**
  * What these bytes are. `name` is what they came under: it can only accuse them. Who opens a file by the digest in its
  * name must not be told of another one that it is right.
@@ -91,20 +114,42 @@ export async function checkAttached(
   record: OnRecord,
   name: string,
   bytes: Uint8Array<ArrayBuffer>,
-): Promise<{ claim: Claim; part: Part | null }> {
-  const actual = await sha256OfMany(bytes)
-  const meant = meantBy(record, name, actual)
+): Promise<Found> {
+  const file = await digested(name, bytes)
+  return (await checkDigested(record, file, NOWHERE)) ?? { claim: unknown(file), part: null }
+}
+
+type Found = { readonly claim: Claim; readonly part: Part | null }
+
+/** Digests that are on record in other envelopes that came together with this one, or before it. */
+export type Elsewhere = Pick<ReadonlySet<string>, 'has'>
+const NOWHERE: Elsewhere = new Set()
+
+/**
+ * The same beside other envelopes, which accuse and never acquit: a digest in the name that is on record elsewhere has to
+ * be that of the bytes too. Attacker: an envelope of a key of his own, which has on record what he put in the place of a
+ * log. null for what is on record elsewhere alone, and says no other digest: it is told there.
+ */
+export async function checkDigested(
+  record: OnRecord,
+  file: Digested,
+  elsewhere: Elsewhere,
+): Promise<Found | null> {
+  const { name, bytes, sha256: actual } = file
   const { parts: same = [], count = 0 } = record.get(actual) ?? {}
   const [part] = same
-  if (meant !== null) {
-    const fault = faultOf(meant, bytes.length, await chunksIn(meant, bytes))
+  const said = saidBy(name, actual, record)
+  const meant = said === null ? undefined : record.get(said)?.parts[0]
+  if (meant !== undefined) {
+    const fault = faultOf(meant, bytes, await file.chunks(meant.chunks.length))
     return { claim: differs(meant, actual, fault ?? OTHER), part: null }
   }
-  if (part === undefined) return { claim: unknown(name, actual), part: null }
-  let chunks: readonly string[] | null = null
+  const saidElsewhere = saidBy(name, actual, elsewhere)
+  if (saidElsewhere !== null) return { claim: differsElsewhere(file, saidElsewhere), part: null }
+  if (part === undefined) return elsewhere.has(actual) ? null : { claim: unknown(file), part: null }
   for (const one of same) {
-    chunks ??= one.chunks.length > 0 ? await chunksIn(one, bytes) : null
-    const fault = faultOf(one, bytes.length, chunks ?? [])
+    const chunks = one.chunks.length > 0 ? await file.chunks(one.chunks.length) : []
+    const fault = faultOf(one, bytes, chunks)
     if (fault !== null) return { claim: differs(one, actual, fault), part: null }
   }
   const is = `${shown(name)} is ${wordsFor(part)}${count > 1 ? `, and ${count - 1} more on record` : ''}`
@@ -160,8 +205,11 @@ function shown(name: string): string {
 
 /** Of a file that is longer than anything on record, and is not read for that. */
 export function tooLong(record: OnRecord, name: string, size: number): Claim {
-  const meant = meantBy(record, name, '')
-  return meant === null ? unknown(name) : differs(meant, undefined, otherSize(size, meant.bytes))
+  const said = saidBy(name, '', record)
+  const meant = said === null ? undefined : record.get(said)?.parts[0]
+  return meant === undefined
+    ? unknown({ name })
+    : differs(meant, undefined, otherSize(size, meant.bytes))
 }
 
 /** What is on record and not among `found`; null where nothing is. */
@@ -200,11 +248,11 @@ export async function comparePiece(
 }
 
 /**
- * The part whose digest the name says, where the bytes have another one: 64 digits in either case and whatever stands
+ * The digest on record that the name says, where the bytes have another one: 64 digits in either case and whatever stands
  * around or between them, also what shows as nothing. A name that says two digests is wrong about one. What only looks
  * like a digit is not found out here: such a name is not plain.
  */
-function meantBy(record: OnRecord, name: string, actual: string): Part | null {
+function saidBy(name: string, actual: string, onRecord: Elsewhere): string | null {
   const plain = name
     .normalize('NFKC')
     .replaceAll(/[\p{Default_Ignorable_Code_Point}\p{M}\p{C}._/-]/gu, '')
@@ -212,16 +260,22 @@ function meantBy(record: OnRecord, name: string, actual: string): Part | null {
   for (const [digits] of plain.matchAll(/[0-9a-f]{64,}/g))
     for (let from = 0; from + 64 <= digits.length; from += 1) {
       const said = digits.slice(from, from + 64)
-      const [part] = said === actual ? [] : (record.get(said)?.parts ?? [])
-      if (part !== undefined) return part
+      if (said !== actual && onRecord.has(said)) return said
     }
   return null
 }
 
-const unknown = (name: string, actual?: string): Claim =>
+const unknown = ({ name, sha256 }: { name: string; sha256?: string }): Claim =>
   claimOf('attached-unknown', {
     message: `${shown(name)} is nothing that this run has on record.`,
-    ...(actual !== undefined && { actual }),
+    ...(sha256 !== undefined && { actual: sha256 }),
+  })
+
+const differsElsewhere = ({ name, sha256: actual }: Digested, expected: string): Claim =>
+  claimOf('attached-differs', {
+    message: `${shown(name)} says the digest of what another envelope here has on record, and is something else.`,
+    expected,
+    actual,
   })
 
 const differs = (part: Part, actual: string | undefined, fault: string): Claim =>
@@ -234,14 +288,6 @@ const differs = (part: Part, actual: string | undefined, fault: string): Claim =
   })
 
 const MIB = 1024 * 1024
-
-/** Digests of as many MiB as the part has, made once for all parts of one digest. */
-async function chunksIn(part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<string[]> {
-  const chunks: string[] = []
-  for (let at = 0; at < bytes.length && chunks.length < part.chunks.length; at += MIB)
-    chunks.push(await sha256OfMany(bytes.subarray(at, at + MIB)))
-  return chunks
-}
 
 function faultOf(part: Part, length: number, chunks: readonly string[]): string | null {
   const other = part.chunks.findIndex((sha256, index) => sha256 !== chunks[index])

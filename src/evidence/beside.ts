@@ -1,5 +1,14 @@
-import { byDigest, checkAttached, missingParts, type Part, partsOf, tooLong } from './attached.ts'
-import { checkCells } from './cells.ts'
+import {
+  byDigest,
+  checkDigested,
+  digested,
+  missingParts,
+  type OnRecord,
+  type Part,
+  partsOf,
+  tooLong,
+} from './attached.ts'
+import { type CellsCount, countCells } from './cells.ts'
 import { type Claim } from './claims.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
@@ -18,6 +27,24 @@ export type Compared = {
   readonly part: Part | null
 }
 
+/** What an envelope has on record beside it: kept of each of several, which may be too large to be held together. */
+export type RecordBeside = {
+  readonly parts: readonly Part[]
+  readonly record: OnRecord
+  readonly longest: number
+  readonly cells: CellsCount | null
+}
+
+export function recordBeside(envelope: VerifiedEnvelope): RecordBeside {
+  const parts = partsOf(envelope)
+  return {
+    parts,
+    record: byDigest(parts),
+    longest: parts.reduce((most, { bytes }) => Math.max(most, bytes), 0),
+    cells: countCells(envelope),
+  }
+}
+
 /**
  * Everything that came beside an envelope, one file at a time: each is held against the record, cells in parts are
  * counted, and what is on record and did not come is counted too [A1-A4]. The same for a page and for the command line.
@@ -27,29 +54,47 @@ export async function compareBeside(
   files: readonly Beside[],
   onProgress: () => unknown = () => {},
 ): Promise<Compared[]> {
-  const parts = partsOf(envelope)
-  const record = byDigest(parts)
-  const longest = parts.reduce((most, { bytes }) => Math.max(most, bytes), 0)
-  const wanted = new Set(envelope.execution.steps.map(({ cells_part }) => cells_part?.sha256))
-  const cells = new Map<string, Uint8Array>()
-  const compared: Compared[] = []
-  for (const [from, file] of files.entries()) {
+  return (await compareBesideAll([recordBeside(envelope)], files, onProgress)).flat()
+}
+
+/** What envelopes have on record that the reader gave before: a file of theirs may still be here. */
+export type RecordedBefore = { readonly sha256s: readonly string[]; readonly longest: number }
+
+/** The same beside several envelopes, by their place among them: each file is read and digested once [A6]. */
+export async function compareBesideAll(
+  all: readonly RecordBeside[],
+  files: readonly Beside[],
+  onProgress: () => unknown = () => {},
+  before: readonly RecordedBefore[] = [],
+): Promise<Compared[][]> {
+  const compared = all.map((): Compared[] => [])
+  const longest = [...all, ...before].reduce((most, one) => Math.max(most, one.longest), 0)
+  const elsewhere = new Set([
+    ...all.flatMap(({ record }) => [...record.keys()]),
+    ...before.flatMap(({ sha256s }) => sha256s),
+  ])
+  for (const [from, { name, size, bytes: read }] of files.entries()) {
     await onProgress()
-    if (file.size > longest) {
-      compared.push({ claim: tooLong(record, file.name, file.size), part: null, from })
-      continue
+    const bytes = size > longest ? null : await read()
+    const file = bytes && (await digested(name, bytes))
+    for (const [index, { record, cells }] of all.entries()) {
+      const found =
+        file === null
+          ? { claim: tooLong(record, name, size), part: null }
+          : await checkDigested(record, file, elsewhere)
+      if (found !== null) compared[index]?.push({ ...found, from })
+      if (bytes && found?.part && cells?.wanted.has(found.part.sha256) === true)
+        await cells.take(found.part.sha256, bytes, onProgress)
     }
-    const bytes = await file.bytes()
-    const found = await checkAttached(record, file.name, bytes)
-    compared.push({ ...found, from })
-    if (found.part !== null && wanted.has(found.part.sha256)) cells.set(found.part.sha256, bytes)
   }
-  const counted = await checkCells(envelope, (sha256) => cells.get(sha256) ?? null, onProgress)
-  const missing = missingParts(
-    parts,
-    compared.flatMap(({ part }) => part ?? []),
-  )
-  for (const claim of [counted, missing])
-    if (claim !== null) compared.push({ claim, from: null, part: null })
+  for (const [index, { parts, cells }] of all.entries()) {
+    const found = compared[index] ?? []
+    const missing = missingParts(
+      parts,
+      found.flatMap(({ part }) => part ?? []),
+    )
+    for (const claim of [cells?.claim() ?? null, missing])
+      if (claim !== null) found.push({ claim, from: null, part: null })
+  }
   return compared
 }

@@ -24,22 +24,54 @@ export async function checkCells(
   partOf: (sha256: string) => Uint8Array | null,
   onProgress: () => unknown = () => {},
 ): Promise<Claim | null> {
-  const counted = new Map<number, CountedCells>()
-  // One part can be that of many steps.
-  const parts = new Map<string, CountedCells>()
-  for (const [index, step] of envelope.execution.steps.entries()) {
-    const bytes = step.cells_part && partOf(step.cells_part.sha256)
-    if (!bytes) continue
-    const { sha256 = '' } = step.cells_part ?? {}
-    const before = parts.get(sha256)
-    const found = before
-      ? asSaid(step, index, before)
-      : await countPart(step, index, bytes, onProgress)
-    if ('fault' in found) return found.fault
-    parts.set(sha256, found.counted)
-    counted.set(index, found.counted)
+  const count = countCells(envelope)
+  for (const sha256 of count?.wanted ?? []) {
+    const bytes = partOf(sha256)
+    if (bytes !== null) await count?.take(sha256, bytes, onProgress)
   }
-  return checkTotals(envelope, (index) => counted.get(index) ?? null)
+  return count?.claim() ?? null
+}
+
+/** Counts cells of one record as their parts come, so that no two of these are in memory for it. */
+export type CellsCount = {
+  /** The digests of its parts, in the order of the steps. */
+  readonly wanted: ReadonlySet<string>
+  /** Bytes that have this digest. A part that many steps name is read once. */
+  readonly take: (sha256: string, bytes: Uint8Array, onProgress: () => unknown) => Promise<void>
+  readonly claim: () => Claim | null
+}
+
+/** null where no cell is in a part. */
+export function countCells(envelope: Pick<Envelope, 'execution' | 'closing'>): CellsCount | null {
+  const apart = [...envelope.execution.steps.entries()].flatMap(
+    ([index, { step_id, cells_part }]) =>
+      cells_part === undefined ? [] : { index, step: { step_id, cells_part } },
+  )
+  if (apart.length === 0) return null
+  const byPart = Map.groupBy(apart, ({ step }) => step.cells_part.sha256)
+  const counted = new Map<number, CountedCells>()
+  const faults: { index: number; fault: Claim }[] = []
+  return {
+    wanted: new Set(byPart.keys()),
+    take: async (sha256, bytes, onProgress) => {
+      let before: CountedCells | null = null
+      for (const { index, step } of byPart.get(sha256) ?? []) {
+        const found: Counted =
+          before === null
+            ? await countPart(step, index, bytes, onProgress)
+            : asSaid(step, index, before)
+        if ('fault' in found) {
+          faults.push({ index, fault: found.fault })
+          return
+        }
+        before = found.counted
+        counted.set(index, found.counted)
+      }
+    },
+    claim: () =>
+      faults.toSorted((a, b) => a.index - b.index)[0]?.fault ??
+      checkTotals(envelope, (index) => counted.get(index) ?? null),
+  }
 }
 
 /** The cells of one step, whose part has the digest that its entry says. */

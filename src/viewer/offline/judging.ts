@@ -1,3 +1,4 @@
+import type { RecordedBefore } from '#evidence/beside.ts'
 import { judge, type Judged, type Progress, type Question } from './judge.ts'
 
 /** What the page is about: the last thing that was asked. */
@@ -20,6 +21,7 @@ export type Judge = {
 export function newJudge(script: string): Judge {
   let judging: Judging = { state: 'nothing asked' }
   let under: AbortController | null = null
+  const recorded = new WeakMap<File, RecordedBefore | null>()
   const told = new Set<() => void>()
   const set = (next: Judging) => {
     judging = next
@@ -31,10 +33,17 @@ export function newJudge(script: string): Judge {
       told.add(onChange)
       return () => told.delete(onChange)
     },
-    ask: (question) => {
+    ask: (asked) => {
       under?.abort()
       under = null
-      if (question.envelopes.length === 0) return set({ state: 'nothing asked' })
+      if (asked.envelopes.length === 0) return set({ state: 'nothing asked' })
+      const question: Question = {
+        ...asked,
+        former: asked.former.flatMap((one) => {
+          const known = 'file' in one ? recorded.get(one.file) : one
+          return known === undefined ? one : (known ?? [])
+        }),
+      }
       const mine = new AbortController()
       under = mine
       const { signal } = mine
@@ -44,7 +53,12 @@ export function newJudge(script: string): Judge {
       onProgress({ nth: 0, stage: 'read' })
       judgeAside(question, script, onProgress, signal).then(
         (judged) => {
-          if (!signal.aborted) set({ state: 'judged', judged })
+          if (signal.aborted) return
+          for (const [nth, { file }] of asked.envelopes.entries()) {
+            const one = judged[nth]
+            recorded.set(file, one && 'recorded' in one ? one.recorded : null)
+          }
+          set({ state: 'judged', judged })
         },
         (error: unknown) => {
           if (!signal.aborted) set({ state: 'failed', why: String(error) })

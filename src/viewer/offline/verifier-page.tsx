@@ -41,6 +41,8 @@ import type { Judge } from './judging.ts'
 /** Files that are given in turn add up. */
 type Given = {
   envelopes: readonly FileAt[]
+  /** Those in whose place others came: what is beside them may be of these. */
+  former: readonly FileAt[]
   brought: readonly Brought[]
   attached: readonly FileAt[]
 }
@@ -49,10 +51,17 @@ type Given = {
 type Place = 'envelopes' | 'trust' | 'beside'
 
 /** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
-export function VerifierPage({ embedded, judge }: { embedded: Given; judge: Judge }) {
-  const [given, setGiven] = useState(() => {
-    judge.ask(questionOf(embedded))
-    return embedded
+export function VerifierPage({
+  embedded,
+  judge,
+}: {
+  embedded: Omit<Given, 'former'>
+  judge: Judge
+}) {
+  const [given, setGiven] = useState<Given>(() => {
+    const first = { ...embedded, former: [] }
+    judge.ask(questionOf(first))
+    return first
   })
   const [left, setLeft] = useState<readonly Unread[]>([])
   const turn = useRef(Promise.resolve(given))
@@ -98,7 +107,7 @@ export function VerifierPage({ embedded, judge }: { embedded: Given; judge: Judg
           beside={
             <FileList
               files={given.envelopes}
-              onChange={(envelopes) => give((before) => ({ ...before, envelopes }))}
+              onChange={(envelopes) => give((before) => withEnvelopes(before, envelopes))}
             />
           }
         >
@@ -140,8 +149,9 @@ export function VerifierPage({ embedded, judge }: { embedded: Given; judge: Judg
   )
 }
 
-const questionOf = ({ envelopes, brought, attached }: Given) => ({
+const questionOf = ({ envelopes, former, brought, attached }: Given) => ({
   envelopes,
+  former,
   trust: trustedOf(brought),
   refused: refusedOf(brought),
   attached,
@@ -182,10 +192,15 @@ function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
   const nameOf = ({ path, file }: FileAt) => JSON.stringify([path, file.size, file.lastModified])
   const again = new Set(beside.map(nameOf))
   return {
-    envelopes: envelopes.length > 0 ? envelopes : before.envelopes,
+    ...(envelopes.length > 0 ? withEnvelopes(before, envelopes) : before),
     brought: withTrust(before.brought, trust),
     attached: [...before.attached.filter((one) => !again.has(nameOf(one))), ...beside],
   }
+}
+
+function withEnvelopes(before: Given, envelopes: readonly FileAt[]): Given {
+  const former = [...before.former, ...before.envelopes].filter((one) => !envelopes.includes(one))
+  return { ...before, envelopes, former }
 }
 
 /** A trust file that an export brought along is nobody's word but the exporter's. */
