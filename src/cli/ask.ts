@@ -2,6 +2,7 @@ import type * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import { Problem } from '#contract/problem.ts'
 import { CommandError } from './command.ts'
+import { inOneLine } from './defuse.ts'
 
 /** Where to ask, and as whom. */
 export type Server = { url: string; token: string | undefined }
@@ -134,12 +135,12 @@ export async function reach(server: Server, path: string, init: RequestInit): Pr
   }
 }
 
-/** What a refusal says of itself. */
+/** What a refusal says of itself, in one line: another one would look like our own. */
 export function refusalOf(status: number, text: string): string {
   const problem = parseJson(Problem, text)
   if (!problem.ok) return `the server answered ${status}`
   const { title, detail } = problem.value
-  return detail === undefined ? title : `${title}: ${detail}`
+  return inOneLine(detail === undefined ? title : `${title}: ${detail}`)
 }
 
 export function wordsOf(error: unknown): string {

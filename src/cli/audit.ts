@@ -20,7 +20,13 @@ import { verifyEnvelope, type VerifiedEnvelope, type VerifyOptions } from '#evid
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
 import { CANNOT_READ, readTrust } from './evidence-file.ts'
-import { KEPT_HELP, KEPT_OPTIONS, type KeptEvidence, withEvidence } from './kept-evidence.ts'
+import {
+  KEPT_HELP,
+  KEPT_OPTIONS,
+  evidenceIn,
+  type KeptEvidence,
+  unlessUnread,
+} from './kept-evidence.ts'
 
 export const audit: Command = {
   help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--expect definition=NAME]…
@@ -35,12 +41,13 @@ withheld shows only against what you remember from elsewhere.
                    a definition that you look for, which may be there more than once. A record of one that you
                    neither expect nor require, or require less of than of another, is not proven: its name is
                    the server's word
-  --json           {verdict, envelopes: […], series: […], missing: […], unread: […]} on stdout
+  --json           {verdict, envelopes: […], series: […], missing: […], unread: […], unlisted, unoffered}
+                   on stdout; the last two: why the list is not whole, or there are no keys as offered
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
 forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
-or an envelope could not be had.`,
+or an envelope or the whole list could not be had.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(
@@ -55,12 +62,10 @@ or an envelope could not be had.`,
     )
     const accept = (values.expect ?? []).map(definitionIn)
     const pinned = await Promise.all((values.trust ?? []).map(readTrust))
-    return await withEvidence(values, async (kept) => {
-      const found = await auditOf(kept, pinned, accept)
-      if (values.json === true) console.log(defusedJson(found))
-      else console.log(defuse(wordsFor(found, pinned.length > 0)))
-      return VERDICT[found.verdict].exitCode
-    })
+    const found = await auditOf(evidenceIn(values), pinned, accept)
+    if (values.json === true) console.log(defusedJson(found))
+    else console.log(defuse(wordsFor(found, pinned.length > 0)))
+    return VERDICT[found.verdict].exitCode
   },
 }
 
@@ -73,7 +78,7 @@ function definitionIn(text: string): string {
 
 type Audit = {
   verdict: VerdictWord
-  /** In the order in which the server counts them. `head` and `seal_seq` only of those that have a place. */
+  /** In the order in which the server lists them; what only another one names comes last. `head` and `seal_seq` only of those that have a place. */
   envelopes: {
     evidence_id: string
     verdict: VerdictWord
@@ -89,6 +94,10 @@ type Audit = {
   missing: string[]
   /** Said to be there, and not to be had this time: all or a part of it. Nothing is said of it, and all else of the others. */
   unread: { evidence_id: string; why: string }[]
+  /** Why there may be more than what is listed here; null where the list is whole. */
+  unlisted: string | null
+  /** Why there are no keys as offered; null where there are. */
+  unoffered: string | null
 }
 
 async function auditOf(
@@ -96,15 +105,19 @@ async function auditOf(
   pinned: readonly Trusted[],
   accept: readonly string[],
 ): Promise<Audit> {
-  const trust: Trusted[] = [...pinned, { file: await kept.trust(), source: 'offered' }]
+  const offer = await kept.trust()
+  const trust: Trusted[] = offer.ok
+    ? [...pinned, { file: offer.file, source: 'offered' }]
+    : [...pinned]
   const reader = { trust, accept }
   const envelopes: Audit['envelopes'] = []
   const placed: Placed[] = []
   const unplaced: Unplaced[] = []
   const missing: string[] = []
   const unread: Audit['unread'] = []
-  const ids = await kept.ids()
-  for (const evidence_id of ids) {
+  const { ids, why: unlisted } = await kept.ids()
+  const asked = new Set(ids)
+  for (const evidence_id of asked) {
     const found = await unlessUnread(judged(kept, evidence_id, reader))
     if (found === null) missing.push(evidence_id)
     else if ('why' in found) {
@@ -115,11 +128,15 @@ async function auditOf(
       envelopes.push(envelope)
       if (place === null) unplaced.push({ evidence_id, says })
       else placed.push(place)
+      // What was not listed may be there all the same, and is not missing before it was asked for.
+      if (unlisted !== null && place?.previous && asked.size < MOST_LISTED)
+        asked.add(place.previous.evidence_id)
     }
   }
   const [first] = unread
-  if (first !== undefined && unread.length === ids.length)
+  if (first !== undefined && unread.length === asked.size)
     throw new CommandError(`no envelope can be read. Of the first: ${first.why}`, CANNOT_READ)
+  if (unlisted !== null && asked.size === 0) throw new CommandError(unlisted, CANNOT_READ)
   // Read again, and only those that others took steps over from: all of them at once are more than there is room for.
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
     const bytes = await unlessUnread(kept.envelope(evidence_id))
@@ -134,8 +151,9 @@ async function auditOf(
       : null
   })
   const series = walkSeries(placed, { unplaced, differing })
-  const verdict = verdictOf(envelopes, series, missing, unread)
-  return { verdict, envelopes, series, missing, unread }
+  const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
+  const unoffered = offer.ok ? null : offer.why
+  return { verdict, envelopes, series, missing, unread, unlisted, unoffered }
 }
 
 /** null where it is gone. */
@@ -177,16 +195,6 @@ async function judged(
   return { envelope: judgement, place, says }
 }
 
-/** One that cannot be had hides none of the others: an answer of 500, a bad sector. */
-async function unlessUnread<T>(read: Promise<T>): Promise<T | { why: string }> {
-  try {
-    return await read
-  } catch (error) {
-    if (error instanceof CommandError) return { why: error.message }
-    throw error
-  }
-}
-
 const NOT_HERE = { envelope: null, entries: null } as const
 
 /** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
@@ -213,6 +221,9 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
   return await checkCells(envelope, (sha256) => cells.get(sha256) ?? null)
 }
 
+/** A list that is not whole is gone on with by what each names, and that may never end. */
+const MOST_LISTED = 1_000_000
+
 /** The one verdict over a record and its cells. */
 function withCells(verdict: VerdictWord, cells: Claim | null): VerdictWord {
   if (cells === null || cells.state === 'proven') return verdict
@@ -224,19 +235,20 @@ function verdictOf(
   envelopes: Audit['envelopes'],
   series: readonly Series[],
   missing: readonly string[],
-  unread: Audit['unread'],
+  /** All that there is said to be was had. */
+  isWhole: boolean,
 ): VerdictWord {
   const verdicts = envelopes.map(({ verdict }) => verdict)
   const isBroken = verdicts.some((one) => one === 'does not verify' || one === 'not an envelope')
   if (isBroken || missing.length > 0 || series.some(({ faults }) => faults.length > 0))
     return 'does not verify'
-  return verdicts.length === 0 || unread.length > 0 || verdicts.includes('not proven')
+  return verdicts.length === 0 || !isWhole || verdicts.includes('not proven')
     ? 'not proven'
     : 'proven'
 }
 
 function wordsFor(
-  { verdict, envelopes, series, missing, unread }: Audit,
+  { verdict, envelopes, series, missing, unread, unlisted, unoffered }: Audit,
   hasTrust: boolean,
 ): string {
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
@@ -246,6 +258,10 @@ function wordsFor(
         ? []
         : `${(verdict === 'not proven' ? verdict : 'does not verify').padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
     ),
+    ...(unlisted === null
+      ? []
+      : [`not read         ${oneLine(`the whole list of what is here: ${unlisted}`)}`]),
+    ...(unoffered === null ? [] : [`not had          ${oneLine(`keys as offered: ${unoffered}`)}`]),
     ...unread.map(
       ({ evidence_id, why }) => `not read         ${oneLine(`${evidence_id}: ${why}`)}`,
     ),
@@ -274,6 +290,7 @@ function wordsFor(
       ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
     ),
     gone === 0 ? '' : `${gone.toLocaleString('en')} missing.`,
+    unlisted === null ? '' : 'The list is not whole: there may be more.',
     unread.length === 0 ? '' : `${unread.length.toLocaleString('en')} could not be read.`,
     SENTENCE[verdict],
     ...(['revoked', 'retired'] as const).map((word) => {

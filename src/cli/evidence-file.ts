@@ -1,24 +1,35 @@
-import { createReadStream } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS } from '#contract/envelope.ts'
 import type { Beside } from '#evidence/beside.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
+import { openRegular } from '#server/regular-file.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError } from './command.ts'
 
 /** Exit code where there is nothing to judge. */
 export const CANNOT_READ = 2
 
-/** One byte beyond `most` is enough for the verifier to refuse the file, however large it is. */
-export async function readEvidence(
-  file: string,
-  most: number = LIMITS.bytes,
+/**
+ * What the reader names, be it a pipe. One byte beyond `most` is enough for the verifier to refuse the file, however
+ * large it is.
+ */
+export const readEvidence = (file: string, most: number = LIMITS.bytes) =>
+  readFrom(open(file), most)
+
+/** The same of a folder that somebody else has written. What is no file in it is not opened. */
+export const readKept = (file: string, most: number = LIMITS.bytes) =>
+  readFrom(openRegular(file), most)
+
+async function readFrom(
+  opening: Promise<FileHandle>,
+  most: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Buffer[] = []
   try {
-    for await (const chunk of createReadStream(file, { end: most }))
+    // Closes it, however it ends.
+    for await (const chunk of (await opening).createReadStream({ end: most }))
       if (Buffer.isBuffer(chunk)) chunks.push(chunk)
   } catch (error) {
     throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
@@ -50,12 +61,12 @@ export async function filesBeside(folder: string): Promise<Beside[]> {
   for (const name of listed.flatMap((names) => names ?? []).toSorted()) {
     const file = join(folder, name)
     const { size } = await stat(file)
-    files.push({ name, size, bytes: () => readEvidence(file, size) })
+    files.push({ name, size, bytes: () => readKept(file, size) })
   }
   return files
 }
 
-function nullIfGone(error: unknown): null {
+export function nullIfGone(error: unknown): null {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
   throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
 }

@@ -3,10 +3,11 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
-import type { TrustFile } from '#contract/trust.ts'
 import type { Part } from '#evidence/attached.ts'
 import { allListed } from '#evidence/listed.ts'
-import { administer, type Administration } from '#server/main.ts'
+import { MAX_TRUST_BYTES, readOffer, type ReadTrust } from '#evidence/trust-file.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
+import { lookAtList, lookAtOffer } from '#server/look-in.ts'
 import { logFile } from '#server/runs/log.ts'
 import {
   ANSWER_MS,
@@ -18,24 +19,24 @@ import {
   wordsOf,
   type Server,
 } from './ask.ts'
-import { CommandError } from './command.ts'
+import { CommandError, UsageError } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
-import { CANNOT_READ, readEvidence } from './evidence-file.ts'
-import { saidPlainly } from './said-plainly.ts'
+import { inOneLine } from './defuse.ts'
+import { CANNOT_READ, readKept } from './evidence-file.ts'
 import { SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 /** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
 export type KeptEvidence = {
-  /** Every envelope that there is said to be, the oldest first. */
-  ids(): Promise<string[]>
+  /** Every envelope that there is said to be, the oldest first; `why` that is not all of them, where it is not. */
+  ids(): Promise<{ ids: string[]; why: string | null }>
   /** Of a run; null where it has none yet, or there is no such run. */
   evidenceOf(run_id: string): Promise<string | null>
   /** null where it is gone. At most a byte more than the verifier reads. Throws CommandError where it cannot be had. */
   envelope(evidence_id: string): Promise<Uint8Array<ArrayBuffer> | null>
   /** null where it is gone. At most a byte more than the record says. Throws as `envelope` does. */
   part(run_id: string, part: Part): Promise<Uint8Array<ArrayBuffer> | null>
-  /** What it says of itself: offered. */
-  trust(): Promise<TrustFile>
+  /** What it says of itself: offered. Or why that cannot be had. */
+  trust(): Promise<ReadTrust>
 }
 
 export const KEPT_HELP = `  --server URL     ask a server; default where RUNSEAL_SERVER is set
@@ -50,59 +51,99 @@ export const KEPT_OPTIONS = {
 
 type Where = { [option in keyof typeof KEPT_OPTIONS]?: string | undefined }
 
-/** Opens what the line names, a server or a data folder, and lets go of it. */
-export async function withEvidence(
-  { server, token, data, project }: Where,
-  act: (kept: KeptEvidence) => Promise<number>,
-): Promise<number> {
+/** What the line names, a server or a data folder. The folder is only looked at. */
+export function evidenceIn({ server, token, data, project }: Where): KeptEvidence {
   const isFolder = data !== undefined || project !== undefined
+  if (server !== undefined && isFolder)
+    throw new UsageError('either --server, or --data and --project')
   if (server !== undefined || (!isFolder && process.env['RUNSEAL_SERVER']))
-    return await act(ofServer(serverNamed({ server, token })))
+    return ofServer(serverNamed({ server, token }))
   const folder = dataFolderOf(data, project)
   if (!existsSync(folder)) throw new CommandError(`there is no folder ${folder}`, CANNOT_READ)
-  return await saidPlainly(async () => {
-    const administration = await administer(folder)
-    try {
-      return await act(ofFolder(folder, administration))
-    } finally {
-      await administration.close()
-    }
-  }, CANNOT_READ)
+  return ofFolder(folder)
 }
 
-function ofFolder(folder: string, administration: Administration): KeptEvidence {
-  const { runs, seals } = administration
+function ofFolder(folder: string): KeptEvidence {
   const envelopes = join(folder, 'envelopes')
+  const envelope = (evidence_id: string) =>
+    unlessGone(readKept(join(envelopes, `${evidence_id}.json`)))
   return {
     async ids() {
-      const said = []
-      for (let cursor: string | null = null; ;) {
-        const page = await seals.list({ cursor, limit: 200 })
-        for (const { evidence_id } of page.items) said.push(evidence_id)
-        cursor = page.next_cursor
-        if (cursor === null) break
+      const said = await orWhy(lookAtList(folder))
+      const found = await orWhy(namesIn(envelopes))
+      const listed = 'why' in said ? [] : said.evidence_ids
+      const files = 'why' in found ? [] : found
+      const faults = [said, found].flatMap((one) => ('why' in one ? [one.why] : []))
+      return {
+        // What was put beside them is read too: a second version of one shows as a fork.
+        ids: [...new Set([...listed, ...files])],
+        why: faults.length === 0 ? null : faults.join('; '),
       }
-      // What was put beside them is read too: a second version of one shows as a fork.
-      const files = ((await unlessGone(readdir(envelopes))) ?? [])
-        .filter((name) => name.endsWith('.json'))
-        .map((name) => name.slice(0, -'.json'.length))
-      return [...new Set([...said.toReversed(), ...files.toSorted()])]
     },
-    evidenceOf: async (run_id) => {
-      const run = await runs.summary(run_id)
-      return run?.seal === 'sealed' ? run.evidence_id : null
+    async evidenceOf(run_id) {
+      const said = await orWhy(lookAtList(folder))
+      if (!('why' in said)) return said.ofRuns.get(run_id) ?? null
+      console.error(inOneLine(`${said.why}: looked for in every envelope`))
+      const names = await orWhy(namesIn(envelopes))
+      if ('why' in names) throw new CommandError(names.why, CANNOT_READ)
+      const found: string[] = []
+      for (const evidence_id of names) {
+        const bytes = await envelope(evidence_id).catch(() => null)
+        if (bytes !== null && (await isOfRun(bytes, { run_id, evidence_id })))
+          found.push(evidence_id)
+      }
+      if (found.length > 1)
+        throw new CommandError(`${found.join(' and ')} are both of ${run_id}`, CANNOT_READ)
+      return found[0] ?? null
     },
-    envelope: (evidence_id) => unlessGone(readEvidence(join(envelopes, `${evidence_id}.json`))),
+    envelope,
     part: async (run_id, { kind, step_id, attempt, sha256, bytes }) => {
       if (kind !== 'log')
-        return await unlessGone(readEvidence(join(folder, 'artifacts', sha256), bytes))
+        return await unlessGone(readKept(join(folder, 'artifacts', sha256), bytes))
       const file = logFile(join(folder, 'logs'), run_id, step_id, attempt)
       // One that holds nothing has no file.
-      return (
-        (await unlessGone(readEvidence(file, bytes))) ?? (bytes === 0 ? new Uint8Array() : null)
-      )
+      return (await unlessGone(readKept(file, bytes))) ?? (bytes === 0 ? new Uint8Array() : null)
     },
-    trust: () => administration.trustFile(),
+    async trust() {
+      const offer = await orWhy(lookAtOffer(folder))
+      return 'why' in offer ? { ok: false, ...offer } : { ok: true, file: offer }
+    },
+  }
+}
+
+async function namesIn(envelopes: string): Promise<string[]> {
+  const names = (await unlessGone(readdir(envelopes))) ?? []
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .toSorted()
+}
+
+async function isOfRun(
+  bytes: Uint8Array<ArrayBuffer>,
+  asked: { run_id: string; evidence_id: string },
+): Promise<boolean> {
+  // To verify each of thousands would take minutes.
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (!file.includes(`"run_id":${JSON.stringify(asked.run_id)}`)) return false
+  return (await verifyEnvelope(bytes, { trust: [], asked })).envelope !== null
+}
+
+/** One that cannot be had hides none of the others: an answer of 500, a bad sector. */
+export async function unlessUnread<T>(read: Promise<T>): Promise<T | { why: string }> {
+  try {
+    return await read
+  } catch (error) {
+    if (error instanceof CommandError) return { why: error.message }
+    throw error
+  }
+}
+
+async function orWhy<T>(read: Promise<T>): Promise<T | { why: string }> {
+  try {
+    return await read
+  } catch (error) {
+    return { why: wordsOf(error) }
   }
 }
 
@@ -119,13 +160,16 @@ async function unlessGone<T>(read: Promise<T>): Promise<T | null> {
 function ofServer(server: Server): KeptEvidence {
   return {
     async ids() {
-      const said = await allListed(async (cursor) => {
-        const query = { limit: '200', ...(cursor !== '' && { cursor }) }
-        return await ask(server, ENDPOINT.listEnvelopes, { query }, CANNOT_READ)
-      }).catch((error: unknown) => {
-        throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })
-      })
-      return said.map(({ evidence_id }) => evidence_id).toReversed()
+      const ids = new Set<string>()
+      const listed = await orWhy(
+        allListed(async (cursor) => {
+          const query = { limit: '200', ...(cursor !== '' && { cursor }) }
+          const page = await ask(server, ENDPOINT.listEnvelopes, { query }, CANNOT_READ)
+          for (const { evidence_id } of page.items) ids.add(evidence_id)
+          return page
+        }),
+      )
+      return { ids: [...ids].toReversed(), why: 'why' in listed ? listed.why : null }
     },
     async evidenceOf(run_id) {
       const run = await ask(server, ENDPOINT.run, { params: { run_id } }, CANNOT_READ)
@@ -146,8 +190,9 @@ function ofServer(server: Server): KeptEvidence {
       return Buffer.concat(windows).subarray(0, bytes + 1)
     },
     async trust() {
-      const { server_keys, approvers } = await ask(server, ENDPOINT.trust, {}, CANNOT_READ)
-      return { schema: 'runseal/trust/1', server_keys, approvers, required: [] }
+      const bytes = await orWhy(fetchBytes(server, ENDPOINT.trust.path, MAX_TRUST_BYTES))
+      if (bytes === null) return { ok: false, why: 'the server offers none' }
+      return 'why' in bytes ? { ok: false, ...bytes } : readOffer(bytes)
     },
   }
 }

@@ -1,8 +1,9 @@
 import type { TrustFile } from '#contract/trust.ts'
 import { FINGERPRINT, groupsOf, passkeyFingerprint } from '#evidence/fingerprint.ts'
 import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
-import { administering } from './administering.ts'
-import { readLine, UsageError, type Command } from './command.ts'
+import { lookAtOffer } from '#server/look-in.ts'
+import { wordsOf } from './ask.ts'
+import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { inOneLine } from './defuse.ts'
 import { readTrust } from './evidence-file.ts'
@@ -35,12 +36,13 @@ ${DATA_HELP}`,
     if (word !== 'export' || file !== undefined)
       throw new UsageError('it is either export, or show and a file')
     const folder = dataFolderOf(values.data, values.project)
-    return await administering(folder, async (administration) => {
-      const offered = await administration.trustFile()
-      console.log(JSON.stringify(offered, null, 2))
-      for (const { key_id } of offered.server_keys)
-        console.error(fingerprintLines('server', key_id).join('\n'))
+    const offered = await lookAtOffer(folder).catch((error: unknown) => {
+      throw new CommandError(wordsOf(error), 1, { cause: error })
     })
+    console.log(JSON.stringify(offered, null, 2))
+    for (const { key_id } of offered.server_keys)
+      console.error(fingerprintLines('server', key_id).join('\n'))
+    return 0
   },
 }
 

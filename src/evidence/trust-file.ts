@@ -17,11 +17,21 @@ const MAX_DEPTH = 16
  * write it: but a member twice would be one thing to who looks at it and another to who reads it. One fault refuses the
  * whole: half a trust file would be another one.
  */
-export function readTrustFile(bytes: Uint8Array): ReadTrust {
+export const readTrustFile = (bytes: Uint8Array): ReadTrust => readAs(bytes, (value) => value)
+
+/** What a server says of itself (`GET /api/trust`), in the same way. It requires nothing of a reader, whatever it says. */
+export const readOffer = (bytes: Uint8Array): ReadTrust =>
+  readAs(bytes, (value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? { ...value, schema: 'runseal/trust/1', required: [] }
+      : value,
+  )
+
+function readAs(bytes: Uint8Array, fileOf: (value: unknown) => unknown): ReadTrust {
   if (bytes.length > MAX_TRUST_BYTES) return refused('it is too long to be a trust file')
   const json = jsonOf(bytes)
   if ('why' in json) return refused(`it ${json.why}`)
-  const parsed = parseToFirstFault(TrustFile, json.value)
+  const parsed = parseToFirstFault(TrustFile, fileOf(json.value))
   if (!parsed.ok) {
     const { at, message } = parsed.error
     return refused(at === '' ? `it ${message}` : `its member ${at} does not fit: ${message}`)

@@ -204,7 +204,7 @@ function usableTrust(
   const all = read.map(({ parsed, source, name }) => {
     if (!parsed.ok) return { source, name, file: null, fault: 'it has not the form of one' }
     const fault =
-      trustFault(parsed.value) ??
+      parsed.fault ??
       (source === 'pinned' && isOfSealingKey(parsed.value, sealing)
         ? 'an approver of it has the sealing key of a server that you pinned'
         : null)
@@ -236,10 +236,25 @@ function usableTrust(
 function heldToSchema(trusted: Trusted) {
   try {
     const { file, source, name } = trusted
-    if (Object.hasOwn(TRUST_SOURCE, source))
-      return { parsed: parseToFirstFault(TrustFile, file), source, name }
+    if (Object.hasOwn(TRUST_SOURCE, source)) return { parsed: heldOnce(file), source, name }
   } catch {
     // Nothing at all, or a member that throws when it is read.
   }
   return { parsed: { ok: false } as const, source: 'pinned' as const, name: undefined }
+}
+
+type Held = { readonly ok: true; readonly value: TrustFile; readonly fault: string | null }
+
+// A file of thousands of keys takes longer than a small record, and a walk verifies all records by it. What is used is
+// what was held to the schema then, whatever becomes of the caller's own.
+const held = new WeakMap<TrustFile, Held>()
+
+function heldOnce(file: TrustFile): Held | { readonly ok: false } {
+  const before = held.get(file)
+  if (before !== undefined) return before
+  const parsed = parseToFirstFault(TrustFile, file)
+  if (!parsed.ok) return { ok: false }
+  const found: Held = { ok: true, value: parsed.value, fault: trustFault(parsed.value) }
+  held.set(file, found)
+  return found
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 
 /**
  * The data folder, for its owner alone; made where it is missing, with a `.gitignore` that keeps the sealing key out of
- * a project's history. Throws an Error in words.
+ * a project's history where there is none yet. Throws an Error in words.
  */
 export function makeDataFolder(folder: string): void {
   const found = statSync(folder, { throwIfNoEntry: false })
@@ -20,7 +20,16 @@ export function makeDataFolder(folder: string): void {
     }
   }
   const isNew = !existsSync(join(folder, 'runseal.db'))
-  if (isNew) writeFileSync(join(folder, '.gitignore'), '*\n')
+  if (isNew) keepOutOfHistory(join(folder, '.gitignore'))
+}
+
+// One that is there is somebody's, who named a folder that is in use.
+function keepOutOfHistory(file: string): void {
+  try {
+    writeFileSync(file, '*\n', { flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
 }
 
 /** Has a server sealed here? Then its store is there as well, or it is lost. */

@@ -10,7 +10,6 @@ import { basename, dirname, join } from 'node:path'
 import * as z from 'zod/mini'
 import type { Status } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
-import type { TrustFile } from '#contract/trust.ts'
 import type { Signer } from '#evidence/seal.ts'
 import { BackupError, makeBackup, restoreBackup, type Manifest, type Restored } from './backup.ts'
 import { hasBegun, makeDataFolder } from './data-folder.ts'
@@ -381,11 +380,8 @@ export async function compose(
 export type Administration = {
   people: People
   journal: JournalStore
-  runs: Pick<Storage['runs'], 'summary'>
-  seals: Pick<Storage['seals'], 'list'>
   /** A sign-in link to the server that runs over this data folder, else to `url`. */
   linkFor(name: string, url: string, by: Own): Promise<string>
-  trustFile(): Promise<TrustFile>
   close(): Promise<void>
 }
 
@@ -404,23 +400,8 @@ export async function administer(data: string): Promise<Administration> {
   return {
     people,
     journal: storage.journal,
-    runs: storage.runs,
-    seals: storage.seals,
     async linkFor(name, url, by) {
       return await signInUrl(people, name, (await runningUrl(data)) ?? url, by)
-    },
-    async trustFile() {
-      if (!existsSync(join(data, 'key.pem')))
-        throw new StartError(
-          `no server has started with the data folder ${data} yet: it has no key`,
-        )
-      const signer = await openSigner(data, false)
-      return {
-        schema: 'runseal/trust/1',
-        server_keys: [serverKeyOf(signer)],
-        approvers: [],
-        required: [],
-      }
     },
     close: () => storage.close(),
   }

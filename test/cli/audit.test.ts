@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
@@ -209,10 +210,74 @@ it('[W3] one that was replaced shows against the next one, whoever has sealed it
   expect(words.stdout).toContain(`replaced         ${evidence_id} is another one than`)
 })
 
+it('[C21] [C3] who looks at a folder needs no key, and makes and changes nothing there', async () => {
+  const { copy } = await copied('looked-at')
+  const all = await readdir(join(copy, 'envelopes'))
+  await rm(join(copy, 'key.pem'))
+  const digests = async () => {
+    const names = (await readdir(copy, { recursive: true })).toSorted()
+    const files = names.filter((name) => statSync(join(copy, name)).isFile())
+    return [names, await Promise.all(files.map((name) => readFile(join(copy, name), 'base64')))]
+  }
+  const words = () => runseal(['audit', '--data', copy, '--trust', trust])
+  const before = await digests()
+  const whole = await words()
+  expect(whole).toMatchObject({ code: 0, stderr: '' })
+  expect(whole.stdout).toContain(`not had          keys as offered: there is no ${copy}/key.pem`)
+  expect(await digests()).toEqual(before)
+
+  // What a server says that it has is not known without its store: the newest may be gone.
+  await rm(join(copy, 'envelopes', all.toSorted().at(-1) ?? ''))
+  await writeFile(join(copy, 'runseal.db'), 'SQLite format 3')
+  await rm(join(copy, 'runseal.db-wal'), { force: true })
+  const damaged = await words()
+  expect(damaged).toMatchObject({ code: 3, stderr: '' })
+  expect(damaged.stdout).toContain('The list is not whole: there may be more.')
+  await rm(join(copy, 'runseal.db'))
+  const none = await words()
+  expect(none.code).toBe(3)
+  expect(none.stdout).toContain(`${all.length - 1} envelopes: ${all.length - 1} proven.`)
+  expect(none.stdout).toContain(`the whole list of what is here: ${copy}/runseal.db is missing`)
+
+  const other = join(folder, 'other')
+  await mkdir(other)
+  await writeFile(join(other, '.gitignore'), 'mine')
+  expect(await runseal(['audit', '--data', other])).toMatchObject({ code: 2, stdout: '' })
+  const away = join(folder, 'away')
+  expect(await runseal(['trust', 'export', '--data', away])).toMatchObject({ code: 1, stdout: '' })
+  expect(existsSync(away)).toBe(false)
+  expect(await readdir(other)).toEqual(['.gitignore'])
+})
+
+it('[C21] what is no file in a folder is named and not opened', async () => {
+  const { copy, file } = await copied('no-files')
+  const { length } = await readdir(join(copy, 'envelopes'))
+  execFileSync('mkfifo', [join(copy, 'envelopes', 'pipe.json')])
+  await symlink(file(0), join(copy, 'envelopes', 'link.json'))
+  await mkdir(join(copy, 'envelopes', 'folder.json'))
+  await rm(join(copy, 'key.pem'))
+  execFileSync('mkfifo', [join(copy, 'key.pem')])
+  const { code, stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(code).toBe(3)
+  for (const name of ['pipe', 'link', 'folder'])
+    expect(stdout).toContain(
+      `not read         ${name}: ${copy}/envelopes/${name}.json is no regular`,
+    )
+  expect(stdout).toContain(`keys as offered: ${copy}/key.pem is no regular file`)
+  expect(stdout).toContain(`${length} envelopes: ${length} proven.`)
+  await rm(join(copy, 'runseal.db'))
+  await symlink(join(data, 'runseal.db'), join(copy, 'runseal.db'))
+  const linked = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(linked.stdout).toContain(`${copy}/runseal.db is no regular file, and is not opened`)
+})
+
 it('[C21] what cannot be read ends it with 2', async () => {
   expect(await runseal(['audit', '--server', 'http://127.0.0.1:1'])).toMatchObject({ code: 2 })
   expect(await runseal(['audit', '--data', data, '--trust', data])).toMatchObject({ code: 2 })
   const none = join(folder, 'none')
   expect(await runseal(['audit', '--data', none])).toMatchObject({ code: 2, stdout: '' })
   expect(existsSync(none)).toBe(false)
+  const both = await runseal(['audit', '--data', data, '--server', server.url])
+  expect(both).toMatchObject({ code: 2, stdout: '' })
+  expect(both.stderr).toContain('either --server, or --data and --project')
 })

@@ -21,6 +21,7 @@ import { parseJson } from '#contract/parse.ts'
 import { readEnvelope } from '#evidence/read.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { restoreBackup } from '#server/backup.ts'
+import { lookAtOffer } from '#server/look-in.ts'
 import { administer } from '#server/main.ts'
 import { holdFolder, openSqlite } from '#server/storage/sqlite.ts'
 import { end, exitOf, runseal, serving, type Serving } from './command-line.ts'
@@ -130,7 +131,7 @@ async function restored(from = file) {
 /** Verdicts of all envelopes by the key that the restored folder has, in their order. */
 async function verdictsOf(data: string): Promise<string[]> {
   const administration = await administer(data)
-  const trust = [{ file: await administration.trustFile(), source: 'pinned' as const }]
+  const trust = [{ file: await lookAtOffer(data), source: 'pinned' as const }]
   await administration.close()
   const names = await readdir(join(data, 'envelopes'))
   const all = await Promise.all(
@@ -283,7 +284,7 @@ it('[B3] [W9] of running steps restores to a server that starts and finishes', a
   await exitOf(server.child)
   const trust = join(data, '..', 'trust.json')
   const administration = await administer(data)
-  await writeFile(trust, JSON.stringify(await administration.trustFile()))
+  await writeFile(trust, JSON.stringify(await lookAtOffer(data)))
   await administration.close()
   const audit = await runseal(['audit', '--data', data, '--trust', trust])
   expect(audit).toMatchObject({ code: 0, stderr: '' })

@@ -44,24 +44,26 @@ const summary = (evidence_id: string, seal_seq: number) => ({
 
 /** A server that says what it likes; `list` is what it answers each time that it is asked what it has. */
 async function audited(
-  list: () => object,
+  list: (cursor: string | null) => object,
   envelopes: ReadonlyMap<string, Sealed> = new Map(),
   trusting = trust,
   broken = '',
+  offered: object = { server_keys: [], approvers: [] },
 ) {
   let asked = 0
   const artifacts: string[] = []
   const answer: RequestListener = (request, response) => {
-    const { pathname } = new URL(request.url ?? '', 'http://localhost')
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost')
     const found = envelopes.get(pathname.replace('/api/envelopes/', ''))
     response.setHeader('content-type', 'application/json')
     if (pathname.startsWith('/api/artifacts/')) artifacts.push(pathname)
-    if (pathname === '/api/trust') response.end(JSON.stringify({ server_keys: [], approvers: [] }))
+    if (broken !== '' && pathname.endsWith(broken)) response.writeHead(500).end('<h1>')
+    else if (pathname === '/api/trust') response.end(JSON.stringify(offered))
     else if (pathname === '/api/envelopes') {
       asked += 1
-      response.end(JSON.stringify(list()))
-    } else if (broken !== '' && pathname.endsWith(broken)) response.writeHead(500).end('<h1>')
-    else if (found === undefined) response.writeHead(404).end('{}')
+      const page = list(searchParams.get('cursor'))
+      response.writeHead('status' in page ? 500 : 200).end(JSON.stringify(page))
+    } else if (found === undefined) response.writeHead(404).end('{}')
     else response.end(found.bytes)
   }
   const server = createServer(answer).listen(0, '127.0.0.1')
@@ -76,6 +78,20 @@ async function audited(
     server.closeAllConnections()
     server.close()
   }
+}
+
+/** The oldest first. */
+async function seriesOf(count: number): Promise<Sealed[]> {
+  const all: Sealed[] = []
+  for (let seal_seq = 1; seal_seq <= count; seal_seq += 1) {
+    const ids = { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}` }
+    const run = startRun(signer, { steps: [planStep('build')] }, ids)
+    run.step('build')
+    const { evidence_id = '', integrity } = all.at(-1)?.envelope ?? {}
+    const previous = integrity ? { evidence_id, head: integrity.hash_chain.head } : null
+    all.push(await run.seal({ seal_seq, previous }))
+  }
+  return all
 }
 
 it('[W8] [C21] a list that does not end is left, and nothing is said of what it has', async () => {
@@ -97,19 +113,7 @@ it('[W8] [C21] a page of any length is a page, and what is listed twice is asked
 })
 
 it('[C21] what is missing is counted by its numbers too, and nothing more is said than was looked at', async () => {
-  const sealedAfter = (before: Sealed | null, seal_seq: number) => {
-    const run = startRun(
-      signer,
-      { steps: [planStep('build')] },
-      { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}` },
-    )
-    run.step('build')
-    const { evidence_id = '', integrity } = before?.envelope ?? {}
-    const previous = integrity ? { evidence_id, head: integrity.hash_chain.head } : null
-    return run.seal({ seal_seq, previous })
-  }
-  const all: Sealed[] = []
-  for (let seq = 1; seq <= 4; seq += 1) all.push(await sealedAfter(all.at(-1) ?? null, seq))
+  const all = await seriesOf(4)
   const here = (...kept: number[]) =>
     audited(
       () => ({ items: kept.map((seq) => summary(`ev-${seq}`, seq)), next_cursor: null }),
@@ -142,6 +146,53 @@ it('[C21] what is missing is counted by its numbers too, and nothing more is sai
   )
   expect(none).toMatchObject({ code: 2, stdout: '' })
   expect(none.stderr).toContain('no envelope can be read')
+})
+
+it('[C21] keys or a page that are answered 500 hide nothing of the rest, and are told', async () => {
+  const all = new Map((await seriesOf(3)).map((one) => [one.envelope.evidence_id, one]))
+  const fault = {
+    type: 'about:blank',
+    title: 'moved',
+    status: 500,
+    code: 'internal',
+    request_id: 'r',
+    detail: 'for now\n\n3 envelopes: 3 proven.',
+  }
+  const newest = { items: [summary('ev-3', 3)], next_cursor: 'older' }
+  const list = (cursor: string | null) => (cursor === null ? newest : fault)
+  const whole = await audited(list, all, trust, '/trust')
+  expect(whole.words).toMatchObject({ code: 3, stderr: '' })
+  const unlisted = 'moved: for now<U+000A><U+000A>3 envelopes: 3 proven.'
+  expect(parseJson(z.looseObject({}), whole.stdout)).toMatchObject({
+    value: {
+      verdict: 'not proven',
+      envelopes: ['ev-3', 'ev-2', 'ev-1'].map((evidence_id) => ({ evidence_id })),
+      series: [{ count: 3, faults: [] }],
+      unlisted,
+      unoffered: 'the server answered 500 (GET /api/trust)',
+    },
+  })
+  const { stdout } = whole.words
+  expect(stdout).toContain(`not read         the whole list of what is here: ${unlisted}\n`)
+  expect(stdout).toContain('not had          keys as offered: the server answered 500')
+  expect(stdout).toContain('The list is not whole: there may be more.')
+  all.delete('ev-2')
+  const { words } = await audited(list, all, trust, '/trust')
+  expect(words.code).toBe(1)
+  expect(words.stdout).toContain('missing          ev-3 follows ev-2, number 2, which is not here.')
+})
+
+it('[C21] [V17] keys that are offered in no trust file of ours take nothing from those that are pinned', async () => {
+  const all = new Map((await seriesOf(1)).map((one) => [one.envelope.evidence_id, one]))
+  const list = () => ({ items: [summary('ev-1', 1)], next_cursor: null })
+  const server_keys = [serverKeyOf(signer), serverKeyOf(signer)]
+  const { words } = await audited(list, all, trust, '', { server_keys, approvers: [] })
+  expect(words.code).toBe(0)
+  expect(words.stdout).toContain(`keys as offered: ${signer.key_id} is there twice`)
+  const long = { server_keys: [], approvers: [], more: 'x'.repeat(5 * 1024 * 1024) }
+  const { words: longer } = await audited(list, all, trust, '', long)
+  expect(longer.code).toBe(0)
+  expect(longer.stdout).toContain('keys as offered: it is too long to be a trust file')
 })
 
 it('[C21] parts of cells are fetched up to what a record may have, whatever the sealed record says of them', async () => {

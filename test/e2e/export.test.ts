@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BROWSERS } from '#test/both-browsers.ts'
-import { end, runseal, serving, type Serving } from '#test/cli/command-line.ts'
+import { end, exitOf, runseal, serving, type Serving } from '#test/cli/command-line.ts'
 import { openPage } from './verifier-reader.ts'
 
 const PROJECT = `
@@ -117,6 +120,34 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     expect(await whole.text()).not.toContain('pin it')
     expect(await whole.text()).not.toContain('Something beside the record does not verify')
   })
+})
+
+it('[C22] one log that is not to be had hides nothing else, and a folder has its name once it is whole', async () => {
+  const answers: Record<string, number> = { log: 500, trust: 500 }
+  const between = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url ?? '', server.url)
+    const answer = await fetch(new URL(request.url ?? '', server.url))
+    const status = answers[pathname.split('/').at(-1) ?? ''] ?? answer.status
+    response.writeHead(status).end(Buffer.from(await answer.arrayBuffer()))
+  }).listen(0, '127.0.0.1')
+  await once(between, 'listening')
+  const address = between.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const out = await mkdtemp(join(folder, 'between-'))
+  const at = ['--server', `http://127.0.0.1:${port}`]
+  const { code, stderr } = await runseal(['export', run_id, ...at, '--out', join(out, 'run')])
+  expect(code).toBe(1)
+  expect(stderr).toContain('without keys as offered: the server answered 500')
+  expect(stderr).toMatch(/^left out: log .*of make, attempt 1 could not be had: .* 500/m)
+  expect(await readdir(join(out, 'run'))).toEqual(['artifacts', 'envelope.json', 'verifier.html'])
+  between.closeAllConnections()
+  between.close()
+  // Nor is half of one left behind, where its verifier is more than may be written.
+  const line = `trap '' XFSZ; ulimit -f 64; exec "$@"`
+  const args = ['export', run_id, '--data', data, '--out', join(out, 'half')]
+  const half = spawn('/bin/sh', ['-c', line, 'sh', process.execPath, 'src/cli/main.ts', ...args])
+  expect(await exitOf(half)).toEqual([2, null])
+  expect(await readdir(out)).toEqual(['run'])
 })
 
 it('[C22] what is gone or changed is left out and named', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -16,6 +16,13 @@ it('[P17] a new data folder is for its owner alone, and git leaves it alone', ()
   expect(statSync(folder).mode & 0o777).toBe(0o700)
   const seen = execFileSync('git', ['-C', root, 'status', '--short', '-uall'], { encoding: 'utf8' })
   expect(seen).toBe('')
+})
+
+it('[P17] a .gitignore that is there is left as it is', () => {
+  const file = join(root, '.gitignore')
+  writeFileSync(file, 'mine')
+  makeDataFolder(root)
+  expect(readFileSync(file, 'utf8')).toBe('mine')
 })
 
 it('[P17] where no folder can be made, that is said and does not hang', (context) => {

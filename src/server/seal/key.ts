@@ -31,21 +31,22 @@ export async function openKey(folder: string, { make }: { make: boolean }): Prom
   return signerOf(createPrivateKey(readFileSync(path)), path)
 }
 
-function signerOf(key: KeyObject, path: string): Signer {
+const signerOf = (key: KeyObject, path: string): Signer => ({
+  ...publicPartOf(createPublicKey(key), path),
+  sign: async (message) => sign(null, message, key),
+})
+
+export function publicPartOf(key: KeyObject, path: string): Omit<Signer, 'sign'> {
   if (key.asymmetricKeyType !== 'ed25519')
     throw new Error(`the sealing key ${path} is no Ed25519 key`)
   // An SPKI of Ed25519 is a fixed head and the 32 raw bytes.
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  const spki = key.export({ type: 'spki', format: 'der' })
   const public_key = new Uint8Array(spki.subarray(-32))
-  return {
-    key_id: keyIdOf(public_key),
-    public_key,
-    sign: async (message) => sign(null, message, key),
-  }
+  return { key_id: keyIdOf(public_key), public_key }
 }
 
 /** As `GET /api/trust` and `trust export` offer it. */
-export function serverKeyOf({ key_id, public_key }: Signer): ServerKey {
+export function serverKeyOf({ key_id, public_key }: Omit<Signer, 'sign'>): ServerKey {
   return {
     key_id,
     alg: 'Ed25519',

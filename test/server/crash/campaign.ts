@@ -17,6 +17,7 @@ import { readEnvelope } from '#evidence/read.ts'
 import { type Placed, placeOf, walkSeries } from '#evidence/series.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { frameOf } from '#server/events/frames.ts'
+import { lookAtOffer } from '#server/look-in.ts'
 import { administer } from '#server/main.ts'
 import { openSqlite } from '#server/storage/sqlite.ts'
 import type { Faults } from './faults.ts'
@@ -285,9 +286,7 @@ function keyOf(frame: Frame): string {
 /** The key that envelopes are checked against is the first that was seen. */
 async function keptKey(data: string, pinned: TrustFile | null, faults: string[]) {
   if (!existsSync(join(data, 'key.pem'))) return pinned
-  const administration = await administer(data)
-  const trust = await administration.trustFile()
-  await administration.close()
+  const trust = await lookAtOffer(data)
   if (pinned !== null && JSON.stringify(pinned) !== JSON.stringify(trust))
     faults.push('the sealing key is another one')
   return pinned ?? trust
