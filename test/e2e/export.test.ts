@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -124,12 +124,14 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
 
 it('[C22] one log that is not to be had hides nothing else, and a folder has its name once it is whole', async () => {
   const answers: Record<string, number> = { log: 500, trust: 500 }
-  const between = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '', server.url)
-    const answer = await fetch(new URL(request.url ?? '', server.url))
-    const status = answers[pathname.split('/').at(-1) ?? ''] ?? answer.status
-    response.writeHead(status).end(Buffer.from(await answer.arrayBuffer()))
-  }).listen(0, '127.0.0.1')
+  const answer = async ({ url = '' }: IncomingMessage, response: ServerResponse) => {
+    const { pathname } = new URL(url, server.url)
+    const theirs = await fetch(new URL(url, server.url))
+    const status = answers[pathname.split('/').at(-1) ?? ''] ?? theirs.status
+    response.writeHead(status).end(Buffer.from(await theirs.arrayBuffer()))
+  }
+  const between = createServer((request, response) => void answer(request, response))
+  between.listen(0, '127.0.0.1')
   await once(between, 'listening')
   const address = between.address()
   const port = typeof address === 'object' ? address?.port : 0

@@ -14,7 +14,7 @@ import { requirementOf } from '#evidence/keep.ts'
 import { openIn, requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
-import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
+import { MAX_TRUST_BYTES, readOffer, readTrustFile } from '#evidence/trust-file.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   approvedRun,
@@ -30,6 +30,7 @@ import {
   trustFileOf,
 } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
+import { workOf } from './work.ts'
 
 const signer = await newSigner()
 const other = await newSigner(2)
@@ -764,4 +765,33 @@ describe('what the reader requires', () => {
     expect(await verdictWith(value)).toBe('proven')
     expect(await verdictWith('another')).toBe('does not verify')
   })
+})
+
+it('[V17] a file is held to its schema once for all records that are verified by it', async () => {
+  const keys = await Promise.all(Array.from({ length: 60 }, (_, n) => newSigner(20 + n)))
+  const file = trustFileOf(signer, { server_keys: keys.map((key) => serverKeyOf(key)) })
+  const by = (file: TrustFile) =>
+    workOf(() => verifyEnvelope(sealed.bytes, { trust: [{ file, source: 'offered' }] }))
+  await by(file)
+  const again = await by(file)
+  expect(again).toBeLessThan((await by(structuredClone(file))) - 50 * keys.length)
+})
+
+it('[V17] what a server offers is read as every trust file is, and requires nothing', () => {
+  const offered = { server_keys: [serverKeyOf(signer)], approvers: [] }
+  const read = (value: object | string) =>
+    readOffer(new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)))
+  expect(read(offered)).toMatchObject({ ok: true, file: { ...offered, required: [] } })
+  const required = [{ name: 'release', sha256: null, gates: [] }]
+  expect(read({ ...offered, required })).toMatchObject({ ok: true, file: { required: [] } })
+  for (const wrong of [
+    { ...offered, server_keys: [serverKeyOf(signer), serverKeyOf(signer)] },
+    { ...offered, server_keys: [serverKeyOf(signer, { key_id: sha256('x') })] },
+    { ...offered, approvers: {} },
+    [offered],
+    '{"server_keys":[],"server_keys":[],"approvers":[]}',
+    'hello',
+    ' '.repeat(MAX_TRUST_BYTES + 1),
+  ])
+    expect(read(wrong).ok).toBe(false)
 })
