@@ -171,13 +171,31 @@ export const unanswered = ({ keys, answered }: Kept): ServerKey[] =>
     ? []
     : keys.filter(({ key_id }) => !Object.hasOwn(answered, key_id))
 
-/** One a key, so that none pushes out another's. What was seen of a newer one stands. */
-export const rememberLasts = (lasts: readonly Last[]) => change((kept) => withLasts(kept, lasts))
-export const withLasts = (kept: Kept, lasts: readonly Last[]): Kept => {
-  const newest = new Map<string, Last>()
-  for (const one of [...lastsOf(kept), ...lasts])
-    if ((newest.get(one.server)?.seal_seq ?? 0) <= one.seal_seq) newest.set(one.server, one)
-  return { ...kept, last: null, lasts: [...newest.values()] }
+/**
+ * One a key, so that none pushes out another's. What was seen of a newer one stands; so does an older one that this walk
+ * cannot answer for: one that could not be had, and each where something in it is not as it should be.
+ */
+export const rememberLasts = (lasts: readonly Last[], isOver: (last: Last) => boolean) =>
+  change((kept) => withLasts(kept, lasts, isOver))
+export const withLasts = (
+  kept: Kept,
+  lasts: readonly Last[],
+  isOver: (last: Last) => boolean,
+): Kept => {
+  const old = lastsOf(kept)
+  const ofOneKey = (one: Last) => (other: Last) => other.server === one.server
+  const stay = old.filter(
+    (one) =>
+      !lasts
+        .filter(ofOneKey(one))
+        .some(
+          ({ head, seal_seq }) => head === one.head || (isOver(one) && seal_seq > one.seal_seq),
+        ),
+  )
+  const come = lasts.filter(
+    (one) => !old.filter(ofOneKey(one)).some(({ seal_seq }) => seal_seq > one.seal_seq),
+  )
+  return { ...kept, last: null, lasts: [...stay, ...come] }
 }
 
 /** The one that was kept before it was one a key is one of them. */

@@ -20,6 +20,7 @@ import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { sortFiles } from '#viewer/review/sort-files.ts'
 import {
   changedSince,
+  isAnswered,
   isBroken,
   isWalked,
   type Walk,
@@ -169,7 +170,7 @@ describe('the walk over a chain', () => {
     }
     const accepted = { ...kept, answered: { [signer.key_id]: 'accepted' as const } }
     expect(newestOf(first_seen, accepted)).toMatchObject([{ evidence_id: 'ev-2' }])
-    const both = withLasts(kept, newestOf(found, kept))
+    const both = withLasts(kept, newestOf(found, kept), isAnswered(found))
     expect(seenHere(both).map(({ evidence_id }) => evidence_id)).toEqual(['ev-2', 'ev-j'])
     // As it was kept before it was one a key.
     const at = ''
@@ -177,7 +178,43 @@ describe('the walk over a chain', () => {
       ...NOTHING_KEPT,
       last: { server: 'f'.repeat(64), evidence_id: 'ev-3', head: 'a'.repeat(64), seal_seq: 3, at },
     }
-    expect(withLasts(old, newestOf(found, kept)).lasts).toHaveLength(3)
+    expect(withLasts(old, newestOf(found, kept), isAnswered(found)).lasts).toHaveLength(3)
+  })
+
+  it('[U12] remembers what has a place whatever else could not be had, and lets none go that it cannot answer for', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const known = { ...NOTHING_KEPT, seen: { [signer.key_id]: 'x' } }
+    const after = (kept: typeof known, found: Walk) =>
+      withLasts(kept, newestOf(found, kept), isAnswered(found))
+    const idsIn = (kept: typeof known) => seenHere(kept).map(({ evidence_id }) => evidence_id)
+    // Attacker: a server that lists one more, which it never answers for.
+    const beyond = await afterIt(signer, 'ev-x')
+    const held = await walk([sealed, second, beyond], [], undefined, { refused: ['ev-x'] })
+    const kept = after(known, held)
+    expect(idsIn(kept)).toEqual(['ev-2'])
+    const shorter = await walk([sealed], seenHere(kept))
+    expect(shorter.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
+    // Another history does not push out the one that was seen, neither beside it nor where it is not told.
+    const fork = await walk([sealed, second, beyond], seenHere(kept))
+    expect(isBroken(fork)).toBe(true)
+    expect(idsIn(after(kept, fork))).toContain('ev-2')
+    const untold = await walk([sealed, second, beyond], seenHere(kept), undefined, {
+      refused: ['ev-2'],
+    })
+    expect(isBroken(untold)).toBe(false)
+    expect(idsIn(after(kept, untold)).toSorted()).toEqual(['ev-2', 'ev-x'])
+  })
+
+  it('[U12] what was placed before it was asked for again is held against the list of then', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const beyond = await afterIt(signer, 'ev-x')
+    const trust = [pinned(signer)]
+    let found = await walk([sealed, second, beyond], [], trust, { refused: ['ev-x'] })
+    // However often it is asked for.
+    for (const _ of [1, 2]) {
+      found = await walk([sealed], [], trust, { before: found })
+      expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
+    }
   })
 
   it('[W6] places only what a key at hand has sealed', async () => {

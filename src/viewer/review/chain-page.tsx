@@ -27,7 +27,15 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
 import { type AskingAgain, MOST_NAMED, OneNamed, UnreadRecords } from './unread-records.tsx'
-import { isBroken, isWalked, newestOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
+import {
+  isAnswered,
+  isBroken,
+  isWalked,
+  newestOf,
+  type Walk,
+  walkChain,
+  type Walked,
+} from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
@@ -46,8 +54,7 @@ export function ChainPage() {
         signal,
         { before, only },
       )
-      if (!isBroken(found) && !found.walked.some(({ isUnread }) => isUnread))
-        await rememberLasts(newestOf(found, kept))
+      await rememberLasts(newestOf(found, kept), isAnswered(found))
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       return found
     },

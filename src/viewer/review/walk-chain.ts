@@ -47,12 +47,15 @@ export type Walked = {
 export type Walk = {
   walked: readonly Walked[]
   series: readonly Series[]
+  /** All that has been verified with a place, in this walk and in those that it goes on. */
+  met: readonly HeldEnvelope[]
 }
 
 /**
  * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
  * list says is believed of nothing but what there is to ask for. One that cannot be had is named, and hides none of the
- * others. `before`: a walk of which only what it could not read is asked for again; `only`: this one record of those.
+ * others. `before`: a walk of which only what it could not read is asked for again, and which the list of now is held
+ * against; `only`: this one record of those.
  */
 export async function walkChain(
   rim: WalkRim,
@@ -96,9 +99,15 @@ export async function walkChain(
     return []
   })
   const unplaced = walked.flatMap((one) => one.unplaced ?? [])
-  const series = walkSeries(placed, { remembered, unplaced, differing })
-  return { walked, series }
+  const met = distinct([...(before?.met ?? []), ...placed])
+  const held = distinct([...(before?.met ?? []), ...remembered])
+  const series = walkSeries(placed, { remembered: held, unplaced, differing })
+  return { walked, series, met }
 }
+
+const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
+  ...new Map(all.map((one) => [`${one.evidence_id} ${one.head}`, one])).values(),
+]
 
 /** Is something other than it should be? What could not be had is not. */
 export const isBroken = ({ walked, series }: Walk): boolean =>
@@ -118,6 +127,16 @@ export function newestOf(
       newest.set(server, { server, evidence_id, head, seal_seq, at })
   }
   return [...newest.values()]
+}
+
+/**
+ * Does this walk answer for a record that was seen before: is it here as it was, and nothing wrong with the others? Else it
+ * is not let go for a newer one, which may be of another history.
+ */
+export const isAnswered = (walk: Walk): ((seen: HeldEnvelope) => boolean) => {
+  if (isBroken(walk)) return () => false
+  const heads = new Set(walk.walked.flatMap(({ placed }) => placed?.head ?? []))
+  return ({ head }) => heads.has(head)
 }
 
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
