@@ -1,8 +1,8 @@
-import { type Envelope, Statement } from '#contract/envelope.ts'
+import { type Envelope, type Integrity, Statement } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
-import { fewOf } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { type Entries } from './document.ts'
 import { type ChainCheck } from './integrity.ts'
 import { payloadText } from './sealed.ts'
@@ -46,31 +46,55 @@ export type Frozen = {
 export function remainingOf(
   envelope: Envelope,
   entries: Entries,
-  chain: ChainCheck,
+  { changed, broken, isHeadRight, links }: ChainCheck,
   claims: readonly Claim[],
 ): Remaining {
-  const { changed, broken, isHeadRight, links } = chain
-  const first = Math.min(changed[0] ?? Infinity, broken[0] ?? Infinity)
-  const isWhole = first === Infinity && isHeadRight
-  const placesOf = (seqs: readonly number[]): Place[] =>
-    seqs.flatMap((seq) => {
-      const entry = entries.at(seq)
-      return entry === undefined ? [] : [placeOf(entry)]
-    })
-  const [breaking] = placesOf([first])
-  const isStored = broken.length === 0 && isHeadRight && isStatementOver(envelope)
-  const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
-  const found = {
+  return remainingIn({
     entries: entries.length,
-    intact: Math.min(first, entries.length),
-    broken: isWhole ? null : (breaking ?? placesOf([entries.length - 1])[0] ?? null),
-    changed: placesOf(changed),
-    sealed: isSealOver('seal-signed'),
+    placeAt(seq) {
+      const entry = entries.at(seq)
+      return entry === undefined ? null : placeOf(entry)
+    },
+    changed,
+    broken,
+    isHeadRight,
+    isStored: broken.length === 0 && isHeadRight && isStatementOver(envelope),
+    seal: claims.find(({ claim }) => claim === 'seal'),
     frozen: frozenBy(envelope, links, claims),
+    more: null,
+  })
+}
+
+/** What was found of a chain, by seq. */
+type Found = {
+  readonly entries: number
+  readonly placeAt: (seq: number) => Place | null
+  readonly changed: readonly number[]
+  readonly broken: readonly number[]
+  readonly isHeadRight: boolean
+  /** The links are whole, and the seal's Statement is over them. */
+  readonly isStored: boolean
+  readonly seal: Claim | undefined
+  readonly frozen: readonly Frozen[]
+  /** Of a file that is no record as it stands: so many more entries than links are in it. */
+  readonly more: number | null
+}
+
+export function remainingIn({ isHeadRight, isStored, seal, more, ...chain }: Found): Remaining {
+  const first = Math.min(chain.changed[0] ?? Infinity, chain.broken[0] ?? Infinity)
+  const isWhole = first === Infinity && isHeadRight
+  const isSealOver = (word: ClaimCode) => isStored && seal?.code === word
+  const found = {
+    entries: chain.entries,
+    intact: Math.min(first, chain.entries),
+    broken: isWhole ? null : (chain.placeAt(first) ?? chain.placeAt(chain.entries - 1)),
+    changed: chain.changed.flatMap((seq) => chain.placeAt(seq) ?? []),
+    sealed: isSealOver('seal-signed'),
+    frozen: chain.frozen,
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
-  const ended = claims.find(({ code }) => code === 'seal-signed')?.ended ?? null
-  return { ...found, sentences: [...sentencesOf(found, lapsed, ended)] }
+  const ended = (seal?.code === 'seal-signed' ? seal.ended : null) ?? null
+  return { ...found, sentences: [...sentencesOf(found, lapsed, ended, more)] }
 }
 
 /** A key that was the reader's, and is not for this envelope. */
@@ -84,7 +108,15 @@ function placeOf({ seq, kind, where, body }: Entry): Place {
 }
 
 /** Whoever changed entries and links alike has no such seal. */
-function isStatementOver({ evidence_id, run_id, integrity }: Envelope): boolean {
+export function isStatementOver({
+  evidence_id,
+  run_id,
+  integrity,
+}: Pick<Envelope, 'evidence_id' | 'run_id'> & {
+  readonly integrity: Pick<Integrity, 'seal'> & {
+    readonly hash_chain: Pick<Integrity['hash_chain'], 'head' | 'count'>
+  }
+}): boolean {
   const { head, count } = integrity.hash_chain
   const statement = parseJson(Statement, payloadText(integrity.seal.payload))
   if (!statement.ok) return false
@@ -136,7 +168,10 @@ function* sentencesOf(
   { entries, intact, broken, changed, sealed, frozen }: Omit<Remaining, 'sentences'>,
   lapsed: string | null,
   ended: string | null,
+  more: number | null,
 ): Generator<string> {
+  if (more !== null)
+    yield 'As it stands this file is no record. What follows is of one reading of it.'
   if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
   else if (intact === 0) yield 'The chain is broken from its first entry on.'
@@ -144,8 +179,10 @@ function* sentencesOf(
     yield 'The entries are as they were linked; the head is not the last link.'
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
   if (changed.length > 0) {
-    yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
+    yield `Changed${more === null ? '' : ' or taken away'} since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
   }
+  if (more !== null && more > 0)
+    yield `It has ${counted(more, 'entry', 'entries')} more than were linked.`
   if (lapsed !== null)
     yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
   else if (sealed)

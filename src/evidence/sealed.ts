@@ -1,4 +1,10 @@
-import { DSSE_PAYLOAD_TYPE, type Envelope, Statement } from '#contract/envelope.ts'
+import {
+  type Closing,
+  DSSE_PAYLOAD_TYPE,
+  type Envelope,
+  type Integrity,
+  Statement,
+} from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { decodeBase64, tryBase64 } from './base64.ts'
@@ -22,7 +28,10 @@ export type SealedBy = {
 
 /** The signature alone. A wrong one is wrong by whoever's key; a right one proves something by a pinned key only. */
 export async function checkSeal(
-  { integrity: { seal }, closing }: Envelope,
+  {
+    integrity: { seal },
+    closing,
+  }: { readonly integrity: Pick<Integrity, 'seal'>; readonly closing: Closing },
   trust: readonly Trusted[],
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
   const at = { where: '/integrity/seal', ...signedOf(seal) }

@@ -13,6 +13,7 @@ import { checkChain, checkContent, ENTRIES_A_BREATH } from './integrity.ts'
 import { type Asked, checkAsked, checkLineage, checkPrevious, type HeldEnvelope } from './place.ts'
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
+import { salvageOf } from './salvage.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { shellToLook } from './shell.ts'
 import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
@@ -50,7 +51,7 @@ export type Verification = {
   /** Of that envelope, one by one: all of them at once are several times the file. */
   readonly entries: Entries | null
   readonly sealed_by: SealedBy | null
-  /** Where one claim does not verify: what can still be said. null where none fails, and where the file is not read. */
+  /** Where one claim does not verify: what can still be said. null where none fails, and where the file is no JSON. */
   readonly remaining: Remaining | null
 }
 
@@ -77,9 +78,19 @@ export async function verifyEnvelope(
 
   await stage('read')
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
-  if (!read.ok) return refused(read.claim)
-  const { envelope, entries, planned, written } = read.document
   const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
+  if (!read.ok) {
+    const { claim } = read
+    if (claim.claim === 'bytes') return refused(claim, 'not an envelope', null)
+    const told = (done: number, of: number) => stage('chain', { done, of })
+    // An engine may decode such a key one way now and another way later.
+    const remaining =
+      claim.code === 'key-escaped'
+        ? null
+        : await salvageOf(bytes, options.limits ?? LIMITS, trust, told)
+    return refused(claim, 'does not verify', remaining)
+  }
+  const { envelope, entries, planned, written } = read.document
 
   await stage('chain')
   // In a thread of its own, meanwhile.
@@ -181,15 +192,18 @@ function tryRead(
 
 const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, code)
 
-function refused(claim: Claim): Verification {
-  const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
+function refused(
+  claim: Claim,
+  verdict: VerdictWord,
+  remaining: Verification['remaining'],
+): Verification {
   return {
     verdict,
     claims: [claim],
     envelope: null,
     entries: null,
     sealed_by: null,
-    remaining: null,
+    remaining,
   }
 }
 

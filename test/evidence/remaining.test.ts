@@ -236,3 +236,90 @@ describe('what a reader keeps', () => {
     }
   })
 })
+
+describe('of a file that is refused as it stands', () => {
+  const text = new TextDecoder().decode(honest.bytes)
+  const salvaged = async (changed: string, by = trust) => {
+    const { verdict, claims, envelope, entries, remaining } = await verifyEnvelope(
+      new TextEncoder().encode(changed),
+      { trust: by },
+    )
+    expect([verdict, claims.length, envelope, entries]).toEqual(['does not verify', 1, null, null])
+    return remaining
+  }
+  const without = (change: (document: Envelope) => void) => {
+    const document = structuredClone(honest.envelope)
+    change(document)
+    return salvaged(JSON.stringify(document))
+  }
+
+  it('[V21] of another form, all entries are found as they were sealed', async () => {
+    for (const changed of [`${text} `, text.replace('{"closing":', '{"aside":1,"closing":')])
+      expect(await salvaged(changed)).toEqual({
+        entries: 5,
+        intact: 5,
+        broken: null,
+        changed: [],
+        sealed: true,
+        frozen: [],
+        sentences: [
+          'As it stands this file is no record. What follows is of one reading of it.',
+          'The chain is intact to its end: what does not verify is something else.',
+          SENTENCE.sealed(5),
+        ],
+      })
+    const stranger = [pinned(await newSigner(2))]
+    expect((await salvaged(`${text} `, stranger))?.sentences.at(-1)).toBe(SENTENCE.unsealed)
+  })
+
+  it('[V21] a step that was taken out is named by its link, and one that was changed by its place', async () => {
+    expect(await without(({ execution }) => execution.steps.shift())).toMatchObject({
+      entries: 5,
+      intact: 1,
+      broken: { seq: 1, kind: 'step', where: '/integrity/hash_chain/links/1' },
+      changed: [{ seq: 1, kind: 'step', where: '/integrity/hash_chain/links/1' }],
+      sealed: true,
+    })
+    const changed = await without(({ execution: { steps } }) =>
+      steps.forEach((step) => Reflect.set(step, 'exit_code', 'none')),
+    )
+    expect(changed?.changed).toMatchObject([
+      { seq: 1, where: '/execution/steps/0', step_id: 'build' },
+      { seq: 3, where: '/execution/steps/1', step_id: 'publish' },
+    ])
+  })
+
+  it('[V21] a step more, a changed link and a changed head are said', async () => {
+    const more = await without(({ execution: { steps } }) => {
+      const [step] = steps
+      if (step !== undefined) steps.push({ ...step, attempt: 9 })
+    })
+    expect(more?.sentences).toContain('It has 1 entry more than were linked.')
+    expect(more?.changed).toEqual([])
+    const link = await without(({ order, integrity }) => {
+      order.pop()
+      const [, second] = integrity.hash_chain.links
+      if (second !== undefined) second.link = 'f'.repeat(64)
+    })
+    expect(link).toMatchObject({ intact: 1, broken: { seq: 1 }, sealed: false })
+    const head = await without(({ order, integrity }) => {
+      order.pop()
+      integrity.hash_chain.head = 'f'.repeat(64)
+    })
+    expect(head).toMatchObject({ intact: 5, broken: { seq: 4, kind: 'closing' }, sealed: false })
+  })
+
+  it('[V21] nothing is said where there is no link to hold to, and where it nests too deep', async () => {
+    expect(
+      await without(({ integrity }) => Reflect.set(integrity.hash_chain, 'links', [7])),
+    ).toBeNull()
+    expect(
+      await without(({ integrity }) => Reflect.set(integrity.hash_chain, 'links', [])),
+    ).toBeNull()
+    expect(await without((document) => Reflect.set(document, 'gates', 7))).toBeNull()
+    const deep = '['.repeat(70) + ']'.repeat(70)
+    expect(await salvaged(text.replace('{"closing":', `{"a":${deep},"closing":`))).toBeNull()
+    const escaped = text.replace('{"closing":', String.raw`{"\u0063losing":`)
+    expect(await salvaged(escaped)).toBeNull()
+  })
+})
