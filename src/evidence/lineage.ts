@@ -58,13 +58,20 @@ function saidOf({ attempt: _attempt, salt: _salt, taken_over: _from, ...said }: 
 export type Ran = {
   readonly definition: string
   readonly inputs: string
+  readonly kind: string
+  /** As the project names it: without it no folder of a step says which. null in records from before it was frozen. */
+  readonly root: string | null
+  readonly gates: string
   readonly steps: string
   readonly env: string
 }
 
-export const ranOf = ({ opening: { definition, inputs, plan } }: Envelope): Ran => ({
+export const ranOf = ({ opening: { kind, definition, inputs, plan } }: Envelope): Ran => ({
   definition: digestOf(definition),
   inputs: digestOf(inputs),
+  kind,
+  root: plan.root ?? null,
+  gates: digestOf(plan.gates),
   steps: digestOf(plan.steps.map(({ env, ...step }) => ({ ...step, env: Object.keys(env) }))),
   env: digestOf(plan.steps.map(({ env }) => env)),
 })
@@ -72,6 +79,9 @@ export const ranOf = ({ opening: { definition, inputs, plan } }: Envelope): Ran 
 const RAN = [
   ['definition', 'another version or name of the definition'],
   ['inputs', 'other inputs'],
+  ['kind', 'another kind of run'],
+  ['root', 'another root'],
+  ['gates', 'other planned gates'],
   ['steps', 'other planned steps'],
 ] as const
 
@@ -85,7 +95,10 @@ export function sourceFault<T extends HeldEnvelope & { readonly ran: Ran }>(
     const { evidence_id, ran } = source
     if (isSealedAfter(source, rerun))
       return `took steps over from ${evidence_id}, which was sealed after it`
-    const other = RAN.find(([member]) => ran[member] !== rerun.ran[member])
+    const other = RAN.find(
+      ([member]) =>
+        ran[member] !== rerun.ran[member] && ran[member] !== null && rerun.ran[member] !== null,
+    )
     if (other !== undefined) return `took steps over from ${evidence_id}, which has ${other[1]}`
   }
   return null

@@ -322,6 +322,11 @@ function lineageOf(
           'whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other',
         ]
       : []),
+    ...(found.some(({ ran: { root } }) => root !== ran.root)
+      ? [
+          'whether the steps that it took over ran in its root cannot be told: one of the two records has none',
+        ]
+      : []),
     ...(found.some((source) => source.ran.env !== ran.env)
       ? [
           'its plan has other variables than the record that it took steps over from, and whether those are of the server’s environment is not on record',

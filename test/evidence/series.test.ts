@@ -336,11 +336,19 @@ it('[W9] no record is asked for again that nobody took a step over from, and the
 })
 
 it('[W9] a rerun takes over from what was sealed before it, and was to do the same', async () => {
-  const { one, two } = await repeated({})
+  const records = await repeated({})
+  const [one, two] = [records.one, records.two].map((record) => ({
+    ...record,
+    ran: { ...record.ran, root: '.' },
+  }))
+  if (one === undefined || two === undefined) throw new Error('no records')
   const f = 'f'.repeat(64)
   for (const [source, said] of [
     [{ ...one, ran: { ...one.ran, definition: f } }, 'another version or name'],
     [{ ...one, ran: { ...one.ran, inputs: f } }, 'other inputs'],
+    [{ ...one, ran: { ...one.ran, kind: 'materialize' } }, 'another kind of run'],
+    [{ ...one, ran: { ...one.ran, root: 'toys/always-green' } }, 'another root'],
+    [{ ...one, ran: { ...one.ran, gates: f } }, 'other planned gates'],
     [{ ...one, ran: { ...one.ran, steps: f } }, 'other planned steps'],
     [{ ...one, seal_seq: 3 }, 'sealed after it'],
   ] as const)
@@ -349,6 +357,14 @@ it('[W9] a rerun takes over from what was sealed before it, and was to do the sa
         .map(({ message }) => message)
         .join(),
     ).toContain(said)
+})
+
+it('[W9] a record from before roots were frozen accuses nobody, and that is told', async () => {
+  const { one, two } = await repeated({})
+  const rerun = { ...two, ran: { ...two.ran, root: '.' } }
+  expect(walkSeries([one, rerun])).toMatchObject([
+    { faults: [], open: [expect.stringContaining('ran in its root cannot be told')] },
+  ])
 })
 
 it('[W9] other variables of a rerun are told: the server’s environment may be another by then', async () => {
