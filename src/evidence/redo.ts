@@ -29,12 +29,16 @@ export function shellForChain(): string {
   ].join('\n')
 }
 
-/** The Statement made again out of the document, held against the one that was signed. */
-export function shellForBinding(): string {
-  const statement = `{_type:"${STATEMENT_TYPE}",subject:[{name:.evidence_id,digest:{sha256:$content}}],predicateType:"${PREDICATE_TYPE}",predicate:{profile:"${PROFILE}",run_id,hash_chain:(.integrity.hash_chain | {count,head}),previous:.closing.previous,sealed_at:(.integrity.seal.payload | @base64d | fromjson | .predicate.sealed_at)}}`
+/**
+ * The Statement made again out of the document, held against the one that was signed. The head is the one that the lines
+ * of the chain come to: what stands in the file as such may be another.
+ */
+export function shellForBinding({ head, count }: { head: string; count: number }): string {
+  const statement = `{_type:"${STATEMENT_TYPE}",subject:[{name:.evidence_id,digest:{sha256:$content}}],predicateType:"${PREDICATE_TYPE}",predicate:{profile:"${PROFILE}",run_id,hash_chain:{count:$count,head:$head},previous:.closing.previous,sealed_at:(.integrity.seal.payload | @base64d | fromjson | .predicate.sealed_at)}}`
   return [
     `content=${sha256Of('del(.integrity)')}`,
-    `jq -cSj --arg content "$content" '${statement}' ${FILE} > statement.json`,
+    `head=${head}`,
+    `jq -cSj --arg content "$content" --arg head "$head" --argjson count ${count} '${statement}' ${FILE} > statement.json`,
     `jq -j .integrity.seal.payload ${FILE} | base64 -d | cmp - statement.json && echo true`,
     `jq '.opening.server == .integrity.seal.signatures[0].keyid' ${FILE}`,
   ].join('\n')

@@ -124,7 +124,7 @@ export function checkBinding(
   if (text !== rebuilt) {
     return claimOf('statement-differs', {
       where,
-      shell: shellForBinding(),
+      shell: shellForBinding({ head, count }),
       message: 'The seal is about another document or another chain.',
       expected: rebuilt,
       actual: text,
@@ -158,7 +158,7 @@ export function checkBinding(
     expected: keyid,
     actual: server,
     preimage: beginningOf(rebuilt, rebuilt.length),
-    shell: shellForBinding(),
+    shell: shellForBinding({ head, count }),
     message: `The seal is about this document, this chain and the key that the run was recorded under. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
   })
 }
