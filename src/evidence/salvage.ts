@@ -76,18 +76,19 @@ export async function salvageOf(
   }
   const isHeadRight = head === prev
   const count = links.length
-  const ofSeal = parseToFirstFault(Seal, integrity.seal)
-  const ofEnd = parseToFirstFault(Closing, closing)
-  const seal = ofSeal.ok ? ofSeal.value : null
-  const by =
-    seal !== null && ofEnd.ok
-      ? (await checkSeal({ integrity: { seal }, closing: ofEnd.value }, trust)).claim
-      : undefined
+  const seal = parseToFirstFault(Seal, integrity.seal)
+  const end = parseToFirstFault(Closing, closing)
+  const hash_chain = { head, count }
   const isStored =
-    seal !== null &&
+    seal.ok &&
     broken.length === 0 &&
     isHeadRight &&
-    isStatementOver({ evidence_id, run_id, integrity: { hash_chain: { head, count }, seal } })
+    isStatementOver({ evidence_id, run_id, integrity: { hash_chain, seal: seal.value } })
+  // Of a seal that is over something else nothing is said.
+  const sealed =
+    isStored && end.ok
+      ? await checkSeal({ integrity: { seal: seal.value }, closing: end.value }, trust)
+      : null
   return remainingIn({
     entries: count,
     placeAt: (seq) => places[seq] ?? null,
@@ -95,7 +96,7 @@ export async function salvageOf(
     broken,
     isHeadRight,
     isStored,
-    seal: by,
+    seal: sealed?.claim,
     frozen: [],
     more: of - 2 * count,
   })

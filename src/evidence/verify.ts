@@ -78,10 +78,10 @@ export async function verifyEnvelope(
 
   await stage('read')
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
+  if (!read.ok && read.claim.claim === 'bytes') return refused(read.claim, 'not an envelope', null)
   const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
   if (!read.ok) {
     const { claim } = read
-    if (claim.claim === 'bytes') return refused(claim, 'not an envelope', null)
     const told = (done: number, of: number) => stage('chain', { done, of })
     // An engine may decode such a key one way now and another way later.
     const remaining =

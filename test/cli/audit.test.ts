@@ -100,8 +100,8 @@ it('[C21] [V15] definitions of which nothing is required are expected on the spo
   expect(open).toMatchObject({ code: 3 })
   expect(open.stdout).toContain('You require less of bad than of gated')
   expect(await expecting()).toMatchObject({ code: 3 })
-  for (const wrong of ['good', 'definition=', 'outcome=failed'])
-    expect(await runseal(['audit', ...at, '--expect', wrong])).toMatchObject({ code: 2 })
+  const wrong = await runseal(['audit', ...at, '--expect', 'outcome=failed'])
+  expect(wrong).toMatchObject({ code: 2 })
 })
 
 it('[C21] one that is gone is named, the newest too', async () => {
