@@ -135,7 +135,7 @@ export async function reach(server: Server, path: string, init: RequestInit): Pr
   }
 }
 
-/** What a refusal says of itself, in one line: another one would look like our own. */
+/** What a refusal says of itself, in one line, wherever it is told: another one would look like our own. */
 export function refusalOf(status: number, text: string): string {
   const problem = parseJson(Problem, text)
   if (!problem.ok) return `the server answered ${status}`

@@ -13,7 +13,7 @@ export type Command = {
 /** The line is wrong: said with a hint at `--help`. */
 export class UsageError extends Error {}
 
-/** One clear line for a person, without a stack. */
+/** One clear line for a person, without a stack, whatever text of others is in it. */
 export class CommandError extends Error {
   readonly exitCode: number
   constructor(message: string, exitCode = 1, options?: ErrorOptions) {
@@ -21,6 +21,9 @@ export class CommandError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** A line for each fault of a file that is the reader's own. */
+export class FaultsError extends CommandError {}
 
 /** Options and at most `most` positionals of a line; at least `least`. */
 export function readLine<O extends ParseArgsOptionsConfig>(

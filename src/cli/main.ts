@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { keepCompiled } from '#server/compile-cache.ts'
-import { CommandError, UsageError, type Command } from './command.ts'
-import { defuse } from './defuse.ts'
+import { CommandError, FaultsError, UsageError, type Command } from './command.ts'
+import { defuse, inOneLine } from './defuse.ts'
 
 type Entry = { summary: string; load: () => Promise<Command> }
 
@@ -76,13 +76,16 @@ const COMMANDS = new Map<string, Entry>(
   }),
 )
 
+/** No other exit has it (it is EX_IOERR): 1 would say of a record that it does not verify. */
+const UNWRITTEN = 74
+
 keepCompiled()
 // The console passes over it: a full disk would be a success with half a file. Who stops to read has what was wanted.
 process.stdout.on('error', (error) => {
   if ('code' in error && error.code === 'EPIPE') return
   console.error(`runseal: the output could not be written: ${error.message}`)
   process.once('exit', () => {
-    process.exitCode ||= 1
+    process.exitCode ||= UNWRITTEN
   })
 })
 process.exitCode = await main(process.argv.slice(2))
@@ -110,7 +113,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
       return command.usageExit
     }
     if (!(error instanceof CommandError)) throw error
-    console.error(`runseal ${name}: ${defuse(error.message)}`)
+    const said = error instanceof FaultsError ? defuse(error.message) : inOneLine(error.message)
+    console.error(`runseal ${name}: ${said}`)
     return error.exitCode
   }
 }

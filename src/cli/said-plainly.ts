@@ -4,7 +4,7 @@ import { StartError } from '#server/main.ts'
 import { ProblemError } from '#server/problem.ts'
 import { StorageError } from '#server/storage/storage.ts'
 import { wordsOf } from './ask.ts'
-import { CommandError } from './command.ts'
+import { CommandError, FaultsError } from './command.ts'
 
 /** What a person can mend is one line, and `exitCode`; anything else keeps its stack. */
 export async function saidPlainly(act: () => Promise<number>, exitCode = 1): Promise<number> {
@@ -12,7 +12,7 @@ export async function saidPlainly(act: () => Promise<number>, exitCode = 1): Pro
     return await act()
   } catch (error) {
     if (error instanceof StartError || error instanceof BackupError)
-      throw new CommandError(error.message, exitCode, { cause: error })
+      throw new FaultsError(error.message, exitCode, { cause: error })
     if (error instanceof ProblemError)
       throw new CommandError(error.detail, exitCode, { cause: error })
     const disk = diskFault(error) ?? (error instanceof StorageError ? diskFault(error.cause) : null)

@@ -176,6 +176,8 @@ it('[C21] keys or a page that are answered 500 hide nothing of the rest, and are
   expect(stdout).toContain(`not read         the whole list of what is here: ${unlisted}\n`)
   expect(stdout).toContain('not had          keys as offered: the server answered 500')
   expect(stdout).toContain('The list is not whole: there may be more.')
+  const none = await audited(() => fault, all)
+  expect(none).toMatchObject({ code: 2, stdout: '', stderr: `runseal audit: ${unlisted}\n` })
   all.delete('ev-2')
   const { words } = await audited(list, all, trust, '/trust')
   expect(words.code).toBe(1)

@@ -164,7 +164,7 @@ it('[C6] what cannot be written is no success', async () => {
   const full = openSync('/dev/full', 'w')
   const child = begin(['--help'], {}, full)
   const said = heard(child)
-  expect(await exitOf(child)).toEqual([1, null])
+  expect(await exitOf(child)).toEqual([74, null])
   await expect.poll(said).toMatch(/^runseal: the output could not be written: .*ENOSPC/)
   closeSync(full)
 })
