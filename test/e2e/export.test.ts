@@ -87,7 +87,7 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     const browser = await launch()
     context.onTestFinished(() => browser.close())
     const reader = await openPage(await browser.newPage(), page)
-    await reader.sees('The record is whole, but whose it is is not proven')
+    await reader.sees('The record is whole. Whose it is has not been proven')
     await reader.sees('This export brought its own verifier and its own trust file')
     await reader.sees(`logs/${LOG} is the log of step make, attempt 1.`)
     await reader.sees(`artifacts/${ARTIFACT} is the artifact page.html of step make, attempt 1.`)

@@ -150,7 +150,7 @@ describe('trust', () => {
     await openEvidence(runs[1])
     await page
       .getByRole('heading', {
-        name: 'It is sealed by a key you trust, and which definition it is of is not proven',
+        name: 'It is sealed by a key you trust. Which definition it is a run of is not proven',
       })
       .waitFor()
     await requireIt.click()

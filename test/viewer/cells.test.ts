@@ -8,7 +8,7 @@ import { digestOf, sha256 } from '#evidence/digest.ts'
 import { stubTable } from '#test/stubbed-tables.ts'
 import { graphOf, keyOfCell } from '#viewer/lineage.ts'
 import { layOut } from '#viewer/lineage-layout.ts'
-import { columnsInSight } from '#viewer/parts/columns-in-sight.ts'
+import { columnsInSight, filling } from '#viewer/parts/columns-in-sight.ts'
 import { findCell, listedCells, partedCells, searchCells } from '#viewer/sealed-cells.ts'
 import { cellFacts, recomputeInputs, recomputeValue } from '#viewer/tables/cell-proof.ts'
 import { exportTable, rowOf } from '#viewer/tables/export-table.ts'
@@ -147,6 +147,23 @@ describe('columns', () => {
         expect(beforePx).toBeLessThanOrEqual(Math.max(left, 0))
         if (afterPx > 0) expect(sum(all) - afterPx).toBeGreaterThanOrEqual(left + view)
         expect(last - first).toBeLessThanOrEqual(view / 20 + 4)
+      }),
+    )
+  })
+})
+
+describe('columns that are too many for a view', () => {
+  it('[U25] fill it: none that is in sight at first ends beyond its rim', () => {
+    const widths = fc.array(fc.integer({ min: 20, max: 400 }), { minLength: 1, maxLength: 60 })
+    fc.assert(
+      fc.property(widths, fc.integer({ min: 0, max: 3000 }), (all, view) => {
+        const laid = filling(all, view)
+        const ends = laid.map((_, nth) => laid.slice(0, nth + 1).reduce((a, b) => a + b, 0))
+        const isCut = all.reduce((a, b) => a + b, 0) > view && (all[0] ?? 0) <= view
+        const fitting = ends.filter((end) => end <= view)
+        // What is left over is what rounding leaves of each.
+        if (isCut) expect(view - (fitting.at(-1) ?? 0)).toBeLessThanOrEqual(fitting.length)
+        else expect(laid).toBe(all)
       }),
     )
   })

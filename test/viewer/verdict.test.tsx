@@ -65,7 +65,7 @@ describe('a verdict', () => {
     verdict().getByRole('heading', {
       name: 'The record is proven to be whole and sealed by a key you trust',
     })
-    verdict().getByText(/signed by a key you pinned\. It does not prove that what was recorded/)
+    verdict().getByText(/signed by a key you pinned\. That does not prove that what was recorded/)
     expect(stateOf('seal')).toBe('proven')
     expect(stateOf('gate-signature')).toBe('not present')
   })
@@ -80,7 +80,7 @@ describe('a verdict', () => {
     const file = trustFileOf(signer)
     await judge(sealed.bytes, [{ file, source: 'first_seen' }])
     verdict().getByRole('heading', {
-      name: 'The record is whole, but whose it is is not proven',
+      name: 'The record is whole. Whose it is has not been proven',
     })
     verdict().getByText(/first seen on this device on 12 Nov 2026/)
     expect(stateOf('seal')).toBe('not checked')
@@ -110,7 +110,7 @@ describe('a verdict', () => {
     const required = [{ name: 'release-prod', sha256: null, gates: [] }]
     await judge(sealed.bytes, [pinned(signer, { required })])
     verdict().getByRole('heading', {
-      name: 'It is sealed by a key you trust, and which definition it is of is not proven',
+      name: 'It is sealed by a key you trust. Which definition it is a run of is not proven',
     })
     expect(stateOf('expectations')).toBe('not checked')
   })
@@ -120,7 +120,7 @@ describe('a verdict', () => {
     verdict().getByRole('heading', {
       name: 'The file agrees with itself, and nobody you know has sealed it',
     })
-    verdict().getByText(/signature was not checked: .* not one that you know, and anyone could/)
+    verdict().getByText(/signature was not checked: .* Anyone could/)
   })
 
   it('[U5] calls a record read, not verified, whose key is nobody’s that the reader knows', async () => {

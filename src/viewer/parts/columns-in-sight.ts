@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useEffect, useRef, useState } from 'react'
+import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 
 /** Columns first..last (exclusive) are drawn; `beforePx` and `afterPx` are what stands in for the rest. */
 export type ColumnsInSight = { first: number; last: number; beforePx: number; afterPx: number }
@@ -28,26 +28,59 @@ export function columnsInSight(
   return { first, last, beforePx, afterPx: at - beforePx - drawnPx }
 }
 
+/**
+ * Columns that are too many for a view, each so much wider that those in sight of it fill it: one that ends beyond its
+ * rim would hide the end of every number in it.
+ */
+export function filling(widthsPx: readonly number[], viewPx: number): readonly number[] {
+  let fittingPx = 0
+  for (const width of widthsPx) {
+    if (fittingPx + width > viewPx)
+      return fittingPx === 0
+        ? widthsPx
+        : widthsPx.map((one) => Math.floor((one * viewPx) / fittingPx))
+    fittingPx += width
+  }
+  return widthsPx
+}
+
 const FIRST_VIEW_PX = 1200
 
-/** The same of the box that is the first in `frame`, of which `stillPx` do not scroll. `look` is called when it was scrolled. */
+/**
+ * The same of the box that is the first in `frame`, of which `stillPx` do not scroll. `laidPx` is how wide each column
+ * is drawn. `look` is called when it was scrolled.
+ */
 export function useColumnsInSight(
   widthsPx: readonly number[],
   stillPx: number,
-): { frame: RefObject<HTMLDivElement | null>; inSight: ColumnsInSight; look: () => void } {
+): {
+  frame: RefObject<HTMLDivElement | null>
+  laidPx: readonly number[]
+  inSight: ColumnsInSight
+  look: () => void
+} {
   const frame = useRef<HTMLDivElement>(null)
   const [sight, setSight] = useState<ColumnsInSight | null>(null)
+  const [viewPx, setViewPx] = useState(FIRST_VIEW_PX)
+  const laidPx = useMemo(() => filling(widthsPx, viewPx), [widthsPx, viewPx])
   const look = useCallback(() => {
     const box = frame.current?.firstElementChild
     if (!box) return
-    const next = columnsInSight(widthsPx, box.scrollLeft, Math.max(0, box.clientWidth - stillPx))
-    setSight((now) => (now?.first === next.first && now.last === next.last ? now : next))
-  }, [widthsPx, stillPx])
+    const seenPx = Math.max(0, box.clientWidth - stillPx)
+    setViewPx(seenPx)
+    const next = columnsInSight(laidPx, box.scrollLeft, seenPx)
+    const isSame = (now: ColumnsInSight | null) =>
+      now?.first === next.first &&
+      now.last === next.last &&
+      now.beforePx === next.beforePx &&
+      now.afterPx === next.afterPx
+    setSight((now) => (isSame(now) ? now : next))
+  }, [laidPx, stillPx])
   useEffect(() => {
     look()
     const observer = new ResizeObserver(look)
     if (frame.current) observer.observe(frame.current)
     return () => observer.disconnect()
   }, [look])
-  return { frame, inSight: sight ?? columnsInSight(widthsPx, 0, FIRST_VIEW_PX), look }
+  return { frame, laidPx, inSight: sight ?? columnsInSight(laidPx, 0, FIRST_VIEW_PX), look }
 }

@@ -29,7 +29,7 @@ export type GridColumn = {
 export function DataGrid({
   label,
   rows,
-  columns,
+  columns: given,
   still,
   rowPx,
   headPx,
@@ -63,10 +63,18 @@ export function DataGrid({
   const [at, setAt] = useState({ row: HEAD, column: 0 })
   const show = useRef<(row: number) => void>(null)
   const isMoved = useRef(false)
-  const free = useMemo(() => columns.slice(still).map(({ widthPx }) => widthPx), [columns, still])
-  const stillPx = columns.slice(0, still).reduce((sum, { widthPx }) => sum + widthPx, 0)
-  const widthPx = stillPx + free.reduce((sum, width) => sum + width, 0)
-  const { frame, inSight, look } = useColumnsInSight(free, stillPx)
+  const free = useMemo(() => given.slice(still).map(({ widthPx }) => widthPx), [given, still])
+  const stillPx = given.slice(0, still).reduce((sum, { widthPx }) => sum + widthPx, 0)
+  const { frame, laidPx, inSight, look } = useColumnsInSight(free, stillPx)
+  const widthPx = stillPx + laidPx.reduce((sum, width) => sum + width, 0)
+  const columns = useMemo(
+    () =>
+      given.map((column, nth) => ({
+        ...column,
+        widthPx: laidPx[nth - still] ?? column.widthPx,
+      })),
+    [given, laidPx, still],
+  )
 
   // The rows that a filter leaves may be fewer than where the reader was.
   const place = {

@@ -89,10 +89,10 @@ export function ChainPage() {
       }
     >
       <p className="max-w-prose text-ink-2">
-        Each record names the one that was sealed before it. This page fetches every one that the
-        server lists, verifies each in this browser, and walks them: a record that was removed,
-        sealed twice or sealed anew shows against the others, and against what this browser saw
-        before.
+        Each record names the one that was sealed before it: together they are a chain. This page
+        fetches every record that the server lists, verifies it in this browser, and follows those
+        names. A record that was removed, sealed twice or sealed anew shows: the others name another
+        one, or this browser saw another one before.
       </p>
       {kept.data && <LastSeen kept={kept.data} />}
       {keysFault !== null && (
@@ -154,8 +154,9 @@ function LastSeen({ kept }: { kept: Kept }) {
     )
   return (
     <p className="max-w-prose text-ink-2">
-      The newest record that this browser saw here is number {newest.seal_seq}, with the head{' '}
-      <Fingerprint hex={newest.head} short />.{' '}
+      The newest record that this browser saw here is number {newest.seal_seq} (head{' '}
+      <Fingerprint hex={newest.head} short />
+      ).{' '}
       {last === undefined ? (
         'It has not walked the chain yet.'
       ) : (
@@ -202,7 +203,7 @@ function Found({
             {tone === 'whole'
               ? 'Each follows the one before it. '
               : placed.length > 0 &&
-                `Nothing fails in what is here: the other ${placed.length} follow one another, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill. `}
+                `Nothing fails in what is here. ${counted(placed.length, 'other record')} ${placed.length === 1 ? 'has its place' : 'follow one another'}, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill. `}
             {unproven > 0 &&
               `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.

@@ -23,6 +23,12 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           <RunText text={first.message} max={600} />
         </p>
         <Where claim={first} />
+        {first.claim === 'chain' && (
+          <p className="mt-1 max-w-prose text-ink-2">
+            What stands there is not what the chain was made of. The file was changed since, or
+            something of it was left out or put in.
+          </p>
+        )}
       </div>
       {remaining && remaining.changed.length > 0 && (
         <div>

@@ -39,7 +39,7 @@ function Warning({
       aria-label="The server’s key changed"
       data-loud=""
       // In sight wherever on a page the reader is, and the page beside it.
-      className="sticky top-12 z-20 max-h-[50dvh] overflow-auto border-y-2 border-bad bg-bad-wash"
+      className="sticky top-12 z-20 max-h-[60dvh] overflow-auto border-y-2 border-bad bg-bad-wash"
     >
       <div className="mx-auto flex max-w-6xl flex-col gap-3 px-3 py-4 sm:px-6">
         <h2 className="text-lg font-semibold text-bad">
@@ -72,10 +72,13 @@ function Warning({
             ))}
           </div>
         </div>
-        <Check checked={compared} onChange={setCompared}>
-          All four lines of the new key are what the operator read out
-        </Check>
-        <div className="flex flex-wrap gap-2">
+        {/* In sight also where the fingerprints have to be scrolled. */}
+        <div className="sticky bottom-0 -mb-4 flex flex-wrap gap-x-4 gap-y-2 bg-bad-wash pt-1 pb-4">
+          <span className="w-full">
+            <Check checked={compared} onChange={setCompared}>
+              All four lines of the new key are what the operator read out
+            </Check>
+          </span>
           <button
             type="button"
             className="button"

@@ -14,22 +14,22 @@ export function NotDetectable({ page = 'served' }: { page?: keyof typeof PAGE })
 
 const NOT_DETECTABLE = [
   'Work that was never recorded, and runs that were never sealed.',
-  'The newest envelopes, withheld.',
-  'A false exit code at its source.',
-  'That the files executed were those of the commit.',
+  'Whether newer records are withheld.',
+  'A false exit code: a step that failed can say that it succeeded.',
+  'Whether the files executed were those of the commit.',
   'What the approver’s screen showed.',
-  'Who held the pen behind several keys.',
-  'Times, that of the seal too: they are what the server’s or the approver’s clock, or whoever has its key, says.',
-  'Refusals that were dropped and asked again.',
-  'That a step which a gate showed as running had not failed by then.',
-  'Steps after the last signed gate, if the server’s key is stolen.',
-  'With a retired or revoked key: that a record was made while the key still counted. Its number is its own word.',
-  'With isolation “none”: that a run did not read the sealing key.',
+  'Who held the pen: one person can have several keys.',
+  'Times, that of the seal too. Each is what a clock of the server or the approver said, or whoever has its key.',
+  'Refusals that were dropped, and asked again until somebody approved.',
+  'Whether a step that a gate showed as running had failed by then.',
+  'What was made up after the last signed gate, if the server’s key was stolen.',
+  'Whether a record by a retired or revoked key was made while that key still counted. Its number is its own word.',
+  'With isolation “none”: whether a run read the sealing key.',
 ] as const
 
 const PAGE = {
   served:
-    'That this page itself is honest: it came from the server. “runseal verify” and verifier.html from your own copy did not.',
+    'Whether this page itself is honest: it came from the server. “runseal verify” and verifier.html from your own copy did not.',
   offline:
-    'That this page itself is honest: its SHA-256 has to be what “runseal verifier --digest” prints in a copy that you trust.',
+    'Whether this page itself is honest. Its SHA-256 has to be what “runseal verifier --digest” prints in a copy that you trust.',
 } as const

@@ -29,7 +29,7 @@ export function proofSentence(
       return {
         tone: 'refused',
         title: 'This file is no evidence envelope',
-        text: 'It could not be read as one, so nothing of it is shown. It may be another file, or not all of it: see below why, and ask for another copy.',
+        text: 'It could not be read as one, so nothing of it is shown. It may be another file, or only a part of one. See below why, and ask for another copy.',
         open: '',
       }
     case 'does not verify':
@@ -43,7 +43,7 @@ export function proofSentence(
       return {
         tone: 'proven',
         title: 'The record is proven to be whole and sealed by a key you trust',
-        text: `Nothing of it was changed, added or taken away since it was sealed, and it is signed by ${keyName(sealed_by)}.${restsOn(claims)} It does not prove that what was recorded is true, or all that happened.`,
+        text: `Nothing of it was changed, added or taken away since it was sealed. It is signed by ${keyName(sealed_by)}.${restsOn(claims)} That does not prove that what was recorded is true, or that it is all that happened.`,
         open,
       }
     case 'not proven':
@@ -53,13 +53,13 @@ export function proofSentence(
           sealed_by === null
             ? 'The file agrees with itself, and nobody you know has sealed it'
             : sealed_by.source !== 'pinned' && isWhole(claims)
-              ? 'The record is whole, but whose it is is not proven'
+              ? 'The record is whole. Whose it is has not been proven'
               : claims.filter(keepsBack).every(({ code }) => code === 'another-definition')
-                ? 'It is sealed by a key you trust, and which definition it is of is not proven'
+                ? 'It is sealed by a key you trust. Which definition it is a run of is not proven'
                 : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
-            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is not one that you know, and anyone could have made this file.'
+            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: you do not know the key that it names. Anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${ADVICE[from]}`,

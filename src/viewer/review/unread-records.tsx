@@ -27,20 +27,20 @@ export function UnreadRecords({
         The server lists {them}, and what was answered is no record. Nothing is known of {them}: all
         else is said of the others alone.
       </p>
-      <ul ref={list} className="flex w-full flex-col gap-2">
+      <ul ref={list} className="w-full divide-y divide-line rounded-md border border-line">
         {walked.slice(0, shown).map((one) => {
           const { evidence_id } = one.listed
           return (
-            <li key={evidence_id} className="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <li key={evidence_id} className="flex flex-wrap items-center gap-x-4 gap-y-2 px-3 py-2">
+              <span className="min-w-0 flex-1 basis-64 wrap-anywhere">
+                <OneNamed one={one} />
+              </span>
               <AskAgain
                 isAsked={asking?.only === evidence_id}
                 isBusy={asking !== null}
                 onAsk={() => askAgain(evidence_id)}
                 of={evidence_id}
               />
-              <span className="min-w-0 flex-1 basis-64">
-                <OneNamed one={one} />
-              </span>
             </li>
           )
         })}

@@ -36,7 +36,7 @@ export function VerdictList({
             <button
               type="button"
               aria-expanded={one.id === opened}
-              className="grid w-full grid-cols-[auto_minmax(0,1fr)] items-center gap-x-3 px-4 py-2 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover md:grid-cols-[auto_minmax(0,2fr)_minmax(0,3fr)]"
+              className="group grid w-full grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-4 py-2 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover md:grid-cols-[auto_minmax(0,2fr)_minmax(0,3fr)_auto]"
               onClick={() => onOpen(one.id)}
             >
               <span className={VERDICT_LOOK[toneOf(one)].text}>
@@ -51,6 +51,12 @@ export function VerdictList({
                 ) : (
                   <RunText text={one.found.unreadable} max={300} />
                 )}
+              </span>
+              <span
+                aria-hidden="true"
+                className="text-ink-3 transition-transform group-aria-expanded:rotate-90 max-md:col-start-3 max-md:row-span-2 max-md:row-start-1"
+              >
+                ›
               </span>
             </button>
           </li>
