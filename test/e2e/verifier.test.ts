@@ -70,7 +70,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     expect(proven).toContain('Größe U+202E"1"')
     expect(proven).toContain('All 5 entries are as they were linked, up to the head.')
     // Of itself it does not say that it came from a server.
-    expect(proven).toContain('its SHA-256 has to be what “runseal verifier --digest” prints')
+    expect(proven).toContain('Its SHA-256 has to be what “runseal verifier --digest” prints')
     expect(proven).not.toContain('Whether this page itself is honest: it came from the server')
     expect(proven).toContain('3 of 3 logs and artifacts on record are not here')
 

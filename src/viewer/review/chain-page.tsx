@@ -203,7 +203,7 @@ function Found({
             {tone === 'whole'
               ? 'Each follows the one before it. '
               : placed.length > 0 &&
-                `Nothing fails in what is here. ${counted(placed.length, 'other record')} ${placed.length === 1 ? 'has its place' : 'follow one another'}, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill. `}
+                `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill`}. `}
             {unproven > 0 &&
               `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.

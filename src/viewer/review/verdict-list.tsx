@@ -54,10 +54,8 @@ export function VerdictList({
               </span>
               <span
                 aria-hidden="true"
-                className="text-ink-3 transition-transform group-aria-expanded:rotate-90 max-md:col-start-3 max-md:row-span-2 max-md:row-start-1"
-              >
-                ›
-              </span>
+                className="text-ink-3 transition-transform group-aria-expanded:rotate-90 before:content-['›'] max-md:col-start-3 max-md:row-span-2 max-md:row-start-1"
+              />
             </button>
           </li>
         ))}
