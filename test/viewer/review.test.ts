@@ -231,19 +231,16 @@ describe('the walk over a chain', () => {
     const [zeta] = sealed.envelope.execution.steps
     if (zeta === undefined) throw new Error('no step')
     const repeating = (over: Partial<typeof zeta>) => {
-      const again = startRun(
-        signer,
-        { steps: opening.plan.steps },
-        {
-          evidence_id: 'ev-2',
-          run_id: 'run-2',
-          definition: opening.definition,
-          inputs: opening.inputs,
-          rerun_of: { run_id, starters: ['user:oda'] },
-        },
-      )
+      const again = startRun(signer, opening.plan, {
+        evidence_id: 'ev-2',
+        run_id: 'run-2',
+        definition: opening.definition,
+        inputs: opening.inputs,
+        rerun_of: { run_id, starters: ['user:oda'] },
+      })
       const taken_over = { evidence_id, seq: 1, entry: entryDigest('step', zeta) }
       again.step('zeta', { ...zeta, taken_over, ...over })
+      for (const { step_id } of opening.plan.gates) again.gate(step_id)
       const previous = { evidence_id, head: integrity.hash_chain.head }
       return again.seal({ seal_seq: 2, previous })
     }
