@@ -6,6 +6,10 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { Envelope } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
+import { audit } from '#cli/audit.ts'
+import type { Command } from '#cli/command.ts'
+import { exportRun } from '#cli/export.ts'
+import { trust as trustCommand } from '#cli/trust.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
 import { newSigner, planStep, startRun } from '#test/evidence/fixture.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
@@ -17,6 +21,7 @@ let remove: () => Promise<void>
 let server: Serving
 let data: string
 let trust: string
+let token: string
 /** Oldest first. */
 const runs: { run_id: string; evidence_id: string }[] = []
 
@@ -26,6 +31,7 @@ beforeAll(async () => {
   data = join(folder, '.runseal')
   const at = { RUNSEAL_DATA: data, RUNSEAL_SERVER: server.url }
   const { stdout } = await runseal(['token', 'create', '--role', 'operator'], at)
+  token = stdout.trim()
   trust = join(folder, 'trust.json')
   await writeFile(trust, (await runseal(['trust', 'export'], at)).stdout)
   for (const name of ['good', 'bad', 'good', 'good']) {
@@ -39,6 +45,24 @@ afterAll(async () => {
   await end(server)
   await remove()
 })
+
+/** In this process, which is quicker. What it prints is kept from the terminal. */
+async function codeOf(
+  command: Command,
+  ...argv: string[]
+): Promise<{ code: number; text: string }> {
+  const lines: string[] = []
+  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => {
+    lines.push(line)
+  })
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {})
+  try {
+    return { code: await command.run(argv), text: lines.join('\n') }
+  } finally {
+    log.mockRestore()
+    error.mockRestore()
+  }
+}
 
 const Told = z.object({
   verdict: z.string(),
@@ -79,6 +103,32 @@ it('[C21] a whole series is proven, from the folder and from the server', async 
   const untrusting = await runseal(['audit', '--data', data])
   expect(untrusting).toMatchObject({ code: 3 })
   expect(untrusting.stdout).toContain('--trust FILE')
+})
+
+it('[C21] [C22] evidence is read in the project that is named, and from the server by the token', async () => {
+  const { run_id = '' } = runs[0] ?? {}
+  const at = ['--trust', trust]
+  expect(await codeOf(audit, '--project', folder, ...at)).toMatchObject({ code: 0 })
+  const inProject = await codeOf(trustCommand, 'export', '--project', folder)
+  expect(JSON.parse(inProject.text)).toEqual(JSON.parse(await readFile(trust, 'utf8')))
+  const asking = (said: string) => ['--server', server.url, '--token', said]
+  expect(await codeOf(audit, ...asking(token), ...at)).toMatchObject({ code: 0 })
+  await expect(codeOf(audit, ...asking('no-such-token'), ...at)).rejects.toMatchObject({
+    exitCode: 2,
+  })
+  for (const [name, where] of [
+    ['by-project', ['--project', folder]],
+    ['by-token', asking(token)],
+  ] as const) {
+    const out = join(folder, name)
+    expect(await codeOf(exportRun, run_id, ...where, '--out', out)).toMatchObject({ code: 0 })
+    expect(existsSync(join(out, 'envelope.json'))).toBe(true)
+  }
+  const out = join(folder, 'by-no-token')
+  await expect(
+    codeOf(exportRun, run_id, ...asking('no-such-token'), '--out', out),
+  ).rejects.toMatchObject({ exitCode: 2 })
+  expect(existsSync(out)).toBe(false)
 })
 
 it('[C21] [V15] definitions of which nothing is required are expected on the spot, each by its name', async () => {

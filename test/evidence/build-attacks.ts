@@ -2217,6 +2217,22 @@ attack(
   bytes,
   { expect: [{ kind: 'outcome', value: 'failed' }] },
 )
+attack(
+  'definition-expected',
+  'a definition by another name than the reader requires something of, which they expect by name',
+  'proven',
+  ['expectation-holds /opening/definition/name', 'nothing-required'],
+  bytes,
+  { trust: 'a nightly alone', expect: [{ kind: 'definition', value: 'release' }] },
+)
+attack(
+  'definition-unexpected',
+  'another definition than the reader expects by name',
+  NO,
+  ['expectation-fails /opening/definition/name', 'expectation-holds ship /opening/plan/gates/0'],
+  bytes,
+  { expect: [{ kind: 'definition', value: 'nightly' }] },
+)
 
 // Statements that the key's holder signed.
 attack(

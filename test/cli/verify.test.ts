@@ -1,0 +1,106 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import * as z from 'zod/mini'
+import { VERDICT } from '#contract/status.ts'
+import { verify } from '#cli/verify.ts'
+import { trustFault } from '#evidence/trust.ts'
+import {
+  type Attack,
+  ATTACKS,
+  readAttack,
+  readAttackTable,
+  readerOf,
+} from '#test/evidence/attacks.ts'
+import { judge } from '#test/evidence/portable.ts'
+
+const table = readAttackTable()
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runseal-cli-verify-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+/** What a reader brings whom the command line has flags for: it holds nothing, and every file named is pinned. */
+const isSaid = ({ held, source, most }: Attack): boolean =>
+  held === undefined && source === undefined && most === undefined
+
+async function lineFor({ file, trust, also, asked, expect, beside }: Attack): Promise<string[]> {
+  const line = [fileURLToPath(new URL(`${file}.envelope`, ATTACKS))]
+  for (const name of [trust, also])
+    if (name !== undefined) {
+      const named = join(folder, `${name}.json`)
+      await writeFile(named, JSON.stringify(table.trust[name]))
+      line.push('--trust', named)
+    }
+  const wanted = [
+    ...(asked?.run_id === undefined ? [] : [`run=${asked.run_id}`]),
+    ...(asked?.evidence_id === undefined ? [] : [`evidence=${asked.evidence_id}`]),
+    ...(expect ?? []).map(({ kind, value }) => `${kind}=${value}`),
+  ]
+  line.push(...wanted.flatMap((one) => ['--expect', one]))
+  if (beside === undefined) return line
+  const out = join(folder, file)
+  for (const name of ['logs', 'artifacts']) await mkdir(join(out, name), { recursive: true })
+  for (const [name, text] of Object.entries(beside)) {
+    // Of an export its two folders are read.
+    const at = join(out, name.includes('/') ? name : `logs/${name}`)
+    await mkdir(dirname(at), { recursive: true })
+    await writeFile(at, text)
+  }
+  return [...line, '--beside', out]
+}
+
+async function printed(argv: string[]): Promise<{ code: number; text: string }> {
+  const lines: string[] = []
+  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => {
+    lines.push(line)
+  })
+  try {
+    return { code: await verify.run(argv), text: lines.join('\n') }
+  } finally {
+    log.mockRestore()
+  }
+}
+
+const Said = z.object({ code: z.string(), where: z.string() })
+const Told = z.object({
+  verdict: z.string(),
+  claims: z.array(Said),
+  beside: z.optional(z.array(Said)),
+})
+
+it('[C2] says of every frozen file what its verifier does, by flags and in JSON', async () => {
+  let tried = 0
+  for (const attack of table.attacks.filter(isSaid)) {
+    const reader = readerOf(attack, table)
+    const line = await lineFor(attack)
+    if (reader.trust.some(({ file }) => trustFault(file) !== null)) {
+      await expect(printed(line)).rejects.toMatchObject({ exitCode: 2 })
+      continue
+    }
+    tried += 1
+    const { verdict, claims, beside } = await judge(readAttack(attack), reader)
+    const { code, text } = await printed([...line, '--json'])
+    const told = Told.parse(JSON.parse(text))
+    const saying = (all: readonly z.infer<typeof Said>[] = []) =>
+      all.map((one) => `${one.code} ${one.where}`).toSorted()
+    expect({ file: attack.file, verdict: told.verdict, claims: saying(told.claims) }).toEqual({
+      file: attack.file,
+      verdict,
+      claims: saying(claims),
+    })
+    expect(saying(told.beside)).toEqual(saying(beside))
+    const states = beside.map(({ state }) => state)
+    const isFalse = states.includes('does not verify')
+    const isPart = verdict === 'proven' && states.some((state) => state !== 'proven')
+    const word = isFalse ? 'does not verify' : isPart ? 'not proven' : verdict
+    expect({ file: attack.file, code }).toEqual({
+      file: attack.file,
+      code: VERDICT[word].exitCode,
+    })
+  }
+  expect(tried).toBeGreaterThan(150)
+})
