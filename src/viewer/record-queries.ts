@@ -12,7 +12,15 @@ import {
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
-import { knownKeys, readKept, rememberHead, remembers, seenHere, trustedOf } from './trust-store.ts'
+import {
+  knownKeys,
+  readKept,
+  rememberHead,
+  remembers,
+  seenHere,
+  trustedOf,
+  withoutRefused,
+} from './trust-store.ts'
 import {
   cellsOf,
   compare,
@@ -214,7 +222,9 @@ async function askedOfFile(
   const kept = await client.query(keptQuery)
   return {
     bytes: file,
-    trust: trust ?? trustedOf(kept, knownKeys(kept)),
+    trust:
+      trust?.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })) ??
+      trustedOf(kept, knownKeys(kept)),
     refused,
     asked: {},
     previous: seenHere(await readKept()),

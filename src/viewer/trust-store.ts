@@ -250,6 +250,22 @@ export const rememberHead = (head: HeldEnvelope) =>
     ].slice(-MAX_HEADS),
   }))
 
+/** Did the reader refuse it? Then it is none, whichever file has it, until they pin it by itself. */
+export const isRefused = ({ answered }: Pick<Kept, 'answered'>, { key_id }: ServerKey): boolean =>
+  answered[key_id] === 'refused'
+
+/** A trust file as it counts here. */
+export const withoutRefused = (kept: Pick<Kept, 'answered'>, file: TrustFile): TrustFile => ({
+  ...file,
+  server_keys: file.server_keys.filter((key) => !isRefused(kept, key)),
+})
+
+/** Every key that the reader refused and this browser has, each once. */
+export const refusedKeys = (kept: Kept): ServerKey[] => {
+  const known = [...kept.keys, ...kept.pinned.server_keys].filter((key) => isRefused(kept, key))
+  return [...new Map(known.map((key) => [key.key_id, key])).values()]
+}
+
 /**
  * What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not. A key
  * that the reader refused is none.
@@ -263,7 +279,7 @@ export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] 
   })
   const answerTo = ({ key_id }: ServerKey) => kept.answered[key_id]
   return [
-    { file: kept.pinned, source: 'pinned' },
+    { file: withoutRefused(kept, kept.pinned), source: 'pinned' },
     { file: file(offered.filter((key) => answerTo(key) === 'accepted')), source: 'first_seen' },
     { file: file(offered.filter((key) => answerTo(key) === undefined)), source: 'offered' },
   ]

@@ -35,11 +35,13 @@ import {
   knownKeys,
   newestSeen,
   NOTHING_KEPT,
+  refusedKeys,
   remembers,
   seenHere,
   trustedOf,
   unanswered,
   withLasts,
+  withoutRefused,
 } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -443,6 +445,16 @@ describe('what this browser remembers', () => {
     expect(sources({ ...kept.answered, [later.key_id]: 'refused' })).toEqual([
       ['known', 'first_seen'],
     ])
+    // Also where it is pinned, as a trust file may have it: the reader's answer is the last word of it.
+    const pinned = { ...NOTHING_KEPT.pinned, server_keys: [known, later] }
+    const refused = { ...kept, pinned, answered: { [later.key_id]: 'refused' } } as const
+    expect(trustedOf(refused, [later]).map(({ file }) => file.server_keys)).toEqual([
+      [known],
+      [],
+      [],
+    ])
+    expect(withoutRefused(refused, pinned).server_keys).toEqual([known])
+    expect(refusedKeys({ ...refused, keys: [later] })).toEqual([later])
     // Without a word of the server, a file is held against what needs no answer any more.
     const offline = { ...kept, seen: { [known.key_id]: '' }, keys: [known, later] }
     expect(knownKeys(offline)).toEqual([known])

@@ -1,12 +1,18 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { fireEvent, render, screen, within } from '@testing-library/react'
 import { createHash } from 'node:crypto'
+import type { ReactNode } from 'react'
 import { describe, expect, it } from 'vitest'
 import type { TrustFile } from '#contract/trust.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
+import { keptQuery, trustQuery } from '#viewer/queries.ts'
+import { BroughtTrust } from '#viewer/review/brought-trust.tsx'
+import { KeyChanged } from '#viewer/review/key-changed.tsx'
 import { trustChange } from '#viewer/review/trust-change.ts'
 import { TrustFileDrop } from '#viewer/review/trust-file.tsx'
-import { adopted, NOTHING_KEPT, takenBack } from '#viewer/trust-store.ts'
+import { TrustPage } from '#viewer/review/trust-page.tsx'
+import { adopted, type Kept, NOTHING_KEPT, takenBack } from '#viewer/trust-store.ts'
 
 const signer = await newSigner()
 const other = await newSigner(7)
@@ -130,5 +136,42 @@ describe('a trust file that is dropped', () => {
     const now = adopted(kept, trustFileOf(signer))
     expect(now.pinned).toEqual(trustFileOf(signer))
     expect(takenBack(now)).toEqual(kept)
+  })
+})
+
+describe('a key that is pinned and refused', () => {
+  const both = trustFileOf(signer, { server_keys: [serverKeyOf(signer), serverKeyOf(other)] })
+  const kept: Kept = { ...NOTHING_KEPT, pinned: both, answered: { [signer.key_id]: 'accepted' } }
+  const refused: Kept = { ...kept, answered: { ...kept.answered, [other.key_id]: 'refused' } }
+  const withClient = (children: ReactNode, now: Kept) => {
+    const client = new QueryClient()
+    client.setQueryData(keptQuery.queryKey, now)
+    client.setQueryData(trustQuery.queryKey, { kept: now, offered: trustFileOf(signer) })
+    render(<QueryClientProvider client={client}>{children}</QueryClientProvider>)
+  }
+
+  it('[U16] is said to be pinned where it is asked of, and is refused from then on', () => {
+    withClient(<KeyChanged kept={{ ...kept, keys: [serverKeyOf(other)] }} />, kept)
+    within(screen.getByRole('alert')).getByText('You have pinned this key')
+  })
+
+  it('[U16] is called refused on the page of keys, and can be pinned by itself', () => {
+    withClient(<TrustPage />, refused)
+    expect(screen.queryByRole('region', { name: 'Pinned, not offered' })).toBeNull()
+    const shown = within(screen.getByRole('region', { name: 'Refused, not offered' }))
+    shown.getByText('a key you refused: no seal is checked with it')
+    shown.getByRole('button', { name: 'Pin this key' })
+  })
+
+  it('[U16] is called refused in each trust file that has it', () => {
+    const isRefused = ({ key_id }: { key_id: string }) => key_id === other.key_id
+    expect(trustChange(trustFileOf(signer), both, isRefused)).toEqual([
+      expect.stringMatching(/is one that you refused: no seal is checked with it until you pin it/),
+    ])
+    const brought = [
+      { path: 'trust.json', read: { ok: true, file: both }, isConfirmed: true },
+    ] as const
+    render(<BroughtTrust brought={brought} isRefused={isRefused} onChange={() => {}} />)
+    screen.getByText(/You refused the key .* here: no seal is checked with it/)
   })
 })

@@ -1,3 +1,4 @@
+import type { ServerKey } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
@@ -50,9 +51,12 @@ export const TRUST_BOX = 'brought-trust'
 /** Until the reader has compared them, the keys are only offered, wherever a file came from. */
 export function BroughtTrust({
   brought,
+  isRefused = () => false,
   onChange,
 }: {
   brought: readonly Brought[]
+  /** By the reader, in this browser: a file does not overrule that. */
+  isRefused?: (key: ServerKey) => boolean
   onChange: (brought: readonly Brought[]) => void
 }) {
   const refused = brought.filter(({ read }) => !read.ok)
@@ -84,11 +88,11 @@ export function BroughtTrust({
                   key={wordsOf(one)}
                   name={one.path}
                   file={one.read.file}
-                  counts={
+                  counts={`${
                     one.isConfirmed
                       ? 'You confirmed it: for what is verified here its keys are pinned, and what it requires is asked.'
                       : 'Nothing of it counts yet.'
-                  }
+                  }${refusedSaid(one.read.file.server_keys.filter(isRefused))}`}
                 >
                   <Check
                     checked={one.isConfirmed}
@@ -109,6 +113,11 @@ export function BroughtTrust({
     </>
   )
 }
+
+const refusedSaid = (refused: readonly ServerKey[]): string =>
+  refused.length === 0
+    ? ''
+    : ` You refused ${refused.map(({ key_id }) => `the key ${key_id.slice(0, 8)}…`).join(', ')} here: no seal is checked with ${refused.length === 1 ? 'it' : 'them'}.`
 
 function TakeAway({
   one,

@@ -17,15 +17,26 @@ export function KeyChanged({ kept }: { kept: Kept }) {
   const before = Object.entries(answered).flatMap(([key_id, answer]) =>
     answer === 'accepted' ? [{ key_id, since: seen[key_id] ?? null }] : [],
   )
-  return <Warning key={changed.key_id} key_id={changed.key_id} before={before} more={more.length} />
+  return (
+    <Warning
+      key={changed.key_id}
+      key_id={changed.key_id}
+      isPinned={kept.pinned.server_keys.some(({ key_id }) => key_id === changed.key_id)}
+      before={before}
+      more={more.length}
+    />
+  )
 }
 
 function Warning({
   key_id,
+  isPinned,
   before,
   more,
 }: {
   key_id: string
+  /** By the reader, before this server offered it. */
+  isPinned: boolean
   /** So many keys wait behind this one. */
   more: number
   before: readonly { key_id: string; since: string | null }[]
@@ -51,6 +62,12 @@ function Warning({
           {more > 0 &&
             ` After this one, ${counted(more, 'more key')} ${more === 1 ? 'waits' : 'wait'} for an answer.`}
         </p>
+        {isPinned && (
+          <p className="max-w-prose">
+            <strong>You have pinned this key</strong>, by itself or with a trust file, and its seals
+            count until you refuse it here.
+          </p>
+        )}
         <div className="grid gap-x-8 gap-y-3 sm:grid-cols-2">
           <div>
             <h3 className="font-semibold">The new key</h3>

@@ -3,8 +3,15 @@ import { canonicalize } from '#evidence/canonical.ts'
 import { passkeyFingerprint } from '#evidence/fingerprint.ts'
 import { mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 
-/** What a trust file would make of what is trusted now, a sentence each; what is lost or loosened comes first. */
-export function trustChange(now: TrustFile, then: TrustFile): string[] {
+/**
+ * What a trust file would make of what is trusted now, a sentence each; what is lost or loosened comes first. `isRefused`:
+ * by the reader, whom a file does not overrule.
+ */
+export function trustChange(
+  now: TrustFile,
+  then: TrustFile,
+  isRefused: (key: ServerKey) => boolean = () => false,
+): string[] {
   const lost = [
     ...gone(now.server_keys, then.server_keys, keyOf).map(
       (key) => `${keySaid(key)} is pinned now, and would not be any more.`,
@@ -31,7 +38,11 @@ export function trustChange(now: TrustFile, then: TrustFile): string[] {
     ),
   ]
   const brought = [
-    ...gone(then.server_keys, now.server_keys, keyOf).map((key) => `${keySaid(key)} is new.`),
+    ...gone(then.server_keys, now.server_keys, keyOf).map((key) =>
+      isRefused(key)
+        ? `${keySaid(key)} is one that you refused: no seal is checked with it until you pin it by itself.`
+        : `${keySaid(key)} is new.`,
+    ),
     ...gone(then.approvers, now.approvers, approverOf).map(
       (approver) => `${approverSaid(approver)} is new.`,
     ),

@@ -1,4 +1,4 @@
-import type { TrustFile } from '#contract/trust.ts'
+import type { ServerKey, TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
@@ -19,10 +19,12 @@ import { TrustContents } from './trust-contents.tsx'
  */
 export function TrustFileDrop({
   pinned,
+  isRefused = () => false,
   onUse,
 }: {
   /** What a file would take the place of. */
   pinned: TrustFile
+  isRefused?: (key: ServerKey) => boolean
   onUse: (file: TrustFile) => void
 }) {
   const [{ read, left }, setGiven] = useState<Taken>({ read: [], left: [] })
@@ -75,7 +77,7 @@ export function TrustFileDrop({
             <Offered name={path} file={found.file}>
               <Use
                 name={path}
-                changes={trustChange(pinned, found.file)}
+                changes={trustChange(pinned, found.file, isRefused)}
                 onUse={() => {
                   onUse(found.file)
                   setUsed(index)

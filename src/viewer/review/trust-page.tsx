@@ -12,12 +12,15 @@ import { When } from '#viewer/parts/time.tsx'
 import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
 import {
   adopt,
+  isRefused,
   type Kept,
   pin,
+  refusedKeys,
   requireDefinition,
   requireNothingOf,
   takeBack,
   unpin,
+  withoutRefused,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -75,8 +78,31 @@ function TrustOf({
   change: (by: () => Promise<unknown>) => void
   pending: boolean
 }) {
-  const pinned = kept.pinned.server_keys
-  const isPinned = ({ key_id }: ServerKey) => pinned.some((key) => key.key_id === key_id)
+  const pinned = withoutRefused(kept, kept.pinned)
+  const isPinned = ({ key_id }: ServerKey) =>
+    pinned.server_keys.some((key) => key.key_id === key_id)
+  const isNotOffered = ({ key_id }: ServerKey) => !offered.some((key) => key.key_id === key_id)
+  const cardOf = (key: ServerKey) => (
+    <KeyCard
+      key={key.key_id}
+      serverKey={key}
+      source={
+        isPinned(key)
+          ? TRUST_SOURCE.pinned.label
+          : isRefused(kept, key)
+            ? 'a key you refused: no seal is checked with it'
+            : kept.answered[key.key_id] === 'accepted'
+              ? TRUST_SOURCE.first_seen.label
+              : TRUST_SOURCE.offered.label
+      }
+      seen={kept.seen[key.key_id] ?? null}
+      pinned={isPinned(key)}
+      onPin={() => change(() => pin(key))}
+      onUnpin={() => change(() => unpin(key.key_id))}
+    />
+  )
+  const pinnedAlone = pinned.server_keys.filter(isNotOffered)
+  const refusedAlone = refusedKeys(kept).filter(isNotOffered)
   return (
     <Page title="Keys you trust">
       <p className="max-w-prose text-ink-2">
@@ -88,42 +114,18 @@ function TrustOf({
       <section aria-label="Offered by this server" className="flex flex-col gap-2">
         <h2 className="text-base font-semibold">Offered by this server</h2>
         {failed !== null && <Failure error={failed} again={again} />}
-        {offered.map((key) => (
-          <KeyCard
-            key={key.key_id}
-            serverKey={key}
-            source={
-              isPinned(key)
-                ? TRUST_SOURCE.pinned.label
-                : kept.answered[key.key_id] === 'refused'
-                  ? 'a key you refused: no seal is checked with it'
-                  : kept.answered[key.key_id] === 'accepted'
-                    ? TRUST_SOURCE.first_seen.label
-                    : TRUST_SOURCE.offered.label
-            }
-            seen={kept.seen[key.key_id] ?? null}
-            pinned={isPinned(key)}
-            onPin={() => change(() => pin(key))}
-            onUnpin={() => change(() => unpin(key.key_id))}
-          />
-        ))}
+        {offered.map(cardOf)}
       </section>
-      {pinned.some((key) => !offered.some(({ key_id }) => key_id === key.key_id)) && (
+      {pinnedAlone.length > 0 && (
         <section aria-label="Pinned, not offered" className="flex flex-col gap-2">
           <h2 className="text-base font-semibold">Pinned by you, not offered by this server</h2>
-          {pinned
-            .filter((key) => !offered.some(({ key_id }) => key_id === key.key_id))
-            .map((key) => (
-              <KeyCard
-                key={key.key_id}
-                serverKey={key}
-                source={TRUST_SOURCE.pinned.label}
-                seen={null}
-                pinned
-                onPin={() => change(() => pin(key))}
-                onUnpin={() => change(() => unpin(key.key_id))}
-              />
-            ))}
+          {pinnedAlone.map(cardOf)}
+        </section>
+      )}
+      {refusedAlone.length > 0 && (
+        <section aria-label="Refused, not offered" className="flex flex-col gap-2">
+          <h2 className="text-base font-semibold">Refused by you, not offered by this server</h2>
+          {refusedAlone.map(cardOf)}
         </section>
       )}
       <Required
@@ -144,13 +146,21 @@ function TrustOf({
           What you pinned and require, as a trust file: for another browser, for a colleague, or for{' '}
           <code className="font-mono">runseal verify --trust</code>.
         </p>
-        <DownloadJson name="trust.json" value={kept.pinned}>
+        <DownloadJson name="trust.json" value={pinned}>
           Download the trust file
         </DownloadJson>
       </section>
-      <TrustFileDrop pinned={kept.pinned} onUse={(file) => change(() => adopt(file))} />
+      <TrustFileDrop
+        pinned={pinned}
+        isRefused={(key) => isRefused(kept, key)}
+        onUse={(file) => change(() => adopt(file))}
+      />
       {kept.before !== null && (
-        <Before before={kept.before} pinned={kept.pinned} onTakeBack={() => change(takeBack)} />
+        <Before
+          before={withoutRefused(kept, kept.before)}
+          pinned={pinned}
+          onTakeBack={() => change(takeBack)}
+        />
       )}
     </Page>
   )

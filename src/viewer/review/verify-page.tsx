@@ -17,6 +17,7 @@ import {
   fileVerdictsQuery,
   verifierQuery,
 } from '#viewer/record-queries.ts'
+import { isRefused } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef, useState } from 'react'
@@ -49,6 +50,7 @@ export function VerifyPage() {
   const [left, setLeft] = useState<readonly Unread[]>([])
   const turn = useRef(Promise.resolve())
   const verifier = useQuery(verifierQuery)
+  const kept = useQuery(keptQuery)
   const take = async (given: Given) => {
     const { envelopes, trust, beside, programs, unread } = await sortFiles(given)
     // By itself a file is judged, whatever it is; of a folder only what is meant as an envelope.
@@ -104,7 +106,11 @@ export function VerifyPage() {
       </FileDrop>
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
       <LeftAside left={left} />
-      <BroughtTrust brought={brought} onChange={setBrought} />
+      <BroughtTrust
+        brought={brought}
+        isRefused={(key) => kept.data !== undefined && isRefused(kept.data, key)}
+        onChange={setBrought}
+      />
       <p className="max-w-prose text-ink-2">
         {trust === null ? (
           <>
