@@ -5,6 +5,7 @@ import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 import { type Document, documentIn, documentOf } from './document.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
+import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
 import { isRoomFor, MOST_VALUES } from './room.ts'
 import { spansOf } from './spans.ts'
 
@@ -40,7 +41,7 @@ export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   refuseTooLarge(bytes, limits)
   const text = readText(bytes)
   if (!isRoomFor(bytes)) throw new EvidenceError('too-large', NO_ROOM)
-  const value = readJson(text)
+  const value = readJson(text, bytes)
   refuseForeign(value)
   refuseEscapedKeys(text)
   refuseUnsafeShape(value, limits)
@@ -71,16 +72,25 @@ function readText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw new EvidenceError('not-utf8', 'it is not UTF-8')
+    throw new EvidenceError('not-utf8', `it is not UTF-8${fromByte(bytes, utf8BreakIn(bytes))}`)
   }
 }
 
-function readJson(text: string): unknown {
+function readJson(text: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new EvidenceError('not-json', 'it is not one JSON document')
+    const at = fromByte(bytes, jsonBreakIn(bytes))
+    throw new EvidenceError('not-json', `it is not one JSON document${at}`)
   }
+}
+
+/** From 0, as an editor of bytes counts. */
+function fromByte(bytes: Uint8Array, at: number | null): string {
+  if (at === null || bytes.length === 0) return ''
+  return at < bytes.length
+    ? `, from byte ${at.toLocaleString('en')} on`
+    : `: it ends too early, after ${counted(at, 'byte')}`
 }
 
 function refuseForeign(value: unknown): asserts value is object {
