@@ -1,7 +1,6 @@
-import { LIMITS } from '#contract/envelope.ts'
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
-import { checkCells } from '#evidence/cells.ts'
+import { countCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
 import { differingOf } from '#evidence/lineage.ts'
@@ -47,7 +46,8 @@ ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
 forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
-or an envelope or the whole list could not be had 74 instead of 0: the output could not be written.`,
+or an envelope or the whole list could not be had.
+74 instead of 0: the output could not be written.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(
@@ -199,27 +199,31 @@ const NOT_HERE = { envelope: null, entries: null } as const
 
 /** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
 async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<Claim | null> {
-  const wanted = new Set(
-    envelope.execution.steps.flatMap(({ cells_part }) => cells_part?.sha256 ?? []),
-  )
-  if (wanted.size === 0) return null
-  const parts = partsOf(envelope).filter(({ sha256 }) => wanted.has(sha256))
+  const count = countCells(envelope)
+  if (count === null) return null
+  const parts = partsOf(envelope).filter(({ sha256 }) => count.wanted.has(sha256))
   const record = byDigest(parts)
-  const cells = new Map<string, Uint8Array>()
-  let room: number = LIMITS.bytes
+  const asked = new Set<string>()
+  let room = MOST_OF_PARTS
   for (const part of parts) {
-    // Whoever has a key that is at hand may seal any number of bytes: as many as of a record, and no more.
-    if (cells.has(part.sha256) || part.bytes > room) continue
+    // Whoever has a key that is at hand may seal any number of bytes.
+    if (asked.has(part.sha256) || part.bytes > Math.min(room, MOST_OF_A_PART)) continue
+    asked.add(part.sha256)
     room -= part.bytes
     const bytes = await unlessUnread(kept.part(envelope.run_id, part))
     // What cannot be had is not at hand, and takes nothing back of what is known of the record.
     if (bytes === null || 'why' in bytes) continue
     const { claim } = await checkAttached(record, part.sha256, bytes)
     if (fails(claim)) return claim
-    cells.set(part.sha256, bytes)
+    await count.take(part.sha256, bytes, () => {})
   }
-  return await checkCells(envelope, (sha256) => cells.get(sha256) ?? null)
+  return count.claim()
 }
+
+/** One is in memory at a time: a few million cells of a step. */
+const MOST_OF_A_PART = 1024 ** 3
+/** As many as an export hands over. */
+const MOST_OF_PARTS = 4 * 1024 ** 3
 
 /** A list that is not whole is gone on with by what each names, and that may never end. */
 const MOST_LISTED = 1_000_000

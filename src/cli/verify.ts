@@ -25,7 +25,7 @@ Checks an envelope with nothing but the file and what you trust. No server is as
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say, or one that requires less of the
-definition that the record names than of another, which --expect definition=NAME then accepts)
+definition that the record names than of another, which --expect definition=NAME then accepts).
 74 instead of 0: the output could not be written.`,
   usageExit: 2,
   async run(argv) {

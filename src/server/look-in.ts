@@ -36,6 +36,9 @@ export async function lookAtList(folder: string): Promise<Listed> {
   // Without anybody it does not change, and SQLite is told so: else it would make those files.
   if (!isThere(wal)) return listedIn(path, 'immutable=1')
   // What a server left that was killed has to be put together first, and not there.
+  const bytes = [path, wal].reduce((sum, file) => sum + lstatSync(file).size, 0)
+  if (bytes > MOST_COPIED)
+    throw new Error(`${path} was not closed, and is too large to be put together elsewhere`)
   const copy = await mkdtemp(join(tmpdir(), 'runseal-list-'))
   try {
     for (const file of [path, wal]) await copyFile(file, join(copy, file.slice(folder.length + 1)))
@@ -45,6 +48,7 @@ export async function lookAtList(folder: string): Promise<Listed> {
   }
 }
 
+const MOST_COPIED = 4 * 1024 ** 3
 const STORE = 'runseal.db'
 
 const isThere = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined
@@ -82,7 +86,7 @@ function listedIn(path: string, how: string): Listed {
       if (plain !== 4) throw new Error('it has not the tables of a store')
       const rows = db.prepare(SEALED).all()
       if (rows.length > MOST_SEALED) throw new Error('it has more envelopes than can be looked at')
-      const sealed = Sealed.parse(rows)
+      const sealed = Sealed.parse(rows).filter(({ is_written }) => is_written === 1)
       return {
         evidence_ids: sealed.map(({ evidence_id }) => evidence_id),
         ofRuns: new Map(sealed.map(({ run_id, evidence_id }) => [run_id, evidence_id])),
@@ -101,11 +105,14 @@ const PLAIN_COLUMNS = `
   select count(*) as count from sqlite_schema as t, pragma_table_xinfo(t.name) as c
   where t.type = 'table' and t.name = 'seal' and t.sql like 'CREATE TABLE%' and c.hidden = 0
     and c.name in ('evidence_id', 'run_id', 'seal_seq', 'file_sha256')`
+// What passes rows over may do so without end in a file that was made for it, and a text may have a gigabyte.
 const SEALED = `
-  select evidence_id, run_id from seal where file_sha256 is not null
-  order by seal_seq limit ${MOST_SEALED + 1}`
+  select case when octet_length(evidence_id) <= 128 then evidence_id end as evidence_id,
+    case when octet_length(run_id) <= 128 then run_id end as run_id,
+    octet_length(file_sha256) is not null as is_written
+  from seal order by seal_seq limit ${MOST_SEALED + 1}`
 const Columns = z.object({ count: z.number() })
-const Sealed = z.array(z.object({ evidence_id: Id, run_id: Id }))
+const Sealed = z.array(z.object({ evidence_id: Id, run_id: Id, is_written: z.number() }))
 
 /** What the server of this folder offers of itself, by its key. Throws an Error in words. */
 export async function lookAtOffer(folder: string): Promise<TrustFile> {
