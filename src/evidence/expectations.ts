@@ -160,7 +160,7 @@ function* ofDefinition(
         ...weakness,
         message: `The gate ${gate.step_id} ${weakness.message}.`,
       })
-    else yield ofKept(gate, places, at)
+    else yield ofKept(gate, places, at, (required.plan ?? null) !== null)
   }
 }
 
@@ -325,6 +325,7 @@ function ofKept(
   required: RequiredGate,
   { outcomes, found, needed, contradiction }: Places,
   at: { step_id: string; where: string },
+  isPlanPinned: boolean,
 ): Claim {
   const asked: ClaimName[] = ['gate']
   if (required.four_eyes) asked.push('four-eyes')
@@ -355,8 +356,15 @@ function ofKept(
         ? `is as you require${required.question === null ? ', whatever it asked' : ''}`
         : `was kept as you require, and was ${outcome}`
   const isWaitedFor = needed.has(required.step_id)
+  // Whoever writes the plan can let a step go on that was meant to wait.
+  const isOpen = isWaitedFor && outcome !== 'approved' && !isPlanPinned
+  const waiting = isWaitedFor
+    ? isOpen
+      ? '; which steps wait for it stands in the plan, which you did not pin'
+      : ''
+    : '; no step of the plan waits for it'
   return claimOf('expectation-holds', {
     ...at,
-    message: `The gate ${required.step_id} ${message}${isWaitedFor ? '' : '; no step of the plan waits for it'}.`,
+    message: `The gate ${required.step_id} ${message}${waiting}.`,
   })
 }

@@ -931,6 +931,24 @@ describe('a series', () => {
     expect(claims.find(({ claim }) => claim === 'lineage')?.code).toBe('lineage-agrees')
   })
 
+  it('[V14] names a second record of one run, wherever in the series it stands', async () => {
+    const { bytes, envelope } = await shape(signer)
+    const head = sha256('x')
+    const other = { server: signer.key_id, evidence_id: 'ev-x', head, run_id: envelope.run_id }
+    for (const seal_seq of [1, 3, 9]) {
+      const previous = [{ ...other, seal_seq }]
+      const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)], previous })
+      expect(claims.filter(({ claim }) => claim === 'previous')).toMatchObject([
+        {
+          code: 'fork',
+          message: 'You hold another record of this run, ev-x: the server sealed two.',
+          expected: head,
+          actual: envelope.integrity.hash_chain.head,
+        },
+      ])
+    }
+  })
+
   it('[V14] accuses no server of a second envelope over a copy that somebody damaged', async () => {
     const { bytes, envelope } = await shape(signer)
     const previous = [

@@ -992,6 +992,14 @@ attack(
   { shape: 'ungated' },
 )
 attack(
+  'gate-unwaited',
+  'the gate is planned and never asked, and the step that it was for waits for it no more, which is said',
+  'proven',
+  [],
+  await unwaited(),
+  { without: ['gate', 'gate-signature', 'four-eyes'] },
+)
+attack(
   'gate-session',
   'a gate turned from passkey to session',
   NO,
@@ -2806,6 +2814,17 @@ function twoGates({ isShown }: { isShown: boolean }): RunBuilder {
 async function ungated(options: Parameters<typeof startRun>[2] = {}) {
   const steps = [planStep('build'), planStep('publish', { needs: ['build'] })]
   const run = startRun(signer, { steps }, options)
+  run.step('build')
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+async function unwaited() {
+  const { gates, steps } = gatedPlan({ ...POLICY })
+  const run = startRun(signer, {
+    steps: [...steps.map((step) => ({ ...step, needs: [] })), planStep('bow', { needs: ['ship'] })],
+    gates,
+  })
   run.step('build')
   run.step('publish')
   return (await run.seal()).bytes

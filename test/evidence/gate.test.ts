@@ -254,7 +254,8 @@ describe('a required gate', () => {
     expect(await expectationOf(['ship'], 'rejected')).toMatchObject([
       {
         code: 'expectation-holds',
-        message: 'The gate ship was kept as you require, and was rejected.',
+        message:
+          'The gate ship was kept as you require, and was rejected; which steps wait for it stands in the plan, which you did not pin.',
       },
     ])
   })
