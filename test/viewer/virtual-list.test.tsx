@@ -1,6 +1,8 @@
 import { act, fireEvent, render, screen } from '@testing-library/react'
 import fc from 'fast-check'
+import { useEffect } from 'react'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import {
   AT_START,
   elementPx,
@@ -117,6 +119,67 @@ describe('a list whose rows come by the block', () => {
     rerender(list(1000))
     expect(document.activeElement?.textContent).toBe('elsewhere')
     expect(screen.getByRole('button', { name: 'row 999' })).not.toBe(null)
+  })
+
+  it('[U9] [U20] goes by pages, and on from what is in sight where the list itself has the focus', () => {
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(440)
+    render(
+      <VirtualList
+        label="Rows"
+        count={1000}
+        rowPx={44}
+        walks
+        renderRow={(index) => <button type="button">row {index}</button>}
+      />,
+    )
+    const pressed = (key: string) => {
+      if (document.activeElement) fireEvent.keyDown(document.activeElement, { key })
+      return document.activeElement?.textContent
+    }
+    const box = screen.getByRole('region', { name: 'Rows' })
+    act(() => {
+      box.scrollTop = 44 * 100
+      fireEvent.scroll(box)
+    })
+    box.focus()
+    expect(pressed('ArrowDown')).toBe('row 100')
+    expect(pressed('PageDown')).toBe('row 109')
+    expect(pressed('PageUp')).toBe('row 100')
+    expect(pressed('End')).toBe('row 999')
+    expect(pressed('PageDown')).toBe('row 999')
+    box.focus()
+    expect(pressed('Home')).toBe('row 0')
+  })
+
+  it('[U9] [U20] has also the block of the row that has the focus, however far it is scrolled away', () => {
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(440)
+    const asked = vi.fn<(blocks: readonly number[]) => void>()
+    function List() {
+      const { blocks, onRange } = useBlocksInSight(100)
+      useEffect(() => asked(blocks), [blocks])
+      return (
+        <VirtualList
+          label="Rows"
+          count={1000}
+          rowPx={44}
+          onRange={onRange}
+          renderRow={(index) =>
+            blocks.includes(Math.floor(index / 100)) && <button type="button">row {index}</button>
+          }
+        />
+      )
+    }
+    render(<List />)
+    const third = screen.getByRole('button', { name: 'row 3' })
+    third.focus()
+    const box = screen.getByRole('region', { name: 'Rows' })
+    act(() => {
+      box.scrollTop = 44 * 950
+      fireEvent.scroll(box)
+    })
+    expect(screen.getByRole('button', { name: 'row 955' })).toBeDefined()
+    expect(document.activeElement).toBe(third)
+    expect(asked).toHaveBeenLastCalledWith([9, 0])
   })
 })
 

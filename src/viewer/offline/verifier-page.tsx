@@ -32,7 +32,12 @@ import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
 import { STAGES } from '#viewer/review/stages.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
-import { type ListedVerdict, VerdictList, worstFirst } from '#viewer/review/verdict-list.tsx'
+import {
+  type ListedVerdict,
+  OpenedFile,
+  VerdictList,
+  worstFirst,
+} from '#viewer/review/verdict-list.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import { FileList } from './file-list.tsx'
 import type { Judged, JudgedRun, Progress } from './judge.ts'
@@ -143,7 +148,11 @@ export function VerifierPage({
         brought={given.brought}
         onChange={(brought) => give((before) => ({ ...before, brought }))}
       />
-      <Found judge={judge} whence={whenceOf(given.brought, embedded.brought)} />
+      <Found
+        judge={judge}
+        envelopes={given.envelopes}
+        whence={whenceOf(given.brought, embedded.brought)}
+      />
       <NotDetectable page="offline" />
     </main>
   )
@@ -227,9 +236,18 @@ function Export({ envelope }: { envelope: File }) {
   )
 }
 
-function Found({ judge, whence }: { judge: Judge; whence: Whence }) {
+function Found({
+  judge,
+  envelopes,
+  whence,
+}: {
+  judge: Judge
+  envelopes: readonly FileAt[]
+  whence: Whence
+}) {
   const judging = useSyncExternalStore(judge.subscribe, judge.now)
-  const [opened, setOpened] = useState<number | null>(null)
+  // Of other envelopes none is open.
+  const [opened, setOpened] = useState<{ of: readonly FileAt[]; id: number } | null>(null)
   switch (judging.state) {
     case 'nothing asked':
       return null
@@ -261,12 +279,19 @@ function Found({ judge, whence }: { judge: Judge; whence: Whence }) {
     case 'judged': {
       const { judged } = judging
       const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
-      const at = judged.length === 1 ? 0 : opened
+      const [only] = judged
+      if (only && judged.length === 1) return <JudgedFile judged={only} whence={whence} />
+      const at = opened?.of === envelopes ? opened.id : null
       const one = at === null ? undefined : judged[at]
+      const open = (id: number | null) => setOpened(id === null ? null : { of: envelopes, id })
       return (
         <>
-          {judged.length > 1 && <VerdictList listed={listed} opened={at} onOpen={setOpened} />}
-          {one && <JudgedFile key={at} judged={one} whence={whence} />}
+          <VerdictList listed={listed} opened={at} onOpen={open} />
+          {one && at !== null && (
+            <OpenedFile key={at} id={at} name={one.path} onClose={() => open(null)}>
+              <JudgedFile judged={one} whence={whence} />
+            </OpenedFile>
+          )}
         </>
       )
     }

@@ -36,6 +36,8 @@ export function useRowsInSight({
   onScroll: () => void
   /** Brings a row in sight with the least movement. */
   show: (row: number) => void
+  /** The first row that is whole in sight, and by how many a page goes on. */
+  view: () => readonly [first: number, page: number]
 } {
   const boxRef = useRef<HTMLDivElement>(null)
   const [sight, setSight] = useState<RowsInSight>(() => ({
@@ -99,5 +101,11 @@ export function useRowsInSight({
     [move, rowPx],
   )
 
-  return { boxRef, sight, heightPx: elementPx(totalPx), onScroll, show }
+  const view = useCallback(() => {
+    const viewPx = (boxRef.current?.clientHeight ?? 0) - headPx
+    const first = Math.ceil(place.current.offset / rowPx)
+    return [first, Math.max(1, Math.floor(viewPx / rowPx) - 1)] as const
+  }, [headPx, rowPx])
+
+  return { boxRef, sight, heightPx: elementPx(totalPx), onScroll, show, view }
 }

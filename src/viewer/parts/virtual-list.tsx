@@ -16,7 +16,9 @@ import { useRowsInSight } from './rows-in-sight.ts'
  * Rows of one height, of which only those in sight exist, however many there are. `follow` keeps the end in sight while
  * rows are added and calls `onFollow` when the reader scrolls away. `active` is a row that is brought in sight; `showRef`
  * does that from outside. `kept` exists also out of sight, and without it the row that had the focus last [U20]. With
- * `walks` arrows, Home and End move the focus from row to row, also to one that is still to come and marked `data-pending`. `head` stands still over the rows. A row is drawn anew only by another `renderRow`.
+ * `walks` arrows, Home, End and the pages move the focus from row to row, also to one that is still to come and marked
+ * `data-pending`; from the list itself to the rows in sight. `head` stands still over the rows. `onRange` hears which
+ * rows are in sight, and the one that exists besides. A row is drawn anew only by another `renderRow`.
  */
 export function VirtualList({
   count,
@@ -48,11 +50,11 @@ export function VirtualList({
   showRef?: Ref<(row: number) => void>
   kept?: number | undefined
   walks?: boolean
-  onRange?: ((from: number, to: number) => void) | undefined
+  onRange?: ((from: number, to: number, kept?: number) => void) | undefined
   /** Of the box that scrolls: what it is to a screen reader, and what it listens to. */
   box?: Omit<ComponentProps<'div'>, 'ref' | 'className' | 'children'>
 }) {
-  const { boxRef, sight, heightPx, onScroll, show } = useRowsInSight({ count, rowPx, headPx })
+  const { boxRef, sight, heightPx, onScroll, show, view } = useRowsInSight({ count, rowPx, headPx })
   const { first, last, shiftPx } = sight
   const [focused, setFocused] = useState<number>()
   const kept = given ?? focused
@@ -64,14 +66,21 @@ export function VirtualList({
     const { activeElement: at, body } = document
     const isElsewhere = at !== null && at !== body && !box.contains(at)
     if (isElsewhere || !row?.querySelector('[data-pending]')) goingTo.current = undefined
+    if (isElsewhere) return
+    // In sight of the list it is; of the page the browser sees to that.
+    const next = row?.querySelector<HTMLElement>('button, a')
+    if (next) next.focus()
     // Until a row that is still to come is here, the list has the focus for it.
-    const next = row?.querySelector<HTMLElement>('button, a') ?? box
-    if (!isElsewhere) next.focus({ preventScroll: true })
+    else box.focus({ preventScroll: true })
   })
   const walk = (event: KeyboardEvent<HTMLElement>) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || count === 0) return
+    const [top, rows] = view()
     const at = goingTo.current ?? placeOfRow(event.target)
-    const to = at === undefined ? undefined : STEP[event.key]?.(at, count)
-    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return
+    // The list itself, where the row that had the focus is gone: what is in sight is gone on with.
+    const to =
+      at === undefined ? ENTER[event.key]?.(top, count) : STEP[event.key]?.(at, count, rows)
+    if (to === undefined) return
     event.preventDefault()
     goingTo.current = Math.max(0, Math.min(count - 1, to))
     show(goingTo.current)
@@ -85,7 +94,7 @@ export function VirtualList({
     if (active !== undefined) bring(active)
   }, [active])
   useImperativeHandle(showRef, () => show, [show])
-  useEffect(() => onRange?.(first, last), [first, last, onRange])
+  useEffect(() => onRange?.(first, last, kept), [first, last, kept, onRange])
   const rows = Array.from(
     { length: Math.max(0, Math.min(count, last) - first) },
     (_, n) => first + n,
@@ -130,9 +139,20 @@ export function VirtualList({
   )
 }
 
-const STEP: Readonly<Record<string, (at: number, count: number) => number>> = {
+const STEP: Readonly<Record<string, (at: number, count: number, rows: number) => number>> = {
   ArrowDown: (at) => at + 1,
   ArrowUp: (at) => at - 1,
+  PageDown: (at, _, rows) => at + rows,
+  PageUp: (at, _, rows) => at - rows,
+  Home: () => 0,
+  End: (_, count) => count - 1,
+}
+
+const ENTER: Readonly<Record<string, (top: number, count: number) => number>> = {
+  ArrowDown: (top) => top,
+  ArrowUp: (top) => top,
+  PageDown: (top) => top,
+  PageUp: (top) => top,
   Home: () => 0,
   End: (_, count) => count - 1,
 }

@@ -4,6 +4,7 @@ import { useBlocksInSight } from '#viewer/parts/blocks-in-sight.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { LongText } from '#viewer/parts/long-text.tsx'
+import { onEscape } from '#viewer/parts/on-escape.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#contract/duration.ts'
@@ -11,7 +12,7 @@ import { ToldWord } from '#viewer/parts/told.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { evidencePageQuery, PAGE_ROWS } from '#viewer/record-queries.ts'
 import type { Page, PageView, Rows, SortBy, Summary } from '#viewer/verifier.ts'
-import { keepPreviousData, useQueries } from '@tanstack/react-query'
+import { useQueries, useQuery } from '@tanstack/react-query'
 import { type ReactNode, useDeferredValue, useRef, useState } from 'react'
 import { useSearchParams } from 'wouter'
 import { EntryDetail } from './entry-detail.tsx'
@@ -100,9 +101,10 @@ export function AuditViews({
   const section = useRef<HTMLElement>(null)
   const close = () => {
     set({ entry: null })
-    const row = section.current?.querySelector<HTMLElement>(`[data-seq="${entry}"]`)
-    const list = section.current?.querySelector<HTMLElement>('section[tabindex]')
-    ;(row ?? list)?.focus()
+    // Its row, or where that is not drawn the list, or where nothing is found the search.
+    const places = [`[data-seq="${entry}"]`, 'section[tabindex="0"]', 'input']
+    const found = places.map((place) => section.current?.querySelector<HTMLElement>(place))
+    found.find((place) => place)?.focus()
   }
   return (
     <>
@@ -138,7 +140,8 @@ export function AuditViews({
           rows={rows}
           summary={summary}
           chosen={entry}
-          choose={(seq) => set({ entry: String(seq) })}
+          choose={(seq) => (seq === entry ? close() : set({ entry: String(seq) }))}
+          leave={close}
           look={(name) => set({ view: name, sort: null, entry: null })}
         />
       </section>
@@ -205,6 +208,7 @@ function Table({
   summary,
   chosen,
   choose,
+  leave,
   look,
 }: {
   document: string
@@ -212,23 +216,20 @@ function Table({
   summary: Summary
   chosen: number
   choose: (seq: number) => void
+  leave: () => void
   look: (view: PageView) => void
 }) {
   const [line, setLine] = useState<RawLine | null>(null)
   const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
-  const pages = useQueries({
-    queries: blocks.map((block) => ({
-      ...evidencePageQuery(document, summary.head, rows, block),
-      placeholderData: keepPreviousData,
-    })),
-  })
+  const queryOf = (block: number) => evidencePageQuery(document, summary.head, rows, block)
+  const pages = useQueries({ queries: blocks.map(queryOf) })
   const failed = pages.find(({ isError }) => isError)
-  const count = pages.find(({ data }) => data)?.data?.total
+  // However far the reader goes: a list that had no more rows for a moment would be at its start again.
+  const count = useQuery(queryOf(0)).data?.total
   const { label, rowPx, grid } = VIEW[rows.view]
   const rowAt = (index: number): ReactNode => {
     const page = pages[blocks.indexOf(Math.floor(index / PAGE_ROWS))]
-    if (!page?.data || page.isPlaceholderData)
-      return <span data-pending="" className="skeleton m-3 block h-3 w-1/3" />
+    if (!page?.data) return <span data-pending="" className="skeleton m-3 block h-3 w-1/3" />
     return drawRow(page.data, index % PAGE_ROWS, grid, chosen, choose, setLine)
   }
   if (failed) return <ErrorWords error={failed.error} className="p-4" />
@@ -246,7 +247,8 @@ function Table({
         count={count ?? 1}
         rowPx={rowPx}
         className={`${isTall ? 'h-140' : ''} ${rows.view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
-        walks
+        walks={rows.view !== 'raw'}
+        box={Number.isInteger(chosen) ? { onKeyDown: onEscape(leave) } : {}}
         onRange={onRange}
         renderRow={rowAt}
       />

@@ -4,7 +4,9 @@ import { counted } from '#evidence/counted.ts'
 import { bytesSaid } from '#viewer/parts/bytes-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
+import { arriveAt } from '#viewer/parts/arrive-at.ts'
 import { LongText } from '#viewer/parts/long-text.tsx'
+import { onEscape } from '#viewer/parts/on-escape.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { duration } from '#contract/duration.ts'
@@ -37,22 +39,9 @@ export function EntryDetail({
   const entry = useQuery(entryQuery(document, summary.head, seq))
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its button, which is for all
-    <section
-      aria-label={`Entry ${seq}`}
-      className="card"
-      onKeyDown={({ key }) => {
-        if (key === 'Escape') onClose()
-      }}
-    >
+    <section aria-label={`Entry ${seq}`} className="card" onKeyDown={onEscape(onClose)}>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2">
-        <h2
-          className="font-semibold outline-none"
-          tabIndex={-1}
-          ref={(heading) => {
-            heading?.focus({ preventScroll: true })
-            heading?.scrollIntoView({ block: 'nearest' })
-          }}
-        >
+        <h2 className="scroll-mb-80 font-semibold" tabIndex={-1} ref={arriveAt}>
           Entry {seq}
         </h2>
         <ToldWord by={told} />

@@ -12,7 +12,7 @@ import { State } from '#viewer/parts/state.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { fetchCells, PAGE_ROWS, sealedCellsQuery } from '#viewer/record-queries.ts'
 import type { CellsApart } from '#viewer/verifier.ts'
-import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import { Link } from 'wouter'
 import type { Origin } from './origin.ts'
@@ -37,11 +37,13 @@ export function SealedCells({
   const [search, setSearch] = useState('')
   const wanted = useDeferredValue(search)
   const { blocks, onRange } = useBlocksInSight(PAGE_ROWS)
+  // The first block is asked for wherever one reads: the list stands by its count while others come.
+  const first = useQuery(sealedCellsQuery(document, head, seq, wanted, 0))
   const pages = useQueries({
     queries: blocks.map((block) => sealedCellsQuery(document, head, seq, wanted, block)),
   })
-  const failed = pages.find(({ isError }) => isError)
-  const known = pages.find(({ data }) => data)?.data
+  const failed = [first, ...pages].find(({ isError }) => isError)
+  const known = first.data
   if (failed)
     return (
       <p role="alert" className="text-bad">

@@ -1,5 +1,9 @@
+import type { ReactNode } from 'react'
+import { arriveAt } from '#viewer/parts/arrive-at.ts'
 import { Glyph } from '#viewer/parts/glyph.tsx'
+import { onEscape } from '#viewer/parts/on-escape.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import type { ProofSentence } from './proof-sentence.ts'
 import { VERDICT_LOOK } from './verdict-card.tsx'
 
@@ -15,7 +19,7 @@ export function worstFirst(listed: readonly ListedVerdict[]): ListedVerdict[] {
   return listed.toSorted((a, b) => RANK[toneOf(a)] - RANK[toneOf(b)])
 }
 
-/** Each of several files with its verdict. One is open below, whole. */
+/** Each of several files with its verdict. One is open below, whole, until its row is pressed again. */
 export function VerdictList({
   listed,
   opened,
@@ -23,10 +27,15 @@ export function VerdictList({
 }: {
   listed: readonly ListedVerdict[]
   opened: number | null
-  onOpen: (id: number) => void
+  onOpen: (id: number | null) => void
 }) {
   return (
-    <section aria-label="Files that were judged" className="card overflow-hidden">
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its rows, which are for all
+    <section
+      aria-label="Files that were judged"
+      className="card overflow-hidden"
+      onKeyDown={onEscape(() => onOpen(null))}
+    >
       <h2 className="border-b border-line px-4 py-2 font-semibold">
         {listed.length.toLocaleString('en')} files, each judged by itself
       </h2>
@@ -34,10 +43,11 @@ export function VerdictList({
         {listed.map((one) => (
           <li key={one.id}>
             <button
+              id={rowOf(one.id)}
               type="button"
               aria-expanded={one.id === opened}
               className="group grid w-full grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-4 py-2 text-left hover:bg-hover focus-visible:-outline-offset-2 aria-expanded:bg-hover md:grid-cols-[auto_minmax(0,2fr)_minmax(0,3fr)_auto]"
-              onClick={() => onOpen(one.id)}
+              onClick={() => onOpen(one.id === opened ? null : one.id)}
             >
               <span className={VERDICT_LOOK[toneOf(one)].text}>
                 <Glyph family="evidence" tone={VERDICT_LOOK[toneOf(one)].glyph} />
@@ -63,6 +73,48 @@ export function VerdictList({
     </section>
   )
 }
+
+/** The one of them that is open. The focus goes to its name, and back to its row. */
+export function OpenedFile({
+  id,
+  name,
+  onClose,
+  children,
+}: {
+  id: number
+  name: string
+  onClose: () => void
+  children: ReactNode
+}) {
+  const leave = () => {
+    document.getElementById(rowOf(id))?.focus()
+    onClose()
+  }
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its button, which is for all
+    <section
+      aria-label={plain(name, 160)}
+      className="flex flex-col gap-4"
+      onKeyDown={onEscape(leave)}
+    >
+      <div className="flex items-center gap-x-3">
+        <h2
+          className="min-w-0 scroll-mb-80 truncate text-base font-semibold"
+          tabIndex={-1}
+          ref={arriveAt}
+        >
+          <RunText text={name} max={160} />
+        </h2>
+        <button type="button" className="button ml-auto" data-look="quiet" onClick={leave}>
+          Close
+        </button>
+      </div>
+      {children}
+    </section>
+  )
+}
+
+const rowOf = (id: number): string => `judged-${id}`
 
 const toneOf = ({ found }: ListedVerdict): ProofSentence['tone'] =>
   'sentence' in found ? found.sentence.tone : 'refused'

@@ -21,7 +21,7 @@ import { isRefused } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef, useState } from 'react'
-import { Link } from 'wouter'
+import { Link, useSearchParams } from 'wouter'
 import {
   type Brought,
   BroughtTrust,
@@ -35,7 +35,7 @@ import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { proofSentence } from './proof-sentence.ts'
 import { isPart, sortFiles } from './sort-files.ts'
-import { type ListedVerdict, VerdictList, worstFirst } from './verdict-list.tsx'
+import { type ListedVerdict, OpenedFile, VerdictList, worstFirst } from './verdict-list.tsx'
 import { Verifying } from './verifying.tsx'
 
 type Chosen = ChosenFile & { path: string }
@@ -48,7 +48,13 @@ export function VerifyPage() {
   const [opened, setOpened] = useState<number | null>(null)
   const [brought, setBrought] = useState<readonly Brought[]>([])
   const [left, setLeft] = useState<readonly Unread[]>([])
+  const [, setParams] = useSearchParams()
   const turn = useRef(Promise.resolve())
+  // The address tells of an entry, a view and an order of the file that was open, and of no other.
+  const open = (id: number | null) => {
+    setParams({}, { replace: true })
+    setOpened(id)
+  }
   const verifier = useQuery(verifierQuery)
   const kept = useQuery(keptQuery)
   const take = async (given: Given) => {
@@ -67,7 +73,7 @@ export function VerifyPage() {
     setLeft(leftNow)
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
-      setOpened(null)
+      open(null)
       setChosen(judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })))
     }
   }
@@ -81,7 +87,8 @@ export function VerifyPage() {
     return trusted.length === 0 ? null : trusted
   }, [brought])
   const refused = useMemo(() => refusedOf(brought), [brought])
-  const open = chosen.find(({ id }) => id === opened) ?? (chosen.length === 1 ? chosen[0] : null)
+  const only = chosen.length === 1 ? chosen[0] : null
+  const one = chosen.find(({ id }) => id === opened)
   return (
     <Page
       title="Verify a file"
@@ -135,10 +142,15 @@ export function VerifyPage() {
           trust={trust}
           refused={refused}
           opened={opened}
-          onOpen={setOpened}
+          onOpen={open}
         />
       )}
-      {open && <FileVerdict key={open.id} chosen={open} trust={trust} refused={refused} />}
+      {only && <FileVerdict key={only.id} chosen={only} trust={trust} refused={refused} />}
+      {one && (
+        <OpenedFile key={one.id} id={one.id} name={one.path} onClose={() => open(null)}>
+          <FileVerdict chosen={one} trust={trust} refused={refused} />
+        </OpenedFile>
+      )}
       <NotDetectable />
     </Page>
   )
@@ -159,7 +171,7 @@ function FileVerdicts({
   trust: readonly Trusted[] | null
   refused: readonly string[]
   opened: number | null
-  onOpen: (id: number) => void
+  onOpen: (id: number | null) => void
 }) {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
