@@ -210,6 +210,13 @@ describe('a server with runs', () => {
     await entry(1)().getByRole('button', { name: 'Fetch and compare the log' }).click()
     await page.getByRole('region', { name: 'Content of the log' }).getByText(MARKUP).waitFor()
     expect(await page.evaluate(textFaults)).toEqual([])
+    // A line of 20,000 bytes is seen to its end, by the keyboard alone.
+    const show = entry(1)().getByRole('button', { name: 'Show all of line 3' })
+    expect((await show.boundingBox())?.height).toBeLessThanOrEqual(20)
+    await show.press('Enter')
+    const whole = page.getByRole('region', { name: 'All of line 3' })
+    await whole.press('End')
+    await whole.getByText('19,900').waitFor()
     await look(`${path}?view=gates&entry=2`, () => entry(2)().getByText(MARKUP))
   })
 

@@ -388,7 +388,11 @@ function drawRow(
             </span>
             {/* Before the text: behind it would be far out of sight. */}
             {row.text.length > MAX_RAW_CHARS && (
-              <button type="button" className="link font-sans" onClick={() => showLine(row)}>
+              <button
+                type="button"
+                className="link shrink-0 font-sans whitespace-nowrap"
+                onClick={() => showLine(row)}
+              >
                 Show the whole line
               </button>
             )}

@@ -328,7 +328,11 @@ function Line({
       </span>
       {/* Before the text: behind it would be far out of sight. */}
       {isCut && (
-        <button type="button" className="link font-sans" onClick={onWhole}>
+        <button
+          type="button"
+          className="link shrink-0 font-sans whitespace-nowrap"
+          onClick={onWhole}
+        >
           Show all of line {index + 1}
         </button>
       )}
