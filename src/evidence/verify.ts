@@ -83,6 +83,7 @@ export async function verifyEnvelope(
   if (!read.ok) {
     const { claim } = read
     const told = (done: number, of: number) => stage('chain', { done, of })
+    await stage('chain')
     // An engine may decode such a key one way now and another way later.
     const remaining =
       claim.code === 'key-escaped'
