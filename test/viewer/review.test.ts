@@ -484,6 +484,7 @@ describe('what a reader gives', () => {
         at('bad.json', '{"schema":"runseal/trust/2"}'),
         at('run/verifier.html', '<!doctype html>'),
         at('run/logs/a', words),
+        at('run/logs/policy.json', '{"schema":"runseal/trust/1",}'),
         at('ab'.repeat(32), words),
         at('notes.txt', 'of "runseal/evidence-envelope/1"'),
       ],
@@ -494,6 +495,7 @@ describe('what a reader gives', () => {
     expect(sorted.trust.map(({ path, read }) => [path, read.ok])).toEqual([
       ['trust.json', true],
       ['bad.json', false],
+      ['run/logs/policy.json', false],
     ])
     expect(paths(sorted.beside)).toEqual(['run/logs/a', 'ab'.repeat(32), 'notes.txt'])
     expect(paths(sorted.programs)).toEqual(['run/verifier.html'])
@@ -518,7 +520,20 @@ describe('a trust file', () => {
     ['of a later version', '{"server_keys":[],"schema":"runseal/trust/2"}', true],
     ['torn', '{ "schema": "runseal/trust/1", "server', true],
     ['an envelope that quotes one', '{"inputs":{"schema":"runseal/trust/1"},"schema":"x"}', false],
-    ['a text that quotes one', 'see "schema":"runseal/trust/1"', false],
+    ['a comma too many', '{"approvers":[],"schema":"runseal/trust/1",}', true],
+    ['cut off', '{"approvers":[],"schema":"runseal/trust/1"', true],
+    ['a comment before it', '// ours\n{"schema":"runseal/trust/1"}', true],
+    ['its schema twice', '{"schema":"runseal/trust/1","schema":"x"}', true],
+    ['in UTF-16', [...'{"schema":"runseal/trust/1"'].join('\0'), true],
+    ['longer than one may be', `{"schema":"runseal/trust/1"${' '.repeat(4 * 1024 * 1024)}}`, true],
+    ['its schema at the end', `{"x":${'1'.repeat(5e6)},"schema":"runseal/trust/1"}`, true],
+    ['its schema misspelt', '{"required":[],"schema":"runseal/turst/1","server_keys":[]}', true],
+    ['a torn envelope', '{"closing":{},"opening":{"inputs":{"schema":"runseal/trust/1"', false],
+    [
+      'a text that quotes one far inside',
+      `${'.'.repeat(2000)}"schema":"runseal/trust/1"${'.'.repeat(2000)}`,
+      false,
+    ],
     ['a list of one', '[{"schema":"runseal/trust/1"}]', false],
   ])('[U16] is known by its own schema alone: %s', async (_, text, is) => {
     expect(await isTrustFile(new File([text], 'file.json'))).toBe(is)

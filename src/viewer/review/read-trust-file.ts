@@ -1,21 +1,49 @@
-import { parseJson } from '#contract/parse.ts'
+import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import { MAX_TRUST_BYTES, readTrustFile, type ReadTrust } from '#evidence/trust-file.ts'
-import * as z from 'zod/mini'
-
-const LOOK_BYTES = 64 * 1024
 
 /** One byte beyond the limit is enough to be refused. */
 export async function readTrustOf(file: Blob): Promise<ReadTrust> {
   return readTrustFile(new Uint8Array(await file.slice(0, MAX_TRUST_BYTES + 1).arrayBuffer()))
 }
 
-/** Is it meant to be a trust file? By its own word, so that a bad one is refused as what it is. */
+/**
+ * Is it meant to be a trust file? A bad one is refused as what it is: a requirement with a comma too many, taken for
+ * something else, would be a requirement that nobody asks for. What an envelope quotes of one does not make it one.
+ */
 export async function isTrustFile(file: File): Promise<boolean> {
-  if (file.size <= MAX_TRUST_BYTES) {
-    const said = parseJson(z.looseObject({ schema: z.string() }), await file.text())
-    if (said.ok) return said.value.schema.startsWith('runseal/trust/')
-  }
-  // No JSON, or a large file, for which an envelope must not wait: by how it begins, where only a member of its own
-  // can be. What an envelope quotes of a trust file does not make it one.
-  return /^\s*\{\s*"schema"\s*:\s*"runseal\/trust\//.test(await file.slice(0, LOOK_BYTES).text())
+  const value = file.size <= MAX_TRUST_BYTES ? valueOf(await file.text()) : undefined
+  if (value !== undefined)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && isMeant(value)
+  // Not read as one value: by what stands at its beginning and its end.
+  const [head, tail] = [
+    await textOf(file.slice(0, LOOK_BYTES)),
+    await textOf(file.slice(-LOOK_BYTES)),
+  ]
+  return !/^\s*\{\s*"closing"/.test(head) && (SAYS_SO.test(head) || SAYS_SO.test(tail))
 }
+
+const LOOK_BYTES = 1024
+const SAYS_SO = /"schema"\s*:\s*"runseal\/trust\//
+
+function isMeant(value: object): boolean {
+  if ('schema' in value && typeof value.schema === 'string' && value.schema.startsWith(SCHEMA))
+    return true
+  // By what it has, where its schema is written wrongly or not at all.
+  return 'server_keys' in value && ('required' in value || 'approvers' in value)
+}
+
+const SCHEMA = 'runseal/trust/'
+const MAX_DEPTH = 64
+
+/** undefined where it is no JSON of one meaning. */
+function valueOf(text: string): unknown {
+  try {
+    return strictJson(text, MAX_DEPTH)
+  } catch (fault) {
+    if (fault instanceof JsonFault) return undefined
+    throw fault
+  }
+}
+
+/** UTF-16, as some editors write it, is text with a NUL beside each letter. */
+const textOf = async (blob: Blob): Promise<string> => (await blob.text()).replaceAll('\0', '')

@@ -36,8 +36,9 @@ async function kindOf(one: FileAt): Promise<'trust' | 'envelopes' | 'beside' | '
   const { file } = one
   // A byte of it tells whether it can be read at all.
   await file.slice(0, 1).arrayBuffer()
+  // By its digest only: what a reader put among logs under a name of their own is still theirs.
+  if (!DIGEST.test(file.name) && (await isTrustFile(file))) return 'trust'
   if (isPart(one)) return 'beside'
-  if (await isTrustFile(file)) return 'trust'
   if (await isMeantAsEnvelope(file)) return 'envelopes'
   return file.name === 'verifier.html' ? 'programs' : 'beside'
 }
