@@ -574,7 +574,7 @@ function* ofBase(
   } else if (known.length === 0) {
     yield claimOf('base-unchecked', {
       ...at,
-      message: `A difference from ${base.evidence_id} was shown, and you do not hold that record.`,
+      message: `A difference from ${base.evidence_id} was shown, and you hold no such record under a seal that counts here.`,
     })
   }
 }

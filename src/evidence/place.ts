@@ -44,7 +44,9 @@ export function checkLineage(
   const takenOver = takenFrom.length
   const open = [
     ...(known === undefined
-      ? ['you do not hold its record, so that who started it is the server’s word']
+      ? [
+          'you hold no record of it under a seal that counts here, so that who started it is the server’s word',
+        ]
       : []),
     ...(takenOver === 0
       ? []
@@ -155,7 +157,7 @@ export function checkPrevious(
   if (before === undefined) {
     return claimOf('previous-not-held', {
       ...at,
-      message: `You do not hold the envelope before it, ${previous.evidence_id}.`,
+      message: `You hold nothing under a seal that counts here that is the envelope before it, ${previous.evidence_id}.`,
     })
   }
   const pair = { ...at, expected: before.head, actual: previous.head }

@@ -129,11 +129,14 @@ export function walkSeries(
     remembered = [],
     unplaced = [],
     differing = new Map(),
+    isPart = false,
   }: {
     remembered?: readonly HeldEnvelope[]
     unplaced?: readonly Unplaced[]
     /** Of `compareTaken`. */
     differing?: ReadonlyMap<string, string>
+    /** These are some of a reader's own files: what is not among them is not missing. */
+    isPart?: boolean
   } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
@@ -160,17 +163,18 @@ export function walkSeries(
   const order = orderOf(all)
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, mine, members }) => {
-    const holes = [...Map.groupBy(members, (one) => one.server).values()].map((ofOne) =>
-      holesOf(ofOne, here, spare, mine),
-    )
-    const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order))
+    const byKey = isPart ? [] : [...Map.groupBy(members, (one) => one.server).values()]
+    const holes = byKey.map((ofOne) => holesOf(ofOne, here, spare, mine))
+    const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
       server,
       count: inOrder.length,
       last: inOrder.at(-1) ?? null,
       faults: [
-        ...members.flatMap((one) => againstPrevious(one, here)),
+        ...members
+          .flatMap((one) => againstPrevious(one, here))
+          .filter(({ fault }) => !isPart || fault !== 'missing'),
         ...holes.flatMap(({ faults }) => faults),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
         ...mine.flatMap((head) => againstRemembered(head, here)),
@@ -291,6 +295,7 @@ function lineageOf(
   byRun: ReadonlyMap<string | undefined, readonly HeldEnvelope[]>,
   differing: ReadonlyMap<string, string>,
   isSealedAfter: Order,
+  isPart: boolean,
 ): Told {
   const { evidence_id, repeats, ran } = rerun
   if (repeats === null) return { faults: [], open: [] }
@@ -298,7 +303,9 @@ function lineageOf(
   const sources = new Set(taken.map((one) => one.evidence_id))
   const ofRun = byRun.get(run_id) ?? []
   const found = [...sources].flatMap((source) => here.byId.get(source) ?? [])
-  const gone = [...sources].find((source) => foundAs(source, here) === undefined)
+  const gone = isPart
+    ? undefined
+    : [...sources].find((source) => foundAs(source, here) === undefined)
   const what =
     lineageFault({ ...repeats, sources }, [...ofRun, ...found])?.message ??
     sourceFault(rerun, found, (one, other) => isSealedAfter(one, other) === true) ??

@@ -2,6 +2,9 @@ import { ENDPOINT } from '#contract/api.ts'
 import type { Run } from '#contract/run.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import type { Trusted } from '#evidence/trust.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
+import type { Series } from '#evidence/series.ts'
+import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
 import type { Stage } from '#evidence/verify.ts'
 import {
   keepPreviousData,
@@ -149,17 +152,18 @@ export const verifierQuery = queryOptions({
 
 /**
  * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why
- * trust files that they brought cannot be used.
+ * trust files that they brought cannot be used. `beside`: of those that were given together with it.
  */
 export const fileVerdictQuery = (
   file: ChosenFile,
   trust: readonly Trusted[] | null,
   refused: readonly string[],
+  beside: readonly HeldEnvelope[],
 ) =>
   queryOptions({
-    queryKey: ['verdict', FILES, file.id, trust, refused],
+    queryKey: ['verdict', FILES, file.id, trust, refused, beside.map(({ head }) => head)],
     queryFn: async ({ client, signal }) => {
-      const question = await askedOfFile(client, file, trust, refused)
+      const question = await askedOfFile(client, file, trust, refused, beside)
       const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
       await rememberVerified(client, verdict)
       return verdict
@@ -172,10 +176,14 @@ export const fileVerdictQuery = (
 
 export type ChosenFile = { readonly id: number; readonly file: File }
 
-/** What became of one of several files. Without a verdict it cannot be read. */
-export type FileFound = { id: number; verdict: Verdict | null }
+/** What became of one of several files, and which of the others it was held against. Without a verdict it cannot be read. */
+export type FileFound = { id: number; verdict: Verdict | null; beside: readonly HeldEnvelope[] }
+export type FilesFound = { found: readonly FileFound[]; series: readonly Series[] }
 
-/** Several files of the reader's, each by itself and one after another, in a worker that keeps none of them. */
+/**
+ * Several files of the reader's, in a worker that keeps none of them: each by itself, and then each held against the
+ * others and what was seen here. Nothing is remembered of one before that, so that the first of a fork is not the true one.
+ */
 export const fileVerdictsQuery = (
   files: readonly ChosenFile[],
   trust: readonly Trusted[] | null,
@@ -183,30 +191,48 @@ export const fileVerdictsQuery = (
 ) =>
   queryOptions({
     queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused],
-    queryFn: async ({ client, signal }) => {
+    queryFn: async ({ client, signal }): Promise<FilesFound> => {
+      const tell = (done: Done) => client.setQueryData(doneQuery.queryKey, done)
+      const judge = async (question: Parameters<typeof verify>[1]) =>
+        await verify(MANY_FILES, question, { signal }).catch(() => {
+          signal.throwIfAborted()
+          return null
+        })
+      const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) => {
+        const question = await askedOfFile(client, file, trust, refused, [])
+        return await judge({ ...question, previous: [], taken })
+      }
+      const alone: Alone[] = []
+      for (const file of files) {
+        tell({ count: alone.length, isAgain: false })
+        const verdict = await byItself(file, [])
+        alone.push(
+          verdict?.walk ? { place: verdict.walk.place, sealed_by: verdict.sealed_by } : null,
+        )
+      }
+      const series = await walkTogether(alone, async (nth, taken) => {
+        const file = files[nth]
+        return file === undefined ? null : ((await byItself(file, taken))?.walk?.differing ?? null)
+      })
+      const heldBeside = besideEach(alone)
       const found: FileFound[] = []
       for (const file of files) {
-        client.setQueryData(doneQuery.queryKey, found.length)
-        const question = await askedOfFile(client, file, trust, refused)
-        const verdict = await verify(MANY_FILES, question, { signal }).then(
-          (verdict) => verdict,
-          () => {
-            signal.throwIfAborted()
-            return null
-          },
-        )
-        if (verdict) await rememberVerified(client, verdict)
-        found.push({ id: file.id, verdict })
+        tell({ count: found.length, isAgain: true })
+        const beside = heldBeside(found.length)
+        const verdict = await judge(await askedOfFile(client, file, trust, refused, beside))
+        found.push({ id: file.id, verdict, beside })
       }
-      return found
+      for (const { verdict } of found) if (verdict) await rememberVerified(client, verdict)
+      return { found, series }
     },
     networkMode: 'always',
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   })
 
-/** How many of several files are verified. */
-export const doneQuery = queryOptions<number>({
+/** How many of several files are verified, by themselves or against the others. */
+type Done = { count: number; isAgain: boolean }
+export const doneQuery = queryOptions<Done>({
   queryKey: ['progress', 'files'],
   queryFn: skipToken,
   gcTime: 0,
@@ -218,6 +244,7 @@ async function askedOfFile(
   { file }: ChosenFile,
   trust: readonly Trusted[] | null,
   refused: readonly string[],
+  beside: readonly HeldEnvelope[],
 ) {
   const kept = await client.query(keptQuery)
   return {
@@ -227,7 +254,7 @@ async function askedOfFile(
       trustedOf(kept, knownKeys(kept)),
     refused,
     asked: {},
-    previous: seenHere(await readKept()),
+    previous: [...seenHere(await readKept()), ...beside],
   }
 }
 

@@ -1,7 +1,17 @@
 // @vitest-environment node
 import { expect, it, vi } from 'vitest'
 import { sha256 } from '#evidence/digest.ts'
-import { newSigner, pinned, planStep, type Sealed, startRun } from '#test/evidence/fixture.ts'
+import type { Trusted } from '#evidence/trust.ts'
+import {
+  newSigner,
+  pinned,
+  planGate,
+  planStep,
+  type Sealed,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
+import { newPasskey } from '#test/evidence/passkey.ts'
 import { judge, type Judged } from '#viewer/offline/judge.ts'
 import type { FileAt } from '#viewer/parts/dropped-files.ts'
 
@@ -16,21 +26,23 @@ const at = (path: string, content: BlobPart): FileAt => ({
 })
 const envelope = (path: string, { bytes }: Sealed) => at(path, bytes.slice())
 
-/** A run with one log of this text. */
+/** A run with one log of this text, some places after the one before it. */
 async function logged(text: string, nth: number, by = signer): Promise<Sealed> {
   const ids = { evidence_id: `ev-${nth}`, run_id: `run-${nth}` }
   const run = startRun(by, { steps: [planStep('test')] }, ids)
   const digest = sha256(text)
   const [bytes, chunks] = [text.length, [digest]]
   run.step('test', { log: { sha256: digest, bytes, lines: 1, truncated: false, chunks } })
-  return await run.seal()
+  const previous = nth === 1 ? null : { evidence_id: `ev-before-${nth}`, head: 'a'.repeat(64) }
+  return await run.seal({ seal_seq: nth * 9 - 8, previous })
 }
 
-const judged = async (given: Partial<Parameters<typeof judge>[0]>) =>
+const together = async (given: Partial<Parameters<typeof judge>[0]>) =>
   await judge(
     { envelopes: [], trust: [pinned(signer)], refused: [], attached: [], former: [], ...given },
     { onProgress: () => undefined },
   )
+const judged = async (given: Parameters<typeof together>[0]) => (await together(given)).judged
 
 const besideIn = (one: Judged | undefined) =>
   one && 'attached' in one
@@ -87,4 +99,105 @@ it('[A6] each file is read once, beside however many envelopes', async () => {
   const found = await judged({ envelopes, attached })
   expect(found.map(besideIn)).toEqual([1, 2, 3].map(() => ['attached-whole: proven']))
   expect(reads.map(({ mock }) => mock.calls.length)).toEqual([1, 1, 1])
+})
+
+const verdictIn = (one: Judged) => ('found' in one ? one.found.verdict : null)
+const claimsIn = (one: Judged | undefined) => (one && 'found' in one ? one.found.claims : [])
+const codesIn = (one: Judged | undefined) =>
+  claimsIn(one).flatMap(({ code, state }) => (state === 'does not verify' ? [code] : []))
+
+it('[W11] of two that stand in one place both are accused, and neither is preferred', async () => {
+  const [failed, passed] = [await logged('failed', 1), await logged('passed', 1)]
+  const [a, b] = [envelope('a.json', failed), envelope('b.json', passed)]
+  for (const envelopes of [
+    [a, b],
+    [b, a],
+  ]) {
+    const { judged: found, series } = await together({ envelopes })
+    expect(found.map(verdictIn)).toEqual(['does not verify', 'does not verify'])
+    expect(found.map(codesIn)).toEqual([['fork'], ['fork']])
+    expect(series).toMatchObject([
+      { faults: [{ fault: 'forked', evidence_ids: ['ev-1', 'ev-1'] }] },
+    ])
+  }
+  // The same one twice is one.
+  const twice = await together({ envelopes: [a, envelope('copy.json', failed)] })
+  expect(twice.judged.map(verdictIn)).toEqual(['proven', 'proven'])
+  expect(twice.series).toMatchObject([{ count: 1, faults: [] }])
+})
+
+it('[W11] a request that is answered twice, and a rerun of another starter, are named over files given together', async () => {
+  const [ann, ben] = [
+    newPasskey('ann', { user: 'ann' }),
+    newPasskey('ben', { user: 'ben', seed: 8 }),
+  ]
+  const plan = {
+    steps: [planStep('build')],
+    gates: [planGate('ok', { needs: ['build'], policy: { sign: 'passkey', four_eyes: true } })],
+  }
+  const nonce = 'ab'.repeat(16)
+  const first = startRun(signer, plan, { actor: 'user:ann' })
+  first.step('build')
+  first.gate('ok', {
+    decisions: [{ approver: 'ben', decision: 'rejected', nonce, sign: ben.sign }],
+  })
+  const one = await first.seal()
+  const { evidence_id, run_id, integrity } = one.envelope
+  const rerun_of = { run_id, starters: ['user:bob'] }
+  const ids = { evidence_id: 'ev-2', run_id: 'run-2', actor: 'user:oda' }
+  const next = startRun(signer, plan, { ...ids, rerun_of })
+  next.step('build')
+  next.gate('ok', { decisions: [{ approver: 'ann', nonce, sign: ann.sign }] })
+  const previous = { evidence_id, head: integrity.hash_chain.head }
+  const two = await next.seal({ seal_seq: 2, previous })
+  const trust = [pinned(signer, { approvers: [ann.approver, ben.approver] })]
+  const [a, b] = [envelope('a.json', one), envelope('b.json', two)]
+  const { judged: found, series } = await together({ envelopes: [a, b], trust })
+  expect(found.map(verdictIn)).toEqual(['does not verify', 'does not verify'])
+  expect(codesIn(found[0])).toEqual(['nonce-repeated'])
+  expect(codesIn(found[1])).toEqual(['nonce-repeated', 'starter-decided', 'lineage-differs'])
+  expect(claimsIn(found[1]).some(({ message }) => /[Yy]ou hold n/.test(message))).toBe(false)
+  expect(series.flatMap(({ faults }) => faults.map(({ fault }) => fault))).toEqual([
+    'repeated',
+    'lineage',
+  ])
+})
+
+it('[W11] what is not among the files is not missing, nor a source that steps were taken over from', async () => {
+  const run = startRun(
+    signer,
+    { steps: [planStep('test')] },
+    {
+      evidence_id: 'ev-7',
+      run_id: 'run-7',
+      rerun_of: { run_id: 'run-6', starters: ['user:ann'] },
+    },
+  )
+  const taken_over = { evidence_id: 'ev-6', seq: 1, entry: 'a'.repeat(64) }
+  run.step('test', { taken_over })
+  const head = 'b'.repeat(64)
+  const late = await run.seal({ seal_seq: 7, previous: { evidence_id: 'ev-6', head } })
+  const envelopes = [envelope('7.json', late), envelope('1.json', await logged('one', 1))]
+  const { judged: found, series } = await together({ envelopes })
+  expect(found.map(verdictIn)).toEqual(['proven', 'proven'])
+  expect(series).toMatchObject([{ count: 2, faults: [] }])
+  expect(series[0]?.open).toEqual([
+    'ev-7 repeats run-6: who started that is the server’s word, since its record is not here; 1 step that it took over could not be compared.',
+  ])
+})
+
+it('[W11] a key that only a trust file of the folder offers, or none knows, accuses no record by a known one', async () => {
+  const honest = envelope('a.json', await logged('one', 1))
+  const forged = envelope('b.json', await logged('other', 1, nobody))
+  const offered: Trusted = { file: trustFileOf(nobody), source: 'offered' }
+  for (const trust of [[pinned(signer)], [pinned(signer), offered]]) {
+    const { judged: found, series } = await together({ envelopes: [forged, honest], trust })
+    expect(verdictIn(found[1] ?? { path: '', unreadable: '' })).toBe('proven')
+    expect(series.flatMap(({ faults }) => faults)).toEqual([])
+  }
+  const { judged: found } = await together({
+    envelopes: [forged, honest],
+    trust: [pinned(signer), offered],
+  })
+  expect(codesIn(found[0])).toEqual(['fork'])
 })

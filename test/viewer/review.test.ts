@@ -524,7 +524,7 @@ describe('a trust file', () => {
     ['cut off', '{"approvers":[],"schema":"runseal/trust/1"', true],
     ['a comment before it', '// ours\n{"schema":"runseal/trust/1"}', true],
     ['its schema twice', '{"schema":"runseal/trust/1","schema":"x"}', true],
-    ['in UTF-16', [...'{"schema":"runseal/trust/1"'].join('\0'), true],
+    ['in UTF-16', '{"schema":"runseal/trust/1"'.replaceAll(/./g, '$&\0'), true],
     ['longer than one may be', `{"schema":"runseal/trust/1"${' '.repeat(4 * 1024 * 1024)}}`, true],
     ['its schema at the end', `{"x":${'1'.repeat(5e6)},"schema":"runseal/trust/1"}`, true],
     ['its schema misspelt', '{"required":[],"schema":"runseal/turst/1","server_keys":[]}', true],

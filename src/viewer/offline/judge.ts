@@ -9,6 +9,10 @@ import {
 } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
+import { differingOf, type TakenOver } from '#evidence/lineage.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
+import { placeOf, type Series } from '#evidence/series.ts'
+import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import {
   type Stage,
@@ -51,37 +55,63 @@ export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closi
   Pick<Opening, 'title' | 'definition' | 'actor' | 'started_at'>
 export type Attached = { claim: Claim; file: File | null; part: Part | null }
 
-/** How far it is: of which envelope, and in what. */
-export type Progress = { nth: number; stage: Stage | 'beside' }
+/** How far it is: of which envelope, and in what; `isAgain`: held against the others by now. */
+export type Progress = { nth: number; stage: Stage | 'beside'; isAgain: boolean }
+
+/** Each of the envelopes, and what they say of each other. */
+export type Judgement = { judged: readonly Judged[]; series: readonly Series[] }
 
 export type JudgeOptions = { onProgress: (progress: Progress) => void; signal?: AbortSignal }
 
-/** Before what takes long the browser may draw, and hear that the reader has had enough. */
+/**
+ * Each by itself, and then each held against all others. Before what takes long the browser may draw, and hear that the
+ * reader has had enough.
+ */
 export async function judge(
   { envelopes, trust, refused, attached, former }: Question,
   { onProgress, signal }: JudgeOptions,
-): Promise<Judged[]> {
-  const at = async (nth: number, stage: Progress['stage']) => {
+): Promise<Judgement> {
+  const at = async (nth: number, stage: Progress['stage'], isAgain: boolean) => {
     signal?.throwIfAborted()
-    onProgress({ nth, stage })
+    onProgress({ nth, stage, isAgain })
     await drawn()
     signal?.throwIfAborted()
   }
-  const judged: { one: Judged; record: RecordBeside | null }[] = []
+  const look = async (
+    file: FileAt,
+    nth: number,
+    previous: readonly HeldEnvelope[] | null,
+    taken: readonly (readonly TakenOver[])[] = [],
+  ) => {
+    const breathe = (stage: Stage) => at(nth, stage, previous !== null)
+    const options = { trust, refused, previous: previous ?? [], onProgress: breathe }
+    return await judgeOne(file, options, taken, signal)
+  }
+  const alone: Looked[] = []
   for (const [nth, file] of envelopes.entries()) {
-    await at(nth, 'read')
-    judged.push(
-      await judgeOne(file, { trust, refused, onProgress: (stage) => at(nth, stage) }, signal),
-    )
+    await at(nth, 'read', false)
+    alone.push(await look(file, nth, null))
+  }
+  const seen = alone.map(({ alone }) => alone)
+  const series = await walkTogether(seen, async (nth, taken) => {
+    const file = envelopes[nth]
+    return file === undefined ? null : (await look(file, nth, [], taken)).differing
+  })
+  const heldBeside = besideEach(seen)
+  const judged: Looked[] = []
+  for (const [nth, file] of envelopes.entries()) {
+    const [first, others] = [alone[nth], heldBeside(nth)]
+    judged.push(first && others.length === 0 ? first : await look(file, nth, others))
   }
   const records = judged.flatMap(({ record }) => record ?? [])
-  const beside = () => at(envelopes.length - 1, 'beside')
+  const beside = () => at(envelopes.length - 1, 'beside', true)
   const { files, unread } = await readable(records.length === 0 ? [] : attached)
-  const before: RecordedBefore[] = []
+  // Also of what does not verify beside the others: what is on record there is none of theirs.
+  const before = alone.flatMap(({ one }) => ('recorded' in one && one.recorded) || [])
   for (const one of files.length === 0 ? [] : former) {
     if (!('file' in one)) before.push(one)
     else {
-      const { record } = await judgeOne(one, { trust, refused, onProgress: beside }, signal)
+      const { record } = await judgeOne(one, { trust, refused, onProgress: beside }, [], signal)
       if (record) before.push(recordedIn(record))
     }
   }
@@ -92,26 +122,38 @@ export async function judge(
   }))
   const compared = await compareBesideAll(records, given, beside, before)
   const of = new Map(records.map((record, index) => [record, compared[index] ?? []]))
-  return judged.map(({ one, record }) =>
+  const withFiles = ({ one, record }: Looked): Judged =>
     'unreadable' in one || record === null
       ? one
       : {
           ...one,
           unread,
           attached: (of.get(record) ?? []).map((found) => attachedOf(found, files)),
-        },
-  )
+        }
+  return { judged: judged.map(withFiles), series }
+}
+
+type Looked = {
+  one: Judged
+  record: RecordBeside | null
+  alone: Alone
+  /** Of each list of what others took over from it the first that it does not say; null where it does not verify. */
+  differing: readonly (TakenOver | null)[] | null
 }
 
 async function judgeOne(
   { path, file }: FileAt,
   options: VerifyOptions,
+  taken: readonly (readonly TakenOver[])[],
   signal?: AbortSignal,
-): Promise<{ one: Judged; record: RecordBeside | null }> {
+): Promise<Looked> {
   try {
     // One byte beyond the limit is enough to be refused.
     const bytes = await bytesOf(file.slice(0, LIMITS.bytes + 1))
-    const { verdict, claims, sealed_by, remaining, envelope } = await verifyEnvelope(bytes, options)
+    const { verdict, claims, sealed_by, remaining, envelope, entries } = await verifyEnvelope(
+      bytes,
+      options,
+    )
     const record = envelope && recordBeside(envelope)
     const one = {
       path,
@@ -123,11 +165,17 @@ async function judgeOne(
       unread: [],
       recorded: record && recordedIn(record),
     }
-    return { one, record }
+    return {
+      one,
+      record,
+      alone: envelope && entries && { place: placeOf(envelope, entries), sealed_by },
+      differing: entries && taken.map((list) => differingOf(list, entries)),
+    }
   } catch (error) {
     signal?.throwIfAborted()
     // It went away, or the browser may not read it. Bad evidence throws nothing.
-    return { one: { path, unreadable: whyUnread(error) }, record: null }
+    const unreadable = whyUnread(error)
+    return { one: { path, unreadable }, record: null, alone: null, differing: null }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RecordedBefore } from '#evidence/beside.ts'
-import { judge, type Judged, type Progress, type Question } from './judge.ts'
+import { judge, type Judgement, type Progress, type Question } from './judge.ts'
 
 /** What the page is about: the last thing that was asked. */
 export type Judging =
@@ -7,7 +7,7 @@ export type Judging =
   | { state: 'under way'; question: Question; progress: Progress }
   | { state: 'stopped'; question: Question }
   | { state: 'failed'; why: string }
-  | { state: 'judged'; judged: readonly Judged[] }
+  | ({ state: 'judged' } & Judgement)
 
 /** One thing at a time: what was under way is given up for what is asked now. */
 export type Judge = {
@@ -50,15 +50,15 @@ export function newJudge(script: string): Judge {
       const onProgress = (progress: Progress) => {
         if (!signal.aborted) set({ state: 'under way', question, progress })
       }
-      onProgress({ nth: 0, stage: 'read' })
+      onProgress({ nth: 0, stage: 'read', isAgain: false })
       judgeAside(question, script, onProgress, signal).then(
-        (judged) => {
+        ({ judged, series }) => {
           if (signal.aborted) return
           for (const [nth, { file }] of asked.envelopes.entries()) {
             const one = judged[nth]
             recorded.set(file, one && 'recorded' in one ? one.recorded : null)
           }
-          set({ state: 'judged', judged })
+          set({ state: 'judged', judged, series })
         },
         (error: unknown) => {
           if (!signal.aborted) set({ state: 'failed', why: String(error) })
@@ -75,7 +75,7 @@ export function newJudge(script: string): Judge {
 
 type Reply =
   | { progress: Progress }
-  | { ok: true; judged: readonly Judged[] }
+  | { ok: true; judgement: Judgement }
   | { ok: false; why: string }
 
 async function judgeAside(
@@ -83,14 +83,14 @@ async function judgeAside(
   script: string,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
-): Promise<readonly Judged[]> {
+): Promise<Judgement> {
   const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
   const worker = new Worker(address)
   try {
-    return await new Promise<readonly Judged[]>((resolve, reject) => {
+    return await new Promise<Judgement>((resolve, reject) => {
       worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
         if ('progress' in data) onProgress(data.progress)
-        else if (data.ok) resolve(data.judged)
+        else if (data.ok) resolve(data.judgement)
         else reject(new Error(data.why))
       })
       // A browser that lets a file have no worker: on this thread then, which may draw between two steps of it.
@@ -109,7 +109,7 @@ export function judgeWhatComes(): void {
   addEventListener('message', ({ data }: MessageEvent<Question>) => {
     const onProgress = (progress: Progress) => postMessage({ progress } satisfies Reply)
     judge(data, { onProgress }).then(
-      (judged) => postMessage({ ok: true, judged } satisfies Reply),
+      (judgement) => postMessage({ ok: true, judgement } satisfies Reply),
       (error: unknown) => postMessage({ ok: false, why: String(error) } satisfies Reply),
     )
   })

@@ -24,6 +24,7 @@ import {
 } from '#viewer/review/brought-trust.tsx'
 import { Claims } from '#viewer/review/claims.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
+import { HeldTogether } from '#viewer/review/held-together.tsx'
 import { InPlainWords } from '#viewer/review/in-plain-words.tsx'
 import { LeftAside } from '#viewer/review/left-aside.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
@@ -277,7 +278,7 @@ function Found({
         </Notice>
       )
     case 'judged': {
-      const { judged } = judging
+      const { judged, series } = judging
       const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
       const [only] = judged
       if (only && judged.length === 1) return <JudgedFile judged={only} whence={whence} />
@@ -286,6 +287,7 @@ function Found({
       const open = (id: number | null) => setOpened(id === null ? null : { of: envelopes, id })
       return (
         <>
+          <HeldTogether series={series} />
           <VerdictList listed={listed} opened={at} onOpen={open} />
           {one && at !== null && (
             <OpenedFile key={at} id={at} name={one.path} onClose={() => open(null)}>
@@ -308,7 +310,7 @@ const listedOf = (one: Judged, id: number, whence: Whence): ListedVerdict => ({
 })
 
 function UnderWay({
-  progress: { nth, stage },
+  progress: { nth, stage, isAgain },
   of,
   onStop,
 }: {
@@ -322,12 +324,13 @@ function UnderWay({
     <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
       <output className="text-ink-2">
         {says}
-        {of > 1 && ` of file ${nth + 1} of ${of.toLocaleString('en')}`}.
+        {of > 1 && ` of file ${nth + 1} of ${of.toLocaleString('en')}`}
+        {of > 1 && isAgain && ', beside the others'}.
       </output>
       <progress
         className="h-1.5 w-40 text-seal"
-        max={(STAGES.length + 1) * of}
-        value={(STAGES.length + 1) * nth + at}
+        max={(STAGES.length + 1) * of * (of > 1 ? 2 : 1)}
+        value={(STAGES.length + 1) * (of > 1 && isAgain ? of + nth : nth) + at}
         aria-label="Verification"
       />
       <button type="button" className="button ml-auto" onClick={onStop}>

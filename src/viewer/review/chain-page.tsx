@@ -1,4 +1,3 @@
-import type { Series } from '#evidence/series.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -26,6 +25,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
+import { CannotBeTold, Faults } from './series-faults.tsx'
 import { type AskingAgain, MOST_NAMED, OneNamed, UnreadRecords } from './unread-records.tsx'
 import {
   isAnswered,
@@ -265,26 +265,6 @@ function Named({ walked }: { walked: readonly Walked[] }) {
   )
 }
 
-function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
-  if (faults.length === 0) return null
-  return (
-    <div>
-      {many && (
-        <p className="text-ink-2">
-          Sealed by the key <Fingerprint hex={server} short />
-        </p>
-      )}
-      <ul className="flex list-disc flex-col gap-1 pl-5">
-        {faults.map((fault, index) => (
-          <li key={index}>
-            <strong>{FAULT[fault.fault]}.</strong> <RunText text={fault.message} max={600} />
-          </li>
-        ))}
-      </ul>
-    </div>
-  )
-}
-
 /** A key that has ended counts by the number alone that a record gives itself. */
 function Ended({ word, count }: { word: 'retired' | 'revoked'; count: number }) {
   if (count === 0) return null
@@ -296,35 +276,6 @@ function Ended({ word, count }: { word: 'retired' | 'revoked'; count: number }) 
     </p>
   )
 }
-
-function CannotBeTold({ said }: { said: readonly string[] }) {
-  if (said.length === 0) return null
-  return (
-    <div className="flex flex-col gap-1">
-      <h3 className="font-medium">What cannot be told</h3>
-      <ul className="flex list-disc flex-col gap-1 pl-5">
-        {said.slice(0, MOST_NAMED).map((one, index) => (
-          <li key={index}>
-            <RunText text={one} max={600} />
-          </li>
-        ))}
-        {said.length > MOST_NAMED && (
-          <li>and {(said.length - MOST_NAMED).toLocaleString('en')} more</li>
-        )}
-      </ul>
-    </div>
-  )
-}
-
-const FAULT = {
-  missing: 'Missing',
-  forked: 'Forked',
-  resealed: 'Sealed anew',
-  replaced: 'Replaced',
-  misplaced: 'Out of place',
-  repeated: 'Answered twice',
-  lineage: 'Repeated otherwise',
-} as const satisfies Record<Series['faults'][number]['fault'], string>
 
 /** What changed stays a warning until the reader says that they know why. */
 function Anew({ walk }: { walk: Walk }) {

@@ -37,7 +37,8 @@ export function VerdictList({
       onKeyDown={onEscape(() => onOpen(null))}
     >
       <h2 className="border-b border-line px-4 py-2 font-semibold">
-        {listed.length.toLocaleString('en')} files, each judged by itself
+        {listed.length.toLocaleString('en')} files, each judged by itself and held against the
+        others
       </h2>
       <ul className="max-h-96 divide-y divide-line overflow-auto">
         {listed.map((one) => (

@@ -1,3 +1,4 @@
+import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { Given, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -30,6 +31,7 @@ import {
   trustedOf,
   withTrust,
 } from './brought-trust.tsx'
+import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
@@ -88,7 +90,6 @@ export function VerifyPage() {
   }, [brought])
   const refused = useMemo(() => refusedOf(brought), [brought])
   const only = chosen.length === 1 ? chosen[0] : null
-  const one = chosen.find(({ id }) => id === opened)
   return (
     <Page
       title="Verify a file"
@@ -145,11 +146,8 @@ export function VerifyPage() {
           onOpen={open}
         />
       )}
-      {only && <FileVerdict key={only.id} chosen={only} trust={trust} refused={refused} />}
-      {one && (
-        <OpenedFile key={one.id} id={one.id} name={one.path} onClose={() => open(null)}>
-          <FileVerdict chosen={one} trust={trust} refused={refused} />
-        </OpenedFile>
+      {only && (
+        <FileVerdict key={only.id} chosen={only} trust={trust} refused={refused} beside={ALONE} />
       )}
       <NotDetectable />
     </Page>
@@ -158,6 +156,7 @@ export function VerifyPage() {
 
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
+const ALONE: readonly HeldEnvelope[] = []
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
 function FileVerdicts({
@@ -177,12 +176,25 @@ function FileVerdicts({
   const kept = useQuery(keptQuery)
   const query = fileVerdictsQuery(chosen, trust, refused)
   const verdicts = useQuery(query)
-  const { data: done = 0 } = useQuery(doneQuery)
+  const { data: done = { count: 0, isAgain: false } } = useQuery(doneQuery)
   if (verdicts.isError) return <Failure error={verdicts.error} again={verdicts.refetch} />
   if (verdicts.data) {
     const { seen = {} } = kept.data ?? {}
-    const listed = verdicts.data.map((one) => listedOf(one, chosen, seen))
-    return <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
+    const { found, series } = verdicts.data
+    const listed = found.map((one) => listedOf(one, chosen, seen))
+    const open = chosen.find(({ id }) => id === opened)
+    const beside = found.find(({ id }) => id === opened)?.beside ?? ALONE
+    return (
+      <>
+        <HeldTogether series={series} />
+        <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
+        {open && (
+          <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
+            <FileVerdict chosen={open} trust={trust} refused={refused} beside={beside} />
+          </OpenedFile>
+        )}
+      </>
+    )
   }
   if (verdicts.fetchStatus === 'idle')
     return (
@@ -191,12 +203,13 @@ function FileVerdicts({
   return (
     <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
       <output className="text-ink-2">
-        {done.toLocaleString('en')} of {chosen.length.toLocaleString('en')} files are verified.
+        {done.count.toLocaleString('en')} of {chosen.length.toLocaleString('en')} files are{' '}
+        {done.isAgain ? 'held against the others' : 'verified by themselves'}.
       </output>
       <progress
         className="h-1.5 w-40 text-seal"
-        max={chosen.length}
-        value={done}
+        max={2 * chosen.length}
+        value={done.isAgain ? chosen.length + done.count : done.count}
         aria-label="Files verified"
       />
       <button
@@ -226,13 +239,15 @@ function FileVerdict({
   chosen,
   trust,
   refused,
+  beside,
 }: {
   chosen: Chosen
   trust: readonly Trusted[] | null
   refused: readonly string[]
+  beside: readonly HeldEnvelope[]
 }) {
   const client = useQueryClient()
-  const query = fileVerdictQuery(chosen, trust, refused)
+  const query = fileVerdictQuery(chosen, trust, refused, beside)
   const verdict = useQuery(query)
   if (verdict.isError)
     return (

@@ -1,0 +1,95 @@
+import { type TakenOver } from './lineage.ts'
+import { type HeldEnvelope } from './place.ts'
+import { type SealedBy } from './sealed.ts'
+import { compareTaken, type Placed, type Series, walkSeries } from './series.ts'
+
+/**
+ * Files that a reader gives together: none of them is the true one because it came first. What each says by itself, then
+ * all held against each other [W11].
+ */
+
+/** One of them by itself; null where it does not verify. */
+export type Alone = { readonly place: Placed; readonly sealed_by: SealedBy | null } | null
+
+/**
+ * How much a seal says of others. Attacker: a trust file of his own in the folder, whose key he has: it must accuse no
+ * record by a key that the reader knows. Without a known seal a record accuses none at all [W6].
+ */
+const STANDING = { pinned: 2, first_seen: 2, offered: 1 } as const
+const standingOf = (one: Alone): 0 | 1 | 2 => (one?.sealed_by ? STANDING[one.sealed_by.source] : 0)
+
+/** What the verdict of the one in this place is held against, besides what the reader remembers. */
+export function besideEach(all: readonly Alone[]): (index: number) => HeldEnvelope[] {
+  const byName = new Map<string, { one: Placed; standing: number }[]>()
+  for (const alone of all) {
+    const standing = standingOf(alone)
+    if (alone === null || standing === 0) continue
+    for (const name of new Set(namesOf(alone.place))) {
+      const same = byName.get(name) ?? []
+      byName.set(name, same)
+      // Each is told of some of very many: all of them are named by the walk.
+      const isKnown = same.some(({ one }) => isSame(one, alone.place))
+      if (same.length < MOST_OF_ONE_NAME && !isKnown) same.push({ one: alone.place, standing })
+    }
+  }
+  return (index) => {
+    const alone = all[index] ?? null
+    if (alone === null) return []
+    const least = Math.max(1, standingOf(alone))
+    const found = asksOf(alone.place)
+      .flatMap((name) => byName.get(name) ?? [])
+      .flatMap(({ one, standing }) => (standing < least || isSame(one, alone.place) ? [] : one))
+    return [...new Set(found)].map(heldIn)
+  }
+}
+
+const MOST_OF_ONE_NAME = 100
+const isSame = (one: Placed, other: Placed): boolean =>
+  one.evidence_id === other.evidence_id && one.head === other.head
+
+/** Without what only a walk needs of it. */
+const heldIn = ({ ran: _ran, repeats: _repeats, bases: _bases, ...held }: Placed): HeldEnvelope =>
+  held
+
+/** What another one may say of it. */
+const namesOf = ({ evidence_id, run_id, server, seal_seq, previous, decisions = [] }: Placed) => [
+  `id ${evidence_id}`,
+  `run ${run_id}`,
+  `place ${seal_seq} ${server}`,
+  ...(!previous ? [] : [`after ${previous.evidence_id}`]),
+  ...decisions.map(({ nonce }) => `nonce ${nonce}`),
+]
+
+const asksOf = (one: Placed): string[] => [
+  ...namesOf(one),
+  `place ${one.seal_seq - 1} ${one.server}`,
+  ...(one.previous === null ? [] : [`id ${one.previous.evidence_id}`]),
+  ...(one.repeats === null ? [] : [`run ${one.repeats.run_id}`]),
+  ...new Set(one.repeats?.taken.map(({ evidence_id }) => `id ${evidence_id}`)),
+  ...one.bases.map(({ evidence_id }) => `id ${evidence_id}`),
+]
+
+/**
+ * The walk over them. `compare`: looks once more at the one in this place, of which others took steps over; null where it
+ * cannot be had again.
+ */
+export async function walkTogether(
+  all: readonly Alone[],
+  compare: (
+    index: number,
+    taken: readonly (readonly TakenOver[])[],
+  ) => Promise<readonly (TakenOver | null)[] | null>,
+): Promise<Series[]> {
+  const series: Series[] = []
+  for (const standing of [2, 1]) {
+    const placed = all.flatMap((one) => (one && standingOf(one) === standing ? one.place : []))
+    const others = all.flatMap((one) => (one && standingOf(one) !== standing ? one.place : []))
+    const unplaced = others.map((says) => ({ evidence_id: says.evidence_id, says }))
+    const places = new Map(all.map((one, index) => [one?.place, index]))
+    const differing = await compareTaken(placed, async (source, taken) =>
+      compare(places.get(source) ?? -1, taken),
+    )
+    series.push(...walkSeries(placed, { unplaced, differing, isPart: true }))
+  }
+  return series
+}

@@ -1,0 +1,29 @@
+import type { Series } from '#evidence/series.ts'
+import { CannotBeTold, Faults } from './series-faults.tsx'
+
+/** What files that were given together say of each other [W11]. Nothing where they say nothing that is to be told. */
+export function HeldTogether({ series }: { series: readonly Series[] }) {
+  const open = [...new Set(series.flatMap((one) => one.open))]
+  const isBroken = series.some(({ faults }) => faults.length > 0)
+  if (!isBroken && open.length === 0) return null
+  return (
+    <section
+      aria-label="What these files say of each other"
+      className={`card flex flex-col gap-3 p-4 ${isBroken ? 'border-bad bg-bad-wash' : ''}`}
+    >
+      {isBroken && (
+        <>
+          <h2 className="text-lg font-semibold text-bad">These files contradict each other</h2>
+          <p className="max-w-prose">
+            None of them is the true one because it came first. Ask whoever has the key which it is,
+            and why there is another.
+          </p>
+          {series.map((one, index) => (
+            <Faults key={index} series={one} many={series.length > 1} />
+          ))}
+        </>
+      )}
+      <CannotBeTold said={open} />
+    </section>
+  )
+}
