@@ -180,12 +180,31 @@ export const trustQuery = queryOptions({
       await see(unseen, new Date().toISOString())
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
     }
+    // What was judged without it may come out otherwise.
+    void client.invalidateQueries({
+      queryKey: ['verdict'],
+      predicate: ({ state: { data } }) =>
+        typeof data === 'object' && data !== null && 'keys_fault' in data,
+    })
     return { kept, offered }
   },
   staleTime: Number.POSITIVE_INFINITY,
   refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,
 })
 const OFFERED_MS = 25_000
+
+/** Longest that a verification waits for what the server offers. */
+export const KEYS_MS = 3_000
+export const NO_KEYS_YET = 'no answer came yet'
+
+/** True once so long is over. */
+export const keysLateQuery = queryOptions({
+  queryKey: ['trust late'],
+  queryFn: () => new Promise<true>((resolve) => setTimeout(() => resolve(true), KEYS_MS)),
+  networkMode: 'always',
+  staleTime: Number.POSITIVE_INFINITY,
+  gcTime: 0,
+})
 
 /* Changes. Each takes the client, for the session's secret and to ask again what it changed. */
 
@@ -250,6 +269,11 @@ async function trustChanged(client: QueryClient): Promise<void> {
   // A server that does not answer for its keys holds up no verdict.
   void client.invalidateQueries({ queryKey: trustQuery.queryKey })
   await client.invalidateQueries({ queryKey: ['verdict'] })
+  // What could not be made anew was made with another trust, and stands no more.
+  await client.resetQueries({
+    queryKey: ['verdict'],
+    predicate: ({ state }) => state.status === 'error',
+  })
 }
 
 /** What the reader says in another tab counts in this one too. */

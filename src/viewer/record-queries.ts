@@ -13,8 +13,9 @@ import {
   queryOptions,
   skipToken,
 } from '@tanstack/react-query'
-import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
-import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, trustQuery } from './queries.ts'
+import { againAfterMs, ask, ApiError, send } from './api.ts'
+import { judgedByKeys } from './keys-at-hand.ts'
+import { fetchEnvelope, fetchLog, keptQuery, type LogAddress } from './queries.ts'
 import {
   knownKeys,
   readKept,
@@ -57,55 +58,23 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
   queryOptions({
     queryKey: ['verdict', evidence_id, run_id],
     queryFn: async ({ client, signal }) => {
-      const [bytes, { trust, keys_fault }] = await Promise.all([
-        fetchEnvelope(evidence_id, signal),
-        trustAtHand(client),
-      ])
-      const question = {
-        bytes,
-        trust,
-        asked: run_id === null ? { evidence_id } : { evidence_id, run_id },
-        previous: seenHere(await readKept()),
-      }
-      const verdict = await verify(
-        evidence_id,
-        question,
-        tellingProgress(client, evidence_id, signal),
+      // Not moved into the worker: it may be judged twice.
+      const bytes = new Blob([await fetchEnvelope(evidence_id, signal)])
+      const previous = seenHere(await readKept())
+      const asked = run_id === null ? { evidence_id } : { evidence_id, run_id }
+      const verdict = await judgedByKeys(client)((trust) =>
+        verify(
+          evidence_id,
+          { bytes, trust, asked, previous },
+          tellingProgress(client, evidence_id, signal),
+        ),
       )
       await rememberVerified(client, verdict)
-      return keys_fault === null ? verdict : { ...verdict, keys_fault }
+      return verdict
     },
-    // What the server offers may make another verdict of it, once that is known.
-    staleTime: ({ state }) => (state.data?.keys_fault === undefined ? Number.POSITIVE_INFINITY : 0),
-    refetchInterval: ({ state }) =>
-      againAfterMs(state.error) ?? (state.data?.keys_fault === undefined ? false : KEYS_AGAIN_MS),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: ({ state }) => againAfterMs(state.error) ?? false,
   })
-
-const KEYS_AGAIN_MS = 10_000
-/** Longest that a verification waits for what the server offers. */
-const KEYS_MS = 3_000
-
-/**
- * What the reader keeps, and what the server offers. What is kept waits for no server: where that does not answer for its
- * keys, it is verified by the kept ones alone, and `keys_fault` says so.
- */
-async function trustAtHand(
-  client: QueryClient,
-): Promise<{ trust: Trusted[]; keys_fault: string | null }> {
-  const late = Promise.withResolvers<null>()
-  const timer = setTimeout(() => late.resolve(null), KEYS_MS)
-  try {
-    const known = await Promise.race([client.query(trustQuery), late.promise])
-    return known === null
-      ? { trust: trustedOf(await readKept(), []), keys_fault: 'no answer came yet' }
-      : { trust: trustedOf(known.kept, known.offered.server_keys), keys_fault: null }
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    return { trust: trustedOf(await readKept(), []), keys_fault: wordsOf(error).detail }
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 async function rememberVerified(
   client: QueryClient,
@@ -262,26 +231,32 @@ async function askedOfFile(
  * For walking the whole series: the list, and each envelope fetched and verified, one at a time in one worker. null is
  * an envelope that the server lists and does not have.
  */
-export const walkRim = (client: QueryClient) => ({
-  list: (cursor: string, signal: AbortSignal) =>
-    ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
-  judge: async (
-    evidence_id: string,
-    taken: readonly (readonly TakenOver[])[],
-    signal: AbortSignal,
-  ) => {
-    const [bytes, { trust }] = await Promise.all([
-      fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
+export const walkRim = (client: QueryClient) => {
+  const judged = judgedByKeys(client)
+  return {
+    list: (cursor: string, signal: AbortSignal) =>
+      ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
+    judge: async (
+      evidence_id: string,
+      taken: readonly (readonly TakenOver[])[],
+      signal: AbortSignal,
+    ) => {
+      const fetched = await fetchEnvelope(evidence_id, signal).catch((error: unknown) => {
         if (error instanceof ApiError && error.code === 'not_found') return null
         throw error
-      }),
-      trustAtHand(client),
-    ])
-    if (bytes === null) return null
-    const question = { bytes, trust, asked: { evidence_id }, previous: [], taken }
-    return await verify('the chain', question, { signal })
-  },
-})
+      })
+      if (fetched === null) return null
+      const bytes = new Blob([fetched])
+      return await judged((trust) =>
+        verify(
+          'the chain',
+          { bytes, trust, asked: { evidence_id }, previous: [], taken },
+          { signal },
+        ),
+      )
+    },
+  }
+}
 
 function tellingProgress(client: QueryClient, document: string, signal: AbortSignal) {
   return {

@@ -78,7 +78,11 @@ async function change(by: (kept: Kept) => Kept): Promise<Kept> {
 }
 
 /** What a verdict depends on, apart from what was seen here. */
-const weighs = ({ pinned, seen, answered }: Kept) => JSON.stringify([pinned, seen, answered])
+const weighs = (kept: Kept) => JSON.stringify([trustSaid(kept), kept.seen])
+
+/** What the reader said of whom they trust: of two that are the same it is the same. */
+export const trustSaid = ({ pinned, answered }: Pick<Kept, 'pinned' | 'answered'>): string =>
+  JSON.stringify([pinned, answered])
 
 /** What another tab of this browser changed: whom the reader trusts, or what was seen. */
 type Elsewhere = 'trust' | 'seen'

@@ -7,9 +7,11 @@ import { GateAnswer } from '#viewer/approve/gate-answer.tsx'
 import { GatesPage } from '#viewer/approve/gates-page.tsx'
 import { RunsPage } from '#viewer/operate/runs-page.tsx'
 import { ReferencePage } from '#viewer/reference-page.tsx'
+import { keptQuery } from '#viewer/queries.ts'
 import { EnvelopesPage } from '#viewer/review/envelopes-page.tsx'
 import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
+import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 
 /* Every page that asks for one thing, while the server is away and comes back. */
 
@@ -75,6 +77,24 @@ describe('[U9] while the server is away', () => {
     )
     await screen.findByText(there)
   })
+})
+
+it('[U12] that history has changed is said also while the server does not answer', async () => {
+  about = '/api/envelopes'
+  const head = { server: 'a'.repeat(64), evidence_id: 'ev-8', head: 'b'.repeat(64), seal_seq: 8 }
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  client.setQueryData(keptQuery.queryKey, { ...NOTHING_KEPT, heads: [{ ...head, decisions: [] }] })
+  render(
+    <QueryClientProvider client={client}>
+      <EnvelopesPage />
+    </QueryClientProvider>,
+  )
+  await act(async () => asked[0]?.resolve(Response.json(NONE)))
+  await screen.findByText(/history has changed underneath you/)
+  await act(async () => void client.refetchQueries({ type: 'active' }))
+  await act(async () => asked[1]?.resolve(Response.json({}, { status: 500 })))
+  await screen.findByText(/^as of .*/)
+  screen.getByText(/history has changed underneath you/)
 })
 
 /** Opened, told that there is no connection, and asked again: what is said of it stands, and the focus. */

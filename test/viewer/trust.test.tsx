@@ -1,12 +1,12 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { fireEvent, render, screen, within } from '@testing-library/react'
+import { act, fireEvent, render, screen, within } from '@testing-library/react'
 import { createHash } from 'node:crypto'
 import type { ReactNode } from 'react'
 import { describe, expect, it } from 'vitest'
-import type { TrustFile } from '#contract/trust.ts'
+import { TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
-import { keptQuery, trustQuery } from '#viewer/queries.ts'
+import { keptQuery, keysLateQuery, trustQuery } from '#viewer/queries.ts'
 import { BroughtTrust } from '#viewer/review/brought-trust.tsx'
 import { KeyChanged } from '#viewer/review/key-changed.tsx'
 import { trustChange } from '#viewer/review/trust-change.ts'
@@ -136,6 +136,30 @@ describe('a trust file that is dropped', () => {
     const now = adopted(kept, trustFileOf(signer))
     expect(now.pinned).toEqual(trustFileOf(signer))
     expect(takenBack(now)).toEqual(kept)
+  })
+})
+
+describe('the page of keys', () => {
+  it('[U16] shows what is kept at once, and says what of the server it does not have', async () => {
+    const client = new QueryClient()
+    const kept = { ...NOTHING_KEPT, pinned: trustFileOf(signer), keys: [serverKeyOf(signer)] }
+    client.setQueryData(keptQuery.queryKey, kept)
+    client.setQueryDefaults(trustQuery.queryKey, { enabled: false })
+    render(
+      <QueryClientProvider client={client}>
+        <TrustPage />
+      </QueryClientProvider>,
+    )
+    const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+    offered.getByText(TRUST_SOURCE.pinned.label)
+    offered.getByRole('button', { name: 'Unpin' })
+    screen.getByLabelText('Choose a trust file')
+    act(() => void client.setQueryData(keysLateQuery.queryKey, true))
+    offered.getByText(/has not answered/)
+    offered.getByText(/keys that it offered in this browser before/)
+    act(() => void client.setQueryData(trustQuery.queryKey, { kept, offered: trustFileOf(signer) }))
+    expect(offered.queryByText(/has not answered/)).toBeNull()
+    expect(offered.getAllByText(TRUST_SOURCE.pinned.label)).toHaveLength(1)
   })
 })
 

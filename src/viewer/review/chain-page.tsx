@@ -1,15 +1,14 @@
-import { wordsOf } from '#viewer/api.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { counted } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
-import { useStandingError } from '#viewer/parts/standing-error.ts'
+import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
-import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
+import { changeTrust, keptQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
 import {
   beginAnew,
@@ -19,6 +18,7 @@ import {
   readKept,
   rememberLasts,
   seenHere,
+  trustSaid,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -26,6 +26,7 @@ import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
 import { CannotBeTold, Faults } from './series-faults.tsx'
 import { type AskingAgain, MOST_NAMED, OneNamed, UnreadRecords } from './unread-records.tsx'
+import { useKeysFault } from './use-keys-fault.ts'
 import {
   isAnswered,
   isBroken,
@@ -40,12 +41,14 @@ import {
 export function ChainPage() {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
-  const keysFault = useStandingError(useQuery(trustQuery))
+  const keysFault = useKeysFault()
   const [progress, setProgress] = useState({ done: 0, known: 0 })
+  const [walkedBy, setWalkedBy] = useState<string | null>(null)
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
     mutationFn: async ({ signal, before, only }: Asking) => {
       const kept = await client.query({ ...keptQuery, staleTime: 0 })
+      setWalkedBy(trustSaid(kept))
       const found = await walkChain(
         walkRim(client),
         seenHere(kept),
@@ -96,7 +99,8 @@ export function ChainPage() {
       {kept.data && <LastSeen kept={kept.data} />}
       {keysFault !== null && (
         <Notice tone="waiting" title="The server’s own list of keys could not be had">
-          A walk goes by the keys you pinned alone: {wordsOf(keysFault).detail}.
+          A walk goes by the keys that this browser keeps alone:{' '}
+          <RunText text={keysFault} max={300} />.
         </Notice>
       )}
       {walk.isPending && (
@@ -124,6 +128,11 @@ export function ChainPage() {
       )}
       {walk.isError && !isStopped && (
         <Failure error={walk.error} again={() => begin(walk.variables ?? ANEW)} />
+      )}
+      {walk.data && kept.data && walkedBy !== trustSaid(kept.data) && (
+        <Notice tone="waiting" title="You have changed what you trust since this walk">
+          What is below goes by what you trusted before. Walk it again.
+        </Notice>
       )}
       {found && (
         <Found

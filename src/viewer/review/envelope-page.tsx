@@ -4,6 +4,7 @@ import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { AsOf } from '#viewer/parts/told.tsx'
 import { verdictQuery } from '#viewer/record-queries.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -11,6 +12,7 @@ import type { ReactNode } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { Judged } from './judged.tsx'
 import { NotDetectable } from './not-detectable.tsx'
+import { useKeysFault } from './use-keys-fault.ts'
 import { Verifying } from './verifying.tsx'
 
 /** One envelope: what it proves, claim by claim, and then, only if nothing fails, what is in it. */
@@ -25,6 +27,7 @@ export function EnvelopePage({
   const client = useQueryClient()
   const query = verdictQuery(evidence_id, search.get('run'))
   const verdict = useQuery(query)
+  const keysFault = useKeysFault()
   return (
     <Page
       title="Evidence"
@@ -39,8 +42,10 @@ export function EnvelopePage({
           <button
             type="button"
             className="button"
-            disabled={verdict.isFetching}
-            onClick={() => void verdict.refetch()}
+            aria-disabled={verdict.isFetching}
+            onClick={() => {
+              if (!verdict.isFetching) void verdict.refetch()
+            }}
           >
             {verdict.isFetching ? 'Verifying' : 'Verify again'}
           </button>
@@ -82,13 +87,19 @@ export function EnvelopePage({
           )
         }
       >
-        {(verdict) => (
-          <Judged
-            document={evidence_id}
-            origin={{ from: 'server', evidence_id }}
-            verdict={verdict}
-            renderStream={renderStream}
-          />
+        {(found) => (
+          <>
+            <p className="text-xs empty:hidden">
+              <AsOf of={verdict} />
+            </p>
+            <Judged
+              document={evidence_id}
+              origin={{ from: 'server', evidence_id }}
+              verdict={found}
+              keysFault={keysFault ?? found.keys_fault ?? null}
+              renderStream={renderStream}
+            />
+          </>
         )}
       </Answered>
       <NotDetectable />

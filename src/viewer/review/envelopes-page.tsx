@@ -20,7 +20,7 @@ export function EnvelopesPage() {
   const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
   const kept = useQuery(keptQuery)
   const changed =
-    envelopes.isSuccess && kept.data
+    envelopes.data !== undefined && kept.data
       ? changedSince(items, seenHere(kept.data), !envelopes.hasNextPage)
       : null
   const list = useRowKeys<HTMLUListElement>()

@@ -28,6 +28,7 @@ export function Judged({
   origin,
   verdict,
   isKeptAsked = true,
+  keysFault = null,
   compare = TRUST_PAGE,
   renderStream,
 }: {
@@ -36,6 +37,8 @@ export function Judged({
   verdict: Verdict
   /** Is it held against what this browser keeps? Not where the reader brought trust of their own. */
   isKeptAsked?: boolean
+  /** Why the server's own list of keys is not had. */
+  keysFault?: string | null
   /** Where the fingerprint of a key that is not pinned can be compared. */
   compare?: ReactNode
   /** The stream beside the record; given from above, since the operator's part is another's. */
@@ -70,10 +73,10 @@ export function Judged({
             </>
           )}
         </p>
-        {verdict.keys_fault !== undefined && (
+        {keysFault !== null && (
           <p className="max-w-prose text-ink">
-            The server’s own list of keys could not be had, so that only keys you pinned were asked:{' '}
-            <RunText text={verdict.keys_fault} max={300} />.
+            The server’s own list of keys could not be had: <RunText text={keysFault} max={300} />.
+            The record was held against the keys that this browser keeps alone.
           </p>
         )}
         {summary && verdict.sealed_by?.source !== 'pinned' && (

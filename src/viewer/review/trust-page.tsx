@@ -9,7 +9,7 @@ import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { When } from '#viewer/parts/time.tsx'
-import { changeTrust, keptQuery, trustQuery } from '#viewer/queries.ts'
+import { changeTrust, keptQuery, keysLateQuery, trustQuery } from '#viewer/queries.ts'
 import {
   adopt,
   isRefused,
@@ -23,7 +23,7 @@ import {
   withoutRefused,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { Required } from './required.tsx'
 import { trustChange } from './trust-change.ts'
 import { Approvers } from './trust-contents.tsx'
@@ -36,7 +36,8 @@ export function TrustPage() {
   const client = useQueryClient()
   const change = useMutation(changeTrust(client))
   const failed = useStandingError(trust)
-  if (kept.isPending || (trust.isPending && failed === null))
+  const { data: isLate = false } = useQuery(keysLateQuery)
+  if (kept.isPending)
     return (
       <Page title="Keys you trust">
         <div className="card overflow-hidden">
@@ -50,13 +51,24 @@ export function TrustPage() {
         <Failure error={kept.error} again={kept.refetch} />
       </Page>
     )
-  const offered = trust.data?.offered.server_keys ?? []
   return (
     <TrustOf
       kept={kept.data}
-      offered={offered}
-      failed={failed}
-      again={trust.refetch}
+      // Until it answers what it offered here before stands there, so that nothing moves when it does.
+      offered={trust.data?.offered.server_keys ?? kept.data.keys}
+      isHad={trust.data !== undefined}
+      asking={
+        failed !== null ? (
+          <Failure error={failed} again={trust.refetch} />
+        ) : (
+          trust.data === undefined &&
+          isLate && (
+            <output className="text-ink-2">
+              The server was asked for its keys, and has not answered.
+            </output>
+          )
+        )
+      }
       change={change.mutate}
       pending={change.isPending}
     />
@@ -66,15 +78,17 @@ export function TrustPage() {
 function TrustOf({
   kept,
   offered,
-  failed,
-  again,
+  isHad,
+  asking,
   change,
   pending,
 }: {
   kept: Kept
   offered: readonly ServerKey[]
-  failed: Error | null
-  again: () => unknown
+  /** Did the server say what it offers, or is it what it offered before? */
+  isHad: boolean
+  /** What there is to say of asking it. */
+  asking: ReactNode
   change: (by: () => Promise<unknown>) => void
   pending: boolean
 }) {
@@ -113,18 +127,32 @@ function TrustOf({
       </p>
       <section aria-label="Offered by this server" className="flex flex-col gap-2">
         <h2 className="text-base font-semibold">Offered by this server</h2>
-        {failed !== null && <Failure error={failed} again={again} />}
+        {asking}
+        {!isHad && asking && offered.length > 0 && (
+          <p className="max-w-prose text-ink-2">
+            What it offers now is not had. These are keys that it offered in this browser before:
+          </p>
+        )}
+        {!isHad && !asking && offered.length === 0 && (
+          <div className="card overflow-hidden">
+            <SkeletonRows rows={1} height="h-40" />
+          </div>
+        )}
         {offered.map(cardOf)}
       </section>
       {pinnedAlone.length > 0 && (
         <section aria-label="Pinned, not offered" className="flex flex-col gap-2">
-          <h2 className="text-base font-semibold">Pinned by you, not offered by this server</h2>
+          <h2 className="text-base font-semibold">
+            Pinned by you, not offered by this server{!isHad && ' before'}
+          </h2>
           {pinnedAlone.map(cardOf)}
         </section>
       )}
       {refusedAlone.length > 0 && (
         <section aria-label="Refused, not offered" className="flex flex-col gap-2">
-          <h2 className="text-base font-semibold">Refused by you, not offered by this server</h2>
+          <h2 className="text-base font-semibold">
+            Refused by you, not offered by this server{!isHad && ' before'}
+          </h2>
           {refusedAlone.map(cardOf)}
         </section>
       )}

@@ -1,0 +1,74 @@
+import { QueryClient } from '@tanstack/react-query'
+import { beforeAll, expect, it } from 'vitest'
+import type { Trusted } from '#evidence/trust.ts'
+import { newSigner, planStep, type Sealed, serverKeyOf, startRun } from '#test/evidence/fixture.ts'
+import { ApiError } from '#viewer/api.ts'
+import { judgedByKeys } from '#viewer/keys-at-hand.ts'
+import { trustQuery } from '#viewer/queries.ts'
+import { NOTHING_KEPT } from '#viewer/trust-store.ts'
+import { verdictOf } from './verdict-of.ts'
+
+let sealed: Sealed
+let signer: Awaited<ReturnType<typeof newSigner>>
+
+beforeAll(async () => {
+  signer = await newSigner()
+  const run = startRun(signer, { steps: [planStep('build')] })
+  run.step('build')
+  sealed = await run.seal()
+})
+
+const pinnedTo = (by: typeof signer) => ({
+  ...NOTHING_KEPT,
+  pinned: { ...NOTHING_KEPT.pinned, server_keys: [serverKeyOf(by)] },
+})
+const judge = (bytes: Uint8Array) => async (trust: Trusted[]) => await verdictOf(bytes, trust)
+/** A server that never answers for its keys. */
+const hangs = () => Promise.withResolvers<never>().promise
+
+it('[U16] what a pinned key has sealed, or what fails by itself, waits for no server', async () => {
+  const kept = pinnedTo(signer)
+  const judged = judgedByKeys(new QueryClient(), { kept: async () => kept, ask: hangs })
+  for (const _ of [1, 2, 3]) {
+    const verdict = await judged(judge(sealed.bytes))
+    expect(verdict).toMatchObject({ verdict: 'proven', sealed_by: { source: 'pinned' } })
+    expect(verdict).not.toHaveProperty('keys_fault')
+  }
+  const broken = sealed.bytes.map((byte, at) => (at === 90 ? byte ^ 1 : byte))
+  expect((await judged(judge(broken))).summary).toBeNull()
+})
+
+it('[U16] what needs the server’s list asks once for it, and goes by what was offered before where it is not had', async () => {
+  const asked: string[] = []
+  const kept = {
+    ...pinnedTo(await newSigner(7)),
+    keys: [serverKeyOf(signer)],
+    answered: { [signer.key_id]: 'accepted' as const },
+  }
+  const ask = async () => {
+    asked.push('trust')
+    throw new ApiError('unreadable', 500, 'GET /api/trust answered 500')
+  }
+  const judged = judgedByKeys(new QueryClient(), { kept: async () => kept, ask })
+  for (const _ of [1, 2, 3])
+    expect(await judged(judge(sealed.bytes))).toMatchObject({
+      sealed_by: { source: 'first_seen' },
+      keys_fault: 'GET /api/trust answered 500',
+    })
+  expect(asked).toEqual(['trust'])
+})
+
+it('[U16] what the server said before is at hand, until the reader changes what they trust', async () => {
+  const client = new QueryClient()
+  const offered = { ...NOTHING_KEPT.pinned, server_keys: [serverKeyOf(signer)] }
+  client.setQueryData(trustQuery.queryKey, { kept: NOTHING_KEPT, offered })
+  const refused = { ...NOTHING_KEPT, answered: { [signer.key_id]: 'refused' as const } }
+  const judged = () =>
+    judgedByKeys(client, {
+      kept: async () => refused,
+      ask: async () => ({ kept: refused, offered }),
+    })(judge(sealed.bytes))
+  expect(await judged()).toMatchObject({ sealed_by: { source: 'offered' } })
+  await client.invalidateQueries({ queryKey: trustQuery.queryKey })
+  expect(await judged()).toMatchObject({ sealed_by: null })
+})
