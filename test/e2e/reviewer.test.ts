@@ -273,8 +273,10 @@ describe('a verdict', () => {
     await other.goto(`${scene.companion.url}/evidence/trust`)
     await other.getByRole('button', { name: 'Unpin' }).click()
     await verdict.getByText(/first seen on this device/).waitFor()
-    await other.getByLabel(/I compared it/).check()
-    await other.getByRole('button', { name: 'Pin this key' }).click()
+    // The one beside it was refused before.
+    const offered = other.getByRole('region', { name: 'Offered by this server' })
+    await offered.getByLabel(/I compared it/).check()
+    await offered.getByRole('button', { name: 'Pin this key' }).click()
     await verdict.getByText(/signed by a key you pinned/).waitFor()
     await other.close()
   })

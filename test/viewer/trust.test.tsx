@@ -2,7 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { act, fireEvent, render, screen, within } from '@testing-library/react'
 import { createHash } from 'node:crypto'
 import type { ReactNode } from 'react'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
@@ -154,11 +154,13 @@ describe('the page of keys', () => {
     offered.getByText(TRUST_SOURCE.pinned.label)
     offered.getByRole('button', { name: 'Unpin' })
     screen.getByLabelText('Choose a trust file')
-    act(() => void client.setQueryData(keysLateQuery.queryKey, true))
-    offered.getByText(/has not answered/)
+    await act(async () => void client.setQueryData(keysLateQuery.queryKey, true))
+    await offered.findByText(/has not answered/)
     offered.getByText(/keys that it offered in this browser before/)
-    act(() => void client.setQueryData(trustQuery.queryKey, { kept, offered: trustFileOf(signer) }))
-    expect(offered.queryByText(/has not answered/)).toBeNull()
+    await act(
+      async () => void client.setQueryData(trustQuery.queryKey, { kept, offered: kept.pinned }),
+    )
+    await vi.waitFor(() => expect(offered.queryByText(/has not answered/)).toBeNull())
     expect(offered.getAllByText(TRUST_SOURCE.pinned.label)).toHaveLength(1)
   })
 })
