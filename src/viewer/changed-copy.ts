@@ -60,65 +60,74 @@ const around = (bytes: Uint8Array, offset: number): string =>
 function withValue(bytes: Uint8Array, place: string, json: string): Copy {
   const after = valueOf(json)
   if ('why' in after) return after
-  const { document, parent, key, before } = placeIn(bytes, place)
+  const { document, mark, parent, key, before } = placeIn(bytes, place)
   if (before === undefined || !isObject(parent)) return NOTHING_THERE
   if (canonicalize(before) === after.text)
     return { ok: false, why: 'this value is what it is already' }
-  Reflect.set(parent, key, after.value)
-  return copyOf(document, canonicalize(before), after.text)
+  Reflect.set(parent, key, mark)
+  return copyOf(document, mark, canonicalize(before), after.text)
 }
 
 function withMember(bytes: Uint8Array, place: string, name: string, json: string): Copy {
   const after = valueOf(json)
   if ('why' in after) return after
-  const { document, before: holder } = placeIn(bytes, place)
+  const { document, mark, before: holder } = placeIn(bytes, place)
   if (!isObject(holder)) return NOTHING_THERE
-  if (Array.isArray(holder)) holder.push(after.value)
+  if (Array.isArray(holder)) holder.push(mark)
   else if (name === '') return { ok: false, why: 'a new member needs a name' }
   else if (Object.hasOwn(holder, name))
     return { ok: false, why: 'there is a member of this name already' }
   // As its own: the name of a prototype is a name like others here.
   else
     Object.defineProperty(holder, name, {
-      value: after.value,
+      value: mark,
       enumerable: true,
       configurable: true,
       writable: true,
     })
-  return copyOf(document, 'nothing', after.text)
+  return copyOf(document, mark, 'nothing', after.text)
 }
 
 function withoutValue(bytes: Uint8Array, place: string): Copy {
-  const { document, parent, key, before } = placeIn(bytes, place)
+  const { document, mark, parent, key, before } = placeIn(bytes, place)
   if (before === undefined || !isObject(parent)) return NOTHING_THERE
   if (Array.isArray(parent)) parent.splice(Number(key), 1)
   else Reflect.deleteProperty(parent, key)
-  return copyOf(document, canonicalize(before), 'nothing')
+  return copyOf(document, mark, canonicalize(before), 'nothing')
 }
 
 const NOTHING_THERE: Copy = { ok: false, why: 'there is no value in this place' }
 
 function placeIn(bytes: Uint8Array, place: string) {
-  const document = parsed(new TextDecoder().decode(bytes))
+  const text = new TextDecoder().decode(bytes)
+  const document = parsed(text)
+  // Stands for the new value until that is written in its place.
+  let mark = 'here'
+  while (text.includes(mark)) mark += '!'
   const path = place.split('/').slice(1)
   const key = path.at(-1) ?? ''
   const [holders, isWhole] = [path.slice(0, -1), path.length === 0]
   const parent = isWhole ? undefined : holders.reduce<unknown>(memberOf, document)
-  return { document, parent, key, before: isWhole ? document : memberOf(parent, key) }
+  return { document, mark, parent, key, before: isWhole ? document : memberOf(parent, key) }
 }
 
-function valueOf(json: string): { value: unknown; text: string } | { ok: false; why: string } {
+/** As the record would write it; as it was typed where that would be another value, or another number by its text. */
+function valueOf(json: string): { text: string } | { ok: false; why: string } {
   const value = parsed(json)
-  const text = value === undefined ? null : written(value)
-  return text === null
-    ? { ok: false, why: 'the new value is no JSON that can be written back; texts need quotes' }
-    : { value, text }
+  if (value === undefined) return { ok: false, why: 'the new value is no JSON; texts need quotes' }
+  const text = numbersIn(json).every((number) => String(Number(number)) === number)
+    ? written(value)
+    : null
+  return { text: text ?? json.trim() }
 }
+
+const numbersIn = (json: string): string[] =>
+  json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d[\d.eE+-]*/g) ?? []
 
 const SHOWN_CHARS = 2000
-const copyOf = (document: unknown, before: string, after: string): Copy => ({
+const copyOf = (document: unknown, mark: string, before: string, after: string): Copy => ({
   ok: true,
-  bytes: utf8(canonicalize(document)),
+  bytes: utf8(canonicalize(document).replace(JSON.stringify(mark), () => after)),
   before: before.slice(0, SHOWN_CHARS),
   after: after.slice(0, SHOWN_CHARS),
 })

@@ -377,6 +377,10 @@ describe('a verdict', () => {
     expect(
       await copy.getByText(/^The changed copy: (does not verify|not an envelope)/).count(),
     ).toBe(1)
+    // What became of one change is not said of the next.
+    await copy.getByRole('searchbox').fill('/closing/outcome')
+    await copy.getByRole('list', { name: 'Values' }).getByRole('button').first().click()
+    await copy.getByText(/^The changed copy/).waitFor({ state: 'detached' })
     expect(await axeViolations(page)).toEqual([])
     await copy.getByLabel('A byte').check()
     await copy.getByLabel(/^Byte, of/).fill('')
@@ -443,6 +447,16 @@ describe('the chain of the server', () => {
     expect(await found().getByText('not whole').count()).toBe(0)
     expect(await axeViolations(page)).toEqual([])
     await page.unrouteAll()
+    // Whole, and of a key that this reader only met: not in the colour of what is proven.
+    const context = await scene.browser.newContext()
+    const stranger = await context.newPage()
+    await stranger.goto(`${scene.companion.url}/evidence/chain`)
+    await stranger.getByRole('button', { name: 'Walk the chain' }).click()
+    const theirs = stranger.getByRole('region', { name: 'What was found' })
+    await theirs.getByText('None of them is proven').waitFor()
+    expect(await theirs.locator('.text-seal').count()).toBe(0)
+    expect(await theirs.evaluate((box) => box.matches('.border-seal'))).toBe(false)
+    await context.close()
   })
 
   it('[U12] names a newest record that is withheld, since this browser saw it', async () => {

@@ -107,7 +107,7 @@ export function VerifierPage({
       <div className="grid grid-cols-1 gap-4 md:grid-cols-3">
         <FileDrop
           title="Envelope"
-          button="Choose envelope"
+          button="Choose envelopes"
           isOver={isOver}
           onGiven={(dropped) => take(dropped, 'envelopes')}
           beside={
@@ -121,7 +121,7 @@ export function VerifierPage({
         </FileDrop>
         <FileDrop
           title="Trust file"
-          button="Choose trust file"
+          button="Choose trust files"
           isOver={isOver}
           onGiven={(dropped) => take(dropped, 'trust')}
         >

@@ -191,13 +191,11 @@ function Found({
   const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
   if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
-  const { box, title } = FOUND[tone]
+  const { box, title } = FOUND[tone === 'whole' && unproven > 0 ? 'open' : tone]
   return (
     <>
       <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
-        <h2
-          className={`text-lg font-semibold ${tone === 'open' && unread.length > 0 ? '' : title}`}
-        >
+        <h2 className={`text-lg font-semibold ${title}`}>
           {tone === 'broken'
             ? 'The chain is not whole'
             : unread.length > 0
@@ -213,7 +211,7 @@ function Found({
               : placed.length > 0 &&
                 `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill`}. `}
             {unproven > 0 &&
-              `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not proven: of a key that you did not pin, or with something that you require left open. `}
+              `${unproven === placed.length ? (unproven === 1 ? 'It is not' : 'None of them is') : `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not`} proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.
           </p>
         )}
@@ -252,7 +250,8 @@ function Found({
 
 const FOUND = {
   whole: { box: 'border-seal', title: 'text-seal' },
-  open: { box: 'border-line-strong', title: 'text-seal' },
+  /** Or not proven: what has not the seal of a key that the reader trusts has not its colour [U5]. */
+  open: { box: 'border-line-strong', title: '' },
   broken: { box: 'border-bad bg-bad-wash', title: 'text-bad' },
 } as const
 

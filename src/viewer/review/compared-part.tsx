@@ -30,6 +30,7 @@ export function ComparedPart({
   origin: Origin
   /** What the record that has the digest is called: bytes that it names are no more than that. */
   told: ToldBy
+  /** With its article, if it has one. */
   name: string
   file: string
 }) {
@@ -47,11 +48,11 @@ export function ComparedPart({
               disabled={compared.isPending}
               onClick={() => compared.mutate(null)}
             >
-              {compared.isPending ? 'Comparing' : `Fetch and compare the ${name}`}
+              {compared.isPending ? 'Comparing' : `Fetch and compare ${name}`}
             </button>
           )}
           <Choose
-            button={`Compare a file with the ${name}`}
+            button={`Compare a file with ${name}`}
             onChosen={([one]) => {
               if (one) compared.mutate(one)
             }}
@@ -70,6 +71,8 @@ export function ComparedPart({
   )
 }
 
+const startOf = (sentence: string): string => sentence.charAt(0).toUpperCase() + sentence.slice(1)
+
 /** Other bytes than those that are on record: named, and nothing of them drawn. */
 function Another({
   name,
@@ -83,7 +86,7 @@ function Another({
   return (
     <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
       <p className="font-semibold text-bad">
-        This is not the {name} that is on record, so nothing of it is shown: {fault}
+        This is not {name} that is on record, so nothing of it is shown: {fault}
       </p>
       <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_1fr]">
         <dt className="text-ink-2">On record</dt>
@@ -202,7 +205,9 @@ export function ComparedLog({
           kind="log"
           told={told}
           name={
-            isWhole ? 'log' : `beginning of the log, ${parts.length} of ${chunks.length} parts,`
+            isWhole
+              ? 'the log'
+              : `the beginning of the log, ${parts.length} of ${chunks.length} parts,`
           }
           file={file}
         />
@@ -238,7 +243,7 @@ function Same({
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">
         <ToldWord by={told} />
         <span className="text-ink-2">
-          The {name} has the digest that is on record
+          {startOf(name)} has the digest that is on record
           {lines === null && '. It is not text, so it is not drawn'}
           {lines?.endsInCrLf && '. Its lines end in CR LF'}.
         </span>

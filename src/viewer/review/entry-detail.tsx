@@ -97,7 +97,7 @@ function StepDetail({
       address={{ ...at, part: { kind: 'log', index }, sha256 }}
       origin={origin}
       told={told}
-      name={log.chunks.length === 1 ? 'log' : `part ${index + 1} of the log`}
+      name={log.chunks.length === 1 ? 'the log' : `part ${index + 1} of the log`}
       file={`${step_id}-${attempt}-${index + 1}.log`}
     />
   ))
@@ -192,7 +192,7 @@ function StepDetail({
                 address={{ ...at, part: { kind: 'artifact', index }, sha256 }}
                 origin={origin}
                 told={told}
-                name="artifact"
+                name="the artifact"
                 file={path.split('/').at(-1) ?? sha256}
               />
             </div>

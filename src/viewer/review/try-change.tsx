@@ -53,6 +53,7 @@ export function TryChange({
           head={head}
           pending={change.isPending}
           onTry={change.mutate}
+          onChosen={change.reset}
         />
       ) : (
         <ByteForm
@@ -93,11 +94,14 @@ function ValueForm({
   head,
   pending,
   onTry,
+  onChosen,
 }: {
   document: string
   head: string
   pending: boolean
   onTry: (change: Change) => void
+  /** Another value: what became of the one before is said of that alone. */
+  onChosen: () => void
 }) {
   const [search, setSearch] = useState('exit_code')
   const [chosen, setChosen] = useState<Value | null>(null)
@@ -128,6 +132,7 @@ function ValueForm({
                 onClick={() => {
                   setChosen(value)
                   setJson(value.json ?? '')
+                  onChosen()
                 }}
               >
                 <span className="truncate">
