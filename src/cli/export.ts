@@ -157,7 +157,7 @@ async function wholePart(
   part: Part,
   record: OnRecord,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer> } | { fault: string }> {
-  const what = `${part.kind} ${part.path ?? ''} of ${part.step_id}, attempt ${part.attempt}`
+  const what = `${part.kind}${part.path === null ? '' : ` ${part.path}`} of ${part.step_id}, attempt ${part.attempt}`
   const bytes = await unlessUnread(kept.part(run_id, part))
   if (bytes !== null && 'why' in bytes) return { fault: `${what} could not be had: ${bytes.why}` }
   if (bytes === null) return { fault: `${what} is gone` }

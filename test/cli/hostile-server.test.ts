@@ -197,7 +197,7 @@ it('[C21] [V17] keys that are offered in no trust file of ours take nothing from
   expect(longer.stdout).toContain('keys as offered: it is too long to be a trust file')
 })
 
-it('[C21] parts of cells are fetched up to what a record may have, whatever the sealed record says of them', async () => {
+it('[C21] parts of cells are fetched up to a bound that more than a million fit in, whatever the sealed record says of them', async () => {
   const sealed = async (evidence_id: string, bytes: number) => {
     const run = startRun(
       signer,
