@@ -4,7 +4,15 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { TrustFile } from '#contract/trust.ts'
-import { newSigner, planStep, serverKeyOf, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { canonicalize } from '#evidence/canonical.ts'
+import {
+  approvedRun,
+  newSigner,
+  planStep,
+  serverKeyOf,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { longRun } from '#test/bench/long-run.ts'
 import { keyboardOf } from './keyboard.ts'
@@ -580,6 +588,38 @@ describe('a file from anywhere', () => {
     await region('Verdict')
       .getByText(/signed by a key you pinned/)
       .waitFor()
+  })
+
+  it('[W11] that another one contradicts is named, and neither is the true one', async () => {
+    const signer = await newSigner(68)
+    const sealed = await Promise.all(
+      ['One history', 'Another history'].map((title) => approvedRun(signer, { title }).seal()),
+    )
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles([
+        jsonFile('theirs.json', trustFileOf(signer)),
+        ...sealed.map(({ envelope }, nth) => ({
+          ...jsonFile(`${nth}.json`, {}),
+          buffer: Buffer.from(canonicalize(envelope)),
+        })),
+      ])
+    await region('What these files say of each other')
+      .getByText('ev-1 and ev-1 stand in one place: the server sealed 2.')
+      .waitFor()
+    const found = region('Files that were judged').getByRole('button')
+    expect(await found.allTextContents()).toEqual([
+      '0.jsonThis file does not verify',
+      '1.jsonThis file does not verify',
+    ])
+    await found.first().click()
+    await region('Verdict')
+      .getByText(/of 0\.json/)
+      .waitFor()
+    await page.getByText('You hold another envelope in this place').first().waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await page.getByRole('button', { name: 'Take away theirs.json' }).click()
   })
 
   it('[U11] dropped anywhere on the page is the page’s, and a folder is read', async () => {
