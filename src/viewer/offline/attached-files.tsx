@@ -1,6 +1,10 @@
-import { saveFile } from '#viewer/parts/save-file.ts'
 import { useState } from 'react'
+import { whyUnread } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { saveFile } from '#viewer/parts/save-file.ts'
+import type { TextLines } from '#viewer/parts/text-lines.ts'
+import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
+import { plain } from '#viewer/parts/visible.ts'
 import { Claims } from '#viewer/review/claims.tsx'
 import type { Attached } from './judge.ts'
 
@@ -14,19 +18,78 @@ export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
           file &&
           part && (
             <section key={part.where} aria-label={part.where} className="card p-4">
-              <div className="flex flex-wrap items-center gap-3">
-                <h3 className="font-semibold">
-                  {part.kind === 'log' ? 'Log' : <RunText text={part.path ?? ''} max={160} />} of{' '}
-                  <RunText text={part.step_id} max={140} />, attempt {part.attempt}
-                </h3>
-                <Save file={file} label="Save" />
-                {part.kind === 'log' && <Text file={file} />}
-              </div>
+              <Part file={file} part={part} />
             </section>
           ),
       )}
     </>
   )
+}
+
+function Part({ file, part }: { file: File; part: AttachedPart }) {
+  const [content, setContent] = useState<Content>({ state: 'not asked for' })
+  const where = whereOf(part)
+  const read = () => {
+    setContent({ state: 'being read' })
+    contentOf(file, part).then(setContent, (error: unknown) =>
+      setContent({ state: 'unreadable', why: whyUnread(error) }),
+    )
+  }
+  const isOpen = content.state === 'text'
+  return (
+    <>
+      <div className="flex flex-wrap items-center gap-3">
+        <h3 className="font-semibold">
+          {part.kind === 'log' ? 'Log' : <RunText text={part.path ?? ''} max={160} />} of{' '}
+          <RunText text={part.step_id} max={140} />, attempt {part.attempt}
+        </h3>
+        <Save file={file} label="Save" />
+        <button
+          type="button"
+          className="button"
+          aria-label={`${isOpen ? 'Close' : 'Read'} ${where}`}
+          onClick={isOpen ? () => setContent({ state: 'not asked for' }) : read}
+        >
+          {isOpen ? 'Close' : 'Read'}
+        </button>
+        <output className="text-ink-2">{SAID[content.state]}</output>
+        {content.state === 'unreadable' && <span role="alert">{content.why}</span>}
+      </div>
+      {content.state === 'text' && (
+        <div className="mt-3 overflow-hidden rounded-md border border-line">
+          {content.lines.endsInCrLf && (
+            <p className="border-b border-line px-3 py-1 text-ink-2">Its lines end in CR LF.</p>
+          )}
+          <TextShown lines={content.lines} label={`Content of ${where}`} />
+        </div>
+      )}
+    </>
+  )
+}
+
+type AttachedPart = NonNullable<Attached['part']>
+
+type Content =
+  | { state: 'not asked for' | 'being read' | 'no text' | 'empty' }
+  | { state: 'unreadable'; why: string }
+  | { state: 'text'; lines: TextLines }
+
+const SAID = {
+  'not asked for': '',
+  'being read': 'Reading it.',
+  'no text': 'It is not text, so it is not drawn.',
+  empty: 'There is nothing in it.',
+  unreadable: '',
+  text: '',
+} as const satisfies Record<Content['state'], string>
+
+const whereOf = ({ kind, path, step_id, attempt }: AttachedPart): string =>
+  plain(`${kind === 'log' ? 'the log' : path} of ${step_id}, attempt ${attempt}`, 200)
+
+async function contentOf(file: File, { kind }: AttachedPart): Promise<Content> {
+  const lines = linesOf(kind, [new Uint8Array(await file.arrayBuffer())])
+  if (lines === null) return { state: 'no text' }
+  return lines.count === 0 ? { state: 'empty' } : { state: 'text', lines }
 }
 
 export function Save({ file, label }: { file: File; label: string }) {
@@ -41,29 +104,5 @@ export function Save({ file, label }: { file: File; label: string }) {
     <button type="button" className="button" onClick={save}>
       {label}
     </button>
-  )
-}
-
-const SHOWN_BYTES = 256 * 1024
-
-// A byte order mark is a character of it as any other, and is named.
-const textOf = async (file: File): Promise<string> =>
-  new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-    await file.slice(0, SHOWN_BYTES).arrayBuffer(),
-  )
-
-function Text({ file }: { file: File }) {
-  const [text, setText] = useState<string | null>(null)
-  if (text === null)
-    return (
-      <button type="button" className="button" onClick={() => void textOf(file).then(setText)}>
-        Read
-      </button>
-    )
-  return (
-    <div className="max-h-96 w-full overflow-auto rounded-md bg-sunken p-3 font-mono text-xs">
-      <RunText text={text} max={SHOWN_BYTES} block />
-      {file.size > SHOWN_BYTES && <p>… the rest is not drawn here: save it</p>}
-    </div>
   )
 }

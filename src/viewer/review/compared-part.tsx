@@ -1,14 +1,11 @@
 import type { ToldBy } from '#contract/status.ts'
-import { classesOf, parseAnsi, PLAIN } from '#viewer/parts/ansi.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Choose } from '#viewer/parts/choose.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
-import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
-import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { counted } from '#evidence/counted.ts'
-import { type TextLines, textLines } from '#viewer/parts/text-lines.ts'
+import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
 import { compareLog, comparePart, type PartAddress } from '#viewer/record-queries.ts'
 import type { Compared, PartAt } from '#viewer/verifier.ts'
 import { useMutation } from '@tanstack/react-query'
@@ -216,8 +213,6 @@ export function ComparedLog({
   )
 }
 
-const ROW_PX = 20
-
 function Same({
   parts,
   kind,
@@ -231,10 +226,7 @@ function Same({
   name: string
   file: string
 }) {
-  // A log is text whatever is in it; an artifact with a null byte in it is not.
-  const isText = kind === 'log' || !parts.some((part) => part.includes(0))
-  const lines = useMemo(() => (isText ? textLines(parts) : null), [isText, parts])
-  const [whole, setWhole] = useState<number | null>(null)
+  const lines = useMemo(() => linesOf(kind, parts), [kind, parts])
   const save = () => saveFile(file, new Blob([...parts], { type: 'application/octet-stream' }))
   return (
     <div
@@ -251,104 +243,7 @@ function Same({
           Save these bytes
         </button>
       </div>
-      {lines !== null && (
-        <VirtualList
-          label={`Content of the ${kind}`}
-          className={`bg-sunken py-1 font-mono text-xs ${lines.count > 16 ? 'h-80' : ''}`}
-          count={lines.count}
-          rowPx={ROW_PX}
-          renderRow={(index) => (
-            <Line index={index} line={lines.at(index)} onWhole={() => setWhole(index)} />
-          )}
-        />
-      )}
-      {lines !== null && whole !== null && whole < lines.count && (
-        <WholeLine
-          key={whole}
-          number={whole + 1}
-          line={lines.whole(whole)}
-          onClose={() => setWhole(null)}
-        />
-      )}
-    </div>
-  )
-}
-
-/** A line that is too long for one row, to its end. */
-function WholeLine({
-  number,
-  line: { bytes, rows, at },
-  onClose,
-}: {
-  number: number
-  line: ReturnType<TextLines['whole']>
-  onClose: () => void
-}) {
-  return (
-    <section aria-label={`Line ${number}`} className="border-t border-line">
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">
-        <h4 className="font-medium">
-          Line {number}: all of its {counted(bytes, 'byte')}
-        </h4>
-        <button type="button" className="button ml-auto min-h-7 text-xs" onClick={onClose}>
-          Close it
-        </button>
-      </div>
-      <VirtualList
-        label={`All of line ${number}`}
-        className="h-80 bg-sunken py-1 font-mono text-xs"
-        count={rows}
-        rowPx={ROW_PX}
-        renderRow={(row) => {
-          const { from, text } = at(row)
-          return (
-            <div className="flex h-5 gap-3 pr-4 leading-5">
-              <span aria-hidden="true" className="w-20 shrink-0 text-right text-ink-3 select-none">
-                {from.toLocaleString('en')}
-              </span>
-              <span className="whitespace-pre">
-                <RunText text={text} max={text.length} keep={'\t'} />
-              </span>
-            </div>
-          )
-        }}
-      />
-    </section>
-  )
-}
-
-function Line({
-  index,
-  line: { text, isCut },
-  onWhole,
-}: {
-  index: number
-  line: { text: string; isCut: boolean }
-  onWhole: () => void
-}) {
-  return (
-    <div className="flex h-5 gap-3 pr-4 leading-5">
-      <span aria-hidden="true" className="w-14 shrink-0 text-right text-ink-3 select-none">
-        {index + 1}
-      </span>
-      {/* Before the text: behind it would be far out of sight. */}
-      {isCut && (
-        <button
-          type="button"
-          className="link shrink-0 font-sans whitespace-nowrap"
-          onClick={onWhole}
-        >
-          Show all of line {index + 1}
-        </button>
-      )}
-      <span className="whitespace-pre">
-        {parseAnsi(text, PLAIN).spans.map((span, nth) => (
-          <span key={nth} className={classesOf(span.look)}>
-            <RunText text={span.text} max={text.length} keep={'\t'} />
-          </span>
-        ))}
-        {isCut && <span className="text-ink-3">…</span>}
-      </span>
+      {lines !== null && <TextShown lines={lines} label={`Content of the ${kind}`} />}
     </div>
   )
 }
