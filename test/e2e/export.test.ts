@@ -116,6 +116,11 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     await whole.sees(`${LOG} is the log of step make, attempt 1.`)
     await whole.sees(`${ARTIFACT} is the artifact page.html of step make, attempt 1.`)
     await whole.sees('offered by the trust file that came with this export')
+    // The artifact as text, and as nothing else.
+    await whole.press('Read page.html of make, attempt 1')
+    await whole.sees('<script>alert(1)</script>')
+    await whole.press('Read the log of make, attempt 1')
+    await whole.sees('making')
     expect(await whole.overflows(380)).toBe(false)
     expect(await whole.text()).not.toContain('pin it')
     expect(await whole.text()).not.toContain('Something beside the record does not verify')

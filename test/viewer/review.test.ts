@@ -520,6 +520,29 @@ describe('what a reader gives', () => {
       { path: 'gone.json', why: 'It is not there any more' },
     ])
   })
+
+  it('[U11] is an envelope wherever it lies and whatever it is called, where no other is there that it could be a part of', async () => {
+    const digest = 'ab'.repeat(32)
+    const trust = JSON.stringify(trustFileOf(signer))
+    const given = () => ({
+      files: [
+        at('artifacts/env.json', sealed.bytes.slice()),
+        at('artifacts/trust.json', trust),
+        at(digest, sealed.bytes.slice()),
+        at(`logs/${digest}`, 'a log'),
+      ],
+      unread: [],
+    })
+    const paths = (files: readonly { path: string }[]) => files.map(({ path }) => path)
+    const alone = await sortFiles(given())
+    expect(paths(alone.envelopes)).toEqual(['artifacts/env.json', digest])
+    expect(paths(alone.trust)).toEqual(['artifacts/trust.json'])
+    expect(paths(alone.beside)).toEqual([`logs/${digest}`])
+    // What a run left behind does not take the place of its record.
+    const beside = await sortFiles(given(), true)
+    expect(beside.envelopes).toEqual([])
+    expect(paths(beside.beside)).toEqual(['artifacts/env.json', digest, `logs/${digest}`])
+  })
 })
 
 describe('a trust file', () => {

@@ -174,7 +174,7 @@ async function sortedInto(
 ): Promise<Sorted> {
   const [one] = dropped.files
   const isOne = dropped.files.length === 1 && dropped.unread.length === 0
-  const sorted = await sortFiles(dropped)
+  const sorted = await sortFiles(dropped, hasEnvelope || place === 'beside')
   // What cannot be read is nothing yet.
   if (!one || !isOne || sorted.unread.length > 0) return sorted
   const isUnknown = sorted.beside.length === 1 && !isPart(one)

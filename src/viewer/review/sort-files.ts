@@ -13,8 +13,32 @@ export type Sorted = {
   unread: Unread[]
 }
 
-export async function sortFiles({ files, unread }: Given): Promise<Sorted> {
-  const sorted: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [...unread] }
+/** `hasEnvelope`: there is one already that these files are beside. */
+export async function sortFiles({ files, unread }: Given, hasEnvelope = false): Promise<Sorted> {
+  const sorted = await sortedBy(kindOf, files)
+  const all = { ...sorted, unread: [...unread, ...sorted.unread] }
+  if (hasEnvelope || sorted.envelopes.length > 0) return all
+  // Beside no envelope nothing is a part of one: a folder may be called what its owner likes.
+  const again = await sortedBy(
+    async ({ file }) => ((await isMeantAsEnvelope(file)) ? 'envelopes' : 'beside'),
+    sorted.beside,
+  )
+  return {
+    envelopes: again.envelopes,
+    trust: all.trust,
+    beside: again.beside,
+    programs: all.programs,
+    unread: [...all.unread, ...again.unread],
+  }
+}
+
+type Kind = 'trust' | 'envelopes' | 'beside' | 'programs'
+
+async function sortedBy(
+  kindOf: (one: FileAt) => Promise<Kind>,
+  files: readonly FileAt[],
+): Promise<Sorted> {
+  const sorted: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
   for (const one of files) {
     const { path, file } = one
     try {
@@ -32,7 +56,7 @@ export async function sortFiles({ files, unread }: Given): Promise<Sorted> {
 export const isPart = ({ path, file }: FileAt): boolean =>
   /(^|\/)(logs|artifacts)\/[^/]+$/.test(path) || DIGEST.test(file.name)
 
-async function kindOf(one: FileAt): Promise<'trust' | 'envelopes' | 'beside' | 'programs'> {
+async function kindOf(one: FileAt): Promise<Kind> {
   const { file } = one
   // A byte of it tells whether it can be read at all.
   await file.slice(0, 1).arrayBuffer()

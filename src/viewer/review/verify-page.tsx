@@ -66,7 +66,9 @@ export function VerifyPage() {
     const judged = [...envelopes, ...beside.filter(isJudged)]
     const leftNow = [
       ...unread,
-      ...beside.filter((one) => !isJudged(one)).map(({ path }) => ({ path, why: NO_ENVELOPE })),
+      ...beside
+        .filter((one) => !isJudged(one))
+        .map((one) => ({ path: one.path, why: isPart(one) ? PART : NO_ENVELOPE })),
       ...programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
       ...(given.files.length + given.unread.length === 0 ? [NOTHING] : []),
     ]
@@ -157,6 +159,8 @@ export function VerifyPage() {
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
 const ALONE: readonly HeldEnvelope[] = []
+const PART =
+  'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
 function FileVerdicts({

@@ -1,0 +1,64 @@
+import { fireEvent, render, screen } from '@testing-library/react'
+import { describe, expect, it, vi } from 'vitest'
+import type { Part } from '#evidence/attached.ts'
+import { claimOf } from '#evidence/claims.ts'
+import { AttachedFiles } from '#viewer/offline/attached-files.tsx'
+
+const attached = (kind: Part['kind'], text: string) => {
+  const part: Part = {
+    kind,
+    step_id: 'build',
+    attempt: 1,
+    where: `/execution/steps/0/${kind}`,
+    path: kind === 'log' ? null : 'out/page.html',
+    sha256: 'ab'.repeat(32),
+    bytes: text.length,
+    chunks: [],
+  }
+  const claim = claimOf('attached-whole', { message: 'It is.' })
+  return { claim, file: new File([text], 'ab'.repeat(32)), part }
+}
+
+describe('what came beside a record, in the verifier', () => {
+  it('[U1] is read to its end: all lines of a log, numbered, and a long one by itself', async () => {
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(320)
+    const line = 'a line of a log that is longer than what is shown at once\n'
+    const long = `${'x'.repeat(20_000)}the end of it`
+    render(<AttachedFiles attached={[attached('log', `${line.repeat(10_000)}${long}`)]} />)
+    fireEvent.click(screen.getByRole('button', { name: 'Read the log of build, attempt 1' }))
+    const content = await screen.findByRole('region', {
+      name: 'Content of the log of build, attempt 1',
+    })
+    content.scrollTop = 10_001 * 20 - 320
+    fireEvent.scroll(content)
+    fireEvent.click(screen.getByRole('button', { name: 'Show all of line 10001' }))
+    const whole = screen.getByRole('region', { name: 'All of line 10001' })
+    whole.scrollTop = 200 * 20 - 320
+    fireEvent.scroll(whole)
+    expect(whole.textContent).toContain('the end of it')
+    fireEvent.click(screen.getByRole('button', { name: 'Close the log of build, attempt 1' }))
+    expect(screen.queryByRole('region', { name: /^Content of/ })).toBe(null)
+  })
+
+  it('[U1] is text also where it is an artifact; what is none is not drawn', async () => {
+    const page = '<script>alert(1)</script>'
+    const { unmount } = render(<AttachedFiles attached={[attached('artifact', page)]} />)
+    const read = { name: 'Read out/page.html of build, attempt 1' }
+    fireEvent.click(screen.getByRole('button', read))
+    await screen.findByText(page)
+    unmount()
+    render(<AttachedFiles attached={[attached('artifact', 'a\0b')]} />)
+    fireEvent.click(screen.getByRole('button', read))
+    await screen.findByText('It is not text, so it is not drawn.')
+  })
+
+  it('[U1] says why it cannot be read any more', async () => {
+    const gone = attached('log', 'a')
+    vi.spyOn(gone.file, 'arrayBuffer').mockRejectedValue(
+      new DOMException('gone', 'NotReadableError'),
+    )
+    render(<AttachedFiles attached={[gone]} />)
+    fireEvent.click(screen.getByRole('button', { name: 'Read the log of build, attempt 1' }))
+    expect((await screen.findByRole('alert')).textContent).not.toBe('')
+  })
+})
