@@ -1,6 +1,5 @@
 import {
   type Decision,
-  type Envelope,
   type GateEntry,
   type Plan,
   type PlanGate,
@@ -15,7 +14,7 @@ import { digestOf, sha256 } from './digest.ts'
 import { type HeldEnvelope } from './place.ts'
 import { shellForFourEyes, shellForGate } from './redo.ts'
 import { type Begun, MOST_UNTOLD, untoldRunning } from './running.ts'
-import { checkSignatures } from './signed.ts'
+import { checkSignatures, type Gated } from './signed.ts'
 import {
   type Approvers,
   approversIn,
@@ -29,7 +28,7 @@ import {
  * run had done until then, who signed them, and that nobody approved his own run.
  */
 export async function* checkGates(
-  envelope: Envelope,
+  envelope: Gated,
   met: Met,
   /** Recomputed, by seq. */
   links: readonly string[],
@@ -126,7 +125,10 @@ const A_SIGNATURE = 32
 const WORK_A_BREATH = 4096
 
 /** What the reader has: whom they pinned, and the envelopes that they verified before. */
-type Reader = { readonly trust: readonly Trusted[]; readonly previous: readonly HeldEnvelope[] }
+export type Reader = {
+  readonly trust: readonly Trusted[]
+  readonly previous: readonly HeldEnvelope[]
+}
 
 /** Requests that were answered: in what the reader holds, with the digest of the decision, and so far in this record. */
 type Nonces = { readonly held: ReadonlyMap<string, string>; readonly here: Set<string> }
@@ -195,7 +197,7 @@ const artifactKey = (step_id: string, attempt: number, path: string): string =>
   JSON.stringify([step_id, attempt, path])
 
 /** Is given the entries in their order. */
-export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; met: Met } {
+export function watchGates({ gates }: Gated): { add: (entry: Entry) => void; met: Met } {
   const shown = gates.flatMap(({ shown }) => shown.artifacts)
   const met: Met = {
     gates: [],
@@ -242,7 +244,7 @@ export function watchGates({ gates }: Envelope): { add: (entry: Entry) => void; 
 
 const latest = (one: string, other: string): string => (one > other ? one : other)
 
-function placesOf({ opening: { plan } }: Envelope, met: Met, links: readonly string[]): Places {
+function placesOf({ opening: { plan } }: Gated, met: Met, links: readonly string[]): Places {
   const seqOfLink = new Map(links.map((link, seq) => [link, seq]))
   const opened = met.gates.flatMap(({ seq, body: { shown } }) => {
     const prefix = seqOfLink.get(shown.chain_head_before)
@@ -274,7 +276,7 @@ function placesOf({ opening: { plan } }: Envelope, met: Met, links: readonly str
 
 /** What was signed is about the gate that it names, and proves nothing about another. */
 function boundOnly(
-  envelope: Envelope,
+  envelope: Gated,
   { gate, shown_sha256, where }: { gate: GateEntry; shown_sha256: string; where: string },
   claim: Claim,
   places: Places,
@@ -311,7 +313,7 @@ function boundOnly(
  * that is signed and that this record has, and tell no gates apart that ask the same.
  */
 function gateOf(
-  { evidence_id, run_id }: Envelope,
+  { evidence_id, run_id }: Gated,
   gate: GateEntry,
   shown_sha256: string,
   { asked: gates, seqOfLink }: Places,
@@ -334,7 +336,7 @@ function gateOf(
 }
 
 function* gateFaults(
-  envelope: Envelope,
+  envelope: Gated,
   entry: GateAt,
   shown_sha256: string,
   places: Places,
@@ -556,7 +558,7 @@ function* ofOpened(
  * record itself.
  */
 function* ofBase(
-  { evidence_id }: Envelope,
+  { evidence_id }: Gated,
   { step_id, shown: { base } }: GateEntry,
   where: string,
   held: ReadonlyMap<string, readonly HeldEnvelope[]>,
@@ -621,7 +623,7 @@ function* ofRunning(
 
 /** Taken from another run, gate, question or moment, a decision is worth nothing here. */
 function* ofBinding(
-  { evidence_id, run_id }: Envelope,
+  { evidence_id, run_id }: Gated,
   { gate_id, question, shown }: GateEntry,
   decision: Decision,
   shown_sha256: string,
@@ -885,10 +887,7 @@ function sentence(
 }
 
 /** Who started the run, and the one that it repeats: by its own word, and by the record of that one where the reader holds it. */
-function startersOf(
-  { opening: { actor, rerun_of } }: Envelope,
-  held: Reader['previous'],
-): Starters {
+function startersOf({ opening: { actor, rerun_of } }: Gated, held: Reader['previous']): Starters {
   const ofRepeated = held.flatMap(({ run_id, starters = [] }) =>
     rerun_of !== null && run_id === rerun_of.run_id ? starters : [],
   )

@@ -85,7 +85,7 @@ export async function checkChain(
 
 export const ENTRIES_A_BREATH = 4096
 /** Bytes from which a round trip through WebCrypto is faster. */
-const MANY = 65_536
+export const MANY = 65_536
 const HEX = 64
 
 export type ChainCheck = {

@@ -27,7 +27,7 @@ export function readDocument(bytes: Uint8Array, limits: Limits): Document {
 
 // They are looked at more than once: nobody else may have a hand on them. Of a buffer that can be resized no browser makes
 // a digest, one that was handed over has nothing in it, and in one that is immutable nothing can be moved for a while.
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, length } = bytes
   if (length === 0) return new Uint8Array()
   const isImmutable = 'immutable' in buffer && buffer.immutable === true
@@ -155,7 +155,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 // decide: no allowed key needs an escape. A backslash is always inside a string; from each string's first one we go to
 // the end of that string, so that the search never begins in the middle of one. By hand, since a pattern keeps a way
 // back for each escape, and of one text of millions of them it has no room for that.
-function refuseEscapedKeys(text: string): void {
+export function refuseEscapedKeys(text: string): void {
   for (let at = text.indexOf('\\'); at !== -1; at = text.indexOf('\\', at)) {
     while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
     do at += 1

@@ -1,24 +1,33 @@
-import { type Envelope, type Integrity, Statement } from '#contract/envelope.ts'
-import { parseJson } from '#contract/parse.ts'
+import { type Envelope, type Seal } from '#contract/envelope.ts'
+import { type Break, sentencesOfBytes } from './bytes-break.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { type Entries } from './document.ts'
 import { type ChainCheck } from './integrity.ts'
-import { payloadText } from './sealed.ts'
+import { statementIn } from './sealed.ts'
 
 /**
  * What can still be said of a file that does not verify. It is for finding out what happened to it: nothing of it makes
  * the file, or a part of it, a record to rely on.
  */
 export type Remaining = {
+  /** Where the bytes break; null where they are one document in its one form. */
+  readonly bytes: Break | null
+  /** As many as are linked. */
   readonly entries: number
   /** So many entries, from the first on, are as they were linked. */
   readonly intact: number
-  /** Where the chain breaks first; null where it is whole. */
+  /** Where the chain breaks first; null where it is whole, or nothing of it can be read. */
   readonly broken: Place | null
   /** Every entry that is not the one that was linked. */
   readonly changed: readonly Place[]
+  /** Every one that was linked and is not there, by the place of its link. */
+  readonly missing: readonly Place[]
+  /** What stands among the entries without a link. */
+  readonly added: readonly Omit<Place, 'seq'>[]
+  /** So many links cannot be read; where they come out of the entries again they are not missed. */
+  readonly lost: number
   /** A seal by a pinned key is over these very links: what is not changed is what was sealed. */
   readonly sealed: boolean
   /** What a pinned passkey froze, and is still so: entries 0 to `upTo`. */
@@ -43,58 +52,68 @@ export type Frozen = {
   readonly ended?: 'retired' | 'revoked'
 }
 
+/** The chain as it is stored, beside the entries that are there. */
+export type Stored = Pick<ChainCheck, 'links' | 'changed' | 'broken' | 'isHeadRight'> &
+  Pick<Remaining, 'added' | 'lost'> & {
+    /** By seq. */
+    readonly missing: readonly number[]
+    readonly count: number
+    readonly placeAt: (seq: number) => Place | undefined
+  }
+
+/** What of a record can be said to be sealed and signed. */
+type Kept = Pick<Envelope, 'evidence_id' | 'run_id' | 'gates'> & {
+  readonly head: string
+  readonly seal: Seal | undefined
+}
+
+/** Of a file that was read. */
 export function remainingOf(
   envelope: Envelope,
   entries: Entries,
-  { changed, broken, isHeadRight, links }: ChainCheck,
+  chain: ChainCheck,
   claims: readonly Claim[],
 ): Remaining {
-  return remainingIn({
-    entries: entries.length,
-    placeAt(seq) {
-      const entry = entries.at(seq)
-      return entry === undefined ? null : placeOf(entry)
-    },
-    changed,
-    broken,
-    isHeadRight,
-    isStored: broken.length === 0 && isHeadRight && isStatementOver(envelope),
-    seal: claims.find(({ claim }) => claim === 'seal'),
-    frozen: frozenBy(envelope, links, claims),
-    more: null,
-  })
+  const { hash_chain, seal } = envelope.integrity
+  const placeAt = (seq: number): Place | undefined => {
+    const entry = entries.at(seq)
+    return entry && placeOf(entry)
+  }
+  const stored = { ...chain, missing: [], added: [], lost: 0, count: entries.length, placeAt }
+  const record = { ...envelope, head: hash_chain.head, seal }
+  return remainingIn(record, stored, claims, true, null)
 }
 
-/** What was found of a chain, by seq. */
-type Found = {
-  readonly entries: number
-  readonly placeAt: (seq: number) => Place | null
-  readonly changed: readonly number[]
-  readonly broken: readonly number[]
-  readonly isHeadRight: boolean
-  /** The links are whole, and the seal's Statement is over them. */
-  readonly isStored: boolean
-  readonly seal: Claim | undefined
-  readonly frozen: readonly Frozen[]
-  /** Of a file that is no record as it stands: so many more entries than links are in it. */
-  readonly more: number | null
-}
-
-export function remainingIn({ isHeadRight, isStored, seal, more, ...chain }: Found): Remaining {
-  const first = Math.min(chain.changed[0] ?? Infinity, chain.broken[0] ?? Infinity)
+/** Of whatever is there. */
+export function remainingIn(
+  record: Kept,
+  stored: Stored,
+  claims: readonly Claim[],
+  isRead: boolean,
+  bytes: Break | null,
+): Remaining {
+  const { changed, missing, added, broken, isHeadRight, links, lost, count, placeAt } = stored
+  const first = Math.min(...[changed, missing, broken].map(([seq = Infinity]) => seq))
   const isWhole = first === Infinity && isHeadRight
-  const isSealOver = (word: ClaimCode) => isStored && seal?.code === word
+  const placesOf = (seqs: readonly number[]): Place[] => seqs.flatMap((seq) => placeAt(seq) ?? [])
+  const [breaking] = placesOf([first])
+  const isStored = broken.length === 0 && isHeadRight && isStatementOver(record, count)
+  const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
   const found = {
-    entries: chain.entries,
-    intact: Math.min(first, chain.entries),
-    broken: isWhole ? null : (chain.placeAt(first) ?? chain.placeAt(chain.entries - 1)),
-    changed: chain.changed.flatMap((seq) => chain.placeAt(seq) ?? []),
+    bytes,
+    entries: count,
+    intact: Math.min(first, count),
+    broken: isWhole ? null : (breaking ?? placesOf([count - 1])[0] ?? null),
+    changed: placesOf(changed),
+    missing: placesOf(missing),
+    added,
+    lost,
     sealed: isSealOver('seal-signed'),
-    frozen: chain.frozen,
+    frozen: frozenBy(record.gates, links, claims),
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
-  const ended = (seal?.code === 'seal-signed' ? seal.ended : null) ?? null
-  return { ...found, sentences: [...sentencesOf(found, lapsed, ended, more)] }
+  const ended = claims.find(({ code }) => code === 'seal-signed')?.ended ?? null
+  return { ...found, sentences: [...sentencesOf(found, lapsed, ended, isRead)] }
 }
 
 /** A key that was the reader's, and is not for this envelope. */
@@ -108,19 +127,10 @@ function placeOf({ seq, kind, where, body }: Entry): Place {
 }
 
 /** Whoever changed entries and links alike has no such seal. */
-export function isStatementOver({
-  evidence_id,
-  run_id,
-  integrity,
-}: Pick<Envelope, 'evidence_id' | 'run_id'> & {
-  readonly integrity: Pick<Integrity, 'seal'> & {
-    readonly hash_chain: Pick<Integrity['hash_chain'], 'head' | 'count'>
-  }
-}): boolean {
-  const { head, count } = integrity.hash_chain
-  const statement = parseJson(Statement, payloadText(integrity.seal.payload))
-  if (!statement.ok) return false
-  const { subject, predicate } = statement.value
+function isStatementOver({ evidence_id, run_id, head, seal }: Kept, count: number): boolean {
+  const statement = statementIn(seal)
+  if (statement === null) return false
+  const { subject, predicate } = statement
   return (
     predicate.hash_chain.head === head &&
     predicate.hash_chain.count === count &&
@@ -132,7 +142,7 @@ export function isStatementOver({
 // By the recomputed links: a signed link that comes out again is of these entries, whatever else was changed. A claim that
 // a decision is signed is made at the gate alone that it names.
 function frozenBy(
-  envelope: Envelope,
+  gates: Kept['gates'],
   links: readonly string[],
   claims: readonly Claim[],
 ): Frozen[] {
@@ -143,7 +153,7 @@ function frozenBy(
   )
   if (signed.size === 0) return []
   const seqs = new Map(links.map((link, seq) => [link, seq]))
-  return envelope.gates.flatMap((entry, gate) =>
+  return gates.flatMap((entry, gate) =>
     entry.decisions.flatMap(({ decision: said }, index) => {
       const upTo = seqs.get(said.chain_head_before)
       const { step_id } = entry
@@ -165,36 +175,46 @@ function frozenBy(
 }
 
 function* sentencesOf(
-  { entries, intact, broken, changed, sealed, frozen }: Omit<Remaining, 'sentences'>,
+  found: Omit<Remaining, 'sentences'>,
   lapsed: string | null,
   ended: string | null,
-  more: number | null,
+  isRead: boolean,
 ): Generator<string> {
-  if (more !== null)
-    yield 'As it stands this file is no record. What follows is of one reading of it.'
+  const { bytes, entries, intact, broken, changed, missing, added, lost, sealed, frozen } = found
+  if (bytes !== null) yield* sentencesOfBytes(bytes)
+  if (entries === 0) {
+    yield added.length === 0
+      ? 'Nothing of a record can be told apart in it.'
+      : `${counted(added.length, 'part')} of a record can be told apart in it, but no link of its chain: nothing says which of them are as they were recorded.`
+    return
+  }
+  if (!isRead) yield 'As it stands this file is no record: what follows is said of its parts.'
   if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
   else if (intact === 0) yield 'The chain is broken from its first entry on.'
   else if (intact === entries)
     yield 'The entries are as they were linked; the head is not the last link.'
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
-  if (changed.length > 0) {
-    yield `Changed${more === null ? '' : ' or taken away'} since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
-  }
-  if (more !== null && more > 0)
-    yield `It has ${counted(more, 'entry', 'entries')} more than were linked.`
+  if (lost > 0)
+    yield `${counted(lost, 'link')} cannot be read${broken === null ? ', and came out of the entries again' : ''}.`
+  if (changed.length > 0)
+    yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
+  if (missing.length > 0)
+    yield `Linked, and not there, or not to be told apart: ${fewOf(missing.map(nameOf), MOST_NAMED)}.`
+  if (added.length > 0) yield `There without a link: ${fewOf(added.map(nameOf), MOST_NAMED)}.`
   if (lapsed !== null)
     yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
   else if (sealed)
-    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length} of ${entries} entries are as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
+    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length - missing.length} of ${entries} entries are as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
   else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'
   for (const { step_id, approver, decision, upTo, ended: passkey } of frozen) {
     yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.${passkey === undefined ? '' : ` That passkey is ${passkey}: whoever has it now can have signed it too.`}`
   }
 }
 
-function nameOf({ seq, kind, step_id }: Place): string {
-  return `entry ${seq} (${step_id === undefined ? kind : `${kind} ${step_id}`})`
+function nameOf({ kind, step_id, ...place }: Omit<Place, 'seq'> & { seq?: number }): string {
+  const name = step_id === undefined ? kind : `${kind} ${step_id}`
+  return place.seq === undefined ? `${name}, at ${place.where}` : `entry ${place.seq} (${name})`
 }
 
 const MOST_NAMED = 20

@@ -22,22 +22,4 @@ export function isRoomFor(bytes: Uint8Array, mostValues = MOST_VALUES): boolean 
   return true
 }
 
-/** How deep it nests, in the same way. */
-export function deepestIn(bytes: Uint8Array): number {
-  let depth = 0
-  let deepest = 0
-  let isText = false
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at]
-    if (isText) {
-      if (byte === BACKSLASH) at += 1
-      else if (byte === QUOTE) isText = false
-    } else if (byte === QUOTE) isText = true
-    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) deepest = Math.max(deepest, (depth += 1))
-    else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth -= 1
-  }
-  return deepest
-}
-
-const [CLOSE_ARRAY, CLOSE_OBJECT] = [0x5d, 0x7d]
 const [QUOTE, COMMA, BACKSLASH, OPEN_ARRAY, OPEN_OBJECT] = [0x22, 0x2c, 0x5c, 0x5b, 0x7b]

@@ -1,200 +1,329 @@
 import {
   Closing,
-  LINK_KINDS,
-  LinkKind,
+  GateEntry,
   type Limits,
+  Link,
+  LINK_KINDS,
+  type LinkKind,
   mostInAList,
+  Opening,
   Seal,
 } from '#contract/envelope.ts'
 import { parseToFirstFault } from '#contract/parse.ts'
-import { Id, PROFILE } from '#contract/scalar.ts'
+import { Id } from '#contract/scalar.ts'
 import * as z from 'zod/mini'
-import { canonicalize } from './canonical.ts'
-import { entryPreimage, linkDigest, openChain } from './chain.ts'
-import { sha256 } from './digest.ts'
+import { breakOf } from './bytes-break.ts'
+import { utf8 } from './canonical.ts'
+import { entryPreimage, gateEntry, linkDigest, openChain } from './chain.ts'
+import { type Claim, type ClaimCode } from './claims.ts'
+import { sha256, sha256OfMany } from './digest.ts'
 import { EvidenceError } from './fault.ts'
-import { ENTRIES_A_BREATH } from './integrity.ts'
-import { isStatementOver, type Place, type Remaining, remainingIn } from './remaining.ts'
-import { deepestIn, isRoomFor } from './room.ts'
+import { checkGates, type Reader, watchGates } from './gate.ts'
+import { ENTRIES_A_BREATH, MANY } from './integrity.ts'
+import { type Part, type Parts, partsOf, writtenOrNull } from './parts.ts'
+import { ownBytes } from './read.ts'
+import { type Place, type Remaining, remainingIn, type Stored } from './remaining.ts'
 import { checkSeal } from './sealed.ts'
-import { type Trusted } from './trust.ts'
 
 /**
- * What can still be said of a file that is JSON and no record as it stands: a member more, a step taken out, white space.
- * Entries are found by their digests, wherever they stand, and held against the links. One reading of the file, for
- * finding out what happened to it, and nothing that anything else rests on. null where there are no links to hold to.
+ * What can still be said of a file that cannot be read as a record [V21]: which of the parts that are there are those that
+ * were linked, by the digests of their bytes. null where nothing can.
  */
 export async function salvageOf(
   bytes: Uint8Array,
+  code: ClaimCode,
   limits: Limits,
-  trust: readonly Trusted[],
+  reader: Reader,
   /** Told every so many entries. */
-  onEntries: (done: number, of: number) => Promise<void>,
+  breathe: (done: number, of: number) => Promise<void>,
 ): Promise<Remaining | null> {
-  const file = readLoosely(bytes, limits)
-  const links = file === null ? null : linksIn(file, limits)
-  if (file === null || links === null) return null
-  const { evidence_id, run_id, integrity, closing } = file
-  const { head } = integrity.hash_chain
-  const bodies = bodiesOf(file)
-  const of = links.length + LINK_KINDS.reduce((sum, kind) => sum + bodies[kind].length, 0)
-  let done = 0
-  const breathe = async () => {
-    done += 1
-    if (done % ENTRIES_A_BREATH === 0) await onEntries(done, of)
-  }
-  const here = new Set<string>()
-  for (const kind of LINK_KINDS)
-    for (const body of bodies[kind]) {
-      here.add(digestOrNone(kind, body))
-      await breathe()
-    }
-  const isInPlace = new Map(
-    LINK_KINDS.map((kind) => {
-      const linked = links.filter((link) => link.kind === kind)
-      return [kind, linked.length === bodies[kind].length] as const
-    }),
-  )
-  const nth = { opening: 0, step: 0, gate: 0, closing: 0 }
-  const places: Place[] = []
-  const changed: number[] = []
-  const broken: number[] = []
-  let prev = openChain(evidence_id, run_id).head
-  for (const [seq, { kind, entry, link, seq: said }] of links.entries()) {
-    const index = nth[kind]++
-    // Where one was taken away, those behind it stand in other places.
-    const where = `/integrity/hash_chain/links/${seq}`
-    places.push(
-      isInPlace.get(kind) === true
-        ? { seq, kind, where: pointerOf(kind, index), ...stepOf(bodies[kind][index]) }
-        : { seq, kind, where },
-    )
-    if (!here.has(entry)) changed.push(seq)
-    if (said !== seq || link !== linkDigest({ seq, prev, kind, entry })) broken.push(seq)
-    prev = link
-    await breathe()
-  }
-  const isHeadRight = head === prev
-  const count = links.length
-  const seal = parseToFirstFault(Seal, integrity.seal)
-  const end = parseToFirstFault(Closing, closing)
-  const hash_chain = { head, count }
-  const isStored =
-    seal.ok &&
-    broken.length === 0 &&
-    isHeadRight &&
-    isStatementOver({ evidence_id, run_id, integrity: { hash_chain, seal: seal.value } })
-  // Of a seal that is over something else nothing is said.
-  const sealed =
-    isStored && end.ok
-      ? await checkSeal({ integrity: { seal: seal.value }, closing: end.value }, trust)
-      : null
-  return remainingIn({
-    entries: count,
-    placeAt: (seq) => places[seq] ?? null,
-    changed,
-    broken,
-    isHeadRight,
-    isStored,
-    seal: sealed?.claim,
-    frozen: [],
-    more: of - 2 * count,
-  })
-}
-
-/** Loose where it can be: what is wrong with the file is not what it is asked for here. */
-const Loose = z.object({
-  schema: z.literal(PROFILE),
-  evidence_id: z.string(),
-  run_id: z.string(),
-  opening: z.unknown(),
-  execution: z.object({ steps: z.array(z.unknown()) }),
-  gates: z.array(z.unknown()),
-  closing: z.unknown(),
-  integrity: z.object({
-    hash_chain: z.object({ links: z.array(z.unknown()), head: z.string() }),
-    seal: z.unknown(),
-  }),
-})
-
-type Loose = z.infer<typeof Loose>
-
-const LooseLink = z.object({
-  seq: z.unknown(),
-  kind: LinkKind,
-  entry: z.string(),
-  link: z.string(),
-})
-type LooseLink = z.infer<typeof LooseLink>
-
-function readLoosely(bytes: Uint8Array, limits: Limits): Loose | null {
-  if (bytes.length > limits.bytes || !isRoomFor(bytes) || deepestIn(bytes) > limits.depth)
-    return null
-  const file = Loose.safeParse(valueIn(bytes))
-  return file.success ? file.data : null
-}
-
-function linksIn({ integrity }: Loose, limits: Limits): readonly LooseLink[] | null {
-  const { links } = integrity.hash_chain
-  if (links.length === 0 || links.length > mostInAList(limits)) return null
-  const read: LooseLink[] = []
-  for (const one of links) {
-    const link = LooseLink.safeParse(one)
-    // Of links that cannot be read nothing follows.
-    if (!link.success) return null
-    read.push(link.data)
-  }
-  return read
-}
-
-function valueIn(bytes: Uint8Array): unknown {
+  if (code === 'too-large') return null
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    // No UTF-8, or no JSON: that is said of it already.
-    return null
-  }
-}
-
-const bodiesOf = ({
-  schema,
-  evidence_id,
-  run_id,
-  opening,
-  execution,
-  gates,
-  closing,
-}: Loose): Readonly<Record<LinkKind, readonly unknown[]>> => ({
-  opening: [{ schema, evidence_id, run_id, opening }],
-  step: execution.steps,
-  gate: gates,
-  closing: [closing],
-})
-
-/** '' for what has no canonical form, and so is none that was linked. */
-function digestOrNone(kind: LinkKind, body: unknown): string {
-  try {
-    return sha256(entryPreimage(kind, canonicalize(body)))
+    const own = ownBytes(bytes)
+    const broken = breakOf(own, code)
+    const parts = partsOf(own, limits)
+    if (parts === null && broken === null) return null
+    const { evidence_id, run_id, head } = parts ?? NOTHING
+    const links = linksIn(parts ?? NOTHING, limits)
+    const { stored, slots } = await storedIn(parts ?? NOTHING, links, breathe)
+    const seal = fitting(Seal, parts?.seal)
+    const { gates, claims } = await signedIn(parts ?? NOTHING, slots, stored.links, seal, reader)
+    const record = { evidence_id, run_id, gates, head: String(head), seal }
+    return remainingIn(record, stored, claims, false, broken)
   } catch (fault) {
-    if (fault instanceof EvidenceError) return ''
+    // An engine has no room for it, and says so in its own way: the verdict stands without an account.
+    const isNoRoom = fault instanceof RangeError || fault instanceof EvidenceError
+    if (isNoRoom || (fault instanceof Error && fault.name === 'InternalError')) return null
     throw fault
   }
 }
 
-function pointerOf(kind: LinkKind, index: number): string {
-  switch (kind) {
-    case 'opening':
-    case 'closing':
-      return `/${kind}`
-    case 'step':
-      return `/execution/steps/${index}`
-    case 'gate':
-      return `/gates/${index}`
+const NOTHING: Parts = {
+  evidence_id: '',
+  run_id: '',
+  entries: [],
+  order: [],
+  links: [],
+  head: undefined,
+  seal: undefined,
+}
+
+function fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T | undefined {
+  const parsed = parseToFirstFault(schema, value)
+  return parsed.ok ? parsed.value : undefined
+}
+
+type Links = readonly (Link | undefined)[]
+
+/** By the number that each has, so that those behind a gap are in their places. */
+function linksIn({ links }: Parts, limits: Limits): Links {
+  const bySeq: (Link | undefined)[] = []
+  for (const value of links) {
+    const link = fitting(Link, value)
+    if (link === undefined || link.seq >= mostInAList(limits)) continue
+    while (bySeq.length <= link.seq) bySeq.push(undefined)
+    bySeq[link.seq] ??= link
+  }
+  return bySeq
+}
+
+/** By seq: which part stands there, if any does. */
+type Slots = readonly (Part | undefined)[]
+
+async function storedIn(
+  { evidence_id, run_id, entries, order, head }: Parts,
+  known: Links,
+  breathe: (done: number, of: number) => Promise<void>,
+): Promise<{ stored: Stored; slots: Slots }> {
+  const seqs = new Map(known.flatMap((link, seq) => (link ? [[link.entry, seq] as const] : [])))
+  const taken = new Set<number>()
+  const digests: string[] = []
+  // The seq of what is as it was linked.
+  const same: (number | undefined)[] = []
+  for (const [nth, part] of entries.entries()) {
+    if (nth % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await breathe(nth, entries.length)
+    const digest = await digestOfPart(part)
+    // The kind is in what is digested.
+    const seq = seqs.get(digest)
+    const isFree = seq !== undefined && !taken.has(seq)
+    if (isFree) taken.add(seq)
+    digests.push(digest)
+    same.push(isFree ? seq : undefined)
+  }
+  const kinds = ['opening', ...order, 'closing']
+  const seed = openChain(evidence_id, run_id).head
+  const links = withLost(known, { kinds, entries, digests, same, seed, head })
+  const others = othersPlaced(entries, same, links)
+  const slots: (Part | undefined)[] = links.map(() => undefined)
+  for (const [nth, part] of entries.entries()) {
+    const seq = same[nth] ?? others[nth]
+    if (seq !== undefined) slots[seq] = part
+  }
+  const changed = others.flatMap((seq) => seq ?? []).toSorted((a, b) => a - b)
+  const missing = links.flatMap((link, seq) => (link && slots[seq] === undefined ? [seq] : []))
+  const broken = [...brokenIn(links, seed)]
+  const intact = Math.min(changed[0] ?? Infinity, missing[0] ?? Infinity, broken[0] ?? Infinity)
+  const stored = {
+    count: links.length,
+    lost: links.length - known.filter((link) => link !== undefined).length,
+    changed,
+    missing,
+    broken,
+    added: entries.flatMap((part, nth) =>
+      same[nth] === undefined && others[nth] === undefined
+        ? [{ kind: part.kind, where: part.where, ...stepOf(part) }]
+        : [],
+    ),
+    isHeadRight: links.length > 0 && links.at(-1)?.link === head,
+    // Those that come out again.
+    links: links.slice(0, intact).flatMap((link) => link?.link ?? []),
+    placeAt: (seq: number): Place | undefined => {
+      const part = slots[seq]
+      const kind = part?.kind ?? links[seq]?.kind ?? LINK_KINDS.find((one) => one === kinds[seq])
+      const where = part?.where ?? `/integrity/hash_chain/links/${seq}`
+      return kind && { seq, kind, where, ...(part && stepOf(part)) }
+    },
+  }
+  return { stored, slots }
+}
+
+/**
+ * The links, with those that cannot be read made again of the entries that have none, where what is known behind them
+ * follows from that: the next link, or the head. `same` is told where these entries are.
+ */
+function withLost(
+  known: Links,
+  {
+    kinds,
+    entries,
+    digests,
+    same,
+    seed,
+    head,
+  }: {
+    readonly kinds: readonly unknown[]
+    readonly entries: readonly Part[]
+    readonly digests: readonly string[]
+    readonly same: (number | undefined)[]
+    readonly seed: string
+    readonly head: unknown
+  },
+): Links {
+  if (known.length === kinds.length && known.every((link) => link !== undefined)) return known
+  const free: { readonly [K in LinkKind]: number[] } = {
+    opening: [],
+    step: [],
+    gate: [],
+    closing: [],
+  }
+  for (const [nth, { kind }] of entries.entries()) if (same[nth] === undefined) free[kind].push(nth)
+  const taken = { opening: 0, step: 0, gate: 0, closing: 0 }
+  const links: (Link | undefined)[] = [...known]
+  let tried: { readonly link: Link; readonly nth: number }[] = []
+  let prev: string | undefined = seed
+  for (let seq = 0; seq <= Math.max(known.length, kinds.length); seq += 1) {
+    const next = known[seq]
+    const isEnd = seq === kinds.length && known.length <= seq
+    if (next !== undefined || isEnd) {
+      const isSo: boolean = isEnd
+        ? prev !== undefined && prev === head
+        : next !== undefined && prev !== undefined && linkDigest({ ...next, prev }) === next.link
+      for (const { link, nth } of isSo ? tried : []) {
+        links[link.seq] = link
+        same[nth] = link.seq
+      }
+      tried = []
+      prev = next?.link
+      continue
+    }
+    const kind = LINK_KINDS.find((one) => one === kinds[seq])
+    const nth: number | undefined = kind && free[kind][taken[kind]++]
+    const entry = nth === undefined ? undefined : digests[nth]
+    if (kind === undefined || nth === undefined || entry === undefined || prev === undefined) {
+      prev = undefined
+      continue
+    }
+    const link: string = linkDigest({ seq, prev, kind, entry })
+    tried.push({ link: { seq, kind, entry, link }, nth })
+    prev = link
+  }
+  return Array.from(links)
+}
+
+async function digestOfPart({ kind, body }: Part): Promise<string> {
+  const own = body()
+  if (own === null) return ''
+  const [before, after] = AROUND[kind]
+  const preimage = new Uint8Array(before.length + own.length + after.length)
+  preimage.set(before)
+  preimage.set(own, before.length)
+  preimage.set(after, before.length + own.length)
+  return preimage.length > MANY ? await sha256OfMany(preimage) : sha256(preimage)
+}
+
+const around = (kind: LinkKind) => {
+  const [before = '', after = ''] = entryPreimage(kind, '\0').split('\0')
+  return [utf8(before), utf8(after)] as const
+}
+const AROUND = {
+  opening: around('opening'),
+  step: around('step'),
+  gate: around('gate'),
+  closing: around('closing'),
+}
+
+/** What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone. */
+function othersPlaced(
+  entries: readonly Part[],
+  same: readonly (number | undefined)[],
+  links: Links,
+): (number | undefined)[] {
+  const taken = new Set(same)
+  const until = {
+    opening: links.length,
+    step: links.length,
+    gate: links.length,
+    closing: links.length,
+  }
+  const ends = entries
+    .toReversed()
+    .map(({ kind }, nth) => {
+      const end = until[kind]
+      until[kind] = same[entries.length - 1 - nth] ?? end
+      return end
+    })
+    .toReversed()
+  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
+  return entries.map(({ kind }, nth) => {
+    const own = same[nth]
+    let seq = Math.max(next[kind], (own ?? -1) + 1)
+    next[kind] = seq
+    if (own !== undefined) return undefined
+    const end = ends[nth] ?? 0
+    while (seq < end && (links[seq]?.kind !== kind || taken.has(seq))) seq += 1
+    if (seq >= end) return undefined
+    next[kind] = seq + 1
+    return seq
+  })
+}
+
+function* brokenIn(links: Links, seed: string): Generator<number> {
+  let prev: string | undefined = seed
+  for (const [seq, link] of links.entries()) {
+    if (link === undefined || prev === undefined || linkDigest({ ...link, prev }) !== link.link)
+      yield seq
+    prev = link?.link
   }
 }
 
-function stepOf(body: unknown): { step_id?: string } {
-  const named = Named.safeParse(body)
-  return named.success ? { step_id: named.data.step_id } : {}
+const Named = z.looseObject({ step_id: Id })
+
+/** What it calls itself, also where the rest of it cannot be read: it stands behind all other names of steps in it. */
+function stepOf({ kind, value, body }: Part): { step_id?: string } {
+  if (kind === 'opening' || kind === 'closing') return {}
+  const step_id =
+    fitting(Named, value())?.step_id ??
+    latin1
+      .decode(body()?.subarray(-NEAR_ITS_END))
+      .match(/(?<="step_id":")[\w.-]{1,128}(?=")/g)
+      ?.at(-1)
+  return step_id === undefined ? {} : { step_id }
 }
-const Named = z.object({ step_id: Id })
+
+const NEAR_ITS_END = 4096
+const latin1 = new TextDecoder('latin1')
+
+/** Who signed the links that are there, and what of the gates: as in a file that is read, of what can be. */
+async function signedIn(
+  { evidence_id, run_id, entries }: Parts,
+  slots: Slots,
+  links: readonly string[],
+  seal: Seal | undefined,
+  reader: Reader,
+): Promise<{ gates: GateEntry[]; claims: Claim[] }> {
+  const closing = {
+    // Without a number only what counts for any does.
+    seal_seq: fitting(Closing, entries.at(-1)?.value())?.seal_seq ?? Infinity,
+  }
+  const claims: Claim[] = []
+  if (seal !== undefined)
+    claims.push((await checkSeal({ integrity: { seal }, closing }, reader.trust)).claim)
+  const opening = fitting(Opening, writable(entries[0]))
+  const met = slots.flatMap((part, seq) => {
+    const gate = part?.kind === 'gate' ? fitting(GateEntry, writable(part)) : undefined
+    return gate ? [{ gate, seq }] : []
+  })
+  const gates = met.map(({ gate }) => gate)
+  if (opening === undefined) return { gates, claims }
+  const record = { evidence_id, run_id, opening, gates, closing }
+  const watched = watchGates(record)
+  for (const [nth, { gate, seq }] of met.entries()) watched.add(gateEntry(gate, nth, seq))
+  for await (const claim of checkGates(record, watched.met, links, reader, async () => {}))
+    claims.push(claim)
+  return { gates, claims }
+}
+
+function writable(part: Part | undefined): unknown {
+  const value = part?.value()
+  return value !== undefined && writtenOrNull(value) !== null ? value : undefined
+}

@@ -6,6 +6,7 @@ import {
   Statement,
 } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
+import * as z from 'zod/mini'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { decodeBase64, tryBase64 } from './base64.ts'
 import { canonicalize } from './canonical.ts'
@@ -26,12 +27,15 @@ export type SealedBy = {
   readonly name?: string
 }
 
+/** What of a record a signature is checked by. */
+export type Sealed = {
+  readonly integrity: Pick<Integrity, 'seal'>
+  readonly closing: Pick<Closing, 'seal_seq'>
+}
+
 /** The signature alone. A wrong one is wrong by whoever's key; a right one proves something by a pinned key only. */
 export async function checkSeal(
-  {
-    integrity: { seal },
-    closing,
-  }: { readonly integrity: Pick<Integrity, 'seal'>; readonly closing: Closing },
+  { integrity: { seal }, closing }: Sealed,
   trust: readonly Trusted[],
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
   const at = { where: '/integrity/seal', ...signedOf(seal) }
@@ -161,6 +165,13 @@ export function checkBinding(
     shell: shellForBinding({ head, count }),
     message: `The seal is about this document, this chain and the key that the run was recorded under. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
   })
+}
+
+/** What a seal of any form is over; null where that is no statement. */
+export function statementIn(seal: unknown): Statement | null {
+  const read = z.safeParse(z.looseObject({ payload: z.string() }), seal)
+  const statement = parseJson(Statement, read.success ? payloadText(read.data.payload) : '')
+  return statement.ok ? statement.value : null
 }
 
 /** '' for what is no text: no statement then. */

@@ -1,6 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import {
   type Assertion,
+  type Closing,
   type Envelope,
   type GateEntry,
   type RecordedDecision,
@@ -21,9 +22,14 @@ import {
   validityOf,
 } from './trust.ts'
 
+/** What of a record its gates are held to, beside its entries. */
+export type Gated = Pick<Envelope, 'evidence_id' | 'run_id' | 'opening' | 'gates'> & {
+  readonly closing: Pick<Closing, 'seal_seq'>
+}
+
 /** One claim for each decision of a gate, refusals too: whose signature is on it? */
 export async function* checkSignatures(
-  envelope: Envelope,
+  envelope: Gated,
   gate: GateEntry,
   where: string,
   approvers: Approvers,
@@ -37,7 +43,7 @@ export async function* checkSignatures(
 type At = { readonly step_id: string; readonly where: string }
 
 async function ofDecision(
-  envelope: Envelope,
+  envelope: Gated,
   { step_id, policy, shown }: GateEntry,
   { decision, assertion }: RecordedDecision,
   approvers: Approvers,
@@ -156,7 +162,7 @@ function signedOf(assertion: Assertion, member: AssertionFault['member']): Pick<
 /** Was this passkey to decide this? */
 function entitlementFault(
   { may, status, ...validity }: TrustedApprover,
-  { opening, closing }: Envelope,
+  { opening, closing }: Gated,
   step_id: string,
 ): {
   code: 'approver-not-entitled' | 'approver-retired' | 'approver-revoked'

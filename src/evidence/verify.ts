@@ -51,7 +51,7 @@ export type Verification = {
   /** Of that envelope, one by one: all of them at once are several times the file. */
   readonly entries: Entries | null
   readonly sealed_by: SealedBy | null
-  /** Where one claim does not verify: what can still be said. null where none fails, and where the file is no JSON. */
+  /** Where one claim does not verify: what can still be said. null where none fails, and where nothing can. */
   readonly remaining: Remaining | null
 }
 
@@ -78,18 +78,15 @@ export async function verifyEnvelope(
 
   await stage('read')
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
-  if (!read.ok && read.claim.claim === 'bytes') return refused(read.claim, 'not an envelope', null)
   const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
+  const previous = options.previous ?? []
+  const reader = { trust, previous }
   if (!read.ok) {
     const { claim } = read
     const told = (done: number, of: number) => stage('chain', { done, of })
     await stage('chain')
-    // An engine may decode such a key one way now and another way later.
-    const remaining =
-      claim.code === 'key-escaped'
-        ? null
-        : await salvageOf(bytes, options.limits ?? LIMITS, trust, told)
-    return refused(claim, 'does not verify', remaining)
+    const limits = options.limits ?? LIMITS
+    return refused(claim, await salvageOf(bytes, claim.code, limits, reader, told))
   }
   const { envelope, entries, planned, written } = read.document
 
@@ -120,9 +117,7 @@ export async function verifyEnvelope(
     if (body.cells_part !== undefined) apart += 1
     if (body.taken_over !== undefined) takenFrom.push(body.taken_over.evidence_id)
   }
-  const previous = options.previous ?? []
   const gates: Claim[] = []
-  const reader = { trust, previous }
   const breathe = () => stage('record', { done: of, of })
   for await (const claim of checkGates(envelope, watched.met, chain.links, reader, breathe))
     gates.push(claim)
@@ -193,11 +188,8 @@ function tryRead(
 
 const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, code)
 
-function refused(
-  claim: Claim,
-  verdict: VerdictWord,
-  remaining: Verification['remaining'],
-): Verification {
+function refused(claim: Claim, remaining: Verification['remaining']): Verification {
+  const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
   return {
     verdict,
     claims: [claim],

@@ -179,6 +179,16 @@ describe('a verdict', () => {
     verdict().getByText(/proven to be whole/)
   })
 
+  it('[V21] says of what is not even JSON where it breaks, and what of it is as it was sealed', async () => {
+    const text = new TextDecoder().decode(sealed.bytes).replace('"exit_code":0', '"exit_code:0')
+    await judge(new TextEncoder().encode(text), [pinned(signer)])
+    const where = within(screen.getByRole('region', { name: 'Where it breaks' }))
+    where.getByRole('heading', { name: 'The first break' })
+    where.getByRole('heading', { name: '1 changed entry' })
+    where.getByText(/^The bytes break after [\d,]+ bytes .* was expected/)
+    where.getByText(/^A seal by a key that you pinned is over these very links/)
+  })
+
   it('says of a whole record in the place of another that it is another, and not that it was changed', async () => {
     const found = await verifyEnvelope(sealed.bytes, {
       trust: [pinned(signer)],

@@ -360,7 +360,9 @@ function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
       </VerdictCard>
       <BesideFails claims={attached.map(({ claim }) => claim)} />
       <LeftAside left={unread} />
-      {found.verdict === 'does not verify' && <Damage claims={claims} remaining={remaining} />}
+      {(found.verdict === 'does not verify' || remaining !== null) && (
+        <Damage claims={claims} remaining={remaining} />
+      )}
       {run && <TheRun run={run} />}
       <InPlainWords />
       <Claims

@@ -1,5 +1,6 @@
 import type { Claim } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
+import type { Place } from '#evidence/remaining.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import type { Verdict } from '#viewer/verifier.ts'
 
@@ -30,32 +31,15 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           </p>
         )}
       </div>
-      {remaining && remaining.changed.length > 0 && (
-        <div>
-          <h3 className="font-semibold">
-            {counted(remaining.changed.length, 'changed entry', 'changed entries')}
-          </h3>
-          <ul className="mt-1 max-h-64 divide-y divide-line overflow-auto rounded-md border border-line">
-            {remaining.changed.slice(0, MOST_DRAWN).map(({ seq, kind, where, step_id }) => (
-              <li key={seq} className="flex flex-wrap gap-x-3 px-3 py-1.5">
-                <span className="w-12 text-ink-3">{seq}</span>
-                <span>{kind}</span>
-                {step_id !== undefined && (
-                  <span className="text-ink-2">
-                    calls itself <RunText text={step_id} max={140} />
-                  </span>
-                )}
-                <code className="ml-auto font-mono break-all text-ink-2">{where}</code>
-              </li>
-            ))}
-          </ul>
-          {remaining.changed.length > MOST_DRAWN && (
-            <p className="text-ink-2">
-              {(remaining.changed.length - MOST_DRAWN).toLocaleString('en')} more are not drawn
-              here.
-            </p>
-          )}
-        </div>
+      {remaining && (
+        <>
+          <Entries places={remaining.changed} title={['changed entry', 'changed entries']} />
+          <Entries places={remaining.missing} title={['entry not there', 'entries not there']} />
+          <Entries
+            places={remaining.added}
+            title={['part without a link', 'parts without a link']}
+          />
+        </>
       )}
       {remaining && (
         <div>
@@ -78,6 +62,40 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           : 'Ask for another copy of the file: one that verifies and has the same head shows what was changed in this one.'}
       </p>
     </section>
+  )
+}
+
+function Entries({
+  places,
+  title: [one, many],
+}: {
+  places: readonly (Omit<Place, 'seq'> & { readonly seq?: number })[]
+  title: readonly [string, string]
+}) {
+  if (places.length === 0) return null
+  return (
+    <div>
+      <h3 className="font-semibold">{counted(places.length, one, many)}</h3>
+      <ul className="mt-1 max-h-64 divide-y divide-line overflow-auto rounded-md border border-line">
+        {places.slice(0, MOST_DRAWN).map(({ seq, kind, where, step_id }) => (
+          <li key={where} className="flex flex-wrap gap-x-3 px-3 py-1.5">
+            {seq !== undefined && <span className="w-12 text-ink-3">{seq}</span>}
+            <span>{kind}</span>
+            {step_id !== undefined && (
+              <span className="text-ink-2">
+                calls itself <RunText text={step_id} max={140} />
+              </span>
+            )}
+            <code className="ml-auto font-mono break-all text-ink-2">{where}</code>
+          </li>
+        ))}
+      </ul>
+      {places.length > MOST_DRAWN && (
+        <p className="text-ink-2">
+          {(places.length - MOST_DRAWN).toLocaleString('en')} more are not drawn here.
+        </p>
+      )}
+    </div>
   )
 }
 

@@ -83,7 +83,7 @@ export function Judged({
           <div className="mt-2 max-w-prose text-ink">{compare}</div>
         )}
       </VerdictCard>
-      {verdict.verdict === 'does not verify' && (
+      {(verdict.verdict === 'does not verify' || verdict.remaining !== null) && (
         <Damage claims={verdict.claims} remaining={verdict.remaining} />
       )}
       {summary && (
