@@ -20,25 +20,30 @@ const standingOf = (one: Alone): 0 | 1 | 2 => (one?.sealed_by ? STANDING[one.sea
 
 /** What the verdict of the one in this place is held against, besides what the reader remembers. */
 export function besideEach(all: readonly Alone[]): (index: number) => HeldEnvelope[] {
-  const byName = new Map<string, { one: Placed; standing: number }[]>()
+  const byName = new Map<string, Placed[]>()
   for (const alone of all) {
     const standing = standingOf(alone)
     if (alone === null || standing === 0) continue
-    for (const name of new Set(namesOf(alone.place))) {
+    for (const named of new Set(namesOf(alone.place))) {
+      // By their standing: many that count for less push out none that counts for more.
+      const name = `${standing} ${named}`
       const same = byName.get(name) ?? []
       byName.set(name, same)
       // Each is told of some of very many: all of them are named by the walk.
-      const isKnown = same.some(({ one }) => isSame(one, alone.place))
-      if (same.length < MOST_OF_ONE_NAME && !isKnown) same.push({ one: alone.place, standing })
+      const isKnown = same.some((one) => isSame(one, alone.place))
+      if (same.length < MOST_OF_ONE_NAME && !isKnown) same.push(alone.place)
     }
   }
   return (index) => {
     const alone = all[index] ?? null
     if (alone === null) return []
     const least = Math.max(1, standingOf(alone))
-    const found = asksOf(alone.place)
-      .flatMap((name) => byName.get(name) ?? [])
-      .flatMap(({ one, standing }) => (standing < least || isSame(one, alone.place) ? [] : one))
+    const found = [2, 1]
+      .filter((standing) => standing >= least)
+      .flatMap((standing) =>
+        asksOf(alone.place).flatMap((name) => byName.get(`${standing} ${name}`) ?? []),
+      )
+      .filter((one) => !isSame(one, alone.place))
     return [...new Set(found)].map(heldIn)
   }
 }

@@ -162,6 +162,11 @@ it('[A2] what an export writes says the digest of its bytes, in either case and 
   const { sha256: own = '' } = on_record.find(({ kind }) => kind === 'artifact') ?? {}
   for (const name of [own, `artifacts/${own}`, `${own.toUpperCase()}.tar.gz`, `was-${own}.bin`])
     expect((await checkAttached(byDigest(on_record), name, file)).claim.code).toBe('attached-whole')
+  // Above its own folder stands what the reader calls it.
+  for (const folder of ['My Export', 'größe', '0123456789abcdef01234567'])
+    expect(
+      (await checkAttached(byDigest(on_record), `${folder}/artifacts/${own}`, file)).claim.code,
+    ).toBe('attached-whole')
 })
 
 it.each(['a b.tgz', 'x'.repeat(256), '../a.tgz\u202e', '', 'größe.txt'])(
