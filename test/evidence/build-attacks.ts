@@ -2715,6 +2715,359 @@ attack(
   },
 )
 
+// Rules that no other file here rests on: who has the server's key writes each of these.
+/** What the honest record has of its artifact, and of a step that another run did. */
+const APP = { path: 'dist/app.tgz', sha256: sha256('dist/app.tgz'), bytes: 12 }
+const FROM = { seq: 1, entry: sha256('an entry') }
+const FORMERLY = { started_at: '2026-11-11T09:00:00.000Z', finished_at: '2026-11-11T09:00:01.000Z' }
+const T = (time: string) => `2026-11-12T09:${time}.000Z`
+const BROKEN_GATE = 'expectation-fails ship /opening/plan/gates/0'
+attack(
+  'gate-before-all-ended',
+  'a prefix with a step that ended after the gate had opened',
+  NO,
+  [BROKEN_GATE, 'prefix-wrong ship /gates/0/shown'],
+  await besides((run) => {
+    run.step('lint', { started_at: T('30:02'), finished_at: T('30:08') })
+    run.gate('ship', { decisions: [by(ann)] })
+  }),
+)
+attack(
+  'artifact-behind-prefix',
+  'an artifact shown of a step that had not been recorded when the gate asked',
+  NO,
+  [BROKEN_GATE, 'shown-differs ship /gates/0/shown/artifacts/1'],
+  await besides((run) => {
+    const chain_head_before = run.chain.head
+    const lint = { path: 'lint.txt', sha256: sha256('lint.txt'), bytes: 8 }
+    run.step('lint', { started_at: T('30:03'), finished_at: T('30:30'), artifacts: [lint] })
+    run.gate('ship', {
+      decisions: [by(ann)],
+      resolved_at: T('30:40'),
+      shown: {
+        chain_head_before,
+        running: ['lint'],
+        artifacts: [
+          { ...APP, step_id: 'build', attempt: 1, opened: false },
+          { ...lint, step_id: 'lint', attempt: 1, opened: false },
+        ],
+      },
+    })
+    run.tick(60_000)
+  }),
+)
+attack(
+  'artifact-of-a-failed-attempt',
+  'the artifact of an attempt that failed, shown in place of that of the one that succeeded',
+  NO,
+  [BROKEN_GATE, 'shown-differs ship /gates/0/shown/artifacts/0'],
+  await failedFirst(),
+)
+attack(
+  'artifact-shown-longer',
+  'an artifact shown with another size',
+  NO,
+  [BROKEN_GATE, 'shown-differs ship /gates/0/shown/artifacts/0'],
+  (
+    await recordedRun({
+      shown: { artifacts: [{ ...APP, step_id: 'build', attempt: 1, opened: false, bytes: 13 }] },
+    }).seal()
+  ).bytes,
+)
+attack(
+  'running-twice',
+  'a step shown as running twice',
+  NO,
+  [BROKEN_GATE, 'shown-differs ship /gates/0/shown'],
+  await besides((run) => {
+    run.gate('ship', { decisions: [by(ann)], shown: { running: ['lint', 'lint'] } })
+    run.step('lint', { started_at: T('30:02') })
+  }),
+)
+attack(
+  'gate-longer',
+  'a gate that is open for longer than its policy says',
+  NO,
+  [BROKEN_GATE, 'expiry-broken ship /gates/0/shown'],
+  (await recordedRun({ shown: { expires_at: '2026-11-12T11:30:04.000Z' } }).seal()).bytes,
+)
+for (const [file, what, over] of [
+  [
+    'decision-longer',
+    'a decision with a longer term than the gate has',
+    { expires_at: '2026-11-12T11:30:04.000Z' },
+  ],
+  ['decision-for-ever', 'a decision without a term', { expires_at: null }],
+  [
+    'decision-asked-late',
+    'a decision that was asked for after its own term',
+    { expires_at: T('30:06'), requested_at: T('30:07'), decided_at: T('30:05') },
+  ],
+  [
+    'decision-asked-early',
+    'a decision that was asked for before the gate opened',
+    { requested_at: T('30:03') },
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [BROKEN_GATE, 'expiry-broken ship /gates/0/decisions/0/decision'],
+    (await recordedRun({ decisions: [by(ann, {}, over)] }).seal()).bytes,
+  )
+for (const [file, what, decision] of [
+  ['gate-approved-late', 'a gate that is approved after it had expired', 'approved'],
+  ['gate-rejected-late', 'a gate that is rejected after it had expired', 'rejected'],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [BROKEN_GATE, 'expiry-broken ship /gates/0/resolved_at'],
+    await resolved({}, { decisions: [by(ann, {}, { decision })], resolved_at: T('50:00') }),
+  )
+attack(
+  'rejected-twice',
+  'two refusals of one gate',
+  NO,
+  [
+    BROKEN_GATE,
+    'decision-signed ship /gates/0/decisions/0/assertion',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'gate-outcome-differs ship /gates/0/decisions',
+  ],
+  await resolved({ quorum: 2 }, { decisions: [ann, ben].map(refusing) }),
+)
+attack(
+  'rejected-after-all-approved',
+  'a refusal beside as many approvals as the gate asks for',
+  NO,
+  [
+    BROKEN_GATE,
+    'decision-signed ship /gates/0/decisions/0/assertion',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'gate-outcome-differs ship /gates/0/decisions',
+  ],
+  await resolved({}, { decisions: [by(ann), refusing(ben)] }),
+)
+for (const [file, what, decisions, outcome] of [
+  ['approved-told-aborted', 'an approved gate that is told as aborted', [by(ann)], 'aborted'],
+  ['rejected-told-aborted', 'a refused gate that is told as aborted', [refusing(ann)], 'aborted'],
+  ['approved-told-rejected', 'an approved gate that is told as refused', [by(ann)], 'rejected'],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [BROKEN_GATE, 'gate-outcome-differs ship /gates/0/outcome'],
+    await resolved({}, { decisions: [...decisions], outcome }),
+  )
+for (const [file, what, inputs] of [
+  ['inputs-empty', 'an approval that leaves empty what the gate asks for', { ticket: '' }],
+  ['inputs-missing', 'an approval without what the gate asks for', {}],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [BROKEN_GATE, 'inputs-broken ship /gates/0/decisions/0/decision/inputs'],
+    (
+      await recordedRun({
+        policy: { inputs: [{ name: 'ticket', label: 'Ticket', required: true }] },
+        decisions: [by(ann, {}, { inputs: { ...inputs } })],
+      }).seal()
+    ).bytes,
+  )
+attack(
+  'gate-endless',
+  'a gate without the term that is required',
+  NO,
+  ['gate-weaker ship /opening/plan/gates/0'],
+  await weaker({ expires_ms: null }),
+  { trust: 'these people' },
+)
+attack(
+  'gate-other-roles',
+  'a gate that other roles answer than are required',
+  NO,
+  ['gate-weaker ship /opening/plan/gates/0'],
+  await weaker({ roles: ['admin'] }),
+)
+for (const [file, what, input] of [
+  ['gate-answer-optional', 'an answer that may be left out', { required: false }],
+  ['gate-answer-renamed', 'another answer than is required', { name: 'note' }],
+  ['gate-answer-labelled', 'an answer that was asked for by other words', { label: 'Note' }],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['gate-weaker ship /opening/plan/gates/0'],
+    await weaker({ inputs: [{ name: 'ticket', label: 'Ticket', required: true, ...input }] }, [
+      by(ann, {}, { inputs: { ['name' in input ? input.name : 'ticket']: 'A-1' } }),
+    ]),
+    { trust: 'an answer' },
+  )
+const FREE = { trust: 'no requirement', shape: 'ungated' } as const
+for (const [file, what, told, over] of [
+  [
+    'taken-over-failed',
+    'a step taken over that did not succeed',
+    'lineage-broken build /execution/steps/0',
+    { ...FORMERLY, outcome: 'failed', taken_over: { ...FROM, evidence_id: 'ev-0' } },
+  ],
+  [
+    'taken-over-of-itself',
+    'a step taken over from its own record',
+    'lineage-broken build /execution/steps/0',
+    { ...FORMERLY, taken_over: { ...FROM, evidence_id: 'ev-1' } },
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [told, 'lineage-unchecked /opening/rerun_of'],
+    await oneStep({ over, options: { rerun_of: { run_id: 'run-0', starters: ['user:eve'] } } }),
+    FREE,
+  )
+const nothing = { sha256: sha256(''), bytes: 0, lines: 0, truncated: false, chunks: [] }
+const wrongly: [string, string, Told[], Partial<StepEntry>][] = [
+  [
+    'exit-code-and-signal',
+    'a step that ended by a code and by a signal',
+    ['result-broken build /execution/steps/0'],
+    { outcome: 'failed', exit_code: 1, signal: 'SIGTERM' },
+  ],
+  [
+    'timed-out-unplanned',
+    'a step that timed out, for which the plan has no time',
+    ['result-broken build /execution/steps/0'],
+    { outcome: 'timed_out' },
+  ],
+  [
+    'step-of-another-kind',
+    'a step of another kind than the plan says',
+    ['plan-differs build /execution/steps/0'],
+    { kind: 'materialize' },
+  ],
+  [
+    'step-ends-before-it-begins',
+    'a step that ended before it began',
+    ['times-broken build /execution/steps/0', 'times-broken build /execution/steps/0/duration_ms'],
+    { finished_at: T('30:01') },
+  ],
+  [
+    'step-before-run',
+    'a step that began before the run',
+    ['times-broken build /execution/steps/0'],
+    { started_at: T('29:00') },
+  ],
+  [
+    'log-empty-lines',
+    'an empty log of a line',
+    ['log-broken build /execution/steps/0/log'],
+    { log: { ...nothing, lines: 1 } },
+  ],
+  [
+    'log-empty-digest',
+    'an empty log with the digest of another',
+    ['log-broken build /execution/steps/0/log'],
+    { log: { ...nothing, sha256: sha256('x') } },
+  ],
+  [
+    'log-of-two-digests',
+    'a log of one part, of which another digest is said than of the whole',
+    ['log-broken build /execution/steps/0/log'],
+    { log: { ...nothing, bytes: 1, chunks: [sha256('x')] } },
+  ],
+]
+for (const [file, what, told, over] of wrongly)
+  attack(file, what, NO, told, await oneStep({ over }), FREE)
+attack(
+  'run-ends-before-it-begins',
+  'a run without a step that ended before it began',
+  NO,
+  ['times-broken /closing/finished_at'],
+  (await startRun(signer, { steps: [planStep('build')] }).seal({ finished_at: T('29:00') })).bytes,
+  FREE,
+)
+attack(
+  'previous-itself',
+  'a record that follows itself',
+  NO,
+  [
+    'previous-not-held /closing/previous',
+    'requirement-unchecked ship /opening/plan/gates/0',
+    'series-broken /closing/previous',
+  ],
+  (
+    await recordedRun().seal({
+      seal_seq: 8,
+      previous: { evidence_id: 'ev-1', head: sha256('ev-1') },
+    })
+  ).bytes,
+)
+attack(
+  'step-planned-twice',
+  'a plan that has one step twice',
+  NO,
+  ['plan-broken build /opening/plan/steps/1/step_id'],
+  await oneStep({ steps: [planStep('build'), planStep('build')] }),
+  FREE,
+)
+attack(
+  'needs-unknown',
+  'a step that needs what the plan does not have',
+  NO,
+  ['plan-broken /opening/plan', 'plan-broken later /opening/plan'],
+  await oneStep({ steps: [planStep('build'), planStep('later', { needs: ['nothing'] })] }),
+  FREE,
+)
+const TWO = { materialized: 2, total_cost: '0.2' }
+const ONE = { materialized: 1, total_cost: '0.1' }
+attack(
+  'cell-twice',
+  'one cell twice among those of a step',
+  NO,
+  ['repeated derive /execution/steps/0/cells/1'],
+  await derived({ cells: [CELL, CELL] }, TWO),
+  UNGATED,
+)
+attack(
+  'cell-fresh-without-value',
+  'a cell that was derived and has no value',
+  NO,
+  ['result-broken derive /execution/steps/0/cells/0'],
+  await derived({ cells: [{ ...CELL, value_sha256: null }] }, ONE),
+  UNGATED,
+)
+attack(
+  'cell-fresh-with-error',
+  'a cell that was derived and has an error',
+  NO,
+  ['result-broken derive /execution/steps/0/cells/0'],
+  await derived({ cells: [{ ...CELL, error: 'no age' }] }, ONE),
+  UNGATED,
+)
+attack(
+  'cells-listed-and-apart',
+  'cells of one step that are listed and in a part',
+  NO,
+  ['result-broken derive /execution/steps/0', 'cells-unchecked /closing/totals'],
+  await derived({ cells: [CELL], ...part(all, 1) }, TWO),
+  UNGATED,
+)
+attack(
+  'cells-apart-miscounted',
+  'totals of fewer cells than are in a part',
+  NO,
+  ['cells-unchecked /closing/totals', 'totals-differ /closing/totals'],
+  await derived(part(all, 2), ONE),
+  UNGATED,
+)
+
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
 writeFileSync(
@@ -2905,4 +3258,58 @@ function plusOrder(s: Uint8Array): Uint8Array {
 function nextDigit(digit: string): string {
   const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
   return digits[digits.indexOf(digit) + 1] ?? 'A'
+}
+
+/** build → ship (gate) → publish, and a step of which the gate knows nothing. */
+async function besides(record: (run: RunBuilder) => void): Promise<Uint8Array> {
+  const { gates, steps } = gatedPlan({ ...POLICY })
+  const run = startRun(signer, { steps: [...steps, planStep('lint')], gates })
+  run.step('build')
+  record(run)
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+async function failedFirst() {
+  const { gates, steps } = gatedPlan({ ...POLICY })
+  const run = startRun(signer, { steps: steps.map((it) => ({ ...it, retries: 1 })), gates })
+  run.step('build', { outcome: 'failed', artifacts: [{ ...APP, sha256: sha256('broken') }] })
+  run.step('build')
+  const artifacts = [
+    { ...APP, sha256: sha256('broken'), step_id: 'build', attempt: 1, opened: false },
+  ]
+  run.gate('ship', { decisions: [by(ann)], shown: { artifacts } })
+  run.step('publish')
+  return (await run.seal()).bytes
+}
+
+/** A gate of a term of ten minutes, after which the run goes on as it may. */
+async function resolved(
+  policy: Parameters<typeof gatedPlan>[0],
+  over: Parameters<RunBuilder['gate']>[1],
+): Promise<Uint8Array> {
+  const run = startRun(signer, gatedPlan({ ...POLICY, expires_ms: 600_000, ...policy }))
+  run.step('build')
+  const { outcome } = run.gate('ship', over)
+  run.tick(1_800_000)
+  if (outcome === 'approved') run.step('publish')
+  return (await run.seal()).bytes
+}
+
+function refusing(passkey: Passkey): Answer {
+  return by(passkey, {}, { decision: 'rejected' })
+}
+
+async function oneStep({
+  steps = [planStep('build')],
+  over = {},
+  options = {},
+}: {
+  steps?: ReturnType<typeof planStep>[]
+  over?: Partial<StepEntry>
+  options?: Parameters<typeof startRun>[2]
+}): Promise<Uint8Array> {
+  const run = startRun(signer, { steps }, options)
+  run.step('build', over)
+  return (await run.seal()).bytes
 }
