@@ -206,6 +206,21 @@ const TRUST = {
     ...trustFileOf(signer),
     approvers: [{ ...ann.approver, id: 'ann.old' }],
   },
+  'ann.old at another origin': {
+    ...trustFileOf(signer),
+    approvers: [{ ...ann.approver, id: 'ann.old', origins: ['https://former.example'] }],
+  },
+  'a version of an input': {
+    ...reader,
+    required: [
+      {
+        name: 'release',
+        sha256: sha256('release'),
+        plan: requiredPlanOf(named('1.0.0', '1.0.0').content().opening),
+        gates: [gate],
+      },
+    ],
+  },
   'the sealing key as an approver': {
     ...trustFileOf(signer),
     server_keys: [],
@@ -3067,6 +3082,239 @@ attack(
   await derived(part(all, 2), ONE),
   UNGATED,
 )
+attack(
+  'approver-at-another-origin-elsewhere',
+  'a passkey that another file has under another id, at another origin than it signed at',
+  'not proven',
+  [
+    'origin-disputed ship /gates/0/decisions/0/assertion/client_data_json',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
+  bytes,
+  { also: 'ann.old at another origin' },
+)
+attack(
+  'version-element',
+  'another element of a command than the input that it is pinned as',
+  NO,
+  [
+    'another-plan /opening/plan',
+    'expectation-holds ship /opening/plan/gates/0',
+    'requirement-unchecked /opening/definition/sha256',
+  ],
+  (await named('evil', '1.0.0').seal()).bytes,
+  { trust: 'a version of an input' },
+)
+attack(
+  'version-of-another-input',
+  'an honest later run, with another input in the place of the pinned one',
+  'proven',
+  [
+    'expectation-holds /opening/definition/sha256',
+    'expectation-holds /opening/plan',
+    'expectation-holds ship /opening/plan/gates/0',
+  ],
+  (await named('2.0.0', '2.0.0').seal()).bytes,
+  { trust: 'a version of an input' },
+)
+for (const [file, what, member, over] of [
+  [
+    'decision-of-another-record',
+    'a decision about another record',
+    'evidence_id',
+    { evidence_id: 'ev-9' },
+  ],
+  ['decision-of-another-run-alone', 'a decision about another run', 'run_id', { run_id: 'run-9' }],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [
+      BROKEN_GATE,
+      'decision-unbound ship /gates/0/decisions/0/assertion',
+      `decision-unbound ship /gates/0/decisions/0/decision/${member}`,
+    ],
+    (await recordedRun({ decisions: [by(ann, {}, over)] }).seal()).bytes,
+    { without: ['gate-signature'] },
+  )
+for (const [approver, told] of [
+  ['user:ann', []],
+  ['system', ['owner-unknown ship /gates/0/decisions']],
+] as const)
+  attack(
+    `passkey-of-${approver.replace(':', '-')}`,
+    'a passkey’s signature as that of whom no passkey is',
+    NO,
+    [
+      'approver-not-allowed ship /gates/0/decisions/0/decision/approver',
+      BROKEN_GATE,
+      'passkey-unchecked ship /gates/0/decisions/0/assertion',
+      ...told,
+    ],
+    (await recordedRun({ decisions: [{ ...by(ann), approver }] }).seal()).bytes,
+  )
+for (const [file, what, argv] of [
+  [
+    'command-longer',
+    'a command with an element more than is planned',
+    ['/bin/sh', '-c', 'echo build', 'evil'],
+  ],
+  ['command-shorter', 'a command with an element less than is planned', ['/bin/sh', '-c']],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['plan-differs build /execution/steps/0'],
+    await oneStep({ over: { argv: [...argv] } }),
+    FREE,
+  )
+attack(
+  'gate-unplanned',
+  'a gate that the plan does not have',
+  NO,
+  ['gate-recorded other /gates/0', 'not-in-plan other /gates/0'],
+  await gated([], (run) => run.gate('other')),
+  FREE,
+)
+attack(
+  'gate-id-twice',
+  'two gates under one id',
+  NO,
+  ['gate-recorded one /gates/0', 'gate-recorded other /gates/1', 'repeated other /gates/1'],
+  await gated([planGate('one'), planGate('other')], (run) => {
+    for (const step_id of ['one', 'other']) run.gate(step_id, { gate_id: 'gate-1' })
+  }),
+  FREE,
+)
+attack(
+  'gate-after-run',
+  'a gate that was resolved after the end of the run',
+  NO,
+  ['gate-recorded one /gates/0', 'times-broken one /gates/0'],
+  await gated([planGate('one')], (run) => run.gate('one', { resolved_at: T('50:00') })),
+  FREE,
+)
+attack(
+  'gate-before-run',
+  'a gate that opened before the run began',
+  NO,
+  ['prefix-wrong one /gates/0/shown', 'times-broken one /gates/0'],
+  await gated([planGate('one')], (run) => run.gate('one', { shown: { opened_at: T('20:00') } })),
+  FREE,
+)
+attack(
+  'gate-planned-as-a-step',
+  'a gate of the plan under the id of a step',
+  NO,
+  ['plan-broken build /opening/plan/gates/0/step_id'],
+  await gated([planGate('build')], () => {}),
+  FREE,
+)
+attack(
+  'gate-needs-unknown',
+  'a gate that needs what the plan does not have',
+  NO,
+  ['plan-broken /opening/plan', 'plan-broken one /opening/plan'],
+  await gated([planGate('one', { needs: ['nothing'] })], () => {}),
+  FREE,
+)
+for (const [file, what, totals] of [
+  [
+    'cells-apart-below-nothing',
+    'totals of cells that cost less than nothing',
+    { total_cost: '-0.1' },
+  ],
+  ['cells-apart-cheaper', 'totals that cost less than the listed cells', { total_cost: '0.05' }],
+  ['cells-apart-fewer', 'totals of fewer cells than are listed', { materialized: 0, failures: 3 }],
+  [
+    'cells-apart-better',
+    'totals of fewer failures than are listed',
+    { materialized: 3, failures: 0 },
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['cells-unchecked /closing/totals', 'totals-differ /closing/totals'],
+    await listedAndApart(totals),
+    UNGATED,
+  )
+attack(
+  'gate-people-same',
+  'a gate of the very people and term that are required',
+  'proven',
+  [],
+  bytes,
+  {
+    trust: 'these people',
+  },
+)
+attack(
+  'gate-answer-same',
+  'a gate with the very answer that is required',
+  'proven',
+  [],
+  await weaker({ inputs: [{ name: 'ticket', label: 'Ticket', required: true }] }, [
+    by(ann, {}, { inputs: { ticket: 'A-1' } }),
+  ]),
+  { trust: 'an answer' },
+)
+for (const [file, what, held] of [
+  [
+    'follows-another-number',
+    'a record before it that is held under another number',
+    { seal_seq: 6 },
+  ],
+  [
+    'follows-unnamed',
+    'another record of the number before it, by the same key',
+    { evidence_id: 'ev-7' },
+  ],
+] as const)
+  attack(file, what, NO, ['previous-differs /closing/previous'], following, {
+    held: [{ ...before, ...held }],
+  })
+attack(
+  'fork-of-a-run-by-another',
+  'a second record of one run, under another key',
+  NO,
+  ['fork /closing/previous'],
+  following,
+  {
+    held: [{ ...before, server: thief.key_id, evidence_id: 'ev-9', run_id: 'run-1', seal_seq: 2 }],
+  },
+)
+attack(
+  'number-of-another-series',
+  'a record of that number by another key, which counts for itself',
+  'proven',
+  ['previous-not-held /closing/previous'],
+  following,
+  { held: [{ ...before, server: thief.key_id, evidence_id: 'ev-9', seal_seq: 8 }] },
+)
+attack(
+  'request-held',
+  'the very decision in a record that is held',
+  'proven',
+  ['follows-held /closing/previous'],
+  following,
+  {
+    held: [
+      {
+        ...before,
+        decisions: honest.content.gates.flatMap(({ decisions }) =>
+          decisions.map(({ decision }) => ({
+            nonce: decision.nonce,
+            sha256: sha256(canonicalize(decision)),
+          })),
+        ),
+      },
+    ],
+  },
+)
 
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
@@ -3312,4 +3560,54 @@ async function oneStep({
   const run = startRun(signer, { steps }, options)
   run.step('build', over)
   return (await run.seal()).bytes
+}
+
+/** Of a command with an element that is an input, as a reader pinned it. */
+function named(element: string, version: string): RunBuilder {
+  const { gates, steps } = gatedPlan({ ...POLICY })
+  const [build, ...others] = steps
+  if (build === undefined) throw new RangeError('no step')
+  const argv = ['/bin/sh', '-c', 'echo build', element]
+  const run = startRun(
+    signer,
+    { steps: [{ ...build, argv }, ...others], gates },
+    { inputs: { version }, definition: { name: 'release', sha256: sha256('release') } },
+  )
+  run.step('build')
+  run.gate('ship', { decisions: [by(ann)] })
+  run.step('publish')
+  return run
+}
+
+/** A step, and gates that do not wait for it. */
+async function gated(
+  gates: ReturnType<typeof planGate>[],
+  record: (run: RunBuilder) => void,
+): Promise<Uint8Array> {
+  const run = startRun(signer, { steps: [planStep('build')], gates })
+  run.step('build')
+  record(run)
+  return (await run.seal()).bytes
+}
+
+/** Two cells listed, one of which failed, and one in a part. */
+async function listedAndApart(over: object): Promise<Uint8Array> {
+  const kind = 'materialize'
+  const run = startRun(
+    signer,
+    { steps: [planStep('one', { kind }), planStep('two', { kind })] },
+    { kind },
+  )
+  const failed = {
+    ...CELL,
+    record_id: 'r9',
+    state: 'failed',
+    value_sha256: null,
+    cost: null,
+    error: 'no age',
+  } as const
+  run.step('one', { cells: [CELL, failed] })
+  run.step('two', part(`${canonicalize({ ...CELL, record_id: 'r2' })}\n`, 1))
+  const totals = { materialized: 2, skipped: 0, failures: 1, total_cost: '0.2', ...over }
+  return (await run.seal({ totals })).bytes
 }

@@ -53,8 +53,11 @@ const handed = await sealed('ev-2', 2, one, { by: other })
 const plan = {
   steps: [planStep('build', { artifacts: ['app'] }), planStep('test', { needs: ['build'] })],
 }
-function failed(options: Parameters<typeof startRun>[2] = {}): RunBuilder & { done: StepEntry } {
-  const run = startRun(signer, plan, { actor: 'user:ann', ...options })
+function failed(
+  options: Parameters<typeof startRun>[2] = {},
+  by = signer,
+): RunBuilder & { done: StepEntry } {
+  const run = startRun(by, plan, { actor: 'user:ann', ...options })
   const done = run.step('build')
   run.step('test', { outcome: 'failed' })
   return { ...run, done }
@@ -170,7 +173,22 @@ const FILES: Record<string, Uint8Array> = {
 async function later() {
   const rerun = await repeating('ev-2').seal()
   const from = await failed().seal({ seal_seq: 2, previous: after(rerun) })
-  return { 'ev-2.rerun-first': rerun.bytes, 'ev-1.source-later': from.bytes }
+  const fromAnother = await failed({}, other).seal({ seal_seq: 2, previous: after(rerun) })
+  const between = await sealed('ev-3', 2, rerun, { by: other })
+  const byAnother = await failed({}, other).seal()
+  return {
+    'ev-2.rerun-first': rerun.bytes,
+    'ev-1.source-later': from.bytes,
+    'ev-1.source-later-by-another': fromAnother.bytes,
+    'ev-3.after-rerun-by-another': between.bytes,
+    'ev-1.source-last-by-another': (
+      await failed({}, other).seal({ seal_seq: 3, previous: after(between) })
+    ).bytes,
+    'ev-1.source-by-another': byAnother.bytes,
+    'ev-2.rerun-of-another-key': (
+      await repeating('ev-2').seal({ seal_seq: 2, previous: after(byAnother) })
+    ).bytes,
+  }
 }
 
 const series: SeriesTable['series'] = []
@@ -358,6 +376,43 @@ expectIn(
   'a rerun sealed before what it repeats',
   ['ev-2.rerun-first', 'ev-1.source-later'],
   ['lineage: ev-2 took steps over from ev-1, which was sealed after it.'],
+)
+expectIn(
+  'W9',
+  'rerun-first-by-another',
+  'the same, where another key took over and sealed what it repeats',
+  ['ev-2.rerun-first', 'ev-1.source-later-by-another'],
+  ['lineage: ev-2 took steps over from ev-1, which was sealed after it.'],
+)
+expectIn(
+  'W9',
+  'rerun-first-by-far',
+  'the same, with a record between the two',
+  ['ev-1.source-last-by-another', 'ev-3.after-rerun-by-another', 'ev-2.rerun-first'],
+  ['lineage: ev-2 took steps over from ev-1, which was sealed after it.'],
+)
+expectIn(
+  'W9',
+  'rerun-handed-over',
+  'a rerun by the key that took over from that of what it repeats',
+  ['ev-1.source-by-another', 'ev-2.rerun-of-another-key'],
+  [],
+)
+expectIn(
+  'W9',
+  'rerun-of-two-keys',
+  'a rerun of what another key sealed, where neither follows the other',
+  ['ev-1.source-by-another', 'ev-2.rerun-first'],
+  [
+    'open: ev-2 repeats run-1: whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.',
+  ],
+)
+expectIn(
+  'W7',
+  'answered-alike',
+  'one record twice, and one request',
+  ['ev-1.answered', 'ev-1.answered'],
+  [],
 )
 expectIn(
   'W9',
