@@ -102,9 +102,11 @@ const BEGINNINGS = [
 ] as const
 
 export function* sentencesOfBytes(found: Break): Generator<string> {
-  const { offset, line, column, where, expected, before, after, looks } = found
-  const behind = after === '' ? 'the file ends' : `“${after}” stands`
-  yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${expected} was expected, and ${behind} there${before === '' ? '' : `, behind “${before}”`}.`
+  const { offset, line, column, where, expected, after, looks } = found
+  // Nothing of the file itself: a page draws no word of what does not verify. What is around is in `bytes` of --json.
+  const should = expected.startsWith('“') ? 'something else, as RFC 8785 writes it,' : expected
+  const stands = after === '' ? 'the file ends there' : 'it does not stand there'
+  yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${should} was expected, and ${stands}.`
   if (looks !== null) yield looks
 }
 

@@ -275,19 +275,19 @@ describe('of a file that cannot be read as a record', () => {
   const inPublish = { intact: 3, broken: PUBLISH, changed: [PUBLISH], frozen: [FROZEN] }
 
   it.each<[string, Uint8Array, object, RegExp | null]>([
-    ['a space more', replaced('"exit_code":0', '"exit_code": 0'), whole, /exit_code: “0,.*“ 0,/],
+    ['a space more', replaced('"exit_code":0', '"exit_code": 0'), whole, /exit_code: something else, as RFC 8785/],
     ['lines and spaces', utf8(JSON.stringify(JSON.parse(text), null, 2)), whole, /after 1 byte /],
-    ['a line more', utf8(`${text}\n`), whole, /the end of the file was expected, and “\\x0a”/],
+    ['a line more', utf8(`${text}\n`), whole, /the end of the file was expected, and it does not/],
     ['a number made a text', replaced('"exit_code":0', '"exit_code":"0"'), inBuild, null],
     ['a member more', replaced('"exit_code":0', '"exit_code":0,"exit_codf":1'), inBuild, null],
     ['a member beside the entries', replaced('{"closing"', '{"aside":1,"closing"'), whole, null],
     // What is read of it would be as it was linked.
-    ['a member twice', replaced('"exit_code":0', '"exit_code":1,"exit_code":0'), inBuild, /“1,/],
+    ['a member twice', replaced('"exit_code":0', '"exit_code":1,"exit_code":0'), inBuild, /exit_code: something else, as RFC 8785/],
     [
       'a key with an escape',
       replaced('"exit_code"', String.raw`"\u0065xit_code"`),
       inBuild,
-      /u0065/,
+      /something else, as RFC 8785/,
     ],
     ['half a surrogate', replaced('"kind":"comm', String.raw`"kind":"\ud800`), inBuild, null],
     [
@@ -300,7 +300,7 @@ describe('of a file that cannot be read as a record', () => {
       'a byte that is none of UTF-8',
       honest.bytes.slice().fill(255, publish + 20, publish + 21),
       inPublish,
-      /at \/execution\/steps\/1\/.*UTF-8 was expected, and “\\xff/,
+      /at \/execution\/steps\/1\/.*UTF-8 was expected, and it does not/,
     ],
     ['zero bytes in a step', zeroed(publish + 20, publish + 60), inPublish, /40 zero bytes/],
     [
