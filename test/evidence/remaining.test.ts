@@ -275,14 +275,24 @@ describe('of a file that cannot be read as a record', () => {
   const inPublish = { intact: 3, broken: PUBLISH, changed: [PUBLISH], frozen: [FROZEN] }
 
   it.each<[string, Uint8Array, object, RegExp | null]>([
-    ['a space more', replaced('"exit_code":0', '"exit_code": 0'), whole, /exit_code: something else, as RFC 8785/],
+    [
+      'a space more',
+      replaced('"exit_code":0', '"exit_code": 0'),
+      whole,
+      /exit_code: something else, as RFC 8785/,
+    ],
     ['lines and spaces', utf8(JSON.stringify(JSON.parse(text), null, 2)), whole, /after 1 byte /],
     ['a line more', utf8(`${text}\n`), whole, /the end of the file was expected, and it does not/],
     ['a number made a text', replaced('"exit_code":0', '"exit_code":"0"'), inBuild, null],
     ['a member more', replaced('"exit_code":0', '"exit_code":0,"exit_codf":1'), inBuild, null],
     ['a member beside the entries', replaced('{"closing"', '{"aside":1,"closing"'), whole, null],
     // What is read of it would be as it was linked.
-    ['a member twice', replaced('"exit_code":0', '"exit_code":1,"exit_code":0'), inBuild, /exit_code: something else, as RFC 8785/],
+    [
+      'a member twice',
+      replaced('"exit_code":0', '"exit_code":1,"exit_code":0'),
+      inBuild,
+      /exit_code: something else, as RFC 8785/,
+    ],
     [
       'a key with an escape',
       replaced('"exit_code"', String.raw`"\u0065xit_code"`),
