@@ -752,7 +752,10 @@ function* ofInputs(
       where: `${at.where}/inputs`,
       message: 'The inputs are not those that the gate asks for.',
       expected: names.inputs,
-      actual: given.length === 0 ? 'none' : fewOf(given),
+      actual:
+        given.length === 0
+          ? 'none'
+          : fewOf(given.map((name) => (inputs[name] === '' ? `${name} (empty)` : name))),
     })
   }
 }
