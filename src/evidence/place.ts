@@ -160,14 +160,18 @@ export function checkPrevious(
       message: `You hold nothing under a seal that counts here that is the envelope before it, ${previous.evidence_id}.`,
     })
   }
-  const pair = { ...at, expected: before.head, actual: previous.head }
   return isBefore(before)
     ? claimOf('follows-held', {
-        ...pair,
+        ...at,
+        expected: before.head,
+        actual: previous.head,
         message: `It follows ${previous.evidence_id}, which you hold.`,
       })
     : claimOf('previous-differs', {
-        ...pair,
+        ...at,
+        // The head can be the same, and its id or number another.
+        expected: `${before.evidence_id}, number ${before.seal_seq}, head ${before.head}`,
+        actual: `${previous.evidence_id}, number ${seal_seq - 1}, head ${previous.head}`,
         message: 'It follows another envelope than the one that you hold.',
       })
 }
