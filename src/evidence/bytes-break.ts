@@ -28,7 +28,7 @@ export function breakOf(bytes: Uint8Array<ArrayBuffer>, code: ClaimCode): Break 
     const { where, expected } = placeIn(bytes, offset)
     return breakAt(bytes, { offset, where, expected: said ?? expected })
   }
-  if (code === 'byte-order-mark') return at(0, 'no byte order mark')
+  if (code === 'byte-order-mark') return at(0, 'JSON, and no byte order mark,')
   if (code === 'not-json') return at(jsonBreakIn(bytes))
   if (code === 'not-utf8') return at(utf8BreakIn(bytes), 'UTF-8')
   if (CODE[code].claim !== 'canonical' || code === 'not-writable' || code === 'too-deep')
@@ -103,9 +103,9 @@ const BEGINNINGS = [
 
 export function* sentencesOfBytes(found: Break): Generator<string> {
   const { offset, line, column, where, expected, after, looks } = found
-  // Nothing of the file itself: a page draws no word of what does not verify. What is around is in `bytes` of --json.
-  const should = expected.startsWith('“') ? 'something else, as RFC 8785 writes it,' : expected
-  const stands = after === '' ? 'the file ends there' : 'it does not stand there'
+  // Nothing of the file itself: a page draws no word of what does not verify. What stands there is in `verify --json`.
+  const should = expected.startsWith('“') ? 'what RFC 8785 writes' : expected
+  const stands = after === '' ? 'the file ends there' : 'something else stands there'
   yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${should} was expected, and ${stands}.`
   if (looks !== null) yield looks
 }
