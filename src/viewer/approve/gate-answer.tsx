@@ -5,7 +5,7 @@ import { Answered } from '#viewer/parts/answered.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { useNow } from '#viewer/parts/clock.tsx'
 import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
-import { Notice } from '#viewer/parts/notice.tsx'
+import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { State } from '#viewer/parts/state.tsx'
@@ -39,16 +39,9 @@ export function GateAnswer({
       waiting={<output className="card block h-48" aria-label="Loading the gate" />}
       renderFailure={(failed) =>
         isNotFound(failed) ? (
-          <Notice
-            title="No such gate"
-            action={
-              <Link href="/gates" className="button">
-                Go to the gates
-              </Link>
-            }
-          >
+          <NoSuch what="gate" href="/gates" all="gates">
             This server has no gate <RunText text={gate_id} max={140} />.
-          </Notice>
+          </NoSuch>
         ) : (
           <Failure error={failed} again={gate.refetch} />
         )

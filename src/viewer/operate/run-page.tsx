@@ -14,6 +14,7 @@ import { useCalm } from '#viewer/parts/calm.ts'
 import { StoppedClock } from '#viewer/parts/clock.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence, State } from '#viewer/parts/state.tsx'
@@ -69,16 +70,9 @@ export function RunPage({
     return (
       <Page title="Run">
         {failed instanceof ApiError && failed.code === 'not_found' ? (
-          <Notice
-            title="No such run"
-            action={
-              <Link href="/runs" className="button">
-                Go to the runs
-              </Link>
-            }
-          >
+          <NoSuch what="run" href="/runs" all="runs">
             This server has no run <RunText text={run_id} max={140} />.
-          </Notice>
+          </NoSuch>
         ) : (
           <Failure error={failed} again={again} />
         )}

@@ -2,6 +2,7 @@ import { ApiError } from '#viewer/api.ts'
 import { Answered } from '#viewer/parts/answered.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
+import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
@@ -59,17 +60,10 @@ export function EnvelopePage({
         of={verdict}
         renderFailure={(failed) =>
           failed instanceof ApiError && failed.code === 'not_found' ? (
-            <Notice
-              title="No such record"
-              action={
-                <Link href="/evidence" className="button">
-                  Go to the records
-                </Link>
-              }
-            >
+            <NoSuch what="record" href="/evidence" all="records">
               This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may
               not be sealed yet.
-            </Notice>
+            </NoSuch>
           ) : (
             <Failure error={failed} again={verdict.refetch} />
           )

@@ -115,8 +115,6 @@ function TrustOf({
       onUnpin={() => change(() => unpin(key.key_id))}
     />
   )
-  const pinnedAlone = pinned.server_keys.filter(isNotOffered)
-  const refusedAlone = refusedKeys(kept).filter(isNotOffered)
   return (
     <Page title="Keys you trust">
       <p className="max-w-prose text-ink-2">
@@ -140,21 +138,19 @@ function TrustOf({
         )}
         {offered.map(cardOf)}
       </section>
-      {pinnedAlone.length > 0 && (
-        <section aria-label="Pinned, not offered" className="flex flex-col gap-2">
-          <h2 className="text-base font-semibold">
-            Pinned by you, not offered by this server{!isHad && ' before'}
-          </h2>
-          {pinnedAlone.map(cardOf)}
-        </section>
-      )}
-      {refusedAlone.length > 0 && (
-        <section aria-label="Refused, not offered" className="flex flex-col gap-2">
-          <h2 className="text-base font-semibold">
-            Refused by you, not offered by this server{!isHad && ' before'}
-          </h2>
-          {refusedAlone.map(cardOf)}
-        </section>
+      {[
+        { word: 'Pinned', keys: pinned.server_keys.filter(isNotOffered) },
+        { word: 'Refused', keys: refusedKeys(kept).filter(isNotOffered) },
+      ].map(
+        ({ word, keys }) =>
+          keys.length > 0 && (
+            <section key={word} aria-label={`${word}, not offered`} className="flex flex-col gap-2">
+              <h2 className="text-base font-semibold">
+                {word} by you, not offered by this server{!isHad && ' before'}
+              </h2>
+              {keys.map(cardOf)}
+            </section>
+          ),
       )}
       <Required
         required={kept.pinned.required}

@@ -7,6 +7,7 @@ import { Answered } from '#viewer/parts/answered.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { useHotkeys } from '#viewer/parts/hotkeys.ts'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
+import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { RunWaits } from '#viewer/parts/table-wait.tsx'
@@ -18,7 +19,7 @@ import { tablesQuery } from '#viewer/table-queries.ts'
 import { part } from '#viewer/parts/part.ts'
 import { useQuery } from '@tanstack/react-query'
 import { Suspense, useDeferredValue, useRef, useState } from 'react'
-import { Link, useSearchParams } from 'wouter'
+import { useSearchParams } from 'wouter'
 import { DeriveDialog, type DeriveScope } from './derive-dialog.tsx'
 import { RecordGrid } from './record-grid.tsx'
 import { HintedProgress, RunningField } from './table-progress.tsx'
@@ -44,16 +45,9 @@ export function TablePage({ table: name }: { table: string }) {
         }
       >
         {() => (
-          <Notice
-            title="No such table"
-            action={
-              <Link href="/tables" className="button">
-                Go to the tables
-              </Link>
-            }
-          >
+          <NoSuch what="table" href="/tables" all="tables">
             This project defines no table <RunText text={name} max={140} />.
-          </Notice>
+          </NoSuch>
         )}
       </Answered>
     </Page>
