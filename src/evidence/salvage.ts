@@ -283,14 +283,13 @@ function stepOf({ kind, value, body }: Part): { step_id?: string } {
   if (kind === 'opening' || kind === 'closing') return {}
   const step_id =
     fitting(Named, value())?.step_id ??
-    latin1
-      .decode(body()?.subarray(-NEAR_ITS_END))
-      .match(/(?<="step_id":")[\w.-]{1,128}(?=")/g)
-      ?.at(-1)
+    OWN_NAME.exec(latin1.decode(body()?.subarray(-NEAR_ITS_END)))?.groups?.['step_id']
   return step_id === undefined ? {} : { step_id }
 }
 
 const NEAR_ITS_END = 4096
+// At the end of the entry: of one that is cut off before, the last name is of something in it.
+const OWN_NAME = /"step_id":"(?<step_id>[\w.-]{1,128})"(?:,"taken_over":\{[^{}]*\})?\}$/
 const latin1 = new TextDecoder('latin1')
 
 /** Who signed the links that are there, and what of the gates: as in a file that is read, of what can be. */

@@ -425,6 +425,14 @@ describe('of a file that cannot be read as a record', () => {
     else expect(remaining?.sentences.slice(0, 2).join(' ')).toMatch(sentence)
   })
 
+  it('[V21] a gate that is cut off is not named by what is in it', async () => {
+    const cut = text.indexOf('"policy_sha256"', text.indexOf('"gates":'))
+    const gates = (await said(utf8(text.slice(0, cut))))?.added.filter(
+      ({ kind }) => kind === 'gate',
+    )
+    expect(gates).toEqual([{ kind: 'gate', where: '/gates/0' }])
+  })
+
   it('[V21] what is another JSON document is no damaged record', async () => {
     for (const other of ['{"a":1}', '[1]', '7']) expect(await said(utf8(other))).toBeNull()
   })

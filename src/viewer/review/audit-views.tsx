@@ -121,7 +121,7 @@ export function AuditViews({
               {VIEW[name].label}
             </button>
           ))}
-          <span className="ml-auto flex items-center gap-3 py-1 pr-2">
+          <span className="ml-auto flex flex-wrap items-center justify-end gap-x-3 gap-y-1 py-1 pr-2">
             <input
               type="search"
               className="field min-h-7 w-44 py-0"
