@@ -82,7 +82,16 @@ export type CellsPage =
 
 /** One cell as it is sealed, with its place; `apart`: where else it may be, since those parts were not compared. */
 export type CellAt = {
-  found: { seq: number; step_id: string; attempt: number; cell: Cell } | null
+  found: {
+    seq: number
+    step_id: string
+    attempt: number
+    /** Who began the run, and when the attempt ran. */
+    actor: string
+    started_at: string
+    finished_at: string
+    cell: Cell
+  } | null
   apart: CellsApart[]
 }
 

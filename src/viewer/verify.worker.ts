@@ -325,8 +325,13 @@ function cellAt(document: Held, name: CellName): CellAt {
     if ('apart' in cells) apart.push(cells.apart)
     else {
       const cell = findCell(cells, name)
-      const { step_id, attempt } = row.entry
-      if (cell) return { found: { seq: row.seq, step_id, attempt, cell }, apart }
+      const { step_id, attempt, started_at, finished_at } = row.entry
+      const { actor } = document.envelope.opening
+      if (cell)
+        return {
+          found: { seq: row.seq, step_id, attempt, actor, started_at, finished_at, cell },
+          apart,
+        }
     }
   }
   return { found: null, apart }

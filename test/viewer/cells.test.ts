@@ -10,7 +10,12 @@ import { graphOf, keyOfCell } from '#viewer/lineage.ts'
 import { layOut } from '#viewer/lineage-layout.ts'
 import { columnsInSight, filling } from '#viewer/parts/columns-in-sight.ts'
 import { findCell, listedCells, partedCells, searchCells } from '#viewer/sealed-cells.ts'
-import { cellFacts, recomputeInputs, recomputeValue } from '#viewer/tables/cell-proof.ts'
+import {
+  cellFacts,
+  makerFacts,
+  recomputeInputs,
+  recomputeValue,
+} from '#viewer/tables/cell-proof.ts'
 import { exportTable, rowOf } from '#viewer/tables/export-table.ts'
 import { valueSaid } from '#viewer/tables/value-said.ts'
 
@@ -95,6 +100,23 @@ describe('a fact of a cell', () => {
     },
   )
 
+  it('[U21] who made it and in which step are the server’s word, unless a verified record says so', () => {
+    const cell = { actor: 'user:mallory', step_id: 'derive', attempt: 1 }
+    expect(makerFacts(cell, null)).toMatchObject({
+      step: { by: 'recorded' },
+      actor: { by: 'recorded', value: 'user:mallory' },
+    })
+    const sealed = { ...cell, actor: 'user:ann', attempt: 2 }
+    expect(makerFacts(cell, sealed)).toMatchObject({
+      step: { by: 'contradicted', value: 'derive, attempt 2', instead: 'derive' },
+      actor: { by: 'contradicted', value: 'user:ann', instead: 'user:mallory' },
+    })
+    expect(makerFacts(sealed, sealed)).toMatchObject({
+      step: { by: 'verified' },
+      actor: { by: 'verified' },
+    })
+  })
+
   it('[U21] has its value digested anew, from the value that is shown', () => {
     expect(recomputeValue(made, sealed.value_sha256)).toBe('same')
     expect(recomputeValue({ ...made, value: { spdx: 'ISC' } }, sealed.value_sha256)).toBe('differs')
@@ -102,9 +124,9 @@ describe('a fact of a cell', () => {
     expect(recomputeValue({ ...made, value: '\uD800' }, sealed.value_sha256)).toBe('differs')
     expect(recomputeValue({ ...made, value: null, private: true }, 'a'.repeat(64))).toBe('keyed')
     expect(recomputeValue({ ...made, error: 'no', value: null }, null)).toBe('none')
-    expect(recomputeInputs(made)).toBe('same')
-    expect(recomputeInputs({ ...made, inputs: [] })).toBe('differs')
-    expect(recomputeInputs({ ...made, inputs_sha256: null })).toBe('none')
+    expect(recomputeInputs(made, made.inputs_sha256)).toBe('same')
+    expect(recomputeInputs({ ...made, inputs: [] }, made.inputs_sha256)).toBe('differs')
+    expect(recomputeInputs(made, null)).toBe('none')
   })
 })
 

@@ -1,5 +1,5 @@
 import type { CellName, CellVersion, Provenance } from '#contract/provenance.ts'
-import { CELL_STATE } from '#contract/status.ts'
+import { CELL_STATE, type ToldBy } from '#contract/status.ts'
 import { ApiError, wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { Answered } from '#viewer/parts/answered.tsx'
@@ -27,6 +27,7 @@ import { Link } from 'wouter'
 import {
   cellFacts,
   FACT,
+  makerFacts,
   NONE,
   type Recomputed,
   recomputeInputs,
@@ -116,6 +117,7 @@ function OneCell({ cell, onRetry }: { cell: Provenance; onRetry: () => void }) {
           <span className="text-base">
             <State of={state} />
           </span>
+          <ToldWord by="recorded" />
           {cell.state !== 'fresh' && (
             <ChangeButton whyNot={whyNot} onPress={onRetry}>
               {cell.state === 'failed' ? 'Try again' : 'Derive'}
@@ -157,24 +159,28 @@ function OneCell({ cell, onRetry }: { cell: Provenance; onRetry: () => void }) {
       </Part>
 
       <Part title="Inputs">
-        <Inputs cell={cell} />
+        <Inputs cell={cell} found={found} />
       </Part>
 
-      <Part title="Lineage">
+      <Part title="Lineage" by="recorded">
         <LineageOf cell={cell} />
       </Part>
 
-      <Part title="History">
+      <Part title="History" by="recorded">
         <History cell={cell} />
       </Part>
     </div>
   )
 }
 
-function Part({ title, children }: { title: string; children: ReactNode }) {
+/** `by`: where all that is in it is from. */
+function Part({ title, by, children }: { title: string; by?: ToldBy; children: ReactNode }) {
   return (
     <section aria-label={title} className="flex flex-col gap-2">
-      <h3 className="font-semibold">{title}</h3>
+      <h3 className="flex items-baseline gap-x-3 font-semibold">
+        {title}
+        {by && <ToldWord by={by} />}
+      </h3>
       {children}
     </section>
   )
@@ -321,6 +327,7 @@ function Facts({ cell, found }: { cell: Provenance; found: CellAt['found'] }) {
 
 function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
   const { derivation } = cell
+  const { step, actor } = makerFacts(cell, found)
   return (
     <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-4 gap-y-1">
       {cell.run_id !== null && (
@@ -329,27 +336,30 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
           <dd>
             <Link
               href={`/runs/${encodeURIComponent(cell.run_id)}`}
-              className="link font-mono text-xs [overflow-wrap:anywhere]"
+              className="link font-mono text-xs wrap-anywhere"
             >
               {cell.run_id}
-            </Link>
-            {cell.step_id !== null && (
-              <>
-                , step <RunText text={cell.step_id} max={140} />
-                {(cell.attempt ?? 1) > 1 && `, attempt ${cell.attempt}`}
-              </>
-            )}
-            {found && (found.step_id !== cell.step_id || found.attempt !== cell.attempt) && (
-              <span className="text-bad">
-                ; the sealed record says step <RunText text={found.step_id} max={140} />, attempt{' '}
-                {found.attempt}
-              </span>
-            )}
+            </Link>{' '}
+            <ToldWord by={found ? 'verified' : 'recorded'} />
+          </dd>
+          <dt className="text-ink-3">Step</dt>
+          <dd>
+            <ToldValue told={step} renderValue={(value) => <RunText text={value} max={140} />} />
           </dd>
           <dt className="text-ink-3">By</dt>
           <dd>
-            {cell.actor === null ? '—' : <RunText text={cell.actor} max={140} />},{' '}
-            <When at={cell.at} /> <span className="text-ink-3">server’s clock</span>
+            <ToldValue told={actor} renderValue={(value) => <RunText text={value} max={140} />} />
+          </dd>
+          <dt className="text-ink-3">At</dt>
+          <dd>
+            <When at={cell.at} /> <span className="text-ink-3">server’s clock</span>{' '}
+            <ToldWord by="recorded" />
+            {found && (
+              <span className="block text-ink-2">
+                The sealed attempt ran from <When at={found.started_at} /> to{' '}
+                <When at={found.finished_at} />. <ToldWord by="verified" />
+              </span>
+            )}
           </dd>
         </>
       )}
@@ -362,12 +372,18 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
             </li>
           ))}
         </ol>
+        <ToldWord by="recorded" />
+        <span className="block text-ink-2">
+          {found
+            ? 'The record has the digest of the derivation, and no command: this one, its version and its files are the server’s word.'
+            : 'This, the version and the files are the server’s word.'}
+        </span>
       </dd>
       {derivation.version !== null && (
         <>
           <dt className="text-ink-3">Version</dt>
           <dd>
-            <RunText text={derivation.version} max={200} />
+            <RunText text={derivation.version} max={200} /> <ToldWord by="recorded" />
           </dd>
         </>
       )}
@@ -381,7 +397,8 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
         <div key={path} className="contents">
           <dt className="text-ink-3">File</dt>
           <dd>
-            <RunText text={path} max={300} />, <Fingerprint hex={sha256} short />
+            <RunText text={path} max={300} />, <Fingerprint hex={sha256} short />{' '}
+            <ToldWord by="recorded" />
           </dd>
         </div>
       ))}
@@ -389,7 +406,7 @@ function Maker({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
   )
 }
 
-function Inputs({ cell }: { cell: CellVersion }) {
+function Inputs({ cell, found }: { cell: CellVersion; found: CellAt['found'] }) {
   const hrefOf = useCellHref(cell.table)
   if (cell.inputs.length === 0)
     return (
@@ -401,7 +418,7 @@ function Inputs({ cell }: { cell: CellVersion }) {
             : 'None: it was not tried. The lineage below leads to what failed.'}
       </p>
     )
-  const recomputed = recomputeInputs(cell)
+  const recomputed = recomputeInputs(cell, found ? found.cell.inputs_sha256 : cell.inputs_sha256)
   return (
     <>
       <ul className="divide-y divide-line rounded-md border border-line">
@@ -433,10 +450,16 @@ function Inputs({ cell }: { cell: CellVersion }) {
       {recomputed !== 'none' && (
         <p className={recomputed === 'same' ? 'text-ink-2' : 'text-bad'}>
           {recomputed === 'same'
-            ? 'Digested here, these make the digest of the inputs above.'
-            : 'Digested here, these do not make the digest of the inputs above.'}
+            ? `Digested here, these make the digest of the inputs that is ${found ? 'sealed' : 'recorded'}.`
+            : `Digested here, these do not make the digest of the inputs that is ${found ? 'sealed' : 'recorded'}.`}{' '}
+          <ToldWord
+            by={recomputed === 'differs' ? 'contradicted' : found ? 'verified' : 'recorded'}
+          />
         </p>
       )}
+      <p className="text-ink-2">
+        Where each is from is the server’s word. <ToldWord by="recorded" />
+      </p>
     </>
   )
 }

@@ -40,6 +40,25 @@ export function cellFacts(cell: CellVersion, sealed: Cell | null): CellFact[] {
   }))
 }
 
+/** Who made it, and in which step: what a verified record says of both stands over the server's word. */
+export function makerFacts(
+  cell: Pick<CellVersion, 'actor' | 'step_id' | 'attempt'>,
+  sealed: { actor: string; step_id: string; attempt: number } | null,
+): { step: Told<string> | null; actor: Told<string> | null } {
+  const { step_id } = cell
+  return {
+    step: told({
+      hint: null,
+      recorded: step_id === null ? null : stepSaid({ step_id, attempt: cell.attempt ?? 1 }),
+      verified: sealed && stepSaid(sealed),
+    }),
+    actor: told({ hint: null, recorded: cell.actor, verified: sealed?.actor }),
+  }
+}
+
+const stepSaid = ({ step_id, attempt }: { step_id: string; attempt: number }): string =>
+  attempt === 1 ? step_id : `${step_id}, attempt ${attempt}`
+
 export const NONE = 'none'
 
 function sayingOf(cell: CellVersion): Record<keyof typeof FACT, string> {
@@ -68,8 +87,8 @@ export function recomputeValue(
   return written(() => digestOf(value)) === value_sha256 ? 'same' : 'differs'
 }
 
-/** Is the digest of the inputs that of the inputs that are listed? */
-export function recomputeInputs({ inputs, inputs_sha256 }: CellVersion): Recomputed {
+/** Is the digest of the inputs that of the inputs that are listed? Their names and digests are in it, not where each is from. */
+export function recomputeInputs({ inputs }: CellVersion, inputs_sha256: string | null): Recomputed {
   if (inputs_sha256 === null) return 'none'
   const digests = Object.fromEntries(inputs.map(({ name, sha256 }) => [name, sha256]))
   return written(() => digestOf(digests)) === inputs_sha256 ? 'same' : 'differs'
