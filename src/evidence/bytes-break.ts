@@ -37,8 +37,7 @@ export function breakOf(bytes: Uint8Array<ArrayBuffer>, code: ClaimCode): Break 
   const offset = differenceOf(bytes, written)
   // A key that no record has may be canonical.
   if (offset === bytes.length && offset === written.length) return null
-  const rest = written.subarray(offset, offset + SHOWN)
-  return at(offset, rest.length === 0 ? EXPECTED.end : `“${visibly(rest)}”, as RFC 8785 writes it,`)
+  return at(offset, offset === written.length ? EXPECTED.end : 'what RFC 8785 writes')
 }
 
 function differenceOf(bytes: Uint8Array, others: Uint8Array): number {
@@ -104,9 +103,8 @@ const BEGINNINGS = [
 export function* sentencesOfBytes(found: Break): Generator<string> {
   const { offset, line, column, where, expected, after, looks } = found
   // Nothing of the file itself: a page draws no word of what does not verify. What stands there is in `verify --json`.
-  const should = expected.startsWith('“') ? 'what RFC 8785 writes' : expected
   const stands = after === '' ? 'the file ends there' : 'something else stands there'
-  yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${should} was expected, and ${stands}.`
+  yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${expected} was expected, and ${stands}.`
   if (looks !== null) yield looks
 }
 
@@ -153,13 +151,15 @@ function placeIn(bytes: Uint8Array, stop: number): Pick<Break, 'where' | 'expect
   }
   const isOfTop =
     next === 'name' || next === 'member' || next === 'element' || next === 'restOfName'
-  const where = pointer(
-    (isOfTop ? open.slice(0, -1) : open).map(({ isList, index, name }) =>
-      isList ? index : latin1.decode(bytes.subarray(name.from, name.to)),
-    ),
+  const steps = (isOfTop ? open.slice(0, -1) : open).map(({ isList, index, name }) =>
+    isList ? index : latin1.decode(bytes.subarray(name.from, name.to)),
   )
-  return { where, expected: EXPECTED[next] }
+  // As far as they are names that a record can have: the others are words of whoever wrote the file.
+  const odd = steps.findIndex((step) => typeof step === 'string' && !NAME.test(step))
+  return { where: pointer(odd === -1 ? steps : steps.slice(0, odd)), expected: EXPECTED[next] }
 }
+
+const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 
 type Open = { readonly isList: boolean; index: number; name: { from: number; to: number } }
 

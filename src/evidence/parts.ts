@@ -175,7 +175,8 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
       ...textsOf('closing').map((body) => part('closing', '/closing', body)),
     ],
     order: latin1.decode(textsOf('order')[0] ?? NONE).match(/step|gate/g) ?? [],
-    links: textsOf('links').map(valueOf),
+    // A link has none in it: behind the last one stands whatever was not cut off.
+    links: textsOf('links').map((text) => valueOf(text.subarray(0, text.indexOf(CLOSE) + 1))),
     head: /"head":"([0-9a-f]{64})"$/.exec(textOf('chain'))?.[1],
     seal,
   }
@@ -184,6 +185,7 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
 /** Longer than any id. */
 const A_NAME = 400
 const NONE = new Uint8Array()
+const CLOSE = 0x7d
 
 function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | null {
   const marks = MARKS.map((mark) => ({

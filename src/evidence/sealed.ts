@@ -47,7 +47,7 @@ export async function checkSeal(
   }
   const trusted = findKey(trust, keyid, closing.seal_seq)
   if (trusted === null) {
-    const message = `The seal names the key ${keyid}, which you do not have: its signature was not checked, and anyone can have written it.`
+    const message = `The seal names the key ${keyid}, which is none that counts for you: its signature was not checked, and anyone can have written it.`
     return { claim: claimOf('key-unknown', { ...at, message }), by: null }
   }
   const { key, public_key, source } = trusted

@@ -135,7 +135,7 @@ export function walkSeries(
     unplaced?: readonly Unplaced[]
     /** Of `compareTaken`. */
     differing?: ReadonlyMap<string, string>
-    /** These are some of a reader's own files: what is not among them is not missing. */
+    /** These are some of a reader's own files, or of a list that broke off: what is not among them is not missing. */
     isPart?: boolean
   } = {},
 ): Series[] {
@@ -172,12 +172,12 @@ export function walkSeries(
       count: inOrder.length,
       last: inOrder.at(-1) ?? null,
       faults: [
-        ...members
-          .flatMap((one) => againstPrevious(one, here))
-          .filter(({ fault }) => !isPart || fault !== 'missing'),
+        ...[
+          ...members.flatMap((one) => againstPrevious(one, here)),
+          ...mine.flatMap((head) => againstRemembered(head, here)),
+        ].filter(({ fault }) => !isPart || fault !== 'missing'),
         ...holes.flatMap(({ faults }) => faults),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
-        ...mine.flatMap((head) => againstRemembered(head, here)),
         ...bases.flatMap(({ faults }) => faults),
         ...lineages.flatMap(({ faults }) => faults),
       ],

@@ -433,6 +433,29 @@ describe('of a file that cannot be read as a record', () => {
     expect(gates).toEqual([{ kind: 'gate', where: '/gates/0' }])
   })
 
+  it('[V21] the closing of a file that is cut off behind its last link is not one without a link', async () => {
+    const links = text.indexOf(']},"profile":"')
+    for (const more of [0, 1, 5, 13]) {
+      const remaining = await said(utf8(text.slice(0, links + more)))
+      expect(remaining?.added, `${more} bytes`).toEqual([])
+    }
+  })
+
+  it('[V21] [U5] no word of a file is in the sentence of where it breaks', async () => {
+    for (const broken of [
+      '{"closing":{"ANY WORDS OF THE FILE":{"x":',
+      replaced('"kind":"command"', '"kind":"command'),
+      text.replace('"exit_code":0', '"exit_code": 0'),
+    ]) {
+      const bytes = typeof broken === 'string' ? utf8(broken) : broken
+      const sentences = (await said(bytes))?.sentences ?? []
+      expect(sentences.join(' ')).toMatch(/was expected/)
+      expect(sentences.join(' ')).not.toMatch(/ANY WORDS|command/)
+    }
+    const quote = await said(replaced('"kind":"command"', '"kind":"command'))
+    expect(quote?.sentences.join(' ')).not.toContain('RFC 8785')
+  })
+
   it('[V21] what is another JSON document is no damaged record', async () => {
     for (const other of ['{"a":1}', '[1]', '7']) expect(await said(utf8(other))).toBeNull()
   })

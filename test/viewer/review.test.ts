@@ -80,7 +80,14 @@ describe('the walk over a chain', () => {
       refused = [],
       before = null,
       only = null,
-    }: { refused?: readonly string[]; before?: Walk | null; only?: string | null } = {},
+      next = null,
+    }: {
+      refused?: readonly string[]
+      before?: Walk | null
+      only?: string | null
+      /** The cursor of a page that is answered by 500. */
+      next?: string | null
+    } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
       evidence_id,
@@ -95,7 +102,10 @@ describe('the walk over a chain', () => {
     }))
     return await walkChain(
       {
-        list: async () => ({ items: listed, next_cursor: null }),
+        async list(cursor) {
+          if (cursor !== '') throw new ApiError('unreadable', 500, 'the second page answered 500')
+          return { items: listed, next_cursor: next }
+        },
         judge: async (asked, taken) => {
           if (refused.includes(asked))
             throw new ApiError('unreadable', 500, `GET /api/envelopes/${asked} answered 500`)
@@ -109,6 +119,28 @@ describe('the walk over a chain', () => {
       { before, only },
     )
   }
+
+  it('[U12] of a list that breaks off walks what is listed, and calls nothing else missing', async () => {
+    const [second, forked] = [await afterIt(signer, 'ev-2'), await afterIt(signer, 'ev-2b')]
+    const next = 'more'
+    const trust = [pinned(signer)]
+    const fork = await walk([second, forked], [], trust, { next })
+    expect(fork.unlisted).toBe('the second page answered 500')
+    expect(fork.series.flatMap(({ faults }) => faults.map(({ fault }) => fault))).toContain(
+      'forked',
+    )
+    const first = {
+      server: signer.key_id,
+      evidence_id: 'ev-1',
+      head: sealed.envelope.integrity.hash_chain.head,
+      seal_seq: 1,
+    }
+    const found = await walk([second], [first], trust, { next })
+    expect(isBroken(found)).toBe(false)
+    // It is not let go for that, neither as answered for nor when later walks begin anew.
+    expect([isAnswered(found)(first), isWalked(found)(first)]).toEqual([false, true])
+    expect(isBroken(await walk([second], [first], trust))).toBe(true)
+  })
 
   it('[U12] names one that cannot be had, says what can be said of the others, and asks again', async () => {
     const second = await afterIt(signer, 'ev-2')

@@ -25,7 +25,13 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
 import { CannotBeTold, Faults } from './series-faults.tsx'
-import { type AskingAgain, MOST_NAMED, OneNamed, UnreadRecords } from './unread-records.tsx'
+import {
+  type AskingAgain,
+  MOST_NAMED,
+  OneNamed,
+  Unlisted,
+  UnreadRecords,
+} from './unread-records.tsx'
 import { useKeysFault } from './use-keys-fault.ts'
 import {
   isAnswered,
@@ -183,11 +189,12 @@ function Found({
 }: {
   walk: Walk
 } & AskingAgain) {
-  const { walked, series } = walk
+  const { walked, unlisted, series } = walk
   const placed = walked.filter((one) => one.placed !== null)
   const unread = walked.filter((one) => one.isUnread)
   const open = walked.filter((one) => one.open !== null && !one.isUnread)
-  const tone = isBroken(walk) ? 'broken' : open.length + unread.length > 0 ? 'open' : 'whole'
+  const isOpen = unlisted !== null || open.length + unread.length > 0
+  const tone = isBroken(walk) ? 'broken' : isOpen ? 'open' : 'whole'
   const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
   if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
@@ -200,16 +207,18 @@ function Found({
             ? 'The chain is not whole'
             : unread.length > 0
               ? `${unread.length} of ${counted(walked.length, 'record')} could not be had`
-              : tone === 'open'
-                ? `${open.length} of ${counted(walked.length, 'record')} ${open.length === 1 ? 'has' : 'have'} no place that could be checked`
-                : `${counted(placed.length, 'record')}, without a hole or a fork`}
+              : unlisted !== null && open.length === 0
+                ? 'The list of records could not be had to its end'
+                : tone === 'open'
+                  ? `${open.length} of ${counted(walked.length, 'record')} ${open.length === 1 ? 'has' : 'have'} no place that could be checked`
+                  : `${counted(placed.length, 'record')}, without a hole or a fork`}
         </h2>
         {tone !== 'broken' && (
           <p className="max-w-prose">
             {tone === 'whole'
               ? 'Each follows the one before it. '
               : placed.length > 0 &&
-                `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${open.length + unread.length === 1 ? 'it' : 'these'} may fill`}. `}
+                `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${unlisted === null ? (open.length + unread.length === 1 ? 'it' : 'these') : 'others'} may fill`}. `}
             {unproven > 0 &&
               `${unproven === placed.length ? (unproven === 1 ? 'It is not' : 'None of them is') : `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not`} proven: of a key that you did not pin, or with something that you require left open. `}
             It does not show that no newer record is withheld, or that every run was sealed.
@@ -226,6 +235,9 @@ function Found({
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
+        {unlisted !== null && (
+          <Unlisted why={unlisted} count={walked.length} asking={asking} askAgain={askAgain} />
+        )}
         {unread.length > 0 && <UnreadRecords walked={unread} asking={asking} askAgain={askAgain} />}
         {open.length > 0 && (
           <div className="flex flex-col gap-1">

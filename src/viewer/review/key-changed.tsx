@@ -50,7 +50,7 @@ function Warning({
       aria-label="The server’s key changed"
       data-loud=""
       // In sight wherever on a page the reader is, and the page beside it.
-      className="sticky top-12 z-20 max-h-[60dvh] overflow-auto border-y-2 border-bad bg-bad-wash"
+      className="sticky top-12 z-20 max-h-[80dvh] overflow-auto sm:max-h-[60dvh] border-y-2 border-bad bg-bad-wash"
     >
       <div className="mx-auto flex max-w-6xl flex-col gap-3 px-3 py-4 sm:px-6">
         <h2 className="text-lg font-semibold text-bad">

@@ -59,7 +59,7 @@ export function proofSentence(
                 : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
-            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: you do not know the key that it names. Anyone could have made this file.'
+            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is none that you know, or one that you refused. Anyone could have made this file.'
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${ADVICE[from]}`,

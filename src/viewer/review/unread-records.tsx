@@ -1,3 +1,4 @@
+import { counted } from '#evidence/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useRef, useState } from 'react'
 import { Link } from 'wouter'
@@ -36,6 +37,7 @@ export function UnreadRecords({
                 <OneNamed one={one} />
               </span>
               <AskAgain
+                said="Ask again"
                 isAsked={asking?.only === evidence_id}
                 isBusy={asking !== null}
                 onAsk={() => askAgain(evidence_id)}
@@ -48,6 +50,7 @@ export function UnreadRecords({
       <div className="flex flex-wrap gap-2">
         {walked.length > 1 && (
           <AskAgain
+            said="Ask again for all of them"
             isAsked={asking?.only === null}
             isBusy={asking !== null}
             onAsk={() => askAgain(null)}
@@ -73,19 +76,46 @@ export function UnreadRecords({
   )
 }
 
+/** Where the list broke off: what is behind is not known, and can be asked for. */
+export function Unlisted({
+  why,
+  count,
+  asking,
+  askAgain,
+}: { why: string; count: number } & AskingAgain) {
+  return (
+    <div className="flex flex-col items-start gap-2">
+      <p className="max-w-prose">
+        The server’s list broke off after {counted(count, 'record')}:{' '}
+        <RunText text={why} max={300} />. What is not listed is not known, and none of it is called
+        missing.
+      </p>
+      <AskAgain
+        said="Ask for the list again"
+        isAsked={asking?.only === null}
+        isBusy={asking !== null}
+        onAsk={() => askAgain(null)}
+        of={null}
+      />
+    </div>
+  )
+}
+
 /** Not switched off while it asks: the focus would go. */
 function AskAgain({
+  said: asks,
   isAsked,
   isBusy,
   onAsk,
   of,
 }: {
+  said: string
   isAsked: boolean
   isBusy: boolean
   onAsk: () => void
   of: string | null
 }) {
-  const said = isAsked ? 'Asking again' : of === null ? 'Ask again for all of them' : 'Ask again'
+  const said = isAsked ? 'Asking again' : asks
   return (
     <button
       type="button"

@@ -46,6 +46,8 @@ export type Walked = {
 
 export type Walk = {
   walked: readonly Walked[]
+  /** Why the list could not be had to its end; null where it could. */
+  unlisted: string | null
   series: readonly Series[]
   /** All that has been verified with a place, in this walk and in those that it goes on. */
   met: readonly HeldEnvelope[]
@@ -54,7 +56,7 @@ export type Walk = {
 /**
  * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
  * list says is believed of nothing but what there is to ask for. One that cannot be had is named, and hides none of the
- * others. `before`: a walk of which only what it could not read is asked for again, and which the list of now is held
+ * others; where a page of the list cannot be, what is not listed is not called missing. `before`: a walk of which only what it could not read is asked for again, and which the list of now is held
  * against; `only`: this one record of those.
  */
 export async function walkChain(
@@ -64,10 +66,21 @@ export async function walkChain(
   signal: AbortSignal,
   { before = null, only = null }: { before?: Walk | null; only?: string | null } = {},
 ): Promise<Walk> {
+  const broken: string[] = []
   const listed = await allListed(
-    (cursor) => rim.list(cursor, signal),
+    async (cursor) => {
+      try {
+        return await rim.list(cursor, signal)
+      } catch (error) {
+        if (signal.aborted || cursor === '') throw error
+        // A server must not hide what it has listed behind a page that it does not answer.
+        broken.push(wordsOf(error).detail)
+        return { items: [], next_cursor: null }
+      }
+    },
     (known) => onProgress(0, known),
   )
+  const [unlisted = null] = broken
   const judge = async (id: string, taken: readonly (readonly TakenOver[])[]) => {
     try {
       return await rim.judge(id, taken, signal)
@@ -101,8 +114,13 @@ export async function walkChain(
   const unplaced = walked.flatMap((one) => one.unplaced ?? [])
   const met = distinct([...(before?.met ?? []), ...placed])
   const held = distinct([...(before?.met ?? []), ...remembered])
-  const series = walkSeries(placed, { remembered: held, unplaced, differing })
-  return { walked, series, met }
+  const series = walkSeries(placed, {
+    remembered: held,
+    unplaced,
+    differing,
+    isPart: unlisted !== null,
+  })
+  return { walked, unlisted, series, met }
 }
 
 const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
@@ -141,8 +159,9 @@ export const isAnswered = (walk: Walk): ((seen: HeldEnvelope) => boolean) => {
 
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
 export const isWalked =
-  ({ walked }: Walk) =>
+  ({ walked, unlisted }: Walk) =>
   ({ evidence_id, head }: HeldEnvelope): boolean =>
+    unlisted !== null ||
     walked.some(
       ({ listed, placed, unplaced, isUnread }) =>
         listed.evidence_id === evidence_id &&
