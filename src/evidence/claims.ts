@@ -170,6 +170,7 @@ export const CODE = {
 
   'seal-signed': { claim: 'seal', state: 'proven' },
   'key-unknown': { claim: 'seal', state: 'not checked' },
+  'key-refused': { claim: 'seal', state: 'not checked' },
   'key-first-seen': { claim: 'seal', state: 'not checked' },
   'key-offered': { claim: 'seal', state: 'not checked' },
   'key-retired': { claim: 'seal', state: 'does not verify' },

@@ -37,6 +37,7 @@ export type Sealed = {
 export async function checkSeal(
   { integrity: { seal }, closing }: Sealed,
   trust: readonly Trusted[],
+  refusedKeys: readonly string[] = [],
 ): Promise<{ claim: Claim; by: SealedBy | null }> {
   const at = { where: '/integrity/seal', ...signedOf(seal) }
   const keyid = seal.signatures[0]?.keyid ?? ''
@@ -45,9 +46,14 @@ export async function checkSeal(
     const message = 'The signature is none that any key can have made.'
     return { claim: claimOf('signature-wrong', { ...at, message }), by: null }
   }
+  // Whichever file has it.
+  if (refusedKeys.includes(keyid)) {
+    const message = `The seal names the key ${keyid}, which you refused: its signature was not checked, and it would count for nothing.`
+    return { claim: claimOf('key-refused', { ...at, message }), by: null }
+  }
   const trusted = findKey(trust, keyid, closing.seal_seq)
   if (trusted === null) {
-    const message = `The seal names the key ${keyid}, which is none that counts for you: its signature was not checked, and anyone can have written it.`
+    const message = `The seal names the key ${keyid}, which you do not have: its signature was not checked, and anyone can have written it.`
     return { claim: claimOf('key-unknown', { ...at, message }), by: null }
   }
   const { key, public_key, source } = trusted

@@ -23,6 +23,8 @@ export type VerifyOptions = {
   readonly trust: readonly Trusted[]
   /** Why files that the reader named as theirs are no trust files. What they require is not known. */
   readonly refused?: readonly string[]
+  /** Ids of sealing keys that the reader refused: of a seal that names one this is said, and it is by nobody. */
+  readonly refusedKeys?: readonly string[]
   readonly asked?: Asked
   readonly expect?: readonly Expectation[]
   /** Definitions of which the reader says on the spot that they look for records of them: of any of these. */
@@ -100,7 +102,7 @@ export async function verifyEnvelope(
   const digest = await content.digest
 
   await stage('seal')
-  const seal = await checkSeal(envelope, trust)
+  const seal = await checkSeal(envelope, trust, options.refusedKeys)
   const binding = checkBinding(envelope, chain.state, digest)
 
   await stage('record')

@@ -3,11 +3,14 @@ import type { Trusted } from '#evidence/trust.ts'
 import type { QueryClient } from '@tanstack/react-query'
 import { ApiError, wordsOf } from './api.ts'
 import { KEYS_MS, NO_KEYS_YET, trustQuery } from './queries.ts'
-import { type Kept, readKept, trustedOf, withoutRefused } from './trust-store.ts'
+import { type Kept, readKept, refusedIds, trustedOf, withoutRefused } from './trust-store.ts'
 import type { Verdict } from './verifier.ts'
 
 /** What the server says that it offers, beside what is kept. */
 type Known = { kept: Kept; offered: { server_keys: readonly ServerKey[] } }
+
+/** What a verifier is given of keys. */
+export type AtHand = { trust: Trusted[]; refusedKeys: string[] }
 
 /** `fault`: why the server's own list was not had. What it offered here before is in its place then. */
 type Offer = { kept: Kept; offered: readonly ServerKey[]; fault: string | null }
@@ -26,22 +29,27 @@ export function judgedByKeys(
     kept?: () => Promise<Kept>
     ask?: () => Promise<Known>
   } = {},
-): (judge: (trust: Trusted[]) => Promise<Verdict>) => Promise<Verdict> {
+): (judge: (keys: AtHand) => Promise<Verdict>) => Promise<Verdict> {
   let asked: Promise<Offer> | undefined
   return async (judge) => {
     const had = hadOf(client)
     if (had === null && asked === undefined) {
       const now = await kept()
       if (withoutRefused(now, now.pinned).server_keys.length > 0) {
-        const verdict = await judge(trustedOf(now, now.keys))
+        const verdict = await judge(atHand(now, now.keys))
         if (isSettled(verdict)) return verdict
       }
     }
     const offer = had ?? (await (asked ??= offerInTime(ask, kept)))
-    const verdict = await judge(trustedOf(offer.kept, offer.offered))
+    const verdict = await judge(atHand(offer.kept, offer.offered))
     return offer.fault === null ? verdict : { ...verdict, keys_fault: offer.fault }
   }
 }
+
+const atHand = (kept: Kept, offered: readonly ServerKey[]): AtHand => ({
+  trust: trustedOf(kept, offered),
+  refusedKeys: refusedIds(kept),
+})
 
 /** No key that a server offers makes another verdict of it. */
 const isSettled = ({ verdict, sealed_by }: Verdict): boolean =>

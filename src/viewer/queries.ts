@@ -176,8 +176,10 @@ export const trustQuery = queryOptions({
       client.query({ ...offeredTrustQuery, staleTime: OFFERED_MS - 5_000 }),
     ])
     const unseen = offered.server_keys.filter((key) => !isSeen(kept, key))
+    // As it is by now: at a first meeting nothing was accepted before.
+    let now = kept
     if (unseen.length > 0) {
-      await see(unseen, new Date().toISOString())
+      now = await see(unseen, new Date().toISOString())
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
     }
     // What was judged without it may come out otherwise.
@@ -186,7 +188,7 @@ export const trustQuery = queryOptions({
       predicate: ({ state: { data } }) =>
         typeof data === 'object' && data !== null && 'keys_fault' in data,
     })
-    return { kept, offered }
+    return { kept: now, offered }
   },
   staleTime: Number.POSITIVE_INFINITY,
   refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,

@@ -19,6 +19,7 @@ import { fetchEnvelope, fetchLog, keptQuery, type LogAddress } from './queries.t
 import {
   knownKeys,
   readKept,
+  refusedIds,
   rememberHead,
   remembers,
   seenHere,
@@ -62,10 +63,10 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
       const bytes = new Blob([await fetchEnvelope(evidence_id, signal)])
       const previous = seenHere(await readKept())
       const asked = run_id === null ? { evidence_id } : { evidence_id, run_id }
-      const verdict = await judgedByKeys(client)((trust) =>
+      const verdict = await judgedByKeys(client)((keys) =>
         verify(
           evidence_id,
-          { bytes, trust, asked, previous },
+          { bytes, ...keys, asked, previous },
           tellingProgress(client, evidence_id, signal),
         ),
       )
@@ -222,6 +223,7 @@ async function askedOfFile(
       trust?.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })) ??
       trustedOf(kept, knownKeys(kept)),
     refused,
+    refusedKeys: refusedIds(kept),
     asked: {},
     previous: [...seenHere(await readKept()), ...beside],
   }
@@ -247,10 +249,10 @@ export const walkRim = (client: QueryClient) => {
       })
       if (fetched === null) return null
       const bytes = new Blob([fetched])
-      return await judged((trust) =>
+      return await judged((keys) =>
         verify(
           'the chain',
-          { bytes, trust, asked: { evidence_id }, previous: [], taken },
+          { bytes, ...keys, asked: { evidence_id }, previous: [], taken },
           { signal },
         ),
       )

@@ -21,7 +21,7 @@ const Held = z.object({
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
  * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
- * first key needs no answer, a later one is a loud event until it has one. `before`: what was pinned until a trust file
+ * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `before`: what was pinned until a trust file
  * took its place. `heads`: of this server's envelopes that were verified here and sealed by a
  * key that the reader pinned or accepted. `lasts`: by
  * each such key, the newest envelope when the whole series was walked; `last`: the one that was kept before it was one a key.
@@ -31,6 +31,7 @@ const Kept = z.object({
   seen: z.record(Sha256, z.string()),
   keys: z.prefault(z.array(ServerKey), []),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
+  refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
   last: z.prefault(z.nullable(Last), null),
@@ -43,6 +44,7 @@ export const NOTHING_KEPT: Kept = {
   seen: {},
   keys: [],
   answered: {},
+  refusedAt: {},
   before: null,
   heads: [],
   last: null,
@@ -163,8 +165,16 @@ export const knownKeys = ({ keys, answered }: Kept): ServerKey[] =>
   keys.filter(({ key_id }) => answered[key_id] === 'accepted')
 
 /** The reader's answer to a key that the server did not offer before. */
-export const answerKey = (key_id: string, answer: 'accepted' | 'refused') =>
-  change((kept) => ({ ...kept, answered: { ...kept.answered, [key_id]: answer } }))
+export const answerKey = (
+  key_id: string,
+  answer: 'accepted' | 'refused',
+  at = new Date().toISOString(),
+) =>
+  change((kept) => ({
+    ...kept,
+    answered: { ...kept.answered, [key_id]: answer },
+    ...(answer === 'refused' && { refusedAt: { ...kept.refusedAt, [key_id]: at } }),
+  }))
 
 /**
  * Keys that the server offered here, and that the reader has neither accepted nor refused. One that it offers no more
@@ -257,6 +267,10 @@ export const rememberHead = (head: HeldEnvelope) =>
 /** Did the reader refuse it? Then it is none, whichever file has it, until they pin it by itself. */
 export const isRefused = ({ answered }: Pick<Kept, 'answered'>, { key_id }: ServerKey): boolean =>
   answered[key_id] === 'refused'
+
+/** The ids of all of them. */
+export const refusedIds = ({ answered }: Pick<Kept, 'answered'>): string[] =>
+  Object.keys(answered).filter((key_id) => answered[key_id] === 'refused')
 
 /** A trust file as it counts here. */
 export const withoutRefused = (kept: Pick<Kept, 'answered'>, file: TrustFile): TrustFile => ({

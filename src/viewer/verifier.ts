@@ -9,6 +9,7 @@ import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Placed } from '#evidence/series.ts'
 import type { Stage, Verification } from '#evidence/verify.ts'
+import { isSealKnown } from './seal-known.ts'
 import type { FactList, FactRow } from './operate/two-timelines.ts'
 
 /*
@@ -23,6 +24,7 @@ export type Question =
       bytes: ArrayBuffer | Blob
       trust: readonly Trusted[]
       refused?: readonly string[]
+      refusedKeys?: readonly string[]
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
       /** For a walk: what others took over from it. */
@@ -157,9 +159,9 @@ export type Verdict = {
   walk?: { place: Placed; differing: readonly (TakenOver | null)[] } | null
 }
 
-/** The head of a record whose facts may be called verified: nothing fails, and a key at hand checked its signature. */
+/** The head of a record whose facts may be called verified: nothing fails, and a key that the reader knows sealed it. */
 export const verifiedHead = ({ summary, sealed_by }: Verdict): string | null =>
-  sealed_by && (summary?.head ?? null)
+  isSealKnown(sealed_by) ? (summary?.head ?? null) : null
 
 export type Answer =
   | Verdict

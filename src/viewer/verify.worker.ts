@@ -22,6 +22,7 @@ import {
   type SealedCells,
   searchCells,
 } from './sealed-cells.ts'
+import { isSealKnown } from './seal-known.ts'
 import type {
   Answer,
   CellAt,
@@ -51,7 +52,7 @@ type Held = {
   entries: Entries
   bytes: Uint8Array<ArrayBuffer>
   options: VerifyOptions
-  /** Has a key at hand checked the signature? Otherwise anybody may have written the record. */
+  /** By a key that the reader knows? Otherwise anybody may have written the record. */
   isSigned: boolean
   /** As the record tells it, once somebody asks. */
   run: Run | null
@@ -87,12 +88,12 @@ addEventListener(
 async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
-      const { trust, refused = [], asked, previous, taken } = question
+      const { trust, refused = [], refusedKeys = [], asked, previous, taken } = question
       // A file is read here: of a large one the page would stand still.
       const bytes = new Uint8Array(
         question.bytes instanceof Blob ? await question.bytes.arrayBuffer() : question.bytes,
       )
-      const options: VerifyOptions = { trust, refused, asked, previous }
+      const options: VerifyOptions = { trust, refused, refusedKeys, asked, previous }
       const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(
         bytes,
         { ...options, onProgress: (stage) => postMessage({ id, stage } satisfies Reply) },
@@ -104,7 +105,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
             entries,
             bytes,
             options,
-            isSigned: sealed_by !== null,
+            isSigned: isSealKnown(sealed_by),
             run: null,
             facts: null,
             steps: stepsOf(envelope, entries),
@@ -226,7 +227,7 @@ function pageOf(document: Held, rows: Rows, from: number, to: number): Page {
 /** The stream beside the record: laid out where the record is, since a page is only ever shown some rows of it. */
 function factsOf(document: Held, hint: Run | null, from: number, to: number): FactsPage {
   const run = replayedOf(document)
-  if (run === null) throw new Error('no key at hand has checked the signature of this envelope')
+  if (run === null) throw new Error('no key that the reader knows has sealed this envelope')
   if (hint === null) throw new Error('nothing of the stream was handed over')
   if (document.facts?.hint !== hint)
     document.facts = { hint, list: factList(hint, null, run, orderOf(run.plan)) }

@@ -40,7 +40,7 @@ export function readAttack({ file }: Pick<Attack, 'file'>): Uint8Array<ArrayBuff
 }
 
 export function readerOf(
-  { trust, also, source = 'pinned', asked, expect, held, most, beside }: Attack,
+  { trust, also, source = 'pinned', asked, expect, refusedKeys, held, most, beside }: Attack,
   table: AttackTable,
 ): Reader {
   const fileOf = (name: string): TrustFile => {
@@ -55,6 +55,7 @@ export function readerOf(
     ],
     ...(asked !== undefined && { asked }),
     ...(expect !== undefined && { expect }),
+    ...(refusedKeys !== undefined && { refusedKeys }),
     ...(held !== undefined && { held }),
     ...(most !== undefined && { most }),
     ...(beside !== undefined && { beside }),

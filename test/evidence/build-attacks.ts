@@ -336,7 +336,7 @@ function attack(
     shape?: keyof typeof HONEST
     /** Of which there is nothing to say at all. */
     without?: readonly ClaimName[]
-  } & Partial<Pick<Attack, 'asked' | 'expect' | 'held' | 'most' | 'beside'>> = {},
+  } & Partial<Pick<Attack, 'asked' | 'expect' | 'refusedKeys' | 'held' | 'most' | 'beside'>> = {},
 ): void {
   const claims = [
     ...told,
@@ -801,6 +801,14 @@ attack(
   'not proven',
   ['key-unknown /integrity/seal'],
   (await recordedRun({ by: thief }).seal()).bytes,
+)
+attack(
+  'key-refused',
+  'by a key that the reader refused, and has in a pinned file all the same',
+  'not proven',
+  ['key-refused /integrity/seal'],
+  honest.bytes,
+  { refusedKeys: [signer.key_id] },
 )
 const signature = (change: (raw: Uint8Array) => Uint8Array) =>
   document(({ integrity }) =>

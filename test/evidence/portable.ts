@@ -44,6 +44,8 @@ export const BROUGHT = {
   expect: z.exactOptional(
     z.array(z.strictObject({ kind: z.enum(['definition', 'outcome']), value: z.string() })),
   ),
+  /** Sealing keys that they refused, whichever file has them. */
+  refusedKeys: z.exactOptional(z.array(z.string())),
   /** What they verified before. */
   held: z.exactOptional(z.array(Held)),
   /** The longest file that they read. */
@@ -61,10 +63,18 @@ const Reader = z.strictObject({
 })
 export type Reader = z.infer<typeof Reader>
 
-export const optionsOf = ({ trust, asked, expect, held, most }: Reader): VerifyOptions => ({
+export const optionsOf = ({
+  trust,
+  asked,
+  expect,
+  refusedKeys,
+  held,
+  most,
+}: Reader): VerifyOptions => ({
   trust,
   ...(asked !== undefined && { asked }),
   ...(expect !== undefined && { expect }),
+  ...(refusedKeys !== undefined && { refusedKeys }),
   ...(held !== undefined && { previous: held }),
   ...(most !== undefined && { limits: { ...LIMITS, bytes: most } }),
 })

@@ -1,9 +1,8 @@
 import { QueryClient } from '@tanstack/react-query'
 import { beforeAll, expect, it } from 'vitest'
-import type { Trusted } from '#evidence/trust.ts'
 import { newSigner, planStep, type Sealed, serverKeyOf, startRun } from '#test/evidence/fixture.ts'
 import { ApiError } from '#viewer/api.ts'
-import { judgedByKeys } from '#viewer/keys-at-hand.ts'
+import { type AtHand, judgedByKeys } from '#viewer/keys-at-hand.ts'
 import { trustQuery } from '#viewer/queries.ts'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
@@ -22,7 +21,8 @@ const pinnedTo = (by: typeof signer) => ({
   ...NOTHING_KEPT,
   pinned: { ...NOTHING_KEPT.pinned, server_keys: [serverKeyOf(by)] },
 })
-const judge = (bytes: Uint8Array) => async (trust: Trusted[]) => await verdictOf(bytes, trust)
+const judge = (bytes: Uint8Array) => async (keys: AtHand) =>
+  await verdictOf(bytes, keys.trust, [], keys.refusedKeys)
 /** A server that never answers for its keys. */
 const hangs = () => Promise.withResolvers<never>().promise
 
@@ -70,5 +70,7 @@ it('[U16] what the server said before is at hand, until the reader changes what 
     })(judge(sealed.bytes))
   expect(await judged()).toMatchObject({ sealed_by: { source: 'offered' } })
   await client.invalidateQueries({ queryKey: trustQuery.queryKey })
-  expect(await judged()).toMatchObject({ sealed_by: null })
+  const without = await judged()
+  expect(without).toMatchObject({ verdict: 'not proven', sealed_by: null })
+  expect(without.claims.map(({ code }) => code)).toContain('key-refused')
 })

@@ -9,6 +9,7 @@ import { newPasskey } from '#test/evidence/passkey.ts'
 import { keptQuery, keysLateQuery, trustQuery } from '#viewer/queries.ts'
 import { BroughtTrust } from '#viewer/review/brought-trust.tsx'
 import { KeyChanged } from '#viewer/review/key-changed.tsx'
+import { RefusedSaid } from '#viewer/review/refused-key.tsx'
 import { trustChange } from '#viewer/review/trust-change.ts'
 import { TrustFileDrop } from '#viewer/review/trust-file.tsx'
 import { TrustPage } from '#viewer/review/trust-page.tsx'
@@ -168,7 +169,11 @@ describe('the page of keys', () => {
 describe('a key that is pinned and refused', () => {
   const both = trustFileOf(signer, { server_keys: [serverKeyOf(signer), serverKeyOf(other)] })
   const kept: Kept = { ...NOTHING_KEPT, pinned: both, answered: { [signer.key_id]: 'accepted' } }
-  const refused: Kept = { ...kept, answered: { ...kept.answered, [other.key_id]: 'refused' } }
+  const refused: Kept = {
+    ...kept,
+    answered: { ...kept.answered, [other.key_id]: 'refused' },
+    refusedAt: { [other.key_id]: '2026-11-27T08:00:00.000Z' },
+  }
   const withClient = (children: ReactNode, now: Kept) => {
     const client = new QueryClient()
     client.setQueryData(keptQuery.queryKey, now)
@@ -186,6 +191,8 @@ describe('a key that is pinned and refused', () => {
     expect(screen.queryByRole('region', { name: 'Pinned, not offered' })).toBeNull()
     const shown = within(screen.getByRole('region', { name: 'Refused, not offered' }))
     shown.getByText('a key you refused: no seal is checked with it')
+    shown.getByText(/refused on/)
+    shown.getByLabelText(/I compared it .* and take back that I refused it/)
     shown.getByRole('button', { name: 'Pin this key' })
   })
 
@@ -197,7 +204,23 @@ describe('a key that is pinned and refused', () => {
     const brought = [
       { path: 'trust.json', read: { ok: true, file: both }, isConfirmed: true },
     ] as const
-    render(<BroughtTrust brought={brought} isRefused={isRefused} onChange={() => {}} />)
-    screen.getByText(/You refused the key .* here: no seal is checked with it/)
+    render(
+      <BroughtTrust
+        brought={brought}
+        renderRefused={(key) =>
+          isRefused(key) ? <RefusedSaid kept={refused} key_id={key.key_id} /> : null
+        }
+        onChange={() => {}}
+      />,
+    )
+    // One sentence of what counts, and at the key itself when it was refused and how that is taken back.
+    screen.getByText(/its keys are pinned, but for the key that you refused, and what it requires/)
+    const [, key] = within(screen.getByRole('list', { name: 'Server keys' })).getAllByRole(
+      'listitem',
+    )
+    expect(key?.textContent).toMatch(
+      /You refused it in this browser, for the server at \S+, on 27 Nov 2026: no seal is checked/,
+    )
+    expect(screen.getAllByRole('link', { name: 'Keys you trust' })).toHaveLength(1)
   })
 })

@@ -22,6 +22,7 @@ const unread = (seal_seq: number): Walked => ({
   sealed_by: null,
   unplaced: null,
   open: 'It could not be had: it answered 500',
+  isByRefused: false,
   isUnread: true,
   ended: [],
 })

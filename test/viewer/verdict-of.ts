@@ -10,9 +10,11 @@ export async function verdictOf(
   bytes: Uint8Array,
   trust: readonly Trusted[],
   taken: readonly (readonly TakenOver[])[] = [],
+  refusedKeys: readonly string[] = [],
 ): Promise<Verdict> {
   const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(bytes, {
     trust,
+    refusedKeys,
   })
   return {
     ask: 'verify',

@@ -39,12 +39,14 @@ async function judge(
   bytes: Uint8Array,
   trust: readonly Trusted[],
   origin: Origin = { from: 'server', evidence_id: 'ev-1' },
+  refusedKeys: readonly string[] = [],
 ): Promise<HTMLElement> {
-  const answer = await verdictOf(bytes, trust)
+  const answer = await verdictOf(bytes, trust, [], refusedKeys)
   const client = new QueryClient()
   client.setQueryData(keptQuery.queryKey, {
     ...NOTHING_KEPT,
     seen: { [signer.key_id]: '2026-11-12T09:30:00.000Z' },
+    answered: Object.fromEntries(refusedKeys.map((key_id) => [key_id, 'refused' as const])),
   })
   cleanup()
   const { container } = render(
@@ -123,8 +125,34 @@ describe('a verdict', () => {
     verdict().getByText(/signature was not checked: .* Anyone could/)
   })
 
+  it('[U16] says of a key that the reader refused that it was, and advises to give nothing', async () => {
+    for (const origin of [
+      { from: 'file', name: 'a.json' },
+      { from: 'server', evidence_id: 'ev-1' },
+    ] as const)
+      // Also beside a trust file that has it, whose fingerprints were confirmed.
+      for (const trust of [[], [pinned(signer)]]) {
+        await judge(sealed.bytes, trust, origin, [signer.key_id])
+        verdict().getByRole('heading', {
+          name: 'The file agrees with itself, and names a key that you refused',
+        })
+        verdict().getByText(/which first offered it on 12 Nov 2026: no seal is checked with it/)
+        expect(verdict().getByRole('link', { name: 'Keys you trust' }).getAttribute('href')).toBe(
+          '/evidence/trust',
+        )
+        expect(verdict().queryByText('Compare the fingerprint')).toBeNull()
+        expect(document.querySelector('.fingerprint')?.textContent).toBe(signer.key_id)
+        expect(stateOf('seal')).toBe('not checked')
+        expect(claims().textContent).toContain(`${signer.key_id}, which you refused`)
+        screen.getByText('read here, from nobody you know')
+      }
+  })
+
   it('[U5] calls a record read, not verified, whose key is nobody’s that the reader knows', async () => {
     const file = { from: 'file', name: 'a.json' } as const
+    // Of a server too: such a key waits for the reader’s answer.
+    await judge(sealed.bytes, [{ file: trustFileOf(signer), source: 'offered' }])
+    screen.getByText('read here, from nobody you know')
     const offered: Trusted = { file: trustFileOf(signer), source: 'offered' }
     for (const [trust, word] of [
       [[pinned(signer)], 'verified'],

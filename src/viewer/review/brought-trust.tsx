@@ -6,6 +6,7 @@ import { Check } from '#viewer/parts/check.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
+import type { ReactNode } from 'react'
 import { Offered } from './trust-file.tsx'
 
 /** A trust file beside what is verified. `isConfirmed`: the reader compared its keys with what they got elsewhere. */
@@ -51,12 +52,12 @@ export const TRUST_BOX = 'brought-trust'
 /** Until the reader has compared them, the keys are only offered, wherever a file came from. */
 export function BroughtTrust({
   brought,
-  isRefused = () => false,
+  renderRefused = () => null,
   onChange,
 }: {
   brought: readonly Brought[]
-  /** By the reader, in this browser: a file does not overrule that. */
-  isRefused?: (key: ServerKey) => boolean
+  /** What there is to say of a key that the reader refused in this browser, which no file overrules; null of others. */
+  renderRefused?: (key: ServerKey) => ReactNode
   onChange: (brought: readonly Brought[]) => void
 }) {
   const refused = brought.filter(({ read }) => !read.ok)
@@ -88,11 +89,11 @@ export function BroughtTrust({
                   key={wordsOf(one)}
                   name={one.path}
                   file={one.read.file}
-                  counts={`${
-                    one.isConfirmed
-                      ? 'You confirmed it: for what is verified here its keys are pinned, and what it requires is asked.'
-                      : 'Nothing of it counts yet.'
-                  }${refusedSaid(one.read.file.server_keys.filter(isRefused))}`}
+                  counts={countsOf(
+                    one.isConfirmed,
+                    one.read.file.server_keys.filter((key) => renderRefused(key) !== null).length,
+                  )}
+                  renderRefused={renderRefused}
                 >
                   <Check
                     checked={one.isConfirmed}
@@ -114,10 +115,12 @@ export function BroughtTrust({
   )
 }
 
-const refusedSaid = (refused: readonly ServerKey[]): string =>
-  refused.length === 0
-    ? ''
-    : ` You refused ${refused.map(({ key_id }) => `the key ${key_id.slice(0, 8)}…`).join(', ')} here: no seal is checked with ${refused.length === 1 ? 'it' : 'them'}.`
+function countsOf(isConfirmed: boolean, refused: number): string {
+  if (!isConfirmed) return 'Nothing of it counts yet.'
+  const but =
+    refused === 0 ? '' : `, but for the ${refused === 1 ? 'key' : 'keys'} that you refused`
+  return `You confirmed it: for what is verified here its keys are pinned${but}, and what it requires is asked.`
+}
 
 function TakeAway({
   one,

@@ -193,6 +193,8 @@ function Found({
   const placed = walked.filter((one) => one.placed !== null)
   const unread = walked.filter((one) => one.isUnread)
   const open = walked.filter((one) => one.open !== null && !one.isUnread)
+  const ofRefused = open.filter(({ isByRefused }) => isByRefused)
+  const ofNobody = open.filter(({ isByRefused }) => !isByRefused)
   const isOpen = unlisted !== null || open.length + unread.length > 0
   const tone = isBroken(walk) ? 'broken' : isOpen ? 'open' : 'whole'
   const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
@@ -239,17 +241,29 @@ function Found({
           <Unlisted why={unlisted} count={walked.length} asking={asking} askAgain={askAgain} />
         )}
         {unread.length > 0 && <UnreadRecords walked={unread} asking={asking} askAgain={askAgain} />}
-        {open.length > 0 && (
+        {ofRefused.length > 0 && (
           <div className="flex flex-col gap-1">
             <p className="max-w-prose">
-              Whose {open.length === 1 ? 'it is' : 'they are'} is not known: anybody could have made{' '}
-              {open.length === 1 ? 'it' : 'them'}. A{' '}
+              No seal is checked with a key that you refused, under{' '}
+              <Link href="/evidence/trust" className="link">
+                Keys you trust
+              </Link>
+              : anybody could have made {ofRefused.length === 1 ? 'this one' : 'these'}.
+            </p>
+            <Named walked={ofRefused} />
+          </div>
+        )}
+        {ofNobody.length > 0 && (
+          <div className="flex flex-col gap-1">
+            <p className="max-w-prose">
+              Whose {ofNobody.length === 1 ? 'it is' : 'they are'} is not known: anybody could have
+              made {ofNobody.length === 1 ? 'it' : 'them'}. A{' '}
               <Link href="/evidence/trust" className="link">
                 key that you trust
               </Link>{' '}
               would settle it.
             </p>
-            <Named walked={open} />
+            <Named walked={ofNobody} />
           </div>
         )}
         <CannotBeTold said={series.flatMap(({ open }) => open)} />

@@ -5,6 +5,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { keptQuery } from '#viewer/queries.ts'
+import { isSealKnown } from '#viewer/seal-known.ts'
 import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { part } from '#viewer/parts/part.ts'
 import { useQuery } from '@tanstack/react-query'
@@ -15,9 +16,9 @@ import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
 import type { Origin } from './origin.ts'
 import { InPlainWords } from './in-plain-words.tsx'
-import { type ProofSentence, proofSentence } from './proof-sentence.ts'
+import { isByRefused, type ProofSentence, proofSentence } from './proof-sentence.ts'
+import { SealOfRefused } from './refused-key.tsx'
 import { RequireThis } from './require-this.tsx'
-import { toldOf } from './told-of.ts'
 import { VerdictCard } from './verdict-card.tsx'
 
 const TryChange = part(() => import('./try-change.tsx').then((m) => m.TryChange))
@@ -48,7 +49,7 @@ export function Judged({
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
   const sentence = proofSentence(verdict, seen, origin.from)
   const { tone } = sentence
-  const told = toldOf(verdict, origin.from)
+  const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
   const { summary } = verdict
   return (
     <>
@@ -80,7 +81,13 @@ export function Judged({
           </p>
         )}
         {summary && verdict.sealed_by?.source !== 'pinned' && (
-          <div className="mt-2 max-w-prose text-ink">{compare}</div>
+          <div className="mt-2 max-w-prose text-ink">
+            {isByRefused(verdict.claims) && kept.data ? (
+              <SealOfRefused kept={kept.data} key_id={summary.key_id} />
+            ) : (
+              compare
+            )}
+          </div>
         )}
       </VerdictCard>
       {(verdict.verdict === 'does not verify' || verdict.remaining !== null) && (

@@ -1,9 +1,9 @@
 import type { ClaimState } from '#contract/status.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { CLAIM, type Claim, keepsBack } from '#evidence/claims.ts'
+import { isSealKnown } from '#viewer/seal-known.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
-import { toldOf } from './told-of.ts'
 
 /** Where a document is from, and with a file its trust: the reader's own, or what an export brought along. */
 export type Whence = Origin['from'] | 'export'
@@ -48,10 +48,12 @@ export function proofSentence(
       }
     case 'not proven':
       return {
-        tone: toldOf({ sealed_by }, from === 'server' ? from : 'file') === 'read' ? 'read' : 'part',
+        tone: isSealKnown(sealed_by) ? 'part' : 'read',
         title:
           sealed_by === null
-            ? 'The file agrees with itself, and nobody you know has sealed it'
+            ? isByRefused(claims)
+              ? 'The file agrees with itself, and names a key that you refused'
+              : 'The file agrees with itself, and nobody you know has sealed it'
             : sealed_by.source !== 'pinned' && isWhole(claims)
               ? 'The record is whole. Whose it is has not been proven'
               : claims.filter(keepsBack).every(({ code }) => code === 'another-definition')
@@ -59,7 +61,7 @@ export function proofSentence(
                 : 'Nothing fails, but something you required is not proven',
         text:
           sealed_by === null
-            ? 'The document, its chain and what its seal says agree. The seal’s signature was not checked: the key that it names is none that you know, or one that you refused. Anyone could have made this file.'
+            ? `The document, its chain and what its seal says agree. The seal’s signature was not checked: ${isByRefused(claims) ? 'you refused the key that it names' : 'you do not know the key that it names'}. Anyone could have made this file.`
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${ADVICE[from]}`,
@@ -75,6 +77,10 @@ function restsOn(claims: readonly Claim[]): string {
     ? ''
     : ` This rests on a key that is ${ended}: whoever has that key now can have made it.`
 }
+
+/** Does the seal name a key that the reader refused, whatever trust file has it? */
+export const isByRefused = (claims: readonly Claim[]): boolean =>
+  claims.some(({ code }) => code === 'key-refused')
 
 const isWhole = (claims: readonly Claim[]): boolean =>
   (['chain', 'content', 'binding', 'consistency'] as const).every((name) =>

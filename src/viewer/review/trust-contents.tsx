@@ -1,12 +1,20 @@
-import type { TrustedApprover, TrustFile } from '#contract/trust.ts'
+import type { ServerKey, TrustedApprover, TrustFile } from '#contract/trust.ts'
 import { FINGERPRINT, passkeyFingerprint } from '#evidence/fingerprint.ts'
 import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import type { ReactNode } from 'react'
 import { LeftOpen } from './left-open.tsx'
 
 /** All that a trust file says: every fingerprint that there is to compare, and what it requires. */
-export function TrustContents({ file: { server_keys, approvers, required } }: { file: TrustFile }) {
+export function TrustContents({
+  file: { server_keys, approvers, required },
+  renderRefused = () => null,
+}: {
+  file: TrustFile
+  /** What there is to say of a key that the reader refused; null of others. */
+  renderRefused?: ((key: ServerKey) => ReactNode) | undefined
+}) {
   return (
     <div className="flex flex-col gap-4">
       {server_keys.length > 0 && (
@@ -27,6 +35,7 @@ export function TrustContents({ file: { server_keys, approvers, required } }: { 
                 </p>
                 <p className="text-xs text-ink-2">{FINGERPRINT.server}</p>
                 <Fingerprint hex={key.key_id} />
+                <div className="max-w-prose text-bad empty:hidden">{renderRefused(key)}</div>
               </li>
             ))}
           </ul>

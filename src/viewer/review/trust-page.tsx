@@ -110,6 +110,7 @@ function TrustOf({
               : TRUST_SOURCE.offered.label
       }
       seen={kept.seen[key.key_id] ?? null}
+      refusal={isRefused(kept, key) ? { at: kept.refusedAt[key.key_id] ?? null } : null}
       pinned={isPinned(key)}
       onPin={() => change(() => pin(key))}
       onUnpin={() => change(() => unpin(key.key_id))}
@@ -233,6 +234,7 @@ function KeyCard({
   serverKey,
   source,
   seen,
+  refusal,
   pinned,
   onPin,
   onUnpin,
@@ -240,6 +242,8 @@ function KeyCard({
   serverKey: ServerKey
   source: string
   seen: string | null
+  /** `at`: null where it was refused before that was kept. */
+  refusal: { at: string | null } | null
   pinned: boolean
   onPin: () => void
   onUnpin: () => void
@@ -254,6 +258,11 @@ function KeyCard({
         {!pinned && seen !== null && (
           <span className="text-ink-2">
             {source === TRUST_SOURCE.first_seen.label ? 'on' : 'seen here since'} <When at={seen} />
+          </span>
+        )}
+        {refusal !== null && refusal.at !== null && (
+          <span className="text-ink-2">
+            refused on <When at={refusal.at} />
           </span>
         )}
         {serverKey.name !== undefined && (
@@ -281,6 +290,7 @@ function KeyCard({
         <div className="flex flex-wrap items-center gap-3">
           <Check checked={compared} onChange={setCompared}>
             I compared it with a fingerprint that I got elsewhere
+            {refusal !== null && ', and take back that I refused it'}
           </Check>
           <button
             type="button"

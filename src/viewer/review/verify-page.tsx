@@ -36,6 +36,7 @@ import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { proofSentence } from './proof-sentence.ts'
+import { RefusedSaid } from './refused-key.tsx'
 import { isPart, sortFiles } from './sort-files.ts'
 import { type ListedVerdict, OpenedFile, VerdictList, worstFirst } from './verdict-list.tsx'
 import { Verifying } from './verifying.tsx'
@@ -118,7 +119,11 @@ export function VerifyPage() {
       <LeftAside left={left} />
       <BroughtTrust
         brought={brought}
-        isRefused={(key) => kept.data !== undefined && isRefused(kept.data, key)}
+        renderRefused={(key) =>
+          kept.data && isRefused(kept.data, key) ? (
+            <RefusedSaid kept={kept.data} key_id={key.key_id} />
+          ) : null
+        }
         onChange={setBrought}
       />
       <p className="max-w-prose text-ink-2">

@@ -10,6 +10,7 @@ import {
   walkSeries,
 } from '#evidence/series.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
+import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { type Kept, type Last, remembers } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -38,6 +39,8 @@ export type Walked = {
   unplaced: Unplaced | null
   /** Why one that nothing is wrong with has no place among the others; null for every other one. */
   open: string | null
+  /** Its seal names a key that the reader refused. */
+  isByRefused: boolean
   /** It could not be had, now or once more: asked again, it may be. */
   isUnread: boolean
   /** Keys that have ended, and count for it by its number alone. */
@@ -205,6 +208,7 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string }
     unplaced: null,
     fault: null,
     open: null,
+    isByRefused: false,
     isUnread: false,
     ended: [],
   }
@@ -234,7 +238,17 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string }
   const says = walk.place
   const asListed = listed.head === says.head && listed.seal_seq === says.seal_seq
   const fault = asListed ? null : 'The server’s list says another place or another head of it.'
+  const byRefused = isByRefused(verdict.claims)
   return sealed_by === null
-    ? { ...found, unplaced: { evidence_id, says }, fault, open: asListed ? NOT_PLACED : null }
+    ? {
+        ...found,
+        unplaced: { evidence_id, says },
+        fault,
+        isByRefused: byRefused,
+        open: asListed ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
+      }
     : { ...found, placed: says, sealed_by, fault }
 }
+
+const BY_REFUSED =
+  'Its seal names a key that you refused, so that it has no place among the others.'
