@@ -115,7 +115,7 @@ async function auditOf(
   const unplaced: Unplaced[] = []
   const missing: string[] = []
   const unread: Audit['unread'] = []
-  const { ids, why: unlisted } = await kept.ids()
+  const { ids, why: unlisted, isPart } = await kept.ids()
   const asked = new Set(ids)
   for (const evidence_id of asked) {
     const found = await unlessUnread(judged(kept, evidence_id, reader))
@@ -150,7 +150,7 @@ async function auditOf(
       ? taken.map((one) => differingOf(one, entries))
       : null
   })
-  const series = walkSeries(placed, { unplaced, differing })
+  const series = walkSeries(placed, { unplaced, differing, isPart })
   const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
   const unoffered = offer.ok ? null : offer.why
   return { verdict, envelopes, series, missing, unread, unlisted, unoffered }

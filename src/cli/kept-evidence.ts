@@ -27,8 +27,11 @@ import { SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 /** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
 export type KeptEvidence = {
-  /** Every envelope that there is said to be, the oldest first; `why` that is not all of them, where it is not. */
-  ids(): Promise<{ ids: string[]; why: string | null }>
+  /**
+   * Every envelope that there is said to be, the oldest first; `why` that is not all of them, where it is not. `isPart`:
+   * others may be here, and were not looked for.
+   */
+  ids(): Promise<{ ids: string[]; why: string | null; isPart: boolean }>
   /** Of a run; null where it has none yet, or there is no such run. */
   evidenceOf(run_id: string): Promise<string | null>
   /** null where it is gone. At most a byte more than the verifier reads. Throws CommandError where it cannot be had. */
@@ -78,6 +81,8 @@ function ofFolder(folder: string): KeptEvidence {
         // What was put beside them is read too: a second version of one shows as a fork.
         ids: [...new Set([...listed, ...files])],
         why: faults.length === 0 ? null : faults.join('; '),
+        // Whatever its store says, what has no file is not here.
+        isPart: 'why' in found,
       }
     },
     async evidenceOf(run_id) {
@@ -169,7 +174,8 @@ function ofServer(server: Server): KeptEvidence {
           return page
         }),
       )
-      return { ids: [...ids].toReversed(), why: 'why' in listed ? listed.why : null }
+      const why = 'why' in listed ? listed.why : null
+      return { ids: [...ids].toReversed(), why, isPart: why !== null }
     },
     async evidenceOf(run_id) {
       const run = await ask(server, ENDPOINT.run, { params: { run_id } }, CANNOT_READ)

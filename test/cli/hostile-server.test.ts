@@ -178,10 +178,16 @@ it('[C21] keys or a page that are answered 500 hide nothing of the rest, and are
   expect(stdout).toContain('The list is not whole: there may be more.')
   const none = await audited(() => fault, all)
   expect(none).toMatchObject({ code: 2, stdout: '', stderr: `runseal audit: ${unlisted}\n` })
+  // Nobody has looked for number 1.
+  const unread = await audited(list, all, trust, 'ev-2')
+  expect(unread.words.code).toBe(3)
+  expect(unread.words.stdout).toContain('not read         ev-2: the server answered 500')
+  expect(unread.words.stdout).not.toContain('missing')
   all.delete('ev-2')
   const { words } = await audited(list, all, trust, '/trust')
   expect(words.code).toBe(1)
-  expect(words.stdout).toContain('missing          ev-3 follows ev-2, number 2, which is not here.')
+  expect(words.stdout).toContain('missing          ev-2 is said to be here, and its file is gone.')
+  expect(words.stdout).toContain(' 1 missing. ')
 })
 
 it('[C21] [V17] keys that are offered in no trust file of ours take nothing from those that are pinned', async () => {
