@@ -84,7 +84,7 @@ type Unit = {
   /** What attempts of the step are held to, once there is a second one. */
   again: HeldTo | undefined
   tried: Tried | undefined
-  /** When the step succeeded or the gate opened. */
+  /** When the step succeeded or the gate opened; '' for a step that was taken over. */
   done: string | undefined
   /** When the last of what it needs had ended, once it was begun rightly. */
   ready: string | undefined
@@ -361,7 +361,9 @@ function* ofStep(
       actual: `${step.duration_ms} ms`,
     })
   unit.tried = triedAgain(tried, step.outcome)
-  if (step.outcome === 'succeeded') unit.done = step.finished_at
+  // What was taken over ended in another run, by a clock that may be ahead of this one's: only its place counts.
+  if (step.outcome === 'succeeded')
+    unit.done = step.taken_over === undefined ? step.finished_at : ''
 }
 
 /** A duration is measured where the step runs, and not from when it is said to have begun: it may be shorter. */

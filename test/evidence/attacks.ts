@@ -40,7 +40,16 @@ export function readAttack({ file }: Pick<Attack, 'file'>): Uint8Array<ArrayBuff
 }
 
 export function readerOf(
-  { trust, also, source = 'pinned', asked, expect, refusedKeys, held, most, beside }: Attack,
+  {
+    file: _file,
+    what: _what,
+    verdict: _verdict,
+    claims: _claims,
+    trust,
+    also,
+    source = 'pinned',
+    ...brought
+  }: Attack,
   table: AttackTable,
 ): Reader {
   const fileOf = (name: string): TrustFile => {
@@ -53,12 +62,7 @@ export function readerOf(
       { file: fileOf(trust), source },
       ...(also === undefined ? [] : [{ file: fileOf(also), source: 'pinned' as const }]),
     ],
-    ...(asked !== undefined && { asked }),
-    ...(expect !== undefined && { expect }),
-    ...(refusedKeys !== undefined && { refusedKeys }),
-    ...(held !== undefined && { held }),
-    ...(most !== undefined && { most }),
-    ...(beside !== undefined && { beside }),
+    ...brought,
   }
 }
 

@@ -34,6 +34,7 @@ import {
   trustFileOf,
 } from './fixture.ts'
 import { newPasskey, type Passkey, type Unusual } from './passkey.ts'
+import { type BROUGHT } from './portable.ts'
 
 /*
  * Writes test/evidence/attacks: `node test/evidence/build-attacks.ts`. What stands there is frozen: a file is written
@@ -234,6 +235,50 @@ const TRUST = {
     ...reader,
     approvers: [ann.approver, { ...ann.approver, id: 'ben' }],
   },
+  'nameless ann': { ...reader, approvers: [nameless.approver] },
+  'oda as nobody': trustFileOf(signer, { approvers: [newPasskey('oda', { seed: 9 }).approver] }),
+  'oda as the user ann': trustFileOf(signer, { approvers: [{ ...oda.approver, user: 'ann' }] }),
+  'ann for another site': {
+    ...trustFileOf(signer),
+    approvers: [{ ...ann.approver, rp_id: 'former.example' }],
+  },
+  'ann for a third site': { ...reader, approvers: [{ ...ann.approver, rp_id: 'third.example' }] },
+  'any role': { ...reader, required: required({ roles: null }) },
+  'a session': { ...reader, required: required({ sign: 'session' }) },
+  'a session, and a passkey of a nightly': {
+    ...reader,
+    required: [...required({ sign: 'session' }), { name: 'nightly', sha256: null, gates: [gate] }],
+  },
+  'a session, and the plan of a nightly': {
+    ...reader,
+    required: [
+      ...required({ sign: 'session' }),
+      { ...pinned, name: 'nightly', sha256: null, gates: [] },
+    ],
+  },
+  'a name, and a session of a nightly': {
+    ...reader,
+    required: [
+      { name: 'release', sha256: null, gates: [] },
+      { name: 'nightly', sha256: null, gates: [{ ...gate, sign: 'session' }] },
+    ],
+  },
+  'an answer that may be left out': {
+    ...reader,
+    required: required({ inputs: [{ name: 'ticket', label: 'Ticket', required: false }] }),
+  },
+  'a version without kind and names': {
+    ...reader,
+    required: [{ ...pinned, plan: { sha256: plan.sha256, inputs: plan.inputs }, gates: [gate] }],
+  },
+  'key revoked at 1': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 1 })],
+  },
+  'key retired at 5': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 5 })],
+  },
 } as const satisfies Record<string, TrustFile>
 
 function changed<T>(value: T, change: (copy: T) => void): T {
@@ -241,6 +286,15 @@ function changed<T>(value: T, change: (copy: T) => void): T {
   change(copy)
   return copy
 }
+
+/** A cell that could not be derived. */
+const CELL_FAILED = {
+  ...CELL,
+  state: 'failed',
+  value_sha256: null,
+  cost: null,
+  error: 'no age',
+} as const
 
 /** Without any key. */
 const document = (change: (document: Envelope) => void) => bytesOf(changed(honest.envelope, change))
@@ -336,7 +390,7 @@ function attack(
     shape?: keyof typeof HONEST
     /** Of which there is nothing to say at all. */
     without?: readonly ClaimName[]
-  } & Partial<Pick<Attack, 'asked' | 'expect' | 'refusedKeys' | 'held' | 'most' | 'beside'>> = {},
+  } & Partial<Pick<Attack, keyof typeof BROUGHT>> = {},
 ): void {
   const claims = [
     ...told,
@@ -3324,6 +3378,927 @@ attack(
   },
 )
 
+// Where two conditions stand side by side, each for itself; and what is honest at the very edge of a rule.
+attack(
+  'prefix-of-nowhere',
+  'a gate that needs nothing, over a link that the record does not have',
+  NO,
+  ['prefix-wrong one /gates/0/shown'],
+  await gated([planGate('one')], (run) =>
+    run.gate('one', { shown: { chain_head_before: sha256('x') } }),
+  ),
+  FREE,
+)
+const OTHERWISE = 'Go on?'
+attack(
+  'gate-asked-otherwise',
+  'a gate that asked, showed and had signed another question than the plan says',
+  NO,
+  [
+    'decision-unbound ship /gates/0/decisions/0/assertion',
+    BROKEN_GATE,
+    'gate-recorded ship /gates/0',
+    'plan-differs ship /gates/0',
+  ],
+  await resolved(
+    { expires_ms: POLICY.expires_ms },
+    {
+      question: OTHERWISE,
+      shown: { question: OTHERWISE },
+      decisions: [by(ann, {}, { question: OTHERWISE })],
+    },
+  ),
+  { without: ['gate-signature'] },
+)
+attack(
+  'gate-unplanned-signed',
+  'a gate that the plan does not have, and somebody signed',
+  NO,
+  [
+    'decision-unbound other /gates/0/decisions/0/assertion',
+    'gate-recorded other /gates/0',
+    'not-in-plan other /gates/0',
+  ],
+  await gated([], (run) => run.gate('other', { decisions: [by(ann)] })),
+  FREE,
+)
+attack(
+  'decision-of-another-record-second',
+  'two approvals, the second of which is about another record',
+  NO,
+  [
+    BROKEN_GATE,
+    'decision-signed ship /gates/0/decisions/0/assertion',
+    'decision-unbound ship /gates/0/decisions/1/assertion',
+    'decision-unbound ship /gates/0/decisions/1/decision/evidence_id',
+  ],
+  (
+    await recordedRun({
+      policy: { quorum: 2 },
+      decisions: [by(ann), by(ben, {}, { evidence_id: 'ev-9' })],
+    }).seal()
+  ).bytes,
+)
+for (const [file, needs] of [
+  ['prefix-before-a-need', ['build', 'lint']],
+  ['prefix-before-a-need-named-first', ['lint', 'build']],
+] as const)
+  attack(
+    file,
+    'an approval from before one of the two steps that its gate needs',
+    NO,
+    ['decision-unsigned one /gates/0/decisions/0/assertion', 'prefix-wrong one /gates/0/shown'],
+    await needingBoth([...needs]),
+    FREE,
+  )
+attack(
+  'gate-before-first-ended',
+  'a prefix with a step that ended after the gate had opened, and another one recorded behind it',
+  NO,
+  [BROKEN_GATE, 'prefix-wrong ship /gates/0/shown'],
+  await besides(
+    (run) => {
+      run.step('lint', { started_at: T('30:02'), finished_at: T('30:20') })
+      run.step('spell')
+      run.gate('ship', { decisions: [by(ann)] })
+      run.tick(60_000)
+    },
+    ['lint', 'spell'],
+  ),
+)
+attack(
+  'running-later',
+  'a step shown as running that began after the gate had opened',
+  NO,
+  [BROKEN_GATE, 'shown-differs ship /gates/0/shown'],
+  await besides((run) => {
+    run.gate('ship', { decisions: [by(ann)], shown: { running: ['lint'] } })
+    run.step('lint')
+  }),
+)
+attack(
+  'running-hidden-first',
+  'the first step of all, which was running when the gate opened, and was not shown',
+  NO,
+  ['shown-differs one /gates/0/shown'],
+  await (async () => {
+    const run = startRun(signer, { steps: [planStep('lint')], gates: [planGate('one')] })
+    const started_at = run.tick()
+    run.gate('one')
+    run.step('lint', { started_at })
+    return (await run.seal()).bytes
+  })(),
+  FREE,
+)
+attack(
+  'decision-before-asked',
+  'a session’s decision from before it was asked for',
+  NO,
+  [
+    'decision-unsigned ship /gates/0/decisions/0/assertion',
+    'expiry-broken ship /gates/0/decisions/0/decision',
+    'nothing-required',
+  ],
+  await resolved(
+    { sign: 'session' },
+    { decisions: [{ approver: 'user:ann', requested_at: T('30:06'), decided_at: T('30:05') }] },
+  ),
+  { trust: 'no requirement' },
+)
+attack(
+  'approver-of-no-policy',
+  'a policy that lets nobody decide, and somebody of whom it is not known who it is',
+  NO,
+  [
+    'approver-not-allowed ship /gates/0/decisions/0/decision/approver',
+    'gate-weaker ship /opening/plan/gates/0',
+    'owner-unknown ship /gates/0/decisions',
+  ],
+  await resolved({ roles: [] }, { decisions: [by(nameless)] }),
+  { trust: 'nameless ann' },
+)
+attack(
+  'session-unnamed',
+  'a session’s decision by somebody whom the policy does not name',
+  NO,
+  [
+    'approver-not-allowed ship /gates/0/decisions/0/decision/approver',
+    'decision-unsigned ship /gates/0/decisions/0/assertion',
+    'nothing-required',
+  ],
+  await resolved(
+    { sign: 'session', roles: [], users: ['ann'] },
+    { decisions: [{ approver: 'user:eve' }] },
+  ),
+  { trust: 'no requirement' },
+)
+attack(
+  'inputs-inherited',
+  'an approval without an answer whose name each object has something under',
+  NO,
+  [BROKEN_GATE, 'inputs-broken ship /gates/0/decisions/0/decision/inputs'],
+  await resolved(
+    { inputs: [{ name: 'constructor', label: 'Constructor', required: true }] },
+    { decisions: [by(ann)] },
+  ),
+)
+attack(
+  'gate-expired-without-term',
+  'a gate without a term that is told as expired',
+  NO,
+  [
+    'expiry-broken ship /gates/0/resolved_at',
+    'nothing-required',
+    'others-decided ship /gates/0/decisions',
+  ],
+  await resolved({ expires_ms: null }, { outcome: 'expired' }),
+  FREE,
+)
+attack(
+  'approved-beside-rejected',
+  'a gate of one approval that one approves and another rejects, as approved',
+  NO,
+  [
+    BROKEN_GATE,
+    'decision-signed ship /gates/0/decisions/0/assertion',
+    'decision-signed ship /gates/0/decisions/1/assertion',
+    'gate-outcome-differs ship /gates/0/decisions',
+    'gate-outcome-differs ship /gates/0/outcome',
+  ],
+  await resolved({}, { decisions: [by(ann), refusing(ben)], outcome: 'approved' }),
+)
+attack(
+  'started-by-the-system-undecided',
+  'a gate that nobody decided, in a run that the system started',
+  'proven',
+  ['gate-recorded ship /gates/0', 'others-decided ship /gates/0/decisions'],
+  await (async () => {
+    const run = startRun(signer, gatedPlan({ ...POLICY }), { actor: 'system' })
+    run.step('build')
+    run.gate('ship')
+    return (await run.seal()).bytes
+  })(),
+  FREE,
+)
+attack(
+  'four-eyes-of-nobody',
+  'four eyes, and a passkey that was pinned as nobody’s',
+  'not proven',
+  ['owner-unknown ship /gates/0/decisions', 'requirement-unchecked ship /opening/plan/gates/0'],
+  bytes,
+  { trust: 'nameless ann' },
+)
+attack(
+  'four-eyes-of-a-namesake',
+  'a passkey that was pinned as nobody’s, under the id of who started the run',
+  NO,
+  ['nothing-required', 'starter-decided ship /gates/0/decisions'],
+  await signedBy(oda),
+  { trust: 'oda as nobody' },
+)
+attack(
+  'four-eyes-of-another-user',
+  'a passkey under the id of who started the run, which was pinned as another user’s',
+  'proven',
+  ['nothing-required'],
+  await signedBy(oda),
+  { trust: 'oda as the user ann' },
+)
+attack(
+  'approver-for-another-site-elsewhere',
+  'a passkey that another trust file has for another site alone',
+  'not proven',
+  [
+    'origin-disputed ship /gates/0/decisions/0/assertion/authenticator_data',
+    'requirement-unchecked ship /opening/plan/gates/0',
+  ],
+  bytes,
+  { also: 'ann for another site' },
+)
+attack(
+  'approver-for-other-sites',
+  'a passkey that one trust file has for another site, and another one at another origin',
+  NO,
+  [BROKEN_GATE, 'origin-refused ship /gates/0/decisions/0/assertion/authenticator_data'],
+  bytes,
+  { trust: 'ann for a third site', also: 'ann at another origin' },
+)
+attack(
+  'approver-seals-elsewhere',
+  'an approver whose key seals at a server that only offers it',
+  'not proven',
+  ['key-offered /integrity/seal', 'nothing-required'],
+  await signedBy(sealer),
+  { source: 'offered', also: 'the sealing key as an approver' },
+)
+
+// Honest gates.
+for (const [file, what, told, bytes, reader = {}] of [
+  [
+    'gate-at-once',
+    'a gate that opened as the last step ended, and a step that began as it was resolved',
+    [],
+    await atOnce(),
+  ],
+  [
+    'gate-at-expiry',
+    'a gate that is asked, decided and resolved in the instant in which it expires',
+    [],
+    await resolved(
+      {},
+      {
+        decisions: [by(ann, {}, { requested_at: T('40:04'), decided_at: T('40:04') })],
+        resolved_at: T('40:04'),
+      },
+    ),
+  ],
+  [
+    'gate-expired',
+    'a gate that expired in the instant in which it does, decided by nobody',
+    [],
+    await resolved({}, { outcome: 'expired', resolved_at: T('40:04') }),
+    { without: ['gate-signature'] },
+  ],
+  [
+    'gate-expired-later',
+    'a gate that is resolved as expired a while after its time',
+    [],
+    await resolved({}, { outcome: 'expired', resolved_at: T('41:00') }),
+    { without: ['gate-signature'] },
+  ],
+  [
+    'running-begun-at-once',
+    'a step that began in the instant in which the gate opened, and was not shown',
+    [],
+    await besides((run) => {
+      const { shown } = run.gate('ship', { decisions: [by(ann)] })
+      run.step('lint', { started_at: shown.opened_at })
+    }),
+  ],
+  [
+    'running-shown-at-once',
+    'the same, and shown as running',
+    [],
+    await besides((run) => {
+      run.gate('ship', {
+        decisions: [by(ann)],
+        shown: { running: ['lint'], opened_at: T('30:04') },
+      })
+      run.step('lint', { started_at: T('30:04') })
+    }),
+  ],
+  [
+    'refused-without-inputs',
+    'a refusal without the answer that an approval has to give',
+    [],
+    await resolved(
+      { inputs: [{ name: 'ticket', label: 'Ticket', required: true }] },
+      { decisions: [refusing(ann)] },
+    ),
+  ],
+  [
+    'inputs-optional',
+    'an approval without an answer that may be left out',
+    [],
+    await resolved(
+      { inputs: [{ name: 'ticket', label: 'Ticket', required: false }] },
+      { decisions: [by(ann)] },
+    ),
+    { trust: 'an answer that may be left out' },
+  ],
+  [
+    'approver-named',
+    'an approval by whom the policy names, and the reader pinned as that user',
+    ['nothing-required'],
+    await resolved({ roles: [], users: ['ann'] }, { decisions: [by(ann)] }),
+    { trust: 'no requirement' },
+  ],
+  [
+    'session-named',
+    'a session’s decision by whom the policy names',
+    ['decision-unsigned ship /gates/0/decisions/0/assertion', 'nothing-required'],
+    await resolved(
+      { sign: 'session', roles: [], users: ['ann'] },
+      { decisions: [{ approver: 'user:ann' }] },
+    ),
+    { trust: 'no requirement' },
+  ],
+  [
+    'gate-any-roles',
+    'a gate of whichever roles and people, where none are required',
+    [],
+    await weaker({ roles: ['admin'], users: ['ann'] }),
+    { trust: 'any role' },
+  ],
+  [
+    'gate-session-required',
+    'a session’s decision, where no more is required',
+    ['decision-unsigned ship /gates/0/decisions/0/assertion'],
+    await weaker({ sign: 'session' }, [{ approver: 'user:ann' }]),
+    { trust: 'a session' },
+  ],
+] satisfies [string, string, Told[], Uint8Array, Parameters<typeof attack>[5]?][])
+  attack(file, what, 'proven', told, bytes, reader)
+
+// The same of steps.
+for (const [file, what, told, over] of [
+  [
+    'command-of-another-element',
+    'a command of as many elements as planned, one of which is another',
+    'plan-differs build /execution/steps/0',
+    { argv: ['/bin/sh', '-c', 'echo evil'] },
+  ],
+  [
+    'failed-without-reason',
+    'a step that failed with exit code 0, without a signal or a reason',
+    'result-broken build /execution/steps/0',
+    { outcome: 'failed', exit_code: 0 },
+  ],
+  [
+    'cells-part-of-a-command',
+    'a part of cells of a step that derives none',
+    'result-broken build /execution/steps/0',
+    part(all, 2),
+  ],
+] satisfies [string, string, Told, Partial<StepEntry>][])
+  attack(
+    file,
+    what,
+    NO,
+    [told, ...('cells_part' in over ? (['cells-unchecked /closing/totals'] as const) : [])],
+    await oneStep({ over }),
+    FREE,
+  )
+attack(
+  'step-of-a-gate',
+  'a step under the id of a gate',
+  NO,
+  ['not-in-plan one /execution/steps/1', 'outcome-differs /closing/outcome'],
+  await gated([planGate('one')], (run) => run.step('one')),
+  FREE,
+)
+attack(
+  'gate-of-a-step',
+  'a gate under the id of a step',
+  NO,
+  ['gate-recorded build /gates/0', 'not-in-plan build /gates/0'],
+  await gated([], (run) => run.gate('build')),
+  FREE,
+)
+attack(
+  'second-attempt-before-need',
+  'a second attempt that began before what the step needs had ended',
+  NO,
+  ['needs-broken test /execution/steps/2'],
+  await (async () => {
+    const run = startRun(signer, {
+      steps: [planStep('build'), planStep('test', { needs: ['build'], retries: 1 })],
+    })
+    const { started_at } = run.step('build')
+    run.step('test', { outcome: 'failed' })
+    run.step('test', { started_at })
+    return (await run.seal()).bytes
+  })(),
+  FREE,
+)
+for (const [file, what, over] of [
+  ['cell-failed-with-value', 'a cell that failed and has a value', { value_sha256: sha256('40') }],
+  ['cell-failed-without-error', 'a cell that failed without an error', { error: null }],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['result-broken derive /execution/steps/0/cells/0'],
+    await derived(
+      { cells: [{ ...CELL_FAILED, ...over }] },
+      { materialized: 0, failures: 1, total_cost: '0' },
+    ),
+    UNGATED,
+  )
+attack(
+  'totals-dearer',
+  'a cost above that of the cells, all of which are listed',
+  NO,
+  ['totals-differ /closing/totals'],
+  await derived({ cells: [CELL] }, { materialized: 1, total_cost: '0.2' }),
+  UNGATED,
+)
+attack(
+  'cells-apart-without-totals',
+  'cells in a part, and no totals',
+  NO,
+  ['cells-unchecked /closing/totals', 'totals-differ /closing/totals'],
+  await (async () => {
+    const run = startRun(
+      signer,
+      { steps: [planStep('derive', { kind: 'materialize' })] },
+      { kind: 'materialize' },
+    )
+    run.step('derive', part(all, 2))
+    return sealedAgain(run, ({ closing }) => Reflect.deleteProperty(closing, 'totals'))
+  })(),
+  UNGATED,
+)
+attack(
+  'cells-apart-below-a-refund',
+  'totals of less than nothing, where a listed cell cost still less',
+  NO,
+  ['cells-unchecked /closing/totals', 'totals-differ /closing/totals'],
+  await listedAndApart({ total_cost: '-0.1' }, '-0.2'),
+  UNGATED,
+)
+
+// Honest steps.
+for (const [file, what, told, bytes] of [
+  [
+    'attempts',
+    'a step that was interrupted, failed and timed out before it succeeded',
+    [],
+    await (async () => {
+      const run = startRun(signer, {
+        steps: [planStep('test', { retries: 2, timeout_ms: 1000 })],
+      })
+      for (const outcome of ['interrupted', 'failed', 'timed_out', 'succeeded'] as const)
+        run.step('test', { outcome })
+      return (await run.seal()).bytes
+    })(),
+  ],
+  [
+    'failures',
+    'steps that failed by a code, by a signal and for a reason',
+    [],
+    await (async () => {
+      const steps = ['one', 'two', 'three'].map((step_id) => planStep(step_id))
+      const run = startRun(signer, { steps })
+      run.step('one', { outcome: 'failed' })
+      run.step('two', { outcome: 'failed', exit_code: null, signal: 'SIGKILL' })
+      run.step('three', { outcome: 'failed', exit_code: 0, reason: 'artifact missing: out.tgz' })
+      return (await run.seal()).bytes
+    })(),
+  ],
+  [
+    'artifacts-two',
+    'a step with two artifacts',
+    [],
+    await oneStep({ over: { artifacts: [APP, { ...APP, path: 'dist/app.zip' }] } }),
+  ],
+  [
+    'duration-at-most',
+    'a step as long as two clocks let it be',
+    [],
+    await oneStep({ over: { duration_ms: 2000 } }),
+  ],
+  ['log-empty', 'an empty log', [], await oneStep({ over: { log: nothing } })],
+  [
+    'log-of-parts',
+    'a log of more than a MiB',
+    [],
+    await oneStep({
+      over: {
+        log: {
+          ...nothing,
+          sha256: sha256('whole'),
+          bytes: 1024 * 1024 + 1,
+          lines: 9,
+          chunks: [sha256('one'), sha256('two')],
+        },
+      },
+    }),
+  ],
+  [
+    'log-truncated',
+    'a log of which no more was kept, so that its part has another digest than the whole',
+    [],
+    await oneStep({
+      over: {
+        log: {
+          sha256: sha256('whole'),
+          bytes: 5,
+          lines: 1,
+          truncated: true,
+          chunks: [sha256('whol')],
+        },
+      },
+    }),
+  ],
+  [
+    'run-of-an-instant',
+    'a run that was stopped in the instant in which it began',
+    [],
+    await (async () => {
+      const run = startRun(signer, { steps: [planStep('build')] })
+      return sealedAgain(run, ({ opening, closing }) => (closing.finished_at = opening.started_at))
+    })(),
+  ],
+  [
+    'step-of-an-instant',
+    'a run and a step that all began and ended in one instant',
+    [],
+    await (async () => {
+      const run = startRun(signer, { steps: [planStep('build')] })
+      run.step('build')
+      return sealedAgain(run, ({ opening, execution, closing }) => {
+        closing.finished_at = opening.started_at
+        for (const step of execution.steps)
+          Object.assign(step, {
+            started_at: opening.started_at,
+            finished_at: opening.started_at,
+            duration_ms: 0,
+          })
+      })
+    })(),
+  ],
+  [
+    'cells-apart-failed',
+    'cells in a part, all of which failed',
+    ['cells-unchecked /closing/totals'],
+    await listedAndApart({ materialized: 1, failures: 2, total_cost: '0.1' }),
+  ],
+] satisfies [string, string, Told[], Uint8Array][])
+  attack(file, what, 'proven', told, bytes, FREE)
+
+// Reruns.
+const REPEATS = { rerun_of: { run_id: 'run-0', starters: ['user:eve'] } }
+attack(
+  'taken-over-of-another-clock',
+  'steps taken over that began and ended by the clocks of other servers, one before what it needs had ended',
+  'proven',
+  ['lineage-unchecked /opening/rerun_of'],
+  await (async () => {
+    const run = startRun(
+      signer,
+      { steps: [planStep('build'), planStep('test', { needs: ['build'] })] },
+      REPEATS,
+    )
+    const [eve, day] = ['2026-11-11T09:00:00.000Z', '2026-11-12T08:00:00.000Z']
+    const taken = (seq: number) => ({ ...FROM, evidence_id: 'ev-0', seq })
+    run.step('build', { started_at: day, finished_at: day, taken_over: taken(1) })
+    run.step('test', { started_at: eve, finished_at: day, taken_over: taken(2) })
+    return (await run.seal()).bytes
+  })(),
+  FREE,
+)
+attack(
+  'gate-over-taken-over',
+  'a gate over a step that was taken over, and ended by a clock that is ahead',
+  'proven',
+  ['lineage-unchecked /opening/rerun_of'],
+  await (async () => {
+    const run = startRun(signer, gatedPlan({ ...POLICY }), REPEATS)
+    run.step('build', {
+      started_at: T('50:00'),
+      finished_at: T('50:01'),
+      taken_over: { ...FROM, evidence_id: 'ev-0' },
+    })
+    run.gate('ship', { decisions: [by(ann)] })
+    run.step('publish')
+    return (await run.seal()).bytes
+  })(),
+)
+attack(
+  'taken-over-as-held',
+  'a step taken over from the record that the reader holds, which was not compared',
+  'proven',
+  ['lineage-unchecked /opening/rerun_of'],
+  (await tookOver('ev-0').seal()).bytes,
+  { ...FREE, held: [{ ...repeatedRun, starters: ['user:eve'] }] },
+)
+attack(
+  'repeats-beside-others',
+  'a run that repeats one of which the reader has no record, beside records of other runs, which others started',
+  'proven',
+  ['lineage-unchecked /opening/rerun_of'],
+  (await rerun.seal()).bytes,
+  { held: [{ ...repeatedRun, run_id: 'run-7', starters: ['user:ann'] }] },
+)
+attack(
+  'repeats-none-beside-others',
+  'a run that repeats none, beside the record of one that its approver started',
+  'proven',
+  [],
+  bytes,
+  { held: [{ ...repeatedRun, starters: ['user:ann'] }] },
+)
+
+// Places.
+const itself = {
+  server: signer.key_id,
+  evidence_id: 'ev-1',
+  head: honest.envelope.integrity.hash_chain.head,
+  seal_seq: 1,
+  run_id: 'run-1',
+  starters: ['user:oda'],
+}
+for (const [file, what, told, held] of [
+  ['held-itself', 'the very record that is held', 'first-in-series /closing/previous', [itself]],
+  [
+    'fork-of-an-id-and-number',
+    'a second record of one id and number, by another key',
+    'fork /closing/previous',
+    [{ ...itself, server: thief.key_id, head: sha256('another') }],
+  ],
+  [
+    'fork-of-an-id-alone',
+    'a second record of one id, of another run, number and key',
+    'fork /closing/previous',
+    [
+      {
+        ...itself,
+        server: thief.key_id,
+        run_id: 'run-7',
+        seal_seq: 7,
+        head: sha256('another'),
+      },
+    ],
+  ],
+] as const)
+  attack(file, what, told.startsWith('fork') ? NO : 'proven', [told], bytes, { held: [...held] })
+for (const [file, what, told, held] of [
+  [
+    'follows-beside-others',
+    'the record before it, beside others of that key',
+    'follows-held /closing/previous',
+    [
+      { ...before, evidence_id: 'ev-3', run_id: 'run-3', head: sha256('ev-3'), seal_seq: 3 },
+      before,
+    ],
+  ],
+  [
+    'follows-one-of-two',
+    'the record before it, and another of that key and number',
+    'previous-differs /closing/previous',
+    [before, { ...before, evidence_id: 'ev-7', run_id: 'run-7', head: sha256('ev-7') }],
+  ],
+  [
+    'follows-number-of-another',
+    'the record before it, which is held by another key and under its own number',
+    'previous-differs /closing/previous',
+    [{ ...before, server: thief.key_id, seal_seq: 8 }],
+  ],
+] as const)
+  attack(file, what, told.startsWith('follows') ? 'proven' : NO, [told], following, {
+    held: [...held],
+  })
+attack(
+  'unsealed-beside-others',
+  'a record that no key at hand has sealed, beside records that have nothing to do with it',
+  'not proven',
+  [
+    'key-unknown /integrity/seal',
+    'nothing-required',
+    'owner-unknown ship /gates/0/decisions',
+    'passkey-unchecked ship /gates/0/decisions/0/assertion',
+    'previous-not-held /closing/previous',
+  ],
+  following,
+  {
+    trust: 'nobody',
+    held: [{ ...before, server: thief.key_id, evidence_id: 'ev-9', run_id: 'run-9' }],
+  },
+)
+attack(
+  'place-spliced',
+  'a right seal that is over another record, in the place of one that is held',
+  NO,
+  ['place-unsealed /closing/previous', 'statement-differs /integrity/seal/payload'],
+  member(({ integrity }) => integrity, { seal: another.envelope.integrity.seal }),
+  { held: [{ ...itself, evidence_id: 'ev-8', run_id: 'run-8', head: sha256('ev-8') }] },
+)
+
+// Keys and requirements.
+const KEPT_GATE = 'expectation-holds ship /opening/plan/gates/0'
+for (const [file, what, verdict, told, reader] of [
+  [
+    'key-revoked-elsewhere',
+    'a key that one file has as active, and another one as revoked',
+    NO,
+    ['key-revoked /integrity/seal', KEPT_GATE, KEPT_GATE],
+    { also: 'key revoked' },
+  ],
+  [
+    'key-revoked-at-last',
+    'the last number that a revoked key counts for',
+    'proven',
+    ['seal-signed /integrity/seal by a key that is revoked'],
+    { trust: 'key revoked at 1' },
+  ],
+  [
+    'key-ended-elsewhere',
+    'a key that one file has as active, and another one as revoked since a later number',
+    'proven',
+    ['seal-signed /integrity/seal by a key that is retired', KEPT_GATE, KEPT_GATE],
+    { also: 'key retired at 5' },
+  ],
+  [
+    'key-ended-twice',
+    'a key that one file has as retired, and another one as revoked since an earlier number',
+    'proven',
+    ['seal-signed /integrity/seal by a key that is revoked', KEPT_GATE, KEPT_GATE],
+    { trust: 'key retired at 5', also: 'key revoked at 1' },
+  ],
+  [
+    'version-of-no-kind',
+    'the plan that was pinned before its kind and the names of its inputs were',
+    'proven',
+    [
+      'expectation-holds /opening/definition/sha256',
+      'expectation-holds /opening/plan',
+      'expectation-holds ship /opening/plan/gates/0',
+    ],
+    { trust: 'a version without kind and names' },
+  ],
+  [
+    'definition-expected-as-outcome',
+    'an outcome that is expected, and a definition of which the reader requires nothing',
+    'not proven',
+    ['another-definition /opening/definition/name', 'expectation-holds /closing/outcome'],
+    {
+      trust: 'a nightly alone',
+      expect: [{ kind: 'outcome', value: 'succeeded' }],
+    },
+  ],
+  [
+    'definition-expected-otherwise',
+    'another definition than the reader expects by name, and requires something of',
+    NO,
+    ['another-definition /opening/definition/name', 'expectation-fails /opening/definition/name'],
+    { trust: 'a nightly alone', expect: [{ kind: 'definition', value: 'nightly' }] },
+  ],
+  [
+    'definition-accepted',
+    'one of the definitions that a reader of many looks for',
+    'proven',
+    ['expectation-holds /opening/definition/name', 'nothing-required'],
+    { trust: 'no requirement', accept: ['nightly', 'release'] },
+  ],
+  [
+    'definition-unaccepted',
+    'none of the definitions that a reader of many looks for',
+    'not proven',
+    ['another-definition /opening/definition/name'],
+    { trust: 'no requirement', accept: ['nightly'] },
+  ],
+  [
+    'trust-file-unreadable',
+    'a trust file that could not be read, so that it is not known what it requires',
+    'not proven',
+    ['trust-file-refused', 'expectation-holds ship /opening/plan/gates/0'],
+    { refused: ['trust.json: it is not UTF-8'] },
+  ],
+  [
+    'trust-file-unreadable-alone',
+    'the same, where another one requires nothing',
+    'not proven',
+    ['trust-file-refused'],
+    {
+      trust: 'no requirement',
+      refused: ['trust.json: it is not UTF-8'],
+      without: ['expectations'],
+    },
+  ],
+  [
+    'trust-file-offered',
+    'a trust file that a server offers, and is none: it requires nothing',
+    'not proven',
+    [
+      'key-unknown /integrity/seal',
+      'nothing-required',
+      'owner-unknown ship /gates/0/decisions',
+      'passkey-unchecked ship /gates/0/decisions/0/assertion',
+      'trust-file-refused',
+    ],
+    { trust: 'one key under two ids', source: 'offered' },
+  ],
+] satisfies [string, string, VerdictWord, Told[], Parameters<typeof attack>[5]][])
+  attack(file, what, verdict, told, bytes, reader)
+attack(
+  'definition-named-as-outcome',
+  'a definition that is named as the outcome which is expected',
+  'not proven',
+  ['another-definition /opening/definition/name', 'expectation-holds /closing/outcome'],
+  (await recordedRun({ definition: { name: 'succeeded', sha256: sha256('release') } }).seal())
+    .bytes,
+  { trust: 'a nightly alone', expect: [{ kind: 'outcome', value: 'succeeded' }] },
+)
+const ofSession = await weaker({ sign: 'session' }, [{ approver: 'user:ann' }])
+for (const [file, what, trust, told] of [
+  [
+    'definition-of-less-than-a-passkey',
+    'a run of a definition of which a session is required, where of another one a passkey is',
+    'a session, and a passkey of a nightly',
+    [],
+  ],
+  [
+    'definition-of-less-than-a-plan',
+    'a run of a definition of which a session is required, where of another one a plan is',
+    'a session, and the plan of a nightly',
+    [],
+  ],
+  [
+    'definition-of-less-than-a-session',
+    'a run of a definition of which nothing but the name is required, where of another one a session is',
+    'a name, and a session of a nightly',
+    ['nothing-required'],
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    'not proven',
+    [
+      'another-definition /opening/definition/name',
+      'decision-unsigned ship /gates/0/decisions/0/assertion',
+      ...(told.length === 0 ? (['expectation-holds ship /opening/plan/gates/0'] as const) : told),
+    ],
+    ofSession,
+    { trust },
+  )
+attack(
+  'gate-without-roles',
+  'a gate that nobody may answer, where roles are required',
+  NO,
+  ['gate-weaker ship /opening/plan/gates/0'],
+  await resolved({ roles: [], expires_ms: POLICY.expires_ms }, {}),
+  { without: ['gate-signature'] },
+)
+attack(
+  'gate-answer-optional-same',
+  'the very answer that is required, which may be left out',
+  'proven',
+  [],
+  await weaker({ inputs: [{ name: 'ticket', label: 'Ticket', required: false }] }),
+  { trust: 'an answer that may be left out' },
+)
+attack(
+  'gate-kept-beside-another',
+  'a gate that was kept, beside another one of which a decision was changed',
+  NO,
+  [
+    'assertion-unbound ok-staging /gates/1/decisions/0/assertion/client_data_json',
+    'expectation-holds ok-prod /opening/plan/gates/1',
+  ],
+  await sealedAgain(twoGates({ isShown: true }), ({ gates }) => {
+    for (const { step_id, decisions } of gates)
+      if (step_id === 'ok-staging') for (const { decision } of decisions) decision.comment = 'Fine.'
+  }),
+  { trust: 'two gates', shape: 'two gates' },
+)
+
+// Seals.
+for (const [file, what, payload] of [
+  ['payload-not-utf8', 'a seal over bytes that are no text', encodeBase64(Uint8Array.of(0xff))],
+  ['payload-not-json', 'a seal over a text that is no statement', encodeBase64(utf8('none'))],
+  ['payload-base64', 'a seal over a payload with bits left over in base64', 'e31='],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['signature-wrong /integrity/seal', 'statement-unreadable /integrity/seal/payload'],
+    member(({ integrity }) => integrity.seal, { payload }),
+  )
+
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
 writeFileSync(
@@ -3364,7 +4339,7 @@ async function sealedAgain(run: RunBuilder, change: (content: Content) => void) 
 
 async function derived(
   step: Partial<StepEntry>,
-  totals: { materialized: number; total_cost: string },
+  totals: { materialized: number; failures?: number; total_cost: string },
 ): Promise<Uint8Array> {
   const run = startRun(
     signer,
@@ -3516,10 +4491,16 @@ function nextDigit(digit: string): string {
   return digits[digits.indexOf(digit) + 1] ?? 'A'
 }
 
-/** build → ship (gate) → publish, and a step of which the gate knows nothing. */
-async function besides(record: (run: RunBuilder) => void): Promise<Uint8Array> {
+/** build → ship (gate) → publish, and steps of which the gate knows nothing. */
+async function besides(
+  record: (run: RunBuilder) => void,
+  others: readonly string[] = ['lint'],
+): Promise<Uint8Array> {
   const { gates, steps } = gatedPlan({ ...POLICY })
-  const run = startRun(signer, { steps: [...steps, planStep('lint')], gates })
+  const run = startRun(signer, {
+    steps: [...steps, ...others.map((step_id) => planStep(step_id))],
+    gates,
+  })
   run.step('build')
   record(run)
   run.step('publish')
@@ -3599,23 +4580,49 @@ async function gated(
 }
 
 /** Two cells listed, one of which failed, and one in a part. */
-async function listedAndApart(over: object): Promise<Uint8Array> {
+async function listedAndApart(over: object, cost: string = CELL.cost ?? '0'): Promise<Uint8Array> {
   const kind = 'materialize'
   const run = startRun(
     signer,
     { steps: [planStep('one', { kind }), planStep('two', { kind })] },
     { kind },
   )
-  const failed = {
-    ...CELL,
-    record_id: 'r9',
-    state: 'failed',
-    value_sha256: null,
-    cost: null,
-    error: 'no age',
-  } as const
-  run.step('one', { cells: [CELL, failed] })
+  run.step('one', {
+    cells: [
+      { ...CELL, cost },
+      { ...CELL_FAILED, record_id: 'r9' },
+    ],
+  })
   run.step('two', part(`${canonicalize({ ...CELL, record_id: 'r2' })}\n`, 1))
   const totals = { materialized: 2, skipped: 0, failures: 1, total_cost: '0.2', ...over }
   return (await run.seal({ totals })).bytes
+}
+
+/** A gate that needs two steps, and was asked before the second. */
+async function needingBoth(needs: string[]): Promise<Uint8Array> {
+  const run = startRun(signer, {
+    steps: [planStep('build'), planStep('lint')],
+    gates: [planGate('one', { needs })],
+  })
+  run.step('build')
+  const chain_head_before = run.chain.head
+  run.step('lint')
+  run.gate('one', {
+    shown: { chain_head_before, running: ['lint'] },
+    decisions: [{ approver: 'user:ann' }],
+  })
+  return (await run.seal()).bytes
+}
+
+/** All that follows something begins as that ends. */
+async function atOnce(): Promise<Uint8Array> {
+  const run = startRun(signer, gatedPlan({ ...POLICY }))
+  const { finished_at } = run.step('build')
+  const expires_at = new Date(Date.parse(finished_at) + POLICY.expires_ms).toISOString()
+  const { resolved_at } = run.gate('ship', {
+    decisions: [by(ann)],
+    shown: { opened_at: finished_at, expires_at },
+  })
+  run.step('publish', { started_at: resolved_at })
+  return (await run.seal()).bytes
 }

@@ -328,7 +328,8 @@ it(
       const isLinked = !attack.claims.some((one) => one.startsWith('link-broken '))
       const sure = isLinked ? (SURE[claim.code] ?? []) : []
       const missing = sure.filter((words) => !words.test(said))
-      const isTrue = said !== '' && !said.includes('false')
+      // A rule prints it on a line of its own; what is only shown may have it, too.
+      const isTrue = said !== '' && !/(?:^|: )false,?$/m.test(said)
       expect({ file: attack.file, code: claim.code, said, isTrue, missing }).toEqual({
         file: attack.file,
         code: claim.code,

@@ -44,6 +44,10 @@ export const BROUGHT = {
   expect: z.exactOptional(
     z.array(z.strictObject({ kind: z.enum(['definition', 'outcome']), value: z.string() })),
   ),
+  /** Names of definitions, any of which they look for. */
+  accept: z.exactOptional(z.array(z.string())),
+  /** Why files that they named as theirs are no trust files. */
+  refused: z.exactOptional(z.array(z.string())),
   /** Sealing keys that they refused, whichever file has them. */
   refusedKeys: z.exactOptional(z.array(z.string())),
   /** What they verified before. */
@@ -63,18 +67,8 @@ const Reader = z.strictObject({
 })
 export type Reader = z.infer<typeof Reader>
 
-export const optionsOf = ({
-  trust,
-  asked,
-  expect,
-  refusedKeys,
-  held,
-  most,
-}: Reader): VerifyOptions => ({
-  trust,
-  ...(asked !== undefined && { asked }),
-  ...(expect !== undefined && { expect }),
-  ...(refusedKeys !== undefined && { refusedKeys }),
+export const optionsOf = ({ held, most, beside: _beside, ...brought }: Reader): VerifyOptions => ({
+  ...brought,
   ...(held !== undefined && { previous: held }),
   ...(most !== undefined && { limits: { ...LIMITS, bytes: most } }),
 })
