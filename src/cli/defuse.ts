@@ -12,9 +12,14 @@ export function defuse(text: string): string {
   )
 }
 
-/** The same in one line: line feed and tab are named too, or two keys with them would look like one [U1]. */
+/**
+ * The same in one line: line feed and tab are named too, or two keys with them would look like one [U1]. So are spaces in a
+ * row, by their number, which would fill a line up and begin what looks like the next.
+ */
 export function inOneLine(text: string): string {
-  return defuse(text).replaceAll(/[\n\t]/g, (found) => `<U+${hex(found.charCodeAt(0))}>`)
+  return defuse(text)
+    .replaceAll(/[\n\t]/g, (found) => `<U+${hex(found.charCodeAt(0))}>`)
+    .replaceAll(/ {4,}/g, ({ length }) => `<${length} spaces>`)
 }
 
 /** JSON for a terminal: the same value, and such a character by its escape, as JSON itself does with most controls. */

@@ -30,7 +30,11 @@ export function breakOf(bytes: Uint8Array<ArrayBuffer>, code: ClaimCode): Break 
   }
   if (code === 'byte-order-mark') return at(0, 'JSON, and no byte order mark,')
   if (code === 'not-json') return at(jsonBreakIn(bytes))
-  if (code === 'not-utf8') return at(utf8BreakIn(bytes), 'UTF-8')
+  if (code === 'not-utf8') {
+    const [json, none] = [jsonBreakIn(bytes), utf8BreakIn(bytes)]
+    // Behind what breaks it as JSON nobody knows where anything stands.
+    return json !== null && none !== null && json < none ? at(json) : at(none, 'UTF-8')
+  }
   if (CODE[code].claim !== 'canonical' || code === 'not-writable' || code === 'too-deep')
     return null
   const written = utf8(canonicalize(JSON.parse(strict.decode(bytes))))

@@ -103,7 +103,7 @@ export function writtenOrNull(value: unknown): Uint8Array | null {
 /**
  * Texts between the parts of a file that is canonical but for its damage, in their order. Each stands there alone: a quote
  * within a text is escaped, and what people name has texts for values. So the rest is found without that what is damaged
- * can be read.
+ * can be read. `own`: so many bytes of a text belong to the part that it begins.
  */
 const MARKS = [
   { part: 'closing', text: '{"closing":' },
@@ -114,7 +114,7 @@ const MARKS = [
   { part: 'chain', text: ',"hash_chain":{"algorithm":"' },
   { part: 'links', text: ',"links":[', between: ',{"entry":"' },
   { part: 'profile', text: ']},"profile":"' },
-  { part: 'seal', text: ',"seal":' },
+  { part: 'seal', text: ',"seal":{', own: 1 },
   { part: 'opening', text: '},"opening":' },
   { part: 'order', text: ',"order":[' },
   { part: 'end', text: '],"run_id":"' },
@@ -125,7 +125,8 @@ type Mark = (typeof MARKS)[number]['part']
 type Spans = Map<Mark, number[]>
 
 function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | null {
-  const spans = spansBetween(bytes, 2 * mostInAList(limits))
+  const most = 2 * mostInAList(limits)
+  const spans = spansBetween(bytes, most)
   if (spans === null || spans.size === 0) return null
   const textsOf = (mark: Mark): Uint8Array<ArrayBuffer>[] => {
     const places = spans.get(mark) ?? []
@@ -156,6 +157,7 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   const run_id = ownRun ?? statement?.predicate.run_id ?? ''
   const evidence_id = textOf('evidence_id').replace(/"$/, '') || (statement?.subject[0]?.name ?? '')
   const [opening = NONE] = textsOf('opening')
+  const [orderText = NONE] = textsOf('order')
   const ids = [
     `{"evidence_id":"${evidence_id}","opening":`,
     `,"run_id":"${run_id}","schema":${schema}}`,
@@ -174,7 +176,7 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
       ...all('gate', 'gates', '/gates'),
       ...textsOf('closing').map((body) => part('closing', '/closing', body)),
     ],
-    order: latin1.decode(textsOf('order')[0] ?? NONE).match(/step|gate/g) ?? [],
+    order: latin1.decode(orderText.subarray(0, MOST_OF_A_KIND * most)).match(/step|gate/g) ?? [],
     // A link has none in it: behind the last one stands whatever was not cut off.
     links: textsOf('links').map((text) => valueOf(text.subarray(0, text.indexOf(CLOSE) + 1))),
     head: /"head":"([0-9a-f]{64})"$/.exec(textOf('chain'))?.[1],
@@ -184,6 +186,7 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
 
 /** Longer than any id. */
 const A_NAME = 400
+const MOST_OF_A_KIND = '"step",'.length
 const NONE = new Uint8Array()
 const CLOSE = 0x7d
 
@@ -191,6 +194,7 @@ function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | nul
   const marks = MARKS.map((mark) => ({
     part: mark.part,
     text: utf8(mark.text),
+    own: 'own' in mark ? mark.own : 0,
     between: 'between' in mark ? utf8(mark.between) : null,
   }))
   const spans: Spans = new Map()
@@ -213,7 +217,7 @@ function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | nul
     const found = marks[next]
     if (found === undefined) continue
     open?.push(at)
-    spans.set(found.part, [at + (isAt(bytes, at, found.text) ? found.text.length : 1)])
+    spans.set(found.part, [at + (isAt(bytes, at, found.text) ? found.text.length - found.own : 1)])
     last = next
   }
   spans.get(marks[last]?.part ?? 'end')?.push(bytes.length)

@@ -75,12 +75,23 @@ function fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T | undefined {
 
 type Links = readonly (Link | undefined)[]
 
-/** By the number that each has, so that those behind a gap are in their places. */
-function linksIn({ links }: Parts, limits: Limits): Links {
+/**
+ * By the number that each has, so that those behind a gap are in their places. One that follows from the link before it
+ * under the next number, and has another, is in that place and cannot be read: its own number would take another's place.
+ */
+function linksIn({ evidence_id, run_id, entries, order, links }: Parts, limits: Limits): Links {
+  const values = [...links]
+  const most = Math.max(values.length, entries.length, order.length + 2)
   const bySeq: (Link | undefined)[] = []
-  for (const value of links) {
+  let before = { seq: -1, link: openChain(evidence_id, run_id).head }
+  for (const value of values) {
     const link = fitting(Link, value)
-    if (link === undefined || link.seq >= mostInAList(limits)) continue
+    if (link === undefined) continue
+    const seq = before.seq + 1
+    const isRenumbered =
+      link.seq !== seq && linkDigest({ ...link, seq, prev: before.link }) === link.link
+    before = isRenumbered ? { seq, link: link.link } : link
+    if (isRenumbered || link.seq >= Math.min(most, mostInAList(limits))) continue
     while (bySeq.length <= link.seq) bySeq.push(undefined)
     bySeq[link.seq] ??= link
   }

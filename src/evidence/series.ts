@@ -164,7 +164,7 @@ export function walkSeries(
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, mine, members }) => {
     const byKey = isPart ? [] : [...Map.groupBy(members, (one) => one.server).values()]
-    const holes = byKey.map((ofOne) => holesOf(ofOne, here, spare, mine))
+    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all, spare, mine }))
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -249,25 +249,44 @@ function againstPrevious(
 }
 
 /**
- * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting. `spare`:
- * of so many that are here nobody knows the number, so that as many numbers cannot be said to be missing.
+ * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting: where what
+ * its first one follows cannot be had, nobody knows whether it did. `spare`: of so many that are here nobody knows the
+ * number, so that as many numbers cannot be said to be missing.
  */
 function holesOf(
   members: readonly Placed[],
-  here: Here,
-  spare: { left: number },
-  mine: readonly HeldEnvelope[],
+  {
+    here,
+    all,
+    spare,
+    mine,
+  }: {
+    readonly here: Here
+    readonly all: readonly Placed[]
+    readonly spare: { left: number }
+    readonly mine: readonly HeldEnvelope[]
+  },
 ): Told {
   let last = 0
   const told: Told = { faults: [], open: [] }
-  for (const { server, seal_seq, previous } of members.toSorted(
+  for (const { evidence_id, server, seal_seq, previous } of members.toSorted(
     (a, b) => a.seal_seq - b.seal_seq,
   )) {
     const before = previous && foundAs(previous.evidence_id, here)
     const isHandedOver = before?.some((one) => one.server !== server && one.head === previous?.head)
     const [from, to] = [last + 1, previous === null ? seal_seq - 1 : seal_seq - 2]
+    const isFirst = last === 0
     last = Math.max(last, seal_seq)
     if (from > to || isHandedOver === true) continue
+    const which = from === to ? `number ${from} is` : `numbers ${from} to ${to} are`
+    const isOthers = (one: Placed) =>
+      one.server !== server && from <= one.seal_seq && one.seal_seq <= to
+    if (isFirst && previous !== null && !before && all.some(isOthers)) {
+      told.open.push(
+        `Whether ${which} missing cannot be told: ${evidence_id} follows ${previous.evidence_id}, which could not be had, and another key has sealed such numbers.`,
+      )
+      continue
+    }
     const covered = Math.min(spare.left, to - from + 1)
     spare.left -= covered
     if (covered > to - from) {
@@ -275,14 +294,13 @@ function holesOf(
       // Of those that the reader remembers it is told by that.
       if (new Set(known).size <= to - from)
         told.open.push(
-          `Whether ${from === to ? `number ${from} is` : `numbers ${from} to ${to} are`} missing cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
+          `Whether ${which} missing cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
         )
       continue
     }
-    const which = from === to ? `Number ${from} is` : `Numbers ${from} to ${to} are`
     const but =
       covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
-    const message = `${which} not here, and nothing here names them${but}.`
+    const message = `N${which.slice(1)} not here, and nothing here names them${but}.`
     told.faults.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
   }
   return told

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { defuse, defusedJson } from '#cli/defuse.ts'
+import { defuse, defusedJson, inOneLine } from '#cli/defuse.ts'
 import { frameLine } from '#cli/frame-line.ts'
 
 it.each([
@@ -26,6 +26,11 @@ it.each([
   ['a\0b\u000E\u007F', 'a<U+0000>b<U+000E><U+007F>'],
 ])('[C5] %j is named, not done', (text, shown) => {
   expect(defuse(text)).toBe(shown)
+})
+
+it('[C5] spaces that would fill a line up and begin another are named', () => {
+  expect(inOneLine(`Old${' '.repeat(77)}New`)).toBe('Old<77 spaces>New')
+  expect(inOneLine('  1  a1b2 c3d4')).toBe('  1  a1b2 c3d4')
 })
 
 it('[C5] other text stays as it is', () => {

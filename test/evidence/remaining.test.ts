@@ -441,6 +441,30 @@ describe('of a file that cannot be read as a record', () => {
     }
   })
 
+  it('[V21] a link with another number takes no place from the one that has it', async () => {
+    for (const number of [0, 4, 7, 999_999]) {
+      const remaining = await said(replaced('"seq":3', `"seq":${number}`))
+      expect(remaining, `as ${number}`).toMatchObject({ ...whole, entries: 5, lost: 1, added: [] })
+    }
+  })
+
+  it('[V21] what people name as parts of a record are named begins no part', async () => {
+    const names = ['seal', 'order', 'opening', 'closing', 'profile', 'links', 'gates', 'steps']
+    const inputs = names.map((name) => ({ name, label: name, required: false }))
+    const answers = Object.fromEntries(names.map((name) => [name, 'x']))
+    const asked = await approvedRun(signer, {}, { inputs }, [
+      { approver: 'ann', inputs: answers },
+    ]).seal()
+    const remaining = await said(asked.bytes.slice(0, -2))
+    expect(remaining).toMatchObject({ entries: 5, intact: 5, sealed: true, added: [] })
+  })
+
+  it('[V2] [V21] bytes that break as JSON before they break as UTF-8 break there', async () => {
+    const bytes = replaced('"closing":{', '"closing" {')
+    bytes[bytes.length - 50] = 0xff
+    expect((await said(bytes))?.bytes).toMatchObject({ offset: 11, expected: '“:”' })
+  })
+
   it('[V21] [U5] no word of a file is in the sentence of where it breaks', async () => {
     for (const broken of [
       '{"closing":{"ANY WORDS OF THE FILE":{"x":',

@@ -48,6 +48,22 @@ it('[W1] a whole series has no fault, in whatever order and however often it is 
   expect(walkSeries([])).toEqual([])
 })
 
+it('[W1] [W5] whether a key took over is not known where what its first record follows cannot be had', async () => {
+  const other = await newSigner(2)
+  const [one, two, three] = await four()
+  const last = await sealed(5, await sealed(4, three, 'ev-4', other), 'ev-5', other)
+  const listed = ['ev-4'].map((evidence_id) => ({ evidence_id, says: null }))
+  const [own, others] = walkSeries([one, two, three, last], { unplaced: listed })
+  expect(own).toMatchObject({ faults: [], open: [] })
+  expect(others).toMatchObject({
+    faults: [],
+    open: [expect.stringMatching(/^Whether numbers 1 to 3 are missing cannot be told: ev-5 /)],
+  })
+  // What is followed is missing, and named by that; of the numbers before it the same is so.
+  expect(faultsOf([one, two, three, last])).toMatchObject([{ evidence_id: 'ev-4', by: 'ev-5' }])
+  expect(faultsOf([last], { unplaced: listed })).toMatchObject([{ from: 1, to: 3 }])
+})
+
 it('[W1] what is missing is named: by the one after it, by the numbers, by what was remembered', async () => {
   const [one, two, three, four_] = await four()
   expect(faultsOf([one, three, four_])).toMatchObject([
