@@ -4,6 +4,7 @@ import { countCells } from '#evidence/cells.ts'
 import { counted } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
 import { differingOf } from '#evidence/lineage.ts'
+import { MOST_LISTED } from '#evidence/listed.ts'
 import {
   compareTaken,
   NOT_PLACED,
@@ -128,7 +129,7 @@ async function auditOf(
       envelopes.push(envelope)
       if (place === null) unplaced.push({ evidence_id, says })
       else placed.push(place)
-      // What was not listed may be there all the same, and is not missing before it was asked for.
+      // What was not listed may be there all the same, and is not missing before it was asked for. That may never end.
       if (unlisted !== null && place?.previous && asked.size < MOST_LISTED)
         asked.add(place.previous.evidence_id)
     }
@@ -224,9 +225,6 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
 const MOST_OF_A_PART = 1024 ** 3
 /** As many as an export hands over. */
 const MOST_OF_PARTS = 4 * 1024 ** 3
-
-/** A list that is not whole is gone on with by what each names, and that may never end. */
-const MOST_LISTED = 1_000_000
 
 /** The one verdict over a record and its cells. */
 function withCells(verdict: VerdictWord, cells: Claim | null): VerdictWord {

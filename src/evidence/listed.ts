@@ -33,5 +33,5 @@ export async function allListed<T extends { readonly evidence_id: string }>(
   return [...listed.values()]
 }
 
-const MOST_LISTED = 1_000_000
+export const MOST_LISTED = 1_000_000
 const MOST_PAGES = 10_000

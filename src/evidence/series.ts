@@ -130,13 +130,18 @@ export function walkSeries(
     unplaced = [],
     differing = new Map(),
     isPart = false,
+    absent = new Set(),
   }: {
     remembered?: readonly HeldEnvelope[]
     unplaced?: readonly Unplaced[]
     /** Of `compareTaken`. */
     differing?: ReadonlyMap<string, string>
-    /** These are some of a reader's own files, or of a list that broke off: what is not among them is not missing. */
+    /**
+     * These are some of a reader's own files, or of a list that broke off: what is not among them is not missing, but for
+     * what was asked for by its name and is `absent`.
+     */
     isPart?: boolean
+    absent?: ReadonlySet<string>
   } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
@@ -175,7 +180,7 @@ export function walkSeries(
         ...[
           ...members.flatMap((one) => againstPrevious(one, here)),
           ...mine.flatMap((head) => againstRemembered(head, here)),
-        ].filter(({ fault }) => !isPart || fault !== 'missing'),
+        ].filter((one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? '')),
         ...holes.flatMap(({ faults }) => faults),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
         ...bases.flatMap(({ faults }) => faults),

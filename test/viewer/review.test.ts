@@ -81,12 +81,15 @@ describe('the walk over a chain', () => {
       before = null,
       only = null,
       next = null,
+      behind = [],
     }: {
       refused?: readonly string[]
       before?: Walk | null
       only?: string | null
       /** The cursor of a page that is answered by 500. */
       next?: string | null
+      /** Not listed. */
+      behind?: readonly Sealed[]
     } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
@@ -109,7 +112,7 @@ describe('the walk over a chain', () => {
         judge: async (asked, taken) => {
           if (refused.includes(asked))
             throw new ApiError('unreadable', 500, `GET /api/envelopes/${asked} answered 500`)
-          const one = here.find(({ envelope }) => envelope.evidence_id === asked)
+          const one = [...here, ...behind].find(({ envelope }) => envelope.evidence_id === asked)
           return one === undefined ? null : await verdictOf(one.bytes, trust, taken)
         },
       },
@@ -135,10 +138,22 @@ describe('the walk over a chain', () => {
       head: sealed.envelope.integrity.hash_chain.head,
       seal_seq: 1,
     }
-    const found = await walk([second], [first], trust, { next })
+    // What is named or was seen is asked for, and is missing where the server says that it is not there.
+    const found = await walk([second], [first], trust, { next, behind: [sealed] })
+    expect(found.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
     expect(isBroken(found)).toBe(false)
-    // It is not let go for that, neither as answered for nor when later walks begin anew.
-    expect([isAnswered(found)(first), isWalked(found)(first)]).toEqual([false, true])
+    expect([isAnswered(found)(first), isWalked(found)(first)]).toEqual([true, true])
+    const [named, newest] = [{ next }, { next, behind: [sealed] }]
+    expect((await walk([second], [], trust, named)).series).toMatchObject([
+      { faults: [{ fault: 'missing', evidence_id: 'ev-1' }] },
+    ])
+    const ninth = { ...first, evidence_id: 'ev-9', seal_seq: 9 }
+    expect((await walk([second], [ninth], trust, newest)).series).toMatchObject([
+      { faults: [{ fault: 'missing', evidence_id: 'ev-9' }] },
+    ])
+    // What could not be had may be there.
+    const unread = await walk([second], [first], trust, { next, refused: ['ev-1'] })
+    expect([isBroken(unread), isWalked(unread)(first)]).toEqual([false, true])
     expect(isBroken(await walk([second], [first], trust))).toBe(true)
   })
 

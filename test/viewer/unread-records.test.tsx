@@ -5,17 +5,7 @@ import { type AskingAgain, UnreadRecords } from '#viewer/review/unread-records.t
 import type { Walked } from '#viewer/review/walk-chain.ts'
 
 const unread = (seal_seq: number): Walked => ({
-  listed: {
-    evidence_id: `ev-${seal_seq}`,
-    run_id: 'run-1',
-    definition: 'release',
-    outcome: 'succeeded',
-    seal_seq,
-    head: 'ab'.repeat(32),
-    sha256: 'ab'.repeat(32),
-    bytes: 1,
-    sealed_at: '2026-11-12T09:00:00.000Z',
-  },
+  listed: { evidence_id: `ev-${seal_seq}`, seal_seq, head: 'ab'.repeat(32) },
   fault: null,
   verdict: 'not read',
   placed: null,

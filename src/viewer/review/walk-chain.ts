@@ -1,5 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
-import { allListed, type ListPage } from '#evidence/listed.ts'
+import { allListed, type ListPage, MOST_LISTED } from '#evidence/listed.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import {
   compareTaken,
@@ -17,7 +17,7 @@ import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the walk asks of the world. Each ends with the signal's reason when that says so; `judge` throws what is no answer. */
 export type WalkRim = {
-  list: (cursor: string, signal: AbortSignal) => Promise<ListPage<EnvelopeSummary>>
+  list: (cursor: string, signal: AbortSignal) => Promise<ListPage<Named>>
   /** null where the server lists an envelope and does not have it. `taken`: what others took over from it. */
   judge: (
     evidence_id: string,
@@ -26,9 +26,12 @@ export type WalkRim = {
   ) => Promise<Verdict | null>
 }
 
+/** As the list names it; where that broke off, as the record after it does, or this browser, which has seen it before. */
+type Named = Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>
+
 /** An envelope of the list, and what became of it. */
 export type Walked = {
-  listed: EnvelopeSummary
+  listed: Named
   /** What is wrong with just this one; null where nothing is. */
   fault: string | null
   verdict: Verdict['verdict'] | 'not here' | 'not read'
@@ -59,8 +62,9 @@ export type Walk = {
 /**
  * Fetches and verifies every envelope that the server lists, and walks them by what each was sealed after. What the
  * list says is believed of nothing but what there is to ask for. One that cannot be had is named, and hides none of the
- * others; where a page of the list cannot be, what is not listed is not called missing. `before`: a walk of which only what it could not read is asked for again, and which the list of now is held
- * against; `only`: this one record of those.
+ * others. Where a page of the list cannot be, what a record names before it and what is `remembered` are asked for all the
+ * same, and of what nothing names none is called missing. `before`: a walk of which only what it could not read is asked
+ * for again, and which the list of now is held against; `only`: this one record of those.
  */
 export async function walkChain(
   rim: WalkRim,
@@ -98,10 +102,26 @@ export async function walkChain(
       return isAsked ? [] : [[keyOf(one.listed), one]]
     }),
   )
+  const held = distinct([...(before?.met ?? []), ...remembered])
   const walked: Walked[] = []
-  for (const one of listed) {
-    walked.push(read.get(keyOf(one)) ?? walkedOf(one, await judge(one.evidence_id, [])))
-    onProgress(walked.length, listed.length)
+  const absent = new Set<string>()
+  const asked = new Map<string, Named>(listed.map((one) => [one.evidence_id, one]))
+  const isListed = new Set(asked.keys())
+  const askFor = (one: Named) => {
+    const isNew = unlisted !== null && !asked.has(one.evidence_id) && asked.size < MOST_LISTED
+    if (isNew) asked.set(one.evidence_id, one)
+  }
+  held.forEach(askFor)
+  // What a record names is asked for behind it.
+  for (const [evidence_id, one] of asked) {
+    const known = read.get(keyOf(one))
+    const verdict = known ? null : await judge(evidence_id, [])
+    const isNamed = !isListed.has(evidence_id)
+    if (!known && verdict === null && isNamed) absent.add(evidence_id)
+    else walked.push(known ?? walkedOf(one, verdict, isNamed))
+    const last = walked.at(-1)?.placed
+    if (last?.previous) askFor({ ...last.previous, seal_seq: last.seal_seq - 1 })
+    onProgress(walked.length + absent.size, asked.size)
   }
   const placed = walked.flatMap((one) => one.placed ?? [])
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
@@ -116,12 +136,12 @@ export async function walkChain(
   })
   const unplaced = walked.flatMap((one) => one.unplaced ?? [])
   const met = distinct([...(before?.met ?? []), ...placed])
-  const held = distinct([...(before?.met ?? []), ...remembered])
   const series = walkSeries(placed, {
     remembered: held,
     unplaced,
     differing,
     isPart: unlisted !== null,
+    absent,
   })
   return { walked, unlisted, series, met }
 }
@@ -162,9 +182,8 @@ export const isAnswered = (walk: Walk): ((seen: HeldEnvelope) => boolean) => {
 
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
 export const isWalked =
-  ({ walked, unlisted }: Walk) =>
+  ({ walked }: Walk) =>
   ({ evidence_id, head }: HeldEnvelope): boolean =>
-    unlisted !== null ||
     walked.some(
       ({ listed, placed, unplaced, isUnread }) =>
         listed.evidence_id === evidence_id &&
@@ -197,10 +216,15 @@ export function changedSince(
   return null
 }
 
-const keyOf = ({ evidence_id, head, seal_seq }: EnvelopeSummary): string =>
+const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
   `${evidence_id} ${head} ${seal_seq}`
 
-function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string } | null): Walked {
+function walkedOf(
+  listed: Named,
+  verdict: Verdict | { unread: string } | null,
+  /** By a record, or by this browser: the series says where that is another. */
+  isNamed: boolean,
+): Walked {
   const nothing = {
     listed,
     placed: null,
@@ -236,7 +260,7 @@ function walkedOf(listed: EnvelopeSummary, verdict: Verdict | { unread: string }
     return { ...found, unplaced: { evidence_id, says: null }, fault }
   }
   const says = walk.place
-  const asListed = listed.head === says.head && listed.seal_seq === says.seal_seq
+  const asListed = isNamed || (listed.head === says.head && listed.seal_seq === says.seal_seq)
   const fault = asListed ? null : 'The server’s list says another place or another head of it.'
   const byRefused = isByRefused(verdict.claims)
   return sealed_by === null
