@@ -98,14 +98,15 @@ function clientFault(client: object | null, challenge: string): AssertionFault |
       expected: challenge,
       actual: textOf(memberOf(client, 'challenge')),
     }
+  const crossOrigin = memberOf(client, 'crossOrigin')
   // In a frame of another site the person does not see whose question it is.
-  if ((memberOf(client, 'crossOrigin') ?? false) !== false || Object.hasOwn(client, 'topOrigin'))
+  if ((crossOrigin !== undefined && crossOrigin !== false) || Object.hasOwn(client, 'topOrigin'))
     return {
       code: 'origin-refused',
       member,
       message: 'was made within a page of another site',
       expected: 'no crossOrigin and no topOrigin',
-      actual: `crossOrigin ${textOf(memberOf(client, 'crossOrigin'))}, topOrigin ${textOf(memberOf(client, 'topOrigin'))}`,
+      actual: `crossOrigin ${textOf(crossOrigin)}, topOrigin ${textOf(memberOf(client, 'topOrigin'))}`,
     }
   return null
 }

@@ -3,6 +3,7 @@ import { canonicalize, utf8 } from './canonical.ts'
 import { type ClaimCode, CODE } from './claims.ts'
 import { counted } from './counted.ts'
 import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
+import { placeInRecord } from './names.ts'
 
 /** Where bytes that cannot be read as a record first are none. For an account of the damage, and for nothing else. */
 export type Break = {
@@ -65,7 +66,7 @@ function breakAt(
     offset,
     line,
     column: offset - begin + 1,
-    where: where.length > MOST_OF_A_PLACE ? '' : where,
+    where,
     expected,
     before: visibly(bytes.subarray(Math.max(0, offset - SHOWN), offset)),
     after: visibly(bytes.subarray(offset, offset + SHOWN)),
@@ -79,11 +80,10 @@ function looksLike(
   offset: number,
   expected: string,
 ): string | null {
-  const [first = 0, second = 0] = bytes
   if (bytes.length === 0) return 'It is empty.'
   const begins = BEGINNINGS.find(({ text }) => text.every((byte, at) => bytes[at] === byte))
   if (begins !== undefined) return begins.said
-  if (bytes.length > 1 && (first === 0) !== (second === 0)) return UTF_16
+  if (isWide(bytes)) return UTF_16
   let zeros = offset
   while (bytes[zeros] === 0) zeros += 1
   if (zeros > offset)
@@ -92,6 +92,12 @@ function looksLike(
     return 'Another document begins there: it looks like two files in one.'
   if (offset === bytes.length) return 'It ends there, in the middle: it looks cut off.'
   return null
+}
+
+/** Every second byte is zero, as far as it is looked at. */
+function isWide(bytes: Uint8Array): boolean {
+  const [first, second, third, fourth] = Array.from(bytes.subarray(0, 4), (byte) => byte === 0)
+  return first !== second && third === first && fourth === second
 }
 
 const UTF_16 = 'It looks like UTF-16: an editor or a shell has written it in another encoding.'
@@ -120,7 +126,6 @@ const visibly = (bytes: Uint8Array): string =>
   ).join('')
 
 const SHOWN = 32
-const MOST_OF_A_PLACE = 300
 
 /** What is open where `stop` stands, and what may come there. JSON before it is right, or nobody's to rely on. */
 function placeIn(bytes: Uint8Array, stop: number): Pick<Break, 'where' | 'expected'> {
@@ -156,17 +161,17 @@ function placeIn(bytes: Uint8Array, stop: number): Pick<Break, 'where' | 'expect
   const isOfTop =
     next === 'name' || next === 'member' || next === 'element' || next === 'restOfName'
   const steps = (isOfTop ? open.slice(0, -1) : open).map(({ isList, index, name }) =>
-    isList ? index : latin1.decode(bytes.subarray(name.from, name.to)),
+    isList
+      ? index
+      : latin1.decode(bytes.subarray(name.from, Math.min(name.to, name.from + LONGEST))),
   )
-  // As far as they are names that a record can have: the others are words of whoever wrote the file.
-  const odd = steps.findIndex((step) => typeof step === 'string' && !NAME.test(step))
-  return { where: pointer(odd === -1 ? steps : steps.slice(0, odd)), expected: EXPECTED[next] }
+  return { where: placeInRecord(pointer(steps)), expected: EXPECTED[next] }
 }
-
-const NAME = /^[A-Za-z0-9_.-]{1,64}$/
 
 type Open = { readonly isList: boolean; index: number; name: { from: number; to: number } }
 
+/** Of the names that a record has, the longest is shorter. */
+const LONGEST = 64
 /** Deeper than any record. */
 const MOST_OPEN = 100
 

@@ -169,7 +169,13 @@ const isSpace = (char: string | undefined): boolean =>
 
 function assertFits(value: unknown): asserts value is Envelope {
   const parsed = parseToFirstFault(Envelope, value)
-  if (!parsed.ok) throw new EvidenceError('schema-violated', parsed.error.message, parsed.error.at)
+  if (parsed.ok) return
+  const { message, at } = parsed.error
+  // The name is a word of whoever wrote the file.
+  const said = message.startsWith('Unrecognized key')
+    ? 'it has a member that no record has'
+    : message
+  throw new EvidenceError('schema-violated', said, at)
 }
 
 function assertWithin({ execution, gates }: Envelope, limits: Limits): void {

@@ -272,6 +272,8 @@ function othersPlaced(
     if (own !== undefined) return undefined
     const end = ends[nth] ?? 0
     while (seq < end && (links[seq]?.kind !== kind || taken.has(seq))) seq += 1
+    // Each link is gone past once, however many find none.
+    next[kind] = seq
     if (seq >= end) return undefined
     next[kind] = seq + 1
     return seq

@@ -92,6 +92,8 @@ export async function compareTaken(
   ) => Promise<readonly (TakenOver | null)[] | null>,
 ): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()
+  // Of two records under one id, one is what it was taken from.
+  const fitting = new Set<string>()
   const bySource = Map.groupBy(placed, ({ repeats }) => repeats?.taken[0]?.evidence_id)
   for (const source of placed) {
     const reruns = bySource.get(source.evidence_id) ?? []
@@ -112,8 +114,10 @@ export async function compareTaken(
           evidence_id,
           `took ${one.step_id} over from entry ${one.seq} of ${source.evidence_id}, which is not what it says`,
         )
+      else fitting.add(evidence_id)
     }
   }
+  for (const evidence_id of fitting) found.delete(evidence_id)
   return found
 }
 

@@ -11,6 +11,7 @@ import { type Document, type Entries } from './document.ts'
 import { checkGates, watchGates } from './gate.ts'
 import { checkChain, checkContent, ENTRIES_A_BREATH } from './integrity.ts'
 import { type Asked, checkAsked, checkLineage, checkPrevious, type HeldEnvelope } from './place.ts'
+import { placeInRecord } from './names.ts'
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
@@ -183,7 +184,10 @@ function tryRead(
     if (!isClaimCode(code)) throw fault
     return {
       ok: false,
-      claim: claimOf(code, { where, message: `This file does not verify: ${message}.` }),
+      claim: claimOf(code, {
+        where: placeInRecord(where),
+        message: `This file does not verify: ${message}.`,
+      }),
     }
   }
 }

@@ -108,6 +108,7 @@ describe('a passkey', () => {
     ['at no origin', 'origin-refused', { client: { origin: undefined } }],
     ['in a frame of another site', 'origin-refused', { client: { crossOrigin: true } }],
     ['with crossOrigin as a text', 'origin-refused', { client: { crossOrigin: 'false' } }],
+    ['with a crossOrigin of null', 'origin-refused', { client: { crossOrigin: null } }],
     ['under another site', 'origin-refused', { client: { topOrigin: 'https://evil.example' } }],
     ['under the same site', 'origin-refused', { client: { topOrigin: 'https://runs.example' } }],
     ['for another rp_id', 'origin-refused', { rp_id: 'evil.example' }],

@@ -459,6 +459,30 @@ describe('of a file that cannot be read as a record', () => {
     expect(remaining).toMatchObject({ entries: 5, intact: 5, sealed: true, added: [] })
   })
 
+  // Each of the one for each of the other would be at it for a minute.
+  it(
+    '[V21] [V26] many parts, and many links that none of them is of',
+    { timeout: 25_000 },
+    async () => {
+      const many = <T>(of: (seq: number) => T) =>
+        Array.from({ length: 80_000 }, (_, seq) => of(seq))
+      const link = (seq: number) => ({
+        entry: sha256(`${seq}`),
+        kind: 'step',
+        link: '0'.repeat(64),
+        seq,
+      })
+      const integrity = { hash_chain: { links: many(link) } }
+      const parts = { execution: { steps: [] }, gates: many(() => 0), integrity }
+      const remaining = await said(utf8(JSON.stringify(parts)))
+      expect(remaining?.missing).toHaveLength(80_000)
+    },
+  )
+
+  it('[V21] a first byte that is zero is not yet another encoding', async () => {
+    expect((await said(zeroed(0, 1)))?.bytes?.looks).toMatch(/^1 zero byte stand/)
+  })
+
   it('[V2] [V21] bytes that break as JSON before they break as UTF-8 break there', async () => {
     const bytes = replaced('"closing":{', '"closing" {')
     bytes[bytes.length - 50] = 0xff
@@ -470,12 +494,25 @@ describe('of a file that cannot be read as a record', () => {
       '{"closing":{"ANY WORDS OF THE FILE":{"x":',
       replaced('"kind":"command"', '"kind":"command'),
       text.replace('"exit_code":0', '"exit_code": 0'),
+      '{"closing":{"THIS-IS-PROVEN":{"x" 1',
+      text.replace('"exit_code":0', '"exit_code":0,"THIS.IS.PROVEN":1'),
     ]) {
       const bytes = typeof broken === 'string' ? utf8(broken) : broken
       const sentences = (await said(bytes))?.sentences ?? []
       expect(sentences.join(' ')).toMatch(/was expected/)
-      expect(sentences.join(' ')).not.toMatch(/ANY WORDS|command/)
+      expect(sentences.join(' ')).not.toMatch(/ANY WORDS|PROVEN|command/)
     }
+    const odd = {
+      ...honest.envelope,
+      'THIS.IS.PROVEN': 1,
+      execution: { 'THIS-IS-PROVEN': '\u0000' },
+    }
+    const { claims } = await verifyEnvelope(utf8(JSON.stringify(odd)), { trust })
+    expect(JSON.stringify(claims)).not.toMatch(/PROVEN/)
+    const member = document((whole) => Object.assign(whole, { 'THIS.IS.PROVEN': 1 }))
+    expect((await verifyEnvelope(member, { trust })).claims).toMatchObject([
+      { where: '', message: 'This file does not verify: it has a member that no record has.' },
+    ])
     const quote = await said(replaced('"kind":"command"', '"kind":"command'))
     expect(quote?.sentences.join(' ')).not.toContain('RFC 8785')
   })

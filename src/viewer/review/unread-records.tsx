@@ -25,8 +25,8 @@ export function UnreadRecords({
   return (
     <div className="flex flex-col items-start gap-2">
       <p className="max-w-prose">
-        The server lists {them}, or a record names {them}, and what was answered is no record. Nothing
-        is known of {them}: all else is said of the others alone.
+        The server lists {them}, or a record names {them}, and what was answered is no record.
+        Nothing is known of {them}: all else is said of the others alone.
       </p>
       <ul ref={list} className="w-full divide-y divide-line rounded-md border border-line">
         {walked.slice(0, shown).map((one) => {
@@ -87,9 +87,9 @@ export function Unlisted({
     <div className="flex flex-col items-start gap-2">
       <p className="max-w-prose">
         The server’s list broke off after {counted(count, 'record')}:{' '}
-        <RunText text={why} max={300} />. What a record names, and what this browser has seen here, was
-        asked for all the same; of what else there may be nothing is known, and none of it is called
-        missing.
+        <RunText text={why} max={300} />. What a record names, and what this browser has seen here,
+        was asked for all the same; of what else there may be nothing is known, and none of it is
+        called missing.
       </p>
       <AskAgain
         said="Ask for the list again"
@@ -139,8 +139,7 @@ export function OneNamed({ one: { listed, fault, open, verdict } }: { one: Walke
       <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
         {listed.evidence_id}
       </Link>
-      , number {listed.seal_seq}: {verdict}.{' '}
-      <RunText text={fault ?? open ?? ''} max={400} />
+      , number {listed.seal_seq}: {verdict}. <RunText text={fault ?? open ?? ''} max={400} />
     </>
   )
 }
