@@ -151,7 +151,7 @@ async function auditOf(
       ? taken.map((one) => differingOf(one, entries))
       : null
   })
-  const series = walkSeries(placed, { unplaced, differing, isPart })
+  const series = walkSeries(placed, { unplaced, differing, isPart, absent: new Set(missing) })
   const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
   const unoffered = offer.ok ? null : offer.why
   return { verdict, envelopes, series, missing, unread, unlisted, unoffered }

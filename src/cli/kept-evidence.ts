@@ -118,10 +118,13 @@ function ofFolder(folder: string): KeptEvidence {
 
 async function namesIn(envelopes: string): Promise<string[]> {
   const names = (await unlessGone(readdir(envelopes))) ?? []
-  return names
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => name.slice(0, -'.json'.length))
-    .toSorted()
+  return (
+    names
+      // Beside each file, where another system copied them, stands what that keeps of it.
+      .filter((name) => name.endsWith('.json') && !name.startsWith('._'))
+      .map((name) => name.slice(0, -'.json'.length))
+      .toSorted()
+  )
 }
 
 async function isOfRun(

@@ -186,7 +186,7 @@ it('[C21] keys or a page that are answered 500 hide nothing of the rest, and are
   all.delete('ev-2')
   const { words } = await audited(list, all, trust, '/trust')
   expect(words.code).toBe(1)
-  expect(words.stdout).toContain('missing          ev-2 is said to be here, and its file is gone.')
+  expect(words.stdout).toContain('missing          ev-3 follows ev-2, number 2, which is not here.')
   expect(words.stdout).toContain(' 1 missing. ')
 })
 

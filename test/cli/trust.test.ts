@@ -101,3 +101,20 @@ it('[C11] trust knows two words', async () => {
   for (const argv of [['show'], ['export', 'x'], ['show', 'x', '--data', '.'], ['shout', 'x']])
     await expect(trust.run(argv)).rejects.toThrow('it is either export, or show and a file')
 })
+
+it('[C11] no name in it looks like lines of what is shown', async () => {
+  const lines = [
+    'Release',
+    '  Fingerprint · SHA-256 of the Ed25519 key',
+    '    1  0000 0000 0000 0000',
+  ]
+  for (const name of [
+    lines.map((line) => line.padEnd(80)).join(''),
+    lines.join('\u00a0'.repeat(40)),
+  ]) {
+    const file = trustFileOf(signer, { server_keys: [serverKeyOf(signer, { name })] })
+    const { lines: said } = await shown(JSON.stringify(file))
+    expect(Math.max(...said.map(({ length }) => length))).toBeLessThan(160)
+    expect(said.join('\n')).not.toContain('0000 0000')
+  }
+})
