@@ -61,7 +61,7 @@ export function evidenceIn({ server, token, data, project }: Where): KeptEvidenc
     throw new UsageError('either --server, or --data and --project')
   if (server !== undefined || (!isFolder && process.env['RUNSEAL_SERVER']))
     return ofServer(serverNamed({ server, token }))
-  const folder = dataFolderOf(data, project)
+  const folder = dataFolderOf(data, project, CANNOT_READ)
   if (!existsSync(folder)) throw new CommandError(`there is no folder ${folder}`, CANNOT_READ)
   return ofFolder(folder)
 }

@@ -131,6 +131,35 @@ it('[C21] [C22] evidence is read in the project that is named, and from the serv
   expect(existsSync(out)).toBe(false)
 })
 
+it('[C21] [C22] where none is named it is the folder of the project one stands in, or RUNSEAL_DATA, and else none', async () => {
+  const { run_id = '' } = runs[0] ?? {}
+  const elsewhere = join(folder, 'elsewhere')
+  await mkdir(elsewhere)
+  const at = ['--trust', trust]
+  const named = { RUNSEAL_DATA: data }
+  const [here, there, exported, none, noneOf, empty] = await Promise.all([
+    runseal(['audit', ...at], {}, folder),
+    runseal(['audit', ...at], named, elsewhere),
+    runseal(['export', run_id], {}, folder),
+    runseal(['audit', ...at], {}, elsewhere),
+    runseal(['export', run_id], {}, elsewhere),
+    runseal(['audit', ...at, '--data', ''], named, folder),
+  ])
+  for (const { code, stdout } of [here, there]) {
+    expect(code).toBe(0)
+    expect(stdout).toContain('4 envelopes: 4 proven.')
+  }
+  expect(exported).toMatchObject({ code: 0, stderr: '' })
+  expect(existsSync(join(folder, run_id, 'envelope.json'))).toBe(true)
+  for (const { code, stderr } of [none, noneOf]) {
+    expect(code).toBe(2)
+    expect(stderr).toContain('there is no runseal.yaml here')
+  }
+  expect(empty.code).toBe(2)
+  expect(empty.stderr).toContain('--data names no folder')
+  expect(await readdir(elsewhere)).toEqual([])
+})
+
 it('[C21] [V15] definitions of which nothing is required are expected on the spot, each by its name', async () => {
   const pinned = z.looseObject({ required: z.array(z.unknown()) })
   const file = pinned.parse(JSON.parse(await readFile(trust, 'utf8')))

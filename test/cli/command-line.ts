@@ -2,14 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 /** Runs the command line as a user does: a real process, its output, its exit code. */
 export async function runseal(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd = '.',
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = begin(args, env)
+  const child = begin(args, env, 'pipe', cwd)
   const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)]
   const [code] = await exitOf(child)
   return { code, stdout: await stdout, stderr: await stderr }
@@ -19,8 +20,10 @@ export function begin(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   stdout: 'pipe' | number = 'pipe',
+  cwd = '.',
 ): ChildProcess {
-  return spawn(process.execPath, ['src/cli/main.ts', ...args], {
+  return spawn(process.execPath, [resolve('src/cli/main.ts'), ...args], {
+    cwd,
     stdio: ['ignore', stdout, 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
   })
