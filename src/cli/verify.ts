@@ -1,31 +1,37 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
-import { type Beside, compareBeside } from '#evidence/beside.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
+import { counted } from '#evidence/counted.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
-import { verifyEnvelope, type Verification, type VerifyOptions } from '#evidence/verify.ts'
-import { readLine, UsageError, type Command } from './command.ts'
+import type { Series } from '#evidence/series.ts'
+import type { VerifyOptions } from '#evidence/verify.ts'
+import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defusedJson, inOneLine } from './defuse.ts'
-import { filesBeside, readEvidence, readTrust } from './evidence-file.ts'
+import { CANNOT_READ, filesBeside, readTrust } from './evidence-file.ts'
+import { type Judged, judgeFiles, type JudgedFiles } from './judge-files.ts'
 
 export const verify: Command = {
-  help: `Usage: runseal verify FILE [--trust FILE]… [--expect KIND=VALUE]… [--beside DIR] [--json]
+  help: `Usage: runseal verify FILE [FILE]… [--trust FILE]… [--expect KIND=VALUE]… [--beside DIR] [--json]
 
-Checks an envelope with nothing but the file and what you trust. No server is asked.
+Checks an envelope with nothing but the file and what you trust. No server is asked. Several are each
+checked by themselves and then held against each other: forks, two records of one run, and reruns that say
+otherwise than what they repeat are named.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
-                   what the file must be; each kind once
+                   what the file, each of several, must be; each kind once
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there is told
   --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, shell}], remaining, beside}
                    on stdout; expected, actual: of what was compared, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims
-                   about what is beside it
+                   about what is beside it. Of several {verdict, files: [{file, verdict, …}], series: […],
+                   unread: [{file, why}]}: the worst, each, what they say of each other, what cannot be read
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say, or one that requires less of the
 definition that the record names than of another, which --expect definition=NAME then accepts).
+Of several the worst: 1 before 2 before 3 before 0.
 74 instead of 0: the output could not be written.`,
   usageExit: 2,
   async run(argv) {
@@ -37,35 +43,40 @@ definition that the record names than of another, which --expect definition=NAME
         beside: { type: 'string' },
         json: { type: 'boolean' },
       },
-      [1, 1],
+      [1, Infinity],
     )
-    const [file = ''] = positionals
     const wanted = wantedOf(values.expect ?? [])
     const trust = await Promise.all((values.trust ?? []).map(readTrust))
+    const hasTrust = trust.length > 0
     const files = values.beside === undefined ? null : await filesBeside(values.beside)
-    const verification = await verifyEnvelope(await readEvidence(file), { trust, ...wanted })
-    const beside = await claimsBeside(verification, files)
-    if (values.json === true) console.log(defusedJson(jsonOf(verification, beside)))
-    else console.log(wordsFor(verification, trust.length > 0, beside))
-    return exitCodeOf(verification.verdict, beside)
+    const judged = await judgeFiles(positionals, { trust, ...wanted }, files)
+    const [one] = judged.files
+    if (one !== undefined && judged.files.length === 1) {
+      if ('why' in one) throw new CommandError(one.why, CANNOT_READ)
+      console.log(values.json === true ? defusedJson(jsonOf(one)) : wordsFor(one, hasTrust))
+      return VERDICT[wordOf(one)].exitCode
+    }
+    const verdict = worstOf(judged)
+    if (values.json === true) console.log(defusedJson({ verdict, ...jsonOfAll(judged) }))
+    else console.log(wordsForAll(judged, hasTrust))
+    return VERDICT[verdict].exitCode
   },
 }
 
-/** null where nobody said what is beside the file, or nothing is on record. */
-async function claimsBeside(
-  { envelope }: Verification,
-  files: readonly Beside[] | null,
-): Promise<readonly Claim[] | null> {
-  if (envelope === null || files === null) return null
-  return (await compareBeside(envelope, files)).map(({ claim }) => claim)
+/** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
+function wordOf({ verdict, beside }: Judged): VerdictWord {
+  if (beside?.some(fails) === true) return 'does not verify'
+  const isPart = verdict === 'proven' && beside?.some(({ state }) => state !== 'proven') === true
+  return isPart ? 'not proven' : verdict
 }
 
-/** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
-function exitCodeOf(verdict: VerdictWord, beside: readonly Claim[] | null): number {
-  if (beside?.some(fails) === true) return VERDICT['does not verify'].exitCode
-  const isPart = verdict === 'proven' && beside?.some(({ state }) => state !== 'proven') === true
-  return VERDICT[isPart ? 'not proven' : verdict].exitCode
+function worstOf({ files, series }: JudgedFiles): VerdictWord {
+  const words = new Set(files.map((one) => ('why' in one ? 'not an envelope' : wordOf(one))))
+  if (series.some(({ faults }) => faults.length > 0)) words.add('does not verify')
+  return WORST_FIRST.find((word) => words.has(word)) ?? 'proven'
 }
+
+const WORST_FIRST = ['does not verify', 'not an envelope', 'not proven'] as const
 
 /** Which record it must be, and what that must say. */
 function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expect'> {
@@ -95,7 +106,7 @@ function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expe
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
 type Kind = (typeof KINDS)[number]
 
-function jsonOf({ verdict, claims, remaining }: Verification, beside: readonly Claim[] | null) {
+function jsonOf({ verdict, claims, remaining, beside }: Judged) {
   const told = (all: readonly Claim[]) =>
     all.map(({ claim, state, code, where, message, expected, actual, shell }) => ({
       claim,
@@ -115,20 +126,53 @@ function jsonOf({ verdict, claims, remaining }: Verification, beside: readonly C
   }
 }
 
+const jsonOfAll = ({ files, series }: JudgedFiles) => ({
+  files: files.flatMap((one) => ('why' in one ? [] : { file: one.file, ...jsonOf(one) })),
+  series,
+  unread: files.filter((one) => 'why' in one),
+})
+
+function wordsForAll({ files, series }: JudgedFiles, hasTrust: boolean): string {
+  const each = files.map(
+    (one) =>
+      `${inOneLine(one.file)}:\n${'why' in one ? `It cannot be read: ${inOneLine(one.why)}` : wordsFor(one, true)}`,
+  )
+  const words = files.map((one) => ('why' in one ? 'cannot be read' : wordOf(one)))
+  const counts = [...Map.groupBy(words, (word) => word)].map(
+    ([word, { length }]) => `${length} ${word}`,
+  )
+  const together = togetherIn(series)
+  const isOpen = files.some((one) => 'verdict' in one && one.verdict === 'not proven')
+  return [
+    ...each,
+    ...(together.length === 0
+      ? []
+      : [`What these files say of each other:\n${together.join('\n')}`]),
+    `${counted(files.length, 'file')}: ${counts.join(', ')}.${isOpen && !hasTrust ? ` ${NAME_THE_KEY}` : ''}`,
+  ].join('\n\n')
+}
+
+/** None of two that contradict each other is the true one because it came first. */
+function togetherIn(series: readonly Series[]): string[] {
+  const faults = series.flatMap((one) => one.faults)
+  return [
+    ...faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`),
+    ...new Set(
+      series.flatMap(({ open }) => open.map((said) => `cannot be told   ${inOneLine(said)}`)),
+    ),
+  ]
+}
+
 function wordsFor(
-  { verdict, claims, envelope, sealed_by, remaining }: Verification,
+  { verdict, claims, run, sealed_by, remaining, beside }: Judged,
   hasTrust: boolean,
-  beside: readonly Claim[] | null,
 ): string {
   const isTrusted = sealed_by?.source === 'pinned'
   const about =
-    envelope === null
+    run === null
       ? ''
-      : ` ${isTrusted ? 'It is' : 'It says that it is'} the record of run ${envelope.run_id} of ${envelope.opening.definition.name}, and ${isTrusted ? 'says ' : ''}that the run ${ENDED[envelope.closing.outcome]}.`
-  const advice =
-    verdict === 'not proven' && !hasTrust
-      ? '\n\nName the key that you trust with --trust FILE (see runseal trust --help).'
-      : ''
+      : ` ${isTrusted ? 'It is' : 'It says that it is'} the record of run ${run.run_id} of ${run.definition}, and ${isTrusted ? 'says ' : ''}that the run ${ENDED[run.outcome]}.`
+  const advice = verdict === 'not proven' && !hasTrust ? `\n\n${NAME_THE_KEY}` : ''
   const still =
     remaining === null
       ? ''
@@ -152,6 +196,8 @@ function linesOf(claims: readonly Claim[]): string {
     )
     .join('\n')
 }
+
+const NAME_THE_KEY = 'Name the key that you trust with --trust FILE (see runseal trust --help).'
 
 const SENTENCE = {
   proven: 'Proven: sealed by a key you trust, and unchanged since.',

@@ -14,6 +14,7 @@ import {
   readAttackTable,
   readerOf,
 } from '#test/evidence/attacks.ts'
+import { readSeriesTable, SERIES } from '#test/evidence/frozen-series.ts'
 import { judge } from '#test/evidence/portable.ts'
 
 const table = readAttackTable()
@@ -103,4 +104,58 @@ it('[C2] says of every frozen file what its verifier does, by flags and in JSON'
     })
   }
   expect(tried).toBeGreaterThan(150)
+})
+
+const Together = z.object({
+  verdict: z.string(),
+  files: z.array(z.object({ file: z.string(), verdict: z.string() })),
+  series: z.array(z.object({ faults: z.array(z.object({ fault: z.string() })) })),
+  unread: z.array(z.object({ file: z.string(), why: z.string() })),
+})
+
+it('[C2] [W11] several files are held against each other, and what is not among them is not missing', async () => {
+  const { trust, series } = readSeriesTable()
+  const pinned = join(folder, 'series.json')
+  await writeFile(pinned, JSON.stringify(trust))
+  for (const { name, files, remembered, found } of series) {
+    if (files.length < 2 || remembered.length > 0) continue
+    const named = files.map((file) => fileURLToPath(new URL(`${file}.envelope`, SERIES)))
+    const { code, text } = await printed([...named, '--trust', pinned, '--json'])
+    const told = Together.parse(JSON.parse(text))
+    expect(told.files.map(({ file }) => file)).toEqual(named)
+    const faults = told.series.flatMap((one) => one.faults.map(({ fault }) => fault)).toSorted()
+    const expected = found
+      .filter((one) => !/^(missing|open)|which is not here/.test(one))
+      .map((one) => one.replace(/:.*/, ''))
+    expect({ name, faults }).toEqual({ name, faults: expected.toSorted() })
+    const isWrong = faults.length > 0 || name === 'damaged'
+    expect({ name, code }).toEqual({ name, code: isWrong ? 1 : name === 'open' ? 3 : 0 })
+    expect(told.verdict).toBe(isWrong ? 'does not verify' : code === 3 ? 'not proven' : 'proven')
+  }
+})
+
+it('[C2] of several files each has its own words, the exit is the worst, and one that cannot be read hides no other', async () => {
+  const at = (name: string) => fileURLToPath(new URL(`${name}.envelope`, SERIES))
+  const trust = ['--trust', join(folder, 'series.json')]
+  const [one, fork, gone] = [at('ev-2'), at('ev-7.number-2'), join(folder, 'gone')]
+  const { code, text } = await printed([one, fork, gone, ...trust])
+  expect(code).toBe(1)
+  expect(text).toContain(`${one}:\nThis file does not verify.`)
+  expect(text).toContain(`${gone}:\nIt cannot be read: ENOENT`)
+  expect(text).toContain('What these files say of each other:\nforked           ')
+  expect(text.split('\n').at(-1)).toBe('3 files: 2 does not verify, 1 cannot be read.')
+  expect(await printed([one, gone, ...trust])).toMatchObject({ code: 2 })
+  expect(await printed([one, one, ...trust])).toMatchObject({ code: 0 })
+  expect(await printed([one, at('ev-9.of-nobody'), ...trust])).toMatchObject({ code: 3 })
+  await expect(printed([gone, ...trust])).rejects.toMatchObject({ exitCode: 2 })
+})
+
+it('[C2] what several files are is asked of each, and what is beside them of all', async () => {
+  const at = (name: string) => fileURLToPath(new URL(`${name}.envelope`, SERIES))
+  const files = [at('ev-1'), at('ev-2'), '--trust', join(folder, 'series.json')]
+  expect(await printed([...files, '--expect', 'run=run-1'])).toMatchObject({ code: 1 })
+  const beside = join(folder, 'beside')
+  await mkdir(join(beside, 'logs'), { recursive: true })
+  await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
+  expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
 })

@@ -1,0 +1,112 @@
+import { stat } from 'node:fs/promises'
+import { type Beside, compareBesideAll, type RecordBeside, recordBeside } from '#evidence/beside.ts'
+import type { Claim } from '#evidence/claims.ts'
+import { differingOf, type TakenOver } from '#evidence/lineage.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
+import { placeOf, type Series } from '#evidence/series.ts'
+import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
+import {
+  type Verification,
+  type VerifiedEnvelope,
+  verifyEnvelope,
+  type VerifyOptions,
+} from '#evidence/verify.ts'
+import { CommandError } from './command.ts'
+import { readEvidence } from './evidence-file.ts'
+
+/** What is told of a file. The record itself is let go: many of them do not fit in together. */
+export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'> & {
+  /** null where the file does not verify. */
+  run: {
+    run_id: string
+    definition: string
+    outcome: VerifiedEnvelope['closing']['outcome']
+  } | null
+  /** null where nobody said what is beside the file, or nothing is on record. */
+  beside: readonly Claim[] | null
+}
+
+/** Each of the files, or why it cannot be read; and what they say of each other. */
+export type JudgedFiles = {
+  files: readonly ({ file: string } & (Judged | { why: string }))[]
+  series: readonly Series[]
+}
+
+/** Each by itself, and then each held against all others [W11]. `beside`: what came with them; null where nobody said. */
+export async function judgeFiles(
+  names: readonly string[],
+  options: VerifyOptions,
+  beside: readonly Beside[] | null,
+): Promise<JudgedFiles> {
+  const reads = names.map(readAgain)
+  const look = async (
+    nth: number,
+    previous: readonly HeldEnvelope[],
+    taken: readonly (readonly TakenOver[])[] = [],
+  ): Promise<Looked | { why: string }> => {
+    try {
+      const bytes = (await reads[nth]?.()) ?? new Uint8Array()
+      return lookedAt(await verifyEnvelope(bytes, { ...options, previous }), taken)
+    } catch (error) {
+      if (error instanceof CommandError) return { why: error.message }
+      throw error
+    }
+  }
+  const looked: (Looked | { why: string })[] = []
+  for (const nth of names.keys()) looked.push(await look(nth, []))
+  const alone = looked.map((one) => ('why' in one ? null : one.alone))
+  const series = await walkTogether(alone, async (nth, taken) => {
+    const found = await look(nth, [], taken)
+    return 'why' in found ? null : found.differing
+  })
+  const heldBeside = besideEach(alone)
+  for (const nth of names.keys()) {
+    const others = heldBeside(nth)
+    if (others.length > 0) looked[nth] = await look(nth, others)
+  }
+  const records = looked.flatMap((one) => ('why' in one ? [] : (one.record ?? [])))
+  const compared = beside && (await compareBesideAll(records, beside))
+  const files = looked.map((one, nth) => {
+    const file = names[nth] ?? ''
+    if ('why' in one) return { file, why: one.why }
+    const of = one.record && compared?.[records.indexOf(one.record)]
+    return { file, ...one.told, beside: of?.map(({ claim }) => claim) ?? null }
+  })
+  return { files, series }
+}
+
+type Looked = {
+  told: Omit<Judged, 'beside'>
+  record: RecordBeside | null
+  alone: Alone
+  /** Of each list of what others took over from it the first that it does not say; null where it does not verify. */
+  differing: readonly (TakenOver | null)[] | null
+}
+
+function lookedAt(
+  { verdict, claims, sealed_by, remaining, envelope, entries }: Verification,
+  taken: readonly (readonly TakenOver[])[],
+): Looked {
+  const run = envelope && {
+    run_id: envelope.run_id,
+    definition: envelope.opening.definition.name,
+    outcome: envelope.closing.outcome,
+  }
+  return {
+    told: { verdict, claims, sealed_by, remaining, run },
+    record: envelope && recordBeside(envelope),
+    alone: envelope && entries && { place: placeOf(envelope, entries), sealed_by },
+    differing: entries && taken.map((list) => differingOf(list, entries)),
+  }
+}
+
+/** What is no file, as a pipe, is there once. */
+function readAgain(file: string): () => Promise<Uint8Array<ArrayBuffer>> {
+  let once: Uint8Array<ArrayBuffer> | null = null
+  return async () => {
+    const bytes = once ?? (await readEvidence(file))
+    const found = await stat(file).catch(() => null)
+    if (found?.isFile() !== true) once = bytes
+    return bytes
+  }
+}
