@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { type Previous, type StepEntry } from '#contract/envelope.ts'
+import { type Plan, type Previous, type StepEntry } from '#contract/envelope.ts'
 import { entryDigest } from '#evidence/chain.ts'
 import { sha256 } from '#evidence/digest.ts'
 import {
@@ -26,6 +26,12 @@ const nobody = await newSigner(77)
 
 const after = (one: Sealed | null): Previous =>
   one && { evidence_id: one.envelope.evidence_id, head: one.envelope.integrity.hash_chain.head }
+
+/** One that is in no folder. */
+const gone = (seal_seq: number): Previous => ({
+  evidence_id: `ev-${seal_seq}`,
+  head: sha256(`ev-${seal_seq}`),
+})
 
 /** A record of one step, in its place. */
 async function sealed(
@@ -56,13 +62,15 @@ const plan = {
 function failed(
   options: Parameters<typeof startRun>[2] = {},
   by = signer,
+  planned: Partial<Plan> = plan,
 ): RunBuilder & { done: StepEntry } {
-  const run = startRun(by, plan, { actor: 'user:ann', ...options })
+  const run = startRun(by, planned, { actor: 'user:ann', ...options })
   const done = run.step('build')
   run.step('test', { outcome: 'failed' })
   return { ...run, done }
 }
 const { done } = failed()
+const { definition } = failed().content().opening
 const source = await failed().seal()
 const [ofInputs, ofDefinition] = [
   await failed({ inputs: { version: '0.9.0' } }).seal(),
@@ -76,12 +84,22 @@ function repeating(
     starters = ['user:ann'],
     run_id = 'run-1',
     built = {},
-  }: { from?: string; starters?: string[]; run_id?: string; built?: Partial<StepEntry> } = {},
+    planned = plan,
+    options = {},
+  }: {
+    from?: string
+    starters?: string[]
+    run_id?: string
+    built?: Partial<StepEntry>
+    planned?: Partial<Plan>
+    options?: Parameters<typeof startRun>[2]
+  } = {},
 ): RunBuilder {
-  const run = startRun(signer, plan, {
+  const run = startRun(signer, planned, {
     evidence_id,
     run_id: `run-${evidence_id}`,
     rerun_of: { run_id, starters },
+    ...options,
   })
   run.step('build', {
     ...done,
@@ -162,6 +180,9 @@ const FILES: Record<string, Uint8Array> = {
     }).seal(second)
   ).bytes,
   ...(await later()),
+  ...(await otherwise()),
+  ...(await ofNobody()),
+  'ev-3.after-2-of-another': (await sealed('ev-3', 3, two, { by: other })).bytes,
   'ev-1.answered': first.bytes,
   'ev-2.answered': (await answered('ev-2', 2, first, 'No, no.')).bytes,
   'ev-2.based': (await based({ evidence_id: 'ev-1', head: after(one)?.head ?? '' })).bytes,
@@ -176,6 +197,7 @@ async function later() {
   const fromAnother = await failed({}, other).seal({ seal_seq: 2, previous: after(rerun) })
   const between = await sealed('ev-3', 2, rerun, { by: other })
   const byAnother = await failed({}, other).seal()
+  const afterGone = await repeating('ev-2').seal({ seal_seq: 5, previous: gone(4) })
   return {
     'ev-2.rerun-first': rerun.bytes,
     'ev-1.source-later': from.bytes,
@@ -184,10 +206,86 @@ async function later() {
     'ev-1.source-last-by-another': (
       await failed({}, other).seal({ seal_seq: 3, previous: after(between) })
     ).bytes,
+    'ev-8.of-another': (await sealed('ev-8', 1, null, { by: other })).bytes,
+    'ev-2.rerun-after-gone': afterGone.bytes,
+    'ev-1.source-after-that-by-another': (
+      await failed({}, other).seal({ seal_seq: 6, previous: after(afterGone) })
+    ).bytes,
+    'ev-1.source-after-gone-by-another': (
+      await failed({}, other).seal({ seal_seq: 6, previous: gone(5) })
+    ).bytes,
+    'ev-6.source': (await failed({ evidence_id: 'ev-6' }).seal({ seal_seq: 6, previous: gone(5) }))
+      .bytes,
     'ev-1.source-by-another': byAnother.bytes,
     'ev-2.rerun-of-another-key': (
       await repeating('ev-2').seal({ seal_seq: 2, previous: after(byAnother) })
     ).bytes,
+  }
+}
+
+/** A run, and reruns of it in which one thing is another, or that say another thing of it. */
+async function otherwise() {
+  const files: Record<string, Uint8Array> = {}
+  const from = async (name: string, planned: Partial<Plan> = plan) => {
+    const one = await failed({ definition }, signer, planned).seal()
+    files[`ev-1.source-${name}`] = one.bytes
+    return { seal_seq: 2, previous: after(one) }
+  }
+  const rerun = async (
+    name: string,
+    place: { seal_seq: number; previous: Previous },
+    over: Parameters<typeof repeating>[1],
+  ) => {
+    const options = { definition, ...over?.options }
+    files[`ev-2.rerun-${name}`] = (await repeating('ev-2', { ...over, options }).seal(place)).bytes
+  }
+  const taken = (over: Partial<NonNullable<StepEntry['taken_over']>>) => ({
+    built: {
+      taken_over: { evidence_id: 'ev-1', seq: 1, entry: entryDigest('step', done), ...over },
+    },
+  })
+  const inRoot = await from('in-root', { ...plan, root: '.' })
+  await rerun('in-root', inRoot, { planned: { ...plan, root: '.' } })
+  await rerun('in-another-root', inRoot, { planned: { ...plan, root: 'tools' } })
+  await rerun('without-root', inRoot, {})
+  await rerun('with-root', second, { planned: { ...plan, root: '.' } })
+  const variable = (env: Record<string, string>) => ({
+    steps: plan.steps.map((step) => ({ ...step, env })),
+  })
+  const withVariable = await from('with-variable', variable({ TO: 'live' }))
+  await rerun('of-another-value', withVariable, { planned: variable({ TO: 'test' }) })
+  await rerun('of-another-variable', withVariable, { planned: variable({ OF: 'live' }) })
+  await rerun('of-gates', second, { planned: { ...plan, gates: [planGate('ship')] } })
+  await rerun('of-kind', second, { options: { kind: 'materialize' } })
+  await rerun('from-no-entry', second, taken({ seq: 9 }))
+  await rerun('from-the-opening', second, taken({ seq: 0 }))
+  await rerun('from-another-entry', second, taken({ entry: sha256('an entry') }))
+  const whole = startRun(signer, plan, {
+    evidence_id: 'ev-2',
+    run_id: 'run-ev-2',
+    rerun_of: { run_id: 'run-1', starters: ['user:ann'] },
+  })
+  whole.step('build')
+  whole.step('test')
+  files['ev-2.rerun-whole'] = (await whole.seal({ seal_seq: 2, previous: after(one) })).bytes
+  files['ev-1.source-much-later'] = (await failed().seal({ seal_seq: 5, previous: gone(4) })).bytes
+  return files
+}
+
+/** What no key at hand has sealed, and what follows it. */
+async function ofNobody() {
+  const by = { by: nobody }
+  const [first, source] = [await sealed('ev-1', 1, null, by), await failed({}, nobody).seal()]
+  const third = await sealed('ev-3', 3, await sealed('ev-2', 2, first, by), by)
+  return {
+    'ev-1.of-nobody': first.bytes,
+    'ev-1.source-of-nobody': source.bytes,
+    'ev-2.rerun-of-nobody': (await repeating('ev-2').seal({ seal_seq: 2, previous: after(source) }))
+      .bytes,
+    'ev-3.of-nobody': third.bytes,
+    'ev-4.after-nobody': (await sealed('ev-4', 4, third)).bytes,
+    'ev-5.after-nobody': (await sealed('ev-5', 4, third)).bytes,
+    'ev-8.of-nobody': (await sealed('ev-8', 1, null, by)).bytes,
   }
 }
 
@@ -199,8 +297,9 @@ function expectIn(
   files: string[],
   found: string[],
   remembered: string[] = [],
+  together?: 'pinned' | 'offered',
 ): void {
-  series.push({ name, rule, what, files, remembered, found })
+  series.push({ name, rule, what, files, remembered, ...(together && { together }), found })
 }
 
 expectIn('W1', 'whole', 'four records, in whatever order', ['ev-3', 'ev-1', 'ev-4', 'ev-2'], [])
@@ -434,9 +533,385 @@ expectIn(
   ],
 )
 
+// What is remembered, and what nobody is known to have sealed.
+expectIn(
+  'W1',
+  'remembered',
+  'all is here that is remembered',
+  ['ev-1', 'ev-2'],
+  [],
+  ['ev-1', 'ev-2'],
+)
+expectIn(
+  'W1',
+  'newest-gone-of-two-keys',
+  'what is remembered of one key is gone, and is told with that key alone',
+  ['ev-1', 'ev-2.of-another'],
+  ['missing: ev-4, 4 to 4'],
+  ['ev-4'],
+)
+expectIn(
+  'W6',
+  'damaged-remembered',
+  'the second is remembered, and what is here of it does not verify',
+  ['ev-1', 'ev-2.damaged', 'ev-3'],
+  [],
+  ['ev-2'],
+)
+expectIn(
+  'W6',
+  'of-nobody-named-otherwise',
+  'what no key at hand has sealed stands in the place of another, and is none of those that nobody names',
+  ['ev-2.of-nobody', 'ev-3'],
+  ['replaced: ev-2, 2 by ev-3', 'missing: unnamed, 1 to 1'],
+)
+expectIn(
+  'W6',
+  'of-nobody-named-twice',
+  'two records follow one that no key at hand has sealed, and what it follows is gone',
+  ['ev-3.of-nobody', 'ev-4.after-nobody', 'ev-5.after-nobody'],
+  ['missing: ev-2, 2 to 2 by ev-3', 'missing: unnamed, 1 to 1', 'forked: ev-4 and ev-5, 4'],
+)
+expectIn(
+  'W10',
+  'open-but-remembered',
+  'a record without a place, and the reader remembers the one that nobody names',
+  ['ev-1', 'ev-4', 'ev-9.of-nobody'],
+  ['missing: ev-3, 3 to 3 by ev-4', 'missing: ev-2, 2 to 2'],
+  ['ev-2'],
+)
+expectIn(
+  'W10',
+  'open-beside-remembered',
+  'a record without a place, and the reader remembers others than the one that nobody names',
+  ['ev-1', 'ev-4', 'ev-9.of-nobody'],
+  [
+    'missing: ev-3, 3 to 3 by ev-4',
+    'open: Whether number 2 is missing cannot be told: nothing that has a place is or names it, and 1 record without a place can be anything.',
+  ],
+  ['ev-1', 'ev-4'],
+)
+expectIn(
+  'W10',
+  'unplaced-remembered',
+  'a record without a place that the reader remembers, so that it is not the one that nobody names',
+  ['ev-1', 'ev-4', 'ev-9.of-nobody'],
+  ['missing: ev-3, 3 to 3 by ev-4', 'missing: unnamed, 2 to 2'],
+  ['ev-9.of-nobody'],
+)
+expectIn(
+  'W5',
+  'handed-over-later',
+  'a second key takes over at number 3',
+  ['ev-1', 'ev-2', 'ev-3.after-2-of-another'],
+  [],
+)
+expectIn(
+  'W5',
+  'handed-over-of-another',
+  'a second key takes over from what is not what is here, so that its first numbers are missing',
+  ['ev-1', 'ev-2.anew', 'ev-3.after-2-of-another'],
+  ['resealed: ev-2, 2 by ev-3', 'missing: unnamed, 1 to 1'],
+)
+expectIn(
+  'W7',
+  'answered-as-remembered',
+  'the very record that is remembered, with its request',
+  ['ev-1.answered'],
+  [],
+  ['ev-1.answered'],
+)
+
+// Reruns.
+const RERUN = 'lineage: ev-2 took steps over from ev-1, which has'
+const OPEN = 'open: ev-2 repeats run-1: '
+for (const [name, what, files, found] of [
+  ['rerun-in-root', 'a rerun in the same root', ['source-in-root', 'rerun-in-root'], []],
+  [
+    'rerun-in-another-root',
+    'a rerun in another root',
+    ['source-in-root', 'rerun-in-another-root'],
+    [`${RERUN} another root.`],
+  ],
+  ...(
+    [
+      ['rerun-without-root', 'a rerun without a root', ['source-in-root', 'rerun-without-root']],
+      ['rerun-with-root', 'a rerun of what had no root', ['source', 'rerun-with-root']],
+    ] as const
+  ).map(
+    ([name, what, files]) =>
+      [
+        name,
+        what,
+        files,
+        [
+          `${OPEN}whether the steps that it took over ran in its root cannot be told: one of the two records has none.`,
+        ],
+      ] as const,
+  ),
+  [
+    'rerun-of-another-value',
+    'a rerun with another value of a variable',
+    ['source-with-variable', 'rerun-of-another-value'],
+    [
+      `${OPEN}its plan has other variables than the record that it took steps over from, and whether those are of the server’s environment is not on record.`,
+    ],
+  ],
+  [
+    'rerun-of-another-variable',
+    'a rerun with another variable',
+    ['source-with-variable', 'rerun-of-another-variable'],
+    [`${RERUN} other planned steps.`],
+  ],
+  [
+    'rerun-of-gates',
+    'a rerun with another gate',
+    ['source', 'rerun-of-gates'],
+    [`${RERUN} other planned gates.`],
+  ],
+  [
+    'rerun-of-kind',
+    'a rerun of another kind',
+    ['source', 'rerun-of-kind'],
+    [`${RERUN} another kind of run.`],
+  ],
+  ...(
+    [
+      ['rerun-from-no-entry', 'a rerun of an entry that is not there', 9],
+      ['rerun-from-the-opening', 'a rerun of an entry that is no step', 0],
+      ['rerun-from-another-entry', 'a rerun of an entry with another digest', 1],
+    ] as const
+  ).map(
+    ([name, what, seq]) =>
+      [
+        name,
+        what,
+        ['source', name],
+        [`lineage: ev-2 took build over from entry ${seq} of ev-1, which is not what it says.`],
+      ] as const,
+  ),
+] as const)
+  expectIn(
+    'W9',
+    name,
+    what,
+    files.map((file, index) => `ev-${index + 1}.${file}`),
+    [...found],
+  )
+expectIn(
+  'W9',
+  'rerun-whole',
+  'a rerun that took nothing over, of what is not here',
+  ['ev-1', 'ev-2.rerun-whole'],
+  [`${OPEN}who started that is the server’s word, since its record is not here.`],
+)
+expectIn(
+  'W9',
+  'rerun-of-nobody',
+  'a rerun of what no key at hand has sealed',
+  ['ev-1.source-of-nobody', 'ev-2.rerun-of-nobody'],
+  [
+    `${OPEN}who started that is the server’s word, since its record is not here; 1 step that it took over could not be compared.`,
+  ],
+)
+expectIn(
+  'W9',
+  'rerun-first-by-number',
+  'a rerun sealed before what it repeats, and those between are gone',
+  ['ev-2.rerun-first', 'ev-1.source-much-later'],
+  [
+    'missing: ev-4, 4 to 4 by ev-1',
+    'missing: unnamed, 2 to 3',
+    'lineage: ev-2 took steps over from ev-1, which was sealed after it.',
+  ],
+)
+const LATER = 'lineage: ev-2 took steps over from ev-1, which was sealed after it.'
+for (const [name, what, files, found] of [
+  [
+    'rerun-first-beside-another',
+    'a rerun sealed before what it repeats by another key, which sealed something else before',
+    ['ev-8.of-another', 'ev-2.rerun-first', 'ev-1.source-later-by-another'],
+    [LATER],
+  ],
+  [
+    'rerun-first-after-gone',
+    'the same, where what both follow is gone',
+    ['ev-2.rerun-after-gone', 'ev-1.source-after-that-by-another'],
+    ['missing: ev-4, 4 to 4 by ev-2', 'missing: unnamed, 1 to 3', LATER],
+  ],
+  [
+    'rerun-of-two-keys-after-gone',
+    'a rerun of what another key sealed after what is gone, so that neither follows the other',
+    ['ev-1.source-after-gone-by-another', 'ev-2.rerun-first'],
+    [
+      'missing: ev-5, 5 to 5 by ev-1',
+      'missing: unnamed, 1 to 4',
+      `${OPEN}whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.`,
+    ],
+  ],
+] as const)
+  expectIn('W9', name, what, [...files], [...found])
+expectIn(
+  'W9',
+  'based-on-nobody',
+  'a base that no key at hand has sealed',
+  ['ev-1.of-nobody', 'ev-2.based'],
+  [
+    'replaced: ev-1, 1 by ev-2',
+    'open: Whether ev-1 is what a gate of ev-2 showed a difference from cannot be told: it has no place.',
+  ],
+)
+
+// Given together.
+const FORK = 'fork /closing/previous'
+for (const [name, what, files, found, trust = 'pinned'] of [
+  [
+    'together',
+    'two that follow each other',
+    ['ev-1', 'ev-2'],
+    ['2: follows-held /closing/previous'],
+  ],
+  ['together-part', 'what is not among them is not missing', ['ev-1', 'ev-4'], []],
+  ['together-twice', 'one file twice', ['ev-1', 'ev-1'], []],
+  ['together-damaged', 'one that does not verify accuses none', ['ev-1', 'ev-2.damaged'], []],
+  [
+    'together-forked',
+    'two in one place, of which neither is the true one',
+    ['ev-1', 'ev-2', 'ev-7.number-2'],
+    [`2: ${FORK}`, `3: ${FORK}`, 'forked: ev-2 and ev-7, 2'],
+  ],
+  [
+    'together-forked-id',
+    'two of one id',
+    ['ev-1', 'ev-1.anew'],
+    [`1: ${FORK}`, `2: ${FORK}`, 'forked: ev-1 and ev-1, 1'],
+  ],
+  [
+    'together-forked-run',
+    'two of one run',
+    ['ev-2', 'ev-5.of-run-2'],
+    [`1: ${FORK}`, `2: ${FORK}`, 'forked: ev-2 and ev-5, 2'],
+  ],
+  [
+    'together-forked-after',
+    'two after one, which is not among them',
+    ['ev-2', 'ev-7.after-1'],
+    [`1: ${FORK}`, `2: ${FORK}`, 'forked: ev-2 and ev-7, 2'],
+  ],
+  [
+    'together-resealed',
+    'one that is not what the other was sealed over',
+    ['ev-2.anew', 'ev-3'],
+    ['2: previous-differs /closing/previous', 'resealed: ev-2, 2 by ev-3'],
+  ],
+  [
+    'together-of-one-number',
+    'another one of the number before it',
+    ['ev-7.number-2', 'ev-3'],
+    ['2: previous-differs /closing/previous'],
+  ],
+  [
+    'together-handed-over',
+    'one that follows the record of another key',
+    ['ev-1', 'ev-2.of-another'],
+    ['2: follows-held /closing/previous'],
+  ],
+  [
+    'together-replaced',
+    'what no key at hand has sealed, in the place of what one was sealed over',
+    ['ev-2.of-nobody', 'ev-3'],
+    ['1: place-unsealed /closing/previous', 'replaced: ev-2, 2 by ev-3'],
+  ],
+  [
+    'together-rerun-part',
+    'a rerun without what it repeats, which is not missing',
+    ['ev-2.rerun'],
+    [
+      `${OPEN}who started that is the server’s word, since its record is not here; 1 step that it took over could not be compared.`,
+    ],
+  ],
+  [
+    'together-rerun-whole',
+    'a rerun that took nothing over, and what it repeats',
+    ['ev-2.rerun-whole', 'ev-6.source'],
+    ['1: lineage-agrees /opening/rerun_of'],
+  ],
+  [
+    'together-answered',
+    'a request that is answered in both, each time otherwise',
+    ['ev-1.answered', 'ev-2.answered'],
+    [
+      '1: nonce-repeated ship /gates/0/decisions/0/decision',
+      '2: nonce-repeated ship /gates/0/decisions/0/decision',
+      '2: follows-held /closing/previous',
+      'repeated: ev-1 and ev-2',
+    ],
+  ],
+  [
+    'together-rerun',
+    'a rerun, and what it repeats and took over from',
+    ['ev-2.rerun', 'ev-1.source'],
+    ['1: follows-held /closing/previous'],
+  ],
+  [
+    'together-rerun-without-ann',
+    'a rerun that leaves out who started what it repeats',
+    ['ev-2.rerun-without-ann', 'ev-1.source'],
+    [
+      '1: lineage-differs /opening/rerun_of',
+      '1: follows-held /closing/previous',
+      'lineage: ev-2 repeats run-1, which others started by its record, ev-1.',
+    ],
+  ],
+  [
+    'together-rerun-changed',
+    'a rerun that changed what it took over, which the walk alone finds',
+    ['ev-2.rerun-changed', 'ev-1.source'],
+    [
+      '1: follows-held /closing/previous',
+      'lineage: ev-2 took build over from entry 1 of ev-1, which is not what it says.',
+    ],
+  ],
+  [
+    'together-based-on-another',
+    'a base that is another record than is shown',
+    ['ev-1', 'ev-2.based-on-another'],
+    [
+      '2: shown-differs ship /gates/0/shown/base',
+      '2: follows-held /closing/previous',
+      'resealed: ev-1, 1 by ev-2',
+    ],
+  ],
+  [
+    'together-of-nobody',
+    'what no key at hand has sealed accuses none',
+    ['ev-1', 'ev-2', 'ev-2.of-nobody'],
+    ['2: follows-held /closing/previous', '3: place-unsealed /closing/previous'],
+  ],
+  [
+    'together-of-offered',
+    'a key that is only offered accuses no record by a pinned one, and is accused by it',
+    ['ev-1', 'ev-2', 'ev-2.of-nobody'],
+    ['2: follows-held /closing/previous', `3: ${FORK}`],
+    'offered',
+  ],
+  [
+    'together-of-offered-alone',
+    'two by a key that is only offered, in one place',
+    ['ev-8.of-nobody', 'ev-9.of-nobody'],
+    [`1: ${FORK}`, `2: ${FORK}`, 'forked: ev-8 and ev-9, 1'],
+    'offered',
+  ],
+] as const)
+  expectIn('W11', name, what, [...files], [...found], [], trust)
+
 mkdirSync(SERIES, { recursive: true })
 for (const [file, bytes] of Object.entries(FILES))
   writeFileSync(new URL(`${file}.envelope`, SERIES), bytes)
 const trust = trustFileOf(signer, { server_keys: [signer, other].map((key) => serverKeyOf(key)) })
-writeFileSync(new URL('table.json', SERIES), `${JSON.stringify({ trust, series }, null, 2)}\n`)
+const offered = trustFileOf(nobody)
+writeFileSync(
+  new URL('table.json', SERIES),
+  `${JSON.stringify({ trust, offered, series }, null, 2)}\n`,
+)
 console.log(`${series.length} series of ${Object.keys(FILES).length} files`)

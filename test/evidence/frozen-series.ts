@@ -8,6 +8,8 @@ import { type Walk } from './walked.ts'
 export const SeriesTable = z.strictObject({
   /** What the reader of all of them pinned. */
   trust: TrustFile,
+  /** What a server offers to those who ask it. */
+  offered: TrustFile,
   series: z.array(
     z.strictObject({
       name: z.string(),
@@ -18,7 +20,9 @@ export const SeriesTable = z.strictObject({
       files: z.array(z.string()),
       /** Records that the reader verified before. */
       remembered: z.array(z.string()),
-      /** As `walked` says it. */
+      /** Given together by a reader, who remembers nothing; with what is only offered, or without. */
+      together: z.exactOptional(z.enum(['pinned', 'offered'])),
+      /** As `walked` says it, or `givenTogether`. */
       found: z.array(z.string()),
     }),
   ),
@@ -32,12 +36,20 @@ export function readSeriesTable(): SeriesTable {
 }
 
 export function walkOf(
-  { files, remembered }: Pick<SeriesTable['series'][number], 'files' | 'remembered'>,
-  { trust }: Pick<SeriesTable, 'trust'>,
+  { files, remembered, together }: SeriesTable['series'][number],
+  { trust, offered }: Pick<SeriesTable, 'trust' | 'offered'>,
 ): Walk {
   const read = (name: string) => ({
     evidence_id: name.split('.')[0] ?? '',
     text: readFileSync(new URL(`${name}.envelope`, SERIES), 'utf8'),
   })
-  return { trust, files: files.map(read), remembered: remembered.map(read) }
+  return {
+    trust: [
+      { file: trust, source: 'pinned' },
+      ...(together === 'offered' ? [{ file: offered, source: together }] : []),
+    ],
+    files: files.map(read),
+    remembered: remembered.map(read),
+    isTogether: together !== undefined,
+  }
 }

@@ -15,7 +15,7 @@ import {
   numberFailures,
   webauthnAnswers,
 } from './vectors.ts'
-import { Walk, walked } from './walked.ts'
+import { claimSaid, Walk, walked } from './walked.ts'
 
 /** What Node and a page in a browser are both given, and must make the same of. */
 
@@ -91,11 +91,6 @@ export async function judge(
 /** All that is claimed, in the words of a row of the table: the code, of which step or gate, and where. */
 export const rowOf = ({ claims, beside }: { claims: readonly Claim[]; beside: readonly Claim[] }) =>
   [...claims, ...beside].map(claimSaid).toSorted()
-
-const claimSaid = ({ code, step_id, where, ended }: Claim): string =>
-  [code, step_id, where === '' ? undefined : where, ended && `by a key that is ${ended}`]
-    .filter((word) => word !== undefined)
-    .join(' ')
 
 export const Input = z.object({
   jcs: z.array(
