@@ -100,12 +100,16 @@ export function checkPrevious(
   const { previous, seal_seq } = closing
   const at = { where: '/closing/previous' }
   const isSameKey = ({ server }: HeldEnvelope) => server === opening.server
+  /** Sealed over an envelope that has this id, and is another one. */
+  const isAfterAnother = ({ previous: before }: HeldEnvelope) =>
+    before?.evidence_id === evidence_id && before.head !== head
   // A number is one of a key's own series; an id, and the envelope that is followed, are there once over all keys.
   const near = held.filter(
     (other) =>
       isSameKey(other) ||
       other.evidence_id === evidence_id ||
       other.run_id === run_id ||
+      isAfterAnother(other) ||
       (previous !== null &&
         [other.evidence_id, other.previous?.evidence_id].includes(previous.evidence_id)),
   )
@@ -139,6 +143,14 @@ export function checkPrevious(
       actual: head,
     })
   }
+  const later = near.find(isAfterAnother)
+  if (later?.previous)
+    return claimOf('fork', {
+      ...at,
+      message: `You hold ${later.evidence_id}, which was sealed after another envelope of this id: ${isSameKey(later) ? 'the server sealed two' : 'a key sealed that over another one'}.`,
+      expected: later.previous.head,
+      actual: head,
+    })
   if (previous === null)
     return claimOf('first-in-series', {
       ...at,

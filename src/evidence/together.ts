@@ -68,6 +68,7 @@ const namesOf = ({ evidence_id, run_id, server, seal_seq, previous, decisions = 
 const asksOf = (one: Placed): string[] => [
   ...namesOf(one),
   `place ${one.seal_seq - 1} ${one.server}`,
+  `after ${one.evidence_id}`,
   ...(one.previous === null ? [] : [`id ${one.previous.evidence_id}`]),
   ...(one.repeats === null ? [] : [`run ${one.repeats.run_id}`]),
   ...new Set(one.repeats?.taken.map(({ evidence_id }) => `id ${evidence_id}`)),

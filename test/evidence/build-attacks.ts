@@ -4030,8 +4030,32 @@ const itself = {
   run_id: 'run-1',
   starters: ['user:oda'],
 }
+const BY_EVE = { starters: ['user:eve'] }
+const after = ({ evidence_id, head }: typeof itself) => ({ evidence_id, head })
 for (const [file, what, told, held] of [
   ['held-itself', 'the very record that is held', 'first-in-series /closing/previous', [itself]],
+  [
+    'followed-by-held',
+    'a record that the held one was sealed after',
+    'first-in-series /closing/previous',
+    [{ ...repeatedRun, ...BY_EVE, previous: after(itself) }],
+  ],
+  ...[signer, thief].map(
+    ({ key_id: server }, nth) =>
+      [
+        `fork-of-what-was-followed${nth === 0 ? '' : '-by-another'}`,
+        'a record beside one that was sealed after another of its id',
+        'fork /closing/previous',
+        [
+          {
+            ...repeatedRun,
+            server,
+            ...BY_EVE,
+            previous: { evidence_id: 'ev-1', head: sha256('another') },
+          },
+        ],
+      ] satisfies [string, string, Told, NonNullable<Attack['held']>],
+  ),
   [
     'fork-of-an-id-and-number',
     'a second record of one id and number, by another key',
@@ -4052,7 +4076,7 @@ for (const [file, what, told, held] of [
       },
     ],
   ],
-] as const)
+] satisfies [string, string, Told, NonNullable<Attack['held']>][])
   attack(file, what, told.startsWith('fork') ? NO : 'proven', [told], bytes, { held: [...held] })
 for (const [file, what, told, held] of [
   [

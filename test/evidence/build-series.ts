@@ -745,7 +745,7 @@ for (const [name, what, files, found] of [
     ['ev-1.source-after-gone-by-another', 'ev-2.rerun-first'],
     [
       'missing: ev-5, 5 to 5 by ev-1',
-      'missing: unnamed, 1 to 4',
+      'open: Whether numbers 1 to 4 are missing cannot be told: ev-1 follows ev-5, which could not be had, and another key has sealed such numbers.',
       `${OPEN}whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.`,
     ],
   ],
@@ -802,7 +802,7 @@ for (const [name, what, files, found, trust = 'pinned'] of [
     'together-resealed',
     'one that is not what the other was sealed over',
     ['ev-2.anew', 'ev-3'],
-    ['2: previous-differs /closing/previous', 'resealed: ev-2, 2 by ev-3'],
+    [`1: ${FORK}`, '2: previous-differs /closing/previous', 'resealed: ev-2, 2 by ev-3'],
   ],
   [
     'together-of-one-number',
