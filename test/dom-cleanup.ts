@@ -11,6 +11,14 @@ globalThis.ResizeObserver = class {
   disconnect = () => undefined
 }
 
+// So nothing is out of sight, and what is in the page is seen.
+if (typeof Element !== 'undefined') {
+  Element.prototype.scrollIntoView = () => undefined
+  Element.prototype.checkVisibility = function checkVisibility() {
+    return this.isConnected
+  }
+}
+
 // It opens no dialog either: one is open or closed, and that is all. Some tests of the viewer have no DOM.
 if (typeof HTMLDialogElement !== 'undefined') {
   HTMLDialogElement.prototype.showModal = function showModal() {

@@ -57,9 +57,14 @@ function chosenOf<T>(
     at += 1
   }
   const sign = descending ? -1 : 1
-  chosen.sort((a, b) => (a.key === b.key ? a.at - b.at : a.key < b.key ? -sign : sign))
+  chosen.sort((a, b) => sign * ordered(a.key, b.key) || a.at - b.at)
   return Uint32Array.from(chosen, (row) => row.at)
 }
+
+// As people count: step-2 before step-10. Of one language, so that a record has one order in every browser.
+const NAMES = new Intl.Collator('en', { numeric: true })
+const ordered = (a: string | number, b: string | number): number =>
+  typeof a === 'number' || typeof b === 'number' ? Number(a) - Number(b) : NAMES.compare(a, b)
 
 const textOfStep = ({ step_id, kind, argv, outcome, reason, signal, artifacts }: StepEntry) =>
   [step_id, kind, outcome, reason, signal, ...argv, ...artifacts.map(({ path }) => path)].join('\n')

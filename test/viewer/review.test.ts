@@ -425,6 +425,16 @@ describe('the rows of a table', () => {
     expect(rowsOf('duration', true)).toEqual(['alpha', 'zeta'])
     expect(rowsOf('seq', false, 'OUT.TGZ')).toEqual(['zeta'])
     expect(rowsOf('seq', false, 'nothing of this')).toEqual([])
+    const [step] = sealed.envelope.execution.steps
+    const names = ['step-10', 'step-2', 'Step-1', 'step-1']
+    const steps = names.flatMap((step_id) =>
+      step ? [{ seq: 1, entry: { ...step, step_id } }] : [],
+    )
+    const by = { view: 'steps', sort: 'name', search: '' } as const
+    const sorted = (descending: boolean) =>
+      [...indexOf({ ...by, descending }, { steps, gates: [], lines: [] })].map((at) => names[at])
+    expect(sorted(false)).toEqual(['step-1', 'Step-1', 'step-2', 'step-10'])
+    expect(sorted(true)).toEqual(['step-10', 'step-2', 'Step-1', 'step-1'])
   })
 })
 

@@ -42,6 +42,45 @@ it('[U9] [U12] each record that could not be had is asked for by itself, and the
   expect(asked).toEqual(['ev-2', null])
 })
 
+it('[U9] what is switched off while it works gives the focus to what is around it, and has it again after that', async () => {
+  const drawn = () =>
+    act(() => new Promise<void>((resolve) => requestAnimationFrame(() => resolve())))
+  function Page({ isBusy }: { isBusy: boolean }) {
+    useKeptFocus()
+    return (
+      <main id="main">
+        <form aria-label="A form">
+          <button type="button" disabled={isBusy}>
+            Work
+          </button>
+          <button type="button">Elsewhere</button>
+        </form>
+      </main>
+    )
+  }
+  const { rerender } = render(<Page isBusy={false} />)
+  const [work, elsewhere, form] = [
+    screen.getByRole('button', { name: 'Work' }),
+    screen.getByRole('button', { name: 'Elsewhere' }),
+    screen.getByRole('form'),
+  ]
+  // Nothing changes on the page while it works: the frame in which it is switched off is the only one.
+  const working = async (isBusy: boolean) => {
+    rerender(<Page isBusy={isBusy} />)
+    await drawn()
+  }
+  work.focus()
+  await working(true)
+  expect(document.activeElement).toBe(form)
+  await working(false)
+  expect(document.activeElement).toBe(work)
+  // Who went elsewhere meanwhile is not called back.
+  await working(true)
+  elsewhere.focus()
+  await working(false)
+  expect(document.activeElement).toBe(elsewhere)
+})
+
 it('[U12] however many could not be had, each can be reached, and so many a time are drawn', async () => {
   const asked: (string | null)[] = []
   render(<UnreadRecords walked={many(230)} asking={null} askAgain={(only) => asked.push(only)} />)

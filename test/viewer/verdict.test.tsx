@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { cleanup, fireEvent, render, screen, within } from '@testing-library/react'
 import axe from 'axe-core'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
@@ -15,9 +15,13 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { keptQuery } from '#viewer/queries.ts'
+import { entryQuery, valuesQuery } from '#viewer/record-queries.ts'
+import { AuditViews } from '#viewer/review/audit-views.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
+import { EntryDetail } from '#viewer/review/entry-detail.tsx'
 import { Judged } from '#viewer/review/judged.tsx'
 import type { Origin } from '#viewer/review/origin.ts'
+import { TryChange } from '#viewer/review/try-change.tsx'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -237,5 +241,101 @@ describe('a verdict', () => {
       rules: { 'color-contrast': { enabled: false } },
     })
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([])
+  })
+})
+
+describe('a record that is looked through', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  /** Its worker takes long. */
+  const busy = () =>
+    vi.stubGlobal(
+      'Worker',
+      class {
+        addEventListener = () => undefined
+        postMessage = () => undefined
+        terminate = () => undefined
+      },
+    )
+
+  it('[U14] says that it searches for a value, and gives none of a former search meanwhile', async () => {
+    busy()
+    const client = new QueryClient()
+    const found = {
+      values: [{ pointer: '/steps/0/exit_code', json: '0', holds: null }],
+      more: true,
+    }
+    client.setQueryData(valuesQuery('ev-1', 'head', 'exit_code').queryKey, found)
+    render(
+      <QueryClientProvider client={client}>
+        <TryChange document="ev-1" head="head" bytes={1000} />
+      </QueryClientProvider>,
+    )
+    const row = () => screen.getByRole<HTMLButtonElement>('button', { name: /exit_code/ })
+    expect(row().disabled).toBe(false)
+    screen.getByText('The first hundred. Say more to find others.')
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: '99999/exit_code' } })
+    await screen.findByText('Searching the whole record.')
+    expect(screen.queryByText(/The first hundred/)).toBe(null)
+    expect(row().disabled).toBe(true)
+    fireEvent.click(row())
+    expect(screen.queryByLabelText(/New value of/)).toBe(null)
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'exit_code' } })
+    await screen.findByText('The first hundred. Say more to find others.')
+    expect(row().disabled).toBe(false)
+  })
+
+  it('[U20] says that it is read, and no page is scrolled in the place of what is not there yet', async () => {
+    busy()
+    const { summary } = await verdictOf(sealed.bytes, [pinned(signer)])
+    if (summary === null) throw new Error('it verifies')
+    render(
+      <QueryClientProvider client={new QueryClient()}>
+        <AuditViews
+          document="ev-1"
+          origin={{ from: 'file', name: 'a.json' }}
+          summary={summary}
+          told="verified"
+        />
+      </QueryClientProvider>,
+    )
+    fireEvent.click(screen.getByRole('button', { name: 'Raw record' }))
+    const raw = screen.getByRole('region', { name: 'Raw record' })
+    screen.getByText('Reading the raw record.')
+    for (const key of ['End', 'PageDown', 'Home', 'PageUp', ' '])
+      expect(fireEvent.keyDown(raw, { key })).toBe(false)
+    expect(fireEvent.keyDown(raw, { key: 'Tab' })).toBe(true)
+    fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'exit' } })
+    await screen.findByText('Searching the raw record.')
+  })
+
+  it('[U10] tells the artifacts of a step apart by their paths, for who does not see', async () => {
+    const { summary } = await verdictOf(sealed.bytes, [pinned(signer)])
+    const [step] = sealed.envelope.execution.steps
+    if (summary === null || step === undefined) throw new Error('it verifies')
+    const artifacts = ['out/a.tgz', 'out/b.tgz'].map((path) => ({
+      path,
+      sha256: 'ab'.repeat(32),
+      bytes: 1,
+    }))
+    const client = new QueryClient()
+    const entry = { kind: 'step', seq: 1, entry: { ...step, artifacts } } as const
+    client.setQueryData(entryQuery('ev-1', summary.head, 1).queryKey, entry)
+    render(
+      <QueryClientProvider client={client}>
+        <EntryDetail
+          document="ev-1"
+          origin={{ from: 'server', evidence_id: 'ev-1' }}
+          summary={summary}
+          told="verified"
+          seq={1}
+          onClose={() => undefined}
+        />
+      </QueryClientProvider>,
+    )
+    for (const { path } of artifacts) {
+      screen.getByRole('button', { name: `Fetch and compare the artifact ${path}` })
+      screen.getByLabelText(`Compare a file with the artifact ${path}`)
+    }
   })
 })

@@ -1,11 +1,14 @@
 /** A button that has files of this machine chosen. They stay in this browser. */
 export function Choose({
   button,
+  label = button,
   multiple = false,
   folder = false,
   onChosen,
 }: {
   button: string
+  /** Where several on a page have the same words: those, and of what. */
+  label?: string
   multiple?: boolean
   folder?: boolean
   onChosen: (files: File[]) => void
@@ -15,6 +18,7 @@ export function Choose({
       {button}
       <input
         type="file"
+        aria-label={label}
         multiple={multiple}
         className="sr-only"
         ref={(input) => {

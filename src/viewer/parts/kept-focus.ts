@@ -2,7 +2,7 @@ import { useEffect } from 'react'
 
 /**
  * When what has the focus is taken away or switched off, the focus goes to what is left around it, or to the new page
- * [U9]: never to nowhere, where a screen reader falls silent.
+ * [U9]: never to nowhere, where a screen reader falls silent. Who is still there when it is on again is on it again.
  */
 export function useKeptFocus(): void {
   useEffect(() => {
@@ -10,10 +10,12 @@ export function useKeptFocus(): void {
     let frame = 0
     // Switched off, it lets go; it may be on again before that is seen here.
     let wasOff = false
+    let left: { switchedOff: HTMLElement; for: HTMLElement } | null = null
 
     const focused = ({ target }: FocusEvent) => {
       held = around(target)
       wasOff = false
+      if (target !== left?.for) left = null
     }
     // A key that acts without a focus is used from the page as a whole.
     const pressed = () => {
@@ -21,11 +23,17 @@ export function useKeptFocus(): void {
     }
     const keep = () => {
       const [focus, ...rest] = held
-      if (!focus || document.activeElement !== document.body) return
+      const { activeElement: at, body } = document
+      if (left && at === left.for && canHold(left.switchedOff))
+        return left.switchedOff.focus({ preventScroll: true })
+      // What is switched off has the focus until the next frame is drawn, in which nothing may change that is seen here.
+      const isOff = focus !== undefined && at === focus && focus.matches(':disabled')
+      if (!focus || (at !== body && !isOff)) return
       if (canHold(focus) && !wasOff) return
       const next = [focus, ...rest].find((one) => canHold(one) && !one.contains(page())) ?? page()
       if (!next) return
       if (next.tabIndex < 0) next.tabIndex = -1
+      left = focus.matches(':disabled') ? { switchedOff: focus, for: next } : null
       next.focus({ preventScroll: true })
     }
     const observer = new MutationObserver((changes) => {

@@ -248,7 +248,14 @@ function Table({
         rowPx={rowPx}
         className={`${isTall ? 'h-140' : ''} ${rows.view === 'raw' ? 'bg-sunken font-mono text-xs' : ''}`}
         walks={rows.view !== 'raw'}
-        box={Number.isInteger(chosen) ? { onKeyDown: onEscape(leave) } : {}}
+        box={{
+          'aria-busy': count === undefined,
+          onKeyDown: (event) => {
+            // Nothing to scroll yet: the browser would scroll the page away in its place.
+            if (count === undefined && SCROLLS.has(event.key)) event.preventDefault()
+            if (Number.isInteger(chosen)) onEscape(leave)(event)
+          },
+        }}
         onRange={onRange}
         renderRow={rowAt}
       />
@@ -258,13 +265,21 @@ function Table({
         </section>
       )}
       <output className="block border-t border-line px-4 py-1 text-xs text-ink-2">
-        {counted(count ?? 0, rows.view === 'raw' ? 'line' : 'row')}
-        {rows.search !== '' && ' found'}
-        {sortSaid(rows)}
+        {count === undefined ? (
+          `${rows.search === '' ? 'Reading' : 'Searching'} the ${label.toLowerCase()}.`
+        ) : (
+          <>
+            {counted(count, rows.view === 'raw' ? 'line' : 'row')}
+            {rows.search !== '' && ' found'}
+            {sortSaid(rows)}
+          </>
+        )}
       </output>
     </>
   )
 }
+
+const SCROLLS: ReadonlySet<string> = new Set(['PageDown', 'PageUp', 'Home', 'End', ' '])
 
 type RawLine = { line: number; text: string }
 

@@ -8,6 +8,7 @@ import { counted } from '#evidence/counted.ts'
 import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
 import { compareLog, comparePart, type PartAddress } from '#viewer/record-queries.ts'
 import type { Compared, PartAt } from '#viewer/verifier.ts'
+import { plain } from '#viewer/parts/visible.ts'
 import { useMutation } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import type { Origin } from './origin.ts'
@@ -21,6 +22,7 @@ export function ComparedPart({
   origin,
   told,
   name,
+  path = null,
   file,
 }: {
   address: PartAddress
@@ -29,9 +31,12 @@ export function ComparedPart({
   told: ToldBy
   /** With its article, if it has one. */
   name: string
+  /** Of an artifact: one of several of a step is not told from the others without it. */
+  path?: string | null
   file: string
 }) {
   const compared = useMutation(comparePart(address))
+  const called = path === null ? name : `${name} ${plain(path, 400)}`
   const bytes = compared.data?.same ? compared.data.bytes : null
   const parts = useMemo(() => (bytes === null ? [] : [new Uint8Array(bytes)]), [bytes])
   return (
@@ -42,14 +47,18 @@ export function ComparedPart({
             <button
               type="button"
               className="button"
-              disabled={compared.isPending}
-              onClick={() => compared.mutate(null)}
+              aria-disabled={compared.isPending}
+              aria-label={`${compared.isPending ? 'Comparing' : 'Fetch and compare'} ${called}`}
+              onClick={() => {
+                if (!compared.isPending) compared.mutate(null)
+              }}
             >
               {compared.isPending ? 'Comparing' : `Fetch and compare ${name}`}
             </button>
           )}
           <Choose
             button={`Compare a file with ${name}`}
+            label={`Compare a file with ${called}`}
             onChosen={([one]) => {
               if (one) compared.mutate(one)
             }}
@@ -60,9 +69,21 @@ export function ComparedPart({
       {compared.isError && <ErrorWords error={compared.error} />}
       {compared.data &&
         (compared.data.same ? (
-          <Same parts={parts} kind={address.part.kind} told={told} name={name} file={file} />
+          <Same
+            parts={parts}
+            kind={address.part.kind}
+            told={told}
+            name={name}
+            called={called}
+            file={file}
+          />
         ) : (
-          <Another name={name} compared={compared.data} onAgain={() => compared.reset()} />
+          <Another
+            name={name}
+            called={called}
+            compared={compared.data}
+            onAgain={() => compared.reset()}
+          />
         ))}
     </div>
   )
@@ -73,10 +94,12 @@ const startOf = (sentence: string): string => sentence.charAt(0).toUpperCase() +
 /** Other bytes than those that are on record: named, and nothing of them drawn. */
 function Another({
   name,
+  called,
   compared: { fault, expected, actual },
   onAgain,
 }: {
   name: string
+  called: string
   compared: Compared & { same: false }
   onAgain: () => void
 }) {
@@ -95,7 +118,12 @@ function Another({
           <Fingerprint hex={actual} />
         </dd>
       </dl>
-      <button type="button" className="button mt-2" onClick={onAgain}>
+      <button
+        type="button"
+        className="button mt-2"
+        aria-label={`Compare again ${called}`}
+        onClick={onAgain}
+      >
         Compare again
       </button>
     </div>
@@ -184,6 +212,7 @@ export function ComparedLog({
       {compared.data && (
         <Another
           name={`part ${compared.data.index + 1} of the log`}
+          called={`part ${compared.data.index + 1} of the log`}
           compared={compared.data.compared}
           onAgain={() => {
             compared.reset()
@@ -206,6 +235,7 @@ export function ComparedLog({
               ? 'the log'
               : `the beginning of the log, ${parts.length} of ${chunks.length} parts,`
           }
+          called="the log"
           file={file}
         />
       )}
@@ -218,12 +248,15 @@ function Same({
   kind,
   told,
   name,
+  called,
   file,
 }: {
   parts: readonly Uint8Array<ArrayBuffer>[]
   kind: PartAt['kind']
   told: ToldBy
   name: string
+  /** As no other on the page. */
+  called: string
   file: string
 }) {
   const lines = useMemo(() => linesOf(kind, parts), [kind, parts])
@@ -239,11 +272,16 @@ function Same({
           {lines === null && '. It is not text, so it is not drawn'}
           {lines?.endsInCrLf && '. Its lines end in CR LF'}.
         </span>
-        <button type="button" className="button ml-auto min-h-7 text-xs" onClick={save}>
+        <button
+          type="button"
+          className="button ml-auto min-h-7 text-xs"
+          aria-label={`Save these bytes of ${called}`}
+          onClick={save}
+        >
           Save these bytes
         </button>
       </div>
-      {lines !== null && <TextShown lines={lines} label={`Content of the ${kind}`} />}
+      {lines !== null && <TextShown lines={lines} label={`Content of ${called}`} />}
     </div>
   )
 }

@@ -193,6 +193,7 @@ function StepDetail({
                 origin={origin}
                 told={told}
                 name="the artifact"
+                path={path}
                 file={path.split('/').at(-1) ?? sha256}
               />
             </div>

@@ -63,8 +63,14 @@ export function SealedCells({
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
         <h3 className="font-semibold">Cells</h3>
         <output className="text-ink-2">
-          {counted(known.total, 'cell')}
-          {wanted !== '' && ' found'}
+          {first.isPlaceholderData ? (
+            'Searching the cells.'
+          ) : (
+            <>
+              {counted(known.total, 'cell')}
+              {wanted !== '' && ' found'}
+            </>
+          )}
         </output>
         <input
           type="search"

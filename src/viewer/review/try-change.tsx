@@ -106,7 +106,10 @@ function ValueForm({
   const [search, setSearch] = useState('exit_code')
   const [chosen, setChosen] = useState<Value | null>(null)
   const [json, setJson] = useState('')
-  const found = useQuery(valuesQuery(document, head, useDeferredValue(search)))
+  const wanted = useDeferredValue(search)
+  const found = useQuery(valuesQuery(document, head, wanted))
+  // What the former search found is not what this one finds: none of it can be taken.
+  const isSearching = found.isPending || found.isPlaceholderData || wanted !== search
   return (
     <div className="grid gap-4 lg:grid-cols-2">
       <div className="flex min-w-0 flex-col gap-2">
@@ -121,7 +124,8 @@ function ValueForm({
         </label>
         <ul
           aria-label="Values"
-          className="max-h-56 divide-y divide-line overflow-auto rounded-md border border-line"
+          aria-busy={isSearching}
+          className="max-h-56 divide-y divide-line overflow-auto rounded-md border border-line transition-opacity aria-busy:opacity-40 aria-busy:delay-150"
         >
           {found.data?.values.map((value) => (
             <li key={value.pointer}>
@@ -129,6 +133,7 @@ function ValueForm({
                 type="button"
                 className="grid w-full grid-cols-[minmax(0,3fr)_minmax(0,2fr)] gap-x-3 px-2 py-1 text-left font-mono text-xs hover:bg-hover focus-visible:-outline-offset-2 aria-pressed:bg-hover"
                 aria-pressed={chosen?.pointer === value.pointer}
+                disabled={isSearching}
                 onClick={() => {
                   setChosen(value)
                   setJson(value.json ?? '')
@@ -145,15 +150,10 @@ function ValueForm({
             </li>
           ))}
         </ul>
-        {found.data && (
-          <p className="text-xs text-ink-2">
-            {found.data.values.length === 0
-              ? 'No value has this in it.'
-              : found.data.more
-                ? 'The first hundred. Say more to find others.'
-                : 'All that there are.'}
-          </p>
-        )}
+        {found.isError && <ErrorWords error={found.error} />}
+        <output className="text-xs text-ink-2">
+          {isSearching ? 'Searching the whole record.' : found.data && saidOf(found.data)}
+        </output>
       </div>
       {chosen && (
         <div className="flex min-w-0 flex-col gap-4">
@@ -161,7 +161,8 @@ function ValueForm({
             className="flex flex-col gap-2"
             onSubmit={(event) => {
               event.preventDefault()
-              onTry({ kind: 'value', pointer: chosen.pointer, json })
+              if (!pending && json !== chosen.json)
+                onTry({ kind: 'value', pointer: chosen.pointer, json })
             }}
           >
             <label className="flex flex-col gap-1">
@@ -179,15 +180,17 @@ function ValueForm({
                 type="submit"
                 className="button"
                 data-look="main"
-                disabled={pending || json === chosen.json}
+                aria-disabled={pending || json === chosen.json}
               >
                 {pending ? 'Verifying the copy' : 'Change the copy and verify it'}
               </button>
               <button
                 type="button"
                 className="button"
-                disabled={pending}
-                onClick={() => onTry({ kind: 'removed', pointer: chosen.pointer })}
+                aria-disabled={pending}
+                onClick={() => {
+                  if (!pending) onTry({ kind: 'removed', pointer: chosen.pointer })
+                }}
               >
                 Take it out of the copy
               </button>
@@ -200,6 +203,11 @@ function ValueForm({
       )}
     </div>
   )
+}
+
+const saidOf = ({ values, more }: { values: readonly Value[]; more: boolean }): string => {
+  if (values.length === 0) return 'No value has this in it.'
+  return more ? 'The first hundred. Say more to find others.' : 'All that there are.'
 }
 
 /** A member that is not there, or one more of a list. */
@@ -219,7 +227,7 @@ function AddForm({
       className="flex flex-wrap items-end gap-2"
       onSubmit={(event) => {
         event.preventDefault()
-        onTry({ kind: 'added', pointer, name, json })
+        if (!pending) onTry({ kind: 'added', pointer, name, json })
       }}
     >
       {holds === 'members' && (
@@ -242,7 +250,7 @@ function AddForm({
           onChange={({ target }) => setJson(target.value)}
         />
       </label>
-      <button type="submit" className="button" disabled={pending}>
+      <button type="submit" className="button" aria-disabled={pending}>
         Add it in the copy
       </button>
     </form>
@@ -267,7 +275,7 @@ function ByteForm({
       onSubmit={(event) => {
         event.preventDefault()
         // An empty place is no place, and not the first one.
-        onTry(numberIn(offset), numberIn(byte))
+        if (!pending) onTry(numberIn(offset), numberIn(byte))
       }}
     >
       <label className="flex flex-col gap-1">
@@ -292,7 +300,7 @@ function ByteForm({
           onChange={({ target }) => setByte(target.value)}
         />
       </label>
-      <button type="submit" className="button" data-look="main" disabled={pending}>
+      <button type="submit" className="button" data-look="main" aria-disabled={pending}>
         {pending ? 'Verifying the copy' : 'Change the copy and verify it'}
       </button>
     </form>
