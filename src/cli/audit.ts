@@ -1,8 +1,9 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { countCells } from '#evidence/cells.ts'
-import { counted } from '#evidence/counted.ts'
+import { counted, fewOf } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
+import { namedAlone } from '#evidence/expectations.ts'
 import { differingOf } from '#evidence/lineage.ts'
 import { MOST_LISTED } from '#evidence/listed.ts'
 import {
@@ -41,8 +42,9 @@ withheld shows only against what you remember from elsewhere.
                    a definition that you look for, which may be there more than once. A record of one that you
                    neither expect nor require, or require less of than of another, is not proven: its name is
                    the server's word
-  --json           {verdict, envelopes: […], series: […], missing: […], unread: […], unlisted, unoffered}
-                   on stdout; the last two: why the list is not whole, or there are no keys as offered
+  --json           {verdict, envelopes: […], series: […], missing: […], unread: […], unexpected: […], unlisted,
+                   unoffered} on stdout; unexpected: definitions that nothing but a name says that records are
+                   of; the last two: why the list is not whole, or there are no keys as offered
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
@@ -65,7 +67,7 @@ or an envelope or the whole list could not be had.
     const pinned = await Promise.all((values.trust ?? []).map(readTrust))
     const found = await auditOf(evidenceIn(values), pinned, accept)
     if (values.json === true) console.log(defusedJson(found))
-    else console.log(defuse(wordsFor(found, pinned.length > 0)))
+    else console.log(defuse(wordsFor(found, pinned)))
     return VERDICT[found.verdict].exitCode
   },
 }
@@ -95,6 +97,8 @@ type Audit = {
   missing: string[]
   /** Said to be there, and not to be had this time: all or a part of it. Nothing is said of it, and all else of the others. */
   unread: { evidence_id: string; why: string }[]
+  /** Definitions of which only their own name says that records are of them: what `--expect` answers. */
+  unexpected: string[]
   /** Why there may be more than what is listed here; null where the list is whole. */
   unlisted: string | null
   /** Why there are no keys as offered; null where there are. */
@@ -116,6 +120,7 @@ async function auditOf(
   const unplaced: Unplaced[] = []
   const missing: string[] = []
   const unread: Audit['unread'] = []
+  const unexpected = new Set<string>()
   const { ids, why: unlisted, isPart } = await kept.ids()
   const asked = new Set(ids)
   for (const evidence_id of asked) {
@@ -125,8 +130,9 @@ async function auditOf(
       unread.push({ evidence_id, why: found.why })
       unplaced.push({ evidence_id, says: null })
     } else {
-      const { envelope, place, says } = found
+      const { envelope, place, says, named } = found
       envelopes.push(envelope)
+      if (named !== null) unexpected.add(named)
       if (place === null) unplaced.push({ evidence_id, says })
       else placed.push(place)
       // What was not listed may be there all the same, and is not missing before it was asked for. That may never end.
@@ -154,7 +160,16 @@ async function auditOf(
   const series = walkSeries(placed, { unplaced, differing, isPart, absent: new Set(missing) })
   const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
   const unoffered = offer.ok ? null : offer.why
-  return { verdict, envelopes, series, missing, unread, unlisted, unoffered }
+  return {
+    verdict,
+    envelopes,
+    series,
+    missing,
+    unread,
+    unexpected: [...unexpected].toSorted(),
+    unlisted,
+    unoffered,
+  }
 }
 
 /** null where it is gone. */
@@ -193,7 +208,7 @@ async function judged(
     head: place?.head ?? null,
     ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],
   }
-  return { envelope: judgement, place, says }
+  return { envelope: judgement, place, says, named: open ? namedAlone(claims) : null }
 }
 
 const NOT_HERE = { envelope: null, entries: null } as const
@@ -250,8 +265,8 @@ function verdictOf(
 }
 
 function wordsFor(
-  { verdict, envelopes, series, missing, unread, unlisted, unoffered }: Audit,
-  hasTrust: boolean,
+  { verdict, envelopes, series, missing, unread, unexpected, unlisted, unoffered }: Audit,
+  pinned: readonly Trusted[],
 ): string {
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
@@ -286,10 +301,13 @@ function wordsFor(
   const unnamed = series.flatMap(({ faults }) => faults.map(unnamedIn)).reduce((a, b) => a + b, 0)
   const unnumbered = missing.filter((evidence_id) => !named.has(evidence_id)).length
   const gone = named.size + Math.max(unnamed, unnumbered)
+  const keys = new Set(pinned.flatMap(({ file }) => file.server_keys.map(({ key_id }) => key_id)))
+  const isOther = (server: string) => pinned.length > 0 && !keys.has(server)
   const summary = [
     `${counted(envelopes.length, 'envelope')}${counts.length > 0 ? `: ${counts.join(', ')}` : ''}.`,
     ...series.map(
-      ({ server, count, last }) => `Key ${server}: ${count}, up to number ${last?.seal_seq}.`,
+      ({ server, count, last }) =>
+        `Key ${server}${isOther(server) ? ', which you did not pin' : ''}: ${count}, up to number ${last?.seal_seq}.`,
     ),
     gone === 0 ? '' : `${gone.toLocaleString('en')} missing.`,
     unlisted === null ? '' : 'The list is not whole: there may be more.',
@@ -301,12 +319,24 @@ function wordsFor(
         ? ''
         : `${counted(count, 'envelope')} ${count === 1 ? 'rests' : 'rest'} on a key that is ${word}: whoever has that key now can have made ${count === 1 ? 'it' : 'them'}.`
     }),
-    verdict === 'not proven' && !hasTrust && envelopes.length > 0
+    verdict === 'not proven' && unexpected.length > 0
+      ? `Where you look for runs of ${fewOf(unexpected)} too, add ${expecting(unexpected)}.`
+      : '',
+    verdict === 'not proven' && pinned.length === 0 && envelopes.length > 0
       ? 'Name the key that you trust with --trust FILE (see runseal trust --help).'
       : '',
   ]
   return [...lines, ...(lines.length > 0 ? [''] : []), summary.filter(Boolean).join(' ')].join('\n')
 }
+
+/** Of very many the first: a server names as many definitions as it likes. */
+function expecting(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED
+  const options = names.slice(0, MOST_NAMED).map((name) => `--expect definition=${name}`)
+  return options.join(' ') + (more > 0 ? ` and so on for ${counted(more, 'more', 'more')}` : '')
+}
+
+const MOST_NAMED = 20
 
 const missingIn = (fault: SeriesFault) =>
   fault.fault === 'missing' && fault.evidence_id !== null ? [fault.evidence_id] : []

@@ -66,6 +66,10 @@ export function* checkExpectations(
   }
 }
 
+/** The definition that nothing but the record's own name for it says that it is a run of, while others are required. */
+export const namedAlone = (claims: readonly Claim[]): string | null =>
+  claims.find(({ code }) => code === 'another-definition')?.actual ?? null
+
 const hasGates = ({ gates }: RequiredDefinition): boolean => gates.length > 0
 
 /**

@@ -11,7 +11,7 @@ import type { Command } from '#cli/command.ts'
 import { exportRun } from '#cli/export.ts'
 import { trust as trustCommand } from '#cli/trust.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
-import { newSigner, planStep, startRun } from '#test/evidence/fixture.ts'
+import { newSigner, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -178,6 +178,16 @@ it('[C21] [V15] definitions of which nothing is required are expected on the spo
   const open = await runseal(['audit', ...at, '--expect', 'definition=good'])
   expect(open).toMatchObject({ code: 3 })
   expect(open.stdout).toContain('You require less of bad than of gated')
+  // As it is to be added, one for each definition and no other.
+  expect(open.stdout).toContain('look for runs of bad too, add --expect definition=bad.')
+  const none = await runseal(['audit', ...at])
+  expect(none.stdout).toContain('too, add --expect definition=bad --expect definition=good.')
+  const elsewhere = join(folder, 'elsewhere.json')
+  await writeFile(elsewhere, JSON.stringify(trustFileOf(await newSigner(66))))
+  const unpinned = await runseal(['audit', '--data', data, '--trust', elsewhere])
+  expect(unpinned).toMatchObject({ code: 3 })
+  expect(unpinned.stdout).toMatch(/Key [0-9a-f]{64}, which you did not pin: 4, up to number 4\./)
+  expect(unpinned.stdout).not.toContain('--expect')
   expect(await expecting()).toMatchObject({ code: 3 })
   const wrong = await runseal(['audit', ...at, '--expect', 'outcome=failed'])
   expect(wrong).toMatchObject({ code: 2 })

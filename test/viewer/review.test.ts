@@ -157,6 +157,17 @@ describe('the walk over a chain', () => {
     expect(isBroken(await walk([second], [first], trust))).toBe(true)
   })
 
+  it('[U12] [V15] tells which definition a record is of by its own word alone, where more is required of another', async () => {
+    const gate = { step_id: 'ship', quorum: 1, four_eyes: false, sign: 'session' } as const
+    const gates = [{ ...gate, question: null, roles: null }]
+    const required = [{ name: 'other', sha256: null, gates }]
+    const found = await walk([sealed], [], [pinned(signer, { required })])
+    const { name } = sealed.envelope.opening.definition
+    expect(found.walked).toMatchObject([{ verdict: 'not proven', unexpected: name }])
+    for (const trust of [[pinned(signer)], [{ ...pinned(signer), source: 'offered' as const }]])
+      expect((await walk([sealed], [], trust)).walked).toMatchObject([{ unexpected: null }])
+  })
+
   it('[U12] names one that cannot be had, says what can be said of the others, and asks again', async () => {
     const second = await afterIt(signer, 'ev-2')
     const seen = [sealed, second].map(({ envelope: { evidence_id, closing, integrity } }) => ({

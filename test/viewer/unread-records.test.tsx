@@ -14,6 +14,7 @@ const unread = (seal_seq: number): Walked => ({
   open: 'It could not be had: it answered 500',
   isByRefused: false,
   isUnread: true,
+  unexpected: null,
   ended: [],
 })
 const many = (count: number) => Array.from({ length: count }, (_, nth) => unread(nth + 1))

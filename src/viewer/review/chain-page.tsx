@@ -1,6 +1,6 @@
 import { Check } from '#viewer/parts/check.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
-import { counted } from '#evidence/counted.ts'
+import { counted, fewOf } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
@@ -226,6 +226,7 @@ function Found({
             It does not show that no newer record is withheld, or that every run was sealed.
           </p>
         )}
+        <Unexpected names={walked.flatMap(({ unexpected }) => unexpected ?? [])} />
         {(['revoked', 'retired'] as const).map((word) => (
           <Ended
             key={word}
@@ -271,6 +272,19 @@ function Found({
       </section>
       <Table walked={walked} />
     </>
+  )
+}
+
+/** `names`: of each record that nothing but its own word says is of that definition. */
+function Unexpected({ names }: { names: readonly string[] }) {
+  if (names.length === 0) return null
+  return (
+    <p className="max-w-prose">
+      You require more of other definitions than of {fewOf([...new Set(names)].toSorted())}: that{' '}
+      {names.length === 1 ? '1 record is of it' : `${counted(names.length, 'record')} are of these`}{' '}
+      is the server’s word. Where that is what you look for, open one that you trust, and “Require
+      this definition and its gates” pins its plan.
+    </p>
   )
 }
 

@@ -1,4 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
+import { namedAlone } from '#evidence/expectations.ts'
 import { allListed, type ListPage, MOST_LISTED } from '#evidence/listed.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import {
@@ -48,6 +49,8 @@ export type Walked = {
   isUnread: boolean
   /** Keys that have ended, and count for it by its number alone. */
   ended: readonly ('retired' | 'revoked')[]
+  /** The definition that nothing but a name says that it is of, while the reader requires more of others. */
+  unexpected: string | null
 }
 
 export type Walk = {
@@ -235,6 +238,7 @@ function walkedOf(
     isByRefused: false,
     isUnread: false,
     ended: [],
+    unexpected: null,
   }
   const { evidence_id } = listed
   if (verdict === null)
@@ -271,7 +275,14 @@ function walkedOf(
         isByRefused: byRefused,
         open: asListed ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
       }
-    : { ...found, placed: says, sealed_by, fault }
+    : {
+        ...found,
+        placed: says,
+        sealed_by,
+        fault,
+        // Of a key that is not pinned it is that which keeps it back.
+        unexpected: sealed_by.source === 'pinned' ? namedAlone(verdict.claims) : null,
+      }
 }
 
 const BY_REFUSED =
