@@ -5,6 +5,7 @@ import { Answered } from '#viewer/parts/answered.tsx'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
 import { useNow } from '#viewer/parts/clock.tsx'
 import { ErrorWords, Failure } from '#viewer/parts/failure.tsx'
+import { LongText } from '#viewer/parts/long-text.tsx'
 import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useStandingError } from '#viewer/parts/standing-error.ts'
@@ -70,9 +71,15 @@ function Question({ gate, asked }: { gate: GateResource; asked: Answer }) {
           {isOpen && gate.expires_at !== null && <Expiry at={gate.expires_at} />}
           <AsRecorded of={asked} />
         </div>
-        <h2 className="text-lg font-semibold">
-          <RunText text={gate.question ?? gate.reason ?? gate.gate_id} max={2000} block />
-        </h2>
+        {/* All of a long one has rows and a button, which no h2 may have. */}
+        <div role="heading" aria-level={2} className="text-lg font-semibold">
+          <LongText
+            text={gate.question ?? gate.reason ?? gate.gate_id}
+            max={2000}
+            what="the question"
+            block
+          />
+        </div>
       </div>
       <div
         className={`grid gap-x-8 gap-y-4 p-4 ${isOpen ? 'lg:grid-cols-[minmax(0,1fr)_24rem]' : ''}`}
@@ -159,14 +166,14 @@ function Decisions({ gate }: { gate: GateResource }) {
             </span>
           </span>
           {decision.comment !== '' && (
-            <p className="mt-1">
-              <RunText text={decision.comment} max={4000} block />
-            </p>
+            <div className="mt-1">
+              <LongText text={decision.comment} max={4000} what="the comment" block />
+            </div>
           )}
           {Object.entries(decision.inputs).map(([name, value]) => (
-            <p key={name} className="text-ink-2">
-              {name}: <RunText text={value} />
-            </p>
+            <div key={name} className="text-ink-2">
+              {name}: <LongText text={value} max={400} what={name} />
+            </div>
           ))}
         </li>
       ))}

@@ -1,6 +1,7 @@
 import type { GateEntry } from '#contract/envelope.ts'
 import { GATE_OUTCOME } from '#contract/status.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -12,7 +13,7 @@ export function GateDetail({ gate }: { gate: GateEntry }) {
     <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-4 gap-y-1 p-4">
       <dt className="text-ink-3">Question</dt>
       <dd>
-        <RunText text={gate.question} max={4000} block />
+        <LongText text={gate.question} max={4000} what="the question" block />
       </dd>
       <dt className="text-ink-3">Outcome</dt>
       <dd className="flex flex-wrap gap-x-3">
@@ -52,14 +53,14 @@ export function GateDetail({ gate }: { gate: GateEntry }) {
                 : 'with what is to be a passkey’s signature: see its claim'}
             </p>
             {decision.comment !== '' && (
-              <p className="text-ink-2">
-                <RunText text={decision.comment} max={4000} block />
-              </p>
+              <div className="text-ink-2">
+                <LongText text={decision.comment} max={4000} what="the comment" block />
+              </div>
             )}
             {Object.entries(decision.inputs).map(([name, value]) => (
-              <p key={name} className="text-ink-2">
-                {name} = <RunText text={value} max={400} />
-              </p>
+              <div key={name} className="text-ink-2">
+                {name} = <LongText text={value} max={400} what={name} />
+              </div>
             ))}
           </div>
         ))}

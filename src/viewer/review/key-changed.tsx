@@ -49,8 +49,9 @@ function Warning({
       role="alert"
       aria-label="The server’s key changed"
       data-loud=""
-      // In sight wherever on a page the reader is, and the page beside it.
-      className="sticky top-12 z-20 max-h-[80dvh] overflow-auto sm:max-h-[60dvh] border-y-2 border-bad bg-bad-wash"
+      // In sight wherever on a page the reader is, and the page beside it. Where there is no room for both, it is on top of
+      // the page, whole.
+      className="border-y-2 border-bad bg-bad-wash tall:sticky tall:top-12 tall:z-20 tall:max-h-[80dvh] tall:overflow-auto tall:sm:max-h-[60dvh]"
     >
       <div className="mx-auto flex max-w-6xl flex-col gap-3 px-3 py-4 sm:px-6">
         <h2 className="text-lg font-semibold text-bad">
@@ -90,7 +91,7 @@ function Warning({
           </div>
         </div>
         {/* In sight also where the fingerprints have to be scrolled. */}
-        <div className="sticky bottom-0 -mb-4 flex flex-wrap gap-x-4 gap-y-2 bg-bad-wash pt-1 pb-4">
+        <div className="-mb-4 flex flex-wrap gap-x-4 gap-y-2 bg-bad-wash pt-1 pb-4 tall:sticky tall:bottom-0">
           <span className="w-full">
             <Check checked={compared} onChange={setCompared}>
               All four lines of the new key are what the operator read out
