@@ -58,6 +58,7 @@ const isNotFound = (error: Error | null): boolean =>
 
 function Question({ gate, asked }: { gate: GateResource; asked: Answer }) {
   const isOpen = gate.state === 'open'
+  const question = gate.question ?? gate.reason ?? gate.gate_id
   return (
     <section aria-label="Gate" className={`card overflow-hidden ${isOpen ? 'border-waiting' : ''}`}>
       <div
@@ -71,15 +72,14 @@ function Question({ gate, asked }: { gate: GateResource; asked: Answer }) {
           {isOpen && gate.expires_at !== null && <Expiry at={gate.expires_at} />}
           <AsRecorded of={asked} />
         </div>
-        {/* All of a long one has rows and a button, which no h2 may have. */}
-        <div role="heading" aria-level={2} className="text-lg font-semibold">
-          <LongText
-            text={gate.question ?? gate.reason ?? gate.gate_id}
-            max={2000}
-            what="the question"
-            block
-          />
-        </div>
+        <h2 className="text-lg font-semibold">
+          <RunText text={question} max={MOST_OF_A_HEADING} block />
+        </h2>
+        {question.length > MOST_OF_A_HEADING && (
+          <div>
+            <LongText text={question} max={0} what="the question" />
+          </div>
+        )}
       </div>
       <div
         className={`grid gap-x-8 gap-y-4 p-4 ${isOpen ? 'lg:grid-cols-[minmax(0,1fr)_24rem]' : ''}`}
@@ -94,6 +94,8 @@ function Question({ gate, asked }: { gate: GateResource; asked: Answer }) {
     </section>
   )
 }
+
+const MOST_OF_A_HEADING = 2000
 
 export function GateState({ gate }: { gate: GateResource }) {
   return (

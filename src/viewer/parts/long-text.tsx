@@ -13,6 +13,7 @@ export function LongText({
   block = false,
 }: {
   text: string
+  /** 0: its beginning stands elsewhere. */
   max: number
   /** What it is, to a screen reader. */
   what: string
@@ -22,7 +23,11 @@ export function LongText({
   if (text.length <= max) return <RunText text={text} max={max} block={block} />
   return (
     <>
-      {isAll ? <Rows text={text} what={what} /> : <RunText text={text} max={max} block={block} />}{' '}
+      {isAll ? (
+        <Rows text={text} what={what} />
+      ) : (
+        max > 0 && <RunText text={text} max={max} block={block} />
+      )}{' '}
       <button
         type="button"
         className="button min-h-7 font-sans text-xs"
