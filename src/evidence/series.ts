@@ -41,8 +41,15 @@ export type Unplaced = { readonly evidence_id: string; readonly says: Placed | n
 export const NOT_PLACED =
   'No seal that could be checked is on it, so that it has no place among the others.'
 
-/** What is wrong with a series. `by`: the envelope that says so; null: the numbers, or what the reader remembers. */
-export type SeriesFault = { readonly message: string; readonly by: string | null } & (
+/**
+ * What is wrong with a series. `by`: the envelope that says so; null: the numbers, or what the reader remembers, which then
+ * `isRemembered`.
+ */
+export type SeriesFault = {
+  readonly message: string
+  readonly by: string | null
+  readonly isRemembered?: true
+} & (
   | {
       readonly fault: 'missing'
       /** null where only the numbers say that there is one. */
@@ -53,7 +60,7 @@ export type SeriesFault = { readonly message: string; readonly by: string | null
   | {
       readonly fault: 'forked'
       readonly seal_seq: number
-      /** One id twice where two envelopes have it. */
+      /** One id twice where two envelopes have it. One that is remembered stands before the one that is here. */
       readonly evidence_ids: readonly string[]
     }
   | {
@@ -152,6 +159,8 @@ export function walkSeries(
   const all = [...new Map(placed.map((one) => [`${one.evidence_id} ${one.head}`, one])).values()]
   const here: Here = {
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
+    byPlace: Map.groupBy(all, nameOfPlace),
+    byRun: Map.groupBy(all, ({ run_id }) => run_id),
     unplaced: new Map(unplaced.map(({ evidence_id, says }) => [evidence_id, says])),
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
@@ -173,7 +182,9 @@ export function walkSeries(
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, mine, members }) => {
     const byKey = isPart ? [] : [...Map.groupBy(members, (one) => one.server).values()]
-    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all, spare, mine }))
+    const against = mine.flatMap((head) => againstRemembered(head, here))
+    const gone = goneOf(against)
+    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all, spare, mine, gone }))
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -182,8 +193,9 @@ export function walkSeries(
       last: inOrder.at(-1) ?? null,
       faults: [
         ...[
-          ...members.flatMap((one) => againstPrevious(one, here)),
-          ...mine.flatMap((head) => againstRemembered(head, here)),
+          // What is told of as remembered is not told of twice.
+          ...members.flatMap((one) => againstPrevious(one, here)).filter(isUntold(gone)),
+          ...against,
         ].filter((one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? '')),
         ...holes.flatMap(({ faults }) => faults),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
@@ -202,8 +214,13 @@ type FaultAt = SeriesFault & { readonly at: string }
 
 type Here = {
   readonly byId: ReadonlyMap<string, readonly Placed[]>
+  readonly byPlace: ReadonlyMap<string, readonly Placed[]>
+  readonly byRun: ReadonlyMap<string | undefined, readonly Placed[]>
   readonly unplaced: ReadonlyMap<string, Placed | null>
 }
+
+/** A number is one of a key's own series. */
+const nameOfPlace = ({ server, seal_seq }: HeldEnvelope): string => `${server} ${seal_seq}`
 
 /** Who is here under this id; null where it does not verify, undefined where nobody is. */
 function foundAs(
@@ -269,11 +286,13 @@ function holesOf(
     all,
     spare,
     mine,
+    gone,
   }: {
     readonly here: Here
     readonly all: readonly Placed[]
     readonly spare: { left: number }
     readonly mine: readonly HeldEnvelope[]
+    readonly gone: Gone
   },
 ): Told {
   let last = 0
@@ -286,7 +305,7 @@ function holesOf(
     const [from, to] = [last + 1, previous === null ? seal_seq - 1 : seal_seq - 2]
     const isFirst = last === 0
     last = Math.max(last, seal_seq)
-    if (from > to || isHandedOver === true) continue
+    if (from > to || isHandedOver === true || gone.areAll(from, to)) continue
     const which = from === to ? `number ${from} is` : `numbers ${from} to ${to} are`
     const isOthers = (one: Placed) =>
       one.server !== server && from <= one.seal_seq && one.seal_seq <= to
@@ -345,7 +364,7 @@ function lineageOf(
       open: [],
     }
   const open = [
-    ...(ofRun.length === 0
+    ...(ofRun.every(({ starters }) => starters === undefined)
       ? ['who started that is the server’s word, since its record is not here']
       : []),
     ...(sources.size > 0 && found.length === 0
@@ -435,7 +454,7 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
   const groups = [
     // First, so that what is the same group by its place is told by that.
     byRun,
-    Map.groupBy(members, ({ server, seal_seq }) => `${server} ${seal_seq}`),
+    Map.groupBy(members, nameOfPlace),
     Map.groupBy(members, ({ evidence_id }) => evidence_id),
     Map.groupBy(members, ({ server, previous }) => previous?.evidence_id ?? `first of ${server}`),
   ].flatMap((by) => [...by.values()].filter((group) => group.length > 1))
@@ -471,13 +490,64 @@ function answeredTwice(members: readonly HeldEnvelope[]): FaultAt[] {
 function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
   const { evidence_id, seal_seq } = head
   const now = foundAs(evidence_id, here)
-  if (now === undefined) {
-    const message = `${evidence_id}, number ${seal_seq}, was here before and is not here now.`
-    return [{ fault: 'missing', evidence_id, from: seal_seq, to: seal_seq, by: null, message }]
-  }
-  const isSame = now === null || now.some((one) => one.head === head.head)
-  return isSame ? [] : [another(head, here, null, 'was here before')]
+  const isSame = now === null || now?.some((one) => one.head === head.head) === true
+  const what: SeriesFault[] =
+    now === undefined
+      ? [
+          {
+            fault: 'missing',
+            evidence_id,
+            from: seal_seq,
+            to: seal_seq,
+            by: null,
+            message: `${evidence_id}, number ${seal_seq}, was here before and is not here now.`,
+          },
+        ]
+      : isSame
+        ? []
+        : [another(head, here, null, 'was here before')]
+  return [...what, ...rivalsOf(head, here)].map((fault) => ({ ...fault, isRemembered: true }))
 }
+
+/** What stands in the place of a remembered one, or is a record of its run. Where that is here as well, both are told of as a fork. */
+function rivalsOf(head: HeldEnvelope, { byId, byPlace, byRun }: Here): SeriesFault[] {
+  const { evidence_id, run_id, seal_seq, server } = head
+  if (byId.get(evidence_id)?.some((one) => one.head === head.head)) return []
+  const isOther = (one: Placed) => one.evidence_id !== evidence_id
+  const inPlace = byPlace.get(nameOfPlace(head))?.find(isOther)
+  const ofRun = run_id === undefined ? undefined : byRun.get(run_id)?.find(isOther)
+  const rival = inPlace ?? ofRun
+  if (rival === undefined) return []
+  const what = inPlace ? `number ${seal_seq}` : `a record of ${run_id}`
+  const who = rival.server === server ? 'the server' : '2 keys'
+  const message = `${rival.evidence_id} is ${what}, as ${evidence_id} was, which was here before: ${who} sealed 2.`
+  const evidence_ids = [evidence_id, rival.evidence_id]
+  return [{ fault: 'forked', seal_seq, evidence_ids, by: null, message }]
+}
+
+/** What the reader remembers and is not here: told of by its name, not once more by the number or by what follows it. */
+type Gone = {
+  readonly ids: ReadonlySet<string>
+  readonly areAll: (from: number, to: number) => boolean
+}
+
+function goneOf(against: readonly SeriesFault[]): Gone {
+  const missing = against.flatMap((one) => (one.fault === 'missing' ? [one] : []))
+  const numbers = new Set(missing.map(({ from }) => from))
+  return {
+    ids: new Set(missing.flatMap(({ evidence_id }) => evidence_id ?? [])),
+    areAll: (from, to) => {
+      if (to - from + 1 > numbers.size) return false
+      for (let at = from; at <= to; at += 1) if (!numbers.has(at)) return false
+      return true
+    },
+  }
+}
+
+const isUntold =
+  ({ ids }: Gone) =>
+  (one: SeriesFault): boolean =>
+    one.fault !== 'missing' || one.evidence_id === null || !ids.has(one.evidence_id)
 
 /** Another one than was named is here. Only where a key at hand sealed it, that key is what sealed twice. */
 function another(

@@ -9,7 +9,7 @@ import {
   queryOptions,
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send } from './api.ts'
-import { hearElsewhere, isSeen, readKept, see } from './trust-store.ts'
+import { hearElsewhere, isSeen, readKept, readMemory, see } from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -163,6 +163,14 @@ export async function fetchEnvelope(
 export const keptQuery = queryOptions({
   queryKey: ['kept'],
   queryFn: readKept,
+  networkMode: 'always',
+  staleTime: Number.POSITIVE_INFINITY,
+})
+
+/** All that this browser has seen of the server's series, the chain as it was last walked among it. */
+export const memoryQuery = queryOptions({
+  queryKey: [...keptQuery.queryKey, 'memory'],
+  queryFn: readMemory,
   networkMode: 'always',
   staleTime: Number.POSITIVE_INFINITY,
 })

@@ -15,10 +15,11 @@ import {
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send } from './api.ts'
 import { judgedByKeys } from './keys-at-hand.ts'
-import { fetchEnvelope, fetchLog, keptQuery, type LogAddress } from './queries.ts'
+import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, memoryQuery } from './queries.ts'
 import {
   knownKeys,
   readKept,
+  readMemory,
   refusedIds,
   rememberHead,
   remembers,
@@ -61,7 +62,7 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
     queryFn: async ({ client, signal }) => {
       // Not moved into the worker: it may be judged twice.
       const bytes = new Blob([await fetchEnvelope(evidence_id, signal)])
-      const previous = seenHere(await readKept())
+      const previous = seenHere(await readMemory())
       const asked = run_id === null ? { evidence_id } : { evidence_id, run_id }
       const verdict = await judgedByKeys(client)((keys) =>
         verify(
@@ -84,6 +85,7 @@ async function rememberVerified(
   // As it is by now: a key that is met for the first time is seen while its first record is fetched.
   if (summary === null || !remembers(await readKept(), sealed_by)) return
   client.setQueryData(keptQuery.queryKey, await rememberHead(summary.held))
+  await client.invalidateQueries({ queryKey: memoryQuery.queryKey })
 }
 
 /** The run as its verified envelope tells it, whole, for who draws a run by it. `head`: of the record as verified. */
@@ -225,7 +227,7 @@ async function askedOfFile(
     refused,
     refusedKeys: refusedIds(kept),
     asked: {},
-    previous: [...seenHere(await readKept()), ...beside],
+    previous: [...seenHere(await client.query(memoryQuery)), ...beside],
   }
 }
 

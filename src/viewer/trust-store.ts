@@ -8,7 +8,17 @@ import * as z from 'zod/mini'
 
 const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
 const Last = z.object({ ...Head.shape, at: z.string() })
-export type Last = z.infer<typeof Last>
+const Met = z.object({ ...Head.shape, run_id: z.exactOptional(Id) })
+/** Of a record that had a place in a walk, what later walks are held against. */
+export type Met = z.infer<typeof Met>
+const LastWalk = z.object({
+  at: z.string(),
+  /** The highest number that had a place in it. */
+  up_to: z.nullable(Count),
+  is_broken: z.boolean(),
+})
+/** When this browser last walked the chain, how far, and whether something was wrong that the reader has not answered. */
+export type LastWalk = z.infer<typeof LastWalk>
 const Held = z.object({
   ...Head.shape,
   previous: z.exactOptional(Previous),
@@ -23,8 +33,8 @@ const Held = z.object({
  * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
  * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `before`: what was pinned until a trust file
  * took its place. `heads`: of this server's envelopes that were verified here and sealed by a
- * key that the reader pinned or accepted. `lasts`: by
- * each such key, the newest envelope when the whole series was walked; `last`: the one that was kept before it was one a key.
+ * key that the reader pinned or accepted. `walk`: the last one over the whole series. `last`, `lasts`: the newest of a walk,
+ * as they were kept before each one was.
  */
 const Kept = z.object({
   pinned: TrustFile,
@@ -34,6 +44,7 @@ const Kept = z.object({
   refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
+  walk: z.prefault(z.nullable(LastWalk), null),
   last: z.prefault(z.nullable(Last), null),
   lasts: z.prefault(z.array(Last), []),
 })
@@ -47,15 +58,46 @@ export const NOTHING_KEPT: Kept = {
   refusedAt: {},
   before: null,
   heads: [],
+  walk: null,
   last: null,
   lasts: [],
 }
 
+/**
+ * `met`: each record that had a place in a walk under a key that the reader pinned or accepted. It lies beside what is
+ * kept, since it is long, and what is kept is read with every verdict.
+ */
+export type Memory = { readonly kept: Kept; readonly met: readonly Met[] }
+
 const MAX_HEADS = 1000
 
+/** So many of each key that was walked are remembered. */
+export const MOST_MET = 20_000
+
 export async function readKept(): Promise<Kept> {
-  const parsed = parse(Kept, await transact('readonly', (store) => store.get('kept')))
+  return keptIn(await transact('readonly', (store) => store.get('kept')))
+}
+
+export async function readMemory(): Promise<Memory> {
+  let kept = NOTHING_KEPT
+  const met = await transact<unknown>('readonly', (store) => {
+    const read = store.get('kept')
+    read.addEventListener('success', () => {
+      kept = keptIn(read.result)
+    })
+    return store.get('met')
+  })
+  return { kept, met: metIn(met) }
+}
+
+function keptIn(stored: unknown): Kept {
+  const parsed = parse(Kept, stored)
   return parsed.ok ? parsed.value : NOTHING_KEPT
+}
+
+function metIn(stored: unknown): readonly Met[] {
+  const parsed = parse(z.array(Met), stored)
+  return parsed.ok ? parsed.value : []
 }
 
 /** Reads, changes and writes in one transaction: two tabs do not undo each other. */
@@ -65,18 +107,40 @@ async function change(by: (kept: Kept) => Kept): Promise<Kept> {
   await transact('readwrite', (store) => {
     const read = store.get('kept')
     read.addEventListener('success', () => {
-      const parsed = parse(Kept, read.result)
-      before = parsed.ok ? parsed.value : NOTHING_KEPT
+      before = keptIn(read.result)
       next = by(before)
       store.put(next, 'kept')
     })
     return read
   })
-  // Only what is another by now: two tabs that each tell of nothing new would never be done.
+  tell(before, next)
+  return next
+}
+
+/** The same of what was met as well, which is written only where it is another. */
+async function changeMemory(by: (memory: Memory) => Memory): Promise<void> {
+  let before: Memory = { kept: NOTHING_KEPT, met: [] }
+  let next = before
+  await transact('readwrite', (store) => {
+    const kept = store.get('kept')
+    const met = store.get('met')
+    // Answered in the order in which they were asked.
+    met.addEventListener('success', () => {
+      before = { kept: keptIn(kept.result), met: metIn(met.result) }
+      next = by(before)
+      store.put(next.kept, 'kept')
+      if (next.met !== before.met) store.put(next.met, 'met')
+    })
+    return met
+  })
+  tell(before.kept, next.kept)
+}
+
+/** Only of what is another by now: two tabs that each tell of nothing new would never be done. */
+function tell(before: Kept, next: Kept): void {
   if (weighs(before) !== weighs(next)) channel()?.postMessage('trust' satisfies Elsewhere)
   else if (JSON.stringify(before) !== JSON.stringify(next))
     channel()?.postMessage('seen' satisfies Elsewhere)
-  return next
 }
 
 /** What a verdict depends on, apart from what was seen here. */
@@ -185,59 +249,103 @@ export const unanswered = ({ keys, answered }: Kept): ServerKey[] =>
     ? []
     : keys.filter(({ key_id }) => !Object.hasOwn(answered, key_id))
 
-/**
- * One a key, so that none pushes out another's. What was seen of a newer one stands; so does an older one that this walk
- * cannot answer for: one that could not be had, and each where something in it is not as it should be.
- */
-export const rememberLasts = (lasts: readonly Last[], isOver: (last: Last) => boolean) =>
-  change((kept) => withLasts(kept, lasts, isOver))
-export const withLasts = (
-  kept: Kept,
-  lasts: readonly Last[],
-  isOver: (last: Last) => boolean,
-): Kept => {
-  const old = lastsOf(kept)
-  const ofOneKey = (one: Last) => (other: Last) => other.server === one.server
-  const stay = old.filter(
-    (one) =>
-      !lasts
-        .filter(ofOneKey(one))
-        .some(
-          ({ head, seal_seq }) => head === one.head || (isOver(one) && seal_seq > one.seal_seq),
-        ),
-  )
-  const come = lasts.filter(
-    (one) => !old.filter(ofOneKey(one)).some(({ seal_seq }) => seal_seq > one.seal_seq),
-  )
-  return { ...kept, last: null, lasts: [...stay, ...come] }
+/** What became of a walk: all that had a place in it, and by whose key. */
+export type WalkMade = {
+  readonly placed: readonly {
+    readonly place: HeldEnvelope
+    readonly by: Parameters<typeof remembers>[1]
+  }[]
+  readonly is_broken: boolean
 }
 
-/** The one that was kept before it was one a key is one of them. */
-export const lastsOf = ({ last, lasts }: Pick<Kept, 'last' | 'lasts'>): Last[] => [
-  ...(last === null ? [] : [last]),
-  ...lasts,
-]
+/** Every one that the walk met is remembered, and none let go: what it did not meet as it was may be another history's. */
+export const rememberWalk = (walk: WalkMade, at = new Date().toISOString()) =>
+  changeMemory((memory) => withWalk(memory, walk, at))
+export function withWalk({ kept, met }: Memory, walk: WalkMade, at: string): Memory {
+  const numbers = walk.placed.map(({ place }) => place.seal_seq)
+  const up_to = numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b))
+  return {
+    kept: { ...kept, walk: { at, up_to, is_broken: walk.is_broken }, last: null, lasts: [] },
+    met: withMet(allMet({ kept, met }), placesIn(walk, kept)),
+  }
+}
 
 /** The reader knows why this server's history is another by now: only what `isHere` is held against it from now on. */
-export const beginAnew = (lasts: readonly Last[], isHere: (head: HeldEnvelope) => boolean) =>
-  change((kept) => begunAnew(kept, lasts, isHere))
+export const beginAnew = (walk: WalkMade, isHere: (head: HeldEnvelope) => boolean) =>
+  changeMemory((memory) => begunAnew(memory, walk, isHere))
 export const begunAnew = (
-  kept: Kept,
-  lasts: readonly Last[],
+  { kept, met }: Memory,
+  walk: WalkMade,
   isHere: (head: HeldEnvelope) => boolean,
-): Kept => ({ ...kept, last: null, lasts: [...lasts], heads: kept.heads.filter(isHere) })
+): Memory => ({
+  kept: {
+    ...kept,
+    walk: kept.walk && { ...kept.walk, is_broken: false },
+    last: null,
+    lasts: [],
+    heads: kept.heads.filter(isHere),
+  },
+  met: withMet(allMet({ kept, met }).filter(isHere), placesIn(walk, kept)),
+})
 
-/** What this browser has seen of this server's series, each once. */
-export const seenHere = ({ heads, last, lasts }: Kept): HeldEnvelope[] => [
-  ...new Map(
-    // Of one that is both, the head says more.
-    [...lastsOf({ last, lasts }), ...heads].map((head) => [head.evidence_id, head]),
-  ).values(),
+/** Those that were kept when only the newest of each key was are some of them. */
+const allMet = ({ kept: { last, lasts }, met }: Memory): readonly Met[] => {
+  const before = [...(last === null ? [] : [last]), ...lasts]
+  return before.length === 0 ? met : distinct([...before.map(asMet), ...met])
+}
+
+const placesIn = ({ placed }: WalkMade, kept: Kept): Met[] =>
+  placed.flatMap(({ place, by }) => (remembers(kept, by) ? [asMet(place)] : []))
+
+const asMet = ({ server, evidence_id, head, seal_seq, run_id }: HeldEnvelope): Met => ({
+  server,
+  evidence_id,
+  head,
+  seal_seq,
+  ...(run_id !== undefined && { run_id }),
+})
+
+/**
+ * What goes first where a key has more than are remembered is what the walk has here as it was, by the lowest number: those
+ * above follow it by its head. So no new history pushes out what was seen of another.
+ */
+function withMet(old: readonly Met[], here: readonly Met[]): readonly Met[] {
+  const [known, now] = [new Set(old.map(nameOf)), new Set(here.map(nameOf))]
+  if (here.every((one) => known.has(nameOf(one)))) return old
+  const gone = old.filter((one) => !now.has(nameOf(one)))
+  const byKey = Map.groupBy(distinct([...gone, ...here]), ({ server }) => server)
+  return [...byKey.values()].flatMap((ofKey) =>
+    ofKey.length <= MOST_MET
+      ? ofKey
+      : ofKey
+          .toSorted(
+            (a, b) =>
+              Number(now.has(nameOf(a))) - Number(now.has(nameOf(b))) || b.seal_seq - a.seal_seq,
+          )
+          .slice(0, MOST_MET),
+  )
+}
+
+/** A head is of all that is in a record; two under one id are two. */
+const nameOf = ({ evidence_id, head }: HeldEnvelope): string => `${evidence_id} ${head}`
+
+/** The last of each. */
+const distinct = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
+  ...new Map(all.map((one) => [nameOf(one), one])).values(),
 ]
 
+/** What this browser has seen of this server's series, each once. */
+export const seenHere = (memory: Memory): HeldEnvelope[] =>
+  // Of one that is both, the head says more.
+  distinct<HeldEnvelope>([...allMet(memory), ...memory.kept.heads])
+
+/** Has a key so many that some were let go? */
+export const isFull = ({ met }: Memory): boolean =>
+  [...Map.groupBy(met, ({ server }) => server).values()].some((ofKey) => ofKey.length >= MOST_MET)
+
 /** Of all that, the one with the highest number. */
-export const newestSeen = (kept: Kept): HeldEnvelope | null =>
-  seenHere(kept).reduce<HeldEnvelope | null>(
+export const newestOf = (seen: readonly HeldEnvelope[]): HeldEnvelope | null =>
+  seen.reduce<HeldEnvelope | null>(
     (most, one) => (most === null || one.seal_seq > most.seal_seq ? one : most),
     null,
   )
@@ -259,7 +367,8 @@ export const rememberHead = (head: HeldEnvelope) =>
   change((kept) => ({
     ...kept,
     heads: [
-      ...kept.heads.filter(({ evidence_id }) => evidence_id !== head.evidence_id),
+      // Another one under the same id does not take its place: the server sealed two.
+      ...kept.heads.filter((one) => nameOf(one) !== nameOf(head)),
       { ...head, decisions: [...(head.decisions ?? [])] },
     ].slice(-MAX_HEADS),
   }))

@@ -16,32 +16,35 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
+import { groupsOf } from '#viewer/review/fault-groups.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { sortFiles } from '#viewer/review/sort-files.ts'
 import {
   changedSince,
-  isAnswered,
   isBroken,
   isWalked,
+  madeOf,
   type Walk,
   walkChain,
-  newestOf,
 } from '#viewer/review/walk-chain.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
 import {
   begunAnew,
+  isFull,
   isSeen,
   knownKeys,
-  newestSeen,
+  type Memory,
+  MOST_MET,
+  newestOf,
   NOTHING_KEPT,
   refusedKeys,
   remembers,
   seenHere,
   trustedOf,
   unanswered,
-  withLasts,
   withoutRefused,
+  withWalk,
 } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -142,7 +145,7 @@ describe('the walk over a chain', () => {
     const found = await walk([second], [first], trust, { next, behind: [sealed] })
     expect(found.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
     expect(isBroken(found)).toBe(false)
-    expect([isAnswered(found)(first), isWalked(found)(first)]).toEqual([true, true])
+    expect(isWalked(found)(first)).toBe(true)
     const [named, newest] = [{ next }, { next, behind: [sealed] }]
     expect((await walk([second], [], trust, named)).series).toMatchObject([
       { faults: [{ fault: 'missing', evidence_id: 'ev-1' }] },
@@ -199,28 +202,38 @@ describe('the walk over a chain', () => {
     expect(one.walked.map(({ verdict }) => verdict)).toEqual(['not read', 'proven'])
   })
 
+  const idsIn = (memory: Memory) => seenHere(memory).map(({ evidence_id }) => evidence_id)
+  /** Of a reader who pinned these keys. */
+  const knowing = (...keys: (typeof signer)[]): Memory => ({
+    met: [],
+    kept: { ...NOTHING_KEPT, seen: Object.fromEntries(keys.map(({ key_id }) => [key_id, 'x'])) },
+  })
+  const after = (memory: Memory, found: Walk) => withWalk(memory, madeOf(found), 'then')
+
   it('[U12] that begins anew is held against what is here alone, also of what was opened', async () => {
     const second = await afterIt(signer, 'ev-2')
     const { summary } = await verdictOf(second.bytes, [pinned(signer)])
     const { summary: first } = await verdictOf(sealed.bytes, [pinned(signer)])
     if (!summary || !first) throw new Error('nothing was verified')
     const heads = [first.held, summary.held].map((head) => ({ ...head, decisions: [] }))
-    const kept = { ...NOTHING_KEPT, heads }
-    expect(newestSeen(kept)?.seal_seq).toBe(2)
-    const found = await walk([sealed], seenHere(kept))
+    const memory = { kept: { ...knowing(signer).kept, heads }, met: [] }
+    expect(newestOf(seenHere(memory))?.seal_seq).toBe(2)
+    const found = await walk([sealed], seenHere(memory))
     expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
-    const anew = begunAnew(kept, [], isWalked(found))
+    const warned = after(memory, found)
+    expect(warned.kept.walk).toEqual({ at: 'then', up_to: 1, is_broken: true })
+    const anew = begunAnew(warned, madeOf(found), isWalked(found))
     expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
-    expect(newestSeen(anew)?.seal_seq).toBe(1)
+    expect(newestOf(seenHere(anew))?.seal_seq).toBe(1)
+    expect(anew.kept.walk?.is_broken).toBe(false)
   })
 
-  it('[U12] remembers the newest of each key that was accepted, and none pushes out another’s', async () => {
+  it('[U12] remembers each one of the keys that were accepted, and none pushes out another’s', async () => {
     const second = await afterIt(signer, 'ev-2')
     const other = await newSigner(77)
     const third = await afterIt(other, 'ev-j')
     const found = await walk([sealed, second, third], [], [pinned(signer), pinned(other)])
-    const known = { [signer.key_id]: 'x', [other.key_id]: 'x' }
-    const kept = { ...NOTHING_KEPT, seen: known }
+    const memory = knowing(signer, other)
     const first_seen = {
       ...found,
       walked: found.walked.map((one) => ({
@@ -228,41 +241,101 @@ describe('the walk over a chain', () => {
         sealed_by: one.sealed_by && { ...one.sealed_by, source: 'offered' as const },
       })),
     }
-    const accepted = { ...kept, answered: { [signer.key_id]: 'accepted' as const } }
-    expect(newestOf(first_seen, accepted)).toMatchObject([{ evidence_id: 'ev-2' }])
-    const both = withLasts(kept, newestOf(found, kept), isAnswered(found))
-    expect(seenHere(both).map(({ evidence_id }) => evidence_id)).toEqual(['ev-2', 'ev-j'])
-    // As it was kept before it was one a key.
+    const answered = { [signer.key_id]: 'accepted' as const }
+    const accepted = { ...memory, kept: { ...memory.kept, answered } }
+    expect(idsIn(after(accepted, first_seen))).toEqual(['ev-1', 'ev-2'])
+    const all = after(memory, found)
+    expect(idsIn(all)).toEqual(['ev-1', 'ev-2', 'ev-j'])
+    // Nothing is written for what was met before.
+    expect(after(all, found).met).toBe(all.met)
+    // As it was kept when it was the newest alone.
     const at = ''
-    const old = {
-      ...NOTHING_KEPT,
-      last: { server: 'f'.repeat(64), evidence_id: 'ev-3', head: 'a'.repeat(64), seal_seq: 3, at },
+    const last = {
+      server: 'f'.repeat(64),
+      evidence_id: 'ev-3',
+      head: 'a'.repeat(64),
+      seal_seq: 3,
+      at,
     }
-    expect(withLasts(old, newestOf(found, kept), isAnswered(found)).lasts).toHaveLength(3)
+    const old = { ...memory, kept: { ...memory.kept, lasts: [last] } }
+    expect(idsIn(old)).toEqual(['ev-3'])
+    expect(idsIn(after(old, found)).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-3', 'ev-j'])
+  })
+
+  it('[U12] [W1] [W2] names each record that it met before and that is gone, or another stands in the place of', async () => {
+    const [second, rival] = [await afterIt(signer, 'ev-2'), await afterIt(signer, 'ev-2b')]
+    const { head } = second.envelope.integrity.hash_chain
+    const build = startRun(
+      signer,
+      { steps: [planStep('build')] },
+      { evidence_id: 'ev-3', run_id: 'run-3' },
+    )
+    build.step('build')
+    const third = await build.seal({ seal_seq: 3, previous: { evidence_id: 'ev-2', head } })
+    const memory = after(knowing(signer), await walk([sealed, second, third]))
+    const found = await walk([sealed, rival], seenHere(memory))
+    const [series] = found.series
+    expect(series?.faults.map(({ fault, message }) => [fault, message])).toEqual([
+      ['missing', 'ev-2, number 2, was here before and is not here now.'],
+      ['forked', 'ev-2b is number 2, as ev-2 was, which was here before: the server sealed 2.'],
+      ['missing', 'ev-3, number 3, was here before and is not here now.'],
+    ])
+    expect(groupsOf(series?.faults ?? []).map(({ message }) => message)).toEqual([
+      '2 records, numbers 2 to 3, were here before and are not here now.',
+      'ev-2b is number 2, as ev-2 was, which was here before: the server sealed 2.',
+    ])
+    // It stays a warning: neither history takes the place of the other.
+    const both = after(memory, found)
+    expect(idsIn(both).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-2b', 'ev-3'])
+    expect(isBroken(await walk([sealed, rival], seenHere(both)))).toBe(true)
+    expect(isBroken(await walk([sealed, second, third], seenHere(both)))).toBe(true)
+    const anew = begunAnew(both, madeOf(found), isWalked(found))
+    expect(isBroken(await walk([sealed, rival], seenHere(anew)))).toBe(false)
+    // What is told of by the reader's memory is not told of by its number, or by what follows it, as well.
+    expect((await walk([third], seenHere(memory))).series[0]?.faults).toMatchObject([
+      { fault: 'missing', evidence_id: 'ev-1', isRemembered: true },
+      { fault: 'missing', evidence_id: 'ev-2', isRemembered: true },
+    ])
   })
 
   it('[U12] remembers what has a place whatever else could not be had, and lets none go that it cannot answer for', async () => {
     const second = await afterIt(signer, 'ev-2')
-    const known = { ...NOTHING_KEPT, seen: { [signer.key_id]: 'x' } }
-    const after = (kept: typeof known, found: Walk) =>
-      withLasts(kept, newestOf(found, kept), isAnswered(found))
-    const idsIn = (kept: typeof known) => seenHere(kept).map(({ evidence_id }) => evidence_id)
     // Attacker: a server that lists one more, which it never answers for.
     const beyond = await afterIt(signer, 'ev-x')
     const held = await walk([sealed, second, beyond], [], undefined, { refused: ['ev-x'] })
-    const kept = after(known, held)
-    expect(idsIn(kept)).toEqual(['ev-2'])
-    const shorter = await walk([sealed], seenHere(kept))
+    const memory = after(knowing(signer), held)
+    expect(idsIn(memory)).toEqual(['ev-1', 'ev-2'])
+    const shorter = await walk([sealed], seenHere(memory))
     expect(shorter.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
-    // Another history does not push out the one that was seen, neither beside it nor where it is not told.
-    const fork = await walk([sealed, second, beyond], seenHere(kept))
+    // Another history does not push out the one that was seen, beside it or where that is not told.
+    const fork = await walk([sealed, second, beyond], seenHere(memory))
     expect(isBroken(fork)).toBe(true)
-    expect(idsIn(after(kept, fork))).toContain('ev-2')
-    const untold = await walk([sealed, second, beyond], seenHere(kept), undefined, {
+    expect(idsIn(after(memory, fork))).toContain('ev-2')
+    const untold = await walk([sealed, second, beyond], seenHere(memory), undefined, {
       refused: ['ev-2'],
     })
-    expect(isBroken(untold)).toBe(false)
-    expect(idsIn(after(kept, untold)).toSorted()).toEqual(['ev-2', 'ev-x'])
+    expect(untold.series).toMatchObject([{ faults: [{ fault: 'forked' }] }])
+    expect(idsIn(after(memory, untold)).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-x'])
+  })
+
+  it('[U12] remembers so many of each key, and lets go first of what is here as it was, by its number', () => {
+    const recordOf = (seal_seq: number, name = 'ev') => ({
+      server: signer.key_id,
+      evidence_id: `${name}-${seal_seq}`,
+      head: `${name}${seal_seq}`.padEnd(64, '0'),
+      seal_seq,
+    })
+    const by = { key_id: signer.key_id, source: 'pinned' as const }
+    const walked = (places: readonly HeldEnvelope[]) => ({
+      placed: places.map((place) => ({ place, by })),
+      is_broken: false,
+    })
+    const most = Array.from({ length: MOST_MET }, (_, index) => recordOf(index + 1))
+    const gone = recordOf(1, 'gone')
+    const memory = withWalk(withWalk(knowing(signer), walked([gone]), ''), walked(most), '')
+    expect([memory.met.length, isFull(memory)]).toEqual([MOST_MET, true])
+    const kept = new Set(idsIn(memory))
+    expect(['gone-1', 'ev-1', 'ev-2'].map((id) => kept.has(id))).toEqual([true, false, true])
   })
 
   it('[U12] what was placed before it was asked for again is held against the list of then', async () => {
@@ -491,7 +564,7 @@ describe('what this browser remembers', () => {
       { ...two, decisions: [] },
       { ...last, decisions },
     ]
-    const seen = seenHere({ ...NOTHING_KEPT, heads, last: { ...last, at: '' } })
+    const seen = seenHere({ kept: { ...NOTHING_KEPT, heads, last: { ...last, at: '' } }, met: [] })
     expect(new Map(seen.map((one) => [one.evidence_id, one.decisions]))).toEqual(
       new Map([
         ['ev-2', []],

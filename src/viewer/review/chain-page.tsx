@@ -8,20 +8,21 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
-import { changeTrust, keptQuery } from '#viewer/queries.ts'
+import { changeTrust, keptQuery, memoryQuery } from '#viewer/queries.ts'
 import { walkRim } from '#viewer/record-queries.ts'
 import {
   beginAnew,
-  type Kept,
-  lastsOf,
-  newestSeen,
-  readKept,
-  rememberLasts,
+  isFull,
+  type Memory,
+  MOST_MET,
+  newestOf,
+  readMemory,
+  rememberWalk,
   seenHere,
   trustSaid,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { NotDetectable } from './not-detectable.tsx'
 import { CannotBeTold, Faults } from './series-faults.tsx'
@@ -33,36 +34,29 @@ import {
   UnreadRecords,
 } from './unread-records.tsx'
 import { useKeysFault } from './use-keys-fault.ts'
-import {
-  isAnswered,
-  isBroken,
-  isWalked,
-  newestOf,
-  type Walk,
-  walkChain,
-  type Walked,
-} from './walk-chain.ts'
+import { isBroken, isWalked, madeOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
+  const memory = useQuery(memoryQuery)
   const keysFault = useKeysFault()
   const [progress, setProgress] = useState({ done: 0, known: 0 })
   const [walkedBy, setWalkedBy] = useState<string | null>(null)
   const [cancel, setCancel] = useState<AbortController | null>(null)
   const walk = useMutation({
     mutationFn: async ({ signal, before, only }: Asking) => {
-      const kept = await client.query({ ...keptQuery, staleTime: 0 })
-      setWalkedBy(trustSaid(kept))
+      const now = await readMemory()
+      setWalkedBy(trustSaid(now.kept))
       const found = await walkChain(
         walkRim(client),
-        seenHere(kept),
+        seenHere(now),
         (done, known) => setProgress({ done, known }),
         signal,
         { before, only },
       )
-      await rememberLasts(newestOf(found, kept), isAnswered(found))
+      await rememberWalk(madeOf(found))
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
       return found
     },
@@ -102,7 +96,7 @@ export function ChainPage() {
         names. A record that was removed, sealed twice or sealed anew shows: the others name another
         one, or this browser saw another one before.
       </p>
-      {kept.data && <LastSeen kept={kept.data} />}
+      {memory.data && <LastSeen memory={memory.data} />}
       {keysFault !== null && (
         <Notice tone="waiting" title="The server’s own list of keys could not be had">
           A walk goes by the keys that this browser keeps alone:{' '}
@@ -156,9 +150,9 @@ export function ChainPage() {
 type Asking = { signal: AbortSignal; before: Walk | null; only: string | null }
 const ANEW = { before: null, only: null }
 
-function LastSeen({ kept }: { kept: Kept }) {
-  const newest = newestSeen(kept)
-  const last = lastsOf(kept).toSorted((a, b) => b.seal_seq - a.seal_seq)[0]
+function LastSeen({ memory }: { memory: Memory }) {
+  const newest = useMemo(() => newestOf(seenHere(memory)), [memory])
+  const last = memory.kept.walk
   if (newest === null)
     return (
       <p className="max-w-prose text-ink-2">
@@ -171,13 +165,17 @@ function LastSeen({ kept }: { kept: Kept }) {
       The newest record that this browser saw here is number {newest.seal_seq} (head{' '}
       <Fingerprint hex={newest.head} short />
       ).{' '}
-      {last === undefined ? (
-        'It has not walked the chain yet.'
+      {last === null ? (
+        'No walk of the chain is noted yet.'
       ) : (
         <>
-          It last walked the chain up to number {last.seal_seq}, on <When at={last.at} />.
+          It last walked the chain on <When at={last.at} />
+          {last.up_to === null ? ', and no record had a place' : `, up to number ${last.up_to}`}
+          {last.is_broken && '; something was wrong with it then'}.
         </>
       )}
+      {isFull(memory) &&
+        ` It remembers the ${MOST_MET.toLocaleString('en')} highest numbers of each key; of what is older, each next record names the head.`}
     </p>
   )
 }
@@ -197,10 +195,10 @@ function Found({
   const ofNobody = open.filter(({ isByRefused }) => !isByRefused)
   const isOpen = unlisted !== null || open.length + unread.length > 0
   const tone = isBroken(walk) ? 'broken' : isOpen ? 'open' : 'whole'
-  const unproven = placed.filter(({ verdict }) => verdict === 'not proven').length
+  const unproven = unprovenOf(placed)
   if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
-  const { box, title } = FOUND[tone === 'whole' && unproven > 0 ? 'open' : tone]
+  const { box, title } = FOUND[tone === 'whole' && unproven !== '' ? 'open' : tone]
   return (
     <>
       <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
@@ -221,8 +219,7 @@ function Found({
               ? 'Each follows the one before it. '
               : placed.length > 0 &&
                 `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${unlisted === null ? (open.length + unread.length === 1 ? 'it' : 'these') : 'others'} may fill`}. `}
-            {unproven > 0 &&
-              `${unproven === placed.length ? (unproven === 1 ? 'It is not' : 'None of them is') : `${counted(unproven, 'record')} of them ${unproven === 1 ? 'is' : 'are'} not`} proven: of a key that you did not pin, or with something that you require left open. `}
+            {unproven}
             It does not show that no newer record is withheld, or that every run was sealed.
           </p>
         )}
@@ -288,6 +285,36 @@ function Unexpected({ names }: { names: readonly string[] }) {
   )
 }
 
+/** Why those that have a place are not proven, each cause with its number; '' where all are. */
+function unprovenOf(placed: readonly Walked[]): string {
+  const unproven = placed.filter(({ verdict }) => verdict === 'not proven')
+  if (unproven.length === 0) return ''
+  const by = Map.groupBy(unproven, causeOf)
+  const causes = (['key', 'definition', 'requirement'] as const).flatMap((cause) => {
+    const count = by.get(cause)?.length ?? 0
+    return count === 0 ? [] : [[count, CAUSE[cause]] as const]
+  })
+  const why = causes.map(([count, said]) =>
+    causes.length === 1 ? said : `${count.toLocaleString('en')} ${said}`,
+  )
+  const who =
+    unproven.length === placed.length
+      ? unproven.length === 1
+        ? 'It is not'
+        : 'None of them is'
+      : `${unproven.length.toLocaleString('en')} of them ${unproven.length === 1 ? 'is' : 'are'} not`
+  return `${who} proven: ${why.join(', ')}. `
+}
+
+const CAUSE = {
+  key: 'of a key that you did not pin',
+  definition: 'of a definition that you require less of than of others',
+  requirement: 'with something that you require left open',
+} as const
+
+const causeOf = ({ sealed_by, unexpected }: Walked): keyof typeof CAUSE =>
+  sealed_by?.source !== 'pinned' ? 'key' : unexpected === null ? 'requirement' : 'definition'
+
 const FOUND = {
   whole: { box: 'border-seal', title: 'text-seal' },
   /** Or not proven: what has not the seal of a key that the reader trusts has not its colour [U5]. */
@@ -338,9 +365,7 @@ function Anew({ walk }: { walk: Walk }) {
         type="button"
         className="button"
         disabled={!known || change.isPending || change.isSuccess}
-        onClick={() =>
-          change.mutate(async () => beginAnew(newestOf(walk, await readKept()), isWalked(walk)))
-        }
+        onClick={() => change.mutate(() => beginAnew(madeOf(walk), isWalked(walk)))}
       >
         {change.isSuccess ? 'Later walks begin here' : 'Hold later walks against what is here now'}
       </button>

@@ -8,21 +8,23 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
-import { envelopesQuery, keptQuery } from '#viewer/queries.ts'
+import { envelopesQuery, memoryQuery } from '#viewer/queries.ts'
 import { seenHere } from '#viewer/trust-store.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import { Link } from 'wouter'
 import { changedSince } from './walk-chain.ts'
 
 /** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
 export function EnvelopesPage() {
   const envelopes = useInfiniteQuery(envelopesQuery)
-  const items = envelopes.data?.pages.flatMap((page) => page.items) ?? []
-  const kept = useQuery(keptQuery)
-  const changed =
-    envelopes.data !== undefined && kept.data
-      ? changedSince(items, seenHere(kept.data), !envelopes.hasNextPage)
-      : null
+  const { data, hasNextPage } = envelopes
+  const items = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data])
+  const { data: memory } = useQuery(memoryQuery)
+  const changed = useMemo(
+    () => (data && memory ? changedSince(items, seenHere(memory), !hasNextPage) : null),
+    [data, items, memory, hasNextPage],
+  )
   const list = useRowKeys<HTMLUListElement>()
   return (
     <Page
@@ -72,14 +74,14 @@ export function EnvelopesPage() {
         {() =>
           items.length === 0 ? (
             <Notice
-              title="No sealed record yet"
+              title={changed === null ? 'No sealed record yet' : 'No record is listed'}
               action={
                 <Link href="/runs" className="button">
                   Go to the runs
                 </Link>
               }
             >
-              Every run is sealed when it ends, however it ended.
+              {changed === null && 'Every run is sealed when it ends, however it ended.'}
             </Notice>
           ) : (
             <ul ref={list} className="card divide-y divide-line overflow-hidden">

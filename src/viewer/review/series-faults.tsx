@@ -1,28 +1,81 @@
 import type { Series } from '#evidence/series.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { VirtualList } from '#viewer/parts/virtual-list.tsx'
+import { useMemo, useState } from 'react'
+import { type FaultRow, groupsOf } from './fault-groups.ts'
 import { MOST_NAMED } from './unread-records.tsx'
 
-/** What is wrong with one key's series, each fault with its sentence. */
+/** What is wrong with one key's series, each fault with its sentence, and many of one kind with one. */
 export function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
-  if (faults.length === 0) return null
+  const groups = useMemo(() => groupsOf(faults), [faults])
+  const [shown, setShown] = useState(MOST_NAMED)
+  if (groups.length === 0) return null
   return (
-    <div>
+    <div className="flex flex-col items-start gap-2">
       {many && (
         <p className="text-ink-2">
           Sealed by the key <Fingerprint hex={server} short />
         </p>
       )}
-      <ul className="flex list-disc flex-col gap-1 pl-5">
-        {faults.map((fault, index) => (
+      <ul className="flex w-full list-disc flex-col gap-1 pl-5">
+        {groups.slice(0, shown).map(({ fault, message, rows }, index) => (
           <li key={index}>
-            <strong>{FAULT[fault.fault]}.</strong> <RunText text={fault.message} max={600} />
+            <strong>{FAULT[fault]}.</strong> <RunText text={message} max={600} />
+            {rows.length > 0 && <Records rows={rows} of={FAULT[fault]} />}
           </li>
         ))}
       </ul>
+      {groups.length > shown && (
+        <button type="button" className="button" onClick={() => setShown(shown + MOST_NAMED)}>
+          Show {Math.min(MOST_NAMED, groups.length - shown).toLocaleString('en')} more of{' '}
+          {groups.length.toLocaleString('en')}
+        </button>
+      )}
     </div>
   )
 }
+
+/** The ids that a sentence over many of them leaves out. */
+function Records({ rows, of }: { rows: readonly FaultRow[]; of: string }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <details className="mt-1" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>Which records</summary>
+      {open && (
+        <div className="mt-1 rounded-md border border-line bg-paper">
+          <VirtualList
+            label={`${of}: which records`}
+            count={rows.length}
+            rowPx={rows.some(({ now }) => now !== null) ? TWO_LINES_PX : ONE_LINE_PX}
+            className={rows.length > 8 ? 'h-72' : ''}
+            renderRow={(index) => {
+              const one = rows[index]
+              return (
+                one && (
+                  <p className="flex h-full items-center gap-x-3 border-b border-line px-3">
+                    <span className="w-16 shrink-0 text-ink-3">
+                      #{one.seal_seq.toLocaleString('en')}
+                    </span>
+                    <span className="flex min-w-0 flex-col font-mono text-xs">
+                      <code className="truncate">{one.evidence_id}</code>
+                      {one.now !== null && (
+                        <code className="truncate text-ink-2">now {one.now}</code>
+                      )}
+                    </span>
+                  </p>
+                )
+              )
+            }}
+          />
+        </div>
+      )}
+    </details>
+  )
+}
+
+const ONE_LINE_PX = 32
+const TWO_LINES_PX = 48
 
 /** What is no fault, and open all the same. */
 export function CannotBeTold({ said }: { said: readonly string[] }) {

@@ -13,7 +13,7 @@ import {
 import type { HeldEnvelope } from '#evidence/place.ts'
 import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { type Kept, type Last, remembers } from '#viewer/trust-store.ts'
+import { newestOf, type WalkMade } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the walk asks of the world. Each ends with the signal's reason when that says so; `judge` throws what is no answer. */
@@ -105,7 +105,8 @@ export async function walkChain(
       return isAsked ? [] : [[keyOf(one.listed), one]]
     }),
   )
-  const held = distinct([...(before?.met ?? []), ...remembered])
+  // Of one that is both, what was walked says more.
+  const held = distinct([...remembered, ...(before?.met ?? [])])
   const walked: Walked[] = []
   const absent = new Set<string>()
   const asked = new Map<string, Named>(listed.map((one) => [one.evidence_id, one]))
@@ -157,41 +158,24 @@ const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
 export const isBroken = ({ walked, series }: Walk): boolean =>
   walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
 
-/** What later walks are held against: the newest with a place, of each key that the reader pinned or accepted. */
-export function newestOf(
-  { walked }: Walk,
-  kept: Pick<Kept, 'seen' | 'answered'>,
-  at = new Date().toISOString(),
-): Last[] {
-  const newest = new Map<string, Last>()
-  for (const { placed, sealed_by } of walked) {
-    if (placed === null || !remembers(kept, sealed_by)) continue
-    const { server, evidence_id, head, seal_seq } = placed
-    if ((newest.get(server)?.seal_seq ?? 0) < seal_seq)
-      newest.set(server, { server, evidence_id, head, seal_seq, at })
-  }
-  return [...newest.values()]
-}
-
-/**
- * Does this walk answer for a record that was seen before: is it here as it was, and nothing wrong with the others? Else it
- * is not let go for a newer one, which may be of another history.
- */
-export const isAnswered = (walk: Walk): ((seen: HeldEnvelope) => boolean) => {
-  if (isBroken(walk)) return () => false
-  const heads = new Set(walk.walked.flatMap(({ placed }) => placed?.head ?? []))
-  return ({ head }) => heads.has(head)
-}
+/** What is remembered of it. */
+export const madeOf = (walk: Walk): WalkMade => ({
+  placed: walk.walked.flatMap(({ placed, sealed_by }) =>
+    placed === null ? [] : [{ place: placed, by: sealed_by }],
+  ),
+  is_broken: isBroken(walk),
+})
 
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
-export const isWalked =
-  ({ walked }: Walk) =>
-  ({ evidence_id, head }: HeldEnvelope): boolean =>
-    walked.some(
-      ({ listed, placed, unplaced, isUnread }) =>
-        listed.evidence_id === evidence_id &&
-        (isUnread || (placed ?? unplaced?.says)?.head === head),
-    )
+export const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
+  const byId = Map.groupBy(walked, ({ listed }) => listed.evidence_id)
+  return ({ evidence_id, head }) =>
+    byId
+      .get(evidence_id)
+      ?.some(
+        ({ placed, unplaced, isUnread }) => isUnread || (placed ?? unplaced?.says)?.head === head,
+      ) === true
+}
 
 /** What in the server's own list is not as this browser has verified it before; null where nothing shows. */
 export function changedSince(
@@ -199,24 +183,29 @@ export function changedSince(
   seen: readonly HeldEnvelope[],
   isWhole: boolean,
 ): string | null {
-  const newest = items.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
-  // The newest says most, and is told of.
-  for (const { evidence_id, head, seal_seq } of seen.toSorted((a, b) => b.seal_seq - a.seal_seq)) {
-    if (items.length === 0)
-      return `This browser has seen a record number ${seal_seq} here, and now there is none.`
-    if (newest < seal_seq)
-      return `This browser has seen a record number ${seal_seq} here, and now the newest is number ${newest}.`
-    const there = items.find(
-      (item) => item.evidence_id === evidence_id || item.seal_seq === seal_seq,
-    )
-    // A list comes newest first and page by page: what is further down is not gone.
-    const isPassed = isWhole || items.some((item) => item.seal_seq < seal_seq)
-    if (there === undefined && isPassed)
-      return `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
-    if (there !== undefined && (there.evidence_id !== evidence_id || there.head !== head))
-      return `Number ${seal_seq} is another record than this browser has seen here.`
+  const numbers = items.map(({ seal_seq }) => seal_seq)
+  const newest = numbers.reduce((a, b) => Math.max(a, b), 0)
+  // A list comes newest first and page by page: what is further down is not gone.
+  const from = isWhole || items.length === 0 ? 0 : numbers.reduce((a, b) => Math.min(a, b))
+  const byId = new Map(items.map((item) => [item.evidence_id, item]))
+  const byNumber = new Map(items.map((item) => [item.seal_seq, item]))
+  const isThere = ({ evidence_id, head, seal_seq }: HeldEnvelope) => {
+    const there = byId.get(evidence_id) ?? byNumber.get(seal_seq)
+    return there === undefined
+      ? seal_seq <= from
+      : there.evidence_id === evidence_id && there.head === head
   }
-  return null
+  // The newest says most, and is told of.
+  const changed = newestOf(seen.filter((one) => !isThere(one)))
+  if (changed === null) return null
+  const { evidence_id, seal_seq } = changed
+  if (items.length === 0)
+    return `This browser has seen a record number ${seal_seq} here, and now there is none.`
+  if (newest < seal_seq)
+    return `This browser has seen a record number ${seal_seq} here, and now the newest is number ${newest}.`
+  return byId.has(evidence_id) || byNumber.has(seal_seq)
+    ? `Number ${seal_seq} is another record than this browser has seen here.`
+    : `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
 }
 
 const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
