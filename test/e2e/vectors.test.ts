@@ -9,6 +9,7 @@ import { launchChromium } from '#test/chromium.ts'
 import { launchFirefox, whyNoFirefox } from '#test/firefox.ts'
 import { readAttack, readAttackTable, readerOf } from '#test/evidence/attacks.ts'
 import { newSigner, pinned, SHAPES } from '#test/evidence/fixture.ts'
+import { askedOf, readInputTable } from '#test/evidence/frozen-inputs.ts'
 import { readSeriesTable, walkOf } from '#test/evidence/frozen-series.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { type Input, tryAll } from '#test/evidence/portable.ts'
@@ -29,6 +30,7 @@ const MISSING = [
 ].flatMap((name) => whyNoVectors(name) ?? [])
 const table = readAttackTable()
 const frozen = readSeriesTable()
+const { inputs } = readInputTable()
 const input = await inputOf()
 const inNode = input && (await tryAll(input))
 
@@ -45,6 +47,7 @@ it('[V16] Node makes of every vector what its makers do', (context) => {
   const rows = table.attacks.map(({ verdict, claims }) => ({ verdict, claims }))
   expect(inNode?.rows.slice(0, rows.length)).toEqual(rows)
   expect(inNode?.walks).toEqual(frozen.series.map(({ found }) => found))
+  expect(inNode?.answers).toEqual(inputs.map(({ found }) => found))
 })
 
 it('[V16] Chromium makes the same as Node of every vector and every file', async (context) => {
@@ -69,7 +72,7 @@ it('[V16] Firefox makes the same as Node of every vector and every file', async 
   expect(JSON.parse((await done?.evaluate(({ textContent }) => textContent)) ?? '')).toEqual(inNode)
 })
 
-/** Every vector, every frozen attack and series, every shape of run, and each of those with a byte changed. */
+/** Every vector, every frozen attack, series and input, every shape of run, and each of those with a byte changed. */
 async function inputOf(): Promise<Input | null> {
   if (MISSING.length > 0) return null
   const signer = await newSigner()
@@ -96,6 +99,7 @@ async function inputOf(): Promise<Input | null> {
     webauthn: readVectors(VECTOR_FILES.webauthn),
     files,
     series: frozen.series.map((one) => walkOf(one, frozen)),
+    inputs: inputs.map(askedOf),
   }
 }
 

@@ -15,6 +15,7 @@ import {
   numberFailures,
   webauthnAnswers,
 } from './vectors.ts'
+import { answerTo, Asked } from './answered.ts'
 import { claimSaid, Walk, walked } from './walked.ts'
 
 /** What Node and a page in a browser are both given, and must make the same of. */
@@ -105,6 +106,8 @@ export const Input = z.object({
   files: z.array(z.strictObject({ file: z.string(), reader: Reader })),
   /** Records to walk over. */
   series: z.array(Walk),
+  /** Files that are no records, or models of what is required. */
+  inputs: z.array(Asked),
 })
 export type Input = z.infer<typeof Input>
 
@@ -117,6 +120,7 @@ export async function tryAll({
   webauthn,
   files,
   series,
+  inputs,
 }: Input) {
   const verifications = []
   const rows = []
@@ -128,6 +132,8 @@ export async function tryAll({
   }
   const walks = []
   for (const one of series) walks.push(await walked(one))
+  const answers = []
+  for (const one of inputs) answers.push(await answerTo(one))
   return {
     jcs: jcsFailures(jcs),
     numbers: numberFailures(numbers),
@@ -138,5 +144,6 @@ export async function tryAll({
     verifications,
     rows,
     walks,
+    answers,
   }
 }

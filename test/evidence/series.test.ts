@@ -503,7 +503,7 @@ it('[W1] each frozen record is in a series', () => {
 
 it('those that README.md names are there, and it names them all', () => {
   const [, text = ''] = readFileSync(new URL('README.md', import.meta.url), 'utf8').split(
-    '\n# Series\n',
+    /\n# (?:Series|Inputs)\n/,
   )
   const rows = text.split('\n').filter((line) => line.startsWith('| W'))
   const named = rows.flatMap((row) => row.split('|')[2]?.match(/(?<=`)[a-z0-9-]+(?=`)/g) ?? [])
