@@ -64,7 +64,10 @@ function sealedIn(how: string) {
   db.exec('pragma trusted_schema = off; pragma temp_store = memory')
   db.prepare(`pragma hard_heap_limit = ${HEAP_BYTES}`).get()
   const plain = db.prepare(PLAIN_COLUMNS).get()?.['count']
-  if (plain !== 4) throw new Error('it has not the tables of a store')
+  if (plain !== 4)
+    throw new Error(
+      'it has not the tables of a store, or they are in a runseal.db-wal that is gone',
+    )
   const rows = db.prepare(SEALED).all()
   if (rows.length > MOST_SEALED) throw new Error('it has more envelopes than can be looked at')
   return rows

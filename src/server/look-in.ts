@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { createWriteStream, lstatSync } from 'node:fs'
+import { createWriteStream, lstatSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,6 +104,12 @@ async function putTogether<T>(folder: string, read: (store: string) => Promise<T
   if (sizes.reduce((sum, size) => sum + size, 0) > MOST_COPIED)
     throw new Error('it was not closed, and is too large to be put together elsewhere')
   const copy = await mkdtemp(join(tmpdir(), 'runseal-list-'))
+  // It may be gigabytes, and has what not everybody may read.
+  const leave = (signal: NodeJS.Signals) => {
+    rmSync(copy, { recursive: true, force: true })
+    process.kill(process.pid, signal)
+  }
+  for (const signal of INTERRUPTS) process.once(signal, leave)
   try {
     for (const [at, name] of names.entries()) {
       const from = await openRegular(join(folder, name))
@@ -112,11 +118,13 @@ async function putTogether<T>(folder: string, read: (store: string) => Promise<T
     }
     return await read(join(copy, STORE))
   } finally {
+    for (const signal of INTERRUPTS) process.off(signal, leave)
     await rm(copy, { recursive: true, force: true })
   }
 }
 
 const MOST_COPIED = 4 * 1024 ** 3
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** What the server of this folder offers of itself, by its key. Throws an Error in words. */
 export async function lookAtOffer(folder: string): Promise<TrustFile> {

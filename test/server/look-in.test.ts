@@ -1,9 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { begin, exitOf } from '#test/cli/command-line.ts'
 import { lookAtList } from '#server/look-in.ts'
 
 let folder: string
@@ -155,4 +164,17 @@ it.concurrent('[C23] a lock that is none of ours is not opened, and nothing besi
   expect(readdirSync(data).toSorted()).toEqual(['lock', 'runseal.db'])
   execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', join(data, 'lock-journal')])
   await expect(lookAtList(data)).rejects.toThrow('lock-journal is no regular file')
+})
+
+it.concurrent('[C23] who ends it while that is put together leaves nothing of it', async () => {
+  const data = crafted('ended', TABLE + ROW)
+  writeFileSync(join(data, 'runseal.db-wal'), '')
+  truncateSync(join(data, 'runseal.db-wal'), 3 * 1024 ** 3)
+  const TMPDIR = join(folder, 'elsewhere')
+  mkdirSync(TMPDIR)
+  const looking = begin(['audit', '--data', data], { TMPDIR })
+  await expect.poll(() => readdirSync(TMPDIR), { timeout: 60_000 }).toHaveLength(1)
+  looking.kill('SIGINT')
+  expect(await exitOf(looking)).toEqual([null, 'SIGINT'])
+  expect(readdirSync(TMPDIR)).toEqual([])
 })
