@@ -42,7 +42,6 @@ export const AIM = {
     if (link) link.link = anotherDigit(link.link, at)
   },
 } as const satisfies Record<string, (copy: Envelope, at: number, other: Envelope) => void>
-export type Aim = keyof typeof AIM
 
 /** The one change of an assertion by whoever has every key but the passkey. `other` is by it, of another decision. */
 export const ASSERTION_AIM = {
@@ -75,7 +74,6 @@ export const ASSERTION_AIM = {
     Object.assign(it, other)
   },
 } as const satisfies Record<string, (copy: Assertion, at: number, other: Assertion) => void>
-export type AssertionAim = keyof typeof ASSERTION_AIM
 
 /** The same values in other bytes. */
 export const FORM = {
@@ -103,7 +101,6 @@ export const FORM = {
     return JSON.stringify(document, write)
   },
 } as const satisfies Record<string, (text: string, at: number, which: number) => string>
-export type Form = keyof typeof FORM
 
 function flipped(bytes: Uint8Array, at: number): Uint8Array {
   const place = Math.floor(at / 8) % bytes.length

@@ -2,15 +2,25 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import { p256 } from '@noble/curves/nist.js'
 import { sha256 as theirSha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import * as z from 'zod/mini'
+import { type Assertion } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
+import { type ServerKey, type TrustedApprover } from '#contract/trust.ts'
+import { signatureFault } from '#evidence/approval.ts'
+import { tryBase64, tryBase64Url } from '#evidence/base64.ts'
 import { sha256, sha256Bytes, sha256OfMany } from '#evidence/digest.ts'
-import { preAuthEncoding } from '#evidence/dsse.ts'
+import { preAuthEncoding, verifyDsse } from '#evidence/dsse.ts'
 import { verifyEd25519 } from '#evidence/key.ts'
 import { derOfSignature, signatureOfDer, verifyEs256 } from '#evidence/p256.ts'
+import { decodeSpki } from '#evidence/spki.ts'
+import { ATTACKS, readAttackTable } from './attacks.ts'
 import { newSigner, SHAPES } from './fixture.ts'
+import { readSeriesTable, SERIES } from './frozen-series.ts'
 import { SEED } from './seed.ts'
 import { readVectors, VECTOR_FILES, whyNoVectors } from './vector-files.ts'
-import { type SignatureCase, signatureCases } from './vectors.ts'
+import { type SignatureCase, signatureCases, webauthnCases } from './vectors.ts'
 
 /* A second engine, written in JavaScript by others, over the same bytes as WebCrypto behind our own strictness. */
 
@@ -74,6 +84,168 @@ it('[S3] both engines verify every seal', async () => {
     }
     expect([await ours.ed25519(asked), theirs.ed25519(asked)]).toEqual([true, true])
   }
+})
+
+/** So much of a record as has signatures, whatever else is wrong with it. */
+const Signed = z.object({
+  integrity: z.object({
+    seal: z.object({
+      payloadType: z.string(),
+      payload: z.string(),
+      signatures: z.array(z.object({ keyid: z.string(), sig: z.string() })),
+    }),
+  }),
+  gates: z.array(
+    z.object({
+      decisions: z.array(
+        z.object({
+          assertion: z.nullable(
+            z.object({
+              credential_id: z.string(),
+              client_data_json: z.string(),
+              authenticator_data: z.string(),
+              signature: z.string(),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+})
+type Seal = z.infer<typeof Signed>['integrity']['seal']
+
+/** By ours as it ships and by theirs from the text on; null where the text is of no bytes. */
+async function sealAnswers(seal: Seal, sig: string, key: ServerKey): Promise<Answers | null> {
+  const [payload, signature] = [tryBase64(seal.payload), tryBase64(sig)]
+  if (payload === null || signature === null) return null
+  const { key_id } = key
+  const raw = Buffer.from(key.public_key, 'base64')
+  const found = await verifyDsse(
+    { ...seal, signatures: [{ keyid: key_id, sig }] },
+    { keys: [{ key_id, public_key: raw }], threshold: 1, payloadTypes: [seal.payloadType] },
+  )
+  const type = Buffer.from(seal.payloadType)
+  const head = `DSSEv1 ${type.length} ${seal.payloadType} ${payload.length} `
+  const message = Buffer.concat([Buffer.from(head), payload])
+  return [found.ok, theirs.ed25519({ name: 'seal', key: raw, message, signature })]
+}
+
+async function assertionAnswers(
+  assertion: Assertion,
+  approver: TrustedApprover,
+): Promise<Answers | null> {
+  const { client_data_json, authenticator_data, credential_id, signature: text } = assertion
+  const texts = [client_data_json, authenticator_data, text, credential_id]
+  const [clientData, authenticatorData, signature, credential] = texts.map(tryBase64Url)
+  if (!clientData || !authenticatorData || !signature || !credential?.length) return null
+  const message = Uint8Array.from([...authenticatorData, ...theirSha256(clientData)])
+  const key = Buffer.from(approver.public_key, 'base64').subarray(
+    approver.alg === 'ES256' ? -65 : -32,
+  )
+  const engine = approver.alg === 'ES256' ? 'der' : 'ed25519'
+  return [
+    (await signatureFault(approver, assertion)) === null,
+    theirs[engine]({ name: 'assertion', key, message, signature }),
+  ]
+}
+
+type Answers = readonly [ours: boolean, theirs: boolean]
+
+/** How often both said what, by kind; and where they did not say the same. */
+function newTally() {
+  const counts: Record<string, number> = {}
+  const differing: string[] = []
+  return {
+    counts,
+    differing,
+    add(kind: string, name: string, answers: Answers | null): void {
+      const [here, there] = answers ?? [null, null]
+      if (here !== there) differing.push(`${name}, ${kind}: ours ${here}, theirs ${there}`)
+      const what = `${kind} ${here === null ? 'of no bytes' : here ? 'right' : 'wrong'}`
+      counts[what] = (counts[what] ?? 0) + 1
+    },
+  }
+}
+
+/** Each once: a file may be written into many tables, and a key into many files. */
+const oneOfEach = <T>(all: readonly T[], nameOf: (one: T) => string): T[] => [
+  ...new Map(all.map((one) => [nameOf(one), one])).values(),
+]
+
+it('[S3] [V12] [V13] [V20] both engines make the same of every signature of the frozen files, by every key of their readers', async () => {
+  const attacks = readAttackTable()
+  const series = readSeriesTable()
+  const files = [...Object.values(attacks.trust), series.trust]
+  const keys = oneOfEach(
+    files.flatMap(({ server_keys }) => server_keys),
+    ({ public_key }) => public_key,
+  )
+  const approvers = oneOfEach(
+    files.flatMap((file) => file.approvers),
+    ({ public_key, alg }) => `${alg} ${public_key}`,
+  ).filter(({ public_key, alg }) => decodeSpki(public_key)?.alg === alg)
+
+  const records = [ATTACKS, SERIES].flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.envelope'))
+      .map((name) => {
+        const text = readFileSync(new URL(name, folder), 'utf8')
+        return { name, text, read: parseJson(Signed, text) }
+      }),
+  )
+  // No engine is asked of what is no JSON, or has no payload to sign.
+  const isPassedOver = ({ text, read }: (typeof records)[number]) =>
+    !read.ok && read.error.at !== '' && text.includes('"payload":')
+  expect(records.filter(isPassedOver).map(({ name }) => name)).toEqual([])
+  const seals = records.flatMap(({ name, read }) =>
+    read.ok
+      ? read.value.integrity.seal.signatures.map(({ sig }) => ({
+          name,
+          seal: read.value.integrity.seal,
+          sig,
+        }))
+      : [],
+  )
+  const assertions = records.flatMap(({ name, read }) =>
+    read.ok
+      ? read.value.gates
+          .flatMap(({ decisions }) => decisions)
+          .flatMap(({ assertion }) => (assertion === null ? [] : [{ name, assertion }]))
+      : [],
+  )
+  const tally = newTally()
+  for (const { name, seal, sig } of oneOfEach(seals, ({ seal, sig }) =>
+    JSON.stringify([seal, sig]),
+  ))
+    for (const key of keys) tally.add('seal', name, await sealAnswers(seal, sig, key))
+  for (const { name, assertion } of oneOfEach(assertions, (one) => JSON.stringify(one.assertion)))
+    for (const approver of approvers)
+      tally.add(approver.alg, name, await assertionAnswers(assertion, approver))
+  expect(tally.differing).toEqual([])
+  expect(Object.keys(tally.counts).toSorted()).toEqual([
+    'ES256 right',
+    'ES256 wrong',
+    'EdDSA right',
+    'EdDSA wrong',
+    'seal of no bytes',
+    'seal right',
+    'seal wrong',
+  ])
+  console.log(tally.counts)
+})
+
+it('[V20] both engines make the same of the assertions of the WebAuthn text', async (context) => {
+  const missing = whyNoVectors('webauthn-w3c-l3')
+  if (missing !== null) context.skip(missing)
+  const cases = webauthnCases(readVectors(VECTOR_FILES.webauthn))
+  const tally = newTally()
+  for (const { section, assertion } of cases)
+    for (const { approver } of cases)
+      tally.add(approver.alg, section, await assertionAnswers(assertion, approver))
+  expect(tally).toMatchObject({
+    differing: [],
+    counts: { 'ES256 right': 5, 'ES256 wrong': 25, 'EdDSA right': 1, 'EdDSA wrong': 5 },
+  })
 })
 
 const RUNS = 500

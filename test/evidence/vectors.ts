@@ -1,4 +1,6 @@
 import * as z from 'zod/mini'
+import { type Assertion } from '#contract/envelope.ts'
+import { type TrustedApprover } from '#contract/trust.ts'
 import { assertionFault, signatureFault } from '#evidence/approval.ts'
 import { decodeBase64, encodeBase64, encodeBase64Url } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
@@ -110,35 +112,47 @@ export function signatureCases(json: string): (SignatureCase & { readonly isVali
 
 /** What the assertions of the WebAuthn text are as approvals: each is signed rightly, and policy refuses all but one. */
 export async function webauthnAnswers(json: string): Promise<Record<string, string>> {
-  const { rpId, vectors } = WebauthnVectors.parse(JSON.parse(json))
   const answers: Record<string, string> = {}
-  for (const { section, origin, authentication, credentialPublicKeyCose: cose } of vectors) {
-    const { public_key, alg } = spkiOfCose(bytesOfHex(cose))
-    const credential_id = encodeBase64Url(utf8(section))
-    const assertion = {
-      credential_id,
-      client_data_json: encodeBase64Url(bytesOfHex(authentication.clientDataJSON)),
-      authenticator_data: encodeBase64Url(bytesOfHex(authentication.authenticatorData)),
-      signature: encodeBase64Url(bytesOfHex(authentication.signature)),
-    }
-    const approver = {
-      id: 'ann',
-      name: 'Ann',
-      rp_id: rpId,
-      origins: [origin],
-      credential_id,
-      public_key,
-      alg,
-      may: { definitions: null, gates: null },
-      status: 'active' as const,
-      last_seal_seq: null,
-    }
-    const challenge = encodeBase64Url(bytesOfHex(authentication.challenge))
+  for (const { section, assertion, challenge, approver } of webauthnCases(json)) {
     const fault = await assertionFault(assertion, challenge, approver)
     const signature = await signatureFault(approver, assertion)
     answers[section] = `${signature?.code ?? 'signed'}, ${fault?.code ?? 'approved'}`
   }
   return answers
+}
+
+/** Each assertion of the WebAuthn text, and its passkey as a reader would have pinned it. */
+export function webauthnCases(json: string): {
+  section: string
+  assertion: Assertion
+  challenge: string
+  approver: TrustedApprover
+}[] {
+  const { rpId, vectors } = WebauthnVectors.parse(JSON.parse(json))
+  return vectors.map(({ section, origin, authentication, credentialPublicKeyCose: cose }) => {
+    const credential_id = encodeBase64Url(utf8(section))
+    return {
+      section,
+      assertion: {
+        credential_id,
+        client_data_json: encodeBase64Url(bytesOfHex(authentication.clientDataJSON)),
+        authenticator_data: encodeBase64Url(bytesOfHex(authentication.authenticatorData)),
+        signature: encodeBase64Url(bytesOfHex(authentication.signature)),
+      },
+      challenge: encodeBase64Url(bytesOfHex(authentication.challenge)),
+      approver: {
+        id: 'ann',
+        name: 'Ann',
+        rp_id: rpId,
+        origins: [origin],
+        credential_id,
+        ...spkiOfCose(bytesOfHex(cose)),
+        may: { definitions: null, gates: null },
+        status: 'active',
+        last_seal_seq: null,
+      },
+    }
+  })
 }
 
 /** No user was verified in 16.2, 16.3 and 16.11; 16.4 and 16.5 were made within a page of another site. */
