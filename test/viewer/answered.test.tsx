@@ -97,6 +97,50 @@ it('[U12] that history has changed is said also while the server does not answer
   screen.getByText(/history has changed underneath you/)
 })
 
+it('[U9] that older records could not be had is said at their button, and not of those that are here', async () => {
+  about = '/api/envelopes'
+  const record = {
+    evidence_id: 'ev-8',
+    run_id: 'run-8',
+    definition: 'release',
+    outcome: 'succeeded',
+    seal_seq: 8,
+    head: 'b'.repeat(64),
+    sha256: 'c'.repeat(64),
+    bytes: 1,
+    sealed_at: '2026-11-27T08:00:00.000Z',
+  }
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  render(
+    <QueryClientProvider client={client}>
+      <EnvelopesPage />
+    </QueryClientProvider>,
+  )
+  await act(async () => asked[0]?.resolve(Response.json({ items: [record], next_cursor: 'more' })))
+  const more = await screen.findByRole('button', { name: 'Show older records' })
+  more.focus()
+  for (const nth of [1, 2]) {
+    await act(async () => fireEvent.click(more))
+    await act(async () => asked[nth]?.resolve(Response.json({}, { status: 500 })))
+    await screen.findByText(/GET \/api\/envelopes answered 500/)
+    expect(screen.queryByText(/^as of/)).toBeNull()
+    expect(document.activeElement).toBe(more)
+    expect(more.textContent).toBe('Ask for older records again')
+  }
+  await act(async () => fireEvent.click(more))
+  screen.getByText(/GET \/api\/envelopes answered 500/)
+  await act(async () =>
+    asked[3]?.resolve(
+      Response.json({
+        items: [{ ...record, evidence_id: 'ev-7', seal_seq: 7 }],
+        next_cursor: null,
+      }),
+    ),
+  )
+  await screen.findByText('ev-7')
+  expect(screen.queryByText(/answered 500/)).toBeNull()
+})
+
 /** Opened, told that there is no connection, and asked again: what is said of it stands, and the focus. */
 async function askedAgain(path: string, Page: ComponentType): Promise<QueryClient> {
   about = path

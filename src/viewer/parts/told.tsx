@@ -54,14 +54,18 @@ export function AsRecorded({ of = null }: { of?: Answer | null }) {
   )
 }
 
-/** An answer, and why there is no newer one. `dataUpdatedAt`: when the one came that is shown, by this device's clock; 0 where none is. */
-export type Answer = { error: Error | null; dataUpdatedAt: number }
+/**
+ * An answer, and why there is no newer one. `dataUpdatedAt`: when the one came that is shown, by this device's clock; 0
+ * where none is. `isFetchNextPageError`: the error is of more of a list, and says nothing of what is shown.
+ */
+export type Answer = { error: Error | null; dataUpdatedAt: number; isFetchNextPageError?: boolean }
 
 /** How old an answer is while there is no newer one, and why; nothing while the server is heard and answers. */
 export function AsOf({ of }: { of: Answer | null }) {
   const silentMs = useSilence()
-  const { error = null, dataUpdatedAt = 0 } = of ?? {}
-  if (error !== null && dataUpdatedAt > 0) return <NotNewer error={error} since={dataUpdatedAt} />
+  const { error = null, dataUpdatedAt = 0, isFetchNextPageError = false } = of ?? {}
+  if (error !== null && dataUpdatedAt > 0 && !isFetchNextPageError)
+    return <NotNewer error={error} since={dataUpdatedAt} />
   return silentMs === null ? null : <>{asOf(silentMs)}</>
 }
 
