@@ -97,8 +97,15 @@ export function remainingIn(
   const isWhole = first === Infinity && isHeadRight
   const placesOf = (seqs: readonly number[]): Place[] => seqs.flatMap((seq) => placeAt(seq) ?? [])
   const [breaking] = placesOf([first])
+  const isRestLinked =
+    isHeadRight && count > 1 && [...changed, ...missing, ...broken].every((seq) => seq === 0)
   const isStored = broken.length === 0 && isHeadRight && isStatementOver(record, count)
   const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
+  const signed = claims.find(({ code }) => code === 'seal-signed')
+  // A key that has ended counts by the number in the closing, which is to be the one that was linked.
+  const isNumbered =
+    ![...changed, ...missing].includes(count - 1) && !added.some(({ kind }) => kind === 'closing')
+  const ended = signed?.ended ?? null
   const found = {
     bytes,
     entries: count,
@@ -108,12 +115,12 @@ export function remainingIn(
     missing: placesOf(missing),
     added,
     lost,
-    sealed: isSealOver('seal-signed'),
+    sealed: isSealOver('seal-signed') && (ended === null || isNumbered),
     frozen: frozenBy(record.gates, links, claims),
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
-  const ended = claims.find(({ code }) => code === 'seal-signed')?.ended ?? null
-  return { ...found, sentences: [...sentencesOf(found, lapsed, ended, isRead)] }
+  const by = { lapsed, ended, isUnnumbered: isSealOver('seal-signed') && !found.sealed }
+  return { ...found, sentences: [...sentencesOf(found, by, isRestLinked, isRead)] }
 }
 
 /** A key that was the reader's, and is not for this envelope. */
@@ -176,8 +183,13 @@ function frozenBy(
 
 function* sentencesOf(
   found: Omit<Remaining, 'sentences'>,
-  lapsed: string | null,
-  ended: string | null,
+  {
+    lapsed,
+    ended,
+    isUnnumbered,
+  }: { lapsed: string | null; ended: string | null; isUnnumbered: boolean },
+  /** But for its first entry the chain is whole. */
+  isRestLinked: boolean,
   isRead: boolean,
 ): Generator<string> {
   const { bytes, entries, intact, broken, changed, missing, added, lost, sealed, frozen } = found
@@ -191,6 +203,8 @@ function* sentencesOf(
   if (!isRead) yield 'As it stands this file is no record: what follows is said of its parts.'
   if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
+  else if (intact === 0 && isRestLinked)
+    yield `The chain breaks at its first entry alone, which is ${missing.length > 0 ? 'not there, or not to be told apart' : 'another than was linked'}: what is behind it, ${counted(entries - 1, 'entry', 'entries')}, is as it was linked.`
   else if (intact === 0) yield 'The chain is broken from its first entry on.'
   else if (intact === entries)
     yield 'The entries are as they were linked; the head is not the last link.'
@@ -204,6 +218,8 @@ function* sentencesOf(
   if (added.length > 0) yield `There without a link: ${fewOf(added.map(nameOf), MOST_NAMED)}.`
   if (lapsed !== null)
     yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
+  else if (isUnnumbered)
+    yield `The seal over these links is by a key that is ${ended}, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.`
   else if (sealed)
     yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length - missing.length} of ${entries} entries are as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
   else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'

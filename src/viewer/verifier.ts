@@ -117,6 +117,7 @@ export type Changed =
       done: true
       verdict: Verification['verdict']
       claims: readonly Claim[]
+      remaining: Verification['remaining']
       before: string
       after: string
     }

@@ -381,6 +381,6 @@ async function take(document: Held, seq: number, buffer: ArrayBuffer): Promise<T
 async function change({ bytes, options }: Held, what: Change): Promise<Changed> {
   const copy = changedCopy(bytes, what)
   if (!copy.ok) return { done: false, why: copy.why }
-  const { verdict, claims } = await verifyEnvelope(copy.bytes, options)
-  return { done: true, verdict, claims, before: copy.before, after: copy.after }
+  const { verdict, claims, remaining } = await verifyEnvelope(copy.bytes, options)
+  return { done: true, verdict, claims, remaining, before: copy.before, after: copy.after }
 }

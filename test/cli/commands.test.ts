@@ -149,7 +149,7 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
   const broken = await run('verify', changed, '--trust', trust)
   expect(broken).toMatchObject({ code: 1 })
   expect(broken.stdout).toContain(
-    'What can still be said:\n  The chain is broken from its first entry',
+    'What can still be said:\n  The chain breaks at its first entry alone, which is another',
   )
   expect(await run('verify', join(folder, 'runseal.yaml'))).toMatchObject({ code: 2 })
   expect(await run('verify', join(folder, 'none.json'))).toMatchObject({ code: 2, stdout: '' })

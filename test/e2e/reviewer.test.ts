@@ -375,6 +375,8 @@ describe('a verdict', () => {
     await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
     await copy.getByText('The changed copy: does not verify').waitFor()
     await copy.locator('[data-claim=chain]').first().waitFor()
+    await copy.getByText('1 changed entry').waitFor()
+    await copy.getByText(/A seal by a key that you pinned is over these very links/).waitFor()
     // Whole lists too, what more there could be, and what could be taken out.
     await copy.getByRole('searchbox').fill('/order')
     await copy.getByRole('button', { name: /^\/order \[/ }).click()

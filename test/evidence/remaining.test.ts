@@ -78,7 +78,9 @@ describe('of a file that does not verify', () => {
   it('[V21] the opening', async () => {
     const remaining = await remainingOf(({ opening }) => (opening.title = 'Another'))
     expect(remaining).toMatchObject({ intact: 0, frozen: [], sealed: true })
-    expect(remaining?.sentences[0]).toBe('The chain is broken from its first entry on.')
+    expect(remaining?.sentences[0]).toBe(
+      'The chain breaks at its first entry alone, which is another than was linked: what is behind it, 4 entries, is as it was linked.',
+    )
   })
 
   it('[V21] a link: then nothing says whose the links are', async () => {
@@ -121,6 +123,19 @@ describe('of a file that does not verify', () => {
       ])
     },
   )
+
+  it('[V21] no number that was changed makes a key count that has ended', async () => {
+    const server_keys = [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 7 })]
+    const remaining = await remainingOf(
+      ({ closing }) => (closing.seal_seq = 6),
+      [pinned(signer, { server_keys })],
+    )
+    expect(remaining).toMatchObject({ sealed: false, changed: [{ seq: 4, kind: 'closing' }] })
+    expect(remaining?.sentences).toContain(
+      'The seal over these links is by a key that is revoked, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.',
+    )
+    expect(remaining?.sentences.join()).not.toContain('that you pinned is over')
+  })
 
   it('[V21] the head', async () => {
     const remaining = await remainingOf(
@@ -487,6 +502,16 @@ describe('of a file that cannot be read as a record', () => {
     const bytes = replaced('"closing":{', '"closing" {')
     bytes[bytes.length - 50] = 0xff
     expect((await said(bytes))?.bytes).toMatchObject({ offset: 11, expected: '“:”' })
+  })
+
+  it('[V21] a file that is cut within its seal lacks its first entry, and is broken nowhere else', async () => {
+    for (const within of ['"seal":', '"payload":', '"signatures":']) {
+      const remaining = await said(utf8(text.slice(0, text.lastIndexOf(within) + 9)))
+      expect(remaining?.missing.map(({ seq }) => seq)).toEqual([0])
+      expect(remaining?.sentences.join(' ')).toMatch(
+        /breaks at its first entry alone, which is not there, .* what is behind it, \d+ entries, is as it was linked/,
+      )
+    }
   })
 
   it('[V21] [U5] no word of a file is in the sentence of where it breaks', async () => {

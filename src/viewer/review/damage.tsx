@@ -1,6 +1,6 @@
 import type { Claim } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
-import type { Place } from '#evidence/remaining.ts'
+import type { Place, Remaining } from '#evidence/remaining.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import type { Verdict } from '#viewer/verifier.ts'
 
@@ -31,37 +31,38 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           </p>
         )}
       </div>
-      {remaining && (
-        <>
-          <Entries places={remaining.changed} title={['changed entry', 'changed entries']} />
-          <Entries places={remaining.missing} title={['entry not there', 'entries not there']} />
-          <Entries
-            places={remaining.added}
-            title={['part without a link', 'parts without a link']}
-          />
-        </>
-      )}
-      {remaining && (
-        <div>
-          <h3 className="font-semibold">What can still be said</h3>
-          <p className="max-w-prose text-ink-2">
-            For finding out what happened to the file. It makes no part of it a record to rely on.
-          </p>
-          <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
-            {remaining.sentences.map((sentence) => (
-              <li key={sentence}>
-                <RunText text={sentence} max={4000} />
-              </li>
-            ))}
-          </ul>
-        </div>
-      )}
+      {remaining && <StillSaid remaining={remaining} />}
       <p className="max-w-prose text-ink-2">
         {isOther
           ? 'Whoever answered put it in the place of the one that you asked for. Nothing shows that it was changed: ask for the right one, and ask why this came.'
           : 'Ask for another copy of the file: one that verifies and has the same head shows what was changed in this one.'}
       </p>
     </section>
+  )
+}
+
+/** Every entry that is another than was linked, and what can still be said. */
+export function StillSaid({ remaining }: { remaining: Remaining }) {
+  const { changed, missing, added, sentences } = remaining
+  return (
+    <>
+      <Entries places={changed} title={['changed entry', 'changed entries']} />
+      <Entries places={missing} title={['entry not there', 'entries not there']} />
+      <Entries places={added} title={['part without a link', 'parts without a link']} />
+      <div>
+        <h3 className="font-semibold">What can still be said</h3>
+        <p className="max-w-prose text-ink-2">
+          For finding out what happened to the file. It makes no part of it a record to rely on.
+        </p>
+        <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
+          {sentences.map((sentence) => (
+            <li key={sentence}>
+              <RunText text={sentence} max={4000} />
+            </li>
+          ))}
+        </ul>
+      </div>
+    </>
   )
 }
 

@@ -5,6 +5,7 @@ import { valuesQuery } from '#viewer/record-queries.ts'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import { Claims } from './claims.tsx'
+import { StillSaid } from './damage.tsx'
 
 /** In a copy, in memory: the reader changes, adds or takes out a value, or changes a byte, and sees which claims fail, and where. */
 export function TryChange({
@@ -83,6 +84,7 @@ export function TryChange({
               title="Claims that fail for the copy"
               claims={change.data.claims.filter(({ state }) => state === 'does not verify')}
             />
+            {change.data.remaining && <StillSaid remaining={change.data.remaining} />}
           </div>
         ))}
     </section>
