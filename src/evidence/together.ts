@@ -48,6 +48,15 @@ export function besideEach(all: readonly Alone[]): (index: number) => HeldEnvelo
   }
 }
 
+/** What of this may make another verdict of the one: the rest of what a reader holds has nothing to do with it. */
+export function concerning(
+  { place }: NonNullable<Alone>,
+  held: readonly HeldEnvelope[],
+): HeldEnvelope[] {
+  const asks = new Set(asksOf(place))
+  return held.filter((one) => namesOf(one).some((name) => asks.has(name)))
+}
+
 const MOST_OF_ONE_NAME = 100
 const isSame = (one: Placed, other: Placed): boolean =>
   one.evidence_id === other.evidence_id && one.head === other.head
@@ -57,7 +66,14 @@ const heldIn = ({ ran: _ran, repeats: _repeats, bases: _bases, ...held }: Placed
   held
 
 /** What another one may say of it. */
-const namesOf = ({ evidence_id, run_id, server, seal_seq, previous, decisions = [] }: Placed) => [
+const namesOf = ({
+  evidence_id,
+  run_id,
+  server,
+  seal_seq,
+  previous,
+  decisions = [],
+}: HeldEnvelope) => [
   `id ${evidence_id}`,
   `run ${run_id}`,
   `place ${seal_seq} ${server}`,

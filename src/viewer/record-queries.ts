@@ -4,7 +4,7 @@ import type { TakenOver } from '#evidence/lineage.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Series } from '#evidence/series.ts'
-import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
+import { type Alone, besideEach, concerning, walkTogether } from '#evidence/together.ts'
 import type { Stage } from '#evidence/verify.ts'
 import {
   keepPreviousData,
@@ -16,6 +16,7 @@ import {
 import { againAfterMs, ask, ApiError, send } from './api.ts'
 import { judgedByKeys } from './keys-at-hand.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, memoryQuery } from './queries.ts'
+import { isSealKnown } from './seal-known.ts'
 import {
   knownKeys,
   readKept,
@@ -124,18 +125,19 @@ export const verifierQuery = queryOptions({
 
 /**
  * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why
- * trust files that they brought cannot be used. `beside`: of those that were given together with it.
+ * trust files that they brought cannot be used. `beside`: of those that were given together with it; `former`: before it.
  */
 export const fileVerdictQuery = (
   file: ChosenFile,
   trust: readonly Trusted[] | null,
   refused: readonly string[],
+  former: readonly HeldEnvelope[],
   beside: readonly HeldEnvelope[],
 ) =>
   queryOptions({
-    queryKey: ['verdict', FILES, file.id, trust, refused, beside.map(({ head }) => head)],
+    queryKey: ['verdict', FILES, file.id, trust, refused, headsOf(former), headsOf(beside)],
     queryFn: async ({ client, signal }) => {
-      const question = await askedOfFile(client, file, trust, refused, beside)
+      const question = await askedOfFile(client, file, trust, refused, former, beside)
       const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
       await rememberVerified(client, verdict)
       return verdict
@@ -145,6 +147,20 @@ export const fileVerdictQuery = (
     // The next file takes this one's place in the verifier: an old verdict would have nothing to show.
     gcTime: 0,
   })
+
+const headsOf = (held: readonly HeldEnvelope[]) => held.map(({ head }) => head)
+
+/** Of the files that are judged now what is held against those that come: all that a key which the reader knows has sealed. */
+export function metInFiles(client: QueryClient): HeldEnvelope[] {
+  const one = client.getQueriesData<Verdict>({ queryKey: ['verdict', FILES] })
+  const many = client.getQueriesData<FilesFound>({ queryKey: ['verdict', MANY_FILES] })
+  return [
+    ...one.map(([, verdict]) => verdict),
+    ...many.flatMap(([, all]) => all?.found.map(({ verdict }) => verdict) ?? []),
+  ].flatMap((verdict) =>
+    verdict?.summary && isSealKnown(verdict.sealed_by) ? verdict.summary.held : [],
+  )
+}
 
 export type ChosenFile = { readonly id: number; readonly file: File }
 
@@ -160,9 +176,10 @@ export const fileVerdictsQuery = (
   files: readonly ChosenFile[],
   trust: readonly Trusted[] | null,
   refused: readonly string[],
+  former: readonly HeldEnvelope[],
 ) =>
   queryOptions({
-    queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused],
+    queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused, headsOf(former)],
     queryFn: async ({ client, signal }): Promise<FilesFound> => {
       const tell = (done: Done) => client.setQueryData(doneQuery.queryKey, done)
       const judge = async (question: Parameters<typeof verify>[1]) =>
@@ -171,17 +188,17 @@ export const fileVerdictsQuery = (
           return null
         })
       const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) => {
-        const question = await askedOfFile(client, file, trust, refused, [])
+        const question = await askedOfFile(client, file, trust, refused, [], [])
         return await judge({ ...question, previous: [], taken })
       }
-      const alone: Alone[] = []
+      const first: (Verdict | null)[] = []
       for (const file of files) {
-        tell({ count: alone.length, isAgain: false })
-        const verdict = await byItself(file, [])
-        alone.push(
-          verdict?.walk ? { place: verdict.walk.place, sealed_by: verdict.sealed_by } : null,
-        )
+        tell({ count: first.length, isAgain: false })
+        first.push(await byItself(file, []))
       }
+      const alone = first.map((verdict): Alone =>
+        verdict?.walk ? { place: verdict.walk.place, sealed_by: verdict.sealed_by } : null,
+      )
       const series = await walkTogether(alone, async (nth, taken) => {
         const file = files[nth]
         return file === undefined ? null : ((await byItself(file, taken))?.walk?.differing ?? null)
@@ -190,9 +207,13 @@ export const fileVerdictsQuery = (
       const found: FileFound[] = []
       for (const file of files) {
         tell({ count: found.length, isAgain: true })
-        const beside = heldBeside(found.length)
-        const verdict = await judge(await askedOfFile(client, file, trust, refused, beside))
-        found.push({ id: file.id, verdict, beside })
+        const [nth, beside] = [found.length, heldBeside(found.length)]
+        const question = await askedOfFile(client, file, trust, refused, former, beside)
+        const [before = null, one = null] = [first[nth], alone[nth]]
+        // Where nothing that is held has to do with it, it is judged.
+        const isJudged =
+          before !== null && (one === null || concerning(one, question.previous).length === 0)
+        found.push({ id: file.id, verdict: isJudged ? before : await judge(question), beside })
       }
       for (const { verdict } of found) if (verdict) await rememberVerified(client, verdict)
       return { found, series }
@@ -216,18 +237,30 @@ async function askedOfFile(
   { file }: ChosenFile,
   trust: readonly Trusted[] | null,
   refused: readonly string[],
+  former: readonly HeldEnvelope[],
   beside: readonly HeldEnvelope[],
 ) {
   const kept = await client.query(keptQuery)
+  const by =
+    trust?.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })) ??
+    trustedOf(kept, knownKeys(kept))
+  // Whom the reader does not trust any more accuses nobody.
+  const known = new Set(
+    by.flatMap(({ file, source }) =>
+      source === 'offered' ? [] : file.server_keys.map(({ key_id }) => key_id),
+    ),
+  )
   return {
     bytes: file,
-    trust:
-      trust?.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })) ??
-      trustedOf(kept, knownKeys(kept)),
+    trust: by,
     refused,
     refusedKeys: refusedIds(kept),
     asked: {},
-    previous: [...seenHere(await client.query(memoryQuery)), ...beside],
+    previous: [
+      ...seenHere(await client.query(memoryQuery)),
+      ...former.filter(({ server }) => known.has(server)),
+      ...beside,
+    ],
   }
 }
 

@@ -621,7 +621,41 @@ describe('a file from anywhere', () => {
       .waitFor()
     await page.getByText('You hold another envelope in this place').first().waitFor()
     expect(await axeViolations(page)).toEqual([])
+    // One after another too, where the reader knows the key: what was given before counts until it is forgotten.
+    const give = (nth: number) =>
+      page
+        .locator('input[type=file]')
+        .first()
+        .setInputFiles({
+          ...jsonFile(`alone-${nth}.json`, {}),
+          buffer: Buffer.from(canonicalize(sealed[nth]?.envelope)),
+        })
+    await page.getByLabel(/I compared these fingerprints/).check()
+    await give(0)
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
+    await give(1)
+    await page.getByText('You hold another envelope in this place').first().waitFor()
+    await page.getByText('And against 1 record that you gave on this page before').waitFor()
+    await page.getByRole('button', { name: 'forget it' }).click()
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
     await page.getByRole('button', { name: 'Take away theirs.json' }).click()
+    await region('Verdict').getByText('nobody you know has sealed it').waitFor()
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles(
+        sealed.map(({ envelope }, nth) => ({
+          ...jsonFile(`${nth}.json`, {}),
+          buffer: Buffer.from(canonicalize(envelope)),
+        })),
+      )
+    await page
+      .getByText('No key at hand has sealed any of them, so that none is held against another.')
+      .waitFor()
   })
 
   it('[U11] dropped anywhere on the page is the page’s, and a folder is read', async () => {

@@ -65,6 +65,18 @@ it.each([
   expect(container.textContent.length).toBeLessThan(100_000)
 })
 
+it.each([
+  ['one piece', 'x'.repeat(5_000)],
+  ['many colours', `${ESC}[31mx${ESC}[32my`.repeat(2_500)],
+])('[U1] a line that is cut says so, of %s too', async (_, text) => {
+  logOf(new TextEncoder().encode(`${text}\nshort\n`))
+  const { container } = draw()
+  await screen.findByText('… 1,000 more characters')
+  expect(container.querySelector('.whitespace-pre')?.textContent).toHaveLength(
+    4_000 + '… 1,000 more characters'.length,
+  )
+})
+
 it('[U1] [U6] nothing in a log acts: no link, no cursor, no clipboard, no markup', async () => {
   const hostile = [
     `${ESC}]8;;https://evil.example${ESC}\\click${ESC}]8;;${ESC}\\`,

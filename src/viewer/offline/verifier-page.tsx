@@ -34,6 +34,7 @@ import { isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
 import { STAGES } from '#viewer/review/stages.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import {
+  foundOf,
   type ListedVerdict,
   OpenedFile,
   VerdictList,
@@ -303,10 +304,7 @@ function Found({
 const listedOf = (one: Judged, id: number, whence: Whence): ListedVerdict => ({
   id,
   name: one.path,
-  found:
-    'unreadable' in one
-      ? { unreadable: one.unreadable }
-      : { sentence: proofSentence(one.found, null, whence) },
+  found: 'unreadable' in one ? { unreadable: one.unreadable } : foundOf(one.found, null, whence),
 })
 
 function UnderWay({

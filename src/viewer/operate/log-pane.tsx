@@ -165,6 +165,7 @@ export function LogPane({
 }
 
 function Line({ line, number, marked }: { line: LogLine; number: number | null; marked: boolean }) {
+  const { shown, more } = bounded(line.spans)
   return (
     <div
       className={`flex h-5 gap-3 pr-4 leading-5 ${line.pipe === 'stderr' ? 'bg-bad-wash' : ''} ${marked ? 'bg-waiting-wash' : ''}`}
@@ -176,21 +177,30 @@ function Line({ line, number, marked }: { line: LogLine; number: number | null; 
         {line.pipe === 'stdout' ? '' : line.pipe === 'stderr' ? 'err' : 'sys'}
       </span>
       <span className="whitespace-pre">
-        {bounded(line.spans).map((span, index) => (
+        {shown.map((span, index) => (
           <span key={index} className={classesOf(span.look)}>
             <RunText text={span.text} max={MAX_LINE_CHARS} keep={'\t'} />
           </span>
         ))}
+        {more > 0 && (
+          <span className="text-ink-3" title="The rest is not drawn here">
+            … {more.toLocaleString('en')} more characters
+          </span>
+        )}
       </span>
     </div>
   )
 }
 
 // A line of many spans is bounded as a whole, not each span by itself.
-function bounded(spans: readonly Span[]): readonly Span[] {
+function bounded(spans: readonly Span[]): { shown: readonly Span[]; more: number } {
   let left = MAX_LINE_CHARS
-  const end = spans.findIndex(({ text }) => (left -= text.length) < 0)
-  return end === -1 ? spans : spans.slice(0, end + 1)
+  const shown: Span[] = []
+  for (const { text, look } of spans) {
+    if (left > 0) shown.push({ look, text: text.slice(0, left) })
+    left -= text.length
+  }
+  return { shown, more: Math.max(0, -left) }
 }
 
 // Plain text, case ignored: linear in the length of what is loaded.

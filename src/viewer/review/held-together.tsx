@@ -4,7 +4,8 @@ import { CannotBeTold, Faults } from './series-faults.tsx'
 /** What files that were given together say of each other [W11]. Nothing where they say nothing that is to be told. */
 export function HeldTogether({ series }: { series: readonly Series[] }) {
   const open = [...new Set(series.flatMap((one) => one.open))]
-  const isBroken = series.some(({ faults }) => faults.length > 0)
+  const faults = series.flatMap((one) => one.faults)
+  const isBroken = faults.length > 0
   if (!isBroken && open.length === 0) return null
   return (
     <section
@@ -15,8 +16,9 @@ export function HeldTogether({ series }: { series: readonly Series[] }) {
         <>
           <h2 className="text-lg font-semibold text-bad">These files contradict each other</h2>
           <p className="max-w-prose">
-            None of them is the true one because it came first. Ask whoever has the key which it is,
-            and why there is another.
+            {faults.every(({ fault }) => fault === 'replaced')
+              ? 'What no key at hand has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'
+              : 'None of them is the true one because it came first. Ask whoever has the key which it is, and why there is another.'}
           </p>
           {series.map((one, index) => (
             <Faults key={index} series={one} many={series.length > 1} />

@@ -101,7 +101,7 @@ const FAULT = {
   missing: 'Missing',
   forked: 'Forked',
   resealed: 'Sealed anew',
-  replaced: 'Replaced',
+  replaced: 'Another in its place',
   misplaced: 'Out of place',
   repeated: 'Answered twice',
   lineage: 'Repeated otherwise',

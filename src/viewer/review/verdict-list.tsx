@@ -4,15 +4,26 @@ import { Glyph } from '#viewer/parts/glyph.tsx'
 import { onEscape } from '#viewer/parts/on-escape.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
-import type { ProofSentence } from './proof-sentence.ts'
+import type { Verdict } from '#viewer/verifier.ts'
+import { type ProofSentence, proofSentence, type Whence } from './proof-sentence.ts'
 import { VERDICT_LOOK } from './verdict-card.tsx'
 
 /** One of several files: what is to be said of it, or why it cannot be read. */
 export type ListedVerdict = {
   id: number
   name: string
-  found: { sentence: ProofSentence } | { unreadable: string }
+  found: { sentence: ProofSentence; isUnsealed: boolean } | { unreadable: string }
 }
+
+/** `isUnsealed`: by no key at hand, so that it says nothing of the others. */
+export const foundOf = (
+  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
+  seen: string | null,
+  from: Whence,
+): ListedVerdict['found'] => ({
+  sentence: proofSentence(found, seen, from),
+  isUnsealed: found.verdict === 'not proven' && found.sealed_by === null,
+})
 
 /** The worst first: who drops many files is told of the one that matters. */
 export function worstFirst(listed: readonly ListedVerdict[]): ListedVerdict[] {
@@ -29,6 +40,7 @@ export function VerdictList({
   opened: number | null
   onOpen: (id: number | null) => void
 }) {
+  const unsealed = listed.filter(({ found }) => 'sentence' in found && found.isUnsealed).length
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its rows, which are for all
     <section
@@ -36,10 +48,19 @@ export function VerdictList({
       className="card overflow-hidden"
       onKeyDown={onEscape(() => onOpen(null))}
     >
-      <h2 className="border-b border-line px-4 py-2 font-semibold">
-        {listed.length.toLocaleString('en')} files, each judged by itself and held against the
-        others
-      </h2>
+      <div className="border-b border-line px-4 py-2">
+        <h2 className="font-semibold">
+          {listed.length.toLocaleString('en')} files, each judged by itself
+          {unsealed < listed.length && ' and held against the others'}
+        </h2>
+        {unsealed > 0 && (
+          <p className="text-ink-2">
+            {unsealed === listed.length
+              ? 'No key at hand has sealed any of them, so that none is held against another.'
+              : `No key at hand has sealed ${unsealed.toLocaleString('en')} of them: ${unsealed === 1 ? 'it says' : 'they say'} nothing of the others.`}
+          </p>
+        )}
+      </div>
       <ul className="max-h-96 divide-y divide-line overflow-auto">
         {listed.map((one) => (
           <li key={one.id}>

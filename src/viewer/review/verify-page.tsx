@@ -1,3 +1,4 @@
+import { counted } from '#evidence/counted.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { Given, Unread } from '#viewer/parts/dropped-files.ts'
@@ -16,6 +17,7 @@ import {
   type FileFound,
   fileVerdictQuery,
   fileVerdictsQuery,
+  metInFiles,
   verifierQuery,
 } from '#viewer/record-queries.ts'
 import { isRefused } from '#viewer/trust-store.ts'
@@ -35,10 +37,15 @@ import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
-import { proofSentence } from './proof-sentence.ts'
 import { RefusedSaid } from './refused-key.tsx'
 import { isPart, sortFiles } from './sort-files.ts'
-import { type ListedVerdict, OpenedFile, VerdictList, worstFirst } from './verdict-list.tsx'
+import {
+  foundOf,
+  type ListedVerdict,
+  OpenedFile,
+  VerdictList,
+  worstFirst,
+} from './verdict-list.tsx'
 import { Verifying } from './verifying.tsx'
 
 type Chosen = ChosenFile & { path: string }
@@ -51,6 +58,8 @@ export function VerifyPage() {
   const [opened, setOpened] = useState<number | null>(null)
   const [brought, setBrought] = useState<readonly Brought[]>([])
   const [left, setLeft] = useState<readonly Unread[]>([])
+  const [former, setFormer] = useState<readonly HeldEnvelope[]>(NONE)
+  const client = useQueryClient()
   const [, setParams] = useSearchParams()
   const turn = useRef(Promise.resolve())
   // The address tells of an entry, a view and an order of the file that was open, and of no other.
@@ -79,6 +88,8 @@ export function VerifyPage() {
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
       open(null)
+      const met = metInFiles(client)
+      setFormer((before) => distinct([...before, ...met]).slice(-MOST_FORMER))
       setChosen(judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })))
     }
   }
@@ -143,18 +154,36 @@ export function VerifyPage() {
             </button>
           </>
         )}
+        {former.length > 0 && (
+          <>
+            {' '}
+            And against {counted(former.length, 'record')} that you gave on this page before:{' '}
+            <button type="button" className="link" onClick={() => setFormer(NONE)}>
+              forget {former.length === 1 ? 'it' : 'them'}
+            </button>
+            .
+          </>
+        )}
       </p>
       {chosen.length > 1 && (
         <FileVerdicts
           chosen={chosen}
           trust={trust}
           refused={refused}
+          former={former}
           opened={opened}
           onOpen={open}
         />
       )}
       {only && (
-        <FileVerdict key={only.id} chosen={only} trust={trust} refused={refused} beside={ALONE} />
+        <FileVerdict
+          key={only.id}
+          chosen={only}
+          trust={trust}
+          refused={refused}
+          former={former}
+          beside={NONE}
+        />
       )}
       <NotDetectable />
     </Page>
@@ -163,7 +192,13 @@ export function VerifyPage() {
 
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
-const ALONE: readonly HeldEnvelope[] = []
+const NONE: readonly HeldEnvelope[] = []
+const MOST_FORMER = 1000
+
+const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
+  ...new Map(all.map((one) => [`${one.evidence_id} ${one.head}`, one])).values(),
+]
+
 const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
@@ -172,18 +207,20 @@ function FileVerdicts({
   chosen,
   trust,
   refused,
+  former,
   opened,
   onOpen,
 }: {
   chosen: readonly Chosen[]
   trust: readonly Trusted[] | null
   refused: readonly string[]
+  former: readonly HeldEnvelope[]
   opened: number | null
   onOpen: (id: number | null) => void
 }) {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
-  const query = fileVerdictsQuery(chosen, trust, refused)
+  const query = fileVerdictsQuery(chosen, trust, refused, former)
   const verdicts = useQuery(query)
   const { data: done = { count: 0, isAgain: false } } = useQuery(doneQuery)
   if (verdicts.isError) return <Failure error={verdicts.error} again={verdicts.refetch} />
@@ -192,14 +229,20 @@ function FileVerdicts({
     const { found, series } = verdicts.data
     const listed = found.map((one) => listedOf(one, chosen, seen))
     const open = chosen.find(({ id }) => id === opened)
-    const beside = found.find(({ id }) => id === opened)?.beside ?? ALONE
+    const beside = found.find(({ id }) => id === opened)?.beside ?? NONE
     return (
       <>
         <HeldTogether series={series} />
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
         {open && (
           <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
-            <FileVerdict chosen={open} trust={trust} refused={refused} beside={beside} />
+            <FileVerdict
+              chosen={open}
+              trust={trust}
+              refused={refused}
+              former={former}
+              beside={beside}
+            />
           </OpenedFile>
         )}
       </>
@@ -241,22 +284,24 @@ function listedOf(
   if (found.verdict === null)
     return { id: found.id, name, found: { unreadable: 'It cannot be read any more' } }
   const since = seen[found.verdict.sealed_by?.key_id ?? ''] ?? null
-  return { id: found.id, name, found: { sentence: proofSentence(found.verdict, since, 'file') } }
+  return { id: found.id, name, found: foundOf(found.verdict, since, 'file') }
 }
 
 function FileVerdict({
   chosen,
   trust,
   refused,
+  former,
   beside,
 }: {
   chosen: Chosen
   trust: readonly Trusted[] | null
   refused: readonly string[]
+  former: readonly HeldEnvelope[]
   beside: readonly HeldEnvelope[]
 }) {
   const client = useQueryClient()
-  const query = fileVerdictQuery(chosen, trust, refused, beside)
+  const query = fileVerdictQuery(chosen, trust, refused, former, beside)
   const verdict = useQuery(query)
   if (verdict.isError)
     return (
