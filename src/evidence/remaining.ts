@@ -221,12 +221,17 @@ function* sentencesOf(
   else if (isUnnumbered)
     yield `The seal over these links is by a key that is ${ended}, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.`
   else if (sealed)
-    yield `A seal by a key that you pinned is over these very links: the other ${entries - changed.length - missing.length} of ${entries} entries are as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
+    yield `A seal by a key that you pinned is over these very links: ${othersOf(entries, changed.length + missing.length)} as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
   else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'
   for (const { step_id, approver, decision, upTo, ended: passkey } of frozen) {
     yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.${passkey === undefined ? '' : ` That passkey is ${passkey}: whoever has it now can have signed it too.`}`
   }
 }
+
+const othersOf = (entries: number, gone: number): string =>
+  gone === 0
+    ? `all ${entries} entries are`
+    : `the other ${entries - gone} of ${entries} entries are`
 
 function nameOf({ kind, step_id, ...place }: Omit<Place, 'seq'> & { seq?: number }): string {
   const name = step_id === undefined ? kind : `${kind} ${step_id}`

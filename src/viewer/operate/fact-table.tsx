@@ -43,8 +43,12 @@ export function FactTable({
   const [isAsked, setIsAsked] = useState(false)
   const isFolded = foldsSilence && isEnded && hinted === 0 && contradicted === 0 && !isAsked
   return (
-    <section aria-label="Two timelines" className="card overflow-hidden">
-      <div className="border-b border-line px-4 py-2">
+    // As far in as the other cards of the page that it is on.
+    <section
+      aria-label="Two timelines"
+      className={`card overflow-hidden ${foldsSilence ? '[--inset:1rem]' : '[--inset:0.75rem]'}`}
+    >
+      <div className="border-b border-line px-(--inset) py-2">
         <h2 className="flex items-baseline justify-between font-semibold">
           Two timelines
           <span className="text-xs font-normal text-ink-3">
@@ -58,7 +62,7 @@ export function FactTable({
       </div>
       {isEnded && (
         <p
-          className={`flex flex-wrap items-center gap-x-3 px-4 py-1.5 ${isFolded ? '' : 'border-b'} ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
+          className={`flex flex-wrap items-center gap-x-3 px-(--inset) py-1.5 ${isFolded ? '' : 'border-b'} ${contradicted > 0 ? 'border-bad bg-bad-wash text-bad' : 'border-line text-ink-2'}`}
         >
           {contradicted > 0
             ? `${whoContradicts(contradictedBy)} in ${counted(contradicted, 'fact')}${count > contradicted ? ', listed first' : ''}.`
@@ -106,7 +110,7 @@ function Facts({
     <>
       <div
         aria-hidden="true"
-        className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-4' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
+        className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-(--inset)' : COLUMNS} h-7 border-b border-line text-xs text-ink-3`}
       >
         {!narrow && <span>Fact</span>}
         <span>Stream hinted</span>
@@ -114,7 +118,7 @@ function Facts({
         {!narrow && <span>So it is</span>}
       </div>
       {gaps.length > SHOWN_GAPS && (
-        <p className="border-b border-line px-4 py-1.5 text-xs text-ink-2">
+        <p className="border-b border-line px-(--inset) py-1.5 text-xs text-ink-2">
           {counted(gaps.length - SHOWN_GAPS, 'earlier stretch', 'earlier stretches')} of the stream
           did not arrive either.
         </p>
@@ -144,7 +148,7 @@ function Facts({
 }
 
 const COLUMNS =
-  'grid grid-cols-[minmax(0,3fr)_minmax(9.5rem,3fr)_minmax(9.5rem,3fr)_6rem] items-center gap-x-3 px-4'
+  'grid grid-cols-[minmax(0,3fr)_minmax(9.5rem,3fr)_minmax(9.5rem,3fr)_6rem] items-center gap-x-3 px-(--inset)'
 
 function Row({ row }: { row: FactRow }) {
   const { about, what, told } = row
@@ -182,7 +186,7 @@ function NarrowRow({ row }: { row: FactRow }) {
   const { about, what, told } = row
   return (
     <div
-      className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-4 py-1"
+      className="grid h-full grid-cols-2 items-center gap-x-3 border-b border-line px-(--inset) py-1"
       title={contradictionSaid(row) || undefined}
     >
       <About about={about} what={what} />
@@ -199,7 +203,7 @@ function GapRow({ gap, isFilled, narrow }: { gap: Gap; isFilled: boolean; narrow
   return (
     <div
       data-gap={isFilled ? 'filled' : 'open'}
-      className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-4 py-1' : `${COLUMNS} h-[34px]`} border-b border-line`}
+      className={`${narrow ? 'grid grid-cols-2 items-center gap-x-3 px-(--inset) py-1' : `${COLUMNS} h-[34px]`} border-b border-line`}
     >
       {!narrow && <About about="stream" what="gap" />}
       <span

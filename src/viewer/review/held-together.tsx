@@ -5,6 +5,8 @@ import { CannotBeTold, Faults } from './series-faults.tsx'
 export function HeldTogether({ series }: { series: readonly Series[] }) {
   const open = [...new Set(series.flatMap((one) => one.open))]
   const faults = series.flatMap((one) => one.faults)
+  // What no key at hand has sealed accuses none.
+  const isOfKey = faults.some(({ fault }) => fault !== 'replaced')
   const isBroken = faults.length > 0
   if (!isBroken && open.length === 0) return null
   return (
@@ -14,11 +16,15 @@ export function HeldTogether({ series }: { series: readonly Series[] }) {
     >
       {isBroken && (
         <>
-          <h2 className="text-lg font-semibold text-bad">These files contradict each other</h2>
+          <h2 className="text-lg font-semibold text-bad">
+            {isOfKey
+              ? 'These files contradict each other'
+              : 'A file is not the record whose name it has'}
+          </h2>
           <p className="max-w-prose">
-            {faults.every(({ fault }) => fault === 'replaced')
-              ? 'What no key at hand has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'
-              : 'None of them is the true one because it came first. Ask whoever has the key which it is, and why there is another.'}
+            {isOfKey
+              ? 'None of them is the true one because it came first. Ask whoever has the key which it is, and why there is another.'
+              : 'What no key at hand has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'}
           </p>
           {series.map((one, index) => (
             <Faults key={index} series={one} many={series.length > 1} />

@@ -10,7 +10,9 @@ export function SealOfRefused({ kept, key_id }: { kept: Kept; key_id: string }) 
         The seal names this key, which anyone can name. <RefusedSaid kept={kept} key_id={key_id} />{' '}
         A trust file that has it changes nothing of that.
       </p>
-      <Fingerprint hex={key_id} />
+      <div className="mt-2">
+        <Fingerprint hex={key_id} />
+      </div>
     </>
   )
 }

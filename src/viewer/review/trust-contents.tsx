@@ -35,7 +35,7 @@ export function TrustContents({
                 </p>
                 <p className="text-xs text-ink-2">{FINGERPRINT.server}</p>
                 <Fingerprint hex={key.key_id} />
-                <div className="max-w-prose text-bad empty:hidden">{renderRefused(key)}</div>
+                <div className="mt-1 max-w-prose text-bad empty:hidden">{renderRefused(key)}</div>
               </li>
             ))}
           </ul>

@@ -154,17 +154,16 @@ export function VerifyPage() {
             </button>
           </>
         )}
-        {former.length > 0 && (
-          <>
-            {' '}
-            And against {counted(former.length, 'record')} that you gave on this page before:{' '}
-            <button type="button" className="link" onClick={() => setFormer(NONE)}>
-              forget {former.length === 1 ? 'it' : 'them'}
-            </button>
-            .
-          </>
-        )}
       </p>
+      {former.length > 0 && (
+        <p className="max-w-prose text-ink-2">
+          {former.length === 1 ? 'A record' : `${counted(former.length, 'record')}`} that you gave
+          on this page before {former.length === 1 ? 'counts' : 'count'} beside it.{' '}
+          <button type="button" className="link" onClick={() => setFormer(NONE)}>
+            Forget {former.length === 1 ? 'it' : 'them'}
+          </button>
+        </p>
+      )}
       {chosen.length > 1 && (
         <FileVerdicts
           chosen={chosen}
