@@ -157,8 +157,9 @@ export function VerifyPage() {
       </p>
       {former.length > 0 && (
         <p className="max-w-prose text-ink-2">
-          {former.length === 1 ? 'A record' : `${counted(former.length, 'record')}`} that you gave
-          on this page before {former.length === 1 ? 'counts' : 'count'} beside it.{' '}
+          {counted(former.length, 'record')} that you gave on this page before{' '}
+          {former.length === 1 ? 'counts' : 'count'} beside it, as far as{' '}
+          {former.length === 1 ? 'its key does' : 'their keys do'}.{' '}
           <button type="button" className="link" onClick={() => setFormer(NONE)}>
             Forget {former.length === 1 ? 'it' : 'them'}
           </button>
