@@ -645,19 +645,20 @@ describe('a file from anywhere', () => {
       .getByText(/signed by a key you pinned/)
       .waitFor()
     await page.getByRole('button', { name: 'Take away theirs.json' }).click()
-    await region('Verdict').getByText('nobody you know has sealed it').waitFor()
     await page
       .locator('input[type=file]')
       .first()
-      .setInputFiles(
-        sealed.map(({ envelope }, nth) => ({
+      .setInputFiles([
+        jsonFile('another.json', trustFileOf(await newSigner(69))),
+        ...sealed.map(({ envelope }, nth) => ({
           ...jsonFile(`${nth}.json`, {}),
           buffer: Buffer.from(canonicalize(envelope)),
         })),
-      )
+      ])
     await page
       .getByText('No key at hand has sealed any of them, so that none is held against another.')
       .waitFor()
+    await page.getByRole('button', { name: 'Take away another.json' }).click()
   })
 
   it('[U11] dropped anywhere on the page is the page’s, and a folder is read', async () => {
