@@ -7,7 +7,7 @@ import { GateAnswer } from '#viewer/approve/gate-answer.tsx'
 import { GatesPage } from '#viewer/approve/gates-page.tsx'
 import { RunsPage } from '#viewer/operate/runs-page.tsx'
 import { ReferencePage } from '#viewer/reference-page.tsx'
-import { keptQuery } from '#viewer/queries.ts'
+import { memoryQuery } from '#viewer/queries.ts'
 import { EnvelopesPage } from '#viewer/review/envelopes-page.tsx'
 import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
@@ -83,7 +83,8 @@ it('[U12] that history has changed is said also while the server does not answer
   about = '/api/envelopes'
   const head = { server: 'a'.repeat(64), evidence_id: 'ev-8', head: 'b'.repeat(64), seal_seq: 8 }
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
-  client.setQueryData(keptQuery.queryKey, { ...NOTHING_KEPT, heads: [{ ...head, decisions: [] }] })
+  const kept = { ...NOTHING_KEPT, heads: [{ ...head, decisions: [] }] }
+  client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
   render(
     <QueryClientProvider client={client}>
       <EnvelopesPage />
