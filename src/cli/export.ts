@@ -5,6 +5,7 @@ import type { TrustFile } from '#contract/trust.ts'
 import { byDigest, checkAttached, type OnRecord, type Part, partsOf } from '#evidence/attached.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted as many } from '#evidence/counted.ts'
+import { MOST_BESIDE } from '#evidence/beside.ts'
 import { fails } from '#evidence/claims.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
@@ -35,7 +36,7 @@ in a browser, and needs nothing else. The keys that come along prove nothing unt
 compared them with what they got by another way.
 
   --out DIR        a folder that is not there yet, and is there once it is whole; default the
-                   run's id. At most ${MOST_IN_FOLDER / MIB} MiB
+                   run's id. At most ${MOST_IN_FOLDER / MIB} MiB and ${MOST_BESIDE} logs and artifacts
   --html           one HTML file on stdout. At most ${MOST_IN_PAGE / MIB} MiB of logs and artifacts
 ${KEPT_HELP}
 
@@ -61,6 +62,11 @@ record contradict it; 2 nothing exported.
     if (size > most)
       throw new CommandError(
         `${run_id} has ${Math.ceil(size / MIB)} MiB of evidence, at most ${most / MIB} are exported${isPage ? ' into one page; use --out DIR' : ''}`,
+        CANNOT_READ,
+      )
+    if (parts.length > MOST_BESIDE)
+      throw new CommandError(
+        `${run_id} has ${many(parts.length, 'log or artifact', 'logs and artifacts')}, at most ${MOST_BESIDE} are exported: no page takes more`,
         CANNOT_READ,
       )
     const verifier = await readVerifier()

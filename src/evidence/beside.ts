@@ -12,12 +12,16 @@ import { type CellsCount, countCells } from './cells.ts'
 import { type Claim } from './claims.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
+/** Logs and artifacts that an export into a folder makes at most, so that whoever is handed it can drop it on a page. */
+export const MOST_BESIDE = 500_000
+
 /** A file that came with an envelope. */
 export type Beside = {
   readonly name: string
   /** In bytes. What is longer than anything on record is not read. */
   readonly size: number
-  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>
+  /** null where they cannot be had: nothing is said of it then, but by who gave it. */
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer> | null>
 }
 
 /** `from`: the place among the files of the one that the claim is about; null where it is about none alone. */
@@ -75,7 +79,9 @@ export async function compareBesideAll(
   ])
   for (const [from, { name, size, bytes: read }] of files.entries()) {
     await onProgress()
-    const bytes = size > longest ? null : await read()
+    const isRead = size <= longest
+    const bytes = isRead ? await read() : null
+    if (isRead && bytes === null) continue
     const file = bytes && (await digested(name, bytes))
     for (const [index, { record, cells }] of all.entries()) {
       const found =

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { entryDigest } from '#evidence/chain.ts'
 import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
@@ -18,6 +18,8 @@ import {
 import { changedCopy, valuesOf } from '#viewer/changed-copy.ts'
 import { groupsOf } from '#viewer/review/fault-groups.ts'
 import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
+import { MOST_BESIDE } from '#evidence/beside.ts'
+import { chosenFiles, type Look, type Looked } from '#viewer/parts/dropped-files.ts'
 import { sortFiles } from '#viewer/review/sort-files.ts'
 import {
   changedSince,
@@ -619,6 +621,8 @@ describe('what this browser remembers', () => {
   })
 })
 
+const unhurried: Look = { signal: new AbortController().signal, onProgress: () => undefined }
+
 describe('what a reader gives', () => {
   const at = (path: string, content: BlobPart) => ({
     path,
@@ -631,22 +635,25 @@ describe('what a reader gives', () => {
       throw new DOMException('gone', 'NotFoundError')
     }
     const words = new TextDecoder().decode(sealed.bytes)
-    const sorted = await sortFiles({
-      files: [
-        at('run/envelope.json', sealed.bytes.slice()),
-        at('torn.json', words.slice(0, 300)),
-        at('spaced.json', ` ${words}`),
-        gone,
-        at('trust.json', JSON.stringify(trustFileOf(signer))),
-        at('bad.json', '{"schema":"runseal/trust/2"}'),
-        at('run/verifier.html', '<!doctype html>'),
-        at('run/logs/a', words),
-        at('run/logs/policy.json', '{"schema":"runseal/trust/1",}'),
-        at('ab'.repeat(32), words),
-        at('notes.txt', 'of "runseal/evidence-envelope/1"'),
-      ],
-      unread: [{ path: 'deep', why: 'Not read' }],
-    })
+    const sorted = await sortFiles(
+      {
+        files: [
+          at('run/envelope.json', sealed.bytes.slice()),
+          at('torn.json', words.slice(0, 300)),
+          at('spaced.json', ` ${words}`),
+          gone,
+          at('trust.json', JSON.stringify(trustFileOf(signer))),
+          at('bad.json', '{"schema":"runseal/trust/2"}'),
+          at('run/verifier.html', '<!doctype html>'),
+          at('run/logs/a', words),
+          at('run/logs/policy.json', '{"schema":"runseal/trust/1",}'),
+          at('ab'.repeat(32), words),
+          at('notes.txt', 'of "runseal/evidence-envelope/1"'),
+        ],
+        unread: [{ path: 'deep', why: 'Not read' }],
+      },
+      unhurried,
+    )
     const paths = (files: readonly { path: string }[]) => files.map(({ path }) => path)
     expect(paths(sorted.envelopes)).toEqual(['run/envelope.json', 'torn.json', 'spaced.json'])
     expect(sorted.trust.map(({ path, read }) => [path, read.ok])).toEqual([
@@ -675,14 +682,57 @@ describe('what a reader gives', () => {
       unread: [],
     })
     const paths = (files: readonly { path: string }[]) => files.map(({ path }) => path)
-    const alone = await sortFiles(given())
+    const alone = await sortFiles(given(), unhurried)
     expect(paths(alone.envelopes)).toEqual(['artifacts/env.json', digest])
     expect(paths(alone.trust)).toEqual(['artifacts/trust.json'])
     expect(paths(alone.beside)).toEqual([`logs/${digest}`])
     // What a run left behind does not take the place of its record.
-    const beside = await sortFiles(given(), true)
+    const beside = await sortFiles(given(), unhurried, true)
     expect(beside.envelopes).toEqual([])
     expect(paths(beside.beside)).toEqual(['artifacts/env.json', digest, `logs/${digest}`])
+  })
+
+  it('[U11] is not read where it is called by a digest, however many of them there are, and can be given up', async () => {
+    const envelope = at('ex/envelope.json', sealed.bytes.slice())
+    const parts = Array.from({ length: 200 }, (_, nth) =>
+      at(`ex/artifacts/${nth.toString(16).padStart(64, '0')}`, `${nth}`),
+    )
+    const reads = parts.flatMap(({ file }) => [
+      vi.spyOn(file, 'slice'),
+      vi.spyOn(file, 'text'),
+      vi.spyOn(file, 'arrayBuffer'),
+    ])
+    const given = { files: [envelope, ...parts], unread: [] }
+    const told: Looked[] = []
+    const sorted = await sortFiles(given, { ...unhurried, onProgress: (one) => told.push(one) })
+    expect(sorted.envelopes).toEqual([envelope])
+    expect(sorted.beside).toEqual(parts)
+    expect(reads.every(({ mock }) => mock.calls.length === 0)).toBe(true)
+    expect(told[0]).toEqual({ doing: 'looking', done: 0, of: 201 })
+    expect(told.length).toBeGreaterThan(2)
+    const stopped = new AbortController()
+    const look: Look = { signal: stopped.signal, onProgress: () => stopped.abort('enough') }
+    await expect(sortFiles(given, look)).rejects.toBe('enough')
+  })
+
+  it('[U11] is read from the top of a folder downwards, so that no artifact takes the place of the envelope', async () => {
+    const chosen = [
+      ...Array.from({ length: 20 }, (_, nth) => `ex/artifacts/${nth}`),
+      'ex/envelope.json',
+      'ex/a/b/c/deep',
+      'ex/offered-trust.json',
+    ].map((path) => Object.assign(new File([''], path), { webkitRelativePath: path }))
+    const { files, unread } = await chosenFiles(chosen, 10)(unhurried)
+    expect(files).toHaveLength(10)
+    expect(files.slice(0, 2).map(({ path }) => path)).toEqual([
+      'ex/envelope.json',
+      'ex/offered-trust.json',
+    ])
+    expect(unread).toEqual([{ path: 'The rest', why: 'Not read: these are more than 10 files' }])
+    // The largest export fits.
+    const one = new File([''], 'x')
+    const most = Array.from({ length: MOST_BESIDE + 3 }, () => one)
+    expect((await chosenFiles(most)(unhurried)).unread).toEqual([])
   })
 })
 

@@ -22,6 +22,7 @@ import { EntryDetail } from '#viewer/review/entry-detail.tsx'
 import { Judged } from '#viewer/review/judged.tsx'
 import type { Origin } from '#viewer/review/origin.ts'
 import { TryChange } from '#viewer/review/try-change.tsx'
+import { VerifyPage } from '#viewer/review/verify-page.tsx'
 import { NOTHING_KEPT } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -244,19 +245,19 @@ describe('a verdict', () => {
   })
 })
 
+/** The page’s worker takes long. */
+const busy = () =>
+  vi.stubGlobal(
+    'Worker',
+    class {
+      addEventListener = () => undefined
+      postMessage = () => undefined
+      terminate = () => undefined
+    },
+  )
+
 describe('a record that is looked through', () => {
   afterEach(() => vi.unstubAllGlobals())
-
-  /** Its worker takes long. */
-  const busy = () =>
-    vi.stubGlobal(
-      'Worker',
-      class {
-        addEventListener = () => undefined
-        postMessage = () => undefined
-        terminate = () => undefined
-      },
-    )
 
   it('[U14] says that it searches for a value, and gives none of a former search meanwhile', async () => {
     busy()
@@ -337,5 +338,80 @@ describe('a record that is looked through', () => {
       screen.getByRole('button', { name: `Fetch and compare the artifact ${path}` })
       screen.getByLabelText(`Compare a file with the artifact ${path}`)
     }
+  })
+})
+
+describe('a folder that is dropped', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  class FolderHandle {
+    readonly name: string
+    readonly values: () => AsyncIterable<FolderHandle | FileHandle>
+    constructor(name: string, values: () => AsyncIterable<FolderHandle | FileHandle>) {
+      this.name = name
+      this.values = values
+    }
+  }
+  class FileHandle {
+    readonly name: string
+    readonly getFile: () => Promise<File>
+    constructor(name: string, file: File) {
+      this.name = name
+      this.getFile = async () => file
+    }
+  }
+  const drop = (folder: FolderHandle) =>
+    fireEvent.drop(document.body, {
+      dataTransfer: {
+        types: ['Files'],
+        files: [],
+        items: [
+          {
+            kind: 'file',
+            webkitGetAsEntry: () => ({ isDirectory: true, name: folder.name }),
+            getAsFileSystemHandle: async () => folder,
+          },
+        ],
+      },
+    })
+
+  it('[U11] is read from its top, in sight of the reader, who can give it up at once', async () => {
+    busy()
+    vi.stubGlobal('FileSystemDirectoryHandle', FolderHandle)
+    vi.stubGlobal('FileSystemFileHandle', FileHandle)
+    const client = new QueryClient()
+    client.setQueryData(keptQuery.queryKey, NOTHING_KEPT)
+    render(
+      <QueryClientProvider client={client}>
+        <VerifyPage />
+      </QueryClientProvider>,
+    )
+    // More than a page once took, and the envelope is what comes last.
+    const artifacts = new FolderHandle('artifacts', async function* () {
+      const one = new File(['a'], '0'.repeat(64))
+      for (let nth = 0; nth < 20_000; nth += 1) yield new FileHandle(`${nth}`, one)
+    })
+    const whole = async function* () {
+      yield artifacts
+      yield new FileHandle('envelope.json', new File([sealed.bytes.slice()], 'envelope.json'))
+    }
+    drop(new FolderHandle('ex', whole))
+    await screen.findByText('20,000 things that you gave are not looked at')
+    screen.getByText('Reading the sealed bytes.')
+    // A disk that never answers.
+    drop(
+      new FolderHandle('ex', async function* () {
+        yield* whole()
+        await new Promise(() => undefined)
+      }),
+    )
+    await screen.findByText('Reading what you gave: 0 files found.')
+    expect(screen.getByText('Reading the sealed bytes.').closest('[hidden]')).not.toBe(null)
+    fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
+    await screen.findByText('1 thing that you gave is not looked at')
+    expect(screen.queryByText(/^Reading/)).toBe(null)
+    expect(document.querySelector('[hidden]')).toBe(null)
+    drop(new FolderHandle('ex', whole))
+    await screen.findByText('20,000 things that you gave are not looked at')
   })
 })

@@ -1,30 +1,45 @@
 import { useState } from 'react'
+import type { ClaimState } from '#contract/status.ts'
 import { whyUnread } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import type { TextLines } from '#viewer/parts/text-lines.ts'
 import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
+import { SoMany } from '#viewer/parts/so-many.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { Claims } from '#viewer/review/claims.tsx'
 import type { Attached } from './judge.ts'
 
 /** What came beside the envelope. Only what is proven to be on record can be opened here. */
 export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
+  // Of a great many not all are drawn at once: what is proven can wait, what fails cannot.
+  const claims = attached
+    .map(({ claim }) => claim)
+    .toSorted((a, b) => RANK[a.state] - RANK[b.state])
+  const onRecord = attached.flatMap(({ file, part }) => (file && part ? [{ file, part }] : []))
   return (
     <>
-      <Claims title="Logs and artifacts compared" claims={attached.map(({ claim }) => claim)} />
-      {attached.map(
-        ({ file, part }) =>
-          file &&
-          part && (
+      <Claims title="Logs and artifacts compared" claims={claims} />
+      <SoMany all={onRecord} step={MOST_DRAWN}>
+        {(some) =>
+          some.map(({ file, part }) => (
             <section key={part.where} aria-label={part.where} className="card p-4">
               <Part file={file} part={part} />
             </section>
-          ),
-      )}
+          ))
+        }
+      </SoMany>
     </>
   )
 }
+
+const MOST_DRAWN = 200
+const RANK = {
+  'does not verify': 0,
+  'not present': 1,
+  'not checked': 2,
+  proven: 3,
+} as const satisfies Record<ClaimState, number>
 
 function Part({ file, part }: { file: File; part: AttachedPart }) {
   const [content, setContent] = useState<Content>({ state: 'not asked for' })

@@ -56,7 +56,13 @@ export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closi
 export type Attached = { claim: Claim; file: File | null; part: Part | null }
 
 /** How far it is: of which envelope, and in what; `isAgain`: held against the others by now. */
-export type Progress = { nth: number; stage: Stage | 'beside'; isAgain: boolean }
+export type Progress = {
+  nth: number
+  stage: Stage | 'beside'
+  isAgain: boolean
+  /** Logs and artifacts that were read. */
+  compared: number
+}
 
 /** Each of the envelopes, and what they say of each other. */
 export type Judgement = { judged: readonly Judged[]; series: readonly Series[] }
@@ -71,9 +77,10 @@ export async function judge(
   { envelopes, trust, refused, attached, former }: Question,
   { onProgress, signal }: JudgeOptions,
 ): Promise<Judgement> {
+  let compared = 0
   const at = async (nth: number, stage: Progress['stage'], isAgain: boolean) => {
     signal?.throwIfAborted()
-    onProgress({ nth, stage, isAgain })
+    onProgress({ nth, stage, isAgain, compared })
     await drawn()
     signal?.throwIfAborted()
   }
@@ -105,7 +112,8 @@ export async function judge(
   }
   const records = judged.flatMap(({ record }) => record ?? [])
   const beside = () => at(envelopes.length - 1, 'beside', true)
-  const { files, unread } = await readable(records.length === 0 ? [] : attached)
+  const files = records.length === 0 ? [] : attached
+  const unread: Unread[] = []
   // Also of what does not verify beside the others: what is on record there is none of theirs.
   const before = alone.flatMap(({ one }) => ('recorded' in one && one.recorded) || [])
   for (const one of files.length === 0 ? [] : former) {
@@ -118,17 +126,25 @@ export async function judge(
   const given = files.map(({ path, file }) => ({
     name: path,
     size: file.size,
-    bytes: () => bytesOf(file),
+    bytes: async () => {
+      compared += 1
+      try {
+        return await bytesOf(file)
+      } catch (error) {
+        unread.push({ path, why: whyUnread(error) })
+        return null
+      }
+    },
   }))
-  const compared = await compareBesideAll(records, given, beside, before)
-  const of = new Map(records.map((record, index) => [record, compared[index] ?? []]))
+  const found = await compareBesideAll(records, given, beside, before)
+  const of = new Map(records.map((record, index) => [record, found[index] ?? []]))
   const withFiles = ({ one, record }: Looked): Judged =>
     'unreadable' in one || record === null
       ? one
       : {
           ...one,
           unread,
-          attached: (of.get(record) ?? []).map((found) => attachedOf(found, files)),
+          attached: (of.get(record) ?? []).map((one) => attachedOf(one, files)),
         }
   return { judged: judged.map(withFiles), series }
 }
@@ -188,18 +204,6 @@ const recordedIn = ({ record, longest }: RecordBeside): RecordedBefore => ({
   sha256s: [...record.keys()],
   longest,
 })
-
-async function readable(given: readonly FileAt[]): Promise<{ files: FileAt[]; unread: Unread[] }> {
-  const unread: Unread[] = []
-  const files: FileAt[] = []
-  for (const one of given) {
-    // A browser that will not read it says so of its first byte.
-    const why = await bytesOf(one.file.slice(0, 1)).then(() => null, whyUnread)
-    if (why === null) files.push(one)
-    else unread.push({ path: one.path, why })
-  }
-  return { files, unread }
-}
 
 const attachedOf = ({ claim, from, part }: Compared, files: readonly FileAt[]): Attached => ({
   claim,

@@ -50,7 +50,7 @@ export function newJudge(script: string): Judge {
       const onProgress = (progress: Progress) => {
         if (!signal.aborted) set({ state: 'under way', question, progress })
       }
-      onProgress({ nth: 0, stage: 'read', isAgain: false })
+      onProgress({ nth: 0, stage: 'read', isAgain: false, compared: 0 })
       judgeAside(question, script, onProgress, signal).then(
         ({ judged, series }) => {
           if (signal.aborted) return

@@ -5,11 +5,14 @@ import { counted } from '#evidence/counted.ts'
 import {
   type FileAt,
   type Given as Dropped,
+  type Giving,
+  type Look,
   type Unread,
   whyUnread,
 } from '#viewer/parts/dropped-files.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { useKeptFocus } from '#viewer/parts/kept-focus.ts'
+import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -42,7 +45,7 @@ import {
 } from '#viewer/review/verdict-list.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
 import { FileList } from './file-list.tsx'
-import type { Judged, JudgedRun, Progress } from './judge.ts'
+import type { Judged, JudgedRun, Progress, Question } from './judge.ts'
 import type { Judge } from './judging.ts'
 
 /** Files that are given in turn add up. */
@@ -82,13 +85,18 @@ export function VerifierPage({
       return now
     })
   }
-  const take = (dropped: Dropped, place: Place | null) =>
+  const { looked, look, stop } = useLooking()
+  const take = (giving: Giving, place: Place | null) =>
     give(async (before) => {
-      const sorted = await sortedInto(dropped, place, before.envelopes.length > 0)
-      setLeft(leftOf(dropped, sorted))
-      return withFiles(before, sorted)
+      const hasEnvelope = before.envelopes.length > 0
+      const found = await look(async (how) => {
+        const dropped = await giving(how)
+        return { dropped, sorted: await sortedInto(dropped, place, hasEnvelope, how) }
+      })
+      setLeft(found === null ? [GIVEN_UP] : leftOf(found.dropped, found.sorted))
+      return found === null ? before : withFiles(before, found.sorted)
     })
-  const isOver = useWindowDrop((dropped) => take(dropped, null))
+  const isOver = useWindowDrop((giving) => take(giving, null))
   const [first] = embedded.envelopes
   return (
     <main
@@ -110,7 +118,7 @@ export function VerifierPage({
           title="Envelope"
           button="Choose envelopes"
           isOver={isOver}
-          onGiven={(dropped) => take(dropped, 'envelopes')}
+          onGiven={(giving) => take(giving, 'envelopes')}
           beside={
             <FileList
               files={given.envelopes}
@@ -124,7 +132,7 @@ export function VerifierPage({
           title="Trust file"
           button="Choose trust files"
           isOver={isOver}
-          onGiven={(dropped) => take(dropped, 'trust')}
+          onGiven={(giving) => take(giving, 'trust')}
         >
           Whose keys count, and what you require. Best got from somebody you trust, by another way
           than the envelope.
@@ -134,7 +142,7 @@ export function VerifierPage({
           button="Choose logs and artifacts"
           hasFolders
           isOver={isOver}
-          onGiven={(dropped) => take(dropped, 'beside')}
+          onGiven={(giving) => take(giving, 'beside')}
           beside={
             <FileList
               files={given.attached}
@@ -145,16 +153,19 @@ export function VerifierPage({
           Compared with the digests that are on record.
         </FileDrop>
       </div>
-      <LeftAside left={left} />
+      {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
       <BroughtTrust
         brought={given.brought}
         onChange={(brought) => give((before) => ({ ...before, brought }))}
       />
-      <Found
-        judge={judge}
-        envelopes={given.envelopes}
-        whence={whenceOf(given.brought, embedded.brought)}
-      />
+      {/* What was judged before must not look like the verdict of what comes now. */}
+      <div className="contents" hidden={looked !== null}>
+        <Found
+          judge={judge}
+          envelopes={given.envelopes}
+          whence={whenceOf(given.brought, embedded.brought)}
+        />
+      </div>
       <NotDetectable page="offline" />
     </main>
   )
@@ -172,10 +183,11 @@ async function sortedInto(
   dropped: Dropped,
   place: Place | null,
   hasEnvelope: boolean,
+  look: Look,
 ): Promise<Sorted> {
   const [one] = dropped.files
   const isOne = dropped.files.length === 1 && dropped.unread.length === 0
-  const sorted = await sortFiles(dropped, hasEnvelope || place === 'beside')
+  const sorted = await sortFiles(dropped, look, hasEnvelope || place === 'beside')
   // What cannot be read is nothing yet.
   if (!one || !isOne || sorted.unread.length > 0) return sorted
   const isUnknown = sorted.beside.length === 1 && !isPart(one)
@@ -255,7 +267,7 @@ function Found({
       return null
     case 'under way': {
       const { question, progress } = judging
-      return <UnderWay progress={progress} of={question.envelopes.length} onStop={judge.stop} />
+      return <UnderWay progress={progress} question={question} onStop={judge.stop} />
     }
     case 'stopped': {
       const { question } = judging
@@ -308,22 +320,25 @@ const listedOf = (one: Judged, id: number, whence: Whence): ListedVerdict => ({
 })
 
 function UnderWay({
-  progress: { nth, stage, isAgain },
-  of,
+  progress: { nth, stage, isAgain, compared },
+  question: { envelopes, attached },
   onStop,
 }: {
   progress: Progress
-  of: number
+  question: Question
   onStop: () => void
 }) {
   const at = stage === 'beside' ? STAGES.length : STAGES.findIndex((one) => one.stage === stage)
-  const says = STAGES[at]?.says ?? 'Comparing logs and artifacts'
+  const of = envelopes.length
+  const says =
+    STAGES[at]?.says ??
+    `Comparing logs and artifacts: ${compared.toLocaleString('en')} of ${attached.length.toLocaleString('en')}`
   return (
     <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
       <output className="text-ink-2">
         {says}
-        {of > 1 && ` of file ${nth + 1} of ${of.toLocaleString('en')}`}
-        {of > 1 && isAgain && ', beside the others'}.
+        {of > 1 && stage !== 'beside' && ` of file ${nth + 1} of ${of.toLocaleString('en')}`}
+        {of > 1 && stage !== 'beside' && isAgain && ', beside the others'}.
       </output>
       <progress
         className="h-1.5 w-40 text-seal"

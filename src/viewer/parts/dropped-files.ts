@@ -1,3 +1,5 @@
+import { MOST_BESIDE } from '#evidence/beside.ts'
+
 /** A file with where it lay in what was given: `run/logs/4742…` of a folder, else its name. */
 export type FileAt = { readonly path: string; readonly file: File }
 
@@ -7,8 +9,25 @@ export type Unread = { readonly path: string; readonly why: string }
 /** All that came of one drop, or of one choice. */
 export type Given = { readonly files: readonly FileAt[]; readonly unread: readonly Unread[] }
 
-/** An export of ten thousand logs is read; a whole disk is not. */
-const MAX_FILES = 20_000
+/** What was given, before it is looked through: a folder may have a great many files. */
+export type Giving = (look: Look) => Promise<Given>
+
+/** How far it is, and whether the reader has had enough: what it is asked for is given up then, with its reason. */
+export type Look = {
+  readonly signal: AbortSignal
+  readonly onProgress: (looked: Looked) => void
+}
+
+/** `of`: as many as are found by now. */
+export type Looked =
+  | { readonly doing: 'finding'; readonly found: number }
+  | { readonly doing: 'opening' | 'looking'; readonly done: number; readonly of: number }
+
+/** A browser answers for many files at a time much sooner than for one after another. */
+export const AT_A_TIME = 64
+
+/** The largest export, and what may lie beside it, is read; a whole disk is not. */
+const MOST_FILES = MOST_BESIDE + 1000
 const MAX_DEPTH = 16
 
 declare global {
@@ -18,52 +37,102 @@ declare global {
   }
 }
 
-/** What was chosen by a button: of a folder every file in it. */
-export function chosenFiles(all: readonly File[]): Given {
-  return {
-    files: all
-      .slice(0, MAX_FILES)
-      .map((file) => ({ path: file.webkitRelativePath || file.name, file })),
-    unread: all.length > MAX_FILES ? [TOO_MANY] : [],
-  }
+/** What was chosen by a button: of a folder every file in it, those nearest to its top first. */
+export function chosenFiles(all: readonly File[], most = MOST_FILES): Giving {
+  const files = all
+    .map((file) => ({ path: file.webkitRelativePath || file.name, file }))
+    .toSorted((a, b) => depthOf(a) - depthOf(b))
+  return async () => ({
+    files: files.slice(0, most),
+    unread: files.length > most ? [tooMany(most)] : [],
+  })
 }
 
+const depthOf = ({ path }: FileAt): number => path.split('/').length
+
 /** Files and folders that were dropped. To be called while the drop is told: afterwards a browser has forgotten it. */
-export async function droppedFiles({ items, files }: DataTransfer): Promise<Given> {
+export function droppedFiles({ items, files }: DataTransfer, most = MOST_FILES): Giving {
   const tops = [...items].flatMap(nodeOf)
-  const found: Found = { files: [], unread: [] }
-  for (const node of tops.length > 0 ? tops : [...files].map(nodeOfFile)) await take(node, 0, found)
-  return found
+  const nodes = tops.length > 0 ? tops : [...files].map(nodeOfFile)
+  return async (look) => await walked(nodes, most, look)
 }
 
 /** What stands in a folder, however a browser hands it out. */
-type Node =
-  | { is: 'file'; path: string; read: () => Promise<File> }
-  | { is: 'folder'; path: string; list: () => Promise<Node[]> }
+type FileNode = { is: 'file'; path: string; read: () => Promise<File> }
+type FolderNode = { is: 'folder'; path: string; list: () => AsyncIterable<Node> }
+type Node = FileNode | FolderNode
 type Found = { files: FileAt[]; unread: Unread[] }
 
-const TOO_MANY = {
+const tooMany = (most: number): Unread => ({
   path: 'The rest',
-  why: `Not read: these are more than ${MAX_FILES.toLocaleString('en')} files`,
-} as const
+  why: `Not read: these are more than ${most.toLocaleString('en')} files`,
+})
 
-async function take(node: Node, depth: number, found: Found): Promise<void> {
-  if (found.files.length >= MAX_FILES) {
-    if (!found.unread.includes(TOO_MANY)) found.unread.push(TOO_MANY)
-    return
+/**
+ * Files of a folder before what is in its folders, so that an envelope is not what is left out for the many artifacts
+ * that lie below it.
+ */
+async function walked(tops: readonly Node[], most: number, look: Look): Promise<Given> {
+  const found: Found = { files: [], unread: [] }
+  let level = tops
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const files = level.filter((node) => node.is === 'file')
+    const folders = level.filter((node) => node.is === 'folder')
+    await openAll(files, found, look)
+    if (depth > MAX_DEPTH) {
+      const why = 'Not read: it lies too deep in its folder'
+      found.unread.push(...folders.map(({ path }) => ({ path, why })))
+      break
+    }
+    const inner = await listAll(folders, most - found.files.length, found, look)
+    if (inner.isCut) found.unread.push(tooMany(most))
+    level = inner.nodes.toSorted(byPath)
   }
-  const { path } = node
-  if (depth > MAX_DEPTH) {
-    found.unread.push({ path, why: 'Not read: it lies too deep in its folder' })
-    return
+  return found
+}
+
+async function openAll(
+  files: readonly FileNode[],
+  found: Found,
+  { signal, onProgress }: Look,
+): Promise<void> {
+  const [before, of] = [found.files.length, found.files.length + files.length]
+  for (let from = 0; from < files.length; from += AT_A_TIME) {
+    signal.throwIfAborted()
+    onProgress({ doing: 'opening', done: before + from, of })
+    const some = files.slice(from, from + AT_A_TIME)
+    const read = await Promise.allSettled(some.map((one) => one.read()))
+    for (const [index, { path }] of some.entries()) {
+      const one = read[index]
+      if (one?.status === 'fulfilled') found.files.push({ path, file: one.value })
+      // It went away, or the browser may not read it: the others are none the worse for it.
+      if (one?.status === 'rejected') found.unread.push({ path, why: whyUnread(one.reason) })
+    }
   }
-  try {
-    if (node.is === 'file') found.files.push({ path, file: await node.read() })
-    else for (const inner of await node.list()) await take(inner, depth + 1, found)
-  } catch (error) {
-    // It went away, or the browser may not read it: the others are none the worse for it.
-    found.unread.push({ path, why: whyUnread(error) })
-  }
+}
+
+async function listAll(
+  folders: readonly FolderNode[],
+  most: number,
+  found: Found,
+  { signal, onProgress }: Look,
+): Promise<{ nodes: Node[]; isCut: boolean }> {
+  const nodes: Node[] = []
+  for (const { path, list } of folders)
+    try {
+      for await (const node of list()) {
+        if (nodes.length >= most) return { nodes, isCut: true }
+        if (nodes.length % AT_A_TIME === 0) {
+          signal.throwIfAborted()
+          onProgress({ doing: 'finding', found: found.files.length + nodes.length })
+        }
+        nodes.push(node)
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      found.unread.push({ path, why: whyUnread(error) })
+    }
+  return { nodes, isCut: false }
 }
 
 /** Why the browser gives no bytes of a file. */
@@ -101,26 +170,24 @@ function nodeOf(item: DataTransferItem): Node[] {
     {
       is: 'folder',
       path: entry.name,
-      list: async () => {
+      list: async function* () {
         const [answer] = await answered
         if (answer.status === 'rejected') throw answer.reason
         const held = answer.value
-        return held instanceof FileSystemDirectoryHandle ? await listed(held, entry.name) : []
+        if (held instanceof FileSystemDirectoryHandle) yield* listed(held, entry.name)
       },
     },
   ]
 }
 
-async function listed(folder: FileSystemDirectoryHandle, path: string): Promise<Node[]> {
-  const nodes: Node[] = []
+async function* listed(folder: FileSystemDirectoryHandle, path: string): AsyncGenerator<Node> {
   for await (const inner of folder.values()) {
     const at = `${path}/${inner.name}`
     if (inner instanceof FileSystemFileHandle)
-      nodes.push({ is: 'file', path: at, read: () => inner.getFile() })
+      yield { is: 'file', path: at, read: () => inner.getFile() }
     else if (inner instanceof FileSystemDirectoryHandle)
-      nodes.push({ is: 'folder', path: at, list: () => listed(inner, at) })
+      yield { is: 'folder', path: at, list: () => listed(inner, at) }
   }
-  return nodes.toSorted(byPath)
 }
 
 function nodeOfEntry(entry: FileSystemEntry, path: string): Node[] {
@@ -136,17 +203,15 @@ function nodeOfEntry(entry: FileSystemEntry, path: string): Node[] {
   return [{ is: 'folder', path, list: () => readAll(entry, path) }]
 }
 
-async function readAll(folder: FileSystemDirectoryEntry, path: string): Promise<Node[]> {
+async function* readAll(folder: FileSystemDirectoryEntry, path: string): AsyncGenerator<Node> {
   const reader = folder.createReader()
-  const nodes: Node[] = []
   for (;;) {
     // Some at a time, and none when there are no more.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
       reader.readEntries(resolve, reject),
     )
-    if (some.length === 0) return nodes.toSorted(byPath)
-    nodes.push(...some.flatMap((inner) => nodeOfEntry(inner, `${path}/${inner.name}`)))
-    if (nodes.length > MAX_FILES) return nodes
+    if (some.length === 0) return
+    for (const inner of some) yield* nodeOfEntry(inner, `${path}/${inner.name}`)
   }
 }
 

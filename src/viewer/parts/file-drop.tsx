@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from 'react'
 import { Choose } from './choose.tsx'
-import { chosenFiles, droppedFiles, type Given } from './dropped-files.ts'
+import { chosenFiles, droppedFiles, type Giving } from './dropped-files.ts'
 
 /** A place for files and folders: dropped on it, or chosen by its buttons. They stay in this browser. */
 export function FileDrop({
@@ -20,7 +20,7 @@ export function FileDrop({
   children?: ReactNode
   /** What stands below the buttons. */
   beside?: ReactNode
-  onGiven: (given: Given) => void
+  onGiven: (giving: Giving) => void
 }) {
   const [over, setOver] = useState(false)
   const take = (files: File[]) => onGiven(chosenFiles(files))
@@ -38,7 +38,7 @@ export function FileDrop({
       onDrop={(event) => {
         event.preventDefault()
         setOver(false)
-        void droppedFiles(event.dataTransfer).then(onGiven)
+        onGiven(droppedFiles(event.dataTransfer))
       }}
     >
       <h2 className="text-base font-semibold">{title}</h2>

@@ -26,14 +26,14 @@ export function useKeptFocus(): void {
       const { activeElement: at, body } = document
       if (left && at === left.for && canHold(left.switchedOff))
         return left.switchedOff.focus({ preventScroll: true })
-      // What is switched off has the focus until the next frame is drawn, in which nothing may change that is seen here.
-      const isOff = focus !== undefined && at === focus && focus.matches(':disabled')
+      // What is switched off has the focus until this frame is drawn, and nothing that is seen here may change after it.
+      const isOff = focus !== undefined && at === focus && !canHold(focus)
       if (!focus || (at !== body && !isOff)) return
       if (canHold(focus) && !wasOff) return
       const next = [focus, ...rest].find((one) => canHold(one) && !one.contains(page())) ?? page()
       if (!next) return
       if (next.tabIndex < 0) next.tabIndex = -1
-      left = focus.matches(':disabled') ? { switchedOff: focus, for: next } : null
+      left = focus.isConnected ? { switchedOff: focus, for: next } : null
       next.focus({ preventScroll: true })
     }
     const observer = new MutationObserver((changes) => {

@@ -1,11 +1,11 @@
 import { useEffect, useEffectEvent, useState } from 'react'
-import { droppedFiles, type Given } from './dropped-files.ts'
+import { droppedFiles, type Giving } from './dropped-files.ts'
 
 /**
  * Files dropped anywhere on the page are the page's: beside its boxes the browser would open one in its place. Answers
  * whether files are held over the page.
  */
-export function useWindowDrop(onGiven: (given: Given) => void): boolean {
+export function useWindowDrop(onGiven: (giving: Giving) => void): boolean {
   const [isOver, setOver] = useState(false)
   const give = useEffectEvent(onGiven)
   useEffect(() => {
@@ -22,7 +22,7 @@ export function useWindowDrop(onGiven: (given: Given) => void): boolean {
       // A box took it.
       if (event.defaultPrevented || event.dataTransfer === null || !hasFiles(event)) return
       event.preventDefault()
-      void droppedFiles(event.dataTransfer).then(give)
+      give(droppedFiles(event.dataTransfer))
     }
     addEventListener('dragover', over)
     addEventListener('dragleave', left)

@@ -3,6 +3,7 @@ import { CLAIM, type Claim } from '#evidence/claims.ts'
 import { Copy } from '#viewer/parts/copy.tsx'
 import { LongText } from '#viewer/parts/long-text.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { SoMany } from '#viewer/parts/so-many.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 import { useState } from 'react'
 
@@ -23,16 +24,22 @@ export function Claims({ claims, title = 'Claims' }: { claims: readonly Claim[];
             .join(' · ')}
         </span>
       </h2>
-      <ul className="divide-y divide-line">
-        {claims.map((claim, index) => (
-          <li key={index}>
-            <Row claim={claim} open={index === firstFailing} />
-          </li>
-        ))}
-      </ul>
+      <SoMany all={claims} step={MOST_DRAWN}>
+        {(some) => (
+          <ul className="divide-y divide-line">
+            {some.map((claim, index) => (
+              <li key={index}>
+                <Row claim={claim} open={index === firstFailing} />
+              </li>
+            ))}
+          </ul>
+        )}
+      </SoMany>
     </section>
   )
 }
+
+const MOST_DRAWN = 1000
 
 const MANY = {
   proven: 'proven',

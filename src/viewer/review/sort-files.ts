@@ -1,4 +1,11 @@
-import { type FileAt, type Given, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
+import {
+  AT_A_TIME,
+  type FileAt,
+  type Given,
+  type Look,
+  type Unread,
+  whyUnread,
+} from '#viewer/parts/dropped-files.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { isTrustFile, readTrustOf } from './read-trust-file.ts'
 
@@ -14,14 +21,19 @@ export type Sorted = {
 }
 
 /** `hasEnvelope`: there is one already that these files are beside. */
-export async function sortFiles({ files, unread }: Given, hasEnvelope = false): Promise<Sorted> {
-  const sorted = await sortedBy(kindOf, files)
+export async function sortFiles(
+  { files, unread }: Given,
+  look: Look,
+  hasEnvelope = false,
+): Promise<Sorted> {
+  const sorted = await sortedBy(kindOf, files, look)
   const all = { ...sorted, unread: [...unread, ...sorted.unread] }
   if (hasEnvelope || sorted.envelopes.length > 0) return all
   // Beside no envelope nothing is a part of one: a folder may be called what its owner likes.
   const again = await sortedBy(
     async ({ file }) => ((await isMeantAsEnvelope(file)) ? 'envelopes' : 'beside'),
     sorted.beside,
+    look,
   )
   return {
     envelopes: again.envelopes,
@@ -37,17 +49,25 @@ type Kind = 'trust' | 'envelopes' | 'beside' | 'programs'
 async function sortedBy(
   kindOf: (one: FileAt) => Promise<Kind>,
   files: readonly FileAt[],
+  { signal, onProgress }: Look,
 ): Promise<Sorted> {
   const sorted: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
-  for (const one of files) {
+  const found = async (one: FileAt): Promise<() => unknown> => {
     const { path, file } = one
     try {
       const kind = await kindOf(one)
-      if (kind === 'trust') sorted.trust.push({ path, read: await readTrustOf(file) })
-      else sorted[kind].push(one)
+      if (kind !== 'trust') return () => sorted[kind].push(one)
+      const read = await readTrustOf(file)
+      return () => sorted.trust.push({ path, read })
     } catch (error) {
-      sorted.unread.push({ path, why: whyUnread(error) })
+      const why = whyUnread(error)
+      return () => sorted.unread.push({ path, why })
     }
+  }
+  for (let from = 0; from < files.length; from += AT_A_TIME) {
+    signal.throwIfAborted()
+    onProgress({ doing: 'looking', done: from, of: files.length })
+    for (const put of await Promise.all(files.slice(from, from + AT_A_TIME).map(found))) put()
   }
   return sorted
 }
@@ -58,10 +78,12 @@ export const isPart = ({ path, file }: FileAt): boolean =>
 
 async function kindOf(one: FileAt): Promise<Kind> {
   const { file } = one
+  // Called by a digest it is looked for by that, and read then: of an export these are nearly all.
+  if (DIGEST.test(file.name)) return 'beside'
   // A byte of it tells whether it can be read at all.
   await file.slice(0, 1).arrayBuffer()
-  // By its digest only: what a reader put among logs under a name of their own is still theirs.
-  if (!DIGEST.test(file.name) && (await isTrustFile(file))) return 'trust'
+  // What a reader put among logs under a name of their own is still theirs.
+  if (await isTrustFile(file)) return 'trust'
   if (isPart(one)) return 'beside'
   if (await isMeantAsEnvelope(file)) return 'envelopes'
   return file.name === 'verifier.html' ? 'programs' : 'beside'

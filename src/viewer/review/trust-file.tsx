@@ -2,8 +2,9 @@ import type { ServerKey, TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
-import { type Given, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
+import { type Given, type Giving, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
+import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useWindowDrop } from '#viewer/parts/window-drop.ts'
@@ -29,9 +30,10 @@ export function TrustFileDrop({
 }) {
   const [{ read, left }, setGiven] = useState<Taken>({ read: [], left: [] })
   const [used, setUsed] = useState<number | null>(null)
-  const give = (given: Given) => {
-    void takeTrust(given).then((taken) => {
-      setGiven(taken)
+  const { looked, look, stop } = useLooking()
+  const give = (giving: Giving) => {
+    void look(async (how) => await takeTrust(await giving(how))).then((taken) => {
+      setGiven(taken ?? { read: [], left: [GIVEN_UP] })
       setUsed(null)
     })
   }
@@ -49,6 +51,7 @@ export function TrustFileDrop({
         You see what is in it before it takes the place of what you pinned and require. It stays in
         this browser.
       </FileDrop>
+      {looked && <Looking looked={looked} onStop={stop} />}
       {good > 1 && (
         <p className="max-w-prose text-ink-2">
           These are {good} trust files. One counts at a time: what you say yes to takes the place of

@@ -1,10 +1,11 @@
 import { counted } from '#evidence/counted.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { Given, Unread } from '#viewer/parts/dropped-files.ts'
+import type { Giving, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { plain } from '#viewer/parts/visible.ts'
@@ -38,7 +39,7 @@ import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { RefusedSaid } from './refused-key.tsx'
-import { isPart, sortFiles } from './sort-files.ts'
+import { isPart, type Sorted, sortFiles } from './sort-files.ts'
 import {
   foundOf,
   type ListedVerdict,
@@ -69,8 +70,11 @@ export function VerifyPage() {
   }
   const verifier = useQuery(verifierQuery)
   const kept = useQuery(keptQuery)
-  const take = async (given: Given) => {
-    const { envelopes, trust, beside, programs, unread } = await sortFiles(given)
+  const { looked, look, stop } = useLooking()
+  const take = async (giving: Giving) => {
+    const sorted = await look(async (how) => await sortFiles(await giving(how), how))
+    // Given up, it is still what came last: the verdict of something else does not stand in its place.
+    const { envelopes, trust, beside, programs, unread } = sorted ?? STOPPED
     // By itself a file is judged, whatever it is; of a folder only what is meant as an envelope.
     const isJudged = (one: (typeof beside)[number]) => !one.path.includes('/') && !isPart(one)
     const judged = [...envelopes, ...beside.filter(isJudged)]
@@ -80,8 +84,9 @@ export function VerifyPage() {
         .filter((one) => !isJudged(one))
         .map((one) => ({ path: one.path, why: isPart(one) ? PART : NO_ENVELOPE })),
       ...programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
-      ...(given.files.length + given.unread.length === 0 ? [NOTHING] : []),
     ]
+    const all = [envelopes, trust, beside, programs, unread]
+    if (all.every(({ length }) => length === 0)) leftNow.push(NOTHING)
     // All at once: an envelope is verified with the trust file that came with it, not before it.
     setBrought((before) => withTrust(before, trust))
     setLeft(leftNow)
@@ -94,8 +99,8 @@ export function VerifyPage() {
     }
   }
   // One drop after another, however long a folder takes.
-  const give = (given: Given) => {
-    turn.current = turn.current.then(() => take(given))
+  const give = (giving: Giving) => {
+    turn.current = turn.current.then(() => take(giving))
   }
   const isOver = useWindowDrop(give)
   const trust = useMemo<readonly Trusted[] | null>(() => {
@@ -127,7 +132,7 @@ export function VerifyPage() {
         </p>
       </FileDrop>
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
-      <LeftAside left={left} />
+      {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
       <BroughtTrust
         brought={brought}
         renderRefused={(key) =>
@@ -165,31 +170,41 @@ export function VerifyPage() {
           </button>
         </p>
       )}
-      {chosen.length > 1 && (
-        <FileVerdicts
-          chosen={chosen}
-          trust={trust}
-          refused={refused}
-          former={former}
-          opened={opened}
-          onOpen={open}
-        />
-      )}
-      {only && (
-        <FileVerdict
-          key={only.id}
-          chosen={only}
-          trust={trust}
-          refused={refused}
-          former={former}
-          beside={NONE}
-        />
-      )}
+      {/* What was judged before must not look like the verdict of what is read now. */}
+      <div className="contents" hidden={looked !== null}>
+        {chosen.length > 1 && (
+          <FileVerdicts
+            chosen={chosen}
+            trust={trust}
+            refused={refused}
+            former={former}
+            opened={opened}
+            onOpen={open}
+          />
+        )}
+        {only && (
+          <FileVerdict
+            key={only.id}
+            chosen={only}
+            trust={trust}
+            refused={refused}
+            former={former}
+            beside={NONE}
+          />
+        )}
+      </div>
       <NotDetectable />
     </Page>
   )
 }
 
+const STOPPED: Sorted = {
+  envelopes: [],
+  trust: [],
+  beside: [],
+  programs: [],
+  unread: [GIVEN_UP],
+}
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
 const NONE: readonly HeldEnvelope[] = []
