@@ -1,8 +1,10 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { FAILING, failingOf } from '#evidence/advice.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
 import type { Series } from '#evidence/series.ts'
+import { keyNamed } from '#evidence/trust-said.ts'
 import type { VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defusedJson, inOneLine } from './defuse.ts'
@@ -21,8 +23,9 @@ otherwise than what they repeat are named.
                    what the file, each of several, must be; each kind once
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there is told
-  --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, shell}], remaining, beside}
-                   on stdout; expected, actual: of what was compared, the beginning where it is long;
+  --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, preimage, shell}],
+                   remaining, beside} on stdout; expected, actual: of what was compared, and preimage: what is
+                   digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims
                    about what is beside it. Of several {verdict, files: [{file, verdict, …}], series: […],
@@ -108,7 +111,7 @@ type Kind = (typeof KINDS)[number]
 
 function jsonOf({ verdict, claims, remaining, beside }: Judged) {
   const told = (all: readonly Claim[]) =>
-    all.map(({ claim, state, code, where, message, expected, actual, shell }) => ({
+    all.map(({ claim, state, code, where, message, expected, actual, preimage, shell }) => ({
       claim,
       state,
       code,
@@ -116,6 +119,7 @@ function jsonOf({ verdict, claims, remaining, beside }: Judged) {
       message,
       ...(expected !== undefined && { expected }),
       ...(actual !== undefined && { actual }),
+      ...(preimage !== undefined && { preimage }),
       ...(shell !== undefined && { shell }),
     }))
   return {
@@ -172,19 +176,29 @@ function wordsFor(
     run === null
       ? ''
       : ` ${isTrusted ? 'It is' : 'It says that it is'} the record of run ${run.run_id} of ${run.definition}, and ${isTrusted ? 'says ' : ''}that the run ${ENDED[run.outcome]}.`
-  const advice = verdict === 'not proven' && !hasTrust ? `\n\n${NAME_THE_KEY}` : ''
+  const advice =
+    verdict === 'not proven' && !hasTrust
+      ? `\n\n${NAME_THE_KEY}`
+      : verdict === 'does not verify'
+        ? `\n\n${FAILING[failingOf(claims)].advice}`
+        : ''
   const still =
     remaining === null
       ? ''
       : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}`
   const besideIt = beside === null ? '' : `\n\nBeside it:\n${linesOf(beside)}`
-  const first = verdict === 'not proven' ? openSentence(sealed_by) : SENTENCE[verdict]
+  const first =
+    verdict === 'not proven'
+      ? openSentence(sealed_by)
+      : verdict === 'proven'
+        ? `Proven: sealed by ${keySaid(sealed_by)}, and unchanged since.`
+        : SENTENCE[verdict]
   const lapsed = [...new Set(claims.flatMap(({ ended }) => ended ?? []))]
   const rests =
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  return `${first}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
+  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
 }
 
 function linesOf(claims: readonly Claim[]): string {
@@ -200,18 +214,20 @@ function linesOf(claims: readonly Claim[]): string {
 const NAME_THE_KEY = 'Name the key that you trust with --trust FILE (see runseal trust --help).'
 
 const SENTENCE = {
-  proven: 'Proven: sealed by a key you trust, and unchanged since.',
   'does not verify': 'This file does not verify. Do not use it as evidence.',
   'not an envelope': 'This is no evidence envelope.',
-} as const satisfies Record<Exclude<VerdictWord, 'not proven'>, string>
+} as const satisfies Record<Exclude<VerdictWord, 'proven' | 'not proven'>, string>
 
 /** Nothing fails. Whose file it is says how much that means. */
 function openSentence(sealed_by: SealedBy | null): string {
   if (sealed_by === null)
     return 'Not proven: the parts of this file agree, but no key that you have has signed it, so that anyone can have written it.'
   return sealed_by.source === 'pinned'
-    ? 'Sealed by a key you trust, and unchanged since, but not everything required is proven.'
+    ? `Sealed by ${keySaid(sealed_by)}, and unchanged since, but not everything required is proven.`
     : 'Not proven: the parts of this file agree, and the key that signed it is none that you pinned.'
 }
+
+const keySaid = (by: SealedBy | null): string =>
+  `a key you trust${by === null ? '' : ` (${keyNamed(by)})`}`
 
 const ENDED = { succeeded: 'succeeded', failed: 'failed', aborted: 'was aborted' } as const

@@ -142,7 +142,10 @@ export const CLAIM = {
 >
 export type ClaimName = keyof typeof CLAIM
 
-/** Each thing that a verifier can find, the claim it is about and what it makes of it. Closed: `--json` prints these. */
+/**
+ * Each thing that a verifier can find, the claim it is about and what it makes of it. Closed: `--json` prints these.
+ * `open` is what it leaves open, for who does not know the titles.
+ */
 export const CODE = {
   'too-large': { claim: 'bytes', state: 'does not verify' },
   'byte-order-mark': { claim: 'bytes', state: 'does not verify' },
@@ -158,7 +161,11 @@ export const CODE = {
   'over-limit': { claim: 'schema', state: 'does not verify' },
   'coverage-broken': { claim: 'coverage', state: 'does not verify' },
 
-  'trust-file-refused': { claim: 'trust', state: 'not checked' },
+  'trust-file-refused': {
+    claim: 'trust',
+    state: 'not checked',
+    open: 'a trust file that was refused',
+  },
 
   'chain-whole': { claim: 'chain', state: 'proven' },
   'entry-changed': { claim: 'chain', state: 'does not verify' },
@@ -169,10 +176,10 @@ export const CODE = {
   'content-differs': { claim: 'content', state: 'does not verify' },
 
   'seal-signed': { claim: 'seal', state: 'proven' },
-  'key-unknown': { claim: 'seal', state: 'not checked' },
-  'key-refused': { claim: 'seal', state: 'not checked' },
-  'key-first-seen': { claim: 'seal', state: 'not checked' },
-  'key-offered': { claim: 'seal', state: 'not checked' },
+  'key-unknown': { claim: 'seal', state: 'not checked', open: 'whose seal it is' },
+  'key-refused': { claim: 'seal', state: 'not checked', open: 'whose seal it is' },
+  'key-first-seen': { claim: 'seal', state: 'not checked', open: 'whose key sealed it' },
+  'key-offered': { claim: 'seal', state: 'not checked', open: 'whose key sealed it' },
   'key-retired': { claim: 'seal', state: 'does not verify' },
   'key-revoked': { claim: 'seal', state: 'does not verify' },
   'signature-wrong': { claim: 'seal', state: 'does not verify' },
@@ -184,7 +191,7 @@ export const CODE = {
   'server-differs': { claim: 'binding', state: 'does not verify' },
 
   'asked-fits': { claim: 'asked', state: 'proven' },
-  'nothing-asked': { claim: 'asked', state: 'not present' },
+  'nothing-asked': { claim: 'asked', state: 'not present', open: 'any id that you asked for' },
   'run-differs': { claim: 'asked', state: 'does not verify' },
   'evidence-differs': { claim: 'asked', state: 'does not verify' },
 
@@ -209,20 +216,44 @@ export const CODE = {
   'decision-unbound': { claim: 'gate', state: 'does not verify' },
   'prefix-wrong': { claim: 'gate', state: 'does not verify' },
   'shown-differs': { claim: 'gate', state: 'does not verify' },
-  'base-unchecked': { claim: 'gate', state: 'not checked' },
+  'base-unchecked': {
+    claim: 'gate',
+    state: 'not checked',
+    open: 'the record that a difference was shown from',
+  },
   'expiry-broken': { claim: 'gate', state: 'does not verify' },
   'nonce-repeated': { claim: 'gate', state: 'does not verify' },
   'approver-repeated': { claim: 'gate', state: 'does not verify' },
   'approver-not-allowed': { claim: 'gate', state: 'does not verify' },
-  'approver-unknown': { claim: 'gate', state: 'not checked' },
+  'approver-unknown': {
+    claim: 'gate',
+    state: 'not checked',
+    open: 'whether an approver is one who may decide',
+  },
   'inputs-broken': { claim: 'gate', state: 'does not verify' },
   'gate-outcome-differs': { claim: 'gate', state: 'does not verify' },
 
-  'decision-unsigned': { claim: 'gate-signature', state: 'not present' },
+  'decision-unsigned': {
+    claim: 'gate-signature',
+    state: 'not present',
+    open: 'a person’s signature',
+  },
   'decision-signed': { claim: 'gate-signature', state: 'proven' },
-  'origin-disputed': { claim: 'gate-signature', state: 'not checked' },
-  'decision-of-several': { claim: 'gate-signature', state: 'not checked' },
-  'passkey-unchecked': { claim: 'gate-signature', state: 'not checked' },
+  'origin-disputed': {
+    claim: 'gate-signature',
+    state: 'not checked',
+    open: 'where a passkey signs',
+  },
+  'decision-of-several': {
+    claim: 'gate-signature',
+    state: 'not checked',
+    open: 'which gate a signature is for',
+  },
+  'passkey-unchecked': {
+    claim: 'gate-signature',
+    state: 'not checked',
+    open: 'a passkey’s signature',
+  },
   'passkey-missing': { claim: 'gate-signature', state: 'does not verify' },
   'assertion-unreadable': { claim: 'gate-signature', state: 'does not verify' },
   'assertion-unbound': { claim: 'gate-signature', state: 'does not verify' },
@@ -235,25 +266,49 @@ export const CODE = {
   'approver-revoked': { claim: 'gate-signature', state: 'does not verify' },
 
   'others-decided': { claim: 'four-eyes', state: 'proven' },
-  'owner-unknown': { claim: 'four-eyes', state: 'not checked' },
+  'owner-unknown': {
+    claim: 'four-eyes',
+    state: 'not checked',
+    open: 'that nobody approved their own run',
+  },
   'starter-decided': { claim: 'four-eyes', state: 'does not verify' },
   'starter-without-owner': { claim: 'four-eyes', state: 'does not verify' },
 
   'lineage-agrees': { claim: 'lineage', state: 'proven' },
-  'lineage-unchecked': { claim: 'lineage', state: 'not checked' },
+  'lineage-unchecked': { claim: 'lineage', state: 'not checked', open: 'the run that it repeats' },
   'lineage-differs': { claim: 'lineage', state: 'does not verify' },
 
   'follows-held': { claim: 'previous', state: 'proven' },
-  'first-in-series': { claim: 'previous', state: 'not present' },
-  'previous-not-held': { claim: 'previous', state: 'not checked' },
-  'place-unsealed': { claim: 'previous', state: 'not checked' },
+  'first-in-series': { claim: 'previous', state: 'not present', open: 'a record before it' },
+  'previous-not-held': {
+    claim: 'previous',
+    state: 'not checked',
+    open: 'which record came before',
+  },
+  'place-unsealed': {
+    claim: 'previous',
+    state: 'not checked',
+    open: 'its place among your records',
+  },
   'previous-differs': { claim: 'previous', state: 'does not verify' },
   fork: { claim: 'previous', state: 'does not verify' },
 
   'expectation-holds': { claim: 'expectations', state: 'proven' },
-  'nothing-required': { claim: 'expectations', state: 'not present' },
-  'another-definition': { claim: 'expectations', state: 'not checked' },
-  'requirement-unchecked': { claim: 'expectations', state: 'not checked' },
+  'nothing-required': {
+    claim: 'expectations',
+    state: 'not present',
+    open: 'anything that you required',
+  },
+  'another-definition': {
+    claim: 'expectations',
+    state: 'not checked',
+    open: 'which definition it is a run of',
+  },
+  'requirement-unchecked': {
+    claim: 'expectations',
+    state: 'not checked',
+    open: 'all that you required',
+  },
   'expectation-fails': { claim: 'expectations', state: 'does not verify' },
   'definition-differs': { claim: 'expectations', state: 'does not verify' },
   'another-plan': { claim: 'expectations', state: 'does not verify' },
@@ -261,15 +316,27 @@ export const CODE = {
   'gate-weaker': { claim: 'expectations', state: 'does not verify' },
 
   'cells-agree': { claim: 'cells', state: 'proven' },
-  'cells-unchecked': { claim: 'cells', state: 'not checked' },
+  'cells-unchecked': {
+    claim: 'cells',
+    state: 'not checked',
+    open: 'cells that are kept beside it',
+  },
   'cells-differ': { claim: 'cells', state: 'does not verify' },
 
   'attached-whole': { claim: 'attached', state: 'proven' },
-  'attached-renamed': { claim: 'attached', state: 'not checked' },
-  'attached-missing': { claim: 'attached', state: 'not checked' },
+  'attached-renamed': { claim: 'attached', state: 'not checked', open: 'files under another name' },
+  'attached-missing': {
+    claim: 'attached',
+    state: 'not checked',
+    open: 'logs and artifacts that are not here',
+  },
   'attached-differs': { claim: 'attached', state: 'does not verify' },
   'attached-unknown': { claim: 'attached', state: 'does not verify' },
-} as const satisfies Record<string, { claim: ClaimName; state: ClaimState }>
+} as const satisfies Record<
+  string,
+  | { claim: ClaimName; state: 'proven' | 'does not verify' }
+  | { claim: ClaimName; state: 'not checked' | 'not present'; open: string }
+>
 export type ClaimCode = keyof typeof CODE
 
 /** One thing found. Screens, `--json` and tests read the same. */

@@ -87,7 +87,7 @@ export async function* checkGates(
               where,
               step_id: gate.step_id,
               message:
-                sentence(gate, places) +
+                sentence(gate, places, approvers) +
                 (unknown === undefined
                   ? ''
                   : ` Its policy admits people by name, and whose ${unknown} is you did not pin.`),
@@ -96,7 +96,8 @@ export async function* checkGates(
           ]
     for (const claim of found) if (isListed(claim)) yield toldWith(claim)
     yield* bases.filter((one) => !fails(one))
-    for await (const signed of checkSignatures(envelope, gate, where, approvers)) {
+    const upTo = upToSaid(gate.shown.chain_head_before, places)
+    for await (const signed of checkSignatures(envelope, gate, where, approvers, upTo)) {
       const claim = boundOnly(envelope, { gate, shown_sha256, where }, signed, places)
       if (isListed(claim)) yield toldWith(claim)
     }
@@ -147,9 +148,16 @@ type Met = {
   readonly seqDone: Map<string, number>
   readonly begun: Begun[]
   /** After each entry of a step or gate: how many artifacts of steps that succeeded there are, and the latest end. */
-  readonly reached: { readonly seq: number; readonly artifacts: number; readonly ended: string }[]
+  readonly reached: Reached[]
   /** By `artifactKey`: those that a gate showed. */
   readonly artifacts: Map<string, Kept | null>
+}
+
+type Reached = Pick<GateAt, 'seq'> & {
+  readonly kind: 'step' | 'gate'
+  readonly step_id: string
+  readonly artifacts: number
+  readonly ended: string
 }
 
 type Kept = { readonly seq: number; readonly sha256: string; readonly bytes: number }
@@ -211,14 +219,16 @@ export function watchGates({ gates }: Gated): { add: (entry: Entry) => void; met
   const showing = new Set(shown.map(({ step_id }) => step_id))
   const add = (entry: Entry): void => {
     if (gates.length === 0) return
-    const last = met.reached.at(-1) ?? { artifacts: 0, ended: '' }
+    const { artifacts: before, ended } = met.reached.at(-1) ?? { artifacts: 0, ended: '' }
     if (entry.kind === 'gate') {
       met.gates.push(entry)
       met.seqDone.set(entry.body.step_id, entry.seq)
       met.reached.push({
-        ...last,
         seq: entry.seq,
-        ended: latest(last.ended, entry.body.resolved_at),
+        kind: 'gate',
+        step_id: entry.body.step_id,
+        artifacts: before,
+        ended: latest(ended, entry.body.resolved_at),
       })
     }
     if (entry.kind !== 'step') return
@@ -228,9 +238,11 @@ export function watchGates({ gates }: Gated): { add: (entry: Entry) => void; met
     if (hasSucceeded) met.seqDone.set(step_id, seq)
     met.reached.push({
       seq,
-      artifacts: last.artifacts + (hasSucceeded ? artifacts.length : 0),
+      kind: 'step',
+      step_id,
+      artifacts: before + (hasSucceeded ? artifacts.length : 0),
       // What was taken over ended in another run.
-      ended: taken_over === undefined ? latest(last.ended, finished_at) : last.ended,
+      ended: taken_over === undefined ? latest(ended, finished_at) : ended,
     })
     if (taken_over === undefined) met.begun.push({ seq, step_id, started_at })
     if (!showing.has(step_id)) return
@@ -879,15 +891,37 @@ function digestedIn(
   }
 }
 
-function sentence(
-  { step_id, outcome, decisions, shown }: GateEntry,
-  { seqOfLink }: Places,
-): string {
+function sentence(gate: GateEntry, places: Places, approvers: Approvers): string {
+  const { step_id, outcome, decisions, shown } = gate
   const people = fewOf(decisions.map(({ decision }) => decision.approver))
-  const prefix = seqOfLink.get(shown.chain_head_before)
   const by = decisions.length > 0 ? `, decided by ${people}` : ', decided by nobody'
-  return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to link ${prefix}.`
+  const upTo = upToSaid(shown.chain_head_before, places)
+  return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to ${upTo}.${mayBeOne(gate, approvers) ? ` ${MAY_BE_ONE}` : ''}`
 }
+
+/** By the name of the last entry that a decision is over. */
+function upToSaid(link: string, { seqOfLink, reached }: Places): string {
+  const seq = seqOfLink.get(link)
+  if (seq === undefined) return `the link ${link}`
+  const last = reached[countUpTo(reached, seq) - 1]
+  const name = last?.seq === seq ? `${last.kind} ${last.step_id}` : null
+  return `entry ${seq} (${name ?? (seq === 0 ? 'opening' : 'closing')})`
+}
+
+/**
+ * Several are asked for, and two names may be one person: a token is whose the server says, and so is a passkey of nobody
+ * whom the reader pinned as a user, but beside others that the reader pinned as others.
+ */
+function mayBeOne({ decisions }: GateEntry, approvers: Approvers): boolean {
+  const approved = decisions.filter(({ decision }) => decision.decision === 'approved')
+  if (approved.length < 2) return false
+  const names = approved.map(({ decision }) => decision.approver)
+  const arePinned = names.every((name) => pinnedApprovers(approvers, name).length > 0)
+  return !arePinned && names.some((name) => !peopleOf(name, approvers).isKnown)
+}
+
+const MAY_BE_ONE =
+  'Whether they are different people is not known: the record does not say whose a token is, or a passkey of nobody whom you pinned as a user.'
 
 /** Who started the run, and the one that it repeats: by its own word, and by the record of that one where the reader holds it. */
 function startersOf({ opening: { actor, rerun_of } }: Gated, held: Reader['previous']): Starters {

@@ -142,7 +142,7 @@ function wholeChain(seq: number, written: Written): Claim {
   const { entry, link } = written.link(seq)
   const fields = { seq, prev: written.link(seq - 1).link, kind: 'closing', entry } as const
   return claimOf('chain-whole', {
-    message: `All ${counted(seq + 1, 'entry', 'entries')} are as they were linked, up to the head.`,
+    message: `All ${counted(seq + 1, 'entry', 'entries')} are as the chain has them, to its last link.`,
     where: '/integrity/hash_chain',
     actual: link,
     preimage: linkPreimage(fields),

@@ -169,7 +169,7 @@ export function checkPrevious(
   if (before === undefined) {
     return claimOf('previous-not-held', {
       ...at,
-      message: `You hold nothing under a seal that counts here that is the envelope before it, ${previous.evidence_id}.`,
+      message: `The record before it, ${previous.evidence_id}, is none that you hold under a seal that counts here.`,
     })
   }
   return isBefore(before)

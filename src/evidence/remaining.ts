@@ -217,12 +217,12 @@ function* sentencesOf(
     yield `Linked, and not there, or not to be told apart: ${fewOf(missing.map(nameOf), MOST_NAMED)}.`
   if (added.length > 0) yield `There without a link: ${fewOf(added.map(nameOf), MOST_NAMED)}.`
   if (lapsed !== null)
-    yield `The seal over these links is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
+    yield `The seal of this chain is by a key that is ${lapsed} and does not count for this envelope: whoever has that key now can have made all of it.`
   else if (isUnnumbered)
-    yield `The seal over these links is by a key that is ${ended}, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.`
+    yield `The seal of this chain is by a key that is ${ended}, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.`
   else if (sealed)
-    yield `A seal by a key that you pinned is over these very links: ${othersOf(entries, changed.length + missing.length)} as they were sealed.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
-  else yield 'No seal by a key that you pinned is over these links: anyone can have made them.'
+    yield `A key that you pinned has sealed this chain: ${othersOf(entries, changed.length + missing.length)} as they were then.${ended === null ? '' : ` That key is ${ended}: whoever has it now can have sealed them too.`}`
+  else yield 'No key that you pinned has sealed this chain as it stands: anyone can have made it.'
   for (const { step_id, approver, decision, upTo, ended: passkey } of frozen) {
     yield `The passkey of ${approver} that you pinned signed “${decision}” at gate ${step_id}: everything up to entry ${upTo} is as it was then.${passkey === undefined ? '' : ` That passkey is ${passkey}: whoever has it now can have signed it too.`}`
   }

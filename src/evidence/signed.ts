@@ -33,10 +33,12 @@ export async function* checkSignatures(
   gate: GateEntry,
   where: string,
   approvers: Approvers,
+  /** What the gate's prefix ends with, in words. */
+  upTo: string,
 ): AsyncGenerator<Claim> {
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/assertion` }
-    yield await ofDecision(envelope, gate, recorded, approvers, at)
+    yield await ofDecision(envelope, gate, recorded, approvers, upTo, at)
   }
 }
 
@@ -44,9 +46,10 @@ type At = { readonly step_id: string; readonly where: string }
 
 async function ofDecision(
   envelope: Gated,
-  { step_id, policy, shown }: GateEntry,
+  { step_id, policy }: GateEntry,
   { decision, assertion }: RecordedDecision,
   approvers: Approvers,
+  upTo: string,
   at: At,
 ): Promise<Claim> {
   const { approver } = decision
@@ -132,7 +135,7 @@ async function ofDecision(
   const ended = same.map(({ status }) => status).find((status) => status !== 'active')
   return claimOf('decision-signed', {
     ...at,
-    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to the link ${shown.chain_head_before}.${validityOf(same, envelope.closing.seal_seq)}`,
+    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to ${upTo}.${validityOf(same, envelope.closing.seal_seq)}`,
     ...(ended && { ended }),
     expected: challenge,
     actual: record.public_key,

@@ -10,6 +10,13 @@ import { fewOf } from './counted.ts'
 
 /* What a trust file says, in the words of the page and of the command line. */
 
+/** Which key: as the reader calls it, else how its fingerprint begins. A name is whatever somebody wrote. */
+export const keyNamed = ({ key_id, name = '' }: Pick<ServerKey, 'key_id' | 'name'>): string =>
+  name === ''
+    ? `${key_id.slice(0, 8)}…`
+    : `“${name.slice(0, MOST_OF_A_NAME)}${name.length > MOST_OF_A_NAME ? '…' : ''}”`
+const MOST_OF_A_NAME = 60
+
 /** Up to where a key counts that has ended. */
 export const validitySaid = ({
   status,

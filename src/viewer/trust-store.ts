@@ -166,11 +166,15 @@ function channel(): BroadcastChannel | undefined {
   return opened
 }
 
-export const pin = (key: ServerKey) =>
+/** What a server calls its key is no name that the reader gave it. */
+export const pin = ({ key_id, alg, public_key, status, last_seal_seq }: ServerKey) =>
   change((kept) => ({
     ...kept,
-    pinned: { ...kept.pinned, server_keys: [...without(kept, key.key_id), key] },
-    answered: { ...kept.answered, [key.key_id]: 'accepted' },
+    pinned: {
+      ...kept.pinned,
+      server_keys: [...without(kept, key_id), { key_id, alg, public_key, status, last_seal_seq }],
+    },
+    answered: { ...kept.answered, [key_id]: 'accepted' },
   }))
 
 export const unpin = (key_id: string) =>

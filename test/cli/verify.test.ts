@@ -66,7 +66,7 @@ async function printed(argv: string[]): Promise<{ code: number; text: string }> 
   }
 }
 
-const Said = z.object({ code: z.string(), where: z.string() })
+const Said = z.object({ code: z.string(), where: z.string(), preimage: z.optional(z.string()) })
 const Told = z.object({
   verdict: z.string(),
   claims: z.array(Said),
@@ -87,7 +87,7 @@ it('[C2] says of every frozen file what its verifier does, by flags and in JSON'
     const { code, text } = await printed([...line, '--json'])
     const told = Told.parse(JSON.parse(text))
     const saying = (all: readonly z.infer<typeof Said>[] = []) =>
-      all.map((one) => `${one.code} ${one.where}`).toSorted()
+      all.map(({ code, where, preimage = '' }) => `${code} ${where} ${preimage}`).toSorted()
     expect({ file: attack.file, verdict: told.verdict, claims: saying(told.claims) }).toEqual({
       file: attack.file,
       verdict,
@@ -158,4 +158,21 @@ it('[C2] what several files are is asked of each, and what is beside them of all
   await mkdir(join(beside, 'logs'), { recursive: true })
   await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
   expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
+})
+
+it('[C2] names the key, and advises another copy only of a file that may have been changed', async () => {
+  const said = table.attacks.filter(isSaid)
+  const honest = said.find(
+    ({ verdict, source, asked }) => verdict === 'proven' && !source && !asked,
+  )
+  const damaged = said.find(({ file }) => file === 'entry-changed')
+  if (honest === undefined || damaged === undefined) throw new Error('there is none in the table')
+  const line = await lineFor(honest)
+  expect((await printed(line)).text).toMatch(
+    /^Proven: sealed by a key you trust \([0-9a-f]{8}…\), and/,
+  )
+  const required = await printed([...line, '--expect', 'definition=another'])
+  expect(required.text).toMatch(/\n\nThe file is whole: it does not keep what you require\. .*$/)
+  const { text } = await printed(await lineFor(damaged))
+  expect(text).toMatch(/\n\nAsk for another copy of the file: .* same last link shows .*$/)
 })

@@ -257,7 +257,7 @@ describe('a verdict', () => {
     await openEvidence()
     const verdict = region('Verdict')
     await verdict.getByText(/signed by a key you pinned/).waitFor()
-    await verdict.getByText(/Not present: .*Signature of the decision/).waitFor()
+    await verdict.getByText(/Not present: .*a person’s signature/).waitFor()
     await region('Not detectable').getByText('Work that was never recorded').waitFor()
     expect(await axeViolations(page)).toEqual([])
   })
@@ -376,7 +376,7 @@ describe('a verdict', () => {
     await copy.getByText('The changed copy: does not verify').waitFor()
     await copy.locator('[data-claim=chain]').first().waitFor()
     await copy.getByText('1 changed entry').waitFor()
-    await copy.getByText(/A seal by a key that you pinned is over these very links/).waitFor()
+    await copy.getByText(/A key that you pinned has sealed this chain/).waitFor()
     // Whole lists too, what more there could be, and what could be taken out.
     await copy.getByRole('searchbox').fill('/order')
     await copy.getByRole('button', { name: /^\/order \[/ }).click()

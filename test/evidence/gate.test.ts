@@ -25,6 +25,42 @@ async function verdictOf(
   return { verdict, codes: claims.flatMap(({ claim, code }) => (claim === 'gate' ? [code] : [])) }
 }
 
+it('[V11] a gate names the last entry that its decision is over, and so does a signature', async () => {
+  const gates = [planGate('ship', { needs: ['build'], policy: { sign: 'passkey' } })]
+  const run = startRun(signer, { steps: [planStep('build')], gates })
+  run.step('build')
+  run.gate('ship', { decisions: [signed] })
+  const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust })
+  const said = claims.flatMap(({ claim, message }) => (claim.startsWith('gate') ? [message] : []))
+  expect(said).toEqual([
+    'Gate ship is recorded as approved, decided by ann, over everything up to entry 1 (step build).',
+    'The passkey of ann that you pinned signed “approved” over everything up to entry 1 (step build).',
+  ])
+})
+
+it('[V11] a gate of a quorum says so where two of its approvers may be one person', async () => {
+  const bob = newPasskey('bob', { seed: 8 })
+  const cyd = newPasskey('cyd', { seed: 9 })
+  const by = [pinned(signer, { approvers: [bob.approver, cyd.approver] })]
+  const isDoubted = async (...decisions: Answer[]) => {
+    const run = startRun(signer, { gates: [planGate('ship', { policy: { quorum: 2 } })] })
+    run.gate('ship', { decisions })
+    const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust: by })
+    const [gate] = claims.filter(({ claim }) => claim === 'gate')
+    expect(gate?.code).toBe('gate-recorded')
+    return gate?.message.includes('different people is not known') === true
+  }
+  const [a, b] = [{ approver: 'token:a' }, { approver: 'token:b' }]
+  const signedBy = ({ approver, sign }: typeof bob): Answer => ({ approver: approver.id, sign })
+  expect(await isDoubted(a, b)).toBe(true)
+  expect(await isDoubted({ approver: 'user:ann' }, b)).toBe(true)
+  expect(await isDoubted({ approver: 'user:ann' }, signedBy(bob))).toBe(true)
+  expect(await isDoubted(signedBy(ann), signedBy(bob))).toBe(true)
+  // Whom the reader pinned as two, and whom the server has as two.
+  expect(await isDoubted(signedBy(bob), signedBy(cyd))).toBe(false)
+  expect(await isDoubted({ approver: 'user:ann' }, { approver: 'user:bob' })).toBe(false)
+})
+
 it.each([
   ['itself', { a: ['a'] }],
   ['each other', { a: ['b'], b: ['a'] }],

@@ -41,8 +41,8 @@ const renamed = (step_id: string) => (document: Envelope) => {
 const FROZEN = { step_id: 'ship', approver: 'ann', decision: 'approved', upTo: 1 }
 const SENTENCE = {
   sealed: (others: number) =>
-    `A seal by a key that you pinned is over these very links: the other ${others} of 5 entries are as they were sealed.`,
-  unsealed: 'No seal by a key that you pinned is over these links: anyone can have made them.',
+    `A key that you pinned has sealed this chain: the other ${others} of 5 entries are as they were then.`,
+  unsealed: 'No key that you pinned has sealed this chain as it stands: anyone can have made it.',
   frozen:
     'The passkey of ann that you pinned signed “approved” at gate ship: everything up to entry 1 is as it was then.',
 }
@@ -95,6 +95,14 @@ describe('of a file that does not verify', () => {
     ])
   })
 
+  it('[V21] nothing that was changed: all entries are as they were sealed', async () => {
+    const asked = { evidence_id: 'ev-other' }
+    const { remaining } = await verifyEnvelope(honest.bytes, { trust, asked })
+    expect(remaining?.sentences).toContain(
+      'A key that you pinned has sealed this chain: all 5 entries are as they were then.',
+    )
+  })
+
   it.each([
     ['retired', 0],
     ['revoked', null],
@@ -132,7 +140,7 @@ describe('of a file that does not verify', () => {
     )
     expect(remaining).toMatchObject({ sealed: false, changed: [{ seq: 4, kind: 'closing' }] })
     expect(remaining?.sentences).toContain(
-      'The seal over these links is by a key that is revoked, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.',
+      'The seal of this chain is by a key that is revoked, and counts by a number that is not the one that was linked: whoever has that key now can have made all of it.',
     )
     expect(remaining?.sentences.join()).not.toContain('that you pinned is over')
   })

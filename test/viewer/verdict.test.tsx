@@ -72,9 +72,25 @@ describe('a verdict', () => {
     verdict().getByRole('heading', {
       name: 'The record is proven to be whole and sealed by a key you trust',
     })
-    verdict().getByText(/signed by a key you pinned\. That does not prove that what was recorded/)
+    verdict().getByText(
+      /signed by a key you pinned \([0-9a-f]{8}…\)\. That does not prove that what was recorded/,
+    )
     expect(stateOf('seal')).toBe('proven')
     expect(stateOf('gate-signature')).toBe('not present')
+    verdict().getByText(/^Not present: any id .*; a person’s signature; .*anything that you requ/)
+  })
+
+  it('[V18] has what is digested of each claim that is proven, or that nothing is', async () => {
+    await judge(sealed.bytes, [pinned(signer)])
+    for (const [claim, isDigested] of [
+      ['chain', true],
+      ['consistency', false],
+    ] as const) {
+      const row = claims().querySelector<HTMLElement>(`li:has([data-claim=${claim}])`)
+      if (row === null) throw new Error(`there is no claim ${claim}`)
+      within(row).getByText('What is digested')
+      expect(within(row).queryByText(/^Nothing by itself/) === null).toBe(isDigested)
+    }
   })
 
   it('says that a key which still counts is revoked', async () => {
@@ -106,11 +122,14 @@ describe('a verdict', () => {
     const [gate] = content.opening.plan.gates
     const policy = { quorum: 1, four_eyes: true, sign: 'session', roles: null } as const
     const gates = [{ step_id: 'ship', question: gate?.question ?? null, ...policy }]
-    await judge(bytes, [pinned(signer, { required: [{ name, sha256, gates }] })])
+    const server_keys = [serverKeyOf(signer, { name: 'The release server' })]
+    await judge(bytes, [pinned(signer, { server_keys, required: [{ name, sha256, gates }] })])
     verdict().getByRole('heading', {
       name: 'Nothing fails, but something you required is not proven',
     })
-    verdict().getByText(/signed by a key you pinned\. See below what is not proven/)
+    verdict().getByText(
+      /signed by a key you pinned \(“The release server”\)\. See below what is not proven/,
+    )
   })
 
   it('[V15] says of a record of a definition that nothing is required of, beside another, that it is one', async () => {
@@ -219,7 +238,7 @@ describe('a verdict', () => {
     where.getByRole('heading', { name: 'The first break' })
     where.getByRole('heading', { name: '1 changed entry' })
     where.getByText(/^The bytes break after [\d,]+ bytes .* was expected/)
-    where.getByText(/^A seal by a key that you pinned is over these very links/)
+    where.getByText(/^A key that you pinned has sealed this chain/)
   })
 
   it('says of a whole record in the place of another that it is another, and not that it was changed', async () => {
@@ -233,6 +252,27 @@ describe('a verdict', () => {
     })
     screen.getByText(/Nothing shows that it was changed/)
     expect(screen.queryByText(/The first break|was changed in this one/)).toBe(null)
+  })
+
+  it('[V21] advises no other copy of a whole file that does not keep what the reader requires, or what a gate asks', async () => {
+    const { name } = sealed.content.opening.definition
+    const policy = { quorum: 2, four_eyes: false, sign: 'session', roles: null } as const
+    const gates = [{ step_id: 'ship', question: null, ...policy }]
+    const required = [{ name, sha256: null, gates }]
+    await judge(sealed.bytes, [pinned(signer, { required })])
+    const where = () => within(screen.getByRole('region', { name: 'Where it breaks' }))
+    where().getByRole('heading', { name: 'It does not keep what you require' })
+    where().getByText(/^The file is whole: .* Another copy of it will say the same\.$/)
+    where().getByText(/all 4 entries are as they were then/)
+
+    const run = startRun(signer, { gates: [planGate('ship')] })
+    run.gate('ship', { outcome: 'rejected', decisions: [{ approver: 'user:ann' }] })
+    for (const trust of [[], [pinned(signer)]]) {
+      await judge((await run.seal()).bytes, trust)
+      where().getByRole('heading', { name: 'The first thing that fails' })
+      where().getByText(/^The file is whole: what fails is what was recorded/)
+      expect(where().queryByText(/was changed in this one/)).toBe(null)
+    }
   })
 
   it('has no axe violation', async () => {

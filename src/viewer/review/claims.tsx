@@ -48,6 +48,9 @@ const MANY = {
   'does not verify': 'do not verify',
 } as const satisfies Record<ClaimState, string>
 
+/** What was held against something has something digested, or says that it has not. */
+const COMPARES: ReadonlySet<ClaimState> = new Set(['proven', 'does not verify'])
+
 const Digested = ({ text }: { text: string }) => (
   <div className="font-mono text-xs break-all">
     <LongText text={text} max={2000} what="what is digested" />
@@ -128,7 +131,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
             </dd>
           </>
         )}
-        {claim.preimage === undefined && claim.state === 'does not verify' && (
+        {claim.preimage === undefined && COMPARES.has(claim.state) && (
           <>
             <dt className="text-ink-3">What is digested</dt>
             <dd className="text-ink-2">

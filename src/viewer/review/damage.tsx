@@ -1,4 +1,5 @@
-import type { Claim } from '#evidence/claims.ts'
+import { FAILING, failingOf } from '#evidence/advice.ts'
+import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { Place, Remaining } from '#evidence/remaining.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
@@ -9,17 +10,13 @@ import type { Verdict } from '#viewer/verifier.ts'
  * said: for finding out what happened to it. Nothing of the file is drawn as evidence [U5].
  */
 export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remaining'>) {
-  const failing = claims.filter(({ state }) => state === 'does not verify')
-  const [first] = failing
+  const first = claims.find(fails)
   if (first === undefined) return null
-  // Whole as it may be, it is not what was asked for: nothing was changed in it.
-  const isOther = failing.every(({ claim }) => claim === 'asked')
+  const { title, isWhole, advice } = FAILING[failingOf(claims)]
   return (
     <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-bad p-4">
       <div>
-        <h2 className="text-base font-semibold">
-          {isOther ? 'This is another record than the one that you asked for' : 'The first break'}
-        </h2>
+        <h2 className="text-base font-semibold">{title}</h2>
         <p className="max-w-prose">
           <RunText text={first.message} max={600} />
         </p>
@@ -31,18 +28,21 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           </p>
         )}
       </div>
-      {remaining && <StillSaid remaining={remaining} />}
-      <p className="max-w-prose text-ink-2">
-        {isOther
-          ? 'Whoever answered put it in the place of the one that you asked for. Nothing shows that it was changed: ask for the right one, and ask why this came.'
-          : 'Ask for another copy of the file: one that verifies and has the same head shows what was changed in this one.'}
-      </p>
+      {remaining && <StillSaid remaining={remaining} isWhole={isWhole} />}
+      <p className="max-w-prose text-ink-2">{advice}</p>
     </section>
   )
 }
 
 /** Every entry that is another than was linked, and what can still be said. */
-export function StillSaid({ remaining }: { remaining: Remaining }) {
+export function StillSaid({
+  remaining,
+  isWhole = false,
+}: {
+  remaining: Remaining
+  /** Nothing happened to the file: what fails is something else. */
+  isWhole?: boolean
+}) {
   const { changed, missing, added, sentences } = remaining
   return (
     <>
@@ -52,7 +52,8 @@ export function StillSaid({ remaining }: { remaining: Remaining }) {
       <div>
         <h3 className="font-semibold">What can still be said</h3>
         <p className="max-w-prose text-ink-2">
-          For finding out what happened to the file. It makes no part of it a record to rely on.
+          {isWhole ? '' : 'For finding out what happened to the file. '}It makes no part of it a
+          record to rely on.
         </p>
         <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
           {sentences.map((sentence) => (

@@ -18,12 +18,12 @@ const NOT_DETECTABLE = [
   'A false exit code: a step that failed can say that it succeeded.',
   'Whether the files executed were those of the commit.',
   'What the approver’s screen showed.',
-  'Who held the pen: one person can have several keys.',
+  'Who used the keys: one person can have several.',
   'Times, that of the seal too. Each is what a clock of the server or the approver said, or whoever has its key.',
   'Refusals that were dropped, and asked again until somebody approved.',
   'Whether a step that a gate showed as running had failed by then.',
   'What was made up after the last signed gate, if the server’s key was stolen.',
-  'Whether a record by a retired or revoked key was made while that key still counted. Its number is its own word.',
+  'Whether a record by a retired or revoked key was made while that key still counted. Only the record itself says its number.',
   'With isolation “none”: whether a run read the sealing key.',
 ] as const
 

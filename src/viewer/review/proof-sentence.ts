@@ -1,6 +1,7 @@
-import type { ClaimState } from '#contract/status.ts'
 import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
-import { CLAIM, type Claim, keepsBack } from '#evidence/claims.ts'
+import { FAILING, failingOf } from '#evidence/advice.ts'
+import { type Claim, CODE, keepsBack } from '#evidence/claims.ts'
+import { keyNamed } from '#evidence/trust-said.ts'
 import { isSealKnown } from '#viewer/seal-known.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
@@ -36,7 +37,7 @@ export function proofSentence(
       return {
         tone: 'refused',
         title: 'This file does not verify',
-        text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.`,
+        text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.${FAILING[failingOf(claims)].isWhole ? ' The file itself is whole.' : ''}`,
         open: '',
       }
     case 'proven':
@@ -87,15 +88,20 @@ const isWhole = (claims: readonly Claim[]): boolean =>
     claims.some(({ claim, state }) => claim === name && state === 'proven'),
   )
 
-/** Claims that are neither proven nor broken, each named once. */
+/** What is neither proven nor broken, each named once, in words that need no title. */
 function openOf(claims: readonly Claim[]): string {
-  const titles = (state: ClaimState) => [
-    ...new Set(claims.filter((one) => one.state === state).map(({ claim }) => CLAIM[claim].title)),
+  const leftOpen = (state: keyof typeof LEFT_OPEN) => [
+    ...new Set(
+      claims.flatMap(({ code }) => {
+        const found = CODE[code]
+        return found.state === state ? [found.open] : []
+      }),
+    ),
   ]
   return (['not checked', 'not present'] as const)
     .flatMap((state) => {
-      const named = titles(state)
-      return named.length === 0 ? [] : [`${LEFT_OPEN[state]}: ${named.join(', ')}.`]
+      const named = leftOpen(state)
+      return named.length === 0 ? [] : [`${LEFT_OPEN[state]}: ${named.join('; ')}.`]
     })
     .join(' ')
 }
@@ -128,6 +134,4 @@ function sourceOf(source: TrustSource, seen: string | null, from: Whence): strin
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 
 const keyName = (by: Verdict['sealed_by']): string =>
-  by === null
-    ? 'a key you do not know'
-    : `${TRUST_SOURCE[by.source].label}${by.name ? ` (${by.name})` : ''}`
+  by === null ? 'a key you do not know' : `${TRUST_SOURCE[by.source].label} (${keyNamed(by)})`

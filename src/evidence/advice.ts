@@ -1,0 +1,43 @@
+import { type Claim, fails } from './claims.ts'
+
+/** What it is that fails, and what its reader can do about it. Another copy helps only where this one may be changed. */
+export const FAILING = {
+  file: {
+    title: 'The first break',
+    isWhole: false,
+    advice:
+      'Ask for another copy of the file: one that verifies and ends in the same last link shows what was changed in this one.',
+  },
+  answer: {
+    title: 'This is another record than the one that you asked for',
+    isWhole: true,
+    advice:
+      'Whoever answered put it in the place of the one that you asked for. Nothing shows that it was changed: ask for the right one, and ask why this came.',
+  },
+  requirement: {
+    title: 'It does not keep what you require',
+    isWhole: true,
+    advice:
+      'The file is whole: it does not keep what you require. Another copy of it will say the same.',
+  },
+  record: {
+    title: 'The first thing that fails',
+    isWhole: true,
+    advice:
+      'The file is whole: what fails is what was recorded, or does not go with what you hold and whom you trust. Another copy of it will say the same.',
+  },
+} as const satisfies Record<string, { title: string; isWhole: boolean; advice: string }>
+
+/** Of the claims of a file that does not verify. */
+export function failingOf(claims: readonly Claim[]): keyof typeof FAILING {
+  const failing = claims.filter(fails)
+  const isWhole =
+    WHOLE.every((word) => claims.some(({ code }) => code === word)) &&
+    failing.every(({ code }) => code !== 'signature-wrong')
+  if (!isWhole) return 'file'
+  if (failing.every(({ claim }) => claim === 'asked')) return 'answer'
+  return failing.every(({ claim }) => claim === 'expectations') ? 'requirement' : 'record'
+}
+
+/** What another copy with the same last link, document and seal would have in common with this one is all of it. */
+const WHOLE = ['chain-whole', 'content-whole', 'seal-bound'] as const
