@@ -8,7 +8,7 @@ import { keysOf, ROLE } from './status.ts'
  * (`GET /api/trust`, `runseal trust export`): offered is never proof of itself.
  */
 
-/** `retired` and `revoked` keys count only up to and including `last_seal_seq`. */
+/** `retired` and `revoked` keys count only up to and including `last_seal_seq`; an `active` one has null. */
 const validity = {
   status: z.enum(['active', 'retired', 'revoked']),
   last_seal_seq: z.nullable(z.int().check(z.nonnegative())),

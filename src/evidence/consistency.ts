@@ -326,7 +326,7 @@ function* ofStep(
   if (step.taken_over === undefined) {
     yield* ofTimes(
       [opening.started_at, step.started_at, step.finished_at, closing.finished_at],
-      name,
+      `${name} ${NOT_WITHIN}`,
       at,
     )
   } else if (opening.rerun_of === null) {
@@ -343,6 +343,13 @@ function* ofStep(
       expected: 'succeeded',
       actual: step.outcome,
     })
+  } else {
+    // A recorder whose clock was set back since goes on from there: nothing that it writes is before it.
+    yield* ofTimes(
+      [step.started_at, step.finished_at, closing.finished_at],
+      `${name} is taken over, and ends after this run does, or before it begins.`,
+      at,
+    )
   }
   if (step.taken_over?.evidence_id === evidence_id)
     yield claimOf('lineage-broken', {
@@ -464,7 +471,7 @@ function* ofGate(
   yield* needsFaults(planned, gate.shown.opened_at, unit, units, at)
   yield* ofTimes(
     [opening.started_at, gate.shown.opened_at, gate.resolved_at, closing.finished_at],
-    `Gate ${step_id}`,
+    `Gate ${step_id} ${NOT_WITHIN}`,
     at,
   )
   unit.isResolved = true
@@ -515,17 +522,19 @@ function* needsFaults(
   if (isReady) unit.ready = last
 }
 
+const NOT_WITHIN = 'does not lie within the run, or ends before it begins.'
+
 // Instants of ours sort as text.
 function* ofTimes(
   inOrder: readonly string[],
-  name: string,
+  message: string,
   at: { step_id: string; where: string },
 ): Generator<Claim> {
   const late = inOrder.findIndex((instant, index) => instant < (inOrder[index - 1] ?? ''))
   if (late !== -1) {
     yield claimOf('times-broken', {
       ...at,
-      message: `${name} does not lie within the run, or ends before it begins.`,
+      message,
       expected: `not before ${inOrder[late - 1]}`,
       actual: inOrder[late] ?? '',
     })

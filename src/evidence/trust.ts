@@ -111,6 +111,13 @@ export function trustFault(file: TrustFile): string | null {
     ...file.server_keys.map(({ key_id }) => key_id),
     ...file.approvers.map(({ id }) => id),
   ]
+  const until = [
+    ...file.server_keys.map(({ key_id, ...key }) => ({ id: key_id, ...key })),
+    ...file.approvers,
+  ].find(({ status, last_seal_seq }) => status === 'active' && last_seal_seq !== null)
+  // Whoever wrote that meant it to end, and by its status it would count for every number.
+  if (until !== undefined)
+    return `${until.id} is active and counts up to number ${until.last_seal_seq}: an active key has no last number`
   const again = firstRepeated(ids)
   if (again !== undefined) return `${again} is there twice`
   const names = file.required.map(({ name }) => name)

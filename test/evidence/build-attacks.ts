@@ -147,6 +147,18 @@ const TRUST = {
     server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 5 })],
     approvers: [{ ...ann.approver, status: 'revoked', last_seal_seq: 5 }],
   },
+  'key active up to 0': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { last_seal_seq: 0 })],
+  },
+  'approver active up to 0': {
+    ...reader,
+    approvers: [{ ...ann.approver, last_seal_seq: 0 }],
+  },
+  'a key under the id of another': {
+    ...reader,
+    server_keys: [{ ...serverKeyOf(thief), key_id: signer.key_id }],
+  },
   nobody: trustFileOf(thief),
   'a key of low order': {
     ...reader,
@@ -680,6 +692,60 @@ attack(
   NO,
   ['schema-violated /closing/finished_at'],
   member(({ closing }) => closing, { finished_at: '2026-11-12T09:30:00Z' }),
+)
+attack(
+  'profile-lies',
+  'digests and seal by a profile that is not that of the record',
+  NO,
+  ['schema-violated /integrity/profile'],
+  member(({ integrity }) => integrity, { profile: 'runseal/evidence-envelope/2' }),
+)
+attack(
+  'number-of-none',
+  'a record of number 0',
+  NO,
+  ['schema-violated /closing/seal_seq'],
+  member(({ closing }) => closing, { seal_seq: 0 }),
+)
+attack(
+  'salt-short',
+  'a step whose salt can be guessed',
+  NO,
+  ['schema-violated /execution/steps/0/salt'],
+  document(({ execution }) => execution.steps.forEach((step) => (step.salt = '00'))),
+)
+attack(
+  'salt-capitals',
+  'a gate whose salt is in capitals',
+  NO,
+  ['schema-violated /gates/0/salt'],
+  document(({ gates }) => gates.forEach((gate) => (gate.salt = 'A'.repeat(32)))),
+)
+attack(
+  'decision-of-another-type',
+  'a decision of another type, as of another profile or for another purpose',
+  NO,
+  ['schema-violated /gates/0/decisions/0/decision/type'],
+  text('evidence-envelope/1/gate-decision', 'evidence-envelope/2/gate-decision'),
+)
+attack(
+  'keyid-of-nobody',
+  'a seal under the id of a key that nobody has',
+  NO,
+  ['key-unknown /integrity/seal', 'server-differs /opening/server'],
+  document(({ integrity }) =>
+    integrity.seal.signatures.forEach((signature) => (signature.keyid = sha256('nobody'))),
+  ),
+)
+attack(
+  'keyid-of-another',
+  'a seal under the id of another key that the reader pinned',
+  NO,
+  ['server-differs /opening/server', 'signature-wrong /integrity/seal'],
+  document(({ integrity }) =>
+    integrity.seal.signatures.forEach((signature) => (signature.keyid = thief.key_id)),
+  ),
+  { also: 'nobody' },
 )
 attack(
   'path-outside',
@@ -2270,6 +2336,65 @@ attack(
   bytes,
   { trust: 'an approver of another algorithm', without: ['expectations'] },
 )
+for (const [file, what, trust] of [
+  [
+    'key-of-another-id',
+    'a trust file with a server key under the id of another',
+    'a key under the id of another',
+  ],
+  [
+    'key-active-up-to',
+    'a trust file with a server key that is active, and counts up to number 0',
+    'key active up to 0',
+  ],
+  [
+    'approver-active-up-to',
+    'a trust file with a passkey that is active, and counts up to number 0',
+    'approver active up to 0',
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    'not proven',
+    [
+      'key-unknown /integrity/seal',
+      'owner-unknown ship /gates/0/decisions',
+      'passkey-unchecked ship /gates/0/decisions/0/assertion',
+      'trust-file-refused',
+    ],
+    bytes,
+    { trust, without: ['expectations'] },
+  )
+attack(
+  'entries-too-many',
+  'an entry more than the reader reads',
+  NO,
+  ['over-limit /order'],
+  bytes,
+  { mostOf: { entries: 2 } },
+)
+attack('entries-at-most', 'as many entries as the reader reads', 'proven', [], bytes, {
+  mostOf: { entries: 3 },
+})
+attack(
+  'artifacts-too-many',
+  'an artifact more of a step than the reader reads',
+  NO,
+  ['over-limit /execution/steps/0/artifacts'],
+  bytes,
+  { mostOf: { artifactsPerStep: 0 } },
+)
+attack(
+  'artifacts-at-most',
+  'as many artifacts of a step as the reader reads',
+  'proven',
+  [],
+  bytes,
+  {
+    mostOf: { artifactsPerStep: 1 },
+  },
+)
 attack(
   'asked',
   'the record that was asked for',
@@ -2335,6 +2460,27 @@ attack(
   await signedStatement((text) =>
     text.replace('"subject":[', `"subject":[{"digest":{"sha256":"${sha256('x')}"},"name":"x"},`),
   ),
+)
+attack(
+  'statement-subject-twice',
+  'a Statement, signed, that names the record twice',
+  NO,
+  ['statement-unreadable /integrity/seal/payload'],
+  await signedStatement((text) => text.replace(/"subject":\[(.*?\}.*?\})\]/, '"subject":[$1,$1]')),
+)
+attack(
+  'statement-type',
+  'a Statement, signed, of another version of in-toto',
+  NO,
+  ['statement-unreadable /integrity/seal/payload'],
+  await signedStatement((text) => text.replace('Statement/v1', 'Statement/v0.1')),
+)
+attack(
+  'statement-predicate-type',
+  'a Statement, signed, that says another thing of the record',
+  NO,
+  ['statement-unreadable /integrity/seal/payload'],
+  await signedStatement((text) => text.replace('seal/v1', 'seal/v2')),
 )
 attack(
   'statement-space',
@@ -3959,6 +4105,33 @@ for (const [file, what, told, bytes] of [
   attack(file, what, 'proven', told, bytes, FREE)
 
 // Reruns.
+const derivedText = new TextDecoder().decode(await listedAndApart({}))
+for (const [file, what, where, from, to] of [
+  [
+    'money-number',
+    'a cost that is a number',
+    '/execution/steps/0/cells/0/cost',
+    '"cost":"0.1"',
+    '"cost":1',
+  ],
+  [
+    'money-zeros',
+    'a cost with a zero in front',
+    '/execution/steps/0/cells/0/cost',
+    '"cost":"0.1"',
+    '"cost":"00.1"',
+  ],
+  [
+    'money-exponent',
+    'a sum of money with an exponent',
+    '/closing/totals/total_cost',
+    '"total_cost":"0.2"',
+    '"total_cost":"2e-1"',
+  ],
+] as const) {
+  if (!derivedText.includes(from)) throw new RangeError(`nothing to replace: ${from}`)
+  attack(file, what, NO, [`schema-violated ${where}`], utf8(derivedText.replace(from, to)))
+}
 const REPEATS = { rerun_of: { run_id: 'run-0', starters: ['user:eve'] } }
 attack(
   'taken-over-of-another-clock',
@@ -3993,9 +4166,52 @@ attack(
     })
     run.gate('ship', { decisions: [by(ann)] })
     run.step('publish')
-    return (await run.seal()).bytes
+    return (await run.seal({ finished_at: T('51:00') })).bytes
   })(),
 )
+for (const [file, what, verdict, told, started_at, finished_at, ended] of [
+  [
+    'taken-over-of-later',
+    'a step taken over that ended after the run that took it over',
+    NO,
+    ['times-broken build /execution/steps/0'],
+    T('50:00'),
+    T('50:01'),
+    T('50:00'),
+  ],
+  [
+    'taken-over-backwards',
+    'a step taken over that ended before it began',
+    NO,
+    ['times-broken build /execution/steps/0'],
+    T('20:01'),
+    T('20:00'),
+    T('50:00'),
+  ],
+  [
+    'taken-over-at-last',
+    'a step taken over that ended by a clock that was set back since, as the run did that took it over',
+    'proven',
+    [],
+    T('50:00'),
+    T('50:01'),
+    T('50:01'),
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    verdict,
+    ['lineage-unchecked /opening/rerun_of', ...told],
+    await (async () => {
+      const run = startRun(signer, { steps: [planStep('build')] }, REPEATS)
+      const duration_ms = 0
+      const taken_over = { ...FROM, evidence_id: 'ev-0' }
+      run.step('build', { started_at, finished_at, duration_ms, taken_over })
+      return (await run.seal({ finished_at: ended })).bytes
+    })(),
+    FREE,
+  )
 attack(
   'taken-over-as-held',
   'a step taken over from the record that the reader holds, which was not compared',

@@ -55,6 +55,13 @@ export const BROUGHT = {
   held: z.exactOptional(z.array(Held)),
   /** The longest file that they read. */
   most: z.exactOptional(z.number()),
+  /** The most steps and gates that they read of one, and of a step the most artifacts. */
+  mostOf: z.exactOptional(
+    z.strictObject({
+      entries: z.exactOptional(z.number()),
+      artifactsPerStep: z.exactOptional(z.number()),
+    }),
+  ),
   /** What came beside it, by name: texts. */
   beside: z.exactOptional(z.record(z.string(), z.string())),
 } as const
@@ -68,10 +75,16 @@ const Reader = z.strictObject({
 })
 export type Reader = z.infer<typeof Reader>
 
-export const optionsOf = ({ held, most, beside: _beside, ...brought }: Reader): VerifyOptions => ({
+export const optionsOf = ({
+  held,
+  most = LIMITS.bytes,
+  mostOf,
+  beside: _beside,
+  ...brought
+}: Reader): VerifyOptions => ({
   ...brought,
   ...(held !== undefined && { previous: held }),
-  ...(most !== undefined && { limits: { ...LIMITS, bytes: most } }),
+  limits: { ...LIMITS, bytes: most, ...mostOf },
 })
 
 /** The verdict on a file, and what is found of what came beside it. */

@@ -204,6 +204,16 @@ describe('a trust file', () => {
       'ann has no strict base64url',
     ],
     [
+      'an active key that counts up to a number',
+      { server_keys: [serverKeyOf(signer, { last_seal_seq: 0 })] },
+      `${signer.key_id} is active and counts up to number 0`,
+    ],
+    [
+      'an active passkey that counts up to a number',
+      { approvers: [{ ...approver, last_seal_seq: 7 }] },
+      'ann is active and counts up to number 7',
+    ],
+    [
       'one gate required twice',
       { required: [{ ...required, gates: [requiredGate, requiredGate] }] },
       'release has one gate required twice',

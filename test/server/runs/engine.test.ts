@@ -536,19 +536,24 @@ describe('a rerun', () => {
     })
   })
 
-  it('[R14] from the failed steps takes over what succeeded', async () => {
+  it('[R14] [R16] from the failed steps takes over what succeeded, also where the clock is set back', async () => {
+    let aheadMs = 3_600_000
     const {
       run: execute,
       engine,
       sealed,
       log,
-    } = await workshop(`
+    } = await workshop(
+      `
   flaky:
     steps:
       - { id: dear, run: 'test ! -e once && touch once && echo dear && echo x > f', artifacts: [f] }
       - { id: fails, needs: [dear], run: test -e healed }
-`)
+`,
+      { now: () => new Date(Date.now() + aheadMs) },
+    )
     const { run, envelope } = await execute('flaky')
+    aheadMs = 0
     expect(run.ended?.outcome).toBe('failed')
     const again = await engine.rerun(run.run_id, 'failed', OPERATOR)
     const second = await sealed(again.run_id)
@@ -563,6 +568,11 @@ describe('a rerun', () => {
         entry: envelope.integrity.hash_chain.links[1]?.entry,
       },
     })
+    const { opening, closing } = second.envelope
+    expect(Date.parse(taken?.finished_at ?? '')).toBeGreaterThan(Date.parse(opening.started_at))
+    expect(Date.parse(closing.finished_at)).toBeGreaterThanOrEqual(
+      Date.parse(taken?.finished_at ?? ''),
+    )
     expect(second.envelope.opening.rerun_of).toEqual({ run_id: run.run_id, starters: ['user:ann'] })
     expect(log(again.run_id, 'dear')).toBe('dear\n')
     const third = await sealed((await engine.rerun(run.run_id, 'start', OPERATOR)).run_id)

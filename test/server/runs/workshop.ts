@@ -38,6 +38,7 @@ type Options = Partial<
   environment?: Record<string, string>
   folder?: string
   limits?: Partial<Limits>
+  now?: () => Date
 }
 
 /** A whole executor, real to the disk, over a project of `runs` (YAML). Everything ends with the test. */
@@ -56,11 +57,15 @@ export async function workshop(runs: string, options: Options = {}): Promise<Wor
 /** The same over a folder that has its project already. */
 export async function openWorkshop(
   folder: string,
-  { environment = { PATH: process.env['PATH'] ?? '' }, limits, ...bounds }: Options = {},
+  {
+    environment = { PATH: process.env['PATH'] ?? '' },
+    now = () => new Date(),
+    limits,
+    ...bounds
+  }: Options = {},
 ) {
   const root = join(folder, 'project')
   const data = join(folder, 'data')
-  const now = () => new Date()
   const faults: unknown[] = []
   const failed = (error: unknown) => void faults.push(error)
   const frames: Frame[] = []
