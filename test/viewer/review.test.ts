@@ -300,6 +300,44 @@ describe('the walk over a chain', () => {
     ])
   })
 
+  it('[U12] says of thousands of one kind one sentence, and names of each other fault what it is', () => {
+    const gone = (seal_seq: number) => ({
+      fault: 'missing' as const,
+      evidence_id: `ev-${seal_seq}`,
+      from: seal_seq,
+      to: seal_seq,
+      by: null,
+      isRemembered: true as const,
+      message: `number ${seal_seq} is gone`,
+    })
+    const misplaced = [3, 5].map((seal_seq) => ({
+      fault: 'misplaced' as const,
+      evidence_id: `ev-${seal_seq}`,
+      seal_seq,
+      by: null,
+      message: `number ${seal_seq} is out of place`,
+    }))
+    const spans = Array.from({ length: 5000 }, (_, index) =>
+      gone(index < 2000 ? index + 1 : index * 2),
+    )
+    const groups = groupsOf([...spans.toReversed(), ...misplaced])
+    expect(groups.map(({ message, rows }) => [message, rows.length])).toEqual([
+      [
+        '5,000 records, numbers 1 to 2000, 4000, 4002, 4004, 4006, 4008, 4010, 4012 and 2,993 more, were here before and are not here now.',
+        5000,
+      ],
+      ['number 3 is out of place', 0],
+      ['number 5 is out of place', 0],
+    ])
+    // One alone keeps its own words, and what a record names is of another kind.
+    const [one, { isRemembered: _, ...other }] = [gone(7), gone(9)]
+    const named = { ...other, by: 'ev-10' }
+    expect(groupsOf([one, named]).map(({ message }) => message)).toEqual([
+      'number 7 is gone',
+      'number 9 is gone',
+    ])
+  })
+
   it('[U12] remembers what has a place whatever else could not be had, and lets none go that it cannot answer for', async () => {
     const second = await afterIt(signer, 'ev-2')
     // Attacker: a server that lists one more, which it never answers for.

@@ -6,7 +6,9 @@ import { NoSuch } from '#viewer/parts/no-such.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
+import { memoryQuery } from '#viewer/queries.ts'
 import { verdictQuery } from '#viewer/record-queries.ts'
+import { newestOf, seenHere } from '#viewer/trust-store.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
@@ -60,10 +62,7 @@ export function EnvelopePage({
         of={verdict}
         renderFailure={(failed) =>
           failed instanceof ApiError && failed.code === 'not_found' ? (
-            <NoSuch what="record" href="/evidence" all="records">
-              This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may
-              not be sealed yet.
-            </NoSuch>
+            <NotHere evidence_id={evidence_id} />
           ) : (
             <Failure error={failed} again={verdict.refetch} />
           )
@@ -98,5 +97,31 @@ export function EnvelopePage({
       </Answered>
       <NotDetectable />
     </Page>
+  )
+}
+
+function NotHere({ evidence_id }: { evidence_id: string }) {
+  const { data: memory } = useQuery(memoryQuery)
+  const seen = memory && newestOf(seenHere(memory).filter((one) => one.evidence_id === evidence_id))
+  if (!seen)
+    return (
+      <NoSuch what="record" href="/evidence" all="records">
+        This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may not be
+        sealed yet.
+      </NoSuch>
+    )
+  return (
+    <Notice
+      tone="bad"
+      title="This record was here before"
+      action={
+        <Link href="/evidence/chain" className="button">
+          Walk the chain
+        </Link>
+      }
+    >
+      This browser has verified it here, as number {seen.seal_seq}, and the server does not have it
+      now. Walk the chain to see what else is missing, forked or sealed anew.
+    </Notice>
   )
 }

@@ -82,11 +82,8 @@ function numbersSaid(rows: readonly FaultRow[]): string {
     if (last !== undefined && seal_seq <= last.to + 1) last.to = seal_seq
     else spans.push({ from: seal_seq, to: seal_seq })
   }
-  const said = spans.map(({ from, to }) =>
-    from === to
-      ? from.toLocaleString('en')
-      : `${from.toLocaleString('en')} to ${to.toLocaleString('en')}`,
-  )
+  // A number of a record is its name: with a comma in it, a list of them could not be read.
+  const said = spans.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
   const isOne = rows.at(0)?.seal_seq === rows.at(-1)?.seal_seq
   return `${counted(rows.length, 'record')}, ${isOne ? 'number' : 'numbers'} ${fewOf(said, MOST_SPANS)},`
 }

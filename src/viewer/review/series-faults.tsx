@@ -43,7 +43,7 @@ function Records({ rows, of }: { rows: readonly FaultRow[]; of: string }) {
     <details className="mt-1" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>Which records</summary>
       {open && (
-        <div className="mt-1 rounded-md border border-line bg-paper">
+        <div className="mt-1 rounded-md border border-line bg-paper max-sm:-ml-5">
           <VirtualList
             label={`${of}: which records`}
             count={rows.length}
@@ -53,9 +53,9 @@ function Records({ rows, of }: { rows: readonly FaultRow[]; of: string }) {
               const one = rows[index]
               return (
                 one && (
-                  <p className="flex h-full items-center gap-x-3 border-b border-line px-3">
-                    <span className="w-16 shrink-0 text-ink-3">
-                      #{one.seal_seq.toLocaleString('en')}
+                  <p className="flex h-full items-center gap-x-2 border-b border-line px-2 sm:px-3">
+                    <span className="min-w-10 shrink-0 sm:min-w-16 text-ink-3">
+                      #{one.seal_seq}
                     </span>
                     <span className="flex min-w-0 flex-col font-mono text-xs">
                       <code className="truncate">{one.evidence_id}</code>
