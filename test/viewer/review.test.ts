@@ -29,6 +29,7 @@ import {
   type Walk,
   walkChain,
 } from '#viewer/review/walk-chain.ts'
+import { unprovenOf } from '#viewer/review/unproven.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
 import {
@@ -298,6 +299,23 @@ describe('the walk over a chain', () => {
       { fault: 'missing', evidence_id: 'ev-1', isRemembered: true },
       { fault: 'missing', evidence_id: 'ev-2', isRemembered: true },
     ])
+  })
+
+  it('[U12] says why records are not proven, with the number of each cause', () => {
+    const by = (source: 'pinned' | 'first_seen', unexpected: string | null = null) => ({
+      verdict: 'not proven' as const,
+      sealed_by: { key_id: signer.key_id, source },
+      unexpected,
+    })
+    const proven = { ...by('pinned'), verdict: 'proven' as const }
+    expect(unprovenOf([proven])).toBe('')
+    expect(unprovenOf([proven, by('pinned'), by('pinned')])).toBe(
+      '2 of them are not proven: with something that you require left open. ',
+    )
+    expect(unprovenOf([by('first_seen')])).toBe('It is not proven: of a key that you did not pin. ')
+    expect(unprovenOf([by('pinned'), by('first_seen'), by('pinned', 'other')])).toBe(
+      'None of them is proven: 1 of a key that you did not pin, 1 of a definition that you require less of than of others, 1 with something that you require left open. ',
+    )
   })
 
   it('[U12] says of thousands of one kind one sentence, and names of each other fault what it is', () => {

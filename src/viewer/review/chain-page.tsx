@@ -33,6 +33,7 @@ import {
   Unlisted,
   UnreadRecords,
 } from './unread-records.tsx'
+import { unprovenOf } from './unproven.ts'
 import { useKeysFault } from './use-keys-fault.ts'
 import { isBroken, isWalked, madeOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
@@ -284,36 +285,6 @@ function Unexpected({ names }: { names: readonly string[] }) {
     </p>
   )
 }
-
-/** Why those that have a place are not proven, each cause with its number; '' where all are. */
-function unprovenOf(placed: readonly Walked[]): string {
-  const unproven = placed.filter(({ verdict }) => verdict === 'not proven')
-  if (unproven.length === 0) return ''
-  const by = Map.groupBy(unproven, causeOf)
-  const causes = (['key', 'definition', 'requirement'] as const).flatMap((cause) => {
-    const count = by.get(cause)?.length ?? 0
-    return count === 0 ? [] : [[count, CAUSE[cause]] as const]
-  })
-  const why = causes.map(([count, said]) =>
-    causes.length === 1 ? said : `${count.toLocaleString('en')} ${said}`,
-  )
-  const who =
-    unproven.length === placed.length
-      ? unproven.length === 1
-        ? 'It is not'
-        : 'None of them is'
-      : `${unproven.length.toLocaleString('en')} of them ${unproven.length === 1 ? 'is' : 'are'} not`
-  return `${who} proven: ${why.join(', ')}. `
-}
-
-const CAUSE = {
-  key: 'of a key that you did not pin',
-  definition: 'of a definition that you require less of than of others',
-  requirement: 'with something that you require left open',
-} as const
-
-const causeOf = ({ sealed_by, unexpected }: Walked): keyof typeof CAUSE =>
-  sealed_by?.source !== 'pinned' ? 'key' : unexpected === null ? 'requirement' : 'definition'
 
 const FOUND = {
   whole: { box: 'border-seal', title: 'text-seal' },
