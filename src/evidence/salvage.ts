@@ -294,9 +294,12 @@ const Named = z.looseObject({ step_id: Id })
 /** What it calls itself, also where the rest of it cannot be read: it stands behind all other names of steps in it. */
 function stepOf({ kind, value, body }: Part): { step_id?: string } {
   if (kind === 'opening' || kind === 'closing') return {}
+  const end = latin1.decode(body()?.subarray(-NEAR_ITS_END))
+  // Where a gap has taken the end of a step, what follows may be of a gate: it is the gate that is named there.
+  const isOwn = kind === 'gate' || !end.includes('"gate_id":')
   const step_id =
     fitting(Named, value())?.step_id ??
-    OWN_NAME.exec(latin1.decode(body()?.subarray(-NEAR_ITS_END)))?.groups?.['step_id']
+    (isOwn ? OWN_NAME.exec(end)?.groups?.['step_id'] : undefined)
   return step_id === undefined ? {} : { step_id }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { keysOf } from '#contract/status.ts'
 import { CODE } from '#evidence/claims.ts'
 import { ATTACKS, readAttack, readAttackTable, readerOf } from './attacks.ts'
-import { judge, rowOf } from './portable.ts'
+import { judge, remainingSaid, rowOf } from './portable.ts'
 
 const table = readAttackTable()
 
@@ -12,11 +12,12 @@ describe('frozen files', () => {
     '[V1] %s: %s',
     async (_file, _what, attack) => {
       const found = await judge(readAttack(attack), readerOf(attack, table))
-      const { verdict, envelope } = found
+      const { verdict, envelope, remaining } = found
       expect({ verdict, claims: rowOf(found) }).toEqual({
         verdict: attack.verdict,
         claims: attack.claims,
       })
+      if (attack.remaining !== undefined) expect(remainingSaid(remaining)).toEqual(attack.remaining)
       expect(envelope === null).toBe(verdict === 'does not verify' || verdict === 'not an envelope')
     },
   )

@@ -23,6 +23,8 @@ export const AttackTable = z.strictObject({
       verdict: z.enum(keysOf(VERDICT)),
       /** All that is claimed, proven or not, as `rowOf` writes it. */
       claims: z.array(z.string()),
+      /** What can still be said of it, as `remainingSaid` does. */
+      remaining: z.exactOptional(z.array(z.string())),
     }),
   ),
 })
@@ -45,6 +47,7 @@ export function readerOf(
     what: _what,
     verdict: _verdict,
     claims: _claims,
+    remaining: _remaining,
     trust,
     also,
     source = 'pinned',

@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import {
+  type Assertion,
   type Content,
   type Decision,
   type Envelope,
@@ -286,6 +288,10 @@ const TRUST = {
   'key revoked at 1': {
     ...reader,
     server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 1 })],
+  },
+  'key retired at 1': {
+    ...reader,
+    server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 1 })],
   },
   'key retired at 5': {
     ...reader,
@@ -4539,15 +4545,583 @@ for (const [file, what, payload] of [
     member(({ integrity }) => integrity.seal, { payload }),
   )
 
+// Assertions.
+const assertionOf = (change: (assertion: Assertion) => void) =>
+  sealedGate(({ decisions }) =>
+    decisions.forEach(({ assertion }) => assertion !== null && change(assertion)),
+  )
+for (const member of [
+  'credential_id',
+  'client_data_json',
+  'authenticator_data',
+  'signature',
+] as const)
+  attack(
+    `passkey-base64-${member.replaceAll('_', '-')}`,
+    'a member of an assertion that no bytes are written as',
+    NO,
+    ['assertion-unreadable ship /gates/0/decisions/0/assertion', BROKEN_GATE],
+    await assertionOf((assertion) => (assertion[member] = 'A')),
+  )
+attack(
+  'passkey-credential-empty',
+  'an assertion by a credential of no byte',
+  NO,
+  ['assertion-unreadable ship /gates/0/decisions/0/assertion', BROKEN_GATE],
+  await assertionOf((assertion) => (assertion.credential_id = '')),
+)
+/** Client data of so many bytes, all of which one member takes. */
+const clientOf = (length: number): Unusual => ({
+  clientText: (text) => text.replace('{', `{"x":"${'x'.repeat(length - text.length - 7)}",`),
+})
+for (const [file, what, member, unusual] of [
+  ['passkey-client-data-long', 'client data of a byte too many', 'client', clientOf(4097)],
+  ['passkey-client-data-list', 'client data that is a list', 'client', { clientText: () => '[]' }],
+  ['passkey-client-data-text', 'client data that is a text', 'client', { clientText: () => '"x"' }],
+  [
+    'passkey-client-data-space',
+    'client data with a space',
+    'client',
+    { clientText: (text: string) => text.replace(':', ': ') },
+  ],
+  ['passkey-backed-up-only', 'a passkey that is backed up and cannot be', 'data', { flags: 0x15 }],
+  ['passkey-attested', 'an attested key, by its flag alone', 'data', { flags: 0x5d }],
+  ['passkey-data-longer', 'authenticator data of a byte too many', 'data', { more: [0] }],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [
+      member === 'client'
+        ? 'assertion-unreadable ship /gates/0/decisions/0/assertion/client_data_json'
+        : 'assertion-unreadable ship /gates/0/decisions/0/assertion/authenticator_data',
+      BROKEN_GATE,
+    ],
+    await signedBy(ann, unusual),
+  )
+attack(
+  'passkey-cross-origin-null',
+  'a frame of which nothing is said',
+  NO,
+  ['origin-refused ship /gates/0/decisions/0/assertion/client_data_json', BROKEN_GATE],
+  await signedBy(ann, { client: { crossOrigin: null } }),
+)
+for (const [file, what, change] of [
+  [
+    'passkey-der-zero',
+    'a signature whose first number has a zero in front that is not needed',
+    ([head = 0, length = 0, kind = 0, count = 0, ...rest]: Uint8Array) => [
+      head,
+      length + 1,
+      kind,
+      count + 1,
+      0,
+      ...rest,
+    ],
+  ],
+  [
+    'passkey-der-long-form',
+    'a signature whose length is in the long form',
+    ([head = 0, ...rest]: Uint8Array) => [head, 0x81, ...rest],
+  ],
+  [
+    'passkey-der-kind',
+    'a signature whose first number is said to be something else',
+    ([head = 0, length = 0, , ...rest]: Uint8Array) => [head, length, 0x04, ...rest],
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    ['decision-signature-wrong ship /gates/0/decisions/0/assertion/signature', BROKEN_GATE],
+    await signedBy(ann, { signature: (der) => Uint8Array.from(change(der)) }),
+  )
+const edwards = newPasskey('eve', { seed: 11, alg: 'EdDSA' })
+const UNKNOWN = [
+  'owner-unknown ship /gates/0/decisions',
+  'passkey-unchecked ship /gates/0/decisions/0/assertion',
+  'requirement-unchecked ship /opening/plan/gates/0',
+] as const
+attack(
+  'approver-unknown-edwards',
+  'signed by an Ed25519 passkey of somebody whom the reader did not pin',
+  'not proven',
+  UNKNOWN,
+  await signedBy(edwards),
+)
+for (const [file, what, passkey, raw] of [
+  [
+    'passkey-impossible',
+    'a signature of a number that is 0, of somebody whom nobody pinned',
+    stranger,
+    Uint8Array.of(0x30, 6, 2, 1, 1, 2, 1, 0),
+  ],
+  [
+    'passkey-impossible-edwards',
+    'a signature with the group order added to S, of somebody whom nobody pinned',
+    edwards,
+    null,
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    NO,
+    [
+      BROKEN_GATE,
+      'decision-signature-wrong ship /gates/0/decisions/0/assertion/signature',
+      'owner-unknown ship /gates/0/decisions',
+    ],
+    await signedBy(passkey, {
+      signature: (signed) =>
+        raw ?? Uint8Array.from([...signed.subarray(0, 32), ...plusOrder(signed.subarray(32))]),
+    }),
+  )
+for (const [file, what, unusual] of [
+  ['passkey-client-data-longest', 'client data as long as it may be', clientOf(4096)],
+  [
+    'passkey-client-data-slash',
+    'client data with slashes as old Android clients write them',
+    { clientText: (text: string) => text.replaceAll('/', String.raw`\/`) },
+  ],
+  [
+    'passkey-no-frame',
+    'client data that says nothing of frames',
+    { client: { crossOrigin: undefined } },
+  ],
+  ['passkey-of-one-device', 'a passkey that cannot be backed up', { flags: 0x05 }],
+  ['passkey-not-backed-up', 'a passkey that can be backed up and is not', { flags: 0x0d }],
+] as const)
+  attack(file, what, 'proven', [], await signedBy(ann, unusual))
+attack(
+  'key-ended-at-once',
+  'a key that one file has as retired and another one as revoked, since one number',
+  'proven',
+  [
+    'decision-signed ship /gates/0/decisions/0/assertion by a key that is revoked',
+    'seal-signed /integrity/seal by a key that is revoked',
+    KEPT_GATE,
+    KEPT_GATE,
+  ],
+  bytes,
+  { trust: 'key retired at 5', also: 'key revoked since' },
+)
+attack(
+  'key-ended-first',
+  'a key that one file has as revoked, and another one as retired since an earlier number',
+  'proven',
+  [
+    'decision-signed ship /gates/0/decisions/0/assertion by a key that is revoked',
+    'seal-signed /integrity/seal by a key that is retired',
+    KEPT_GATE,
+    KEPT_GATE,
+  ],
+  bytes,
+  { trust: 'key revoked since', also: 'key retired at 1' },
+)
+
+// More attempts, cells and sums.
+for (const [file, what, outcomes, verdict, told] of [
+  [
+    'attempt-after-success',
+    'a step that is tried again after it had succeeded',
+    ['succeeded', 'succeeded'],
+    NO,
+    ['attempts-broken build /execution/steps/1'],
+  ],
+  [
+    'attempts-interrupted-too-often',
+    'a step that is tried again after it was cut off four times',
+    ['interrupted', 'interrupted', 'interrupted', 'interrupted', 'succeeded'],
+    NO,
+    [
+      'attempts-broken build /execution/steps/4',
+      'outcome-differs /closing/outcome',
+      'reason-broken /closing',
+    ],
+  ],
+  [
+    'attempts-interrupted',
+    'a step that is tried again after it was cut off three times',
+    ['interrupted', 'interrupted', 'interrupted', 'succeeded'],
+    'proven',
+    [],
+  ],
+  ['aborted', 'a run that was aborted with its step', ['aborted'], 'proven', []],
+] as const)
+  attack(
+    file,
+    what,
+    verdict,
+    told,
+    await (async () => {
+      const run = startRun(signer, { steps: [planStep('build', { retries: 9 })] })
+      for (const outcome of outcomes) run.step('build', { outcome })
+      return verdict === 'proven' || told.length === 1
+        ? (await run.seal()).bytes
+        : await sealedAgain(run, ({ closing }) => Object.assign(closing, { outcome: 'succeeded' }))
+    })(),
+    FREE,
+  )
+attack(
+  'cells-for-nothing',
+  'cells that cost nothing',
+  'proven',
+  [],
+  await derived({ cells: [{ ...CELL, cost: '0' }] }, { materialized: 1, total_cost: '0' }),
+  UNGATED,
+)
+attack(
+  'second-attempt-before-first-need',
+  'a second attempt that began before the first thing that the step needs had ended, and after the last',
+  NO,
+  ['needs-broken test /execution/steps/3'],
+  await (async () => {
+    const needs = ['build', 'lint']
+    const run = startRun(signer, {
+      steps: [planStep('build'), planStep('lint'), planStep('test', { needs, retries: 1 })],
+    })
+    run.step('build', { finished_at: T('30:10') })
+    const { finished_at } = run.step('lint')
+    run.tick(60_000)
+    run.step('test', { outcome: 'failed' })
+    run.step('test', { started_at: finished_at })
+    return (await run.seal()).bytes
+  })(),
+  FREE,
+)
+const PART = 'attached-whole derive /execution/steps/0/cells_part/sha256'
+const LOG = 'attached-missing derive /execution/steps/0/log/sha256'
+const AWAY = 'cells-unchecked /closing/totals'
+const lineOf = (cell: object): string => `${canonicalize({ ...CELL, ...cell })}\n`
+for (const [file, what, lines] of [
+  ['cells-cut', 'a part that is cut off in its last line', all.slice(0, -1)],
+  ['cells-of-none', 'a part with a line that is no cell', `${cells[0]}none\n`],
+  ['cells-loose', 'a part with a line that has a space', all.replace(':', ': ')],
+  [
+    'cells-wrong-value',
+    'a derived cell without a value in a part',
+    `${cells[0]}${lineOf({ record_id: 'r2', value_sha256: null })}`,
+  ],
+  [
+    'cells-wrong-error',
+    'a derived cell with an error in a part',
+    `${cells[0]}${lineOf({ record_id: 'r2', error: 'no age' })}`,
+  ],
+] as const)
+  attack(
+    file,
+    what,
+    'proven',
+    [LOG, PART, 'cells-differ derive /execution/steps/0/cells_part', AWAY],
+    await inPart(lines),
+    { ...UNGATED, beside: { [`artifacts/${sha256(lines)}`]: lines } },
+  )
+const withFailed = `${cells[0]}${canonicalize({ ...CELL_FAILED, record_id: 'r2' })}\n`
+attack(
+  'cells-failed-counted',
+  'a part with a cell that failed',
+  'proven',
+  [LOG, PART, AWAY, 'cells-agree /closing/totals'],
+  await derived(part(withFailed, 2), { materialized: 1, failures: 1, total_cost: '0.1' }),
+  { ...UNGATED, beside: { [`artifacts/${sha256(withFailed)}`]: withFailed } },
+)
+for (const [file, what, count, told, beside] of [
+  ['cells-of-two', 'one part that two steps name', 2, 'cells-agree /closing/totals', all],
+  [
+    'cells-of-two-counts',
+    'one part that two steps name, one of them with another count',
+    1,
+    'cells-differ two /execution/steps/1/cells_part',
+    all,
+  ],
+  ['cells-of-two-away', 'two parts, one of which is not here', 1, AWAY, cells[0] ?? ''],
+] as const)
+  attack(
+    file,
+    what,
+    'proven',
+    [
+      AWAY,
+      told,
+      'attached-missing one /execution/steps/0/log/sha256',
+      file === 'cells-of-two-away'
+        ? 'attached-whole two /execution/steps/1/cells_part/sha256'
+        : 'attached-whole one /execution/steps/0/cells_part/sha256',
+    ],
+    await twoParts(file === 'cells-of-two-away' ? part(beside, 1) : part(all, count)),
+    { ...UNGATED, beside: { [`artifacts/${sha256(beside)}`]: beside } },
+  )
+
+// Beside.
+const WHOLE = 'attached-whole build /execution/steps/0/artifacts/0/sha256'
+const LOGS = [
+  'attached-whole build /execution/steps/0/log/sha256',
+  'attached-whole publish /execution/steps/1/log/sha256',
+] as const
+const appUnder = (name: string) => ({
+  [`logs/${sha256(log)}`]: log,
+  [`logs/${sha256(published)}`]: published,
+  [name]: app,
+})
+for (const [file, what, name, told] of [
+  [
+    'beside-named-in-letters',
+    'a name of sixteen letters, which is no digest',
+    'deadbeefdeadbeef.tgz',
+    WHOLE,
+  ],
+  [
+    'beside-named-by-date',
+    'a name of sixteen digits, which is no digest',
+    '2026-11-27.2026-11-27.tgz',
+    WHOLE,
+  ],
+  [
+    'beside-like-a-digest',
+    'a name that can be read as the beginning of a digest',
+    'deadbeefdeadbee1.tgz',
+    'attached-renamed build /execution/steps/0/artifacts/0/sha256',
+  ],
+  [
+    'beside-under-an-unknown-digest',
+    'a name that is a digest of nothing on record',
+    `artifacts/${sha256('x')}`,
+    'attached-renamed build /execution/steps/0/artifacts/0/sha256',
+  ],
+  ['beside-named-at-length', 'a name as long as one may be', 'x'.repeat(255), WHOLE],
+  [
+    'beside-named-too-long',
+    'a name longer than one may be',
+    'x'.repeat(256),
+    'attached-renamed build /execution/steps/0/artifacts/0/sha256',
+  ],
+] as const)
+  attack(file, what, 'proven', [...LOGS, told], bytes, { beside: appUnder(name) })
+attack(
+  'beside-long-unknown',
+  'a file longer than anything on record, under a name of its own',
+  'proven',
+  [...LOGS, WHOLE, 'attached-unknown'],
+  bytes,
+  { beside: { ...whole, 'notes.txt': 'All of it is very good.' } },
+)
+attack(
+  'beside-nothing',
+  'nothing beside a record that has nothing',
+  'proven',
+  [],
+  await oneStep({ over: { log: nothing } }),
+  {
+    ...FREE,
+    beside: {},
+  },
+)
+for (const [file, what, told, over] of [
+  [
+    'beside-of-another-size',
+    'an artifact whose size on record is another',
+    'artifacts/0/sha256',
+    { artifacts: [{ ...APP, bytes: 13 }] },
+  ],
+  [
+    'beside-of-another-part',
+    'a log whose MiB has another digest on record',
+    'log/sha256',
+    {
+      log: { sha256: sha256(app), bytes: 12, lines: 1, truncated: true, chunks: [sha256('x')] },
+    },
+  ],
+] satisfies [string, string, string, Partial<StepEntry>][])
+  attack(
+    file,
+    what,
+    'proven',
+    [
+      `attached-differs build /execution/steps/0/${told}`,
+      'attached-missing build /execution/steps/0/log/sha256',
+    ],
+    await oneStep({ over }),
+    { ...FREE, beside: { [`artifacts/${sha256(app)}`]: app } },
+  )
+
+// Bytes that look like a known damage.
+/** Over the end of a step and the beginning of the gate. */
+const ZEROS = 1000
+const zeroed = Uint8Array.from(bytes).fill(0, ZEROS, ZEROS + 512)
+for (const [file, what, code, damaged] of [
+  ['zeros', 'a gap of zero bytes', 'not-json', zeroed],
+  ['compressed', 'compressed by gzip', 'not-utf8', Uint8Array.from(gzipSync(bytes))],
+  [
+    'utf16',
+    'in UTF-16',
+    'not-utf8',
+    Uint8Array.from(Buffer.from(`\ufeff${honestText}`, 'utf16le')),
+  ],
+  ['quote-missing', 'a quote less', 'not-json', text('"exit_code":0', '"exit_code:0')],
+  ['brace-missing', 'without its last brace', 'not-json', bytes.subarray(0, -1)],
+  [
+    'tail-missing',
+    'cut off behind the last link',
+    'not-json',
+    utf8(honestText.slice(0, honestText.indexOf(']},"profile"'))),
+  ],
+] as const)
+  attack(file, what, 'not an envelope', [code], damaged)
+
+attack(
+  'link-changed-ended',
+  'another link, where the keys of the seal and of the approver count up to a number',
+  NO,
+  [
+    'decision-signed ship /gates/0/decisions/0/assertion by a key that is revoked',
+    'link-broken /integrity/hash_chain/links/1/link',
+    'link-broken /integrity/hash_chain/links/2/link',
+    'seal-signed /integrity/seal by a key that is revoked',
+  ],
+  bytesOfAttack.get('link-changed') ?? bytes,
+  { trust: 'key revoked since' },
+)
+
+// Of what does not verify: what can still be said.
+const SHIP = 'frozen: ship ann approved up to 1'
+const [OPENING, BUILD, CLOSING] = [
+  'opening /opening',
+  'step build /execution/steps/0',
+  'closing /closing',
+]
+const ALL = ['intact: 5 of 5', 'sealed', SHIP]
+const NONE = 'intact: 0 of 0'
+/** The first byte that is another one then. */
+const first = (from: string, to: string): number => {
+  const damaged = text(from, to)
+  return bytes.findIndex((byte, at) => damaged[at] !== byte)
+}
+const breaks = (offset: number, expected: string) => `breaks at byte ${offset}: ${expected}`
+const WRITTEN = 'what RFC 8785 writes'
+const CUT = 'looks: It ends there, in the middle: it looks cut off.'
+const CHANGED = (place: string, before: number) => [
+  `intact: ${before} of 5`,
+  `broken: ${place}`,
+  `changed: ${place}`,
+]
+const REMAINING: Record<string, readonly string[]> = {
+  'entry-changed': [...CHANGED(BUILD, 1), 'sealed'],
+  'opening-changed': [...CHANGED(OPENING, 0), 'sealed'],
+  'entries-swapped': [
+    ...CHANGED('step publish /execution/steps/0', 1),
+    'changed: step build /execution/steps/1',
+    'sealed',
+  ],
+  'link-changed': ['intact: 1 of 5', `broken: ${BUILD}`, SHIP],
+  'link-changed-ended': ['intact: 1 of 5', `broken: ${BUILD}`, `${SHIP}, revoked`],
+  'head-changed': ['intact: 5 of 5', `broken: ${CLOSING}`, SHIP],
+  'content-digest': ALL,
+  'other-key': ['intact: 5 of 5', SHIP],
+  'key-retired': ['intact: 5 of 5', SHIP],
+  'key-revoked': ['intact: 5 of 5', SHIP],
+  'signature-zero': ['intact: 5 of 5', SHIP],
+  'chain-recomputed': ['intact: 5 of 5', SHIP],
+  'prefix-rewritten': ['intact: 5 of 5', 'sealed'],
+  'decision-comment': ['intact: 5 of 5', 'sealed'],
+  'step-before-gate': ALL,
+  'approver-revoked': ['intact: 5 of 5', 'sealed'],
+  'gate-kept-beside-another': ['intact: 6 of 6', 'sealed', 'frozen: ok-prod ann approved up to 1'],
+  'gates-exchanged-shown': ['intact: 6 of 6', 'sealed'],
+  // Of what cannot be read as a record.
+  bom: [breaks(0, 'JSON, and no byte order mark,'), ...ALL],
+  'not-utf8': [breaks(bytes.length, 'UTF-8'), ...ALL],
+  truncated: [
+    breaks(bytes.length >> 1, 'the rest of a text'),
+    CUT,
+    NONE,
+    `added: ${BUILD}`,
+    'added: step publish /execution/steps/1',
+    'added: gate /gates/0',
+    `added: ${CLOSING}`,
+  ],
+  empty: [breaks(0, 'a value'), 'looks: It is empty.', NONE],
+  concatenated: [
+    breaks(bytes.length, 'the end of the file'),
+    'looks: Another document begins there: it looks like two files in one.',
+    ...ALL,
+  ],
+  newline: [breaks(bytes.length, 'the end of the file'), ...ALL],
+  'white-space': [breaks(first('":', '": '), WRITTEN), ...ALL],
+  'number-fraction': [breaks(first('"seal_seq":1', '"seal_seq":1.0'), WRITTEN), ...ALL],
+  'key-order': [
+    breaks(first('"bytes":12,"path":"dist/app.tgz"', '"path":"dist/app.tgz","bytes":12'), WRITTEN),
+    ...ALL,
+  ],
+  'duplicate-key': [
+    breaks(first('"outcome":"succeeded"', '"outcome":"failed","outcome":"succeeded"'), WRITTEN),
+    ...CHANGED(CLOSING, 4),
+    'sealed',
+    SHIP,
+  ],
+  'extra-member': ALL,
+  'missing-member': [...CHANGED(CLOSING, 4), 'sealed', SHIP],
+  'day-30-february': [...CHANGED(CLOSING, 4), 'sealed', SHIP],
+  'deep-65': [...CHANGED(OPENING, 0), 'sealed'],
+  'key-proto': [...CHANGED(OPENING, 0), 'sealed'],
+  'next-version': [...CHANGED(OPENING, 0), 'sealed'],
+  'payload-type': ['intact: 5 of 5', SHIP],
+  'two-signatures': ['intact: 5 of 5', SHIP],
+  'order-short': ALL,
+  'links-short': ['intact: 5 of 5', 'lost: 1', 'sealed', SHIP],
+  'links-renumbered': ['intact: 5 of 5', 'lost: 4', 'sealed', SHIP],
+  'too-large': [],
+  compressed: [
+    breaks(0, 'a value'),
+    'looks: It begins as a file of gzip does: unpack it first.',
+    NONE,
+  ],
+  utf16: [
+    breaks(0, 'UTF-8'),
+    'looks: It looks like UTF-16: an editor or a shell has written it in another encoding.',
+    NONE,
+  ],
+  zeros: [
+    breaks(ZEROS, 'the rest of a name'),
+    'looks: 512 zero bytes stand there: nothing was written in their place, as when a disk or a transfer leaves a gap.',
+    'intact: 2 of 5',
+    'broken: gate /integrity/hash_chain/links/2',
+    'changed: step /execution/steps/1',
+    'missing: gate /integrity/hash_chain/links/2',
+    'sealed',
+  ],
+  'quote-missing': [
+    // The name goes on to the next quote.
+    breaks(honestText.indexOf('"exit_code":0') + '"exit_code:0,"'.length, '“:”'),
+    ...CHANGED(BUILD, 1),
+    'sealed',
+  ],
+  'brace-missing': [breaks(bytes.length - 1, '“,” or a closing bracket'), CUT, ...ALL],
+  'tail-missing': [
+    breaks(honestText.indexOf(']},"profile"'), '“,” or a closing bracket'),
+    CUT,
+    'intact: 0 of 5',
+    'broken: opening /integrity/hash_chain/links/0',
+    'missing: opening /integrity/hash_chain/links/0',
+  ],
+}
+
 for (const [file, bytes] of bytesOfAttack)
   writeFileSync(new URL(`${file}.envelope`, ATTACKS), bytes)
 writeFileSync(
   new URL('table.json', ATTACKS),
-  `${JSON.stringify({ trust: TRUST, attacks }, null, 2)}\n`,
+  `${JSON.stringify({ trust: TRUST, attacks: attacks.map(withRemaining) }, null, 2)}\n`,
 )
 console.log(
   `${attacks.length} files, ${[...bytesOfAttack.values()].reduce((sum, { length }) => sum + length, 0)} bytes`,
 )
+
+function withRemaining(attack: Attack): Attack {
+  const remaining = REMAINING[attack.file]
+  return remaining === undefined ? attack : { ...attack, remaining: [...remaining] }
+}
 
 /** `sealContent` for a document that has not our shape. */
 async function sealedAsIs(content: Content) {
@@ -4865,4 +5439,24 @@ async function atOnce(): Promise<Uint8Array> {
   })
   run.step('publish', { started_at: resolved_at })
   return (await run.seal()).bytes
+}
+
+/** Two steps with a part of cells each, of which the first has two cells. */
+async function twoParts(second: Partial<StepEntry>): Promise<Uint8Array> {
+  const kind = 'materialize'
+  const run = startRun(
+    signer,
+    { steps: [planStep('one', { kind }), planStep('two', { kind })] },
+    { kind },
+  )
+  run.step('one', part(all, 2))
+  const { cells_part } = run.step('two', second)
+  const isSame = cells_part?.sha256 === sha256(all)
+  const totals = {
+    materialized: 2 + (cells_part?.count ?? 0),
+    skipped: 0,
+    failures: 0,
+    total_cost: isSame ? '0.6' : '0.4',
+  }
+  return (await run.seal({ totals })).bytes
 }

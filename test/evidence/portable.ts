@@ -6,6 +6,7 @@ import { decodeBase64 } from '#evidence/base64.ts'
 import { compareBeside } from '#evidence/beside.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { type Claim } from '#evidence/claims.ts'
+import { type Place, type Remaining } from '#evidence/remaining.ts'
 import { type Verification, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   dsseFailures,
@@ -105,6 +106,35 @@ export async function judge(
 /** All that is claimed, in the words of a row of the table: the code, of which step or gate, and where. */
 export const rowOf = ({ claims, beside }: { claims: readonly Claim[]; beside: readonly Claim[] }) =>
   [...claims, ...beside].map(claimSaid).toSorted()
+
+/** What can still be said of a file that does not verify, a line each; none where nothing can. */
+export function remainingSaid(remaining: Remaining | null): string[] {
+  if (remaining === null) return []
+  const { bytes, entries, intact, broken, changed, missing, added, lost, sealed, frozen } =
+    remaining
+  const nameOf = ({ kind, step_id, where }: Omit<Place, 'seq'>) =>
+    [kind, step_id, where].filter((word) => word !== undefined).join(' ')
+  return [
+    ...(bytes === null
+      ? []
+      : [
+          `breaks at byte ${bytes.offset}: ${bytes.expected}`,
+          ...(bytes.looks === null ? [] : [`looks: ${bytes.looks}`]),
+        ]),
+    `intact: ${intact} of ${entries}`,
+    ...(broken === null ? [] : [`broken: ${nameOf(broken)}`]),
+    ...changed.map((one) => `changed: ${nameOf(one)}`),
+    ...missing.map((one) => `missing: ${nameOf(one)}`),
+    ...added.map((one) => `added: ${nameOf(one)}`),
+    ...(lost === 0 ? [] : [`lost: ${lost}`]),
+    ...(sealed ? ['sealed'] : []),
+    ...frozen.map(({ step_id, approver, decision, upTo, ended }) =>
+      [`frozen: ${step_id} ${approver} ${decision} up to ${upTo}`, ended]
+        .filter((word) => word !== undefined)
+        .join(', '),
+    ),
+  ]
+}
 
 export const Input = z.object({
   jcs: z.array(
