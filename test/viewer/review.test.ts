@@ -88,6 +88,7 @@ describe('the walk over a chain', () => {
       only = null,
       next = null,
       behind = [],
+      onAsked = () => {},
     }: {
       refused?: readonly string[]
       before?: Walk | null
@@ -96,6 +97,7 @@ describe('the walk over a chain', () => {
       next?: string | null
       /** Not listed. */
       behind?: readonly Sealed[]
+      onAsked?: (evidence_id: string) => void
     } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
@@ -116,6 +118,7 @@ describe('the walk over a chain', () => {
           return { items: listed, next_cursor: next }
         },
         judge: async (asked, taken) => {
+          onAsked(asked)
           if (refused.includes(asked))
             throw new ApiError('unreadable', 500, `GET /api/envelopes/${asked} answered 500`)
           const one = [...here, ...behind].find(({ envelope }) => envelope.evidence_id === asked)
@@ -157,6 +160,13 @@ describe('the walk over a chain', () => {
     expect((await walk([second], [ninth], trust, newest)).series).toMatchObject([
       { faults: [{ fault: 'missing', evidence_id: 'ev-9' }] },
     ])
+    // Asked for one alone, it is not asked once more for each of those that are not there.
+    const asked: string[] = []
+    const some = { next, refused: ['ev-1'], onAsked: (id: string) => asked.push(id) }
+    const before = await walk([second], [first, ninth], trust, some)
+    expect(asked.splice(0)).toEqual(['ev-2', 'ev-1', 'ev-9'])
+    const after = await walk([second], [first, ninth], trust, { ...some, before, only: 'ev-1' })
+    expect([asked, after.series[0]?.faults]).toMatchObject([['ev-1'], [{ evidence_id: 'ev-9' }]])
     // What could not be had may be there.
     const unread = await walk([second], [first], trust, { next, refused: ['ev-1'] })
     expect([isBroken(unread), isWalked(unread)(first)]).toEqual([false, true])

@@ -58,6 +58,8 @@ export type Walk = {
   /** Why the list could not be had to its end; null where it could. */
   unlisted: string | null
   series: readonly Series[]
+  /** What was asked for by its name, and the server does not have. */
+  absent: ReadonlySet<string>
   /** All that has been verified with a place, in this walk and in those that it goes on. */
   met: readonly HeldEnvelope[]
 }
@@ -119,8 +121,10 @@ export async function walkChain(
   // What a record names is asked for behind it.
   for (const [evidence_id, one] of asked) {
     const known = read.get(keyOf(one))
-    const verdict = known ? null : await judge(evidence_id, [])
     const isNamed = !isListed.has(evidence_id)
+    // For one record thousands that are not there are not asked for again.
+    const isGone = only !== null && isNamed && before?.absent.has(evidence_id) === true
+    const verdict = known || isGone ? null : await judge(evidence_id, [])
     if (!known && verdict === null && isNamed) absent.add(evidence_id)
     else walked.push(known ?? walkedOf(one, verdict, isNamed))
     const last = walked.at(-1)?.placed
@@ -147,7 +151,7 @@ export async function walkChain(
     isPart: unlisted !== null,
     absent,
   })
-  return { walked, unlisted, series, met }
+  return { walked, unlisted, series, absent, met }
 }
 
 const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
