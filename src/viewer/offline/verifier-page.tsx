@@ -159,7 +159,7 @@ export function VerifierPage({
         onChange={(brought) => give((before) => ({ ...before, brought }))}
       />
       {/* What was judged before must not look like the verdict of what comes now. */}
-      <div className="contents" hidden={looked !== null}>
+      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         <Found
           judge={judge}
           envelopes={given.envelopes}

@@ -104,32 +104,35 @@ export function ChainPage() {
           <RunText text={keysFault} max={300} />.
         </Notice>
       )}
-      {walk.isPending && (
-        <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
-          <output>
-            {progress.known === 0
-              ? 'Asking for the list.'
-              : `${progress.done.toLocaleString('en')} of ${counted(progress.known, 'record')} verified.`}
-          </output>
-          <progress
-            className="h-1.5 w-48 text-seal"
-            max={Math.max(1, progress.known)}
-            value={progress.done}
-            aria-label="Records verified"
-          />
-          <button type="button" className="button ml-auto" onClick={() => cancel?.abort()}>
-            Stop
-          </button>
-        </div>
-      )}
-      {isStopped && (
-        <Notice title="The walk was stopped">
-          {found ? 'Below is what was found before.' : 'Nothing is known of the chain.'}
-        </Notice>
-      )}
-      {walk.isError && !isStopped && (
-        <Failure error={walk.error} again={() => begin(walk.variables ?? ANEW)} />
-      )}
+      {/* Around what goes and comes, for the focus [U9]. */}
+      <div className="flex flex-col gap-4 rounded-md empty:hidden">
+        {walk.isPending && (
+          <div className="card flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
+            <output>
+              {progress.known === 0
+                ? 'Asking for the list.'
+                : `${progress.done.toLocaleString('en')} of ${counted(progress.known, 'record')} verified.`}
+            </output>
+            <progress
+              className="h-1.5 w-48 text-seal"
+              max={Math.max(1, progress.known)}
+              value={progress.done}
+              aria-label="Records verified"
+            />
+            <button type="button" className="button ml-auto" onClick={() => cancel?.abort()}>
+              Stop
+            </button>
+          </div>
+        )}
+        {isStopped && (
+          <Notice title="The walk was stopped">
+            {found ? 'Below is what was found before.' : 'Nothing is known of the chain.'}
+          </Notice>
+        )}
+        {walk.isError && !isStopped && (
+          <Failure error={walk.error} again={() => begin(walk.variables ?? ANEW)} />
+        )}
+      </div>
       {walk.data && kept.data && walkedBy !== trustSaid(kept.data) && (
         <Notice tone="waiting" title="You have changed what you trust since this walk">
           What is below goes by what you trusted before. Walk it again.

@@ -68,16 +68,18 @@ export function EnvelopePage({
           )
         }
         waiting={
-          verdict.fetchStatus === 'idle' ? (
-            <Notice title="The verification was stopped">
-              Nothing is known of this record. “Verify again” begins anew.
-            </Notice>
-          ) : (
-            <Verifying
-              document={evidence_id}
-              onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
-            />
-          )
+          <div className="rounded-md">
+            {verdict.fetchStatus === 'idle' ? (
+              <Notice title="The verification was stopped">
+                Nothing is known of this record. “Verify again” begins anew.
+              </Notice>
+            ) : (
+              <Verifying
+                document={evidence_id}
+                onCancel={() => void client.cancelQueries({ queryKey: query.queryKey })}
+              />
+            )}
+          </div>
         }
       >
         {(found) => (

@@ -171,7 +171,7 @@ export function VerifyPage() {
         </p>
       )}
       {/* What was judged before must not look like the verdict of what is read now. */}
-      <div className="contents" hidden={looked !== null}>
+      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         {chosen.length > 1 && (
           <FileVerdicts
             chosen={chosen}
