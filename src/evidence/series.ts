@@ -328,7 +328,7 @@ function holesOf(
     }
     const but =
       covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
-    const message = `N${which.slice(1)} not here, and nothing here names them${but}.`
+    const message = `N${which.slice(1)} not here, and nothing here names ${from === to ? 'it' : 'them'}${but}.`
     told.faults.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
   }
   return told
@@ -466,7 +466,7 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
     const keys = new Set(group.map(({ server }) => server))
     const who = keys.size === 1 ? 'the server' : counted(keys.size, 'key')
     const what = isOfOneRun ? `are records of one run, ${first?.run_id}` : 'stand in one place'
-    const message = `${evidence_ids.join(' and ')} ${what}: ${who} sealed ${group.length}.`
+    const message = `${evidence_ids.join(' and ')} ${what}: ${who} sealed ${counted(group.length, 'record')} ${isOfOneRun ? 'of' : 'for'} it.`
     const seal_seq = first?.seal_seq ?? 0
     return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })
@@ -520,7 +520,7 @@ function rivalsOf(head: HeldEnvelope, { byId, byPlace, byRun }: Here): SeriesFau
   if (rival === undefined) return []
   const what = inPlace ? `number ${seal_seq}` : `a record of ${run_id}`
   const who = rival.server === server ? 'the server' : '2 keys'
-  const message = `${rival.evidence_id} is ${what}, as ${evidence_id} was, which was here before: ${who} sealed 2.`
+  const message = `${rival.evidence_id} is ${what}, as ${evidence_id} was, which was here before: ${who} sealed 2 records ${inPlace ? 'for' : 'of'} it.`
   const evidence_ids = [evidence_id, rival.evidence_id]
   return [{ fault: 'forked', seal_seq, evidence_ids, by: null, message }]
 }

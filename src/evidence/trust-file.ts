@@ -34,7 +34,7 @@ function readAs(bytes: Uint8Array, fileOf: (value: unknown) => unknown): ReadTru
   const parsed = parseToFirstFault(TrustFile, fileOf(json.value))
   if (!parsed.ok) {
     const { at, message } = parsed.error
-    return refused(at === '' ? `it ${message}` : `its member ${at} does not fit: ${message}`)
+    return refused(`${at === '' ? 'it' : `its member ${at}`} does not fit: ${message}`)
   }
   const fault = trustFault(parsed.value)
   return fault === null ? { ok: true, file: parsed.value } : refused(fault)
@@ -43,6 +43,8 @@ function readAs(bytes: Uint8Array, fileOf: (value: unknown) => unknown): ReadTru
 function jsonOf(bytes: Uint8Array): { value: unknown } | { why: string } {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    // Said by itself: who looks at the file does not see it.
+    if (text.startsWith('\ufeff')) return { why: 'begins with a byte order mark' }
     return { value: strictJson(text, MAX_DEPTH) }
   } catch (fault) {
     if (fault instanceof JsonFault) return { why: fault.message }

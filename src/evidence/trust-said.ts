@@ -48,12 +48,15 @@ const listed = (names: readonly string[], none: string) =>
 
 /** What is required of a definition, a sentence each: its version first, then its gates. */
 export function requirementSaid({ sha256, plan = null, gates }: RequiredDefinition): string[] {
-  const version =
-    plan !== null
-      ? `only the plan ${plan.sha256.slice(0, 8)}…${plan.kind === undefined ? '' : `, ${plan.kind}`}`
-      : sha256 !== null
-        ? `only the version ${sha256.slice(0, 8)}…`
-        : 'any version'
+  const pinned = [
+    ...(sha256 === null ? [] : [`only the version ${sha256.slice(0, 8)}…`]),
+    ...(plan === null
+      ? []
+      : [
+          `only the plan ${plan.sha256.slice(0, 8)}…${plan.kind === undefined ? '' : `, ${plan.kind}`}`,
+        ]),
+  ]
+  const version = pinned.length === 0 ? 'any version' : pinned.join(', and ')
   return [version, ...(gates.length === 0 ? ['no gate'] : gates.map(gateSaid))]
 }
 

@@ -39,7 +39,14 @@ it('[C11] trust show says all that a trust file holds, in the words and groups o
       serverKeyOf(signer, { name: 'Build\u202e\n  1  0000', status: 'revoked', last_seal_seq: 5 }),
     ],
     approvers: [newPasskey('ann', { may: { definitions: ['release'], gates: [] } }).approver],
-    required: [{ name: 'release', sha256: 'ab'.repeat(32), gates: [gate] }],
+    required: [
+      {
+        name: 'release',
+        sha256: 'ab'.repeat(32),
+        plan: { sha256: 'cd'.repeat(32), kind: 'pipeline', inputs: [], input_names: [] },
+        gates: [gate],
+      },
+    ],
   })
   expect(await shown(JSON.stringify(file))).toEqual({
     code: 0,
@@ -62,7 +69,7 @@ it('[C11] trust show says all that a trust file holds, in the words and groups o
       '',
       'Required',
       '  Of release',
-      '  - only the version abababab…',
+      '  - only the version abababab…, and only the plan cdcdcdcd…, pipeline',
       '  - gate ship, 2 approve, each by a passkey, four eyes, decided by approver',
       '  - left open to each run: What the gate ship asks: an input of this run may be part of its question',
     ],

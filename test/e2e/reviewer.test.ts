@@ -617,7 +617,7 @@ describe('a file from anywhere', () => {
         })),
       ])
     await region('What these files say of each other')
-      .getByText('ev-1 and ev-1 stand in one place: the server sealed 2.')
+      .getByText('ev-1 and ev-1 stand in one place: the server sealed 2 records for it.')
       .waitFor()
     const found = region('Files that were judged').getByRole('button')
     expect(await found.allTextContents()).toEqual([

@@ -54,7 +54,7 @@ const instead = (from: string, to: string): string => {
 const NOT_JSON = 'it is not JSON'
 const TWICE = 'it has a member twice'
 for (const [file, what, input, why] of [
-  ['bom', 'a byte order mark', `\ufeff${text}`, NOT_JSON],
+  ['bom', 'a byte order mark', `\ufeff${text}`, 'it begins with a byte order mark'],
   [
     'not-utf8',
     'a byte that is no UTF-8',
@@ -81,15 +81,25 @@ for (const [file, what, input, why] of [
     instead('"required": [', `"x": ${'['.repeat(16)}${']'.repeat(16)}, "required": [`),
     'it nests deeper than 16',
   ],
-  ['array', 'a list of files', [honest], 'it Invalid input: expected object, received array'],
-  ['null', 'null', 'null', 'it Invalid input: expected object, received null'],
+  [
+    'array',
+    'a list of files',
+    [honest],
+    'it does not fit: Invalid input: expected object, received array',
+  ],
+  ['null', 'null', 'null', 'it does not fit: Invalid input: expected object, received null'],
   [
     'next-version',
     'another version',
     { ...honest, schema: 'runseal/trust/2' },
     'its member /schema does not fit: Invalid input: expected "runseal/trust/1"',
   ],
-  ['member-more', 'a member more', { ...honest, note: 'x' }, 'it Unrecognized key: "note"'],
+  [
+    'member-more',
+    'a member more',
+    { ...honest, note: 'x' },
+    'it does not fit: Unrecognized key: "note"',
+  ],
   [
     'member-more-in-a-key',
     'a member more in a key',
@@ -239,7 +249,7 @@ expectOf(
   'trust-depth',
   'a member that is as deep as one may be, and is none of it',
   instead('"required": [', `"x": ${'['.repeat(15)}${']'.repeat(15)}, "required": [`),
-  ['it Unrecognized key: "x"'],
+  ['it does not fit: Unrecognized key: "x"'],
 )
 expectOf(
   'V17',
@@ -353,7 +363,7 @@ expectOf(
     KEY,
     `of a: only the version ${sha256('a').slice(0, 8)}…`,
     'of a: no gate',
-    `of b: only the plan ${PLAN}, pipeline`,
+    `of b: only the version ca978112…, and only the plan ${PLAN}, pipeline`,
     'of b: no gate',
     `of c: only the plan ${PLAN}`,
     'of c: no gate',
@@ -441,14 +451,29 @@ for (const [file, what, input, found] of [
     JSON.stringify(offered).replace('{', '{"server_keys":[],'),
     [TWICE],
   ],
-  ['offer-list', 'a list', [offered], ['it Invalid input: expected object, received array']],
-  ['offer-null', 'null', 'null', ['it Invalid input: expected object, received null']],
-  ['offer-text', 'a text', '"hello"', ['it Invalid input: expected object, received string']],
+  [
+    'offer-list',
+    'a list',
+    [offered],
+    ['it does not fit: Invalid input: expected object, received array'],
+  ],
+  [
+    'offer-null',
+    'null',
+    'null',
+    ['it does not fit: Invalid input: expected object, received null'],
+  ],
+  [
+    'offer-text',
+    'a text',
+    '"hello"',
+    ['it does not fit: Invalid input: expected object, received string'],
+  ],
   [
     'offer-more',
     'a member that a later server may have',
     { ...offered, motto: 'x' },
-    ['it Unrecognized key: "motto"'],
+    ['it does not fit: Unrecognized key: "motto"'],
   ],
   [
     'offer-key-id-of-another',

@@ -416,7 +416,7 @@ it('[W2] so are two records of one run under two keys, in a walk and against wha
     {
       fault: 'forked',
       evidence_ids: ['ev-1', 'ev-2'],
-      message: 'ev-1 and ev-2 are records of one run, run-1: 2 keys sealed 2.',
+      message: 'ev-1 and ev-2 are records of one run, run-1: 2 keys sealed 2 records of it.',
     },
   ])
   const trust = [pinned(signer), pinned(other)]

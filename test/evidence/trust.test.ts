@@ -253,7 +253,7 @@ describe('a trust file', () => {
     [
       'a byte order mark',
       utf8.encode(`\ufeff${JSON.stringify(trustFileOf(signer))}`),
-      'it is not JSON',
+      'it begins with a byte order mark',
     ],
     ['a byte that is no UTF-8', Uint8Array.of(0xff), 'it is not UTF-8'],
     ['more bytes than any has', new Uint8Array(MAX_TRUST_BYTES + 1), 'it is too long'],

@@ -65,6 +65,14 @@ it.each([
   expect(container.textContent.length).toBeLessThan(100_000)
 })
 
+it('[U6] says of a log of which only the end is loaded how much that is, and of a whole one how much it is', async () => {
+  logOf(new TextEncoder().encode('x'.repeat(99).concat('\n').repeat(20_000)))
+  draw()
+  await screen.findByText(/^5,\d{3} lines loaded, 512.0 KiB of 1.9 MiB$/)
+  fireEvent.click(screen.getByText('Load from the beginning'))
+  await screen.findByText(/^20,000 lines, 1.9 MiB$/)
+})
+
 it.each([
   ['one piece', 'x'.repeat(5_000)],
   ['many colours', `${ESC}[31mx${ESC}[32my`.repeat(2_500)],

@@ -156,7 +156,10 @@ export function LogPane({
       )}
       <div className="flex min-h-7 flex-wrap items-center justify-between gap-x-3 border-t border-line px-3 py-0.5 text-xs text-ink-3">
         <span>
-          {counted(tail.lines.length, 'line')}, {bytesSaid(tail.total)}
+          {counted(tail.lines.length, 'line')}
+          {tail.from === 0 && tail.to >= tail.total
+            ? `, ${bytesSaid(tail.total)}`
+            : ` loaded, ${bytesSaid(tail.to - tail.from)} of ${bytesSaid(tail.total)}`}
         </span>
         <span>{tail.ended ? 'complete' : 'may grow'} · as the server sent it, not checked</span>
       </div>

@@ -1,3 +1,4 @@
+import { duration } from '#contract/duration.ts'
 import type { Run } from '#contract/run.ts'
 import { GATE_OUTCOME, STEP_STATUS } from '#contract/status.ts'
 import { stepOf, stepStatusOf } from '#live/select.ts'
@@ -137,10 +138,14 @@ function Took({ run, node }: { run: Run; node: Node & { kind: 'step' } }) {
   if (!last) return null
   const { finished } = last
   const failed = finished && finished.exit_code !== 0
+  // As it is on record, by the clock where it ran: not from one instant of the server's to another.
+  const took = finished?.duration_ms ?? null
   return (
     <>
       {failed ? (
         <span className="text-bad">{endOf(finished)}</span>
+      ) : took !== null ? (
+        duration(took)
       ) : (
         <Lasting from={last.started_at} to={finished?.finished_at ?? run.ended?.at ?? null} />
       )}

@@ -20,7 +20,7 @@ export function State({
   return <Drawn of={of} family="outcome" colour={colour} wordless={wordless} count={count} />
 }
 
-/** How evidence stands: a row of SEAL_STATE or CLAIM_STATE. Never the green of an outcome. */
+/** How evidence stands: a row of SEAL_STATE or CLAIM_STATE. Never in a colour of an outcome. */
 export function Evidence({ of, wordless = false }: { of: Row; wordless?: boolean }) {
   return <Drawn of={of} family="evidence" colour={EVIDENCE_COLOUR[of.tone]} wordless={wordless} />
 }
@@ -64,7 +64,7 @@ const EVIDENCE_COLOUR = {
   active: 'text-seal',
   waiting: 'text-ink-2',
   good: 'text-seal',
-  bad: 'text-bad',
+  bad: 'text-broken',
   muted: 'text-ink-3',
   neutral: 'text-seal',
 } as const satisfies Record<Tone, string>

@@ -293,7 +293,7 @@ const FOUND = {
   whole: { box: 'border-seal', title: 'text-seal' },
   /** Or not proven: what has not the seal of a key that the reader trusts has not its colour [U5]. */
   open: { box: 'border-line-strong', title: '' },
-  broken: { box: 'border-bad bg-bad-wash', title: 'text-bad' },
+  broken: { box: 'border-broken bg-broken-wash', title: 'text-broken' },
 } as const
 
 /** Each by itself, with what there is to say of it alone. */

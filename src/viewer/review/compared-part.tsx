@@ -104,8 +104,8 @@ function Another({
   onAgain: () => void
 }) {
   return (
-    <div role="alert" className="rounded-md border border-bad bg-bad-wash p-3">
-      <p className="font-semibold text-bad">
+    <div role="alert" className="rounded-md border border-broken bg-broken-wash p-3">
+      <p className="font-semibold text-broken">
         This is not {name} that is on record, so nothing of it is shown: {fault}
       </p>
       <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[8rem_1fr]">

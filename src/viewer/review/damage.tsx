@@ -14,7 +14,7 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
   if (first === undefined) return null
   const { title, isWhole, advice } = FAILING[failingOf(claims)]
   return (
-    <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-bad p-4">
+    <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-broken p-4">
       <div>
         <h2 className="text-base font-semibold">{title}</h2>
         <p className="max-w-prose">

@@ -131,8 +131,9 @@ function StepDetail({
         </dd>
         <dt className="text-ink-3">Time</dt>
         <dd>
-          <When at={step.started_at} /> to <When at={step.finished_at} />,{' '}
-          {duration(step.duration_ms)} <span className="text-ink-3">server’s clock</span>
+          <When at={step.started_at} /> to <When at={step.finished_at} />{' '}
+          <span className="text-ink-3">server’s clock</span>; it took {duration(step.duration_ms)}{' '}
+          <span className="text-ink-3">where it ran</span>
         </dd>
         {step.taken_over && (
           <>

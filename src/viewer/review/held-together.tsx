@@ -12,11 +12,11 @@ export function HeldTogether({ series }: { series: readonly Series[] }) {
   return (
     <section
       aria-label="What these files say of each other"
-      className={`card flex flex-col gap-3 p-4 ${isBroken ? 'border-bad bg-bad-wash' : ''}`}
+      className={`card flex flex-col gap-3 p-4 ${isBroken ? 'border-broken bg-broken-wash' : ''}`}
     >
       {isBroken && (
         <>
-          <h2 className="text-lg font-semibold text-bad">
+          <h2 className="text-lg font-semibold text-broken">
             {isOfKey
               ? 'These files contradict each other'
               : 'A file is not the record whose name it has'}

@@ -188,7 +188,7 @@ function Apart({
       </div>
       {take.isError && <ErrorWords error={take.error} />}
       {take.data?.same === false && (
-        <p role="alert" className="rounded-md border border-bad bg-bad-wash p-3 text-bad">
+        <p role="alert" className="rounded-md border border-broken bg-broken-wash p-3 text-broken">
           {take.data.expected === take.data.actual
             ? 'These are the cells that are on record, and they contradict it'
             : 'These are not the cells that are on record'}

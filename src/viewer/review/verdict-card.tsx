@@ -35,5 +35,5 @@ export const VERDICT_LOOK = {
   proven: { look: 'border-seal bg-seal-wash', text: 'text-seal', glyph: 'good' },
   part: { look: 'border-line-strong', text: 'text-seal', glyph: 'neutral' },
   read: { look: 'border-line-strong', text: 'text-ink-2', glyph: 'waiting' },
-  refused: { look: 'border-bad bg-bad-wash', text: 'text-bad', glyph: 'bad' },
+  refused: { look: 'border-broken bg-broken-wash', text: 'text-broken', glyph: 'bad' },
 } as const satisfies Record<ProofSentence['tone'], { look: string; text: string; glyph: Tone }>
