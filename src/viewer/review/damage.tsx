@@ -52,8 +52,9 @@ export function StillSaid({
       <div>
         <h3 className="font-semibold">What can still be said</h3>
         <p className="max-w-prose text-ink-2">
-          {isWhole ? '' : 'For finding out what happened to the file. '}It makes no part of it a
-          record to rely on.
+          {isWhole
+            ? 'None of it makes the file a record to rely on.'
+            : 'For finding out what happened to the file. It makes no part of it a record to rely on.'}
         </p>
         <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
           {sentences.map((sentence) => (
