@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { createWriteStream, lstatSync, rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { createWriteStream, lstatSync, mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -103,14 +103,16 @@ async function putTogether<T>(folder: string, read: (store: string) => Promise<T
   const sizes = names.map((name) => lstatSync(join(folder, name)).size)
   if (sizes.reduce((sum, size) => sum + size, 0) > MOST_COPIED)
     throw new Error('it was not closed, and is too large to be put together elsewhere')
-  const copy = await mkdtemp(join(tmpdir(), 'runseal-list-'))
-  // It may be gigabytes, and has what not everybody may read.
+  let copy = ''
+  // It may be gigabytes, and has what not everybody may read. Also where a file of it is being made at that moment.
   const leave = (signal: NodeJS.Signals) => {
-    rmSync(copy, { recursive: true, force: true })
+    if (copy !== '') rmSync(copy, { recursive: true, force: true, maxRetries: 10 })
     process.kill(process.pid, signal)
   }
+  // Before it is there: an interrupt in between would leave it.
   for (const signal of INTERRUPTS) process.once(signal, leave)
   try {
+    copy = mkdtempSync(join(tmpdir(), 'runseal-list-'))
     for (const [at, name] of names.entries()) {
       const from = await openRegular(join(folder, name))
       const end = Math.max(0, (sizes[at] ?? 0) - 1)
@@ -119,7 +121,7 @@ async function putTogether<T>(folder: string, read: (store: string) => Promise<T
     return await read(join(copy, STORE))
   } finally {
     for (const signal of INTERRUPTS) process.off(signal, leave)
-    await rm(copy, { recursive: true, force: true })
+    if (copy !== '') await rm(copy, { recursive: true, force: true })
   }
 }
 

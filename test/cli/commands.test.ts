@@ -39,6 +39,7 @@ const Told = z.strictObject({
       message: z.string(),
       expected: z.optional(z.string()),
       actual: z.optional(z.string()),
+      preimage: z.optional(z.string()),
       shell: z.optional(z.string()),
     }),
   ),

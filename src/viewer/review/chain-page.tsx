@@ -239,9 +239,7 @@ function Found({
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
         <Named walked={walked.filter(({ fault }) => fault !== null)} />
-        {unlisted !== null && (
-          <Unlisted why={unlisted} count={walked.length} asking={asking} askAgain={askAgain} />
-        )}
+        {unlisted !== null && <Unlisted why={unlisted} asking={asking} askAgain={askAgain} />}
         {unread.length > 0 && <UnreadRecords walked={unread} asking={asking} askAgain={askAgain} />}
         {ofRefused.length > 0 && (
           <div className="flex flex-col gap-1">

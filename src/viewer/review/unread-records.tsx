@@ -1,4 +1,3 @@
-import { counted } from '#evidence/counted.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useRef, useState } from 'react'
 import { Link } from 'wouter'
@@ -77,19 +76,13 @@ export function UnreadRecords({
 }
 
 /** Where the list broke off: what is behind is not known, and can be asked for. */
-export function Unlisted({
-  why,
-  count,
-  asking,
-  askAgain,
-}: { why: string; count: number } & AskingAgain) {
+export function Unlisted({ why, asking, askAgain }: { why: string } & AskingAgain) {
   return (
     <div className="flex flex-col items-start gap-2">
       <p className="max-w-prose">
-        The server’s list broke off after {counted(count, 'record')}:{' '}
-        <RunText text={why} max={300} />. What a record names, and what this browser has seen here,
-        was asked for all the same; of what else there may be nothing is known, and none of it is
-        called missing.
+        The server’s list broke off: <RunText text={why} max={300} />. What a record names, and what
+        this browser has seen here, was asked for all the same; of what else there may be nothing is
+        known, and none of it is called missing.
       </p>
       <AskAgain
         said="Ask for the list again"
