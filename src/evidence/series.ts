@@ -184,7 +184,7 @@ export function walkSeries(
     const byKey = isPart ? [] : [...Map.groupBy(members, (one) => one.server).values()]
     const against = mine.flatMap((head) => againstRemembered(head, here))
     const gone = goneOf(against)
-    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all, spare, mine, gone }))
+    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all: numbered, spare, mine, gone }))
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -276,8 +276,8 @@ function againstPrevious(
 
 /**
  * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting: where what
- * its first one follows cannot be had, nobody knows whether it did. `spare`: of so many that are here nobody knows the
- * number, so that as many numbers cannot be said to be missing.
+ * one of it follows cannot be had, nobody knows whether numbers that another key has were before it. `spare`: of so many
+ * that are here nobody knows the number, so that as many numbers cannot be said to be missing.
  */
 function holesOf(
   members: readonly Placed[],
@@ -295,26 +295,38 @@ function holesOf(
     readonly gone: Gone
   },
 ): Told {
-  let last = 0
   const told: Told = { faults: [], open: [] }
-  for (const { evidence_id, server, seal_seq, previous } of members.toSorted(
-    (a, b) => a.seal_seq - b.seal_seq,
-  )) {
+  const numbers = members.toSorted((a, b) => a.seal_seq - b.seal_seq)
+  const others = all.filter(({ server }) => server !== members[0]?.server)
+  let [last, passed] = [0, 0]
+  for (const { evidence_id, server, seal_seq, previous } of numbers) {
     const before = previous && foundAs(previous.evidence_id, here)
     const isHandedOver = before?.some((one) => one.server !== server && one.head === previous?.head)
     const [from, to] = [last + 1, previous === null ? seal_seq - 1 : seal_seq - 2]
-    const isFirst = last === 0
     last = Math.max(last, seal_seq)
     if (from > to || isHandedOver === true || gone.areAll(from, to)) continue
-    const which = from === to ? `number ${from} is` : `numbers ${from} to ${to} are`
-    const isOthers = (one: Placed) =>
-      one.server !== server && from <= one.seal_seq && one.seal_seq <= to
-    if (isFirst && previous !== null && !before && all.some(isOthers)) {
-      told.open.push(
-        `Whether ${which} missing cannot be told: ${evidence_id} follows ${previous.evidence_id}, which could not be had, and another key has sealed such numbers.`,
-      )
-      continue
+    const free: [number, number][] = []
+    const taken: number[] = []
+    let next = from
+    // Of another key, which may be the one that it took over from.
+    for (; (others[passed]?.seal_seq ?? Infinity) <= to; passed += 1) {
+      const number = others[passed]?.seal_seq ?? 0
+      if (previous === null || before || number < next) continue
+      if (number > next) free.push([next, number - 1])
+      taken.push(number)
+      next = number + 1
     }
+    if (taken.length > 0)
+      told.open.push(
+        `Whether ${numbersSaid(taken[0] ?? from, taken.at(-1) ?? to)} missing cannot be told: ${evidence_id} follows ${previous?.evidence_id}, which could not be had, and another key has sealed ${taken.length === 1 ? 'such a number' : 'such numbers'}.`,
+      )
+    if (next <= to) free.push([next, to])
+    for (const span of free) addHole(span)
+  }
+  return told
+
+  function addHole([from, to]: [number, number]): void {
+    const which = numbersSaid(from, to)
     const covered = Math.min(spare.left, to - from + 1)
     spare.left -= covered
     if (covered > to - from) {
@@ -324,15 +336,17 @@ function holesOf(
         told.open.push(
           `Whether ${which} missing cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
         )
-      continue
+      return
     }
     const but =
       covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
     const message = `N${which.slice(1)} not here, and nothing here names ${from === to ? 'it' : 'them'}${but}.`
     told.faults.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
   }
-  return told
 }
+
+const numbersSaid = (from: number, to: number): string =>
+  from === to ? `number ${from} is` : `numbers ${from} to ${to} are`
 
 /** What a rerun says of the run that it repeats, against the records of that run and what it took over from. */
 function lineageOf(
@@ -416,7 +430,8 @@ function orderOf(all: readonly Placed[]): Order {
     }
     spans.set(one, { from: (at += 1), to: Infinity })
     within.push(one)
-    open.push(...(next.get(nameOf(one)) ?? []))
+    // One by one: they may be more than a call takes arguments.
+    for (const follower of next.get(nameOf(one)) ?? []) open.push(follower)
   }
   const follows = (one: Placed, other: Placed): boolean => {
     const [span, of] = [spans.get(one), spans.get(other)]

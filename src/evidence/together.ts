@@ -105,8 +105,12 @@ export async function walkTogether(
   const series: Series[] = []
   for (const standing of [2, 1]) {
     const placed = all.flatMap((one) => (one && standingOf(one) === standing ? one.place : []))
-    const others = all.flatMap((one) => (one && standingOf(one) !== standing ? one.place : []))
-    const unplaced = others.map((says) => ({ evidence_id: says.evidence_id, says }))
+    const unplaced = all.flatMap((one) => {
+      if (!one || one.place === null || standingOf(one) === standing) return []
+      // What counts for more is not in question by what counts for less.
+      const says = standingOf(one) > standing ? null : one.place
+      return { evidence_id: one.place.evidence_id, says }
+    })
     const places = new Map(all.map((one, index) => [one?.place, index]))
     const differing = await compareTaken(placed, async (source, taken) =>
       compare(places.get(source) ?? -1, taken),

@@ -745,7 +745,8 @@ for (const [name, what, files, found] of [
     ['ev-1.source-after-gone-by-another', 'ev-2.rerun-first'],
     [
       'missing: ev-5, 5 to 5 by ev-1',
-      'open: Whether numbers 1 to 4 are missing cannot be told: ev-1 follows ev-5, which could not be had, and another key has sealed such numbers.',
+      'missing: unnamed, 2 to 4',
+      'open: Whether number 1 is missing cannot be told: ev-1 follows ev-5, which could not be had, and another key has sealed such a number.',
       `${OPEN}whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.`,
     ],
   ],

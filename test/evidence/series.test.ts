@@ -62,6 +62,19 @@ it('[W1] [W5] whether a key took over is not known where what its first record f
   // What is followed is missing, and named by that; of the numbers before it the same is so.
   expect(faultsOf([one, two, three, last])).toMatchObject([{ evidence_id: 'ev-4', by: 'ev-5' }])
   expect(faultsOf([last], { unplaced: listed })).toMatchObject([{ from: 1, to: 3 }])
+  // What neither has is missing all the same.
+  expect(faultsOf([one, three, last], { unplaced: listed })).toMatchObject([
+    { evidence_id: 'ev-2', by: 'ev-3' },
+    { from: 2, to: 2 },
+  ])
+  // Back and forth: each time that it is taken over.
+  const again = await sealed(7, await sealed(6, last, 'ev-6', other), 'ev-7')
+  const sixth = [{ evidence_id: 'ev-6', says: null }]
+  expect(
+    faultsOf([one, two, three, await sealed(4, three, 'ev-4', other), last, again], {
+      unplaced: sixth,
+    }),
+  ).toEqual([])
 })
 
 it('[W1] what is missing is named: by the one after it, by the numbers, by what was remembered', async () => {

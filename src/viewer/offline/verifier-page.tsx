@@ -78,11 +78,17 @@ export function VerifierPage({
   useKeptFocus()
   // One after another, however long a folder takes.
   const give = (change: (before: Given) => Given | Promise<Given>) => {
-    turn.current = turn.current.then(async (before) => {
+    const former = turn.current
+    const taken = former.then(async (before) => {
       const now = await change(before)
       setGiven(now)
       judge.ask(questionOf(now))
       return now
+    })
+    // What became of one is no reason not to take the next.
+    turn.current = taken.catch((error: unknown) => {
+      reportError(error)
+      return former
     })
   }
   const { looked, look, stop } = useLooking()

@@ -81,7 +81,8 @@ async function walked(tops: readonly Node[], most: number, look: Look): Promise<
     await openAll(files, found, look)
     if (depth > MAX_DEPTH) {
       const why = 'Not read: it lies too deep in its folder'
-      found.unread.push(...folders.map(({ path }) => ({ path, why })))
+      // One by one: they may be more than a call takes arguments.
+      for (const { path } of folders) found.unread.push({ path, why })
       break
     }
     const inner = await listAll(folders, most - found.files.length, found, look)

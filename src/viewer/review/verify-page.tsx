@@ -100,7 +100,8 @@ export function VerifyPage() {
   }
   // One drop after another, however long a folder takes.
   const give = (giving: Giving) => {
-    turn.current = turn.current.then(() => take(giving))
+    // What became of one is no reason not to take the next.
+    turn.current = turn.current.then(() => take(giving)).catch(reportError)
   }
   const isOver = useWindowDrop(give)
   const trust = useMemo<readonly Trusted[] | null>(() => {
