@@ -1,7 +1,13 @@
 import type { TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import { FINGERPRINT, groupsOf, passkeyFingerprint } from '#evidence/fingerprint.ts'
-import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
+import {
+  leftOpenBy,
+  mayOf,
+  requirementSaid,
+  validitySaid,
+  withinQuotes,
+} from '#evidence/trust-said.ts'
 import { lookAtOffer } from '#server/look-in.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
@@ -56,11 +62,11 @@ function fingerprintLines(of: keyof typeof FINGERPRINT, hex: string): string[] {
   return [FINGERPRINT[of], ...lines]
 }
 
-/** A name as long as the file likes would look like lines of ours. */
-const beginningOf = (name: string): string =>
+/** A name as long as the file likes would look like lines of ours, and one without quotes like words of ours. */
+const quoted = (name: string): string =>
   name.length > MOST_OF_A_NAME
-    ? `${name.slice(0, MOST_OF_A_NAME)}… (${counted(name.length, 'character')})`
-    : name
+    ? `“${withinQuotes(name.slice(0, MOST_OF_A_NAME))}…” (${counted(name.length, 'character')})`
+    : `“${withinQuotes(name)}”`
 const MOST_OF_A_NAME = 60
 
 /** The page of a trust file, line by line. Names in it are whatever somebody wrote. */
@@ -72,14 +78,14 @@ function contentsOf({ server_keys, approvers, required }: TrustFile): string[] {
     part(
       'Server keys',
       server_keys.flatMap(({ key_id, name, ...key }) => [
-        `${name === undefined ? 'Without a name' : beginningOf(name)}${key.status === 'active' ? '' : `, ${validitySaid(key)}`}`,
+        `${name === undefined ? 'Without a name' : quoted(name)}${key.status === 'active' ? '' : `, ${validitySaid(key)}`}`,
         ...fingerprintLines('server', key_id),
       ]),
     ),
     part(
       'Approvers',
       approvers.flatMap((approver) => [
-        `${beginningOf(approver.name)} as ${approver.id}: may approve ${mayOf(approver)}`,
+        `${quoted(approver.name)} as ${approver.id}: may approve ${mayOf(approver)}`,
         ...fingerprintLines('passkey', passkeyFingerprint(approver)),
       ]),
     ),

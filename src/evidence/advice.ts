@@ -1,6 +1,9 @@
 import { type Claim, fails } from './claims.ts'
 
-/** What it is that fails, and what its reader can do about it. Another copy helps only where this one may be changed. */
+/**
+ * What it is that fails, and what its reader can do about it. Another copy helps only where this one may be changed: anyone
+ * can make a file anew that agrees with itself, so that it is called whole only by a key that the reader pinned.
+ */
 export const FAILING = {
   file: {
     title: 'The first break',
@@ -13,6 +16,18 @@ export const FAILING = {
     isWhole: true,
     advice:
       'Whoever answered put it in the place of the one that you asked for. Nothing shows that it was changed: ask for the right one, and ask why this came.',
+  },
+  unsealed: {
+    title: 'The first thing that fails',
+    isWhole: false,
+    advice:
+      'Nothing shows that this is the file as it was sealed: no key that you pinned, and that is neither retired nor revoked, has sealed it. Ask for another copy, or for the key of the server that it is from.',
+  },
+  'unsealed answer': {
+    title: 'This is another record than the one that you asked for',
+    isWhole: false,
+    advice:
+      'Whoever answered put it in the place of the one that you asked for. No key that you pinned, and that is neither retired nor revoked, has sealed it: ask for the right one, and ask why this came.',
   },
   requirement: {
     title: 'It does not keep what you require',
@@ -35,7 +50,10 @@ export function failingOf(claims: readonly Claim[]): keyof typeof FAILING {
     WHOLE.every((word) => claims.some(({ code }) => code === word)) &&
     failing.every(({ code }) => code !== 'signature-wrong')
   if (!isWhole) return 'file'
-  if (failing.every(({ claim }) => claim === 'asked')) return 'answer'
+  const isSealed = claims.some(({ code, ended }) => code === 'seal-signed' && ended === undefined)
+  if (failing.every(({ claim }) => claim === 'asked'))
+    return isSealed ? 'answer' : 'unsealed answer'
+  if (!isSealed) return 'unsealed'
   return failing.every(({ claim }) => claim === 'expectations') ? 'requirement' : 'record'
 }
 

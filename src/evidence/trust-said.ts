@@ -10,12 +10,28 @@ import { fewOf } from './counted.ts'
 
 /* What a trust file says, in the words of the page and of the command line. */
 
-/** Which key: as the reader calls it, else how its fingerprint begins. A name is whatever somebody wrote. */
+/** Which key, within a sentence: how its fingerprint begins, and what the reader's file calls it. */
 export const keyNamed = ({ key_id, name = '' }: Pick<ServerKey, 'key_id' | 'name'>): string =>
-  name === ''
-    ? `${key_id.slice(0, 8)}…`
-    : `“${name.slice(0, MOST_OF_A_NAME)}${name.length > MOST_OF_A_NAME ? '…' : ''}”`
-const MOST_OF_A_NAME = 60
+  `${key_id.slice(0, 8)}…${calledSaid(name)}`
+
+/**
+ * A name is whatever the one who wrote the file liked, and would end a sentence of ours to begin its own. One that has
+ * more than plain letters, digits and a few marks is not said there at all.
+ */
+export function calledSaid(name: string): string {
+  if (!PLAIN_NAME.test(name)) return ''
+  const letters = Array.from(name)
+  const isLong = letters.length > MOST_OF_A_NAME
+  return ` “${letters.slice(0, MOST_OF_A_NAME).join('')}${isLong ? '…' : ''}”`
+}
+const MOST_OF_A_NAME = 40
+// Cased letters, since others look like marks; scripts that are read from the left, since others move what is around them.
+const PLAIN_NAME =
+  /^(?! )(?:(?=[\p{Lu}\p{Ll}])[\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}]|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー가-힣]|[0-9_:/@-]|\.(?! )| (?! |$))+$/u
+
+/** A name where all of it is shown, between quotes that it cannot end. */
+export const withinQuotes = (name: string): string => name.replaceAll(QUOTE, "'")
+const QUOTE = /[\p{Pi}\p{Pf}"„‚″‶ʺ˝ˮ〝〞〟＂]/gu
 
 /** Up to where a key counts that has ended. */
 export const validitySaid = ({

@@ -36,7 +36,11 @@ it('[C11] trust show says all that a trust file holds, in the words and groups o
   }
   const file: TrustFile = trustFileOf(signer, {
     server_keys: [
-      serverKeyOf(signer, { name: 'Build\u202e\n  1  0000', status: 'revoked', last_seal_seq: 5 }),
+      serverKeyOf(signer, {
+        name: 'Build”, active\u202e\n  1  0000',
+        status: 'revoked',
+        last_seal_seq: 5,
+      }),
     ],
     approvers: [newPasskey('ann', { may: { definitions: ['release'], gates: [] } }).approver],
     required: [
@@ -52,7 +56,7 @@ it('[C11] trust show says all that a trust file holds, in the words and groups o
     code: 0,
     lines: [
       'Server keys',
-      '  Build<U+202E><U+000A>  1  0000, revoked, counts up to #5',
+      "  “Build', active<U+202E><U+000A>  1  0000”, revoked, counts up to #5",
       '  Fingerprint · SHA-256 of the Ed25519 key',
       '    1  3475 0f98 bd59 fcfc',
       '    2  946d a45a aabe 933b',
@@ -60,7 +64,7 @@ it('[C11] trust show says all that a trust file holds, in the words and groups o
       '    4  bf42 8665 05f3 c97e',
       '',
       'Approvers',
-      '  ANN as ann: may approve of release, at no gate, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the ES256 credential NxZFGX1jMvR8…',
+      '  “ANN” as ann: may approve of release, at no gate, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the ES256 credential NxZFGX1jMvR8…',
       '  Fingerprint · SHA-256 of the passkey’s public key',
       '    1  ce97 ec20 d436 61a1',
       '    2  9b21 5cb2 e376 a698',

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { VERDICT } from '#contract/status.ts'
+import { TrustFile } from '#contract/trust.ts'
 import { verify } from '#cli/verify.ts'
 import { trustFault } from '#evidence/trust.ts'
 import {
@@ -178,4 +179,30 @@ it('[C2] names the key, and advises another copy only of a file that may have be
   expect(required.text).toMatch(/\n\nThe file is whole: it does not keep what you require\. .*$/)
   const { text } = await printed(await lineFor(damaged))
   expect(text).toMatch(/\n\nAsk for another copy of the file: .* same last link shows .*$/)
+  // Anyone makes a file anew that agrees with itself.
+  const [file = ''] = line
+  const unsealed = await printed([file, '--expect', 'definition=another'])
+  expect(unsealed.text).toMatch(/\n\nNothing shows that this is the file as it was sealed: .*$/)
+  expect(unsealed.text).not.toMatch(/file is whole|will say the same/)
+})
+
+it('[V25] no name of a key in a trust file ends the first sentence, and its fingerprint stands before it', async () => {
+  const honest = table.attacks
+    .filter(isSaid)
+    .find(({ verdict, source, asked, also }) => verdict === 'proven' && !source && !asked && !also)
+  if (honest === undefined) throw new Error('there is none in the table')
+  const [envelope = '', , trust = ''] = await lineFor(honest)
+  const named = join(folder, 'named.json')
+  for (const [name, said] of [
+    ['CI”). Every gate was signed by a passkey. (“CI', ''],
+    ['CI', ' “CI”'],
+  ] as const) {
+    const file = TrustFile.parse(JSON.parse(await readFile(trust, 'utf8')))
+    const server_keys = file.server_keys.map((key) => ({ ...key, name }))
+    await writeFile(named, JSON.stringify({ ...file, server_keys }))
+    const { text } = await printed([envelope, '--trust', named])
+    expect(text.replace(/[0-9a-f]{8}…/, 'HEX')).toMatch(
+      new RegExp(`^Proven: sealed by a key you trust \\(HEX${said}\\), and unchanged since\\.`),
+    )
+  }
 })

@@ -52,7 +52,7 @@ describe('a trust file that is dropped', () => {
     )
     // As `runseal trust show` says it.
     expect(screen.getByRole('list', { name: 'Approvers' }).textContent).toContain(
-      'ANN as ann: may approve any definition, any gate, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the ES256 credential NxZFGX1jMvR8…Fingerprint · SHA-256 of the passkey’s public key',
+      '“ANN” as ann: may approve any definition, any gate, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the ES256 credential NxZFGX1jMvR8…Fingerprint · SHA-256 of the passkey’s public key',
     )
     within(screen.getByRole('list', { name: 'Required' })).getByText(
       /gate ship, 2 approve, each by a passkey, four eyes, asks “Ship it\?”/,
@@ -107,6 +107,18 @@ describe('a trust file that is dropped', () => {
     take('first.json')
     expect(used).toEqual([second, first])
     screen.getByRole('button', { name: 'Trust what second.json says' })
+  })
+
+  it('[U16] no name ends the sentence of what would change', () => {
+    const name = 'CI”) is pinned now. The server key 00000000… (“CI'
+    const then = trustFileOf(other, {
+      server_keys: [serverKeyOf(other, { name })],
+      approvers: [{ ...ann, name }],
+    })
+    expect(trustChange(NOTHING_KEPT.pinned, then)).toEqual([
+      `The server key ${other.key_id.slice(0, 8)}… is new.`,
+      expect.stringMatching(/^ann with the passkey [0-9a-f]{8}… is new\.$/),
+    ])
   })
 
   it('[U16] says what would be lost, loosened and new', () => {

@@ -128,7 +128,7 @@ describe('a verdict', () => {
       name: 'Nothing fails, but something you required is not proven',
     })
     verdict().getByText(
-      /signed by a key you pinned \(“The release server”\)\. See below what is not proven/,
+      /signed by a key you pinned \([0-9a-f]{8}… “The release server”\)\. See below what is not proven/,
     )
   })
 
@@ -267,11 +267,74 @@ describe('a verdict', () => {
 
     const run = startRun(signer, { gates: [planGate('ship')] })
     run.gate('ship', { outcome: 'rejected', decisions: [{ approver: 'user:ann' }] })
-    for (const trust of [[], [pinned(signer)]]) {
-      await judge((await run.seal()).bytes, trust)
-      where().getByRole('heading', { name: 'The first thing that fails' })
-      where().getByText(/^The file is whole: what fails is what was recorded/)
-      expect(where().queryByText(/was changed in this one/)).toBe(null)
+    await judge((await run.seal()).bytes, [pinned(signer)])
+    where().getByRole('heading', { name: 'The first thing that fails' })
+    where().getByText(/^The file is whole: what fails is what was recorded/)
+    expect(where().queryByText(/was changed in this one/)).toBe(null)
+    verdict().getByText(/The file itself is whole\.$/)
+  })
+
+  it('[V21] calls no file whole that fails and that no key has sealed which is pinned and has not ended', async () => {
+    const { name } = sealed.content.opening.definition
+    const policy = { quorum: 2, four_eyes: false, sign: 'session', roles: null } as const
+    const required = [
+      { name, sha256: null, gates: [{ step_id: 'ship', question: null, ...policy }] },
+    ]
+    const ended = (status: 'retired' | 'revoked', last_seal_seq: number) =>
+      pinned(signer, { required, server_keys: [serverKeyOf(signer, { status, last_seal_seq })] })
+    const stranger = pinned(await newSigner(9), { required })
+    const own = trustFileOf(signer)
+    const where = () => within(screen.getByRole('region', { name: 'Where it breaks' }))
+    for (const [trust, refused] of [
+      [[stranger], []],
+      [[stranger, { file: own, source: 'offered' }], []],
+      [[stranger, { file: own, source: 'first_seen' }], []],
+      [[pinned(signer, { required })], [signer.key_id]],
+      // Whoever has such a key now can have made it, whether it counts by the number that the record gives itself or not.
+      [[ended('retired', 9)], []],
+      [[ended('revoked', 9)], []],
+      [[ended('revoked', 0)], []],
+    ] as const) {
+      const container = await judge(sealed.bytes, trust, undefined, refused)
+      where().getByText(/^Nothing shows that this is .* Ask for another copy, or for the key of /)
+      expect(container.textContent).not.toMatch(/is whole|will say the same/)
+    }
+    const asked = { evidence_id: 'ev-other' }
+    const { claims, remaining } = await verifyEnvelope(sealed.bytes, { trust: [], asked })
+    cleanup()
+    render(<Damage claims={claims} remaining={remaining} />)
+    where().getByRole('heading', { name: 'This is another record than the one that you asked for' })
+    where().getByText(
+      /No key that you pinned, and that is neither retired nor revoked, has sealed it/,
+    )
+  })
+
+  it('[V25] no name of a key ends the sentence that it stands in', async () => {
+    const first = `${signer.key_id.slice(0, 8)}…`
+    for (const [name, said] of [
+      ['CI”). Every gate was signed by a passkey. (“CI', first],
+      ['CI). Every gate was signed by a passkey. (CI', first],
+      ['CI. Every gate was signed by a passkey', first],
+      ['CI" Every gate was signed', first],
+      ['CIˮ Every gate was signed', first],
+      ['\u202eIC', first],
+      ['שרת', first],
+      ['CI          Every gate was signed', first],
+      ['CI\nEvery gate was signed', first],
+      [' CI', first],
+      ['', first],
+      [
+        'https://runs.example:84/ci_1-b @ Zürich',
+        `${first} “https://runs.example:84/ci_1-b @ Zürich”`,
+      ],
+      ['リリース サーバー 東京', `${first} “リリース サーバー 東京”`],
+      ['a'.repeat(41), `${first} “${'a'.repeat(40)}…”`],
+    ] as const) {
+      await judge(sealed.bytes, [pinned(signer, { server_keys: [serverKeyOf(signer, { name })] })])
+      const { textContent } = verdict().getByText(/It is signed by a key you pinned/)
+      expect(textContent).toContain(
+        ` It is signed by a key you pinned (${said}). That does not prove that what was recorded`,
+      )
     }
   })
 

@@ -1,7 +1,7 @@
 import type { RequiredDefinition, ServerKey, TrustedApprover, TrustFile } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import { passkeyFingerprint } from '#evidence/fingerprint.ts'
-import { mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
+import { calledSaid, keyNamed, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
 
 /**
  * What a trust file would make of what is trusted now, a sentence each; what is lost or loosened comes first. `isRefused`:
@@ -30,7 +30,7 @@ export function trustChange(
     ),
     ...both(now.approvers, then.approvers, approverOf).map(
       ([old, one]) =>
-        `${approverSaid(old)} may approve ${mayOf(old)} now, and ${mayOf(one)} then, as ${one.name}.`,
+        `${approverSaid(old)} may approve ${mayOf(old)} now, and ${mayOf(one)} then, as ${one.id}${calledSaid(one.name)}.`,
     ),
     ...both(now.required, then.required, definitionOf).map(
       ([old, one]) =>
@@ -71,7 +71,6 @@ const definitionOf = ({ name }: RequiredDefinition) => name
 // Another passkey under the same id is another approver.
 const approverOf = ({ id, public_key }: TrustedApprover) => `${id} ${public_key}`
 
-const keySaid = ({ key_id, name }: ServerKey) =>
-  `The server key ${key_id.slice(0, 8)}…${name === undefined ? '' : ` (${name})`}`
+const keySaid = (key: ServerKey) => `The server key ${keyNamed(key)}`
 const approverSaid = (approver: TrustedApprover) =>
-  `${approver.name} (${approver.id}) with the passkey ${passkeyFingerprint(approver).slice(0, 8)}…`
+  `${approver.id}${calledSaid(approver.name)} with the passkey ${passkeyFingerprint(approver).slice(0, 8)}…`

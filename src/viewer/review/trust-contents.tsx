@@ -1,6 +1,12 @@
 import type { ServerKey, TrustedApprover, TrustFile } from '#contract/trust.ts'
 import { FINGERPRINT, passkeyFingerprint } from '#evidence/fingerprint.ts'
-import { leftOpenBy, mayOf, requirementSaid, validitySaid } from '#evidence/trust-said.ts'
+import {
+  leftOpenBy,
+  mayOf,
+  requirementSaid,
+  validitySaid,
+  withinQuotes,
+} from '#evidence/trust-said.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import type { ReactNode } from 'react'
@@ -27,7 +33,9 @@ export function TrustContents({
                   {key.name === undefined ? (
                     'Without a name'
                   ) : (
-                    <RunText text={key.name} max={120} />
+                    <>
+                      “<RunText text={withinQuotes(key.name)} max={120} />”
+                    </>
                   )}
                   {key.status !== 'active' && (
                     <span className="text-bad"> {validitySaid(key)}</span>
@@ -78,7 +86,7 @@ export function Approvers({ approvers }: { approvers: readonly TrustedApprover[]
       {approvers.map((approver) => (
         <li key={`${approver.id} ${approver.public_key}`}>
           <p>
-            <RunText text={approver.name} max={140} />{' '}
+            “<RunText text={withinQuotes(approver.name)} max={140} />”{' '}
             <span className="text-ink-2">
               as <RunText text={approver.id} max={140} />: may approve{' '}
               <RunText text={mayOf(approver)} max={600} />

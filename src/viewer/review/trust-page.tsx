@@ -1,5 +1,6 @@
 import { type ServerKey, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
+import { withinQuotes } from '#evidence/trust-said.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -267,7 +268,7 @@ function KeyCard({
         )}
         {serverKey.name !== undefined && (
           <span className="text-ink-2">
-            <RunText text={serverKey.name} max={120} />
+            “<RunText text={withinQuotes(serverKey.name)} max={120} />”
           </span>
         )}
         {serverKey.status !== 'active' && (
