@@ -271,6 +271,7 @@ async function askedOfFile(
 export const walkRim = (client: QueryClient) => {
   const judged = judgedByKeys(client)
   return {
+    now: () => new Date().toISOString(),
     list: (cursor: string, signal: AbortSignal) =>
       ask(ENDPOINT.listEnvelopes, { signal, query: { cursor, limit: '200' } }),
     judge: async (

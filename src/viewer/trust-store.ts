@@ -255,6 +255,8 @@ export const unanswered = ({ keys, answered }: Kept): ServerKey[] =>
 
 /** What became of a walk: all that had a place in it, and by whose key. */
 export type WalkMade = {
+  /** When it ended: by that it is told from any other. */
+  readonly at: string
   readonly placed: readonly {
     readonly place: HeldEnvelope
     readonly by: Parameters<typeof remembers>[1]
@@ -262,35 +264,42 @@ export type WalkMade = {
   readonly is_broken: boolean
 }
 
-/** Every one that the walk met is remembered, and none let go: what it did not meet as it was may be another history's. */
-export const rememberWalk = (walk: WalkMade, at = new Date().toISOString()) =>
-  changeMemory((memory) => withWalk(memory, walk, at))
-export function withWalk({ kept, met }: Memory, walk: WalkMade, at: string): Memory {
+/** What the walk met is remembered, and nothing let go that it did not meet as it was: that may be another history's. */
+export const rememberWalk = (walk: WalkMade) => changeMemory((memory) => withWalk(memory, walk))
+export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
+  const { at, is_broken } = walk
   const numbers = walk.placed.map(({ place }) => place.seal_seq)
   const up_to = numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b))
   return {
-    kept: { ...kept, walk: { at, up_to, is_broken: walk.is_broken }, last: null, lasts: [] },
-    met: withMet(allMet({ kept, met }), placesIn(walk, kept)),
+    kept: { ...kept, walk: { at, up_to, is_broken }, last: null, lasts: [] },
+    met: withMet(allMet({ kept, met }), walk, kept),
   }
 }
 
-/** The reader knows why this server's history is another by now: only what `isHere` is held against it from now on. */
-export const beginAnew = (walk: WalkMade, isHere: (head: HeldEnvelope) => boolean) =>
-  changeMemory((memory) => begunAnew(memory, walk, isHere))
-export const begunAnew = (
+/**
+ * The reader knows why this server's history is another than that walk was held against: what `isGone` by it is let go.
+ * What another tab has met since stays, and so does what is wrong with a walk that the reader was not asked about.
+ */
+export const beginAnew = (walk: WalkMade, isGone: (head: HeldEnvelope) => boolean) =>
+  changeMemory((memory) => begunAnew(memory, walk, isGone))
+export function begunAnew(
   { kept, met }: Memory,
   walk: WalkMade,
-  isHere: (head: HeldEnvelope) => boolean,
-): Memory => ({
-  kept: {
-    ...kept,
-    walk: kept.walk && { ...kept.walk, is_broken: false },
-    last: null,
-    lasts: [],
-    heads: kept.heads.filter(isHere),
-  },
-  met: withMet(allMet({ kept, met }).filter(isHere), placesIn(walk, kept)),
-})
+  isGone: (head: HeldEnvelope) => boolean,
+): Memory {
+  const isLeft = (head: HeldEnvelope) => !isGone(head)
+  const isLast = kept.walk?.at === walk.at
+  return {
+    kept: {
+      ...kept,
+      walk: kept.walk && { ...kept.walk, is_broken: kept.walk.is_broken && !isLast },
+      last: null,
+      lasts: [],
+      heads: kept.heads.filter(isLeft),
+    },
+    met: withMet(allMet({ kept, met }).filter(isLeft), { ...walk, is_broken: false }, kept),
+  }
+}
 
 /** Those that were kept when only the newest of each key was are some of them. */
 const allMet = ({ kept: { last, lasts }, met }: Memory): readonly Met[] => {
@@ -310,28 +319,43 @@ const asMet = ({ server, evidence_id, head, seal_seq, run_id }: HeldEnvelope): M
 })
 
 /**
- * What goes first where a key has more than are remembered is what the walk has here as it was, by the lowest number: those
- * above follow it by its head. So no new history pushes out what was seen of another.
+ * Where a key has more than are remembered, what was remembered stays, but for what the newest one of the walk was sealed
+ * after: its head is of that too, so that the lowest numbers of it go. A walk with faults lets none go: of two histories
+ * that it shows, the newest one may be the other one's.
  */
-function withMet(old: readonly Met[], here: readonly Met[]): readonly Met[] {
-  const [known, now] = [new Set(old.map(nameOf)), new Set(here.map(nameOf))]
+function withMet(old: readonly Met[], walk: WalkMade, kept: Kept): readonly Met[] {
+  const here = placesIn(walk, kept)
+  const known = new Set(old.map(nameOf))
   if (here.every((one) => known.has(nameOf(one)))) return old
-  const gone = old.filter((one) => !now.has(nameOf(one)))
-  const byKey = Map.groupBy(distinct([...gone, ...here]), ({ server }) => server)
-  return [...byKey.values()].flatMap((ofKey) =>
-    ofKey.length <= MOST_MET
-      ? ofKey
-      : ofKey
-          .toSorted(
-            (a, b) =>
-              Number(now.has(nameOf(a))) - Number(now.has(nameOf(b))) || b.seal_seq - a.seal_seq,
-          )
-          .slice(0, MOST_MET),
-  )
+  const byName = new Map(walk.placed.map(({ place }) => [nameOf(place), place]))
+  const byKey = Map.groupBy(distinct([...old, ...here]), ({ server }) => server)
+  return [...byKey.values()].flatMap((ofKey) => {
+    if (ofKey.length <= MOST_MET) return ofKey
+    const newest = newestOf(ofKey.flatMap((one) => byName.get(nameOf(one)) ?? []))
+    const line = walk.is_broken ? new Set() : lineOf(newest, byName)
+    const rankOf = (one: Met) => (line.has(nameOf(one)) ? 1 : known.has(nameOf(one)) ? 0 : 2)
+    return ofKey
+      .toSorted((a, b) => rankOf(a) - rankOf(b) || b.seal_seq - a.seal_seq)
+      .slice(0, MOST_MET)
+  })
+}
+
+/** This one and all that it was sealed after, down to the first that is not here. */
+function lineOf(
+  newest: HeldEnvelope | null,
+  byName: ReadonlyMap<string, HeldEnvelope>,
+): ReadonlySet<string> {
+  const line = new Set<string>()
+  for (let at = newest; at !== null && !line.has(nameOf(at));) {
+    line.add(nameOf(at))
+    at = (at.previous && byName.get(nameOf(at.previous))) ?? null
+  }
+  return line
 }
 
 /** A head is of all that is in a record; two under one id are two. */
-const nameOf = ({ evidence_id, head }: HeldEnvelope): string => `${evidence_id} ${head}`
+const nameOf = ({ evidence_id, head }: Pick<HeldEnvelope, 'evidence_id' | 'head'>): string =>
+  `${evidence_id} ${head}`
 
 /** The last of each. */
 const distinct = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
@@ -343,7 +367,7 @@ export const seenHere = (memory: Memory): HeldEnvelope[] =>
   // Of one that is both, the head says more.
   distinct<HeldEnvelope>([...allMet(memory), ...memory.kept.heads])
 
-/** Has a key so many that some were let go? */
+/** Has a key so many that others are let go, or not remembered? */
 export const isFull = ({ met }: Memory): boolean =>
   [...Map.groupBy(met, ({ server }) => server).values()].some((ofKey) => ofKey.length >= MOST_MET)
 

@@ -24,7 +24,7 @@ import { sortFiles } from '#viewer/review/sort-files.ts'
 import {
   changedSince,
   isBroken,
-  isWalked,
+  isGone,
   madeOf,
   type Walk,
   walkChain,
@@ -89,6 +89,7 @@ describe('the walk over a chain', () => {
       next = null,
       behind = [],
       onAsked = () => {},
+      at = 'then',
     }: {
       refused?: readonly string[]
       before?: Walk | null
@@ -98,6 +99,7 @@ describe('the walk over a chain', () => {
       /** Not listed. */
       behind?: readonly Sealed[]
       onAsked?: (evidence_id: string) => void
+      at?: string
     } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
@@ -113,6 +115,7 @@ describe('the walk over a chain', () => {
     }))
     return await walkChain(
       {
+        now: () => at,
         async list(cursor) {
           if (cursor !== '') throw new ApiError('unreadable', 500, 'the second page answered 500')
           return { items: listed, next_cursor: next }
@@ -151,7 +154,7 @@ describe('the walk over a chain', () => {
     const found = await walk([second], [first], trust, { next, behind: [sealed] })
     expect(found.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
     expect(isBroken(found)).toBe(false)
-    expect(isWalked(found)(first)).toBe(true)
+    expect(isGone(found)(first)).toBe(false)
     const [named, newest] = [{ next }, { next, behind: [sealed] }]
     expect((await walk([second], [], trust, named)).series).toMatchObject([
       { faults: [{ fault: 'missing', evidence_id: 'ev-1' }] },
@@ -169,7 +172,7 @@ describe('the walk over a chain', () => {
     expect([asked, after.series[0]?.faults]).toMatchObject([['ev-1'], [{ evidence_id: 'ev-9' }]])
     // What could not be had may be there.
     const unread = await walk([second], [first], trust, { next, refused: ['ev-1'] })
-    expect([isBroken(unread), isWalked(unread)(first)]).toEqual([false, true])
+    expect([isBroken(unread), isGone(unread)(first)]).toEqual([false, false])
     expect(isBroken(await walk([second], [first], trust))).toBe(true)
   })
 
@@ -204,7 +207,7 @@ describe('the walk over a chain', () => {
       { verdict: 'proven', isUnread: false },
     ])
     expect(isBroken(found)).toBe(false)
-    expect(seen.map(isWalked(found))).toEqual([true, true])
+    expect(seen.map(isGone(found))).toEqual([false, false])
     // Of what was read, nothing is asked for again.
     const again = await walk([sealed, second], seen, trust, { refused: ['ev-2'], before: found })
     expect(again.walked.map(({ verdict }) => verdict)).toEqual(['proven', 'proven'])
@@ -217,11 +220,11 @@ describe('the walk over a chain', () => {
 
   const idsIn = (memory: Memory) => seenHere(memory).map(({ evidence_id }) => evidence_id)
   /** Of a reader who pinned these keys. */
-  const knowing = (...keys: (typeof signer)[]): Memory => ({
+  const knowing = (...keys: Pick<typeof signer, 'key_id'>[]): Memory => ({
     met: [],
     kept: { ...NOTHING_KEPT, seen: Object.fromEntries(keys.map(({ key_id }) => [key_id, 'x'])) },
   })
-  const after = (memory: Memory, found: Walk) => withWalk(memory, madeOf(found), 'then')
+  const after = (memory: Memory, found: Walk) => withWalk(memory, madeOf(found))
 
   it('[U12] that begins anew is held against what is here alone, also of what was opened', async () => {
     const second = await afterIt(signer, 'ev-2')
@@ -235,10 +238,27 @@ describe('the walk over a chain', () => {
     expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
     const warned = after(memory, found)
     expect(warned.kept.walk).toEqual({ at: 'then', up_to: 1, is_broken: true })
-    const anew = begunAnew(warned, madeOf(found), isWalked(found))
+    const anew = begunAnew(warned, madeOf(found), isGone(found))
     expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
     expect(newestOf(seenHere(anew))?.seal_seq).toBe(1)
     expect(anew.kept.walk?.is_broken).toBe(false)
+  })
+
+  it('[U12] that begins anew lets go of what that very walk did not find, and of nothing that was met since', async () => {
+    const [second, third] = [await afterIt(signer, 'ev-2'), await afterIt(signer, 'ev-3')]
+    const memory = after(knowing(signer), await walk([sealed, second]))
+    const mine = await walk([sealed], seenHere(memory))
+    expect(isBroken(mine)).toBe(true)
+    // In another tab, by a walk that has something else wrong, and by one that was opened.
+    const other = await walk([sealed, second, third], seenHere(memory), undefined, { at: 'later' })
+    expect(isBroken(other)).toBe(true)
+    const { kept, met } = after(after(memory, mine), other)
+    const ninth = { server: signer.key_id, evidence_id: 'ev-9', head: '9'.repeat(64), seal_seq: 9 }
+    const both = { kept: { ...kept, heads: [{ ...ninth, decisions: [] }] }, met }
+    const anew = begunAnew(both, madeOf(mine), isGone(mine))
+    expect(idsIn(anew)).toEqual(['ev-1', 'ev-3', 'ev-9'])
+    expect(anew.kept.walk).toEqual({ at: 'later', up_to: 2, is_broken: true })
+    expect(begunAnew(both, madeOf(other), isGone(other)).kept.walk?.is_broken).toBe(false)
   })
 
   it('[U12] remembers each one of the keys that were accepted, and none pushes out another’s', async () => {
@@ -305,7 +325,7 @@ describe('the walk over a chain', () => {
     expect(idsIn(both).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-2b', 'ev-3'])
     expect(isBroken(await walk([sealed, rival], seenHere(both)))).toBe(true)
     expect(isBroken(await walk([sealed, second, third], seenHere(both)))).toBe(true)
-    const anew = begunAnew(both, madeOf(found), isWalked(found))
+    const anew = begunAnew(both, madeOf(found), isGone(found))
     expect(isBroken(await walk([sealed, rival], seenHere(anew)))).toBe(false)
     // What is told of by the reader's memory is not told of by its number, or by what follows it, as well.
     expect((await walk([third], seenHere(memory))).series[0]?.faults).toMatchObject([
@@ -389,24 +409,72 @@ describe('the walk over a chain', () => {
     expect(idsIn(after(memory, untold)).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-x'])
   })
 
-  it('[U12] remembers so many of each key, and lets go first of what is here as it was, by its number', () => {
-    const recordOf = (seal_seq: number, name = 'ev') => ({
-      server: signer.key_id,
-      evidence_id: `${name}-${seal_seq}`,
-      head: `${name}${seal_seq}`.padEnd(64, '0'),
-      seal_seq,
-    })
-    const by = { key_id: signer.key_id, source: 'pinned' as const }
-    const walked = (places: readonly HeldEnvelope[]) => ({
+  describe('that meets more of a key than are remembered', () => {
+    const server = 'a'.repeat(64)
+    /** Records of these numbers, each sealed after the one before it. */
+    const historyOf = (
+      name: string,
+      from: number,
+      to: number,
+      first: HeldEnvelope | null = null,
+    ) => {
+      const records: HeldEnvelope[] = []
+      for (let seal_seq = from; seal_seq <= to; seal_seq += 1) {
+        const before = records.at(-1) ?? first
+        records.push({
+          server,
+          evidence_id: `${name}-${seal_seq}`,
+          head: `${name}${seal_seq}`.padEnd(64, '0'),
+          seal_seq,
+          previous: before && { evidence_id: before.evidence_id, head: before.head },
+        })
+      }
+      return records
+    }
+    const by = { key_id: server, source: 'pinned' as const }
+    const walked = (places: readonly HeldEnvelope[], is_broken = false) => ({
+      at: '',
       placed: places.map((place) => ({ place, by })),
-      is_broken: false,
+      is_broken,
     })
-    const most = Array.from({ length: MOST_MET }, (_, index) => recordOf(index + 1))
-    const gone = recordOf(1, 'gone')
-    const memory = withWalk(withWalk(knowing(signer), walked([gone]), ''), walked(most), '')
-    expect([memory.met.length, isFull(memory)]).toEqual([MOST_MET, true])
-    const kept = new Set(idsIn(memory))
-    expect(['gone-1', 'ev-1', 'ev-2'].map((id) => kept.has(id))).toEqual([true, false, true])
+    const honest = historyOf('ev', 1, 6)
+    const shared = honest.slice(0, 2)
+    const fork = historyOf('fork', 3, MOST_MET + 10, shared[1])
+    const isIn = (memory: Memory, ...records: HeldEnvelope[]) => {
+      const ids = new Set(idsIn(memory))
+      return records.map(({ evidence_id }) => ids.has(evidence_id))
+    }
+    const [all, none] = [honest.map(() => true), honest.map(() => false)]
+    const seen = withWalk(knowing(by), walked(honest))
+
+    it('[U12] lets go first of what the newest follows by its heads, by the lowest number', () => {
+      const gone = historyOf('gone', 1, 1)
+      const most = historyOf('ev', 1, MOST_MET)
+      const memory = withWalk(withWalk(knowing(by), walked(gone)), walked(most))
+      expect([memory.met.length, isFull(memory)]).toEqual([MOST_MET, true])
+      expect(isIn(memory, ...gone, ...most.slice(0, 2))).toEqual([true, false, true])
+    })
+
+    it('[U12] lets go of nothing in a walk with faults, until the reader has answered', () => {
+      // Attacker: whoever has the sealing key shows both histories once, the other one longer than is remembered.
+      const both = walked([...honest, ...fork], true)
+      const memory = withWalk(seen, both)
+      expect([memory.met.length, isIn(memory, ...honest)]).toEqual([MOST_MET, all])
+      const full = withWalk(memory, walked(historyOf('more', 1, 9), true))
+      expect(new Set(idsIn(full))).toEqual(new Set(idsIn(memory)))
+      // What the reader has answered for goes by its heads again; of the other history none does.
+      const anew = begunAnew(memory, both, () => false)
+      expect(isIn(anew, ...honest)).toEqual([false, false, true, true, true, true])
+      const isOther = ({ evidence_id }: HeldEnvelope) => evidence_id.startsWith('ev-')
+      const left = begunAnew(memory, walked([...shared, ...fork]), isOther)
+      expect([left.met.length, isIn(left, ...honest)]).toEqual([MOST_MET, none])
+    })
+
+    it('[U12] lets go of nothing that its newest one is not known to follow', () => {
+      // Attacker: what would tell the two histories apart is listed, and never answered for.
+      const memory = withWalk(seen, walked([...honest, ...fork.slice(5)]))
+      expect([memory.met.length, isIn(memory, ...honest)]).toEqual([MOST_MET, all])
+    })
   })
 
   it('[U12] what was placed before it was asked for again is held against the list of then', async () => {

@@ -35,7 +35,7 @@ import {
 } from './unread-records.tsx'
 import { unprovenOf } from './unproven.ts'
 import { useKeysFault } from './use-keys-fault.ts'
-import { isBroken, isWalked, madeOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
+import { isBroken, isGone, madeOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
@@ -179,7 +179,7 @@ function LastSeen({ memory }: { memory: Memory }) {
         </>
       )}
       {isFull(memory) &&
-        ` It remembers the ${MOST_MET.toLocaleString('en')} highest numbers of each key; of what is older, each next record names the head.`}
+        ` It remembers at most ${MOST_MET.toLocaleString('en')} records of a key: the oldest go, of which each next record names the head. A walk with something wrong lets none go until you say that you know why, and what there is no room for then is not remembered.`}
     </p>
   )
 }
@@ -337,7 +337,7 @@ function Anew({ walk }: { walk: Walk }) {
         type="button"
         className="button"
         disabled={!known || change.isPending || change.isSuccess}
-        onClick={() => change.mutate(() => beginAnew(madeOf(walk), isWalked(walk)))}
+        onClick={() => change.mutate(() => beginAnew(madeOf(walk), isGone(walk)))}
       >
         {change.isSuccess ? 'Later walks begin here' : 'Hold later walks against what is here now'}
       </button>

@@ -25,6 +25,7 @@ export type WalkRim = {
     taken: readonly (readonly TakenOver[])[],
     signal: AbortSignal,
   ) => Promise<Verdict | null>
+  now: () => string
 }
 
 /** As the list names it; where that broke off, as the record after it does, or this browser, which has seen it before. */
@@ -54,6 +55,8 @@ export type Walked = {
 }
 
 export type Walk = {
+  /** When it ended. */
+  at: string
   walked: readonly Walked[]
   /** Why the list could not be had to its end; null where it could. */
   unlisted: string | null
@@ -62,6 +65,8 @@ export type Walk = {
   absent: ReadonlySet<string>
   /** All that has been verified with a place, in this walk and in those that it goes on. */
   met: readonly HeldEnvelope[]
+  /** What it was held against. */
+  held: readonly HeldEnvelope[]
 }
 
 /**
@@ -151,11 +156,11 @@ export async function walkChain(
     isPart: unlisted !== null,
     absent,
   })
-  return { walked, unlisted, series, absent, met }
+  return { at: rim.now(), walked, unlisted, series, absent, met, held }
 }
 
 const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
-  ...new Map(all.map((one) => [`${one.evidence_id} ${one.head}`, one])).values(),
+  ...new Map(all.map((one) => [nameOf(one), one])).values(),
 ]
 
 /** Is something other than it should be? What could not be had is not. */
@@ -164,14 +169,22 @@ export const isBroken = ({ walked, series }: Walk): boolean =>
 
 /** What is remembered of it. */
 export const madeOf = (walk: Walk): WalkMade => ({
+  at: walk.at,
   placed: walk.walked.flatMap(({ placed, sealed_by }) =>
     placed === null ? [] : [{ place: placed, by: sealed_by }],
   ),
   is_broken: isBroken(walk),
 })
 
+/** Was the walk held against this one, and did not find it as it was? Of what was first seen since it began it says nothing. */
+export function isGone(walk: Walk): (seen: HeldEnvelope) => boolean {
+  const isHere = isWalked(walk)
+  const held = new Set(walk.held.map(nameOf))
+  return (seen) => held.has(nameOf(seen)) && !isHere(seen)
+}
+
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
-export const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
+const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
   const byId = Map.groupBy(walked, ({ listed }) => listed.evidence_id)
   return ({ evidence_id, head }) =>
     byId
@@ -211,6 +224,8 @@ export function changedSince(
     ? `Number ${seal_seq} is another record than this browser has seen here.`
     : `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
 }
+
+const nameOf = ({ evidence_id, head }: HeldEnvelope): string => `${evidence_id} ${head}`
 
 const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
   `${evidence_id} ${head} ${seal_seq}`
