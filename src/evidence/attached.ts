@@ -194,7 +194,9 @@ const ownName = (name: string): string =>
 
 /** As an export writes it, or of letters and digits that look like no others. */
 const isPlain = (name: string): boolean =>
-  name.length <= MOST_OF_A_NAME && /^(?:[\w.-]+\/)*[\w.-]+$/.test(name)
+  name.length <= 'artifacts/'.length + MOST_OF_A_NAME &&
+  name.slice(name.lastIndexOf('/') + 1).length <= MOST_OF_A_NAME &&
+  /^(?:[\w.-]+\/)*[\w.-]+$/.test(name)
 
 const MOST_OF_A_NAME = 255
 
