@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
@@ -67,6 +67,10 @@ async function printed(argv: string[]): Promise<{ code: number; text: string }> 
   }
 }
 
+/** No disk has a file with a longer name. */
+const isNameable = ({ beside = {} }: { beside?: Readonly<Record<string, string>> | undefined }) =>
+  Object.keys(beside).every((name) => basename(name).length <= 255)
+
 const Said = z.object({ code: z.string(), where: z.string(), preimage: z.optional(z.string()) })
 const Told = z.object({
   verdict: z.string(),
@@ -76,7 +80,7 @@ const Told = z.object({
 
 it('[C2] says of every frozen file what its verifier does, by flags and in JSON', async () => {
   let tried = 0
-  for (const attack of table.attacks.filter(isSaid)) {
+  for (const attack of table.attacks.filter(isSaid).filter(isNameable)) {
     const reader = readerOf(attack, table)
     const line = await lineFor(attack)
     if (reader.trust.some(({ file }) => trustFault(file) !== null)) {

@@ -223,8 +223,10 @@ it('[S3] [V12] [V13] [V20] both engines make the same of every signature of the 
       tally.add(approver.alg, name, await assertionAnswers(assertion, approver))
   expect(tally.differing).toEqual([])
   expect(Object.keys(tally.counts).toSorted()).toEqual([
+    'ES256 of no bytes',
     'ES256 right',
     'ES256 wrong',
+    'EdDSA of no bytes',
     'EdDSA right',
     'EdDSA wrong',
     'seal of no bytes',
