@@ -50,7 +50,9 @@ export function groupsHolding(inodes: readonly number[]): number[] {
 
 /** Groups of processes that were started with one of these marks. */
 export function groupsMarked(marks: readonly string[]): number[] {
-  const marked = pids().filter((pid) => marks.includes(markOfProcess(pid) ?? ''))
+  const marked = pids().filter((pid) =>
+    marks.includes(markIn(readOrNull(`/proc/${pid}/environ`) ?? '')),
+  )
   return [...new Set(marked.flatMap((pid) => statOf(pid)?.pgid ?? []))]
 }
 
@@ -80,7 +82,9 @@ export async function endGroup(group: Marked, graceMs: number): Promise<void> {
 
 /** Is anything left of what the group's process started, which began `ageMs` ago? Zombies are not counted. */
 export function hasMembers(group: Marked, ageMs: number): boolean {
-  return kinOf(group, nobodySeen(), youngerThan(group.pgid, ageMs) ?? pids()).length > 0
+  const look = () => youngerThan(group.pgid, ageMs) ?? pids()
+  const seen = nobodySeen()
+  return kinOf(group, seen, look).length > 0 || isUnsure(seen)
 }
 
 /** Waits until the group is gone by itself; not longer than `withinMs`. */
@@ -100,11 +104,28 @@ const LONGEST_MS = 60_000
 const PASSES = 20
 
 /** Starts of processes, by pid: of those that were found to be of a group, and of those that bear no mark of it. */
-type Seen = { kin: Map<number, number>; strangers: Map<number, number> }
+type Seen = {
+  kin: Map<number, number>
+  strangers: Map<number, number>
+  /** Those with an empty environment, and since when: between two programs a process has none for a moment. */
+  blank: Map<number, { start_ticks: number; since: number }>
+}
 
 function nobodySeen(): Seen {
-  return { kin: new Map(), strangers: new Map() }
+  return { kin: new Map(), strangers: new Map(), blank: new Map() }
 }
+
+/** Is there one who may bear the mark as soon as its program begins? */
+function isUnsure({ blank }: Seen): boolean {
+  const begun = performance.now() - BLANK_MS
+  for (const [pid, { start_ticks, since }] of blank) {
+    if (since > begun && statOf(pid)?.start_ticks === start_ticks) return true
+  }
+  return false
+}
+
+/** A program that takes longer to begin has an empty environment for good. */
+const BLANK_MS = 250
 
 async function isGone(
   group: Marked,
@@ -117,7 +138,7 @@ async function isGone(
   const begun = performance.now()
   let until = begun + withinMs
   while (performance.now() < Math.min(until, begun + LONGEST_MS)) {
-    if (kinOf(group, seen).length === 0) return true
+    if (kinOf(group, seen).length === 0 && !isUnsure(seen)) return true
     const isNew = urge()
     if (isNew) until = performance.now() + withinMs
     await sleep(isNew ? 0 : POLL_MS)
@@ -130,9 +151,10 @@ async function isGone(
  * makes groups in it), whoever bears its mark, and below these child by child. Whoever was seen once is known from then
  * on by its start, since a daemon's parents end before it.
  */
-function kinOf(group: Marked, seen: Seen, among = pids()): Stat[] {
+function kinOf(group: Marked, seen: Seen, look = pids): Stat[] {
+  // Before that look: whoever begins during it is looked for behind it.
   let last = lastPid()
-  let kin = kinAmong(among, group, seen)
+  let kin = kinAmong(look(), group, seen)
   // Whoever made another and ended while we looked was at neither of its two places when we were there.
   for (let left = PASSES; left > 0 && kin.length === 0; left -= 1) {
     const before = last
@@ -164,18 +186,20 @@ function kinAmong(among: readonly number[], { pgid, mark }: Marked, seen: Seen):
   return alive
 }
 
-function isMarked({ pid, start_ticks }: Stat, mark: string, { strangers }: Seen): boolean {
+function isMarked({ pid, start_ticks }: Stat, mark: string, { strangers, blank }: Seen): boolean {
   if (strangers.get(pid) === start_ticks) return false
-  const found = markOfProcess(pid)
-  // null: between two programs a process has no environment for a moment, and may have one at the next look.
-  if (found !== null && found !== mark) strangers.set(pid, start_ticks)
+  const environ = readOrNull(`/proc/${pid}/environ`)
+  if (environ === '' && blank.get(pid)?.start_ticks !== start_ticks)
+    blank.set(pid, { start_ticks, since: performance.now() })
+  if (environ === null || environ === '') return false
+  blank.delete(pid)
+  const found = markIn(environ)
+  if (found !== mark) strangers.set(pid, start_ticks)
   return found === mark
 }
 
-/** '' where it has none; null where it has no environment, or none that is ours to see. */
-function markOfProcess(pid: number): string | null {
-  const environ = readOrNull(`/proc/${pid}/environ`)
-  if (environ === null || environ === '') return null
+/** '' where it has none. */
+function markIn(environ: string): string {
   const from = `\0${environ}`.indexOf(`\0${MARK}=`)
   return from === -1 ? '' : (environ.slice(from + MARK.length + 1).split('\0', 1)[0] ?? '')
 }
