@@ -21,6 +21,17 @@ export type HeldEnvelope = {
   readonly decisions?: readonly { readonly nonce: string; readonly sha256: string }[]
 }
 
+/** A head is of all that is in a record; two under one id are two. */
+export const heldName = ({
+  evidence_id,
+  head,
+}: Pick<HeldEnvelope, 'evidence_id' | 'head'>): string => `${evidence_id} ${head}`
+
+/** The last of each. */
+export const distinctHeld = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
+  ...new Map(all.map((one) => [heldName(one), one])).values(),
+]
+
 /**
  * Of a run that repeats another: four eyes are counted over who started both, and what it took over counts as done. Both
  * are the server's word, but for what the reader holds. null where it repeats none.

@@ -11,7 +11,7 @@ import {
   sourceFault,
   type TakenOver,
 } from './lineage.ts'
-import { type HeldEnvelope } from './place.ts'
+import { distinctHeld, type HeldEnvelope, heldName } from './place.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /** A verified envelope's place among its server's, and what it says of others: the one before it, and those below. */
@@ -156,7 +156,7 @@ export function walkSeries(
   } = {},
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing.
-  const all = [...new Map(placed.map((one) => [`${one.evidence_id} ${one.head}`, one])).values()]
+  const all = distinctHeld(placed)
   const here: Here = {
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
     byPlace: Map.groupBy(all, nameOfPlace),
@@ -414,16 +414,15 @@ type Order = (one: Placed, other: Placed) => boolean | null
  * pass: each stands within the span of what it follows.
  */
 function orderOf(all: readonly Placed[]): Order {
-  const nameOf = ({ evidence_id, head }: NonNullable<Previous>) => `${evidence_id} ${head}`
-  const next = Map.groupBy(all, ({ previous }) => previous && nameOf(previous))
-  const names = new Set(all.map(nameOf))
-  const open = all.filter(({ previous }) => previous === null || !names.has(nameOf(previous)))
+  const next = Map.groupBy(all, ({ previous }) => previous && heldName(previous))
+  const names = new Set(all.map(heldName))
+  const open = all.filter(({ previous }) => previous === null || !names.has(heldName(previous)))
   const spans = new Map<Placed, { readonly from: number; to: number }>()
   const within: Placed[] = []
   let at = 0
   for (let one = open.pop(); one !== undefined; one = open.pop()) {
     for (let last = within.at(-1); last !== undefined; last = within.at(-1)) {
-      if (one.previous !== null && nameOf(one.previous) === nameOf(last)) break
+      if (one.previous !== null && heldName(one.previous) === heldName(last)) break
       const span = spans.get(last)
       if (span !== undefined) span.to = at
       within.pop()
@@ -431,7 +430,7 @@ function orderOf(all: readonly Placed[]): Order {
     spans.set(one, { from: (at += 1), to: Infinity })
     within.push(one)
     // One by one: they may be more than a call takes arguments.
-    for (const follower of next.get(nameOf(one)) ?? []) open.push(follower)
+    for (const follower of next.get(heldName(one)) ?? []) open.push(follower)
   }
   const follows = (one: Placed, other: Placed): boolean => {
     const [span, of] = [spans.get(one), spans.get(other)]

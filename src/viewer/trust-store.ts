@@ -3,7 +3,7 @@ import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
 import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from '#contract/trust.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { HeldEnvelope } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 
 const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
@@ -304,7 +304,7 @@ export function begunAnew(
 /** Those that were kept when only the newest of each key was are some of them. */
 const allMet = ({ kept: { last, lasts }, met }: Memory): readonly Met[] => {
   const before = [...(last === null ? [] : [last]), ...lasts]
-  return before.length === 0 ? met : distinct([...before.map(asMet), ...met])
+  return before.length === 0 ? met : distinctHeld([...before.map(asMet), ...met])
 }
 
 const placesIn = ({ placed }: WalkMade, kept: Kept): Met[] =>
@@ -325,15 +325,15 @@ const asMet = ({ server, evidence_id, head, seal_seq, run_id }: HeldEnvelope): M
  */
 function withMet(old: readonly Met[], walk: WalkMade, kept: Kept): readonly Met[] {
   const here = placesIn(walk, kept)
-  const known = new Set(old.map(nameOf))
-  if (here.every((one) => known.has(nameOf(one)))) return old
-  const byName = new Map(walk.placed.map(({ place }) => [nameOf(place), place]))
-  const byKey = Map.groupBy(distinct([...old, ...here]), ({ server }) => server)
+  const known = new Set(old.map(heldName))
+  if (here.every((one) => known.has(heldName(one)))) return old
+  const byName = new Map(walk.placed.map(({ place }) => [heldName(place), place]))
+  const byKey = Map.groupBy(distinctHeld([...old, ...here]), ({ server }) => server)
   return [...byKey.values()].flatMap((ofKey) => {
     if (ofKey.length <= MOST_MET) return ofKey
-    const newest = newestOf(ofKey.flatMap((one) => byName.get(nameOf(one)) ?? []))
+    const newest = newestOf(ofKey.flatMap((one) => byName.get(heldName(one)) ?? []))
     const line = walk.is_broken ? new Set() : lineOf(newest, byName)
-    const rankOf = (one: Met) => (line.has(nameOf(one)) ? 1 : known.has(nameOf(one)) ? 0 : 2)
+    const rankOf = (one: Met) => (line.has(heldName(one)) ? 1 : known.has(heldName(one)) ? 0 : 2)
     return ofKey
       .toSorted((a, b) => rankOf(a) - rankOf(b) || b.seal_seq - a.seal_seq)
       .slice(0, MOST_MET)
@@ -346,26 +346,17 @@ function lineOf(
   byName: ReadonlyMap<string, HeldEnvelope>,
 ): ReadonlySet<string> {
   const line = new Set<string>()
-  for (let at = newest; at !== null && !line.has(nameOf(at));) {
-    line.add(nameOf(at))
-    at = (at.previous && byName.get(nameOf(at.previous))) ?? null
+  for (let at = newest; at !== null && !line.has(heldName(at));) {
+    line.add(heldName(at))
+    at = (at.previous && byName.get(heldName(at.previous))) ?? null
   }
   return line
 }
 
-/** A head is of all that is in a record; two under one id are two. */
-const nameOf = ({ evidence_id, head }: Pick<HeldEnvelope, 'evidence_id' | 'head'>): string =>
-  `${evidence_id} ${head}`
-
-/** The last of each. */
-const distinct = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
-  ...new Map(all.map((one) => [nameOf(one), one])).values(),
-]
-
 /** What this browser has seen of this server's series, each once. */
 export const seenHere = (memory: Memory): HeldEnvelope[] =>
   // Of one that is both, the head says more.
-  distinct<HeldEnvelope>([...allMet(memory), ...memory.kept.heads])
+  distinctHeld<HeldEnvelope>([...allMet(memory), ...memory.kept.heads])
 
 /** Has a key so many that others are let go, or not remembered? */
 export const isFull = ({ met }: Memory): boolean =>
@@ -396,7 +387,7 @@ export const rememberHead = (head: HeldEnvelope) =>
     ...kept,
     heads: [
       // Another one under the same id does not take its place: the server sealed two.
-      ...kept.heads.filter((one) => nameOf(one) !== nameOf(head)),
+      ...kept.heads.filter((one) => heldName(one) !== heldName(head)),
       { ...head, decisions: [...(head.decisions ?? [])] },
     ].slice(-MAX_HEADS),
   }))

@@ -26,9 +26,12 @@ import {
   bytesOf,
   CELL,
   gatedPlan,
+  LOW_ORDER,
   newSigner,
   planGate,
   planStep,
+  REQUIRED_GATE,
+  requiring,
   type RunBuilder,
   sealContent,
   serverKeyOf,
@@ -53,24 +56,20 @@ const [ann, ben, oda] = [
 const stranger = newPasskey('eve', { seed: 10 })
 /** Ann, of whom nobody says who she is among the server's people. */
 const nameless = newPasskey('ann')
-/** The neutral point: whatever is signed by it verifies for whoever does not look. */
-const LOW = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0))
 /** Of the server's own key. */
 const sealer = newPasskey('sealer', { user: 'sealer', seed: 1, alg: 'EdDSA' })
 
-const gate: RequiredDefinition['gates'][number] = {
-  step_id: 'ship',
-  quorum: 1,
-  four_eyes: true,
-  sign: 'passkey',
-  question: null,
-  roles: ['approver'],
-}
-const required = (over: Partial<typeof gate> = {}): RequiredDefinition[] => [
-  { name: 'release', sha256: null, gates: [{ ...gate, ...over }] },
-]
+const gate = REQUIRED_GATE
+const required = (over: Partial<typeof gate> = {}): RequiredDefinition[] => [requiring(over)]
 const approvers = [ann, ben, oda].map(({ approver }) => approver)
 const reader = trustFileOf(signer, { approvers, required: required() })
+/** What stands open where the one trust file of the reader is refused. */
+const WITHOUT_TRUST = [
+  'key-unknown /integrity/seal',
+  'owner-unknown ship /gates/0/decisions',
+  'passkey-unchecked ship /gates/0/decisions/0/assertion',
+  'trust-file-refused',
+] as const
 const POLICY = { four_eyes: true, sign: 'passkey', expires_ms: 3_600_000 } as const
 
 const by = (
@@ -164,7 +163,9 @@ const TRUST = {
   nobody: trustFileOf(thief),
   'a key of low order': {
     ...reader,
-    server_keys: [{ ...serverKeyOf(signer), key_id: keyIdOf(LOW), public_key: encodeBase64(LOW) }],
+    server_keys: [
+      { ...serverKeyOf(signer), key_id: keyIdOf(LOW_ORDER), public_key: encodeBase64(LOW_ORDER) },
+    ],
   },
   'an approver of another algorithm': {
     ...reader,
@@ -1100,12 +1101,7 @@ attack(
   'two-ids',
   'a trust file that has one key under two ids',
   'not proven',
-  [
-    'key-unknown /integrity/seal',
-    'owner-unknown ship /gates/0/decisions',
-    'passkey-unchecked ship /gates/0/decisions/0/assertion',
-    'trust-file-refused',
-  ],
+  WITHOUT_TRUST,
   bytes,
   { trust: 'one key under two ids', without: ['expectations'] },
 )
@@ -2320,12 +2316,7 @@ attack(
   'key-low-order',
   'a trust file whose server key is of low order',
   'not proven',
-  [
-    'key-unknown /integrity/seal',
-    'owner-unknown ship /gates/0/decisions',
-    'passkey-unchecked ship /gates/0/decisions/0/assertion',
-    'trust-file-refused',
-  ],
+  WITHOUT_TRUST,
   bytes,
   { trust: 'a key of low order', without: ['expectations'] },
 )
@@ -2333,12 +2324,7 @@ attack(
   'approver-algorithm',
   'a trust file that names another algorithm than the passkey’s',
   'not proven',
-  [
-    'key-unknown /integrity/seal',
-    'owner-unknown ship /gates/0/decisions',
-    'passkey-unchecked ship /gates/0/decisions/0/assertion',
-    'trust-file-refused',
-  ],
+  WITHOUT_TRUST,
   bytes,
   { trust: 'an approver of another algorithm', without: ['expectations'] },
 )
@@ -2359,19 +2345,7 @@ for (const [file, what, trust] of [
     'approver active up to 0',
   ],
 ] as const)
-  attack(
-    file,
-    what,
-    'not proven',
-    [
-      'key-unknown /integrity/seal',
-      'owner-unknown ship /gates/0/decisions',
-      'passkey-unchecked ship /gates/0/decisions/0/assertion',
-      'trust-file-refused',
-    ],
-    bytes,
-    { trust, without: ['expectations'] },
-  )
+  attack(file, what, 'not proven', WITHOUT_TRUST, bytes, { trust, without: ['expectations'] })
 attack(
   'entries-too-many',
   'an entry more than the reader reads',

@@ -1,14 +1,23 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Envelope } from '#contract/envelope.ts'
 import { parseJson } from '#contract/parse.ts'
-import { type RequiredDefinition, type TrustFile } from '#contract/trust.ts'
+import { type TrustFile } from '#contract/trust.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { keyIdOf } from '#evidence/key.ts'
 import { MAX_TRUST_BYTES } from '#evidence/trust-file.ts'
 import { ATTACKS } from './attacks.ts'
-import { newSigner, planGate, planStep, serverKeyOf, startRun, trustFileOf } from './fixture.ts'
+import {
+  LOW_ORDER,
+  newSigner,
+  planGate,
+  planStep,
+  requiring,
+  serverKeyOf,
+  startRun,
+  trustFileOf,
+} from './fixture.ts'
 import { INPUTS, type InputTable } from './frozen-inputs.ts'
 import { newPasskey } from './passkey.ts'
 
@@ -146,7 +155,7 @@ for (const [file, what, input, why] of [
     `${key.key_id} is no Ed25519 public key`,
   ],
   ...[
-    ['key-low-order', 'a key of low order', lowOrder()] as const,
+    ['key-low-order', 'a key of low order', LOW_ORDER] as const,
     ['key-not-canonical', 'a key whose point has another encoding', notCanonical()] as const,
   ].map(
     ([file, what, raw]) =>
@@ -662,29 +671,6 @@ const signedGate = {
 
 writeFileSync(new URL('table.json', INPUTS), `${JSON.stringify({ inputs }, null, 2)}\n`)
 console.log(`${inputs.length} inputs`)
-
-function requiring(over: object = {}): RequiredDefinition {
-  return {
-    name: 'release',
-    sha256: null,
-    gates: [
-      {
-        step_id: 'ship',
-        quorum: 1,
-        four_eyes: true,
-        sign: 'passkey',
-        question: null,
-        roles: ['approver'],
-        ...over,
-      },
-    ],
-  }
-}
-
-/** The neutral point: whatever is signed by it verifies for whoever does not look. */
-function lowOrder(): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0))
-}
 
 /** y = p + 3, which is read as 3. */
 function notCanonical(): Uint8Array {

@@ -18,7 +18,7 @@ import {
 import { parseJson } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { OUTCOME } from '#contract/status.ts'
-import { type ServerKey, type TrustFile } from '#contract/trust.ts'
+import { type RequiredDefinition, type ServerKey, type TrustFile } from '#contract/trust.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { type ChainState, entriesOf, extendChain, openChain } from '#evidence/chain.ts'
@@ -543,3 +543,22 @@ export const CELL: Cell = {
   cost: '0.1',
   error: null,
 }
+
+/** The neutral point: whatever is signed by it verifies for whoever does not look. */
+export const LOW_ORDER = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 1 : 0))
+
+/** What a reader requires of the gate in most of these runs. */
+export const REQUIRED_GATE: RequiredDefinition['gates'][number] = {
+  step_id: 'ship',
+  quorum: 1,
+  four_eyes: true,
+  sign: 'passkey',
+  question: null,
+  roles: ['approver'],
+}
+
+export const requiring = (over: object = {}): RequiredDefinition => ({
+  name: 'release',
+  sha256: null,
+  gates: [{ ...REQUIRED_GATE, ...over }],
+})

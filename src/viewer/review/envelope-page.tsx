@@ -13,6 +13,7 @@ import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { Link, useSearchParams } from 'wouter'
+import { ChangedHistory } from './changed-history.tsx'
 import { Judged } from './judged.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { useKeysFault } from './use-keys-fault.ts'
@@ -113,17 +114,9 @@ function NotHere({ evidence_id }: { evidence_id: string }) {
       </NoSuch>
     )
   return (
-    <Notice
-      tone="bad"
-      title="This record was here before"
-      action={
-        <Link href="/evidence/chain" className="button">
-          Walk the chain
-        </Link>
-      }
-    >
+    <ChangedHistory title="This record was here before">
       This browser has verified it here, as number {seen.seal_seq}, and the server does not have it
       now. Walk the chain to see what else is missing, forked or sealed anew.
-    </Notice>
+    </ChangedHistory>
   )
 }

@@ -13,6 +13,7 @@ import { seenHere } from '#viewer/trust-store.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { Link } from 'wouter'
+import { ChangedHistory } from './changed-history.tsx'
 import { changedSince } from './walk-chain.ts'
 
 /** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
@@ -44,17 +45,9 @@ export function EnvelopesPage() {
       }
     >
       {changed !== null && (
-        <Notice
-          tone="bad"
-          title="This server’s history has changed underneath you"
-          action={
-            <Link href="/evidence/chain" className="button">
-              Walk the chain
-            </Link>
-          }
-        >
+        <ChangedHistory title="This server’s history has changed underneath you">
           {changed} Walk the chain to see what is missing, forked or sealed anew.
-        </Notice>
+        </ChangedHistory>
       )}
       <p className="max-w-prose text-ink-2">
         The sealed records as this server lists them: not checked. A record is evidence once your

@@ -35,13 +35,7 @@ export function UnreadRecords({
               <span className="min-w-0 flex-1 basis-64 wrap-anywhere">
                 <OneNamed one={one} />
               </span>
-              <AskAgain
-                said="Ask again"
-                isAsked={asking?.only === evidence_id}
-                isBusy={asking !== null}
-                onAsk={() => askAgain(evidence_id)}
-                of={evidence_id}
-              />
+              <AskAgain said="Ask again" only={evidence_id} asking={asking} askAgain={askAgain} />
             </li>
           )
         })}
@@ -50,10 +44,9 @@ export function UnreadRecords({
         {walked.length > 1 && (
           <AskAgain
             said="Ask again for all of them"
-            isAsked={asking?.only === null}
-            isBusy={asking !== null}
-            onAsk={() => askAgain(null)}
-            of={null}
+            only={null}
+            asking={asking}
+            askAgain={askAgain}
           />
         )}
         {walked.length > shown && (
@@ -84,13 +77,7 @@ export function Unlisted({ why, asking, askAgain }: { why: string } & AskingAgai
         this browser has seen here, was asked for all the same; of what else there may be nothing is
         known, and none of it is called missing.
       </p>
-      <AskAgain
-        said="Ask for the list again"
-        isAsked={asking?.only === null}
-        isBusy={asking !== null}
-        onAsk={() => askAgain(null)}
-        of={null}
-      />
+      <AskAgain said="Ask for the list again" only={null} asking={asking} askAgain={askAgain} />
     </div>
   )
 }
@@ -98,27 +85,21 @@ export function Unlisted({ why, asking, askAgain }: { why: string } & AskingAgai
 /** Not switched off while it asks: the focus would go. */
 function AskAgain({
   said: asks,
-  isAsked,
-  isBusy,
-  onAsk,
-  of,
-}: {
-  said: string
-  isAsked: boolean
-  isBusy: boolean
-  onAsk: () => void
-  of: string | null
-}) {
+  only,
+  asking,
+  askAgain,
+}: { said: string; /** null: for all. */ only: string | null } & AskingAgain) {
+  const isAsked = asking?.only === only
   const said = isAsked ? 'Asking again' : asks
   return (
     <button
       type="button"
       className="button"
-      aria-label={of === null ? undefined : `${said} for ${of}`}
+      aria-label={only === null ? undefined : `${said} for ${only}`}
       aria-busy={isAsked}
-      aria-disabled={isBusy}
+      aria-disabled={asking !== null}
       onClick={() => {
-        if (!isBusy) onAsk()
+        if (asking === null) askAgain(only)
       }}
     >
       {said}

@@ -1,5 +1,5 @@
 import { counted } from '#evidence/counted.ts'
-import type { HeldEnvelope } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { Giving, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -94,7 +94,7 @@ export function VerifyPage() {
     if (judged.length > 0 || leftNow.length > 0) {
       open(null)
       const met = metInFiles(client)
-      setFormer((before) => distinct([...before, ...met]).slice(-MOST_FORMER))
+      setFormer((before) => distinctHeld([...before, ...met]).slice(-MOST_FORMER))
       setChosen(judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })))
     }
   }
@@ -109,6 +109,7 @@ export function VerifyPage() {
     return trusted.length === 0 ? null : trusted
   }, [brought])
   const refused = useMemo(() => refusedOf(brought), [brought])
+  const by: JudgedBy = { trust, refused, former }
   const only = chosen.length === 1 ? chosen[0] : null
   return (
     <Page
@@ -174,25 +175,9 @@ export function VerifyPage() {
       {/* What was judged before must not look like the verdict of what is read now. */}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         {chosen.length > 1 && (
-          <FileVerdicts
-            chosen={chosen}
-            trust={trust}
-            refused={refused}
-            former={former}
-            opened={opened}
-            onOpen={open}
-          />
+          <FileVerdicts chosen={chosen} {...by} opened={opened} onOpen={open} />
         )}
-        {only && (
-          <FileVerdict
-            key={only.id}
-            chosen={only}
-            trust={trust}
-            refused={refused}
-            former={former}
-            beside={NONE}
-          />
-        )}
+        {only && <FileVerdict key={only.id} chosen={only} {...by} beside={NONE} />}
       </div>
       <NotDetectable />
     </Page>
@@ -211,30 +196,29 @@ const NO_ENVELOPE =
 const NONE: readonly HeldEnvelope[] = []
 const MOST_FORMER = 1000
 
-const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
-  ...new Map(all.map((one) => [`${one.evidence_id} ${one.head}`, one])).values(),
-]
-
 const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
-function FileVerdicts({
-  chosen,
-  trust,
-  refused,
-  former,
-  opened,
-  onOpen,
-}: {
-  chosen: readonly Chosen[]
+/** What files are judged by. `trust`: null where the browser's own keys are. */
+type JudgedBy = {
   trust: readonly Trusted[] | null
   refused: readonly string[]
   former: readonly HeldEnvelope[]
+}
+
+function FileVerdicts({
+  chosen,
+  opened,
+  onOpen,
+  ...by
+}: {
+  chosen: readonly Chosen[]
   opened: number | null
   onOpen: (id: number | null) => void
-}) {
+} & JudgedBy) {
   const client = useQueryClient()
+  const { trust, refused, former } = by
   const kept = useQuery(keptQuery)
   const query = fileVerdictsQuery(chosen, trust, refused, former)
   const verdicts = useQuery(query)
@@ -252,13 +236,7 @@ function FileVerdicts({
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
         {open && (
           <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
-            <FileVerdict
-              chosen={open}
-              trust={trust}
-              refused={refused}
-              former={former}
-              beside={beside}
-            />
+            <FileVerdict chosen={open} {...by} beside={beside} />
           </OpenedFile>
         )}
       </>
@@ -309,13 +287,7 @@ function FileVerdict({
   refused,
   former,
   beside,
-}: {
-  chosen: Chosen
-  trust: readonly Trusted[] | null
-  refused: readonly string[]
-  former: readonly HeldEnvelope[]
-  beside: readonly HeldEnvelope[]
-}) {
+}: { chosen: Chosen; beside: readonly HeldEnvelope[] } & JudgedBy) {
   const client = useQueryClient()
   const query = fileVerdictQuery(chosen, trust, refused, former, beside)
   const verdict = useQuery(query)

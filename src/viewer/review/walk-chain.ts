@@ -10,7 +10,7 @@ import {
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
-import type { HeldEnvelope } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
 import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { newestOf, type WalkMade } from '#viewer/trust-store.ts'
@@ -113,7 +113,7 @@ export async function walkChain(
     }),
   )
   // Of one that is both, what was walked says more.
-  const held = distinct([...remembered, ...(before?.met ?? [])])
+  const held = distinctHeld([...remembered, ...(before?.met ?? [])])
   const walked: Walked[] = []
   const absent = new Set<string>()
   const asked = new Map<string, Named>(listed.map((one) => [one.evidence_id, one]))
@@ -148,7 +148,7 @@ export async function walkChain(
     return []
   })
   const unplaced = walked.flatMap((one) => one.unplaced ?? [])
-  const met = distinct([...(before?.met ?? []), ...placed])
+  const met = distinctHeld([...(before?.met ?? []), ...placed])
   const series = walkSeries(placed, {
     remembered: held,
     unplaced,
@@ -158,10 +158,6 @@ export async function walkChain(
   })
   return { at: rim.now(), walked, unlisted, series, absent, met, held }
 }
-
-const distinct = (all: readonly HeldEnvelope[]): HeldEnvelope[] => [
-  ...new Map(all.map((one) => [nameOf(one), one])).values(),
-]
 
 /** Is something other than it should be? What could not be had is not. */
 export const isBroken = ({ walked, series }: Walk): boolean =>
@@ -179,8 +175,8 @@ export const madeOf = (walk: Walk): WalkMade => ({
 /** Was the walk held against this one, and did not find it as it was? Of what was first seen since it began it says nothing. */
 export function isGone(walk: Walk): (seen: HeldEnvelope) => boolean {
   const isHere = isWalked(walk)
-  const held = new Set(walk.held.map(nameOf))
-  return (seen) => held.has(nameOf(seen)) && !isHere(seen)
+  const held = new Set(walk.held.map(heldName))
+  return (seen) => held.has(heldName(seen)) && !isHere(seen)
 }
 
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
@@ -224,8 +220,6 @@ export function changedSince(
     ? `Number ${seal_seq} is another record than this browser has seen here.`
     : `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
 }
-
-const nameOf = ({ evidence_id, head }: HeldEnvelope): string => `${evidence_id} ${head}`
 
 const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
   `${evidence_id} ${head} ${seal_seq}`
