@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
@@ -11,6 +11,7 @@ import { trustFault } from '#evidence/trust.ts'
 import {
   type Attack,
   ATTACKS,
+  isNameable,
   readAttack,
   readAttackTable,
   readerOf,
@@ -66,10 +67,6 @@ async function printed(argv: string[]): Promise<{ code: number; text: string }> 
     log.mockRestore()
   }
 }
-
-/** No disk has a file with a longer name. */
-const isNameable = ({ beside = {} }: { beside?: Readonly<Record<string, string>> | undefined }) =>
-  Object.keys(beside).every((name) => basename(name).length <= 255)
 
 const Said = z.object({ code: z.string(), where: z.string(), preimage: z.optional(z.string()) })
 const Told = z.object({

@@ -41,6 +41,10 @@ export function readAttack({ file }: Pick<Attack, 'file'>): Uint8Array<ArrayBuff
   return new Uint8Array(readFileSync(new URL(`${file}.envelope`, ATTACKS)))
 }
 
+/** Can all that lies beside it lie on a disk? None has a file with a longer name. */
+export const isNameable = ({ beside = {} }: Pick<Attack, 'beside'>): boolean =>
+  Object.keys(beside).every((name) => name.slice(name.lastIndexOf('/') + 1).length <= 255)
+
 export function readerOf(
   {
     file: _file,
