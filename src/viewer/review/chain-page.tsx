@@ -220,7 +220,7 @@ function Found({
         {tone !== 'broken' && (
           <p className="max-w-prose">
             {tone === 'whole'
-              ? 'Each follows the one before it. '
+              ? placed.length > 1 && 'Each follows the one before it. '
               : placed.length > 0 &&
                 `Nothing fails in what is here. ${placed.length === 1 ? '1 other record has its place' : `${counted(placed.length, 'other record')} follow one another, but for places that ${unlisted === null ? (open.length + unread.length === 1 ? 'it' : 'these') : 'others'} may fill`}. `}
             {unproven}
