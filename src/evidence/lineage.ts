@@ -1,6 +1,7 @@
 import { type Envelope, type StepEntry } from '#contract/envelope.ts'
 import { entryDigest } from './chain.ts'
-import { fewOf } from './counted.ts'
+import { type Claim, claimOf } from './claims.ts'
+import { counted, fewOf } from './counted.ts'
 import { digestOf } from './digest.ts'
 import { type Entries } from './document.ts'
 import { type HeldEnvelope } from './place.ts'
@@ -128,4 +129,49 @@ export function lineageFault(
       actual: source === undefined ? fewOf([...sources]) : `a record of ${source.run_id}`,
     }
   return null
+}
+
+/**
+ * Of a run that repeats another: four eyes are counted over who started both, and what it took over counts as done. Both
+ * are the server's word, but for what the reader holds. null where it repeats none.
+ */
+export function checkLineage(
+  { opening: { rerun_of } }: Envelope,
+  takenFrom: readonly string[],
+  held: readonly HeldEnvelope[],
+): Claim | null {
+  if (rerun_of === null) return null
+  const { run_id, starters } = rerun_of
+  const at = { where: '/opening/rerun_of', actual: fewOf(starters) }
+  const fault = lineageFault({ run_id, starters, sources: new Set(takenFrom) }, held)
+  if (fault !== null)
+    return claimOf('lineage-differs', {
+      ...at,
+      ...fault,
+      message: `It ${fault.message}.`,
+    })
+  const known = held.find((one) => one.run_id === run_id && one.starters !== undefined)?.starters
+  const takenOver = takenFrom.length
+  const open = [
+    ...(known === undefined
+      ? [
+          'you hold no record of it under a seal that counts here, so that who started it is the server’s word',
+        ]
+      : []),
+    ...(takenOver === 0
+      ? []
+      : [
+          `${counted(takenOver, 'step')} that it took over did not run here, and ${takenOver === 1 ? 'was' : 'were'} not compared`,
+        ]),
+  ]
+  return open.length === 0
+    ? claimOf('lineage-agrees', {
+        ...at,
+        expected: fewOf(known ?? []),
+        message: `It repeats ${run_id}, which was started by whom the record that you hold says.`,
+      })
+    : claimOf('lineage-unchecked', {
+        ...at,
+        message: `It repeats ${run_id}: ${open.join('; ')}.`,
+      })
 }

@@ -4,8 +4,7 @@ import type { Process } from '#server/runs/runner-protocol.ts'
 import type { CellStore, RecordRow } from '#server/storage/storage.ts'
 import { membersOf } from './judge-records.ts'
 import type { TableDefinition, Tables } from './table-definition.ts'
-import { withheld } from './table-views.ts'
-import { toldCells } from './told-version.ts'
+import { toldCells, withheld } from './told-version.ts'
 
 type Handed = { cells: CellStore; tables: Tables; table: TableDefinition }
 

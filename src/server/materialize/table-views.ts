@@ -14,7 +14,7 @@ import { membersOf } from './judge-records.ts'
 import type { Materializer, Progress } from './materializer.ts'
 import { keyIn } from './record-key.ts'
 import { derivedOf, stepIdOf, type DerivedField, type TableDefinition } from './table-definition.ts'
-import { toldCells, type Told } from './told-version.ts'
+import { toldCells, type Told, withheld } from './told-version.ts'
 
 /** Tables as they are read and derived, for who looks at them. No private value is in what is answered. */
 export type TableViews = {
@@ -244,20 +244,6 @@ function sourceFieldsOf(table: TableDefinition, source: SourceRow | null): Table
       ? (source?.fields ?? []).map((name) => [name, type])
       : Object.entries(table.fields)
   return named.map(([field, type]) => ({ field, type, private: isWithheld(field), derived: null }))
-}
-
-/**
- * Is a field of the stored records one that is not told? They may be those of another definition than the one of now, and
- * what was private when they were read, or is no field now, stays untold [MT14].
- */
-export function withheld(
-  { private: hidden, fields }: TableDefinition,
-  source: SourceRow | null,
-): (field: string) => boolean {
-  return (field) =>
-    hidden.has(field) ||
-    (source?.private.includes(field) ?? false) ||
-    (fields !== null && !Object.hasOwn(fields, field))
 }
 
 function shownValues(

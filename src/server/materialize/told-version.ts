@@ -1,8 +1,13 @@
 import * as z from 'zod/mini'
 import { parseJson } from '#contract/parse.ts'
 import type { CellState } from '#contract/status.ts'
-import type { CellRow, CellStore, VersionRow } from '#server/storage/storage.ts'
-import { isPrivateInput, type DerivedField, type Tables } from './table-definition.ts'
+import type { CellRow, CellStore, SourceRow, VersionRow } from '#server/storage/storage.ts'
+import {
+  isPrivateInput,
+  type DerivedField,
+  type TableDefinition,
+  type Tables,
+} from './table-definition.ts'
 
 /** What an act's body says of the derivation by which its versions were made. */
 export const ActBody = z.object({
@@ -98,4 +103,18 @@ export async function toldCells(
       return [record_id, { state, told: made ? toldOf(tables, field, version, made) : null }]
     }),
   )
+}
+
+/**
+ * Is a field of the stored records one that is not told? They may be those of another definition than the one of now, and
+ * what was private when they were read, or is no field now, stays untold [MT14].
+ */
+export function withheld(
+  { private: hidden, fields }: TableDefinition,
+  source: SourceRow | null,
+): (field: string) => boolean {
+  return (field) =>
+    hidden.has(field) ||
+    (source?.private.includes(field) ?? false) ||
+    (fields !== null && !Object.hasOwn(fields, field))
 }
