@@ -29,6 +29,7 @@ const ReferencePage = part(() => import('./reference-page.tsx').then((m) => m.Re
 const VerifyPage = part(() => import('./review/verify-page.tsx').then((m) => m.VerifyPage))
 const ChainPage = part(() => import('./review/chain-page.tsx').then((m) => m.ChainPage))
 const KeyChanged = part(() => import('./review/key-changed.tsx').then((m) => m.KeyChanged))
+const KeysDropped = part(() => import('./review/keys-dropped.tsx').then((m) => m.KeysDropped))
 const StreamAgainstRecord = part(() =>
   import('./operate/stream-against-record.tsx').then((m) => m.StreamAgainstRecord),
 )
@@ -148,14 +149,15 @@ export function App() {
   )
 }
 
-/** The warning is fetched when there is something to warn of. */
+/** What warns is fetched when there is something to warn of. */
 function KeyWatch({ isAsking }: { isAsking: boolean }) {
   useQuery({ ...trustQuery, enabled: isAsking })
   const { data: kept } = useQuery(keptQuery)
-  if (!kept || unanswered(kept).length === 0) return null
+  if (!kept) return null
   return (
     <Suspense>
-      <KeyChanged kept={kept} />
+      {unanswered(kept).length > 0 && <KeyChanged kept={kept} />}
+      {kept.dropped.length > 0 && <KeysDropped dropped={kept.dropped} />}
     </Suspense>
   )
 }

@@ -1,6 +1,8 @@
 import { ENDPOINT } from '#contract/api.ts'
 import { OpenApiDocument } from '#contract/openapi.ts'
 import type { Run, RunResource } from '#contract/run.ts'
+import type { TrustFile } from '#contract/trust.ts'
+import { MAX_TRUST_BYTES, readOffer } from '#evidence/trust-file.ts'
 import {
   infiniteQueryOptions,
   keepPreviousData,
@@ -70,7 +72,15 @@ export const envelopesQuery = infiniteQueryOptions({
 
 export const offeredTrustQuery = queryOptions({
   queryKey: ['trust', 'offered'],
-  queryFn: ({ signal }) => ask(ENDPOINT.trust, { signal }),
+  queryFn: async ({ signal }): Promise<TrustFile> => {
+    const { bytes } = await send(ENDPOINT.trust, { signal }, MAX_TRUST_BYTES)
+    // The one reader of trust files [V17]: a key under the fingerprint of another is neither drawn, kept nor pinned.
+    const read = readOffer(new Uint8Array(bytes))
+    if (read.ok) return read.file
+    const { method, path, status } = ENDPOINT.trust
+    const what = `${method} ${path} answered a list that is refused as a whole`
+    throw new ApiError('unreadable', status, `${what}: ${read.why}`)
+  },
 })
 
 export const referenceQuery = queryOptions({

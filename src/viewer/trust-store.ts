@@ -2,7 +2,7 @@ import { Previous } from '#contract/envelope.ts'
 import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
 import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from '#contract/trust.ts'
-import type { Trusted } from '#evidence/trust.ts'
+import { type Trusted, trustFault } from '#evidence/trust.ts'
 import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 
@@ -19,6 +19,9 @@ const LastWalk = z.object({
 })
 /** When this browser last walked the chain, how far, and whether something was wrong that the reader has not answered. */
 export type LastWalk = z.infer<typeof LastWalk>
+const Dropped = z.object({ key_id: Sha256, why: z.string(), isPinned: z.boolean() })
+/** A key that was kept, or pinned, and is none; why, in a sentence. */
+export type Dropped = z.infer<typeof Dropped>
 const Held = z.object({
   ...Head.shape,
   previous: z.exactOptional(Previous),
@@ -31,8 +34,9 @@ const Held = z.object({
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
  * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
- * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `before`: what was pinned until a trust file
- * took its place. `heads`: of this server's envelopes that were verified here and sealed by a
+ * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `dropped`: what
+ * was kept under a fingerprint that is not its own, until the reader has read so. `before`: what was pinned until a trust
+ * file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
  * key that the reader pinned or accepted. `walk`: the last one over the whole series. `last`, `lasts`: the newest of a walk,
  * as they were kept before each one was.
  */
@@ -42,6 +46,7 @@ const Kept = z.object({
   keys: z.prefault(z.array(ServerKey), []),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
+  dropped: z.prefault(z.array(Dropped), []),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
   walk: z.prefault(z.nullable(LastWalk), null),
@@ -56,6 +61,7 @@ export const NOTHING_KEPT: Kept = {
   keys: [],
   answered: {},
   refusedAt: {},
+  dropped: [],
   before: null,
   heads: [],
   walk: null,
@@ -92,8 +98,45 @@ export async function readMemory(): Promise<Memory> {
 
 function keptIn(stored: unknown): Kept {
   const parsed = parse(Kept, stored)
-  return parsed.ok ? parsed.value : NOTHING_KEPT
+  return parsed.ok ? withoutFalse(parsed.value) : NOTHING_KEPT
 }
+
+/**
+ * What is kept, as it is read. A key under the fingerprint of another would be confirmed by who compares that one, and
+ * would have all that is pinned refused as a whole [V17]: it is taken out by itself, which is said.
+ */
+export function withoutFalse(kept: Kept): Kept {
+  const faults = [
+    ...falseIn(kept.pinned.server_keys).map((one) => ({ ...one, isPinned: true })),
+    ...falseIn(kept.keys).map((one) => ({ ...one, isPinned: false })),
+    ...falseIn(kept.before?.server_keys ?? []).map((one) => ({ ...one, isPinned: false })),
+  ]
+  if (faults.length === 0) return kept
+  const ofThem = (one: Dropped) => !kept.dropped.some(({ key_id }) => key_id === one.key_id)
+  const byId = new Map(faults.toReversed().map((one) => [one.key_id, one]))
+  return {
+    ...kept,
+    pinned: withoutFalseOf(kept.pinned),
+    before: kept.before && withoutFalseOf(kept.before),
+    keys: kept.keys.filter((key) => faultOf(key) === null),
+    dropped: [...kept.dropped, ...[...byId.values()].filter(ofThem)].slice(-MOST_DROPPED),
+  }
+}
+const MOST_DROPPED = 20
+
+const falseIn = (keys: readonly ServerKey[]) =>
+  keys.flatMap((key) => {
+    const why = faultOf(key)
+    return why === null ? [] : [{ key_id: key.key_id, why }]
+  })
+
+const withoutFalseOf = (file: TrustFile): TrustFile => ({
+  ...file,
+  server_keys: file.server_keys.filter((key) => faultOf(key) === null),
+})
+
+const faultOf = (key: ServerKey): string | null =>
+  trustFault({ ...NOTHING_KEPT.pinned, server_keys: [key] })
 
 function metIn(stored: unknown): readonly Met[] {
   const parsed = parse(z.array(Met), stored)
@@ -166,15 +209,32 @@ function channel(): BroadcastChannel | undefined {
   return opened
 }
 
+/** Nothing of it where `pinFault` has a word to say. */
+export const pin = (key: ServerKey) =>
+  change((kept) => (pinFault(kept, key) === null ? withPinned(kept, key) : kept))
+
 /** What a server calls its key is no name that the reader gave it. */
-export const pin = ({ key_id, alg, public_key, status, last_seal_seq }: ServerKey) =>
+export const withPinned = (
+  kept: Kept,
+  { key_id, alg, public_key, status, last_seal_seq }: ServerKey,
+): Kept => ({
+  ...kept,
+  pinned: {
+    ...kept.pinned,
+    server_keys: [...without(kept, key_id), { key_id, alg, public_key, status, last_seal_seq }],
+  },
+  answered: { ...kept.answered, [key_id]: 'accepted' },
+})
+
+/** Why this key cannot be pinned beside the rest, which would be refused as a whole with it; null where it can. */
+export const pinFault = (kept: Kept, key: ServerKey): string | null =>
+  trustFault(withPinned(kept, key).pinned)
+
+/** The reader has read which keys were dropped. */
+export const forgetDropped = (dropped: readonly Dropped[]) =>
   change((kept) => ({
     ...kept,
-    pinned: {
-      ...kept.pinned,
-      server_keys: [...without(kept, key_id), { key_id, alg, public_key, status, last_seal_seq }],
-    },
-    answered: { ...kept.answered, [key_id]: 'accepted' },
+    dropped: kept.dropped.filter((one) => !dropped.some(({ key_id }) => key_id === one.key_id)),
   }))
 
 export const unpin = (key_id: string) =>

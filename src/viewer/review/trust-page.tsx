@@ -1,11 +1,12 @@
 import { type ServerKey, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
+import { trustFault } from '#evidence/trust.ts'
 import { withinQuotes } from '#evidence/trust-said.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { SkeletonRows } from '#viewer/parts/notice.tsx'
+import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { useStandingError } from '#viewer/parts/standing-error.ts'
@@ -16,6 +17,7 @@ import {
   isRefused,
   type Kept,
   pin,
+  pinFault,
   refusedKeys,
   requireDefinition,
   requireNothingOf,
@@ -94,6 +96,7 @@ function TrustOf({
   pending: boolean
 }) {
   const pinned = withoutRefused(kept, kept.pinned)
+  const fault = trustFault(pinned)
   const isPinned = ({ key_id }: ServerKey) =>
     pinned.server_keys.some((key) => key.key_id === key_id)
   const isNotOffered = ({ key_id }: ServerKey) => !offered.some((key) => key.key_id === key_id)
@@ -113,6 +116,7 @@ function TrustOf({
       seen={kept.seen[key.key_id] ?? null}
       refusal={isRefused(kept, key) ? { at: kept.refusedAt[key.key_id] ?? null } : null}
       pinned={isPinned(key)}
+      pinFault={isPinned(key) ? null : pinFault(kept, key)}
       onPin={() => change(() => pin(key))}
       onUnpin={() => change(() => unpin(key.key_id))}
     />
@@ -125,6 +129,11 @@ function TrustOf({
         <code className="font-mono">runseal trust export</code> on the server says it in the same
         four lines), compare, and pin.
       </p>
+      {fault !== null && (
+        <Notice tone="bad" title="Nothing of what you pinned counts">
+          It is refused as a whole: {fault}. Unpin that key, or use another trust file.
+        </Notice>
+      )}
       <section aria-label="Offered by this server" className="flex flex-col gap-2">
         <h2 className="text-base font-semibold">Offered by this server</h2>
         {asking}
@@ -237,6 +246,7 @@ function KeyCard({
   seen,
   refusal,
   pinned,
+  pinFault: fault,
   onPin,
   onUnpin,
 }: {
@@ -246,6 +256,8 @@ function KeyCard({
   /** `at`: null where it was refused before that was kept. */
   refusal: { at: string | null } | null
   pinned: boolean
+  /** Why it cannot be pinned. */
+  pinFault: string | null
   onPin: () => void
   onUnpin: () => void
 }) {
@@ -297,11 +309,17 @@ function KeyCard({
             type="button"
             className="button"
             data-look="main"
-            disabled={!compared}
+            disabled={!compared || fault !== null}
             onClick={onPin}
           >
             Pin this key
           </button>
+          {fault !== null && (
+            <p className="max-w-prose text-bad">
+              It cannot be pinned: all that you pinned would be refused as a whole with it, since{' '}
+              {fault}.
+            </p>
+          )}
         </div>
       )}
     </div>
