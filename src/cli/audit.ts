@@ -20,14 +20,8 @@ import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifiedEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defuse, defusedJson } from './defuse.ts'
-import { CANNOT_READ, readTrust } from './evidence-file.ts'
-import {
-  KEPT_HELP,
-  KEPT_OPTIONS,
-  evidenceIn,
-  type KeptEvidence,
-  unlessUnread,
-} from './kept-evidence.ts'
+import { CANNOT_READ, readTrust, unlessUnread } from './evidence-file.ts'
+import { KEPT_HELP, KEPT_OPTIONS, evidenceIn, type KeptEvidence } from './kept-evidence.ts'
 
 export const audit: Command = {
   help: `Usage: runseal audit [--data DIR | --server URL] [--trust FILE]… [--expect definition=NAME]…

@@ -12,14 +12,8 @@ import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { inOneLine } from './defuse.ts'
-import { BESIDE, CANNOT_READ, nullIfGone } from './evidence-file.ts'
-import {
-  KEPT_HELP,
-  KEPT_OPTIONS,
-  evidenceIn,
-  type KeptEvidence,
-  unlessUnread,
-} from './kept-evidence.ts'
+import { BESIDE, CANNOT_READ, nullIfGone, unlessUnread } from './evidence-file.ts'
+import { KEPT_HELP, KEPT_OPTIONS, evidenceIn, type KeptEvidence } from './kept-evidence.ts'
 import { readVerifier } from './verifier-file.ts'
 
 const MIB = 1024 * 1024

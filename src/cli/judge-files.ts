@@ -12,7 +12,7 @@ import {
   type VerifyOptions,
 } from '#evidence/verify.ts'
 import { CommandError } from './command.ts'
-import { readEvidence } from './evidence-file.ts'
+import { readEvidence, unlessUnread } from './evidence-file.ts'
 
 /** What is told of a file. The record itself is let go: many of them do not fit in together. */
 export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'> & {
@@ -28,9 +28,12 @@ export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 're
 
 /** Each of the files, or why it cannot be read; and what they say of each other. */
 export type JudgedFiles = {
-  files: readonly ({ file: string } & (Judged | { why: string }))[]
+  files: readonly (({ file: string } & Judged) | Unread)[]
   series: readonly Series[]
+  /** Beside them, and not to be had: nothing is said of these, and all else of the others. */
+  unread: readonly Unread[]
 }
+export type Unread = { file: string; why: string }
 
 /** Each by itself, and then each held against all others [W11]. `beside`: what came with them; null where nobody said. */
 export async function judgeFiles(
@@ -65,14 +68,25 @@ export async function judgeFiles(
     if (others.length > 0) looked[nth] = await look(nth, others)
   }
   const records = looked.flatMap((one) => ('why' in one ? [] : (one.record ?? [])))
-  const compared = beside && (await compareBesideAll(records, beside))
+  const unread: Unread[] = []
+  // Beside what does not verify nothing is on record, and nothing is looked at.
+  const given = (records.length === 0 ? [] : (beside ?? [])).map((one) => ({
+    ...one,
+    bytes: async () => {
+      const bytes = await unlessUnread(one.bytes())
+      if (bytes === null || !('why' in bytes)) return bytes
+      unread.push({ file: one.name, why: bytes.why })
+      return null
+    },
+  }))
+  const compared = beside && (await compareBesideAll(records, given))
   const files = looked.map((one, nth) => {
     const file = names[nth] ?? ''
     if ('why' in one) return { file, why: one.why }
     const of = one.record && compared?.[records.indexOf(one.record)]
     return { file, ...one.told, beside: of?.map(({ claim }) => claim) ?? null }
   })
-  return { files, series }
+  return { files, series, unread }
 }
 
 type Looked = {

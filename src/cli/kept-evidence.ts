@@ -137,16 +137,6 @@ async function isOfRun(
   return (await verifyEnvelope(bytes, { trust: [], asked })).envelope !== null
 }
 
-/** One that cannot be had hides none of the others: an answer of 500, a bad sector. */
-export async function unlessUnread<T>(read: Promise<T>): Promise<T | { why: string }> {
-  try {
-    return await read
-  } catch (error) {
-    if (error instanceof CommandError) return { why: error.message }
-    throw error
-  }
-}
-
 async function orWhy<T>(read: Promise<T>): Promise<T | { why: string }> {
   try {
     return await read

@@ -9,7 +9,7 @@ import type { VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defusedJson, inOneLine } from './defuse.ts'
 import { CANNOT_READ, filesBeside, readTrust } from './evidence-file.ts'
-import { type Judged, judgeFiles, type JudgedFiles } from './judge-files.ts'
+import { type Judged, judgeFiles, type JudgedFiles, type Unread } from './judge-files.ts'
 
 export const verify: Command = {
   help: `Usage: runseal verify FILE [FILE]… [--trust FILE]… [--expect KIND=VALUE]… [--beside DIR] [--json]
@@ -22,19 +22,20 @@ otherwise than what they repeat are named.
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
                    what the file, each of several, must be; each kind once
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
-                   counted, and what is on record and not there is told
+                   counted, and what is on record and not there, or cannot be read, is told
   --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, preimage, shell}],
-                   remaining, beside} on stdout; expected, actual: of what was compared, and preimage: what is
-                   digested there, the beginning where it is long;
+                   remaining, beside, unread} on stdout; expected, actual: of what was compared, and
+                   preimage: what is digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
-                   remaining: of a file that does not verify, what can still be said; beside: claims
-                   about what is beside it. Of several {verdict, files: [{file, verdict, …}], series: […],
-                   unread: [{file, why}]}: the worst, each, what they say of each other, what cannot be read
+                   remaining: of a file that does not verify, what can still be said; beside: claims about
+                   what is beside it; unread: [{file, why}], what is there and cannot be read.
+                   Of several {verdict, files: [{file, verdict, …}], series: […], unread}: the worst, each,
+                   what they say of each other, what cannot be read of them and beside them
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say, or one that requires less of the
 definition that the record names than of another, which --expect definition=NAME then accepts).
-Of several the worst: 1 before 2 before 3 before 0.
+Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
 74 instead of 0: the output could not be written.`,
   usageExit: 2,
   async run(argv) {
@@ -56,15 +57,21 @@ Of several the worst: 1 before 2 before 3 before 0.
     const [one] = judged.files
     if (one !== undefined && judged.files.length === 1) {
       if ('why' in one) throw new CommandError(one.why, CANNOT_READ)
-      console.log(values.json === true ? defusedJson(jsonOf(one)) : wordsFor(one, hasTrust))
-      return VERDICT[wordOf(one)].exitCode
+      const { unread } = judged
+      if (values.json === true)
+        console.log(defusedJson({ ...jsonOf(one), ...(files !== null && { unread }) }))
+      else console.log(wordsFor(one, hasTrust, unread))
+      return exitOf(wordOf(one), judged)
     }
     const verdict = worstOf(judged)
     if (values.json === true) console.log(defusedJson({ verdict, ...jsonOfAll(judged) }))
     else console.log(wordsForAll(judged, hasTrust))
-    return VERDICT[verdict].exitCode
+    return exitOf(verdict, judged)
   },
 }
+
+const exitOf = (word: VerdictWord, { unread }: JudgedFiles): number =>
+  unread.length > 0 && word !== 'does not verify' ? CANNOT_READ : VERDICT[word].exitCode
 
 /** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
 function wordOf({ verdict, beside }: Judged): VerdictWord {
@@ -73,9 +80,10 @@ function wordOf({ verdict, beside }: Judged): VerdictWord {
   return isPart ? 'not proven' : verdict
 }
 
-function worstOf({ files, series }: JudgedFiles): VerdictWord {
+function worstOf({ files, series, unread }: JudgedFiles): VerdictWord {
   const words = new Set(files.map((one) => ('why' in one ? 'not an envelope' : wordOf(one))))
   if (series.some(({ faults }) => faults.length > 0)) words.add('does not verify')
+  if (unread.length > 0) words.add('not proven')
   return WORST_FIRST.find((word) => words.has(word)) ?? 'proven'
 }
 
@@ -130,16 +138,16 @@ function jsonOf({ verdict, claims, remaining, beside }: Judged) {
   }
 }
 
-const jsonOfAll = ({ files, series }: JudgedFiles) => ({
+const jsonOfAll = ({ files, series, unread }: JudgedFiles) => ({
   files: files.flatMap((one) => ('why' in one ? [] : { file: one.file, ...jsonOf(one) })),
   series,
-  unread: files.filter((one) => 'why' in one),
+  unread: [...files.filter((one) => 'why' in one), ...unread],
 })
 
-function wordsForAll({ files, series }: JudgedFiles, hasTrust: boolean): string {
+function wordsForAll({ files, series, unread }: JudgedFiles, hasTrust: boolean): string {
   const each = files.map(
     (one) =>
-      `${inOneLine(one.file)}:\n${'why' in one ? `It cannot be read: ${inOneLine(one.why)}` : wordsFor(one, true)}`,
+      `${inOneLine(one.file)}:\n${'why' in one ? `It cannot be read: ${inOneLine(one.why)}` : wordsFor(one, true, [])}`,
   )
   const words = files.map((one) => ('why' in one ? 'cannot be read' : wordOf(one)))
   const counts = [...Map.groupBy(words, (word) => word)].map(
@@ -149,6 +157,7 @@ function wordsForAll({ files, series }: JudgedFiles, hasTrust: boolean): string 
   const isOpen = files.some((one) => 'verdict' in one && one.verdict === 'not proven')
   return [
     ...each,
+    ...(unread.length === 0 ? [] : [`Beside them:\n${unreadIn(unread)}`]),
     ...(together.length === 0
       ? []
       : [`What these files say of each other:\n${together.join('\n')}`]),
@@ -170,6 +179,7 @@ function togetherIn(series: readonly Series[]): string[] {
 function wordsFor(
   { verdict, claims, run, sealed_by, remaining, beside }: Judged,
   hasTrust: boolean,
+  unread: readonly Unread[],
 ): string {
   const isTrusted = sealed_by?.source === 'pinned'
   const about =
@@ -186,7 +196,10 @@ function wordsFor(
     remaining === null
       ? ''
       : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}`
-  const besideIt = beside === null ? '' : `\n\nBeside it:\n${linesOf(beside)}`
+  const besideIt = [
+    ...(beside === null || beside.length === 0 ? [] : [linesOf(beside)]),
+    ...(unread.length === 0 ? [] : [unreadIn(unread)]),
+  ]
   const first =
     verdict === 'not proven'
       ? openSentence(sealed_by)
@@ -198,8 +211,11 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt}${still}${advice}`
+  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
 }
+
+const unreadIn = (unread: readonly Unread[]): string =>
+  unread.map(({ file, why }) => `not read         ${inOneLine(file)}: ${inOneLine(why)}`).join('\n')
 
 function linesOf(claims: readonly Claim[]): string {
   const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -159,10 +159,68 @@ it('[C2] what several files are is asked of each, and what is beside them of all
   const at = (name: string) => fileURLToPath(new URL(`${name}.envelope`, SERIES))
   const files = [at('ev-1'), at('ev-2'), '--trust', join(folder, 'series.json')]
   expect(await printed([...files, '--expect', 'run=run-1'])).toMatchObject({ code: 1 })
-  const beside = join(folder, 'beside')
+  const beside = join(folder, 'unknown-beside')
   await mkdir(join(beside, 'logs'), { recursive: true })
   await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
   expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
+})
+
+it('[C2] [A1] what cannot be read beside a record is named, is 2, and hides neither the verdict nor an accusation', async () => {
+  const attack = table.attacks.find(({ file }) => file === 'beside')
+  if (attack === undefined) throw new Error('there is none in the table')
+  const [file = '', ...line] = await lineFor(attack)
+  const whole = line.pop() ?? ''
+  const out = join(folder, 'unread-beside')
+  const argv = [file, ...line, out]
+  const refill = async () => {
+    await rm(out, { recursive: true, force: true })
+    await cp(whole, out, { recursive: true })
+  }
+  const [log = '', other = ''] = (await readdir(join(whole, 'logs'))).toSorted()
+
+  // A name is bytes: what has one that is no text is read by it, and is what its bytes are.
+  await refill()
+  await cp(join(out, 'logs', log), join(out, 'moved'))
+  const unnamed = Buffer.concat([Buffer.from(`${out}/logs/`), Buffer.from([0xff, 0xfe])])
+  await writeFile(unnamed, await readFile(join(out, 'moved')))
+  const found = await printed(argv)
+  expect(found.code).toBe(3)
+  expect(found.text).toContain('A file that is named "logs/\\u{fffd}\\u{fffd}" is the log of step')
+  await writeFile(unnamed, 'x')
+  expect(await printed(argv)).toMatchObject({ code: 1 })
+
+  for (const [spoil, name, why] of [
+    [(at: string) => symlink(join(whole, 'logs', log), at), `logs/${log}`, 'is no regular file'],
+    [(at: string) => symlink('nowhere', at), 'logs/more', 'is no regular file'],
+    [(at: string) => mkdir(at), `logs/${log}`, 'is no regular file'],
+    [(at: string) => writeFile(at, ''), 'logs', 'ENOTDIR'],
+  ] as const) {
+    await refill()
+    await rm(join(out, name), { recursive: true, force: true })
+    await spoil(join(out, name))
+    const { code, text } = await printed(argv)
+    expect({ name, code }).toEqual({ name, code: 2 })
+    expect(text).toContain('Proven: sealed by a key you trust')
+    expect(text).toMatch(new RegExp(`^not read         ${name}: .*${why}`, 'm'))
+    expect(JSON.parse((await printed([...argv, '--json'])).text)).toMatchObject({
+      verdict: 'proven',
+      unread: [{ file: name }],
+    })
+    // Of several it is said once.
+    const both = await printed([file, ...argv])
+    expect({ name, code: both.code }).toEqual({ name, code: 2 })
+    expect(both.text.match(/^not read /gm)).toHaveLength(1)
+    expect(JSON.parse((await printed([file, ...argv, '--json'])).text)).toMatchObject({
+      verdict: 'not proven',
+      unread: [{ file: name }],
+    })
+    if (name === 'logs') continue
+    await writeFile(join(out, 'logs', other), 'changed')
+    const accused = await printed(argv)
+    expect({ name, code: accused.code }).toEqual({ name, code: 1 })
+    expect(accused.text).toContain('does not verify  attached: This is not the log of step')
+    expect(accused.text).toContain(`not read         ${name}: `)
+  }
 })
 
 it('[C2] names the key, and advises another copy only of a file that may have been changed', async () => {
