@@ -61,4 +61,14 @@ describe('what came beside a record, in the verifier', () => {
     fireEvent.click(screen.getByRole('button', { name: 'Read the log of build, attempt 1' }))
     expect((await screen.findByRole('alert')).textContent).not.toBe('')
   })
+
+  it('[U5] draws of a great many files what fails first', () => {
+    const failing = claimOf('attached-differs', { message: 'It is another one.' })
+    const many = Array.from({ length: 300 }, () => attached('artifact', 'a'))
+    render(<AttachedFiles attached={[...many, { ...attached('artifact', 'b'), claim: failing }]} />)
+    const [first] = screen.getAllByRole('listitem')
+    expect(first?.textContent).toContain('It is another one.')
+    expect(first?.querySelector('details')?.open).toBe(true)
+    screen.getByText('200 of 301 are shown.')
+  })
 })

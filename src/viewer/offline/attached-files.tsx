@@ -1,5 +1,4 @@
 import { useState } from 'react'
-import type { ClaimState } from '#contract/status.ts'
 import { whyUnread } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
@@ -12,10 +11,7 @@ import type { Attached } from './judge.ts'
 
 /** What came beside the envelope. Only what is proven to be on record can be opened here. */
 export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
-  // Of a great many not all are drawn at once: what is proven can wait, what fails cannot.
-  const claims = attached
-    .map(({ claim }) => claim)
-    .toSorted((a, b) => RANK[a.state] - RANK[b.state])
+  const claims = attached.map(({ claim }) => claim)
   const onRecord = attached.flatMap(({ file, part }) => (file && part ? [{ file, part }] : []))
   return (
     <>
@@ -34,12 +30,6 @@ export function AttachedFiles({ attached }: { attached: readonly Attached[] }) {
 }
 
 const MOST_DRAWN = 200
-const RANK = {
-  'does not verify': 0,
-  'not present': 1,
-  'not checked': 2,
-  proven: 3,
-} as const satisfies Record<ClaimState, number>
 
 function Part({ file, part }: { file: File; part: AttachedPart }) {
   const [content, setContent] = useState<Content>({ state: 'not asked for' })
