@@ -19,6 +19,7 @@ const LastWalk = z.object({
 })
 /** When this browser last walked the chain, how far, and whether something was wrong that the reader has not answered. */
 export type LastWalk = z.infer<typeof LastWalk>
+const Unlike = z.object({ at: z.string(), said: z.string() })
 const Dropped = z.object({ key_id: Sha256, why: z.string(), isPinned: z.boolean() })
 /** A key that was kept, or pinned, and is none; why, in a sentence. */
 export type Dropped = z.infer<typeof Dropped>
@@ -37,8 +38,9 @@ const Held = z.object({
  * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `dropped`: what
  * was kept under a fingerprint that is not its own, until the reader has read so. `before`: what was pinned until a trust
  * file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
- * key that the reader pinned or accepted. `walk`: the last one over the whole series. `last`, `lasts`: the newest of a walk,
- * as they were kept before each one was.
+ * key that the reader pinned or accepted. `walk`: the last one over the whole series. `unlike`: when the server's list was
+ * not as it was seen before, and since then no walk was made. `last`, `lasts`: the newest of a walk, as they were kept before
+ * each one was.
  */
 const Kept = z.object({
   pinned: TrustFile,
@@ -50,6 +52,7 @@ const Kept = z.object({
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
   walk: z.prefault(z.nullable(LastWalk), null),
+  unlike: z.prefault(z.nullable(Unlike), null),
   last: z.prefault(z.nullable(Last), null),
   lasts: z.prefault(z.array(Last), []),
 })
@@ -65,6 +68,7 @@ export const NOTHING_KEPT: Kept = {
   before: null,
   heads: [],
   walk: null,
+  unlike: null,
   last: null,
   lasts: [],
 }
@@ -324,6 +328,10 @@ export type WalkMade = {
   readonly is_broken: boolean
 }
 
+/** That its list is not as it was seen here before is said until a walk has looked, also where it does not answer again. */
+export const rememberUnlike = (said: string, at = new Date().toISOString()) =>
+  change((kept) => (kept.unlike?.said === said ? kept : { ...kept, unlike: { at, said } }))
+
 /** What the walk met is remembered, and nothing let go that it did not meet as it was: that may be another history's. */
 export const rememberWalk = (walk: WalkMade) => changeMemory((memory) => withWalk(memory, walk))
 export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
@@ -331,7 +339,7 @@ export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
   const numbers = walk.placed.map(({ place }) => place.seal_seq)
   const up_to = numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b))
   return {
-    kept: { ...kept, walk: { at, up_to, is_broken }, last: null, lasts: [] },
+    kept: { ...kept, walk: { at, up_to, is_broken }, unlike: null, last: null, lasts: [] },
     met: withMet(allMet({ kept, met }), walk, kept),
   }
 }

@@ -11,7 +11,7 @@ import { memoryQuery } from '#viewer/queries.ts'
 import { EnvelopesPage } from '#viewer/review/envelopes-page.tsx'
 import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
-import { NOTHING_KEPT } from '#viewer/trust-store.ts'
+import { NOTHING_KEPT, withWalk } from '#viewer/trust-store.ts'
 
 /* Every page that asks for one thing, while the server is away and comes back. */
 
@@ -96,6 +96,24 @@ it('[U12] that history has changed is said also while the server does not answer
   await act(async () => asked[1]?.resolve(Response.json({}, { status: 500 })))
   await screen.findByText(/^as of .*/)
   screen.getByText(/history has changed underneath you/)
+})
+
+it('[U12] that history had changed is said also after a reload that the server does not answer', async () => {
+  about = '/api/envelopes'
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  const said = 'Number 8 is another record than this browser has seen here.'
+  const kept = { ...NOTHING_KEPT, unlike: { at: '2026-11-27T08:00:00.000Z', said } }
+  client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
+  render(
+    <QueryClientProvider client={client}>
+      <EnvelopesPage />
+    </QueryClientProvider>,
+  )
+  await act(async () => asked[0]?.resolve(Response.json({}, { status: 500 })))
+  await screen.findByText(/history had changed underneath you/)
+  screen.getByText(/Number 8 is another record/)
+  const { kept: walked } = withWalk({ kept, met: [] }, { at: 'now', placed: [], is_broken: false })
+  expect(walked.unlike).toBe(null)
 })
 
 it('[U9] that older records could not be had is said at their button, and not of those that are here', async () => {

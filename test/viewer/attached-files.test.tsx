@@ -1,7 +1,7 @@
 import { fireEvent, render, screen } from '@testing-library/react'
 import { describe, expect, it, vi } from 'vitest'
 import type { Part } from '#evidence/attached.ts'
-import { claimOf } from '#evidence/claims.ts'
+import { type Claim, claimOf } from '#evidence/claims.ts'
 import { AttachedFiles } from '#viewer/offline/attached-files.tsx'
 
 const attached = (kind: Part['kind'], text: string) => {
@@ -64,8 +64,9 @@ describe('what came beside a record, in the verifier', () => {
 
   it('[U5] draws of a great many files what fails first', () => {
     const failing = claimOf('attached-differs', { message: 'It is another one.' })
-    const many = Array.from({ length: 300 }, () => attached('artifact', 'a'))
-    render(<AttachedFiles attached={[...many, { ...attached('artifact', 'b'), claim: failing }]} />)
+    const alone = (claim: Claim) => ({ claim, file: null, part: null })
+    const many = Array.from({ length: 300 }, () => alone(attached('log', 'a').claim))
+    render(<AttachedFiles attached={[...many, alone(failing)]} />)
     const [first] = screen.getAllByRole('listitem')
     expect(first?.textContent).toContain('It is another one.')
     expect(first?.querySelector('details')?.open).toBe(true)

@@ -693,6 +693,13 @@ describe('what this browser remembers', () => {
     expect(changedSince([four, two], [last], false)).toMatch(/not in the list/)
   })
 
+  it('[U12] of the history: a record that the list gives another number', () => {
+    const pushedUp = { ...listed, seal_seq: 103 }
+    expect(changedSince([pushedUp], [last], false)).toMatch(/number 3 .* number 103 now/)
+    const gone = { ...last, evidence_id: 'ev-4', seal_seq: 4 }
+    expect(changedSince([pushedUp], [last, gone], false)).not.toBe(null)
+  })
+
   it('[U12] of the history: each record that was opened, and not the last of a walk alone', () => {
     const two = { ...last, evidence_id: 'ev-2', seal_seq: 2 }
     const list = [listed, { ...listed, evidence_id: 'ev-2', head: 'd'.repeat(64), seal_seq: 2 }]

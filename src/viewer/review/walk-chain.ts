@@ -206,7 +206,7 @@ export function changedSince(
     const there = byId.get(evidence_id) ?? byNumber.get(seal_seq)
     return there === undefined
       ? seal_seq <= from
-      : there.evidence_id === evidence_id && there.head === head
+      : heldName(there) === heldName({ evidence_id, head }) && there.seal_seq === seal_seq
   }
   // The newest says most, and is told of.
   const changed = newestOf(seen.filter((one) => !isThere(one)))
@@ -214,9 +214,12 @@ export function changedSince(
   const { evidence_id, seal_seq } = changed
   if (items.length === 0)
     return `This browser has seen a record number ${seal_seq} here, and now there is none.`
+  const elsewhere = byId.get(evidence_id)
+  if (elsewhere !== undefined && elsewhere.seal_seq !== seal_seq)
+    return `This browser has seen a record as number ${seal_seq} here, and the list gives it number ${elsewhere.seal_seq} now.`
   if (newest < seal_seq)
     return `This browser has seen a record number ${seal_seq} here, and now the newest is number ${newest}.`
-  return byId.has(evidence_id) || byNumber.has(seal_seq)
+  return elsewhere !== undefined || byNumber.has(seal_seq)
     ? `Number ${seal_seq} is another record than this browser has seen here.`
     : `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
 }
