@@ -336,7 +336,7 @@ const missingIn = (fault: SeriesFault) =>
   fault.fault === 'missing' && fault.evidence_id !== null ? [fault.evidence_id] : []
 
 const unnamedIn = (fault: SeriesFault) =>
-  fault.fault === 'missing' && fault.evidence_id === null ? fault.to - fault.from + 1 : 0
+  fault.fault === 'missing' && fault.evidence_id === null ? fault.count : 0
 
 const SENTENCE = {
   proven:

@@ -1,6 +1,7 @@
 import { type Previous } from '#contract/envelope.ts'
 import { counted } from './counted.ts'
 import { type Entries } from './document.ts'
+import { type Hole, type Holes, holesOf } from './holes.ts'
 import { heldOf } from './keep.ts'
 import {
   lineageFault,
@@ -56,6 +57,8 @@ export type SeriesFault = {
       readonly evidence_id: string | null
       readonly from: number
       readonly to: number
+      /** Of these numbers at least so many. */
+      readonly count: number
     }
   | {
       readonly fault: 'forked'
@@ -64,7 +67,7 @@ export type SeriesFault = {
       readonly evidence_ids: readonly string[]
     }
   | {
-      /** By a key at hand, or by none. */
+      /** By a key whose records are walked, or by none of these. */
       readonly fault: 'resealed' | 'replaced'
       readonly evidence_id: string
       readonly seal_seq: number
@@ -161,7 +164,7 @@ export function walkSeries(
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
     byPlace: Map.groupBy(all, nameOfPlace),
     byRun: Map.groupBy(all, ({ run_id }) => run_id),
-    unplaced: new Map(unplaced.map(({ evidence_id, says }) => [evidence_id, says])),
+    unplaced: Map.groupBy(unplaced, ({ evidence_id }) => evidence_id),
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
   const numbered = all.toSorted((a, b) => a.seal_seq - b.seal_seq)
@@ -171,20 +174,29 @@ export function walkSeries(
   const walked = [...new Set([...all, ...remembered].map(({ server }) => server))].map((server) => {
     const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
     const mine = remembered.filter((head) => head.server === server)
-    return { server, inOrder, mine, members: [...inOrder, ...namedBy(inOrder, mine, here, met)] }
+    const against = mine.flatMap((head) => againstRemembered(head, here))
+    const members = [...inOrder, ...namedBy(inOrder, mine, here, met)]
+    return { server, inOrder, members, against }
   })
-  const named = new Set(
-    walked.flatMap(({ members }) => members.map(({ previous }) => previous?.evidence_id)),
+  const gone = walked.flatMap(({ against }) => against.filter(isMissing))
+  const goneIds = new Set(gone.map(({ evidence_id }) => evidence_id))
+  const holes = isPart
+    ? { missing: [], open: [] }
+    : holesIn(
+        walked.flatMap(({ members }) => members),
+        { remembered, gone: gone.map(({ from }) => from), here },
+      )
+  // What nothing but a head names is told of with what names it, where its key has nothing else here.
+  const homes = new Map(
+    walked
+      .toReversed()
+      .flatMap(({ server, members }) => members.map((one) => [one.server, server])),
   )
-  const unnamed = [...here.unplaced.keys()].filter((id) => !met.has(id) && !named.has(id))
-  const spare = { left: unnamed.length }
+  for (const { server } of walked) homes.set(server, server)
   const order = orderOf(all)
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
-  return walked.map(({ server, inOrder, mine, members }) => {
-    const byKey = isPart ? [] : [...Map.groupBy(members, (one) => one.server).values()]
-    const against = mine.flatMap((head) => againstRemembered(head, here))
-    const gone = goneOf(against)
-    const holes = byKey.map((ofOne) => holesOf(ofOne, { here, all: numbered, spare, mine, gone }))
+  return walked.map(({ server, inOrder, members, against }) => {
+    const isTold = (one: { readonly server: string }) => homes.get(one.server) === server
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -194,15 +206,20 @@ export function walkSeries(
       faults: [
         ...[
           // What is told of as remembered is not told of twice.
-          ...members.flatMap((one) => againstPrevious(one, here)).filter(isUntold(gone)),
+          ...members
+            .flatMap((one) => againstPrevious(one, here))
+            .filter((one) => one.fault !== 'missing' || !goneIds.has(one.evidence_id)),
           ...against,
         ].filter((one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? '')),
-        ...holes.flatMap(({ faults }) => faults),
+        ...holes.missing.filter(isTold).map(faultOf),
         ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
         ...bases.flatMap(({ faults }) => faults),
         ...lineages.flatMap(({ faults }) => faults),
       ],
-      open: [...holes, ...bases, ...lineages].flatMap(({ open }) => open),
+      open: [
+        ...holes.open.filter(isTold).map(({ message }) => message),
+        ...[...bases, ...lineages].flatMap(({ open }) => open),
+      ],
     }
   })
 }
@@ -216,20 +233,19 @@ type Here = {
   readonly byId: ReadonlyMap<string, readonly Placed[]>
   readonly byPlace: ReadonlyMap<string, readonly Placed[]>
   readonly byRun: ReadonlyMap<string | undefined, readonly Placed[]>
-  readonly unplaced: ReadonlyMap<string, Placed | null>
+  /** Files that a reader gives together may be several under one id. */
+  readonly unplaced: ReadonlyMap<string, readonly Unplaced[]>
 }
 
 /** A number is one of a key's own series. */
 const nameOfPlace = ({ server, seal_seq }: HeldEnvelope): string => `${server} ${seal_seq}`
 
-/** Who is here under this id; null where it does not verify, undefined where nobody is. */
-function foundAs(
+/** Who is here under this id; null for one that is not in question. undefined where nobody is. */
+const foundAs = (
   evidence_id: string,
   { byId, unplaced }: Here,
-): readonly Placed[] | null | undefined {
-  const says = unplaced.get(evidence_id)
-  return byId.get(evidence_id) ?? (says ? [says] : says)
-}
+): readonly (Placed | null)[] | undefined =>
+  byId.get(evidence_id) ?? unplaced.get(evidence_id)?.map(({ says }) => says)
 
 /**
  * What no key at hand has sealed, and is named with its head by what one has, or by the reader: a head covers all that is
@@ -244,9 +260,11 @@ function namedBy(
   const found: Placed[] = []
   for (const name of [...inOrder.map(({ previous }) => previous), ...mine])
     for (let at: Previous = name; at !== null;) {
-      const one = byId.has(at.evidence_id) ? null : unplaced.get(at.evidence_id)
-      if (!one || one.head !== at.head || met.has(one.evidence_id)) break
-      met.add(one.evidence_id)
+      const { evidence_id, head } = at
+      const same = byId.has(evidence_id) ? [] : unplaced.get(evidence_id)
+      const one = same?.find(({ says }) => says?.head === head)?.says
+      if (!one || met.has(heldName(one))) break
+      met.add(heldName(one))
       found.push(one)
       at = one.previous
     }
@@ -263,90 +281,58 @@ function againstPrevious(
   const place = seal_seq - 1
   if (before === undefined) {
     const message = `${by} follows ${evidence_id}, number ${place}, which is not here.`
-    return [{ fault: 'missing', evidence_id, from: place, to: place, by, message }]
+    return [{ fault: 'missing', evidence_id, from: place, to: place, count: 1, by, message }]
   }
-  if (before === null) return []
-  const same = before.find((one) => one.head === head)
-  if (same === undefined)
-    return [another({ evidence_id, seal_seq: place, head }, here, by, `${by} was sealed after`)]
+  const same = before.find((one) => one?.head === head)
+  if (!same)
+    return before.includes(null)
+      ? []
+      : [another({ evidence_id, seal_seq: place, head }, here, by, `${by} was sealed after`)]
   if (same.seal_seq === place) return []
   const message = `${by} is number ${seal_seq} and follows ${evidence_id}, which is number ${same.seal_seq}.`
   return [{ fault: 'misplaced', evidence_id: by, seal_seq, by, message }]
 }
 
-/**
- * Numbers that nothing here has and nothing here names. A key that took over from another one goes on counting: where what
- * one of it follows cannot be had, nobody knows whether numbers that another key has were before it. `spare`: of so many
- * that are here nobody knows the number, so that as many numbers cannot be said to be missing.
- */
-function holesOf(
+/** Numbers that nothing here has and nothing here names. */
+function holesIn(
   members: readonly Placed[],
   {
-    here,
-    all,
-    spare,
-    mine,
+    remembered,
     gone,
+    here,
   }: {
+    readonly remembered: readonly HeldEnvelope[]
+    readonly gone: readonly number[]
     readonly here: Here
-    readonly all: readonly Placed[]
-    readonly spare: { left: number }
-    readonly mine: readonly HeldEnvelope[]
-    readonly gone: Gone
   },
-): Told {
-  const told: Told = { faults: [], open: [] }
-  const numbers = members.toSorted((a, b) => a.seal_seq - b.seal_seq)
-  const others = all.filter(({ server }) => server !== members[0]?.server)
-  let [last, passed] = [0, 0]
-  for (const { evidence_id, server, seal_seq, previous } of numbers) {
-    const before = previous && foundAs(previous.evidence_id, here)
-    const isHandedOver = before?.some((one) => one.server !== server && one.head === previous?.head)
-    const [from, to] = [last + 1, previous === null ? seal_seq - 1 : seal_seq - 2]
-    last = Math.max(last, seal_seq)
-    if (from > to || isHandedOver === true || gone.areAll(from, to)) continue
-    const free: [number, number][] = []
-    const taken: number[] = []
-    let next = from
-    // Of another key, which may be the one that it took over from.
-    for (; (others[passed]?.seal_seq ?? Infinity) <= to; passed += 1) {
-      const number = others[passed]?.seal_seq ?? 0
-      if (previous === null || before || number < next) continue
-      if (number > next) free.push([next, number - 1])
-      taken.push(number)
-      next = number + 1
-    }
-    if (taken.length > 0)
-      told.open.push(
-        `Whether ${numbersSaid(taken[0] ?? from, taken.at(-1) ?? to)} missing cannot be told: ${evidence_id} follows ${previous?.evidence_id}, which could not be had, and another key has sealed ${taken.length === 1 ? 'such a number' : 'such numbers'}.`,
-      )
-    if (next <= to) free.push([next, to])
-    for (const span of free) addHole(span)
-  }
-  return told
-
-  function addHole([from, to]: [number, number]): void {
-    const which = numbersSaid(from, to)
-    const covered = Math.min(spare.left, to - from + 1)
-    spare.left -= covered
-    if (covered > to - from) {
-      const known = mine.flatMap(({ seal_seq: n }) => (from <= n && n <= to ? [n] : []))
-      // Of those that the reader remembers it is told by that.
-      if (new Set(known).size <= to - from)
-        told.open.push(
-          `Whether ${which} missing cannot be told: nothing that has a place is or names ${from === to ? 'it' : 'them'}, and ${counted(covered, 'record')} without a place can be anything.`,
-        )
-      return
-    }
-    const but =
-      covered === 0 ? '' : `, but for ${covered} that can be among those that have no place`
-    const message = `N${which.slice(1)} not here, and nothing here names ${from === to ? 'it' : 'them'}${but}.`
-    told.faults.push({ fault: 'missing', evidence_id: null, from, to, by: null, message })
-  }
+): Holes {
+  /** Of these the number is known. */
+  const numbered = new Set(
+    [...members, ...remembered].flatMap(({ evidence_id, previous }) => [
+      evidence_id,
+      previous?.evidence_id,
+    ]),
+  )
+  return holesOf({
+    members,
+    remembered,
+    gone,
+    spare: [...here.unplaced.keys()].filter((id) => !numbered.has(id)).length,
+    isTakenOver: ({ server, previous }) =>
+      previous !== null &&
+      foundAs(previous.evidence_id, here)?.some(
+        (one) => one !== null && one.server !== server && one.head === previous.head,
+      ) === true,
+    isHere: (evidence_id) => foundAs(evidence_id, here) !== undefined,
+  })
 }
 
-const numbersSaid = (from: number, to: number): string =>
-  from === to ? `number ${from} is` : `numbers ${from} to ${to} are`
+const faultOf = ({ server: _server, ...hole }: Hole): SeriesFault => ({
+  fault: 'missing',
+  evidence_id: null,
+  by: null,
+  ...hole,
+})
 
 /** What a rerun says of the run that it repeats, against the records of that run and what it took over from. */
 function lineageOf(
@@ -504,7 +490,7 @@ function answeredTwice(members: readonly HeldEnvelope[]): FaultAt[] {
 function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
   const { evidence_id, seal_seq } = head
   const now = foundAs(evidence_id, here)
-  const isSame = now === null || now?.some((one) => one.head === head.head) === true
+  const isSame = now?.some((one) => one === null || one.head === head.head)
   const what: SeriesFault[] =
     now === undefined
       ? [
@@ -513,6 +499,7 @@ function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
             evidence_id,
             from: seal_seq,
             to: seal_seq,
+            count: 1,
             by: null,
             message: `${evidence_id}, number ${seal_seq}, was here before and is not here now.`,
           },
@@ -539,31 +526,9 @@ function rivalsOf(head: HeldEnvelope, { byId, byPlace, byRun }: Here): SeriesFau
   return [{ fault: 'forked', seal_seq, evidence_ids, by: null, message }]
 }
 
-/** What the reader remembers and is not here: told of by its name, not once more by the number or by what follows it. */
-type Gone = {
-  readonly ids: ReadonlySet<string>
-  readonly areAll: (from: number, to: number) => boolean
-}
+const isMissing = (one: SeriesFault) => one.fault === 'missing'
 
-function goneOf(against: readonly SeriesFault[]): Gone {
-  const missing = against.flatMap((one) => (one.fault === 'missing' ? [one] : []))
-  const numbers = new Set(missing.map(({ from }) => from))
-  return {
-    ids: new Set(missing.flatMap(({ evidence_id }) => evidence_id ?? [])),
-    areAll: (from, to) => {
-      if (to - from + 1 > numbers.size) return false
-      for (let at = from; at <= to; at += 1) if (!numbers.has(at)) return false
-      return true
-    },
-  }
-}
-
-const isUntold =
-  ({ ids }: Gone) =>
-  (one: SeriesFault): boolean =>
-    one.fault !== 'missing' || one.evidence_id === null || !ids.has(one.evidence_id)
-
-/** Another one than was named is here. Only where a key at hand sealed it, that key is what sealed twice. */
+/** Another one than was named is here. Only where a key whose records are walked sealed it, that key is what sealed twice. */
 function another(
   { evidence_id, seal_seq, head }: Pick<HeldEnvelope, 'evidence_id' | 'seal_seq' | 'head'>,
   here: Here,
@@ -571,13 +536,13 @@ function another(
   than: string,
 ): SeriesFault {
   const isSealed = here.byId.has(evidence_id)
-  const unsealed = isSealed ? '' : ', and no key at hand has sealed it'
+  const unsealed = isSealed ? '' : ', and no key that you know has sealed it'
   return {
     fault: isSealed ? 'resealed' : 'replaced',
     evidence_id,
     seal_seq,
     expected: head,
-    actual: foundAs(evidence_id, here)?.[0]?.head ?? '',
+    actual: foundAs(evidence_id, here)?.find((one) => one !== null)?.head ?? '',
     by,
     message: `${evidence_id} is another one than ${than}${unsealed}.`,
   }

@@ -62,11 +62,11 @@ it('[W1] [W5] whether a key took over is not known where what its first record f
   // What is followed is missing, and named by that; of the numbers before it the same is so.
   expect(faultsOf([one, two, three, last])).toMatchObject([{ evidence_id: 'ev-4', by: 'ev-5' }])
   expect(faultsOf([last], { unplaced: listed })).toMatchObject([{ from: 1, to: 3 }])
-  // What neither has is missing all the same.
+  // What neither has is missing all the same, and told of once.
   expect(faultsOf([one, three, last], { unplaced: listed })).toMatchObject([
     { evidence_id: 'ev-2', by: 'ev-3' },
-    { from: 2, to: 2 },
   ])
+  expect(faultsOf([one, last], { unplaced: listed })).toMatchObject([{ from: 2, to: 3 }])
   // Back and forth: each time that it is taken over.
   const again = await sealed(7, await sealed(6, last, 'ev-6', other), 'ev-7')
   const sixth = [{ evidence_id: 'ev-6', says: null }]
@@ -199,9 +199,42 @@ it('[W6] no number is said to be missing that what has no place can have', async
       evidence_id: null,
       from: 2,
       to: 4,
+      count: 2,
       message:
-        'Numbers 2 to 4 are not here, and nothing here names them, but for 1 that can be among those that have no place.',
+        'Of numbers 2 to 4 at least 2 are missing: nothing that has a place is or names them, and 1 record without a place can be anything.',
     },
+  ])
+})
+
+it('[W10] of several that what has no place can be, none is accused before another', async () => {
+  const six = await sealed(6, await sealed(5, (await four())[3]))
+  const three = await sealed(3, await sealed(2, await sealed(1, null)))
+  const unplaced = damaged('ev-2', 'ev-4', 'ev-5')
+  const missing = {
+    fault: 'missing',
+    evidence_id: null,
+    from: 1,
+    to: 4,
+    count: 1,
+    message:
+      'Of numbers 1 and 4 at least 1 is missing: nothing that has a place is or names them, and 1 record without a place can be anything.',
+  }
+  expect(faultsOf([three, six], { unplaced })).toMatchObject([missing])
+  expect(
+    walkSeries([three, six], { unplaced: [...unplaced, ...damaged('ev-1')] })[0],
+  ).toMatchObject({
+    faults: [],
+    open: [
+      'Whether numbers 1 and 4 are missing cannot be told: nothing that has a place is or names them, and 2 records without a place can be anything.',
+    ],
+  })
+})
+
+it('[W10] what the reader remembers is not one that can be anything', async () => {
+  const [, two, , four_] = await four()
+  const unplaced = damaged('ev-2', 'ev-3')
+  expect(faultsOf([four_], { unplaced, remembered: [two] })).toMatchObject([
+    { from: 1, to: 1, count: 1, message: 'Number 1 is not here, and nothing here names it.' },
   ])
 })
 

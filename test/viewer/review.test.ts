@@ -357,6 +357,7 @@ describe('the walk over a chain', () => {
       evidence_id: `ev-${seal_seq}`,
       from: seal_seq,
       to: seal_seq,
+      count: 1,
       by: null,
       isRemembered: true as const,
       message: `number ${seal_seq} is gone`,

@@ -1,0 +1,177 @@
+import { type Previous } from '#contract/envelope.ts'
+import { counted, fewOf } from './counted.ts'
+import { type HeldEnvelope } from './place.ts'
+
+type Numbered = HeldEnvelope & { readonly previous: Previous }
+
+/** Numbers of which at least so many are missing. */
+export type Hole = {
+  /** The key with whose series it is told. */
+  readonly server: string
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  readonly message: string
+}
+
+export type Holes = {
+  readonly missing: readonly Hole[]
+  /** What cannot be told, and by which key it is told. */
+  readonly open: readonly { readonly server: string; readonly message: string }[]
+}
+
+/**
+ * Numbers that nothing has and nothing names. Each key counts from 1, or goes on where it took over: where what one
+ * follows cannot be had, nobody knows whether what another key has or names was before it.
+ */
+export function holesOf({
+  members,
+  remembered,
+  gone,
+  spare,
+  isTakenOver,
+  isHere,
+}: {
+  /** All that has a place, or is named by the head of it. */
+  members: readonly Numbered[]
+  remembered: readonly HeldEnvelope[]
+  /** Numbers of those that are remembered and not here: they are told of by that. */
+  gone: readonly number[]
+  /** Of so many that are here nobody knows the number. */
+  spare: number
+  /** Does it follow a record of another key, and that one is here? */
+  isTakenOver: (one: Numbered) => boolean
+  isHere: (evidence_id: string) => boolean
+}): Holes {
+  const known = merged(
+    [
+      ...members.flatMap(({ seal_seq, previous }) =>
+        previous === null ? [seal_seq] : [seal_seq - 1, seal_seq],
+      ),
+      ...remembered.flatMap(({ seal_seq, previous }) =>
+        previous && isHere(previous.evidence_id) ? [seal_seq - 1, seal_seq] : [seal_seq],
+      ),
+    ].map(spanOf),
+  )
+  const goneSpans = merged(gone.map(spanOf))
+  const mine = Map.groupBy(remembered, ({ server }) => server)
+  const open: { server: string; message: string }[] = []
+  const nameless: (Span & { server: string })[] = []
+  for (const [server, ofKey] of Map.groupBy(members, (one) => one.server)) {
+    const own = merged((mine.get(server) ?? []).map(({ seal_seq }) => spanOf(seal_seq)))
+    // What is told of as missing may be before this one, and is told of once.
+    const told = merged([...goneSpans, ...nameless])
+    let last = 0
+    for (const one of ofKey.toSorted((a, b) => a.seal_seq - b.seal_seq)) {
+      const { evidence_id, seal_seq, previous } = one
+      const hole = { from: last + 1, to: previous === null ? seal_seq - 1 : seal_seq - 2 }
+      last = Math.max(last, seal_seq)
+      if (hole.from > hole.to || isTakenOver(one)) continue
+      const unseen = outside([hole], own)
+      const free = previous === null ? unseen : outside(unseen, told)
+      const left = previous === null ? free : outside(free, known)
+      const others = outside(free, left)
+      if (others.length > 0) {
+        const isOne = countOf(others) === 1
+        const who = isOne
+          ? 'a record of another key is or names such a number'
+          : 'records of other keys are or name such numbers'
+        const message = `Whether ${numbersSaid(others)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} follows ${previous?.evidence_id}, which could not be had, and ${who}.`
+        open.push({ server, message })
+      }
+      for (const span of left) nameless.push({ server, ...span })
+    }
+  }
+  const [first] = nameless
+  if (first === undefined) return { missing: [], open }
+  if (spare === 0) return { missing: nameless.map(holeOf), open }
+  // Whatever could be any of them excuses none before another, so that they are told of at once.
+  const [all, which] = [countOf(nameless), whichSaid(nameless)]
+  const them = all === 1 ? 'it' : 'them'
+  const why = `nothing that has a place is or names ${them}, and ${counted(spare, 'record')} without a place can be anything`
+  const { server } = first
+  if (spare >= all) {
+    const message = `Whether ${which} ${all === 1 ? 'is' : 'are'} missing cannot be told: ${why}.`
+    return { missing: [], open: [...open, { server, message }] }
+  }
+  const count = all - spare
+  const message = `Of ${which} at least ${count.toLocaleString('en')} ${count === 1 ? 'is' : 'are'} missing: ${why}.`
+  const span = nameless.reduce((a, b) => ({
+    ...a,
+    from: Math.min(a.from, b.from),
+    to: Math.max(a.to, b.to),
+  }))
+  return { missing: [{ ...span, count, message }], open }
+}
+
+function holeOf(span: Span & { server: string }): Hole {
+  const count = countOf([span])
+  const [verb, them] = count === 1 ? ['is', 'it'] : ['are', 'them']
+  const message = `N${numbersSaid([span]).slice(1)} ${verb} not here, and nothing here names ${them}.`
+  return { ...span, count, message }
+}
+
+type Span = { readonly from: number; readonly to: number }
+
+const spanOf = (number: number): Span => ({ from: number, to: number })
+
+const countOf = (spans: readonly Span[]): number =>
+  spans.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+
+/** In order, and each number once. */
+function merged(spans: readonly Span[]): Span[] {
+  const found: { from: number; to: number }[] = []
+  for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = found.at(-1)
+    if (last !== undefined && from <= last.to + 1) last.to = Math.max(last.to, to)
+    else found.push({ from, to })
+  }
+  return found
+}
+
+/** What of them is in none of the others, which are `merged`. */
+function outside(spans: readonly Span[], others: readonly Span[]): Span[] {
+  return spans.flatMap(({ from, to }) => {
+    const found: Span[] = []
+    let next = from
+    for (let at = firstUpTo(others, from); at < others.length && next <= to; at += 1) {
+      const other = others[at]
+      if (other === undefined || other.from > to) break
+      if (other.from > next) found.push({ from: next, to: other.from - 1 })
+      next = Math.max(next, other.to + 1)
+    }
+    return next <= to ? [...found, { from: next, to }] : found
+  })
+}
+
+/** The first that ends there or later. */
+function firstUpTo(spans: readonly Span[], number: number): number {
+  let [low, high] = [0, spans.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((spans[middle]?.to ?? Infinity) < number) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** `number 1`, `numbers 1, 4 and 6 to 7`. */
+function numbersSaid(spans: readonly Span[]): string {
+  const said = spans.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  return `${countOf(spans) === 1 ? 'number' : 'numbers'} ${listed(said)}`
+}
+
+/** With the key, where they are of several. */
+function whichSaid(nameless: readonly (Span & { readonly server: string })[]): string {
+  const byKey = [...Map.groupBy(nameless, ({ server }) => server)]
+  return byKey.length === 1
+    ? numbersSaid(nameless)
+    : listed(byKey.map(([server, of]) => `${numbersSaid(of)} of the key ${server.slice(0, 8)}…`))
+}
+
+const listed = (said: readonly string[]): string =>
+  said.length > MOST_SAID
+    ? fewOf(said, MOST_SAID)
+    : [said.slice(0, -1).join(', '), ...said.slice(-1)].filter(Boolean).join(' and ')
+
+const MOST_SAID = 8

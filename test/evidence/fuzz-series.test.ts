@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { type Placed, walkSeries } from '#evidence/series.ts'
+import { SEED } from './seed.ts'
+
+/*
+ * What an honest server has sealed, over three keys that take over from each other, of which some cannot be had or are by
+ * a key that is not at hand: nothing of that is missing. `npm run test:fuzz` tries a hundred thousand.
+ */
+
+const numRuns = Number(process.env['MUTANTS'] ?? 2000)
+
+const headOf = (number: number, letter = '0'): string => `${number}`.padStart(64, letter)
+
+function recordOf(seal_seq: number, server: string, previous: Placed | null): Placed {
+  return {
+    server,
+    evidence_id: `ev-${seal_seq}`,
+    run_id: `run-${seal_seq}`,
+    head: headOf(seal_seq),
+    seal_seq,
+    previous: previous && { evidence_id: previous.evidence_id, head: previous.head },
+    ran: { kind: 'pipeline', root: '.', definition: '', inputs: '', gates: '', steps: '', env: '' },
+    repeats: null,
+    bases: [],
+  }
+}
+
+const KEYS = ['a', 'b', 'c'] as const
+const nth = fc.nat(KEYS.length - 1)
+
+/** One key seals some, and then another one does. */
+const keys = fc
+  .array(fc.record({ key: nth, count: fc.integer({ min: 1, max: 3 }) }), {
+    minLength: 1,
+    maxLength: 6,
+  })
+  .map((turns) => turns.flatMap(({ key, count }) => Array.from({ length: count }, () => KEYS[key])))
+
+const series = keys.map((servers) => {
+  const all: Placed[] = []
+  for (const [index, server = ''] of servers.entries())
+    all.push(recordOf(index + 1, server, all.at(-1) ?? null))
+  return all
+})
+
+type Fate = 'here' | 'unread' | 'gone'
+
+const walks = (fates: readonly { arbitrary: fc.Arbitrary<Fate>; weight: number }[]) =>
+  series.chain((all) =>
+    fc.record({
+      all: fc.constant(all),
+      fates: fc.array(fc.oneof(...fates), { minLength: all.length, maxLength: all.length }),
+      /** The key that is not at hand. */
+      unknown: fc.option(nth, { freq: 3 }),
+      remembered: fc.oneof(fc.constant<Placed[]>([]), fc.subarray(all)),
+    }),
+  )
+
+type Walk = typeof honest extends fc.Arbitrary<infer T> ? T : never
+const fate = (of: Fate, weight: number) => ({ arbitrary: fc.constant(of), weight })
+const honest = walks([fate('here', 3), fate('unread', 1)])
+
+function walked({ all, fates, unknown, remembered }: Walk) {
+  const by = unknown === null ? null : KEYS[unknown]
+  const here = all.filter((_, index) => fates[index] === 'here')
+  const placed = here.filter(({ server }) => server !== by)
+  const unplaced = [
+    ...here.filter(({ server }) => server === by).map((says) => ({ ...says, says })),
+    ...all.filter((_, index) => fates[index] === 'unread').map((one) => ({ ...one, says: null })),
+  ]
+  const faults = walkSeries(placed, { unplaced, remembered }).flatMap((one) => one.faults)
+  return { placed, unplaced, faults, remembered, gone: all.filter((_, n) => fates[n] === 'gone') }
+}
+
+it('[W1] [W5] [W10] nothing is missing of what is here, whatever of it cannot be had', () => {
+  fc.assert(
+    fc.property(honest, (one) => {
+      expect(walked(one).faults).toEqual([])
+    }),
+    { seed: SEED, numRuns },
+  )
+})
+
+it('[W1] [W5] [W10] of what is gone each is told of once, and none that is here', () => {
+  fc.assert(
+    fc.property(walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]), (one) => {
+      const { placed, unplaced, faults, gone, remembered } = walked(one)
+      const told = faults.map((fault) => {
+        if (fault.fault !== 'missing') throw new Error(fault.message)
+        return fault
+      })
+      const sum = told.reduce((count, fault) => count + fault.count, 0)
+      const isGone = (number: number) => gone.some(({ seal_seq }) => seal_seq === number)
+      for (const { evidence_id, from, to, count } of told) {
+        const within = gone.filter(({ seal_seq }) => from <= seal_seq && seal_seq <= to).length
+        expect(count).toBeLessThanOrEqual(within)
+        if (evidence_id !== null) expect([isGone(from), from, count]).toEqual([true, to, 1])
+      }
+      expect(sum).toBeLessThanOrEqual(gone.length)
+      const named = new Set(told.map(({ evidence_id }) => evidence_id))
+      const naming = new Set(placed.map(({ previous }) => previous?.evidence_id))
+      for (const { evidence_id } of remembered) naming.add(evidence_id)
+      for (const { evidence_id } of gone)
+        if (naming.has(evidence_id)) expect(named).toContain(evidence_id)
+      // What cannot be had keeps the walk from being whole; where all can, each is told of that one after it is here.
+      const newest = placed.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
+      const inSight = gone.filter((each) => each.seal_seq < newest || remembered.includes(each))
+      if (unplaced.length === 0) expect(sum).toBe(inSight.length)
+    }),
+    { seed: SEED, numRuns },
+  )
+})
