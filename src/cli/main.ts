@@ -2,6 +2,7 @@
 import { keepCompiled } from '#server/compile-cache.ts'
 import { CommandError, FaultsError, UsageError, type Command } from './command.ts'
 import { defuse, inOneLine } from './defuse.ts'
+import { writeWhole } from './whole-output.ts'
 
 type Entry = { summary: string; load: () => Promise<Command> }
 
@@ -80,6 +81,7 @@ const COMMANDS = new Map<string, Entry>(
 const UNWRITTEN = 74
 
 keepCompiled()
+writeWhole(process.stdout)
 // The console passes over it: a full disk would be a success with half a file. Who stops to read has what was wanted.
 process.stdout.on('error', (error) => {
   if ('code' in error && error.code === 'EPIPE') return

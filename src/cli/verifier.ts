@@ -9,7 +9,9 @@ export const verifier: Command = {
 Writes one HTML file that verifies an envelope in a browser, opened from disk: no server, no network,
 nothing stored. The same version of Runseal writes the same bytes, wherever it was built.
 
-  --digest         its SHA-256 alone: compare with sha256sum verifier.html`,
+  --digest         its SHA-256 alone: compare with sha256sum verifier.html
+
+Exit codes: 0 written; 74 the output could not be written.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(argv, { digest: { type: 'boolean' } }, [0, 0])

@@ -1,7 +1,8 @@
-import { closeSync, openSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { ENDPOINT } from '#contract/api.ts'
 import { parse, parseJson } from '#contract/parse.ts'
@@ -167,6 +168,24 @@ it('[C6] what cannot be written is no success', async () => {
   expect(await exitOf(child)).toEqual([74, null])
   await expect.poll(said).toMatch(/^runseal: the output could not be written: .*ENOSPC/)
   closeSync(full)
+
+  // A disk that has room for a part takes that, and says nothing but how much.
+  const file = join(folder, 'cut-off')
+  const part = openSync(file, 'w')
+  const limited = 'ulimit -f 1; exec "$0" "$@"'
+  const cut = spawn(
+    '/bin/sh',
+    ['-c', limited, process.execPath, resolve('src/cli/main.ts'), 'verify', '--help'],
+    {
+      stdio: ['ignore', part, 'pipe'],
+      env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1' },
+    },
+  )
+  const saidThen = heard(cut)
+  expect(await exitOf(cut)).toEqual([74, null])
+  await expect.poll(saidThen).toMatch(/^runseal: the output could not be written: .*EFBIG/)
+  expect(fstatSync(part).size).toBeGreaterThan(0)
+  closeSync(part)
 })
 
 it('[C30] a broken source ends the run as failed: 1, with its file and line', async () => {
@@ -178,7 +197,7 @@ it('[C30] a broken source ends the run as failed: 1, with its file and line', as
   expect(tables.map(({ running }) => running)).toEqual([null, null])
 })
 
-function heard({ stderr }: ReturnType<typeof begin>): () => string {
+function heard({ stderr }: Pick<ReturnType<typeof begin>, 'stderr'>): () => string {
   let text = ''
   stderr?.setEncoding('utf8').on('data', (more: string) => (text += more))
   return () => text
