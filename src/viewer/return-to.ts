@@ -2,12 +2,21 @@ const KEY = 'runseal.return-to'
 
 /** Remembers where the person is, for after the sign-in: its link opens another tab, so the tab's own storage is no use. */
 export function rememberPlace(): void {
-  localStorage.setItem(KEY, location.pathname + location.search)
+  inStorage((storage) => storage.setItem(KEY, location.pathname + location.search))
 }
 
 /** Where the person wanted to be, once; a place of this viewer, whatever the storage says. */
 export function placeToReturn(): string {
-  const place = localStorage.getItem(KEY) ?? ''
-  localStorage.removeItem(KEY)
+  const place = inStorage((storage) => storage.getItem(KEY)) ?? ''
+  inStorage((storage) => storage.removeItem(KEY))
   return /^\/(runs|gates|evidence|tables|verify)(\/|\?|$)/.test(place) ? place : '/runs'
+}
+
+/** null where this browser lets the page store nothing. */
+function inStorage<T>(act: (storage: Storage) => T): T | null {
+  try {
+    return act(localStorage)
+  } catch {
+    return null
+  }
 }

@@ -206,11 +206,19 @@ export function hearElsewhere(act: (what: Elsewhere) => void): void {
 }
 
 // One for all of this page: who tells does not hear it. Where a browser has none, a reload is what makes it known.
-let opened: BroadcastChannel | undefined
-function channel(): BroadcastChannel | undefined {
-  if (opened === undefined && typeof BroadcastChannel !== 'undefined')
-    opened = new BroadcastChannel('runseal trust')
+let opened: BroadcastChannel | null = null
+function channel(): BroadcastChannel | null {
+  opened ??= openedChannel()
   return opened
+}
+
+function openedChannel(): BroadcastChannel | null {
+  try {
+    return typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel('runseal trust')
+  } catch {
+    // Firefox has it, and refuses it to a site that may store nothing.
+    return null
+  }
 }
 
 /** Nothing of it where `pinFault` has a word to say. */
