@@ -476,6 +476,32 @@ describe('the walk over a chain', () => {
       const memory = withWalk(seen, walked([...honest, ...fork.slice(5)]))
       expect([memory.met.length, isIn(memory, ...honest)]).toEqual([MOST_MET, all])
     })
+
+    it('[U12] remembers the newest, whatever beneath it cannot be had', () => {
+      // Attacker: the server, which answers 500 for some in each walk, so that its newest are never remembered.
+      const long = historyOf('ev', 1, MOST_MET + 10)
+      const full = withWalk(knowing(by), walked(long.slice(0, MOST_MET)))
+      const newest = long.slice(MOST_MET)
+      const gap = withWalk(full, walked(long.toSpliced(MOST_MET + 8, 1)))
+      expect(isIn(gap, ...newest)).toEqual(newest.map(({ seal_seq }) => seal_seq !== MOST_MET + 9))
+      expect(gap.met.length).toBe(MOST_MET)
+      // The lowest have gone, which those that stay were sealed after.
+      expect(isIn(gap, ...long.slice(8, 10))).toEqual([false, true])
+      const alone = withWalk(full, walked(long.slice(-1)))
+      expect(isIn(alone, ...long.slice(0, 2), ...long.slice(-2))).toEqual([
+        false,
+        true,
+        false,
+        true,
+      ])
+      // Of more holes than there is room for, none lets go what it alone follows, and is not remembered itself.
+      const holes = Array.from({ length: MOST_MET + 1 }, (_, nth) =>
+        historyOf('hole', 2 * nth + 9, 2 * nth + 9),
+      ).flat()
+      const crowded = withWalk(seen, walked([...historyOf('top', 7, 7, honest[5]), ...holes]))
+      expect(crowded.met.length).toBe(MOST_MET)
+      expect(isIn(crowded, ...honest, ...holes.slice(-1))).toEqual([...all, true])
+    })
   })
 
   it('[U12] what was placed before it was asked for again is held against the list of then', async () => {
