@@ -19,7 +19,7 @@ import {
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifiedEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
-import { defuse, defusedJson } from './defuse.ts'
+import { defuse, defusedJson, inOneLine } from './defuse.ts'
 import { CANNOT_READ, readTrust, unlessUnread } from './evidence-file.ts'
 import { KEPT_HELP, KEPT_OPTIONS, evidenceIn, type KeptEvidence } from './kept-evidence.ts'
 
@@ -267,25 +267,29 @@ function wordsFor(
     ...envelopes.flatMap(({ evidence_id, verdict, message }) =>
       message === null
         ? []
-        : `${(verdict === 'not proven' ? verdict : 'does not verify').padEnd(15)}  ${oneLine(`${evidence_id}: ${message}`)}`,
+        : `${(verdict === 'not proven' ? verdict : 'does not verify').padEnd(15)}  ${inOneLine(`${evidence_id}: ${message}`)}`,
     ),
     ...(unlisted === null
       ? []
-      : [`not read         ${oneLine(`the whole list of what is here: ${unlisted}`)}`]),
-    ...(unoffered === null ? [] : [`not had          ${oneLine(`keys as offered: ${unoffered}`)}`]),
+      : [`not read         ${inOneLine(`the whole list of what is here: ${unlisted}`)}`]),
+    ...(unoffered === null
+      ? []
+      : [`not had          ${inOneLine(`keys as offered: ${unoffered}`)}`]),
     ...unread.map(
-      ({ evidence_id, why }) => `not read         ${oneLine(`${evidence_id}: ${why}`)}`,
+      ({ evidence_id, why }) => `not read         ${inOneLine(`${evidence_id}: ${why}`)}`,
     ),
     ...missing
       .filter((evidence_id) => !named.has(evidence_id))
       .map(
         (evidence_id) =>
-          `missing          ${oneLine(evidence_id)} is said to be here, and its file is gone.`,
+          `missing          ${inOneLine(evidence_id)} is said to be here, and its file is gone.`,
       ),
     ...series.flatMap(({ faults }) =>
-      faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${oneLine(message)}`),
+      faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`),
     ),
-    ...series.flatMap(({ open }) => open.map((message) => `cannot be told   ${oneLine(message)}`)),
+    ...series.flatMap(({ open }) =>
+      open.map((message) => `cannot be told   ${inOneLine(message)}`),
+    ),
   ]
   const counts = keysOf(VERDICT)
     .map((word) => [word, envelopes.filter((one) => one.verdict === word).length] as const)
@@ -345,5 +349,3 @@ const SENTENCE = {
   'does not verify': 'Not everything here can be used as evidence.',
   'not an envelope': 'Not everything here is an envelope.',
 } as const satisfies Record<VerdictWord, string>
-
-const oneLine = (text: string) => text.replaceAll(/[\n\t]/g, ' ')

@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
 import type { Part } from '#evidence/attached.ts'
+import { fewOf } from '#evidence/counted.ts'
 import { allListed } from '#evidence/listed.ts'
 import { MAX_TRUST_BYTES, readOffer, type ReadTrust } from '#evidence/trust-file.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
@@ -22,7 +24,7 @@ import {
 import { CommandError, UsageError } from './command.ts'
 import { DATA_HELP, dataFolderOf } from './data-folder.ts'
 import { inOneLine } from './defuse.ts'
-import { CANNOT_READ, readKept } from './evidence-file.ts'
+import { CANNOT_READ, isGone, readKept } from './evidence-file.ts'
 import { SERVER_OPTIONS, serverNamed } from './server-named.ts'
 
 /** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
@@ -75,8 +77,9 @@ function ofFolder(folder: string): KeptEvidence {
       const said = await orWhy(lookAtList(folder))
       const found = await orWhy(namesIn(envelopes))
       const listed = 'why' in said ? [] : said.evidence_ids
-      const files = 'why' in found ? [] : found
+      const files = 'why' in found ? [] : found.ids
       const faults = [said, found].flatMap((one) => ('why' in one ? [one.why] : []))
+      if ('unnamed' in found && found.unnamed !== null) faults.push(found.unnamed)
       return {
         // What was put beside them is read too: a second version of one shows as a fork.
         ids: [...new Set([...listed, ...files])],
@@ -88,11 +91,12 @@ function ofFolder(folder: string): KeptEvidence {
     async evidenceOf(run_id) {
       const said = await orWhy(lookAtList(folder))
       if (!('why' in said)) return said.ofRuns.get(run_id) ?? null
-      console.error(inOneLine(`${said.why}: looked for in every envelope`))
       const names = await orWhy(namesIn(envelopes))
       if ('why' in names) throw new CommandError(names.why, CANNOT_READ)
+      const but = names.unnamed === null ? '' : `; ${names.unnamed}`
+      console.error(inOneLine(`${said.why}: looked for in every envelope${but}`))
       const found: string[] = []
-      for (const evidence_id of names) {
+      for (const evidence_id of names.ids) {
         const bytes = await envelope(evidence_id).catch(() => null)
         if (bytes !== null && (await isOfRun(bytes, { run_id, evidence_id })))
           found.push(evidence_id)
@@ -116,15 +120,26 @@ function ofFolder(folder: string): KeptEvidence {
   }
 }
 
-async function namesIn(envelopes: string): Promise<string[]> {
-  const names = (await unlessGone(readdir(envelopes))) ?? []
-  return (
-    names
+/** `unnamed`: which are not read, since no id is what they are called; null where there are none. */
+async function namesIn(envelopes: string): Promise<{ ids: string[]; unnamed: string | null }> {
+  const all = (await unlessGone(readdir(envelopes, { encoding: 'buffer' }))) ?? []
+  const names = all.filter((name) => name.toString().endsWith('.json'))
+  const unnamed = names
+    .filter((name) => !isUtf8(name))
+    .map((name) => join(envelopes, name.toString()))
+  return {
+    ids: names
+      .filter((name) => isUtf8(name))
+      .map((name) => name.toString())
       // Beside each file, where another system copied them, stands what that keeps of it.
-      .filter((name) => name.endsWith('.json') && !name.startsWith('._'))
+      .filter((name) => !name.startsWith('._'))
       .map((name) => name.slice(0, -'.json'.length))
-      .toSorted()
-  )
+      .toSorted(),
+    unnamed:
+      unnamed.length === 0
+        ? null
+        : `not read for ${unnamed.length === 1 ? 'a name that is' : 'names that are'} no UTF-8: ${fewOf(unnamed)}`,
+  }
 }
 
 async function isOfRun(
@@ -149,8 +164,7 @@ async function unlessGone<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read
   } catch (error) {
-    const cause = error instanceof CommandError ? error.cause : error
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    if (isGone(error instanceof CommandError ? error.cause : error)) return null
     throw error
   }
 }

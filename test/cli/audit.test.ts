@@ -229,10 +229,33 @@ it('[C21] one that was changed does not verify, and one in the place of another 
 it('[C21] no name of a file adds a line of its own', async () => {
   const { copy } = await copied('forged')
   await writeFile(join(copy, 'envelopes', 'zz\nNothing is missing, I say.json'), '{}')
+  await writeFile(join(copy, 'envelopes', `zz${' '.repeat(150)}proven  x.json`), '{}')
   const { code, stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
   expect(code).toBe(1)
-  expect(stdout).toContain('does not verify  zz Nothing is missing, I say: ')
+  expect(stdout).toContain('does not verify  zz<U+000A>Nothing is missing, I say: ')
   expect(stdout).not.toMatch(/^Nothing is missing/m)
+  // Nor does it fill one up, so that on a terminal its end stands where one begins.
+  expect(stdout).toContain('does not verify  zz<150 spaces>proven  x: ')
+})
+
+it('[C21] [C22] a file whose name is no text is named as not read, and not called gone', async () => {
+  const { copy, file } = await copied('unnamed')
+  const unnamed = Buffer.concat([
+    Buffer.from(`${copy}/envelopes/`),
+    Buffer.from([0xff, ...Buffer.from('.json')]),
+  ])
+  await writeFile(unnamed, '{}')
+  const { code, told } = await audited('--data', copy, '--trust', trust)
+  expect(code).toBe(3)
+  expect(told).toMatchObject({ missing: [] })
+  const { stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(stdout).toContain(
+    `the whole list of what is here: not read for a name that is no UTF-8: ${copy}/envelopes/\u{fffd}.json`,
+  )
+  // What is gone is missing all the same.
+  await rm(file(1))
+  const missing = await audited('--data', copy, '--trust', trust)
+  expect(missing).toMatchObject({ code: 1, told: { missing: [runs[1]?.evidence_id] } })
 })
 
 it('[C21] two servers that went on from one folder with one key are a fork', async () => {
