@@ -67,7 +67,7 @@ export type SeriesFault = {
       readonly evidence_ids: readonly string[]
     }
   | {
-      /** By a key whose records are walked, or by none of these. */
+      /** By a key of those that are walked, or by none of them. */
       readonly fault: 'resealed' | 'replaced'
       readonly evidence_id: string
       readonly seal_seq: number

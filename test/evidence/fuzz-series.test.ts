@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type Placed, walkSeries } from '#evidence/series.ts'
+import { type Alone, walkTogether } from '#evidence/together.ts'
 import { SEED } from './seed.ts'
 
 /*
@@ -107,6 +108,57 @@ it('[W1] [W5] [W10] of what is gone each is told of once, and none that is here'
       const newest = placed.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
       const inSight = gone.filter((each) => each.seal_seq < newest || remembered.includes(each))
       if (unplaced.length === 0) expect(sum).toBe(inSight.length)
+    }),
+    { seed: SEED, numRuns },
+  )
+})
+
+/** What each key is to the reader; under some ids there are files that nobody known has sealed, beside the true one or alone. */
+const together = (isWhole: boolean) =>
+  series.chain((all) => {
+    const forged = fc
+      .subarray(all)
+      .map((some) => some.map((one) => ({ ...one, server: 'x', head: headOf(one.seal_seq, 'f') })))
+    return fc
+      .record({
+        standings: fc.array(fc.constantFrom('pinned', 'offered', null), {
+          minLength: 3,
+          maxLength: 3,
+        }),
+        files: fc
+          .tuple(isWhole ? fc.constant(all) : fc.subarray(all), forged, forged)
+          .map((files) => files.flat())
+          .chain((files) => fc.shuffledSubarray(files, { minLength: files.length })),
+      })
+      .map(({ standings, files }) =>
+        files.map((place): Alone => {
+          const source = standings[KEYS.findIndex((key) => key === place.server)] ?? null
+          return { place, sealed_by: source && { key_id: place.server, source } }
+        }),
+      )
+  })
+
+const faultsTogether = async (all: readonly Alone[]) =>
+  (await walkTogether(all, () => Promise.resolve([]))).flatMap(({ faults }) => faults)
+
+it('[W6] [W11] no file that nobody known has sealed convicts those that are whole, in whatever order', async () => {
+  await fc.assert(
+    fc.asyncProperty(together(true), async (all) => {
+      expect(await faultsTogether(all)).toEqual([])
+    }),
+    { seed: SEED, numRuns },
+  )
+})
+
+it('[W11] what is found is the same in whatever order', async () => {
+  const shuffled = together(false).chain((all) =>
+    fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+  )
+  const found = async (all: readonly Alone[]) =>
+    new Set((await faultsTogether(all)).map(({ fault, by }) => `${fault} ${by}`))
+  await fc.assert(
+    fc.asyncProperty(shuffled, async ([all, other]) => {
+      expect(await found(all)).toEqual(await found(other))
     }),
     { seed: SEED, numRuns },
   )

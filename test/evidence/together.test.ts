@@ -1,8 +1,9 @@
+import { type Signer } from '#evidence/seal.ts'
 import { placeOf } from '#evidence/series.ts'
-import { besideEach, concerning } from '#evidence/together.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
-import { expect, it } from 'vitest'
-import { approvedRun, newSigner, pinned, planStep, startRun } from './fixture.ts'
+import { besideEach, concerning, walkTogether } from '#evidence/together.ts'
+import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
+import { describe, expect, it } from 'vitest'
+import { approvedRun, newSigner, pinned, planStep, startRun, trustFileOf } from './fixture.ts'
 import { heldOf } from '#evidence/keep.ts'
 
 it('[W11] a hundred records of a key that is only offered push out none that counts for more', async () => {
@@ -56,3 +57,80 @@ it('[W11] what has nothing to do with a record makes no other verdict of it', as
     [true, 'does not verify'],
   ])
 })
+
+describe('[W6] [W11] files of one id, in each order', async () => {
+  const signer = await newSigner()
+  const [former, nobody] = [await newSigner(9), await newSigner(5)]
+  const sealed = async (by: Signer, seal_seq: number, before: Uint8Array | null, title = '') => {
+    const ids = { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}`, title }
+    const run = startRun(by, { steps: [planStep('build')] }, ids)
+    run.step('build')
+    const previous = before && (await readIn(before, [])).place
+    return (
+      await run.seal({
+        seal_seq,
+        previous: previous && { evidence_id: previous.evidence_id, head: previous.head },
+      })
+    ).bytes
+  }
+  const one = await sealed(signer, 1, null)
+  const two = await sealed(former, 2, one)
+  const forged = await sealed(nobody, 2, one, 'a forged one')
+  const three = await sealed(signer, 3, two)
+  const offered = { file: trustFileOf(former), source: 'offered' } as const
+
+  it.each([
+    ['a former key has sealed one of them', [], [one, two, forged, three], []],
+    ['the former key is offered', [offered], [one, two, forged, three], []],
+    ['the true one is not among them', [], [one, forged, three], ['replaced']],
+    [
+      'of two that nobody has sealed',
+      [],
+      [one, forged, await sealed(nobody, 2, one, 'x'), three],
+      ['replaced'],
+    ],
+    [
+      'an offered key has sealed another one',
+      [offered],
+      [one, await sealed(former, 2, one, 'another'), forged, three],
+      ['replaced'],
+    ],
+  ])('%s', async (_, beside, files, faults) => {
+    const trust = [pinned(signer), ...beside]
+    const all = await Promise.all(
+      files.map(async (bytes) => ({ bytes, alone: await readIn(bytes, trust) })),
+    )
+    const verdicts = new Map<Uint8Array, string>()
+    for (const inOrder of ordersOf(all)) {
+      const found = inOrder.map(({ alone }) => alone)
+      const series = await walkTogether(found, () => Promise.resolve([]))
+      const told = series.flatMap((each) => each.faults)
+      expect(told.map(({ fault }) => fault)).toEqual(faults)
+      // A key that is only offered is one that is at hand.
+      for (const { message } of told)
+        expect(message).toMatch(
+          /^ev-2 is another one than ev-3 was sealed after, and no key that you know has /,
+        )
+      const held = besideEach(found)
+      for (const [index, { bytes }] of inOrder.entries()) {
+        const { verdict } = await verifyEnvelope(bytes, { trust, previous: held(index) })
+        expect(verdict).toBe(verdicts.get(bytes) ?? verdict)
+        verdicts.set(bytes, verdict)
+      }
+    }
+    expect([verdicts.get(one), verdicts.get(three)]).toEqual(['proven', 'proven'])
+  })
+})
+
+async function readIn(bytes: Uint8Array, trust: VerifyOptions['trust']) {
+  const { envelope, entries, sealed_by } = await verifyEnvelope(bytes, { trust })
+  if (envelope === null || entries === null) throw new Error('does not verify')
+  return { place: placeOf(envelope, entries), sealed_by }
+}
+
+const ordersOf = <T>(all: readonly T[]): T[][] =>
+  all.length < 2
+    ? [[...all]]
+    : all.flatMap((first, index) =>
+        ordersOf(all.toSpliced(index, 1)).map((rest) => [first, ...rest]),
+      )

@@ -34,7 +34,8 @@ const SAID = {
   missing: 'were here before and are not here now',
   named: 'are not here, and others were sealed after them',
   resealed: 'are other ones than were here before',
-  replaced: 'are other ones than were here before, and no key at hand has sealed what is here',
+  replaced:
+    'are other ones than were here before, and no key that you know has sealed what is here',
   forked: 'have another record in the same place, or of the same run, than was here before',
 } as const
 

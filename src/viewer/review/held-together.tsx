@@ -5,7 +5,7 @@ import { CannotBeTold, Faults } from './series-faults.tsx'
 export function HeldTogether({ series }: { series: readonly Series[] }) {
   const open = [...new Set(series.flatMap((one) => one.open))]
   const faults = series.flatMap((one) => one.faults)
-  // What no key at hand has sealed accuses none.
+  // What no key that the reader knows has sealed accuses none that one has.
   const isOfKey = faults.some(({ fault }) => fault !== 'replaced')
   const isBroken = faults.length > 0
   if (!isBroken && open.length === 0) return null
@@ -24,7 +24,7 @@ export function HeldTogether({ series }: { series: readonly Series[] }) {
           <p className="max-w-prose">
             {isOfKey
               ? 'None of them is the true one because it came first. Ask whoever has the key which it is, and why there is another.'
-              : 'What no key at hand has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'}
+              : 'What no key that you know has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'}
           </p>
           {series.map((one, index) => (
             <Faults key={index} series={one} many={series.length > 1} />
