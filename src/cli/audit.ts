@@ -44,7 +44,7 @@ ${KEPT_HELP}
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
 forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
 or an envelope or the whole list could not be had.
-74 instead of 0: the output could not be written.`,
+74 instead of 0: the output could not be written. 70: a fault of this program.`,
   usageExit: 2,
   async run(argv) {
     const { values } = readLine(

@@ -36,7 +36,7 @@ ${KEPT_HELP}
 
 Exit codes: 0 whole; 1 something on record is gone, changed or not to be had, and was left out, or the cells beside the
 record contradict it; 2 nothing exported.
-74 instead of 0: the output could not be written.`,
+74 instead of 0: the output could not be written. 70: a fault of this program.`,
   usageExit: 2,
   async run(argv) {
     const { values, positionals } = readLine(

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { inspect } from 'node:util'
 import { keepCompiled } from '#server/compile-cache.ts'
 import { CommandError, FaultsError, UsageError, type Command } from './command.ts'
 import { defuse, inOneLine } from './defuse.ts'
@@ -80,6 +81,9 @@ const COMMANDS = new Map<string, Entry>(
 /** No other exit has it (it is EX_IOERR): 1 would say of a record that it does not verify. */
 const UNWRITTEN = 74
 
+/** A fault of this program (EX_SOFTWARE). Node would exit with 1 for it. */
+const UNFORESEEN = 70
+
 keepCompiled()
 writeWhole(process.stdout)
 // The console passes over it: a full disk would be a success with half a file. Who stops to read has what was wanted.
@@ -90,7 +94,10 @@ process.stdout.on('error', (error) => {
     process.exitCode ||= UNWRITTEN
   })
 })
-process.exitCode = await main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(defuse(inspect(error)))
+  return UNFORESEEN
+})
 
 async function main([name, ...argv]: string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {

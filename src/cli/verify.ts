@@ -36,7 +36,7 @@ Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cann
 3 nothing fails, but something required is not proven (no trust file, say, or one that requires less of the
 definition that the record names than of another, which --expect definition=NAME then accepts).
 Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
-74 instead of 0: the output could not be written.`,
+74 instead of 0: the output could not be written. 70: a fault of this program.`,
   usageExit: 2,
   async run(argv) {
     const { values, positionals } = readLine(

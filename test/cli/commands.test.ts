@@ -321,3 +321,12 @@ it('[C6] an unknown command is refused, and none at all is answered with the lis
   expect(await runseal(['fly'])).toMatchObject({ code: 2, stdout: '' })
   expect((await runseal([])).stdout).toContain('verify')
 })
+
+it('[C6] a fault of this program says nothing of a record: it is 70, with its stack', async () => {
+  const broken = "Map.groupBy = () => { throw new TypeError('\\u202Eodd') }"
+  const { code, stdout, stderr } = await runseal(['verify', 'gone', 'gone'], {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(broken)}`,
+  })
+  expect({ code, stdout }).toEqual({ code: 70, stdout: '' })
+  expect(stderr).toContain('TypeError: <U+202E>odd\n    at ')
+})
