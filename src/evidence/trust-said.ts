@@ -15,8 +15,8 @@ export const keyNamed = ({ key_id, name = '' }: Pick<ServerKey, 'key_id' | 'name
   `${key_id.slice(0, 8)}…${calledSaid(name)}`
 
 /**
- * A name is whatever the one who wrote the file liked, and would end a sentence of ours to begin its own. One that has
- * more than plain letters, digits and a few marks is not said there at all.
+ * A name is whatever the one who wrote the file liked, and would end a sentence of ours to begin its own, or be one. One
+ * that has more than plain letters, digits and a few marks is not said there at all, and of a long one no more than names.
  */
 export function calledSaid(name: string): string {
   if (!PLAIN_NAME.test(name)) return ''
@@ -24,14 +24,16 @@ export function calledSaid(name: string): string {
   const isLong = letters.length > MOST_OF_A_NAME
   return ` “${letters.slice(0, MOST_OF_A_NAME).join('')}${isLong ? '…' : ''}”`
 }
-const MOST_OF_A_NAME = 40
-// Cased letters, since others look like marks; scripts that are read from the left, since others move what is around them.
+const MOST_OF_A_NAME = 20
+// Cased letters of living languages, since others look like marks, as the saltillo ꞌ does, and the strokes that Han is made
+// of; scripts that are read from the left, since others move what is around them.
 const PLAIN_NAME =
-  /^(?! )(?:(?=[\p{Lu}\p{Ll}])[\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}]|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}ー가-힣]|[0-9_:/@-]|\.(?! )| (?! |$))+$/u
+  /^(?! )(?:(?=[\p{Lu}\p{Ll}])[A-Za-zÀ-ňŊ-ɀɃ-ɏḀ-ẙẛ-ỿͰ-ԯ]|(?![丨丶丷丿乀乁亅冫氵灬彡巛巜])[ぁ-ゖァ-ヺー가-힣一-鿿]|[0-9_/@-]|[.:](?! )| (?! |$))+$/u
 
 /** A name where all of it is shown, between quotes that it cannot end. */
 export const withinQuotes = (name: string): string => name.replaceAll(QUOTE, "'")
-const QUOTE = /[\p{Pi}\p{Pf}"„‚″‶ʺ˝ˮ〝〞〟＂]/gu
+// Two small ones beside each other are as a large one.
+const QUOTE = /[\p{Pi}\p{Pf}"'„‚″‶ʺ˝ˮʼʹ′ʾʿꞌꞋꜤꜥꜢꜣ〝〞〟＂＇]+/gu
 
 /** Up to where a key counts that has ended. */
 export const validitySaid = ({

@@ -15,6 +15,7 @@ import { openIn, requiredPlanOf } from '#evidence/plan.ts'
 import { ED25519_SPKI } from '#evidence/spki.ts'
 import { trustFault, type Trusted } from '#evidence/trust.ts'
 import { MAX_TRUST_BYTES, readOffer, readTrustFile } from '#evidence/trust-file.ts'
+import { withinQuotes } from '#evidence/trust-said.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   approvedRun,
@@ -804,4 +805,10 @@ it('[V17] what a server offers is read as every trust file is, and requires noth
     ' '.repeat(MAX_TRUST_BYTES + 1),
   ])
     expect(read(wrong).ok).toBe(false)
+})
+
+it('[V25] no name ends the quotes in which all of it is shown', () => {
+  expect(withinQuotes('Zoë’s CI (“fast”)')).toBe("Zoë's CI ('fast')")
+  for (const mark of ['”', '"', "''", '’’', 'ꞌꞌ', '′′', '″', '»'])
+    expect(withinQuotes(`CI${mark}) is pinned`)).toBe("CI') is pinned")
 })

@@ -315,6 +315,12 @@ describe('a verdict', () => {
       ['CI”). Every gate was signed by a passkey. (“CI', first],
       ['CI). Every gate was signed by a passkey. (CI', first],
       ['CI. Every gate was signed by a passkey', first],
+      ['CI: Every gate was signed by a passkey', first],
+      ['CI : Every gate was signed by a passkey', first],
+      // Cased letters that look like marks.
+      ...Array.from('ꞌꞋꜤꜥꜢꜣŉɁɂẚ', (letter) => [`CI${letter}${letter} Every gate`, first]),
+      // Strokes that Han is made of, and marks of kana.
+      ...Array.from('丶丷冫巛ゝヽ〃', (letter) => [`CI${letter} Every gate`, first]),
       ['CI" Every gate was signed', first],
       ['CIˮ Every gate was signed', first],
       ['\u202eIC', first],
@@ -323,13 +329,13 @@ describe('a verdict', () => {
       ['CI\nEvery gate was signed', first],
       [' CI', first],
       ['', first],
-      [
-        'https://runs.example:84/ci_1-b @ Zürich',
-        `${first} “https://runs.example:84/ci_1-b @ Zürich”`,
-      ],
+      ['ci_1-b @ Zürich:84/x', `${first} “ci_1-b @ Zürich:84/x”`],
+      ['https://runs.example:84/ci', `${first} “https://runs.example…”`],
+      ['Žďár ỹ Αθήνα Москва', `${first} “Žďár ỹ Αθήνα Москва”`],
+      ['中国 서울', `${first} “中国 서울”`],
       ['リリース サーバー 東京', `${first} “リリース サーバー 東京”`],
-      ['a'.repeat(41), `${first} “${'a'.repeat(40)}…”`],
-    ] as const) {
+      ['a'.repeat(21), `${first} “${'a'.repeat(20)}…”`],
+    ]) {
       await judge(sealed.bytes, [pinned(signer, { server_keys: [serverKeyOf(signer, { name })] })])
       const { textContent } = verdict().getByText(/It is signed by a key you pinned/)
       expect(textContent).toContain(
