@@ -11,7 +11,7 @@ import {
   queryOptions,
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send } from './api.ts'
-import { hearElsewhere, isSeen, readKept, readMemory, see } from './trust-store.ts'
+import { hasFallen, hearElsewhere, readKept, readMemory, see, withSeen } from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -193,18 +193,21 @@ export const trustQuery = queryOptions({
       readKept(),
       client.query({ ...offeredTrustQuery, staleTime: OFFERED_MS - 5_000 }),
     ])
-    const unseen = offered.server_keys.filter((key) => !isSeen(kept, key))
+    const at = new Date().toISOString()
     // As it is by now: at a first meeting nothing was accepted before.
     let now = kept
-    if (unseen.length > 0) {
-      now = await see(unseen, new Date().toISOString())
+    if (withSeen(kept, offered.server_keys, at) !== kept) {
+      now = await see(offered.server_keys, at)
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
     }
-    // What was judged without it may come out otherwise.
+    const fell = hasFallen(kept, now)
+    // What was judged without it, or by a key that counted further then, may come out otherwise.
     void client.invalidateQueries({
       queryKey: ['verdict'],
       predicate: ({ state: { data } }) =>
-        typeof data === 'object' && data !== null && 'keys_fault' in data,
+        typeof data === 'object' &&
+        data !== null &&
+        ('keys_fault' in data || (fell && !isByPinned(data))),
     })
     return { kept: now, offered }
   },
@@ -212,6 +215,14 @@ export const trustQuery = queryOptions({
   refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,
 })
 const OFFERED_MS = 25_000
+
+/** A verdict that no list of the server's makes another [U16]. */
+const isByPinned = (verdict: object): boolean =>
+  'sealed_by' in verdict &&
+  typeof verdict.sealed_by === 'object' &&
+  verdict.sealed_by !== null &&
+  'source' in verdict.sealed_by &&
+  verdict.sealed_by.source === 'pinned'
 
 /** Longest that a verification waits for what the server offers. */
 export const KEYS_MS = 3_000

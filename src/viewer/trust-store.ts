@@ -5,6 +5,7 @@ import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from 
 import { type Trusted, trustFault } from '#evidence/trust.ts'
 import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
 import * as z from 'zod/mini'
+import { isAsFar, lowered } from './key-standing.ts'
 
 const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
 const Last = z.object({ ...Head.shape, at: z.string() })
@@ -23,6 +24,8 @@ const LastWalk = z.object({
 })
 /** When this browser last walked the chain, how far, and whether something was wrong that the reader has not answered. */
 export type LastWalk = z.infer<typeof LastWalk>
+const Standing = z.pick(ServerKey, { status: true, last_seal_seq: true })
+const Fell = z.object({ at: z.string(), from: Standing })
 const Unlike = z.object({ at: z.string(), said: z.string() })
 const Dropped = z.object({ key_id: Sha256, why: z.string(), isPinned: z.boolean() })
 /** A key that was kept, or pinned, and is none; why, in a sentence. */
@@ -38,7 +41,8 @@ const Held = z.object({
 /**
  * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
- * server offered here, with the first day; `keys`: those keys themselves. `answered`: what the reader said of each; the
+ * server offered here, with the first day; `keys`: those keys themselves, each as far as it counts by all that the server
+ * said of it; `fell`: of one that it took back since, when it first did and how it was before. `answered`: what the reader said of each; the
  * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `dropped`: what
  * was kept under a fingerprint that is not its own, until the reader has read so. `before`: what was pinned until a trust
  * file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
@@ -50,6 +54,7 @@ const Kept = z.object({
   pinned: TrustFile,
   seen: z.record(Sha256, z.string()),
   keys: z.prefault(z.array(ServerKey), []),
+  fell: z.prefault(z.record(Sha256, Fell), {}),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
   dropped: z.prefault(z.array(Dropped), []),
@@ -66,6 +71,7 @@ export const NOTHING_KEPT: Kept = {
   pinned: { schema: 'runseal/trust/1', server_keys: [], approvers: [], required: [] },
   seen: {},
   keys: [],
+  fell: {},
   answered: {},
   refusedAt: {},
   dropped: [],
@@ -195,11 +201,11 @@ function tell(before: Kept, next: Kept): void {
 }
 
 /** What a verdict depends on, apart from what was seen here. */
-const weighs = (kept: Kept) => JSON.stringify([trustSaid(kept), kept.seen])
+const weighs = (kept: Kept) => JSON.stringify([trustSaid(kept), kept.seen, kept.keys])
 
-/** What the reader said of whom they trust: of two that are the same it is the same. */
-export const trustSaid = ({ pinned, answered }: Pick<Kept, 'pinned' | 'answered'>): string =>
-  JSON.stringify([pinned, answered])
+/** What the reader said of whom they trust, and what the server took back: of two that are the same it is the same. */
+export const trustSaid = ({ pinned, answered, fell }: Kept): string =>
+  JSON.stringify([pinned, answered, fell])
 
 /** What another tab of this browser changed: whom the reader trusts, or what was seen. */
 type Elsewhere = 'trust' | 'seen'
@@ -282,27 +288,51 @@ export const requireDefinition = (definition: RequiredDefinition) =>
 export const requireNothingOf = (name: string) => change((kept) => withRequired(kept, name, []))
 
 /** What the server offers, remembered with the day. At a first meeting there is nothing to compare it with. */
-export const see = (keys: readonly ServerKey[], today: string) =>
-  change((kept) => {
-    const seen = { ...Object.fromEntries(keys.map(({ key_id }) => [key_id, today])), ...kept.seen }
-    const known = Object.keys(kept.seen).length > 0 ? kept.seen : seen
-    const isAnswered = Object.keys(kept.answered).length > 0
-    return {
-      ...kept,
-      seen,
-      keys: [
-        ...kept.keys.filter(({ key_id }) => !keys.some((key) => key.key_id === key_id)),
-        ...keys,
-      ],
-      answered: isAnswered
-        ? kept.answered
-        : Object.fromEntries(Object.keys(known).map((key_id) => [key_id, 'accepted' as const])),
-    }
-  })
+export const see = (offered: readonly ServerKey[], at: string) =>
+  change((kept) => withSeen(kept, offered, at))
 
-/** Was this key offered here before, and is it kept? */
-export const isSeen = ({ seen, keys }: Kept, { key_id }: ServerKey): boolean =>
-  Object.hasOwn(seen, key_id) && keys.some((key) => key.key_id === key_id)
+/** `kept` itself where that says nothing new. */
+export function withSeen(kept: Kept, offered: readonly ServerKey[], at: string): Kept {
+  const said = new Map(offered.map((key) => [key.key_id, key]))
+  const had = new Set(kept.keys.map(({ key_id }) => key_id))
+  const keys = kept.keys.map((key) => lowered(key, said.get(key.key_id) ?? key))
+  const fell = kept.keys.flatMap(({ key_id, status, last_seal_seq }, nth) =>
+    keys[nth] === kept.keys[nth]
+      ? []
+      : [[key_id, { at, from: { status, last_seal_seq } }] as const],
+  )
+  const unseen = offered.filter(({ key_id }) => !had.has(key_id))
+  if (unseen.length === 0 && fell.length === 0) return kept
+  const seen = { ...Object.fromEntries(unseen.map(({ key_id }) => [key_id, at])), ...kept.seen }
+  const known = Object.keys(kept.seen).length > 0 ? kept.seen : seen
+  const isAnswered = Object.keys(kept.answered).length > 0
+  return {
+    ...kept,
+    seen,
+    keys: [...keys, ...unseen],
+    fell: { ...kept.fell, ...Object.fromEntries(fell) },
+    answered: isAnswered
+      ? kept.answered
+      : Object.fromEntries(Object.keys(known).map((key_id) => [key_id, 'accepted' as const])),
+  }
+}
+
+/** What the server says of a key counts as it says it now, by the reader's word; also where they pinned it. */
+export const takeWord = (key: ServerKey) => change((kept) => withWord(kept, key))
+export function withWord(kept: Kept, { key_id, status, last_seal_seq }: ServerKey): Kept {
+  const as = (one: ServerKey) => (one.key_id === key_id ? { ...one, status, last_seal_seq } : one)
+  const { [key_id]: _, ...fell } = kept.fell
+  return {
+    ...kept,
+    keys: kept.keys.map(as),
+    fell,
+    pinned: { ...kept.pinned, server_keys: kept.pinned.server_keys.map(as) },
+  }
+}
+
+/** Did the server take something back of a key that was kept before? */
+export const hasFallen = (before: Kept, now: Kept): boolean =>
+  now.keys.some((key) => before.keys.some((one) => one.key_id === key.key_id && !isAsFar(one, key)))
 
 /** Keys of this server that a file can be held against without asking it: those that need no answer any more. */
 export const knownKeys = ({ keys, answered }: Kept): ServerKey[] =>
@@ -538,8 +568,8 @@ export const refusedKeys = (kept: Kept): ServerKey[] => {
 }
 
 /**
- * What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not. A key
- * that the reader refused is none.
+ * What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not, each as
+ * far as the server ever said. A key that the reader refused is none.
  */
 export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] {
   const file = (server_keys: ServerKey[]): TrustFile => ({
@@ -549,10 +579,12 @@ export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] 
     required: [],
   })
   const answerTo = ({ key_id }: ServerKey) => kept.answered[key_id]
+  const known = new Map(kept.keys.map((key) => [key.key_id, key]))
+  const counting = offered.map((key) => lowered(key, known.get(key.key_id) ?? key))
   return [
     { file: withoutRefused(kept, kept.pinned), source: 'pinned' },
-    { file: file(offered.filter((key) => answerTo(key) === 'accepted')), source: 'first_seen' },
-    { file: file(offered.filter((key) => answerTo(key) === undefined)), source: 'offered' },
+    { file: file(counting.filter((key) => answerTo(key) === 'accepted')), source: 'first_seen' },
+    { file: file(counting.filter((key) => answerTo(key) === undefined)), source: 'offered' },
   ]
 }
 

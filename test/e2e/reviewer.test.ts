@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ENDPOINT } from '#contract/api.ts'
-import { TrustFile } from '#contract/trust.ts'
+import { ENDPOINT, OfferedTrust } from '#contract/api.ts'
+import { type ServerKey, TrustFile } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import {
   approvedRun,
@@ -249,6 +249,38 @@ it('[U16] [U9] a key that changes under an open page is a warning within a minut
   await press('1')
   await page.getByRole('heading', { name: 'Runs' }).waitFor()
   expect(await warning.count()).toBe(0)
+  await context.close()
+})
+
+it('[U16] a key that the server takes back counts no further on any page, also where it gives it back', async () => {
+  const context = await scene.browser.newContext()
+  const page = await context.newPage()
+  const { evidence_id } = first()
+  const says = (over: Partial<ServerKey>) =>
+    page.route('**/api/trust', async (route) => {
+      const { server_keys } = OfferedTrust.parse(await (await route.fetch()).json())
+      const keys = server_keys.map((key) => ({ ...key, ...over }))
+      await route.fulfill({ json: { server_keys: keys, approvers: [] } })
+    })
+  const verdict = (name: string) => page.getByRole('heading', { name })
+  await page.goto(`${scene.companion.url}/evidence/${evidence_id}`)
+  await verdict('The record is whole. Whose it is has not been proven').waitFor()
+  await says({ status: 'revoked', last_seal_seq: 0 })
+  await page.goto(`${scene.companion.url}/evidence/${evidence_id}`)
+  await verdict('This file does not verify').waitFor()
+  await page.getByText(/this server first called it revoked/).waitFor()
+  await page.getByRole('link', { name: 'Keys you trust' }).first().click()
+  await page.getByText('revoked, counts up to #0').waitFor()
+  await page.unroute('**/api/trust')
+  await page.goto(`${scene.companion.url}/verify`)
+  await page.getByLabel('Choose files').setInputFiles(fileOf(evidence_id))
+  await verdict('This file does not verify').waitFor()
+  await page.goto(`${scene.companion.url}/evidence/trust`)
+  await page.getByText(/Now it calls it active/).waitFor()
+  expect(await axeViolations(page)).toEqual([])
+  await page.getByLabel(/The operator told me so/).check()
+  await page.getByRole('button', { name: 'Let it count as the server says now' }).click()
+  await page.getByText('revoked, counts up to #0').waitFor({ state: 'detached' })
   await context.close()
 })
 

@@ -5,15 +5,22 @@ import type { ServerKey } from '#contract/trust.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { keptQuery, offeredTrustQuery, trustQuery } from '#viewer/queries.ts'
+import { lowers } from '#viewer/key-standing.ts'
+import { endingOf } from '#viewer/review/ended-key.tsx'
 import { KeysDropped } from '#viewer/review/keys-dropped.tsx'
 import { TrustPage } from '#viewer/review/trust-page.tsx'
 import {
+  hasFallen,
   type Kept,
+  knownKeys,
   NOTHING_KEPT,
   pinFault,
   trustedOf,
+  trustSaid,
   withoutFalse,
   withPinned,
+  withSeen,
+  withWord,
 } from '#viewer/trust-store.ts'
 
 /* What becomes in a browser of what a server says of its keys, which may be anything. */
@@ -78,6 +85,73 @@ describe('a key under the fingerprint of another', () => {
     said.getByText(new RegExp(WHY))
     said.getByText(/What else you pinned and require counts/)
     said.getByRole('button', { name: 'I have read this' })
+  })
+})
+
+describe('a key that the server takes back', () => {
+  const until = (status: ServerKey['status'], last_seal_seq: number | null = null) => ({
+    ...key,
+    status,
+    last_seal_seq,
+  })
+  const met = withSeen(NOTHING_KEPT, [key], '2026-11-26T09:00:00.000Z')
+  const at = '2026-11-27T09:00:00.000Z'
+  const revoked = withSeen(met, [until('revoked', 2)], at)
+
+  it.each([
+    [until('active'), until('retired', 9), until('retired', 9)],
+    [until('active'), until('revoked'), until('revoked')],
+    [until('retired', 9), until('revoked', 9), until('revoked', 9)],
+    [until('retired', 9), until('retired', 4), until('retired', 4)],
+    [until('retired', 9), until('retired'), until('retired')],
+    [until('retired', 4), until('revoked', 9), until('revoked', 4)],
+    // Not upwards, by no word of its own.
+    [until('revoked', 2), until('active'), until('revoked', 2)],
+    [until('revoked', 2), until('retired', 2), until('revoked', 2)],
+    [until('retired', 4), until('retired', 9), until('retired', 4)],
+    [until('retired'), until('active'), until('retired')],
+  ])('[U16] counts no further than it ever said, %#', (before, said, then) => {
+    const kept = { ...met, keys: [before] }
+    const now = withSeen(kept, [said], at)
+    expect(now.keys).toEqual([then])
+    if (lowers(said, before)) {
+      const { status, last_seal_seq } = before
+      expect(now.fell).toEqual({ [key.key_id]: { at, from: { status, last_seal_seq } } })
+    } else expect(now).toBe(kept)
+  })
+
+  it('[U16] counts so with and without its list, and in what another page of this browser judges', () => {
+    const sources = (offered: readonly ServerKey[]) =>
+      trustedOf(revoked, offered).map(({ file }) => file.server_keys)
+    expect(sources([key])).toEqual([[], [until('revoked', 2)], []])
+    expect(knownKeys(revoked)).toEqual([until('revoked', 2)])
+    expect(hasFallen(met, revoked)).toBe(true)
+    expect(trustSaid(met)).not.toBe(trustSaid(revoked))
+  })
+
+  it('[U16] is told with the day and how it was before, and is given more by the reader alone', () => {
+    withTrust(revoked, [key])
+    const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+    offered.getByText('revoked, counts up to #2')
+    offered.getByText(
+      /^On this server first called it revoked \(it counts up to #2\); before, active\. Now it calls it active\./,
+    )
+    expect(offered.getByText(/this server first/).querySelector('time')?.dateTime).toBe(at)
+    const take = offered.getByRole('button', { name: 'Let it count as the server says now' })
+    expect(take).toHaveProperty('disabled', true)
+    fireEvent.click(offered.getByLabelText(/The operator told me so/))
+    expect(take).toHaveProperty('disabled', false)
+    expect(withWord(revoked, key)).toEqual(met)
+    expect(withWord(withPinned(revoked, until('revoked', 2)), key)).toEqual(withPinned(met, key))
+  })
+
+  it('[U16] counts as it was pinned, and it is said how the server calls it', () => {
+    withTrust(withPinned(revoked, key), [until('revoked', 2)])
+    const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+    expect(offered.queryByText('revoked, counts up to #2')).toBeNull()
+    offered.getByText(/before, active\. You pinned it as active, and it counts as you pinned it\.$/)
+    offered.getByRole('button', { name: 'Pin it as revoked' })
+    expect(endingOf(withPinned(met, until('retired', 3)), key.key_id, [key])).toBeNull()
   })
 })
 

@@ -35,7 +35,6 @@ import { ApiError } from '#viewer/api.ts'
 import {
   begunAnew,
   isFull,
-  isSeen,
   knownKeys,
   type Memory,
   MOST_MET,
@@ -47,6 +46,7 @@ import {
   trustedOf,
   unanswered,
   withoutRefused,
+  withSeen,
   withWalk,
 } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
@@ -788,7 +788,7 @@ describe('what this browser remembers', () => {
     // Without a word of the server, a file is held against what needs no answer any more.
     const offline = { ...kept, seen: { [known.key_id]: '' }, keys: [known, later] }
     expect(knownKeys(offline)).toEqual([known])
-    expect([known, later].map((key) => isSeen(offline, key))).toEqual([true, false])
+    expect(withSeen(offline, [known, later], 'now')).toBe(offline)
   })
 })
 

@@ -134,7 +134,7 @@ export function ChainPage() {
         )}
       </div>
       {walk.data && kept.data && walkedBy !== trustSaid(kept.data) && (
-        <Notice tone="waiting" title="You have changed what you trust since this walk">
+        <Notice tone="waiting" title="What you trust has changed since this walk">
           What is below goes by what you trusted before. Walk it again.
         </Notice>
       )}

@@ -14,6 +14,7 @@ import { Link } from 'wouter'
 import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
+import { endingOf, EndingSaid } from './ended-key.tsx'
 import type { Origin } from './origin.ts'
 import { InPlainWords } from './in-plain-words.tsx'
 import { isByRefused, type ProofSentence, proofSentence } from './proof-sentence.ts'
@@ -51,6 +52,10 @@ export function Judged({
   const { tone } = sentence
   const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
   const { summary } = verdict
+  const ending =
+    isKeptAsked && kept.data && verdict.sealed_by
+      ? endingOf(kept.data, verdict.sealed_by.key_id)
+      : null
   return (
     <>
       <VerdictCard sentence={sentence}>
@@ -78,6 +83,14 @@ export function Judged({
           <p className="max-w-prose text-ink">
             The server’s own list of keys could not be had: <RunText text={keysFault} max={300} />.
             The record was held against the keys that this browser keeps alone.
+          </p>
+        )}
+        {ending !== null && (
+          <p className="max-w-prose text-ink">
+            Of this key: <EndingSaid ending={ending} />{' '}
+            <Link href="/evidence/trust" className="link">
+              Keys you trust
+            </Link>
           </p>
         )}
         {summary && verdict.sealed_by?.source !== 'pinned' && (

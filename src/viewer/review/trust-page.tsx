@@ -1,7 +1,8 @@
 import { type ServerKey, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import { trustFault } from '#evidence/trust.ts'
-import { withinQuotes } from '#evidence/trust-said.ts'
+import { validitySaid, withinQuotes } from '#evidence/trust-said.ts'
+import { lowered } from '#viewer/key-standing.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { DownloadJson } from '#viewer/parts/download-json.tsx'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -22,11 +23,13 @@ import {
   requireDefinition,
   requireNothingOf,
   takeBack,
+  takeWord,
   unpin,
   withoutRefused,
 } from '#viewer/trust-store.ts'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
+import { type Ending, endingOf, EndingSaid } from './ended-key.tsx'
 import { Required } from './required.tsx'
 import { trustChange } from './trust-change.ts'
 import { Approvers } from './trust-contents.tsx'
@@ -100,10 +103,17 @@ function TrustOf({
   const isPinned = ({ key_id }: ServerKey) =>
     pinned.server_keys.some((key) => key.key_id === key_id)
   const isNotOffered = ({ key_id }: ServerKey) => !offered.some((key) => key.key_id === key_id)
+  const countingOf = (key: ServerKey): ServerKey => {
+    const { status, last_seal_seq } =
+      pinned.server_keys.find(({ key_id }) => key_id === key.key_id) ??
+      lowered(key, kept.keys.find(({ key_id }) => key_id === key.key_id) ?? key)
+    return { ...key, status, last_seal_seq }
+  }
   const cardOf = (key: ServerKey) => (
     <KeyCard
       key={key.key_id}
-      serverKey={key}
+      serverKey={countingOf(key)}
+      ending={isRefused(kept, key) ? null : endingOf(kept, key.key_id, offered)}
       source={
         isPinned(key)
           ? TRUST_SOURCE.pinned.label
@@ -117,7 +127,8 @@ function TrustOf({
       refusal={isRefused(kept, key) ? { at: kept.refusedAt[key.key_id] ?? null } : null}
       pinned={isPinned(key)}
       pinFault={isPinned(key) ? null : pinFault(kept, key)}
-      onPin={() => change(() => pin(key))}
+      onPin={(as) => change(() => pin(as))}
+      onTakeWord={(as) => change(() => takeWord(as))}
       onUnpin={() => change(() => unpin(key.key_id))}
     />
   )
@@ -242,15 +253,19 @@ function Before({
 
 function KeyCard({
   serverKey,
+  ending,
   source,
   seen,
   refusal,
   pinned,
   pinFault: fault,
   onPin,
+  onTakeWord,
   onUnpin,
 }: {
+  /** As far as it counts here. */
   serverKey: ServerKey
+  ending: Ending | null
   source: string
   seen: string | null
   /** `at`: null where it was refused before that was kept. */
@@ -258,7 +273,8 @@ function KeyCard({
   pinned: boolean
   /** Why it cannot be pinned. */
   pinFault: string | null
-  onPin: () => void
+  onPin: (as: ServerKey) => void
+  onTakeWord: (as: ServerKey) => void
   onUnpin: () => void
 }) {
   const [compared, setCompared] = useState(false)
@@ -284,9 +300,7 @@ function KeyCard({
           </span>
         )}
         {serverKey.status !== 'active' && (
-          <span className="text-bad">
-            {serverKey.status}, counts up to #{serverKey.last_seal_seq ?? 0}
-          </span>
+          <span className="text-bad">{validitySaid(serverKey)}</span>
         )}
       </div>
       <div>
@@ -295,6 +309,14 @@ function KeyCard({
           <Fingerprint hex={serverKey.key_id} />
         </div>
       </div>
+      {ending !== null && (
+        <EndingAnswer
+          key={JSON.stringify(ending)}
+          ending={ending}
+          onPin={onPin}
+          onTakeWord={onTakeWord}
+        />
+      )}
       {pinned ? (
         <button type="button" className="button self-start" onClick={onUnpin}>
           Unpin
@@ -310,7 +332,7 @@ function KeyCard({
             className="button"
             data-look="main"
             disabled={!compared || fault !== null}
-            onClick={onPin}
+            onClick={() => onPin(serverKey)}
           >
             Pin this key
           </button>
@@ -320,6 +342,47 @@ function KeyCard({
               {fault}.
             </p>
           )}
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** What the server took back counts at once where it is not pinned; what the reader pinned, and what it gives again, by their word. */
+function EndingAnswer({
+  ending,
+  onPin,
+  onTakeWord,
+}: {
+  ending: Ending
+  onPin: (as: ServerKey) => void
+  onTakeWord: (as: ServerKey) => void
+}) {
+  const [told, setTold] = useState(false)
+  const { known, pinned, raised } = ending
+  return (
+    <div className="flex flex-col items-start gap-2">
+      <p className="max-w-prose">
+        <EndingSaid ending={ending} />
+      </p>
+      {pinned !== null && (
+        <button type="button" className="button" onClick={() => onPin(known)}>
+          Pin it as {known.status}
+        </button>
+      )}
+      {raised !== null && (
+        <div className="flex flex-wrap items-center gap-3">
+          <Check checked={told} onChange={setTold}>
+            The operator told me so, by another way than this page
+          </Check>
+          <button
+            type="button"
+            className="button"
+            disabled={!told}
+            onClick={() => onTakeWord(raised)}
+          >
+            Let it count as the server says now
+          </button>
         </div>
       )}
     </div>
