@@ -1,4 +1,4 @@
-import { type Claim, fails } from './claims.ts'
+import { type Claim, type ClaimCode, fails } from './claims.ts'
 
 /**
  * What it is that fails, and what its reader can do about it. Another copy helps only where this one may be changed: anyone
@@ -9,7 +9,13 @@ export const FAILING = {
     title: 'The first break',
     isWhole: false,
     advice:
-      'Ask for another copy of the file: one that verifies and ends in the same last link shows what was changed in this one.',
+      'Ask for another copy of the file: one that verifies and has the same last link or the same content digest shows what was changed in this one.',
+  },
+  beside: {
+    title: 'The first break',
+    isWhole: false,
+    advice:
+      'Every entry is as it was sealed: what differs is a link or a digest that is written beside them. Ask for another copy: one under the same seal has the same entries, and shows what stood there.',
   },
   answer: {
     title: 'This is another record than the one that you asked for',
@@ -46,16 +52,22 @@ export const FAILING = {
 /** Of the claims of a file that does not verify. */
 export function failingOf(claims: readonly Claim[]): keyof typeof FAILING {
   const failing = claims.filter(fails)
+  const isSealed = claims.some(({ code, ended }) => code === 'seal-signed' && ended === undefined)
   const isWhole =
+    isBound(claims) &&
     WHOLE.every((word) => claims.some(({ code }) => code === word)) &&
     failing.every(({ code }) => code !== 'signature-wrong')
-  if (!isWhole) return 'file'
-  const isSealed = claims.some(({ code, ended }) => code === 'seal-signed' && ended === undefined)
+  if (!isWhole) return isSealed && isBound(claims) ? 'beside' : 'file'
   if (failing.every(({ claim }) => claim === 'asked'))
     return isSealed ? 'answer' : 'unsealed answer'
   if (!isSealed) return 'unsealed'
   return failing.every(({ claim }) => claim === 'expectations') ? 'requirement' : 'record'
 }
 
+/** Told only where the Statement is the rebuilt one, byte for byte: what is recomputed is what was sealed. */
+const BOUND: readonly ClaimCode[] = ['seal-bound', 'sealed-early', 'server-differs']
+export const isBound = (claims: readonly Claim[]): boolean =>
+  claims.some(({ code }) => BOUND.includes(code))
+
 /** What another copy with the same last link, document and seal would have in common with this one is all of it. */
-const WHOLE = ['chain-whole', 'content-whole', 'seal-bound'] as const
+const WHOLE = ['chain-whole', 'content-whole'] as const

@@ -1,4 +1,3 @@
-import { pointer } from '#contract/parse.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import { type ClaimCode, CODE } from './claims.ts'
 import { counted } from './counted.ts'
@@ -165,7 +164,7 @@ function placeIn(bytes: Uint8Array, stop: number): Pick<Break, 'where' | 'expect
       ? index
       : latin1.decode(bytes.subarray(name.from, Math.min(name.to, name.from + LONGEST))),
   )
-  return { where: placeInRecord(pointer(steps)), expected: EXPECTED[next] }
+  return { where: placeInRecord(steps), expected: EXPECTED[next] }
 }
 
 type Open = { readonly isList: boolean; index: number; name: { from: number; to: number } }

@@ -37,6 +37,7 @@ export async function checkChain(
   const faults: Claim[] = []
   const changed: number[] = []
   const broken: number[] = []
+  const differing: number[] = []
   let isAsStored = true
   for (const [seq, kind] of kinds.entries()) {
     if (seq % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await onEntries(seq)
@@ -60,6 +61,7 @@ export async function checkChain(
       if (!isFull(faults)) faults.push(linkBroken(fields, expected, known.link))
     }
     isAsStored = known.link === decoder.decode(link)
+    if (known.entry !== entry || !isAsStored) differing.push(seq)
   }
   const last = stored(kinds.length - 1)
   if (head !== last && !isFull(faults)) {
@@ -79,6 +81,7 @@ export async function checkChain(
     state: { head: decoder.decode(linked.subarray(-HEX)), seq: kinds.length },
     changed,
     broken,
+    differing,
     isHeadRight: head === last,
   }
 }
@@ -96,6 +99,8 @@ export type ChainCheck = {
   /** By seq: entries that are not the ones linked, and stored links that do not follow from what they are of. */
   readonly changed: readonly number[]
   readonly broken: readonly number[]
+  /** Those beside which another digest or link stands than comes out of them. */
+  readonly differing: readonly number[]
   readonly isHeadRight: boolean
 }
 
@@ -109,7 +114,7 @@ function entryChanged(
   const { where = '', body = {} } = entry ?? {}
   return claimOf('entry-changed', {
     where,
-    message: `Entry ${seq} (${kind}) is not the one that was linked.`,
+    message: `Entry ${seq} (${kind}) has another digest than its link says.`,
     expected: known.entry,
     actual: digest,
     preimage: beginningIn(preimage),

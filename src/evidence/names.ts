@@ -1,28 +1,29 @@
 import { Envelope } from '#contract/envelope.ts'
+import { pointer } from '#contract/parse.ts'
 import * as z from 'zod/mini'
 
 /**
- * Where in a file that is refused something stands, as far as it is a place that a record has: other names are words of
- * whoever wrote the file, and none of those is drawn.
+ * Where in a file that is refused something stands, as far as a record has such a place: a number where it has a list, a
+ * name where it has that member. All others are words of whoever wrote the file, and none of those is drawn.
  */
-export function placeInRecord(path: string): string {
-  const steps = path.split('/')
-  const odd = steps.findIndex((step) => !/^\d{0,9}$/.test(step) && !NAMES.has(step))
-  return (odd === -1 ? steps : steps.slice(0, odd)).join('/')
+export function placeInRecord(path: readonly PropertyKey[]): string {
+  let places: readonly z.core.$ZodType[] = [Envelope]
+  const odd = path.findIndex((step) => {
+    places = places.flatMap((place) => [...within(place, step)])
+    return places.length === 0
+  })
+  return pointer(odd === -1 ? path : path.slice(0, odd))
 }
 
-const NAMES: ReadonlySet<string> = new Set(namesIn(Envelope))
-
-function* namesIn(schema: z.core.$ZodType): Generator<string> {
+function* within(schema: z.core.$ZodType, step: PropertyKey): Generator<z.core.$ZodType> {
   if (schema instanceof z.core.$ZodOptional || schema instanceof z.core.$ZodNullable)
-    yield* namesIn(schema._zod.def.innerType)
-  if (schema instanceof z.core.$ZodArray) yield* namesIn(schema._zod.def.element)
-  if (schema instanceof z.core.$ZodRecord) yield* namesIn(schema._zod.def.valueType)
+    yield* within(schema._zod.def.innerType, step)
   if (schema instanceof z.core.$ZodUnion)
-    for (const option of schema._zod.def.options) yield* namesIn(option)
-  if (schema instanceof z.core.$ZodObject)
-    for (const [name, member] of Object.entries(schema._zod.def.shape)) {
-      yield name
-      yield* namesIn(member)
-    }
+    for (const option of schema._zod.def.options) yield* within(option, step)
+  if (schema instanceof z.core.$ZodArray && typeof step === 'number') yield schema._zod.def.element
+  if (schema instanceof z.core.$ZodObject && typeof step === 'string') {
+    const { shape } = schema._zod.def
+    const member = Object.hasOwn(shape, step) ? shape[step] : undefined
+    if (member !== undefined) yield member
+  }
 }

@@ -6,6 +6,7 @@ import { counted } from './counted.ts'
 import { type Document, documentIn, documentOf } from './document.ts'
 import { EvidenceError, type FaultCode } from './fault.ts'
 import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
+import { placeInRecord } from './names.ts'
 import { isRoomFor, MOST_VALUES } from './room.ts'
 import { spansOf } from './spans.ts'
 
@@ -104,10 +105,10 @@ function refuseForeign(value: unknown): asserts value is object {
 
 function refuseUnsafeShape(value: object, limits: Limits): void {
   const fault = shapeFault(value, limits, 1)
-  if (fault !== null) throw new EvidenceError(fault.code, fault.message, pointer(fault.path))
+  if (fault !== null) throw new EvidenceError(fault.code, fault.message, placeInRecord(fault.path))
 }
 
-type ShapeFault = { code: FaultCode; message: string; path: string[] }
+type ShapeFault = { code: FaultCode; message: string; path: PropertyKey[] }
 
 // Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
 // recursion ends where the limit of depth does.
@@ -124,7 +125,7 @@ function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault |
       return { code: 'over-limit', message: 'a list longer than any of a record', path: [] }
     for (const [index, element] of value.entries()) {
       const fault = shapeFault(element, limits, depth + 1)
-      if (fault !== null) return { ...fault, path: [String(index), ...fault.path] }
+      if (fault !== null) return { ...fault, path: [index, ...fault.path] }
     }
     return null
   }
@@ -175,7 +176,10 @@ function assertFits(value: unknown): asserts value is Envelope {
   const said = message.startsWith('Unrecognized key')
     ? 'it has a member that no record has'
     : message
-  throw new EvidenceError('schema-violated', said, at)
+  // Held to the schema it has numbers in lists alone, and in what a record calls by names of its own.
+  const path = at.split('/').slice(1)
+  const steps = path.map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+  throw new EvidenceError('schema-violated', said, placeInRecord(steps))
 }
 
 function assertWithin({ execution, gates }: Envelope, limits: Limits): void {

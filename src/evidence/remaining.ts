@@ -1,4 +1,5 @@
 import { type Envelope, type Seal } from '#contract/envelope.ts'
+import { isBound } from './advice.ts'
 import { type Break, sentencesOfBytes } from './bytes-break.ts'
 import { type Entry } from './chain.ts'
 import { type Claim, type ClaimCode } from './claims.ts'
@@ -22,13 +23,15 @@ export type Remaining = {
   readonly broken: Place | null
   /** Every entry that is not the one that was linked. */
   readonly changed: readonly Place[]
+  /** As they were sealed by a pinned key, and beside each another link or digest than comes out of it. */
+  readonly beside: readonly Place[]
   /** Every one that was linked and is not there, by the place of its link. */
   readonly missing: readonly Place[]
   /** What stands among the entries without a link. */
   readonly added: readonly Omit<Place, 'seq'>[]
   /** So many links cannot be read; where they come out of the entries again they are not missed. */
   readonly lost: number
-  /** A seal by a pinned key is over these very links: what is not changed is what was sealed. */
+  /** A seal by a pinned key is over these very links, or over what comes out of the entries: what is not changed was sealed. */
   readonly sealed: boolean
   /** What a pinned passkey froze, and is still so: entries 0 to `upTo`. */
   readonly frozen: readonly Frozen[]
@@ -53,7 +56,10 @@ export type Frozen = {
 }
 
 /** The chain as it is stored, beside the entries that are there. */
-export type Stored = Pick<ChainCheck, 'links' | 'changed' | 'broken' | 'isHeadRight'> &
+export type Stored = Pick<
+  ChainCheck,
+  'links' | 'changed' | 'broken' | 'differing' | 'isHeadRight'
+> &
   Pick<Remaining, 'added' | 'lost'> & {
     /** By seq. */
     readonly missing: readonly number[]
@@ -92,16 +98,20 @@ export function remainingIn(
   isRead: boolean,
   bytes: Break | null,
 ): Remaining {
-  const { changed, missing, added, broken, isHeadRight, links, lost, count, placeAt } = stored
+  const { added, links, lost, count, placeAt } = stored
+  const signed = claims.find(({ code }) => code === 'seal-signed')
+  // What comes out of the entries is then what was sealed, and what is written beside them accuses none.
+  const isProven = signed !== undefined && isBound(claims)
+  const { changed, missing, broken, isHeadRight } = isProven ? { ...stored, ...AS_SEALED } : stored
   const first = Math.min(...[changed, missing, broken].map(([seq = Infinity]) => seq))
   const isWhole = first === Infinity && isHeadRight
   const placesOf = (seqs: readonly number[]): Place[] => seqs.flatMap((seq) => placeAt(seq) ?? [])
   const [breaking] = placesOf([first])
   const isRestLinked =
     isHeadRight && count > 1 && [...changed, ...missing, ...broken].every((seq) => seq === 0)
-  const isStored = broken.length === 0 && isHeadRight && isStatementOver(record, count)
+  const isStored =
+    isBound(claims) || (broken.length === 0 && isHeadRight && isStatementOver(record, count))
   const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
-  const signed = claims.find(({ code }) => code === 'seal-signed')
   // A key that has ended counts by the number in the closing, which is to be the one that was linked.
   const isNumbered =
     ![...changed, ...missing].includes(count - 1) && !added.some(({ kind }) => kind === 'closing')
@@ -112,6 +122,7 @@ export function remainingIn(
     intact: Math.min(first, count),
     broken: isWhole ? null : (breaking ?? placesOf([count - 1])[0] ?? null),
     changed: placesOf(changed),
+    beside: isProven ? placesOf(stored.differing) : [],
     missing: placesOf(missing),
     added,
     lost,
@@ -120,8 +131,11 @@ export function remainingIn(
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
   const by = { lapsed, ended, isUnnumbered: isSealOver('seal-signed') && !found.sealed }
-  return { ...found, sentences: [...sentencesOf(found, by, isRestLinked, isRead)] }
+  const chain = { isRestLinked, isHeadOwn: !isProven || record.head === links.at(-1) }
+  return { ...found, sentences: [...sentencesOf(found, by, chain, isRead)] }
 }
+
+const AS_SEALED = { changed: [], missing: [], broken: [], isHeadRight: true } as const
 
 /** A key that was the reader's, and is not for this envelope. */
 const ENDED = [
@@ -188,11 +202,19 @@ function* sentencesOf(
     ended,
     isUnnumbered,
   }: { lapsed: string | null; ended: string | null; isUnnumbered: boolean },
-  /** But for its first entry the chain is whole. */
-  isRestLinked: boolean,
+  {
+    isRestLinked,
+    isHeadOwn,
+  }: {
+    /** But for its first entry the chain is whole. */
+    isRestLinked: boolean
+    /** It is not another than comes out of what was sealed. */
+    isHeadOwn: boolean
+  },
   isRead: boolean,
 ): Generator<string> {
-  const { bytes, entries, intact, broken, changed, missing, added, lost, sealed, frozen } = found
+  const { bytes, entries, intact, broken, changed, beside, missing, added, lost, sealed, frozen } =
+    found
   if (bytes !== null) yield* sentencesOfBytes(bytes)
   if (entries === 0) {
     yield added.length === 0
@@ -201,7 +223,9 @@ function* sentencesOf(
     return
   }
   if (!isRead) yield 'As it stands this file is no record: what follows is said of its parts.'
-  if (broken === null)
+  if (beside.length > 0 || !isHeadOwn)
+    yield 'Every entry is as it was sealed: what is written beside them is not.'
+  else if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
   else if (intact === 0 && isRestLinked)
     yield `The chain breaks at its first entry alone, which is ${missing.length > 0 ? 'not there, or not to be told apart' : 'another than was linked'}: what is behind it, ${counted(entries - 1, 'entry', 'entries')}, is as it was linked.`
@@ -213,6 +237,9 @@ function* sentencesOf(
     yield `${counted(lost, 'link')} cannot be read${broken === null ? ', and came out of the entries again' : ''}.`
   if (changed.length > 0)
     yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
+  if (beside.length > 0)
+    yield `Another link or digest is written beside ${fewOf(beside.map(nameOf), MOST_NAMED)} than comes out of what stands there.`
+  if (!isHeadOwn) yield 'Another head is written than the last link that comes out of the entries.'
   if (missing.length > 0)
     yield `Linked, and not there, or not to be told apart: ${fewOf(missing.map(nameOf), MOST_NAMED)}.`
   if (added.length > 0) yield `There without a link: ${fewOf(added.map(nameOf), MOST_NAMED)}.`

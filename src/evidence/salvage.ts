@@ -140,6 +140,7 @@ async function storedIn(
     changed,
     missing,
     broken,
+    differing: [],
     added: entries.flatMap((part, nth) =>
       same[nth] === undefined && others[nth] === undefined
         ? [{ kind: part.kind, where: part.where, ...stepOf(part) }]

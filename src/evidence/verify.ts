@@ -12,7 +12,6 @@ import { checkGates, watchGates } from './gate.ts'
 import { checkChain, checkContent, ENTRIES_A_BREATH } from './integrity.ts'
 import { checkLineage } from './lineage.ts'
 import { type Asked, checkAsked, checkPrevious, type HeldEnvelope } from './place.ts'
-import { placeInRecord } from './names.ts'
 import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
@@ -186,7 +185,7 @@ function tryRead(
     return {
       ok: false,
       claim: claimOf(code, {
-        where: placeInRecord(where),
+        where,
         message: `This file does not verify: ${message}.`,
       }),
     }

@@ -76,7 +76,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
 
     await reader.choose('Envelope', changed)
     await reader.sees('This file does not verify')
-    expect(await reader.text()).toContain('Entry 1 (step) is not the one that was linked.')
+    expect(await reader.text()).toContain('Entry 1 (step) has another digest than its link says.')
     await reader.sees('Up to entry 0 the chain is intact; it breaks first at entry 1 (step build).')
     expect(await reader.text()).not.toContain('Run succeeded')
     await reader.choose('Envelope', spaced)

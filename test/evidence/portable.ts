@@ -110,7 +110,7 @@ export const rowOf = ({ claims, beside }: { claims: readonly Claim[]; beside: re
 /** What can still be said of a file that does not verify, a line each; none where nothing can. */
 export function remainingSaid(remaining: Remaining | null): string[] {
   if (remaining === null) return []
-  const { bytes, entries, intact, broken, changed, missing, added, lost, sealed, frozen } =
+  const { bytes, entries, intact, broken, changed, beside, missing, added, lost, sealed, frozen } =
     remaining
   const nameOf = ({ kind, step_id, where }: Omit<Place, 'seq'>) =>
     [kind, step_id, where].filter((word) => word !== undefined).join(' ')
@@ -124,6 +124,7 @@ export function remainingSaid(remaining: Remaining | null): string[] {
     `intact: ${intact} of ${entries}`,
     ...(broken === null ? [] : [`broken: ${nameOf(broken)}`]),
     ...changed.map((one) => `changed: ${nameOf(one)}`),
+    ...beside.map((one) => `beside: ${nameOf(one)}`),
     ...missing.map((one) => `missing: ${nameOf(one)}`),
     ...added.map((one) => `added: ${nameOf(one)}`),
     ...(lost === 0 ? [] : [`lost: ${lost}`]),

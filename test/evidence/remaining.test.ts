@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Envelope } from '#contract/envelope.ts'
+import { type Envelope, type Link } from '#contract/envelope.ts'
+import { failingOf } from '#evidence/advice.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { heldOf, requirementOf } from '#evidence/keep.ts'
@@ -17,6 +18,7 @@ import {
   serverKeyOf,
   SHAPES,
   startRun,
+  trustFileOf,
 } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
 
@@ -38,10 +40,15 @@ const renamed = (step_id: string) => (document: Envelope) => {
   for (const step of document.execution.steps) if (step.step_id === step_id) step.duration_ms = 1
 }
 
+const bend = (link: Link | undefined, member: 'entry' | 'link') => {
+  if (link) link[member] = sha256('x')
+}
+
 const FROZEN = { step_id: 'ship', approver: 'ann', decision: 'approved', upTo: 1 }
 const SENTENCE = {
   sealed: (others: number) =>
     `A key that you pinned has sealed this chain: the other ${others} of 5 entries are as they were then.`,
+  all: 'A key that you pinned has sealed this chain: all 5 entries are as they were then.',
   unsealed: 'No key that you pinned has sealed this chain as it stands: anyone can have made it.',
   frozen:
     'The passkey of ann that you pinned signed “approved” at gate ship: everything up to entry 1 is as it was then.',
@@ -55,6 +62,7 @@ describe('of a file that does not verify', () => {
       intact: 3,
       broken: { seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' },
       changed: [{ seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' }],
+      beside: [],
       missing: [],
       added: [],
       lost: 0,
@@ -83,24 +91,79 @@ describe('of a file that does not verify', () => {
     )
   })
 
-  it('[V21] a link: then nothing says whose the links are', async () => {
-    const remaining = await remainingOf(({ integrity }) => {
-      for (const link of integrity.hash_chain.links) if (link.seq === 2) link.link = sha256('x')
-    })
+  const linkBent = ({ integrity }: Envelope) => {
+    for (const link of integrity.hash_chain.links) if (link.seq === 2) link.link = sha256('x')
+  }
+
+  it('[V21] a link, where no pinned key has sealed what comes out of the entries: then nothing says whose they are', async () => {
+    const { server_keys, ...people } = trustFileOf(signer, { approvers: [ann.approver] })
+    const remaining = await remainingOf(linkBent, [
+      { file: { ...people, server_keys: [] }, source: 'pinned' },
+      { file: { ...people, approvers: [], server_keys }, source: 'offered' },
+    ])
     expect(remaining).toMatchObject({ intact: 2, changed: [], sealed: false, frozen: [FROZEN] })
     expect(remaining?.sentences).toEqual([
       'Up to entry 1 the chain is intact; it breaks first at entry 2 (gate ship).',
       SENTENCE.unsealed,
       SENTENCE.frozen,
     ])
+    // Nor where the document is another, however whole its chain.
+    const changed = await remainingOf((document) => {
+      linkBent(document)
+      renamed('publish')(document)
+    })
+    expect(changed).toMatchObject({ changed: [{ seq: 3 }], beside: [], sealed: false })
   })
+
+  it.each<[string, (chain: Envelope['integrity']['hash_chain']) => void, number[], RegExp]>([
+    ['a link', ({ links }) => bend(links[2], 'link'), [2], /beside entry 2 \(gate ship\) than/],
+    [
+      'a digest',
+      ({ links }) => bend(links[3], 'entry'),
+      [3],
+      /beside entry 3 \(step publish\) than/,
+    ],
+    [
+      'each link',
+      ({ links }) => links.forEach((one) => bend(one, 'link')),
+      [0, 1, 2, 3, 4],
+      /than/,
+    ],
+    ['the head', (chain) => (chain.head = sha256('x')), [], /^Another head is written/],
+    [
+      'the last link and the head alike',
+      (chain) => {
+        chain.head = sha256('x')
+        bend(chain.links[4], 'link')
+      },
+      [4],
+      /beside entry 4 \(closing\) than/,
+    ],
+  ])(
+    '[V21] %s, under a seal by a pinned key over what comes out of the entries: each is as it was sealed',
+    async (_what, change, beside, said) => {
+      const document = structuredClone(honest.envelope)
+      change(document.integrity.hash_chain)
+      const { claims, remaining } = await verifyEnvelope(bytesOf(document), { trust })
+      expect(remaining).toMatchObject({ intact: 5, broken: null, changed: [], sealed: true })
+      expect(remaining?.beside.map(({ seq }) => seq)).toEqual(beside)
+      const sentences = remaining?.sentences ?? []
+      expect(sentences[0]).toBe(
+        'Every entry is as it was sealed: what is written beside them is not.',
+      )
+      expect(sentences[1]).toMatch(said)
+      expect(sentences.some((one) => one.startsWith('Another head is written'))).toBe(
+        document.integrity.hash_chain.head !== honest.envelope.integrity.hash_chain.head,
+      )
+      expect(sentences.slice(-2)).toEqual([SENTENCE.all, SENTENCE.frozen])
+      expect(failingOf(claims)).toBe('beside')
+    },
+  )
 
   it('[V21] nothing that was changed: all entries are as they were sealed', async () => {
     const asked = { evidence_id: 'ev-other' }
     const { remaining } = await verifyEnvelope(honest.bytes, { trust, asked })
-    expect(remaining?.sentences).toContain(
-      'A key that you pinned has sealed this chain: all 5 entries are as they were then.',
-    )
+    expect(remaining?.sentences).toContain(SENTENCE.all)
   })
 
   it.each([
@@ -148,6 +211,7 @@ describe('of a file that does not verify', () => {
   it('[V21] the head', async () => {
     const remaining = await remainingOf(
       ({ integrity }) => (integrity.hash_chain.head = sha256('x')),
+      [],
     )
     expect(remaining).toMatchObject({ intact: 5, broken: { kind: 'closing' }, sealed: false })
     expect(remaining?.sentences[0]).toContain('the head is not the last link')
@@ -171,6 +235,25 @@ describe('of a file that does not verify', () => {
   it('[V21] whose key nobody pinned: nothing is held', async () => {
     const remaining = await remainingOf(renamed('publish'), [])
     expect(remaining).toMatchObject({ intact: 3, sealed: false, frozen: [] })
+  })
+
+  it('[V21] what was sealed too early, or under another key than it was recorded under, is whole: no other copy says anything else', async () => {
+    const thief = await newSigner(2)
+    const early = await sealContent(honest.content, signer, '2026-11-12T09:30:00.000Z')
+    const { opening } = honest.content
+    const other = { ...honest.content, opening: { ...opening, server: thief.key_id } }
+    for (const [{ bytes }, code] of [
+      [early, 'sealed-early'],
+      [await sealContent(other, signer), 'server-differs'],
+    ] as const) {
+      const { claims, remaining } = await verifyEnvelope(bytes, { trust })
+      expect(claims.map((claim) => claim.code)).toContain(code)
+      expect(remaining).toMatchObject({ intact: 5, sealed: true })
+      expect(failingOf(claims)).toBe('record')
+      // By a key that is only offered anyone can have made it.
+      const offered = trust.map(({ file }) => ({ file, source: 'offered' as const }))
+      expect(failingOf((await verifyEnvelope(bytes, { trust: offered })).claims)).toBe('unsealed')
+    }
   })
 
   it('[V21] many changed entries are all listed, and some named', async () => {
@@ -548,6 +631,27 @@ describe('of a file that cannot be read as a record', () => {
     ])
     const quote = await said(replaced('"kind":"command"', '"kind":"command'))
     expect(quote?.sentences.join(' ')).not.toContain('RFC 8785')
+  })
+
+  it.each([
+    ['names', '{"closing":', '{"0800":{"555":{"0199":x}},"closing":', ''],
+    ['names, written otherwise', '{"closing":', '{"0800":{"555":{"0199":1.0}},"closing":', ''],
+    ['names where a record has a list', '"steps":[', '"steps":{"555":x', '/execution/steps'],
+    ['names of an input', '"inputs":{"version"', '"inputs":{"0800":x,"version"', '/opening/inputs'],
+    ['places of a list that no record has', '"state":"Still"', '"state":[7,x', '/closing/state'],
+  ])('[V21] [U5] digits that are %s are no place', async (_, own, other, where) => {
+    const found = await said(replaced(own, other))
+    expect(found?.bytes?.where).toBe(where)
+  })
+
+  it('[V21] [U5] nor are they in a claim', async () => {
+    const odd = { ...honest.envelope, execution: { steps: { 555: '\ud800' } } }
+    const { claims } = await verifyEnvelope(utf8(JSON.stringify(odd)), { trust })
+    expect(claims).toMatchObject([{ code: 'not-writable', where: '/execution/steps' }])
+    const deep = document(({ opening }) => Object.assign(opening.inputs, { 555: {} }))
+    expect((await verifyEnvelope(deep, { trust })).claims).toMatchObject([
+      { code: 'schema-violated', where: '/opening/inputs' },
+    ])
   })
 
   it('[V21] what is another JSON document is no damaged record', async () => {

@@ -241,6 +241,19 @@ describe('a verdict', () => {
     where.getByText(/^A key that you pinned has sealed this chain/)
   })
 
+  it('[V21] calls no entry changed where only a link beside it was, and does not say that it was', async () => {
+    const text = new TextDecoder().decode(sealed.bytes)
+    const [, link = ''] = /"link":"([0-9a-f]{64})"/.exec(text) ?? []
+    const bytes = new TextEncoder().encode(
+      text.replace(`"link":"${link}"`, `"link":"${'0'.repeat(64)}"`),
+    )
+    await judge(bytes, [pinned(signer)])
+    const where = within(screen.getByRole('region', { name: 'Where it breaks' }))
+    where.getByRole('heading', { name: '1 entry with another link' })
+    where.getByText(/^Every entry is as it was sealed: what differs is a link or a digest/)
+    expect(where.queryByText(/changed entr|The file was changed since|was changed in/)).toBe(null)
+  })
+
   it('says of a whole record in the place of another that it is another, and not that it was changed', async () => {
     const found = await verifyEnvelope(sealed.bytes, {
       trust: [pinned(signer)],

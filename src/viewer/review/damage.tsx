@@ -12,7 +12,8 @@ import type { Verdict } from '#viewer/verifier.ts'
 export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remaining'>) {
   const first = claims.find(fails)
   if (first === undefined) return null
-  const { title, isWhole, advice } = FAILING[failingOf(claims)]
+  const failing = failingOf(claims)
+  const { title, isWhole, advice } = FAILING[failing]
   return (
     <section aria-label="Where it breaks" className="card flex flex-col gap-3 border-broken p-4">
       <div>
@@ -21,7 +22,7 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
           <RunText text={first.message} max={600} />
         </p>
         <Where claim={first} />
-        {first.claim === 'chain' && (
+        {first.claim === 'chain' && failing === 'file' && (
           <p className="mt-1 max-w-prose text-ink-2">
             What stands there is not what the chain was made of. The file was changed since, or
             something of it was left out or put in.
@@ -43,10 +44,11 @@ export function StillSaid({
   /** Nothing happened to the file: what fails is something else. */
   isWhole?: boolean
 }) {
-  const { changed, missing, added, sentences } = remaining
+  const { changed, missing, added, beside, sentences } = remaining
   return (
     <>
       <Entries places={changed} title={['changed entry', 'changed entries']} />
+      <Entries places={beside} title={['entry with another link', 'entries with another link']} />
       <Entries places={missing} title={['entry not there', 'entries not there']} />
       <Entries places={added} title={['part without a link', 'parts without a link']} />
       <div>
