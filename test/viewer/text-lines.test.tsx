@@ -1,7 +1,8 @@
 import { fireEvent, render, screen } from '@testing-library/react'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { LongText, startsOf } from '#viewer/parts/long-text.tsx'
+import { saidOfText, TextShown } from '#viewer/parts/text-shown.tsx'
 import { textLines } from '#viewer/parts/text-lines.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -68,9 +69,68 @@ describe('a line of any length', () => {
     // Bytes that are no text are some row's too.
     const broken = textLines([new Uint8Array(1000).fill(0x80)]).whole(0)
     const drawn = Array.from({ length: broken.rows }, (_, row) => broken.at(row).text)
-    expect(drawn.join('')).toBe('\uFFFD'.repeat(1000))
+    expect(drawn.join('')).toBe('\uDC80'.repeat(1000))
   })
 })
+
+describe('bytes that are no text', () => {
+  const lead = fc.constantFrom(0x61, 0x80, 0xbf, 0xc1, 0xc3, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0xff)
+  const soup = fc.array(fc.oneof(lead, fc.constantFrom(0x90, 0x9f, 0xa0, 0xbd)), { maxLength: 40 })
+
+  it('[U1] are counted, with the place of the first, wherever the text is cut into parts', () => {
+    fc.assert(
+      fc.property(soup, fc.array(fc.nat(40), { maxLength: 6 }), (codes, cuts) => {
+        const all = Uint8Array.from(codes)
+        // By the decoder of the platform: a byte is of a character where some bytes with it are one.
+        const isText = (some: Uint8Array) => !new TextDecoder().decode(some).includes('\uFFFD')
+        const stray: number[] = []
+        for (let at = 0; at < all.length;) {
+          const size = [1, 2, 3, 4].find((length) => {
+            const some = all.subarray(at, at + length)
+            return some.length === length && (isText(some) || isReplacement(some))
+          })
+          if (size === undefined) stray.push(at)
+          at += size ?? 1
+        }
+        const at = [0, ...cuts.map((cut) => Math.min(cut, all.length)), all.length]
+        at.sort((a, b) => a - b)
+        const lines = textLines(at.slice(1).map((to, nth) => all.slice(at[nth], to)))
+        const [first] = stray
+        expect(lines.stray).toEqual(first === undefined ? null : { count: stray.length, first })
+        if (lines.count > 0) {
+          const named = Array.from(lines.at(0).text).filter((one) => /[\uDC80-\uDCFF]/u.test(one))
+          expect(named.map((one) => one.charCodeAt(0) - 0xdc00)).toEqual(
+            stray.map((place) => all[place]),
+          )
+        }
+      }),
+    )
+  })
+
+  it('[U1] are each named where they stand, so that no two logs look the same', () => {
+    const drawn = (...codes: number[]) => {
+      const lines = textLines([Uint8Array.from(codes)])
+      const { container, unmount } = render(<TextShown lines={lines} label="The log" />)
+      const text = container.textContent
+      unmount()
+      return { text, said: saidOfText(lines) }
+    }
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(320)
+    expect(drawn(0x61, 0xff, 0x62)).toEqual({
+      text: '1abyte FFb',
+      said: 'Its byte 2 is no text, and named where it stands.',
+    })
+    expect(drawn(0x61, 0xfe, 0x62, 0xc3).text).toBe('1abyte FEbbyte C3')
+    expect(drawn(0x61, 0xfe, 0x62, 0xc3).said).toBe(
+      '2 of its bytes are no text, byte 2 the first, and named where they stand.',
+    )
+    // The character that a decoder puts in their place is one like any other.
+    expect(drawn(...bytes('a\uFFFDb'))).toEqual({ text: '1a\uFFFDb', said: '' })
+  })
+})
+
+const isReplacement = (some: Uint8Array) =>
+  new TextDecoder().decode(some) === '\uFFFD' && some.join() === '239,191,189'
 
 describe('a long text', () => {
   it('[U1] can be seen to its end, and no character is cut in two', () => {

@@ -3,7 +3,7 @@ import { whyUnread } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import type { TextLines } from '#viewer/parts/text-lines.ts'
-import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
+import { linesOf, saidOfText, TextShown } from '#viewer/parts/text-shown.tsx'
 import { SoMany } from '#viewer/parts/so-many.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { Claims } from '#viewer/review/claims.tsx'
@@ -62,8 +62,8 @@ function Part({ file, part }: { file: File; part: AttachedPart }) {
       </div>
       {content.state === 'text' && (
         <div className="mt-3 overflow-hidden rounded-md border border-line">
-          {content.lines.endsInCrLf && (
-            <p className="border-b border-line px-3 py-1 text-ink-2">Its lines end in CR LF.</p>
+          {saidOfText(content.lines) !== '' && (
+            <p className="border-b border-line px-3 py-1 text-ink-2">{saidOfText(content.lines)}</p>
           )}
           <TextShown lines={content.lines} label={`Content of ${where}`} />
         </div>

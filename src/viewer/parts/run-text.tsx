@@ -9,14 +9,17 @@ export function RunText({
   max = 500,
   block = false,
   keep = block ? '\n\t' : '',
+  isOfBytes = false,
 }: {
   text: string
   max?: number
   block?: boolean
   keep?: '' | '\n\t' | '\t'
+  /** As lines of bytes come: what was no text among them is named as the byte that it is. */
+  isOfBytes?: boolean
 }) {
   const cut = text.length > max
-  const pieces = visible(cut ? text.slice(0, max) : text, keep)
+  const pieces = visible(cut ? text.slice(0, max) : text, keep, isOfBytes)
   return (
     <bdi className={`[overflow-wrap:anywhere] ${block ? 'whitespace-pre-wrap' : ''}`}>
       {pieces.map((piece, index) =>

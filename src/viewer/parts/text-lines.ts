@@ -1,3 +1,5 @@
+import { decoded, type Stray, strayBytes, wholeTo } from './stray-bytes.ts'
+
 /** A text as bytes, as lines: each is decoded when it is looked at. */
 export type TextLines = {
   count: number
@@ -6,6 +8,8 @@ export type TextLines = {
   whole: (index: number) => WholeLine
   /** Each line that ends does so in CR LF, which is said once: then a line comes without its CR. */
   endsInCrLf: boolean
+  /** Bytes that are no text. Each is in its line as half a surrogate pair, to be named where it stands. */
+  stray: Stray | null
 }
 
 /** `from`: the place in the line of the row's first byte. */
@@ -63,6 +67,7 @@ export function textLines(parts: readonly Uint8Array[]): TextLines {
   return {
     count: lines + (isOpen ? 1 : 0),
     endsInCrLf,
+    stray: strayBytes(parts),
     whole: (index) => {
       const { from, to } = extentOf(index)
       // A character stays in one row, which of bytes that are none cannot be said.
@@ -76,17 +81,15 @@ export function textLines(parts: readonly Uint8Array[]): TextLines {
         rows: Math.ceil((to - from) / ROW_BYTES),
         at: (row) => {
           const [first, next] = [row === 0 ? from : edge(row), edge(row + 1)]
-          const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-          return { from: first - from, text: decoder.decode(slice(first, next)) }
+          return { from: first - from, text: decoded(slice(first, next)) }
         },
       }
     },
     at: (index) => {
       const { from, to } = extentOf(index)
       const isCut = to - from > MOST_BYTES
-      const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-      const text = decoder.decode(slice(from, Math.min(to, from + MOST_BYTES)), { stream: isCut })
-      return { text, isCut }
+      const shown = slice(from, Math.min(to, from + MOST_BYTES))
+      return { text: decoded(isCut ? shown.subarray(0, wholeTo(shown)) : shown), isCut }
     },
   }
 }

@@ -11,6 +11,21 @@ const ROW_PX = 20
 export const linesOf = (kind: 'log' | 'artifact', parts: readonly Uint8Array[]): TextLines | null =>
   kind === 'log' || !parts.some((part) => part.includes(0)) ? textLines(parts) : null
 
+/** What is said once of a whole text; of most there is nothing to say. */
+export function saidOfText({ endsInCrLf, stray }: TextLines): string {
+  const said: string[] = []
+  if (endsInCrLf) said.push('Its lines end in CR LF.')
+  if (stray !== null) {
+    const where = `byte ${(stray.first + 1).toLocaleString('en')}`
+    said.push(
+      stray.count === 1
+        ? `Its ${where} is no text, and named where it stands.`
+        : `${stray.count.toLocaleString('en')} of its bytes are no text, ${where} the first, and named where they stand.`,
+    )
+  }
+  return said.join(' ')
+}
+
 /** A text to its end, its lines numbered, and each to its end by who asks for it [U1]. */
 export function TextShown({ lines, label }: { lines: TextLines; label: string }) {
   const [whole, setWhole] = useState<number | null>(null)
@@ -70,7 +85,7 @@ function WholeLine({
                 {from.toLocaleString('en')}
               </span>
               <span className="whitespace-pre">
-                <RunText text={text} max={text.length} keep={'\t'} />
+                <RunText text={text} max={text.length} keep={'\t'} isOfBytes />
               </span>
             </div>
           )
@@ -107,7 +122,7 @@ function Line({
       <span className="whitespace-pre">
         {parseAnsi(text, PLAIN).spans.map((span, nth) => (
           <span key={nth} className={classesOf(span.look)}>
-            <RunText text={span.text} max={text.length} keep={'\t'} />
+            <RunText text={span.text} max={text.length} keep={'\t'} isOfBytes />
           </span>
         ))}
         {isCut && <span className="text-ink-3">…</span>}

@@ -7,16 +7,17 @@ export type Piece = { shown: string } | { named: string; means: string }
  * Text of a run or a person, without the characters that would act on the reader's screen or hide from it [U1]:
  * controls, bidirectional overrides, zero-width and other invisible ones, lone surrogates, and piles of combining
  * marks. They are named, never dropped: a name with a hidden character in it must not look like the one without.
- * `keep` are the control characters that the place can show (line feed and tab in a block of text).
+ * `keep` are the control characters that the place can show (line feed and tab in a block of text). `isOfBytes`: half a
+ * pair stands for a byte that was no text.
  */
-export function visible(text: string, keep: '' | '\n\t' | '\t' = ''): Piece[] {
+export function visible(text: string, keep: '' | '\n\t' | '\t' = '', isOfBytes = false): Piece[] {
   const pieces: Piece[] = []
   let from = 0
   for (const match of text.matchAll(HIDDEN)) {
     const [found] = match
     if (keep.includes(found)) continue
     if (match.index > from) pieces.push({ shown: text.slice(from, match.index) })
-    pieces.push(nameOf(found))
+    pieces.push((isOfBytes && byteOf(found)) || nameOf(found))
     from = match.index + found.length
   }
   if (from < text.length) pieces.push({ shown: text.slice(from) })
@@ -59,6 +60,13 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 // Only signs that every font has: of others a reader sees the same empty box.
 const SIGNS: Readonly<Record<string, string>> = { '\n': '↵', '\t': '⇥' }
+
+function byteOf(found: string): Piece | null {
+  const byte = found.charCodeAt(0) - 0xdc00
+  if (byte < 0x80 || byte > 0xff) return null
+  const hex = byte.toString(16).toUpperCase()
+  return { named: `byte ${hex}`, means: `a byte that is no text, ${hex} in hexadecimal` }
+}
 
 function nameOf(found: string): Piece {
   const codes = Array.from(

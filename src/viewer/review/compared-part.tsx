@@ -5,7 +5,7 @@ import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { saveFile } from '#viewer/parts/save-file.ts'
 import { ToldWord } from '#viewer/parts/told.tsx'
 import { counted } from '#evidence/counted.ts'
-import { linesOf, TextShown } from '#viewer/parts/text-shown.tsx'
+import { linesOf, saidOfText, TextShown } from '#viewer/parts/text-shown.tsx'
 import { compareLog, comparePart, type PartAddress } from '#viewer/record-queries.ts'
 import type { Compared, PartAt } from '#viewer/verifier.ts'
 import { plain } from '#viewer/parts/visible.ts'
@@ -268,9 +268,8 @@ function Same({
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-3 py-1">
         <ToldWord by={told} />
         <span className="text-ink-2">
-          {startOf(name)} has the digest that is on record
-          {lines === null && '. It is not text, so it is not drawn'}
-          {lines?.endsInCrLf && '. Its lines end in CR LF'}.
+          {startOf(name)} has the digest that is on record.{' '}
+          {lines === null ? 'It is not text, so it is not drawn.' : saidOfText(lines)}
         </span>
         <button
           type="button"

@@ -158,6 +158,12 @@ function TrustOf({
             <SkeletonRows rows={1} height="h-40" />
           </div>
         )}
+        {isHad && offered.length === 0 && (
+          <p className="max-w-prose text-ink-2">
+            It answered that it has no key, so there is none to compare. A server that seals has
+            one: ask its operator for the trust file.
+          </p>
+        )}
         {offered.map(cardOf)}
       </section>
       {[
