@@ -155,6 +155,12 @@ describe('a key that the server takes back', () => {
   })
 })
 
+it('[U16] a server that offers no key at all is said to offer none', () => {
+  withTrust(NOTHING_KEPT, [])
+  const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+  offered.getByText(/^It answered that it has no key/)
+})
+
 describe('a key that an approver has', () => {
   const ann = newPasskey('ann', { alg: 'EdDSA', seed: 7 }).approver
   const kept: Kept = { ...NOTHING_KEPT, pinned: { ...EMPTY, approvers: [ann] } }
