@@ -1,6 +1,13 @@
-import { type Assertion, type Envelope } from '#contract/envelope.ts'
+import {
+  type Assertion,
+  type Content,
+  type Envelope,
+  type Previous,
+  type Statement,
+} from '#contract/envelope.ts'
 import { decodeBase64, encodeBase64, encodeBase64Url, tryBase64Url } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
+import { type HeldEnvelope } from '#evidence/place.ts'
 import { derOfSignature, signatureOfDer } from '#evidence/p256.ts'
 
 /*
@@ -42,6 +49,74 @@ export const AIM = {
     if (link) link.link = anotherDigit(link.link, at)
   },
 } as const satisfies Record<string, (copy: Envelope, at: number, other: Envelope) => void>
+
+/** The one member of a Statement that is another than the record's, and signed by the server's own key. */
+export const STATEMENT_AIM = {
+  'the one before it': ({ predicate }, at) => {
+    const another = { evidence_id: 'ev-another', head: anotherDigit('0'.repeat(64), at) }
+    predicate.previous = predicate.previous === null ? another : null
+  },
+  'the run': ({ predicate }) => {
+    predicate.run_id += '-x'
+  },
+  'the count': ({ predicate: { hash_chain: chain } }) => {
+    chain.count += 1
+  },
+  'the head': ({ predicate: { hash_chain: chain } }, at) => {
+    chain.head = anotherDigit(chain.head, at)
+  },
+  'the name': ({ subject: [subject] }) => {
+    if (subject) subject.name += '-x'
+  },
+  'the digest': ({ subject: [subject] }, at) => {
+    if (subject) subject.digest.sha256 = anotherDigit(subject.digest.sha256, at)
+  },
+} as const satisfies Record<string, (copy: Statement, at: number) => void>
+
+/** A record sealed by the server's own key, and the one that a reader holds: it was to follow that. */
+type Followed = {
+  content: Content
+  held: Mutable<HeldEnvelope>
+  previous: Mutable<NonNullable<Previous>>
+}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** The one thing by which they are not of one series. */
+export const PLACE_AIM = {
+  'another head before it': ({ previous }, at) => {
+    previous.head = anotherDigit(previous.head, at)
+  },
+  'another id before it': ({ previous }) => {
+    previous.evidence_id += '-x'
+  },
+  'another number': ({ content: { closing } }, at) => {
+    closing.seal_seq += 1 + (at % 9)
+  },
+  'the number of the one that is held': ({ held, previous }) => {
+    held.seal_seq += 1
+    previous.evidence_id += '-x'
+  },
+  'its id': ({ content, held, previous }) => {
+    held.evidence_id = content.evidence_id
+    held.server = 'another'
+    previous.evidence_id += '-x'
+  },
+  'its run': ({ content, held, previous }) => {
+    held.run_id = content.run_id
+    held.server = 'another'
+    previous.evidence_id += '-x'
+  },
+  'what it follows': ({ held, previous }) => {
+    held.previous = { ...previous, evidence_id: 'ev-before' }
+    held.seal_seq += 9
+    previous.evidence_id = 'ev-before'
+  },
+  'followed by it under another head': ({ content, held, previous }, at) => {
+    held.previous = { evidence_id: content.evidence_id, head: anotherDigit(held.head, at) }
+    held.seal_seq += 9
+    previous.evidence_id += '-x'
+  },
+} as const satisfies Record<string, (both: Followed, at: number) => void>
 
 /** The one change of an assertion by whoever has every key but the passkey. `other` is by it, of another decision. */
 export const ASSERTION_AIM = {

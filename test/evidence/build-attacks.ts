@@ -2468,6 +2468,59 @@ attack(
   ['statement-differs /integrity/seal/payload'],
   await signedStatement((text) => text.replace(':', ': ')),
 )
+// Each member by itself that the verifier has of its own: who seals otherwise has the key.
+for (const [member, what, change] of [
+  [
+    'previous',
+    'that names one before it, which the record does not',
+    (text: string) =>
+      text.replace('"previous":null', `"previous":${JSON.stringify(follows.previous)}`),
+  ],
+  [
+    'run',
+    'about another run',
+    (text: string) => text.replace('"run_id":"run-1"', '"run_id":"run-2"'),
+  ],
+  ['count', 'over more links', (text: string) => text.replace('"count":5', '"count":6')],
+  [
+    'head',
+    'over another head',
+    (text: string) => text.replace(/"head":"[0-9a-f]{64}"/, `"head":"${sha256('x')}"`),
+  ],
+  [
+    'name',
+    'about another record',
+    (text: string) => text.replace('"name":"ev-1"', '"name":"ev-2"'),
+  ],
+  [
+    'digest',
+    'about another document',
+    (text: string) => text.replace(/"sha256":"[0-9a-f]{64}"/, `"sha256":"${sha256('x')}"`),
+  ],
+] as const)
+  attack(
+    `statement-${member}`,
+    `a Statement, signed, ${what}`,
+    NO,
+    ['statement-differs /integrity/seal/payload'],
+    await signedStatement(change),
+  )
+const { previous: ofThose } = follows
+for (const [member, what, previous] of [
+  ['none', 'that names none before it, which the record does', null],
+  ['id', 'that names the one before it by another id', { ...ofThose, evidence_id: 'ev-9' }],
+  ['head', 'that names the one before it by another head', { ...ofThose, head: sha256('ev-9') }],
+] as const)
+  attack(
+    `statement-previous-${member}`,
+    `a Statement, signed, ${what}`,
+    NO,
+    ['statement-differs /integrity/seal/payload', 'previous-not-held /closing/previous'],
+    await signedStatement(
+      (text) => text.replace(JSON.stringify(ofThose), JSON.stringify(previous)),
+      await recordedRun().seal(follows),
+    ),
+  )
 attack(
   'signature-r',
   'a signature whose R is not the one encoding of its point',
@@ -5114,11 +5167,13 @@ async function sealedAsIs(content: Content) {
 }
 
 /** A Statement that was changed before the key signed it. */
-async function signedStatement(change: (text: string) => string): Promise<Uint8Array> {
-  const text = new TextDecoder().decode(honest.statement)
+async function signedStatement(
+  change: (text: string) => string,
+  { statement, content, links } = honest,
+): Promise<Uint8Array> {
+  const text = new TextDecoder().decode(statement)
   if (change(text) === text) throw new RangeError('nothing changed')
-  const signed = await signStatement(utf8(change(text)), signer)
-  return assembleEnvelope(honest.content, honest.links, signed)
+  return assembleEnvelope(content, links, await signStatement(utf8(change(text)), signer))
 }
 
 async function sealedAgain(run: RunBuilder, change: (content: Content) => void) {

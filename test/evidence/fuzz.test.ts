@@ -1,14 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Content, DSSE_PAYLOAD_TYPE } from '#contract/envelope.ts'
+import { type Content, DSSE_PAYLOAD_TYPE, Statement } from '#contract/envelope.ts'
 import { pointer } from '#contract/parse.ts'
 import { keysOf } from '#contract/status.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { CLAIM, CODE } from '#evidence/claims.ts'
+import { sha256 } from '#evidence/digest.ts'
 import { preAuthEncoding } from '#evidence/dsse.ts'
 import { type Verification } from '#evidence/verify.ts'
-import { AIM, ASSERTION_AIM, FORM } from './aimed.ts'
+import { AIM, ASSERTION_AIM, FORM, PLACE_AIM, STATEMENT_AIM } from './aimed.ts'
 import { verifyBothWays } from './both-ways.ts'
 import {
   approvedRun,
@@ -242,6 +243,7 @@ const random = { seed: SEED, numRuns: MUTANTS }
 // Those that are sealed again cost ten times as much.
 const sealedAgain = { seed: SEED, numRuns: MUTANTS / 10 }
 const sealHeld = { seed: SEED, numRuns: MUTANTS / 20 }
+const ofEach = { seed: SEED, numRuns: Math.ceil(MUTANTS / 450) }
 
 describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
   it('[V1] no document that was changed without the key verifies', async () => {
@@ -310,28 +312,70 @@ describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
 
   it('[V8] no other statement seals a record, also not by the server’s own key', async () => {
     let tried = 0
+    const seal = async (index: number, statement: unknown) => {
+      const forged = bytesOf(statement)
+      fc.pre(!honest.some(({ statement }) => Buffer.compare(statement, forged) === 0))
+      tried += 1
+      const sig = await signer.sign(preAuthEncoding(DSSE_PAYLOAD_TYPE, forged))
+      const copy = structuredClone(honestOf(index).envelope)
+      copy.integrity.seal.payload = encodeBase64(forged)
+      copy.integrity.seal.signatures = [{ keyid: signer.key_id, sig: encodeBase64(sig) }]
+      expectRefused(await verifyBothWays(bytesOf(copy), { trust }))
+    }
+    // Each member some times, so that none is by chance never tried.
+    for (const aim of keysOf(STATEMENT_AIM))
+      await fc.assert(
+        fc.asyncProperty(shape, fc.nat(), async (index, at) => {
+          const document = Statement.parse(parsed(honestOf(index).statement))
+          STATEMENT_AIM[aim](document, at)
+          await seal(index, document)
+        }),
+        ofEach,
+      )
     await fc.assert(
       fc.asyncProperty(shape, ofStatement, async (index, { kind, at, by, other }) => {
-        const { envelope, statement } = honestOf(index)
-        const document = parsed(statement)
+        const document = parsed(honestOf(index).statement)
         // When it was sealed is whatever the key's holder says.
         const places = placesOf(document).filter((place) => place.at(-1) !== 'sealed_at')
         const path = places[at % places.length] ?? []
         const others = valueAt(parsed(honestOf(other).statement), path)
         const value = { near: near(valueAt(document, path), by), take: others, drop: undefined }
         put(document, path, value[kind])
-        const forged = bytesOf(document)
-        fc.pre(!honest.some(({ statement }) => Buffer.compare(statement, forged) === 0))
-        tried += 1
-        const sig = await signer.sign(preAuthEncoding(DSSE_PAYLOAD_TYPE, forged))
-        const copy = structuredClone(envelope)
-        copy.integrity.seal.payload = encodeBase64(forged)
-        copy.integrity.seal.signatures = [{ keyid: signer.key_id, sig: encodeBase64(sig) }]
-        expectRefused(await verifyBothWays(bytesOf(copy), { trust }))
+        await seal(index, document)
       }),
       sealHeld,
     )
     console.log(`${tried} statements`)
+  })
+
+  it('[V14] nothing that the server seals is in a place which is another’s', async () => {
+    let tried = 0
+    const verified = async (
+      index: number,
+      aim: (both: Parameters<(typeof PLACE_AIM)['its run']>[0]) => void,
+    ) => {
+      const content = structuredClone(honestOf(index).content)
+      const previous = { evidence_id: 'ev-held', head: sha256('held') }
+      const held = { ...previous, server: signer.key_id, run_id: 'run-held', seal_seq: 7 }
+      Object.assign(content.closing, { seal_seq: 8, previous })
+      aim({ content, held, previous })
+      const { bytes } = await sealContent(content, signer)
+      return await verifyBothWays(bytes, { trust, previous: [held] })
+    }
+    for (const index of honest.keys()) {
+      const { verdict, claims } = await verified(index, () => {})
+      expect(verdict).not.toBe('does not verify')
+      expect(claims).toContainEqual(expect.objectContaining({ code: 'follows-held' }))
+    }
+    for (const aim of keysOf(PLACE_AIM))
+      await fc.assert(
+        fc.asyncProperty(shape, fc.nat(), async (index, at) => {
+          tried += 1
+          expectRefused(await verified(index, (both) => PLACE_AIM[aim](both, at)))
+        }),
+        ofEach,
+      )
+    console.log(`${tried} in another place`)
   })
 
   it('[V7] nothing that another key sealed is proven', async () => {
