@@ -14,19 +14,19 @@ export const CLAIM = {
     keepsBack: [],
   },
   canonical: {
-    title: 'Canonical form',
+    title: 'One reading only',
     proves: 'The bytes can be read in one way only.',
     proves_not: 'Anything about what they say.',
     keepsBack: [],
   },
   schema: {
-    title: 'Closed schema',
+    title: 'No unknown parts',
     proves: 'The document has every member that version 1 asks for, and no other.',
     proves_not: 'Anything about what the members say.',
     keepsBack: [],
   },
   coverage: {
-    title: 'Coverage',
+    title: 'Nothing outside the chain',
     proves:
       'Every member of the document is under exactly one link of the chain, but for the order of the entries, which is that of the links, and the chain and the seal themselves.',
     proves_not: 'That the links are right.',
@@ -48,8 +48,8 @@ export const CLAIM = {
     keepsBack: ['not present', 'not checked'],
   },
   content: {
-    title: 'Content digest',
-    proves: 'The document is the one that the content digest was made of.',
+    title: 'Document unchanged',
+    proves: 'The document is the one that its digest, a short fingerprint of it, was made of.',
     proves_not: 'Who made the digest: only the seal says whose it is.',
     keepsBack: ['not present', 'not checked'],
   },
@@ -61,7 +61,7 @@ export const CLAIM = {
     keepsBack: ['not present', 'not checked'],
   },
   binding: {
-    title: 'Seal binding',
+    title: 'Seal fits this file',
     proves: 'The seal is about this document, this chain and this server’s key, and nothing else.',
     proves_not:
       'When it was sealed: the time is what the server’s clock, or whoever has its key, says.',
@@ -75,7 +75,7 @@ export const CLAIM = {
     keepsBack: ['not checked'],
   },
   consistency: {
-    title: 'Consistency',
+    title: 'Agrees with itself',
     proves:
       'The entries agree with the plan, with each other and with how the run is said to have ended.',
     proves_not:

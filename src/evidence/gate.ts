@@ -893,11 +893,15 @@ function digestedIn(
 
 function sentence(gate: GateEntry, places: Places, approvers: Approvers): string {
   const { step_id, outcome, decisions, shown } = gate
-  const people = fewOf(decisions.map(({ decision }) => decision.approver))
+  const people = fewOf(decisions.map(({ decision }) => deciderSaid(decision.approver)))
   const by = decisions.length > 0 ? `, decided by ${people}` : ', decided by nobody'
   const upTo = upToSaid(shown.chain_head_before, places)
   return `Gate ${step_id} is recorded as ${outcome}${by}, over everything up to ${upTo}.${mayBeOne(gate, approvers) ? ` ${MAY_BE_ONE}` : ''}`
 }
+
+/** A token is not who it was that had it. */
+const deciderSaid = (approver: string): string => approver.replace(TOKEN, 'the holder of token ')
+const TOKEN = /^token:/
 
 /** By the name of the last entry that a decision is over. */
 function upToSaid(link: string, { seqOfLink, reached }: Places): string {

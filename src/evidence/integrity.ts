@@ -147,7 +147,7 @@ function wholeChain(seq: number, written: Written): Claim {
   const { entry, link } = written.link(seq)
   const fields = { seq, prev: written.link(seq - 1).link, kind: 'closing', entry } as const
   return claimOf('chain-whole', {
-    message: `All ${counted(seq + 1, 'entry', 'entries')} are as the chain has them, to its last link.`,
+    message: `All ${counted(seq + 1, 'entry', 'entries')} and their order fit the digests written beside them, to the last one.`,
     where: '/integrity/hash_chain',
     actual: link,
     preimage: linkPreimage(fields),
@@ -172,11 +172,11 @@ export function checkContent(
   return digest === integrity.content_sha256
     ? claimOf('content-whole', {
         ...at,
-        message: 'The document has the digest that it says.',
+        message: 'The document fits the digest that is written in it.',
       })
     : claimOf('content-differs', {
         ...at,
-        message: 'The document has another digest than it says.',
+        message: 'The document does not fit the digest that is written in it.',
       })
 }
 

@@ -32,17 +32,17 @@ export const distinctHeld = <T extends HeldEnvelope>(all: readonly T[]): T[] => 
 
 export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> {
   const pairs = [
-    ['run_id', 'run-differs', asked.run_id],
-    ['evidence_id', 'evidence-differs', asked.evidence_id],
+    ['run_id', 'run-differs', asked.run_id, 'It is of the run that you asked for.'],
+    ['evidence_id', 'evidence-differs', asked.evidence_id, 'It has the id that you asked for.'],
   ] as const
   let isAsked = false
-  for (const [member, code, expected] of pairs) {
+  for (const [member, code, expected, message] of pairs) {
     if (expected === undefined) continue
     isAsked = true
     const actual = envelope[member]
     const at = { where: `/${member}`, expected, actual }
     yield actual === expected
-      ? claimOf('asked-fits', { ...at, message: `The ${member} is the one that you asked for.` })
+      ? claimOf('asked-fits', { ...at, message })
       : claimOf(code, { ...at, message: `This is a record, but not the one that you asked for.` })
   }
   if (!isAsked)
@@ -133,7 +133,7 @@ export function checkPrevious(
   if (before === undefined) {
     return claimOf('previous-not-held', {
       ...at,
-      message: `The record before it, ${previous.evidence_id}, is none that you hold under a seal that counts here.`,
+      message: `You have not verified the record before it, ${previous.evidence_id}, by a key that counts here: what came before is open.`,
     })
   }
   return isBefore(before)

@@ -61,7 +61,7 @@ function refuseTooLarge(bytes: Uint8Array, limits: Limits): void {
   if (bytes.length <= limits.bytes) return
   throw new EvidenceError(
     'too-large',
-    `${counted(bytes.length, 'byte')}, at most ${limits.bytes.toLocaleString('en')} are read`,
+    `it is of more than ${counted(limits.bytes, 'byte')}, and no more are read`,
   )
 }
 
@@ -172,15 +172,30 @@ function assertFits(value: unknown): asserts value is Envelope {
   const parsed = parseToFirstFault(Envelope, value)
   if (parsed.ok) return
   const { message, at } = parsed.error
-  // The name is a word of whoever wrote the file.
-  const said = message.startsWith('Unrecognized key')
-    ? 'it has a member that no record has'
-    : message
   // Held to the schema it has numbers in lists alone, and in what a record calls by names of its own.
   const path = at.split('/').slice(1)
   const steps = path.map((step) => (/^\d+$/.test(step) ? Number(step) : step))
-  throw new EvidenceError('schema-violated', said, placeInRecord(steps))
+  const where = placeInRecord(steps)
+  // Another name is a word of whoever wrote the file.
+  const name = where === at ? steps.findLast((step) => typeof step === 'string') : undefined
+  throw new EvidenceError('schema-violated', unfitSaid(valueAt(value, path), message, name), where)
 }
+
+function unfitSaid(there: unknown, message: string, name = ''): string {
+  if (message.startsWith('Unrecognized key')) return 'it has a member that no record has'
+  if (there === undefined && name !== '') return `it lacks ${name}`
+  const expected = message.replace(/^Invalid \w+: /, '')
+  return `${name === '' ? 'something' : name} is not what a record has there: ${expected}`
+}
+
+const valueAt = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>(
+    (within, step) =>
+      typeof within === 'object' && within !== null && Object.hasOwn(within, step)
+        ? Reflect.get(within, step)
+        : undefined,
+    value,
+  )
 
 function assertWithin({ execution, gates }: Envelope, limits: Limits): void {
   if (execution.steps.length + gates.length > limits.entries) {

@@ -169,7 +169,7 @@ export function checkBinding(
     actual: server,
     preimage: beginningOf(rebuilt, rebuilt.length),
     shell: shellForBinding({ head, count }),
-    message: `The seal is about this document, this chain and the key that the run was recorded under. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
+    message: `The seal is over this very document, and names the key that the run began with. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
   })
 }
 

@@ -127,7 +127,7 @@ it('[C2] verify: 0 proven, 1 does not verify, 2 no envelope, 3 not proven', asyn
     await run('verify', sealed, '--trust', trust, ...expected, '--expect', 'outcome=succeeded'),
   ).toMatchObject({ code: 0 })
   const asked = await run('verify', sealed, '--trust', trust, ...expected)
-  expect(asked.stdout).toContain('The run_id is the one that you asked for.')
+  expect(asked.stdout).toContain('It is of the run that you asked for.')
   expect(asked.stdout).not.toContain('You did not say')
   expect(await run('verify', sealed, '--trust', trust, '--expect', 'run=another')).toMatchObject({
     code: 1,

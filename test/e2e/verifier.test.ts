@@ -68,7 +68,9 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     const proven = await reader.text()
     expect(proven).toContain('Run succeeded')
     expect(proven).toContain('Größe U+202E"1"')
-    expect(proven).toContain('All 5 entries are as the chain has them, to its last link.')
+    expect(proven).toContain(
+      'All 5 entries and their order fit the digests written beside them, to the last one.',
+    )
     // Of itself it does not say that it came from a server.
     expect(proven).toContain('Its SHA-256 has to be what “runseal verifier --digest” prints')
     expect(proven).not.toContain('Whether this page itself is honest: it came from the server')

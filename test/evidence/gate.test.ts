@@ -38,6 +38,15 @@ it('[V11] a gate names the last entry that its decision is over, and so does a s
   ])
 })
 
+it('[V25] a gate that a token answered was decided by whoever had the token', async () => {
+  const run = startRun(signer, { gates: [planGate('ship')] })
+  run.gate('ship', { decisions: [{ approver: 'token:ci' }] })
+  const { claims } = await verifyEnvelope((await run.seal()).bytes, { trust })
+  expect(claims.find(({ claim }) => claim === 'gate')?.message).toContain(
+    'decided by the holder of token ci, over',
+  )
+})
+
 it('[V11] a gate of a quorum says so where two of its approvers may be one person', async () => {
   const bob = newPasskey('bob', { seed: 8 })
   const cyd = newPasskey('cyd', { seed: 9 })

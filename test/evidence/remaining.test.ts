@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Envelope, type Link } from '#contract/envelope.ts'
+import { type Envelope, LIMITS, type Link } from '#contract/envelope.ts'
 import { failingOf } from '#evidence/advice.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
@@ -652,6 +652,26 @@ describe('of a file that cannot be read as a record', () => {
     expect((await verifyEnvelope(deep, { trust })).claims).toMatchObject([
       { code: 'schema-violated', where: '/opening/inputs' },
     ])
+  })
+
+  it.each([
+    ['lacks gates', '/gates', (whole: Envelope) => Reflect.deleteProperty(whole, 'gates')],
+    [
+      'argv is not what a record has there: expected array, received number',
+      '/execution/steps/0/argv',
+      (whole: Envelope) => Reflect.set(whole.execution.steps[0] ?? {}, 'argv', 7),
+    ],
+  ])('[V4] that a member %s is said in words of a record', async (words, where, change) => {
+    const { claims } = await verifyEnvelope(document(change), { trust })
+    expect(claims).toMatchObject([{ code: 'schema-violated', where }])
+    expect(claims[0]?.message).toContain(words)
+    expect(claims[0]?.message).not.toMatch(/Invalid|undefined/)
+  })
+
+  it('[V2] of a file of which only so much is read its size is not said', async () => {
+    const most = { ...LIMITS, bytes: 1000 }
+    const { claims } = await verifyEnvelope(honest.bytes, { trust, limits: most })
+    expect(claims[0]?.message).toContain('more than 1,000 bytes')
   })
 
   it('[V21] what is another JSON document is no damaged record', async () => {

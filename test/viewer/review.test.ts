@@ -347,7 +347,7 @@ describe('the walk over a chain', () => {
     )
     expect(unprovenOf([by('first_seen')])).toBe('It is not proven: of a key that you did not pin. ')
     expect(unprovenOf([by('pinned'), by('first_seen'), by('pinned', 'other')])).toBe(
-      'None of them is proven: 1 of a key that you did not pin, 1 of a definition that you require less of than of others, 1 with something that you require left open. ',
+      'None of them is proven: 1 of a key that you did not pin, 1 by its own word alone of a definition of which you require less, 1 with something that you require left open. ',
     )
   })
 

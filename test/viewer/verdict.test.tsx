@@ -88,7 +88,7 @@ describe('a verdict', () => {
     ] as const) {
       const row = claims().querySelector<HTMLElement>(`li:has([data-claim=${claim}])`)
       if (row === null) throw new Error(`there is no claim ${claim}`)
-      within(row).getByText('What is digested')
+      within(row).getByText('The digest is of')
       expect(within(row).queryByText(/^Nothing by itself/) === null).toBe(isDigested)
     }
   })
@@ -211,7 +211,7 @@ describe('a verdict', () => {
     expect(screen.queryByRole('region', { name: 'The run' })).toBeNull()
     screen.getByRole('link', { name: 'Download the unverified file' })
     // What a reader asks for they see, and that it is no evidence.
-    const [first] = within(claims()).getAllByRole('button', { name: 'Show what is digested' })
+    const [first] = within(claims()).getAllByRole('button', { name: 'Show what the digest is of' })
     if (first !== undefined) fireEvent.click(first)
     expect(container.textContent).toContain('I have been it')
     expect(container.textContent).toContain('In this file, and no evidence.')

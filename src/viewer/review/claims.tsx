@@ -64,7 +64,7 @@ const COMPARES: ReadonlySet<ClaimState> = new Set(['proven', 'does not verify'])
 
 const Digested = ({ text }: { text: string }) => (
   <div className="font-mono text-xs break-all">
-    <LongText text={text} max={2000} what="what is digested" />
+    <LongText text={text} max={2000} what="what the digest is of" />
   </div>
 )
 
@@ -80,7 +80,7 @@ function Unproven({ text }: { text: string }) {
         aria-expanded={isShown}
         onClick={() => setIsShown(!isShown)}
       >
-        {isShown ? 'Hide what is digested' : 'Show what is digested'}
+        {isShown ? 'Hide what the digest is of' : 'Show what the digest is of'}
       </button>
       {isShown && <Digested text={text} />}
     </div>
@@ -107,7 +107,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
         </span>
       </summary>
       <dl className="grid grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-2 px-4 pt-1 pb-4 sm:grid-cols-[8rem_minmax(0,1fr)] md:grid-cols-[11rem_minmax(0,1fr)] md:pl-44">
-        <dt className="text-ink-3">{claim.state === 'proven' ? 'Means' : 'Would mean'}</dt>
+        <dt className="text-ink-3">{claim.state === 'proven' ? 'Means' : 'If it held'}</dt>
         <dd>{proves}</dd>
         <dt className="text-ink-3">Does not prove</dt>
         <dd>{claim.proves_not}</dd>
@@ -144,7 +144,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
         )}
         {claim.preimage === undefined && COMPARES.has(claim.state) && (
           <>
-            <dt className="text-ink-3">What is digested</dt>
+            <dt className="text-ink-3">The digest is of</dt>
             <dd className="text-ink-2">
               Nothing by itself: what is there is compared with what has to be there.
             </dd>
@@ -152,7 +152,7 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
         )}
         {claim.preimage !== undefined && (
           <>
-            <dt className="text-ink-3">What is digested</dt>
+            <dt className="text-ink-3">The digest is of</dt>
             <dd>
               {claim.state === 'does not verify' ? (
                 <Unproven text={claim.preimage} />

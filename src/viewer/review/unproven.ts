@@ -25,7 +25,7 @@ type Judged = Pick<Walked, 'verdict' | 'sealed_by' | 'unexpected'>
 
 const CAUSE = {
   key: 'of a key that you did not pin',
-  definition: 'of a definition that you require less of than of others',
+  definition: 'by its own word alone of a definition of which you require less',
   requirement: 'with something that you require left open',
 } as const
 
