@@ -53,14 +53,14 @@ export function holesOf({
       ),
     ].map(spanOf),
   )
-  const goneSpans = merged(gone.map(spanOf))
+  // What is told of as missing may be before another one too, and is told of once.
+  let told = merged(gone.map(spanOf))
   const mine = Map.groupBy(remembered, ({ server }) => server)
   const open: { server: string; message: string }[] = []
   const nameless: (Span & { server: string })[] = []
   for (const [server, ofKey] of Map.groupBy(members, (one) => one.server)) {
     const own = merged((mine.get(server) ?? []).map(({ seal_seq }) => spanOf(seal_seq)))
-    // What is told of as missing may be before this one, and is told of once.
-    const told = merged([...goneSpans, ...nameless])
+    const found: Span[] = []
     let last = 0
     for (const one of ofKey.toSorted((a, b) => a.seal_seq - b.seal_seq)) {
       const { evidence_id, seal_seq, previous } = one
@@ -79,8 +79,10 @@ export function holesOf({
         const message = `Whether ${numbersSaid(others)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} follows ${previous?.evidence_id}, which could not be had, and ${who}.`
         open.push({ server, message })
       }
-      for (const span of left) nameless.push({ server, ...span })
+      for (const span of left) found.push(span)
     }
+    for (const span of found) nameless.push({ server, ...span })
+    if (found.length > 0) told = merged([...told, ...found])
   }
   const [first] = nameless
   if (first === undefined) return { missing: [], open }
