@@ -36,14 +36,18 @@ const keys = fc
     minLength: 1,
     maxLength: 6,
   })
-  .map((turns) => turns.flatMap(({ key, count }) => Array.from({ length: count }, () => KEYS[key])))
+  .map((turns) =>
+    turns.flatMap(({ key, count }) => Array.from({ length: count }, () => KEYS[key] ?? '')),
+  )
 
-const series = keys.map((servers) => {
+function sealedBy(servers: readonly string[]): Placed[] {
   const all: Placed[] = []
-  for (const [index, server = ''] of servers.entries())
+  for (const [index, server] of servers.entries())
     all.push(recordOf(index + 1, server, all.at(-1) ?? null))
   return all
-})
+}
+
+const series = keys.map(sealedBy)
 
 type Fate = 'here' | 'unread' | 'gone'
 
@@ -81,6 +85,46 @@ it('[W1] [W5] [W10] nothing is missing of what is here, whatever of it cannot be
     }),
     { seed: SEED, numRuns },
   )
+})
+
+/** Of each the key, what became of it (`.` here, `u` unread, `x` gone) and whether the reader remembers it. */
+it.each([
+  ['two that could not be had, and one between names the first', 'aaab', 'u.u.', '', []],
+  ['the first and the last of a key that was taken back', 'abbba', '.u.u.', '', []],
+  ['a former key, of which one is named by its head alone', 'ccabbb', '...u..', '', []],
+  ['one that is gone, behind one that could not be had', 'aaab', 'u.x.', '', ['ev-3, 1 of 3 to 3']],
+  [
+    'one that is gone before another key, which names it',
+    'cbba',
+    '..x.',
+    '',
+    ['ev-3, 1 of 3 to 3'],
+  ],
+  ['of a key that is not at hand any more, and remembered', 'cbbb', '.uu.', 'r---', []],
+  ['one that is remembered, of another key', 'bba', 'xu.', 'rrr', ['ev-1, 1 of 1 to 1']],
+  [
+    'what is remembered and not read is not the one that is gone',
+    'aaaa',
+    'xuu.',
+    '-r--',
+    ['null, 1 of 1 to 1'],
+  ],
+  ['of two holes one', 'aaaaaa', 'xu.uu.', '', ['null, 1 of 1 to 4']],
+])('[W1] [W5] [W10] %s', (_, servers, fates, remembered, expected) => {
+  const all = sealedBy(Array.from(servers))
+  const { faults } = walked({
+    all,
+    fates: Array.from(fates, (one) => (one === '.' ? 'here' : one === 'u' ? 'unread' : 'gone')),
+    unknown: 2,
+    remembered: all.filter((__, index) => remembered[index] === 'r'),
+  })
+  expect(
+    faults.map((one) =>
+      one.fault === 'missing'
+        ? `${one.evidence_id}, ${one.count} of ${one.from} to ${one.to}`
+        : one,
+    ),
+  ).toEqual(expected)
 })
 
 it('[W1] [W5] [W10] of what is gone each is told of once, and none that is here', () => {
