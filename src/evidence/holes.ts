@@ -45,9 +45,7 @@ export function holesOf({
 }): Holes {
   const known = merged(
     [
-      ...members.flatMap(({ seal_seq, previous }) =>
-        previous === null ? [seal_seq] : [seal_seq - 1, seal_seq],
-      ),
+      ...members.flatMap(({ seal_seq }) => [seal_seq - 1, seal_seq]),
       ...remembered.flatMap(({ seal_seq, previous }) =>
         previous && isHere(previous.evidence_id) ? [seal_seq - 1, seal_seq] : [seal_seq],
       ),
@@ -64,12 +62,12 @@ export function holesOf({
     let last = 0
     for (const one of ofKey.toSorted((a, b) => a.seal_seq - b.seal_seq)) {
       const { evidence_id, seal_seq, previous } = one
-      const hole = { from: last + 1, to: previous === null ? seal_seq - 1 : seal_seq - 2 }
+      // Each but the first names the one before it.
+      const hole = { from: last + 1, to: seal_seq - 2 }
       last = Math.max(last, seal_seq)
       if (hole.from > hole.to || isTakenOver(one)) continue
-      const unseen = outside([hole], own)
-      const free = previous === null ? unseen : outside(unseen, told)
-      const left = previous === null ? free : outside(free, known)
+      const free = outside(outside([hole], own), told)
+      const left = outside(free, known)
       const others = outside(free, left)
       if (others.length > 0) {
         const isOne = countOf(others) === 1
@@ -140,7 +138,7 @@ function outside(spans: readonly Span[], others: readonly Span[]): Span[] {
       const other = others[at]
       if (other === undefined || other.from > to) break
       if (other.from > next) found.push({ from: next, to: other.from - 1 })
-      next = Math.max(next, other.to + 1)
+      next = other.to + 1
     }
     return next <= to ? [...found, { from: next, to }] : found
   })

@@ -186,13 +186,12 @@ export function walkSeries(
         walked.flatMap(({ members }) => members),
         { remembered, gone: gone.map(({ from }) => from), here },
       )
-  // What nothing but a head names is told of with what names it, where its key has nothing else here.
+  // Of a key of which nothing has a place it is told with what names it.
   const homes = new Map(
     walked
       .toReversed()
       .flatMap(({ server, members }) => members.map((one) => [one.server, server])),
   )
-  for (const { server } of walked) homes.set(server, server)
   const order = orderOf(all)
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
   return walked.map(({ server, inOrder, members, against }) => {

@@ -206,6 +206,15 @@ it('[W6] no number is said to be missing that what has no place can have', async
   ])
 })
 
+it('[W1] [W5] what is told of as remembered, of whichever key, is told of once', async () => {
+  const other = await newSigner(2)
+  const [one, two] = await four()
+  const three = await sealed(3, two, 'ev-3', other)
+  const walk = walkSeries([three], { remembered: [one, two, three], unplaced: damaged('ev-2') })
+  expect(walk.flatMap(({ faults }) => faults)).toMatchObject([{ evidence_id: 'ev-1' }])
+  expect(walk.flatMap(({ open }) => open)).toEqual([])
+})
+
 it('[W10] of several that what has no place can be, none is accused before another', async () => {
   const six = await sealed(6, await sealed(5, (await four())[3]))
   const three = await sealed(3, await sealed(2, await sealed(1, null)))
