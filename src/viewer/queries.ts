@@ -2,7 +2,7 @@ import { ENDPOINT } from '#contract/api.ts'
 import { OpenApiDocument } from '#contract/openapi.ts'
 import type { Run, RunResource } from '#contract/run.ts'
 import type { TrustFile } from '#contract/trust.ts'
-import { MAX_TRUST_BYTES, readOffer } from '#evidence/trust-file.ts'
+import { readOffer } from '#evidence/trust-file.ts'
 import {
   infiniteQueryOptions,
   keepPreviousData,
@@ -73,7 +73,7 @@ export const envelopesQuery = infiniteQueryOptions({
 export const offeredTrustQuery = queryOptions({
   queryKey: ['trust', 'offered'],
   queryFn: async ({ signal }): Promise<TrustFile> => {
-    const { bytes } = await send(ENDPOINT.trust, { signal }, MAX_TRUST_BYTES)
+    const { bytes } = await send(ENDPOINT.trust, { signal }, MAX_OFFER_BYTES)
     // The one reader of trust files [V17]: a key under the fingerprint of another is neither drawn, kept nor pinned.
     const read = readOffer(new Uint8Array(bytes))
     if (read.ok) return read.file
@@ -215,6 +215,8 @@ export const trustQuery = queryOptions({
   refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,
 })
 const OFFERED_MS = 25_000
+/** It is read on the page's own thread, on every page. */
+const MAX_OFFER_BYTES = 1024 ** 2
 
 /** A verdict that no list of the server's makes another [U16]. */
 const isByPinned = (verdict: object): boolean =>

@@ -43,7 +43,8 @@ const Held = z.object({
  * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
  * server offered here, with the first day; `keys`: those keys themselves, each as far as it counts by all that the server
  * said of it; `fell`: of one that it took back since, when it first did and how it was before. `answered`: what the reader said of each; the
- * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused. `dropped`: what
+ * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused; `unkept`: how many more
+ * there were than wait for an answer. `dropped`: what
  * was kept under a fingerprint that is not its own, until the reader has read so. `before`: what was pinned until a trust
  * file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
  * key that the reader pinned or accepted. `walk`: the last one over the whole series. `unlike`: when the server's list was
@@ -57,6 +58,7 @@ const Kept = z.object({
   fell: z.prefault(z.record(Sha256, Fell), {}),
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
+  unkept: z.prefault(Count, 0),
   dropped: z.prefault(z.array(Dropped), []),
   before: z.prefault(z.nullable(TrustFile), null),
   heads: z.array(Held),
@@ -74,6 +76,7 @@ export const NOTHING_KEPT: Kept = {
   fell: {},
   answered: {},
   refusedAt: {},
+  unkept: 0,
   dropped: [],
   before: null,
   heads: [],
@@ -94,6 +97,9 @@ const MAX_HEADS = 1000
 /** So many of each key that was walked are remembered. */
 export const MOST_MET = 20_000
 
+/** So many keys that wait for the reader's answer are kept. */
+export const MOST_WAITING = 100
+
 export async function readKept(): Promise<Kept> {
   return keptIn(await transact('readonly', (store) => store.get('kept')))
 }
@@ -112,7 +118,15 @@ export async function readMemory(): Promise<Memory> {
 
 function keptIn(stored: unknown): Kept {
   const parsed = parse(Kept, stored)
-  return parsed.ok ? withoutFalse(parsed.value) : NOTHING_KEPT
+  return parsed.ok ? withoutFalse(withFewWaiting(parsed.value)) : NOTHING_KEPT
+}
+
+/** What is kept, as it is read: of keys that wait for an answer it may have more than are kept by now. */
+export function withFewWaiting(kept: Kept): Kept {
+  const over = new Set(unanswered(kept).slice(MOST_WAITING))
+  if (over.size === 0) return kept
+  const unkept = Math.max(kept.unkept, over.size)
+  return { ...kept, unkept, keys: kept.keys.filter((key) => !over.has(key)) }
 }
 
 /**
@@ -301,19 +315,25 @@ export function withSeen(kept: Kept, offered: readonly ServerKey[], at: string):
       ? []
       : [[key_id, { at, from: { status, last_seal_seq } }] as const],
   )
-  const unseen = offered.filter(({ key_id }) => !had.has(key_id))
-  if (unseen.length === 0 && fell.length === 0) return kept
+  const isAnswered = ({ key_id }: ServerKey) => Object.hasOwn(kept.answered, key_id)
+  const room = MOST_WAITING - unanswered(kept).length
+  const others = offered.filter(({ key_id }) => !had.has(key_id))
+  const waiting = others.filter((key) => !isAnswered(key))
+  const unseen = [...others.filter(isAnswered), ...waiting.slice(0, room)]
+  const unkept = Math.max(kept.unkept, waiting.length - room)
+  if (unseen.length === 0 && fell.length === 0 && unkept === kept.unkept) return kept
   const seen = { ...Object.fromEntries(unseen.map(({ key_id }) => [key_id, at])), ...kept.seen }
-  const known = Object.keys(kept.seen).length > 0 ? kept.seen : seen
-  const isAnswered = Object.keys(kept.answered).length > 0
+  const first = Object.keys(kept.seen).length > 0 ? kept.seen : seen
   return {
     ...kept,
     seen,
     keys: [...keys, ...unseen],
     fell: { ...kept.fell, ...Object.fromEntries(fell) },
-    answered: isAnswered
-      ? kept.answered
-      : Object.fromEntries(Object.keys(known).map((key_id) => [key_id, 'accepted' as const])),
+    unkept,
+    answered:
+      Object.keys(kept.answered).length > 0
+        ? kept.answered
+        : Object.fromEntries(Object.keys(first).map((key_id) => [key_id, 'accepted' as const])),
   }
 }
 
@@ -343,12 +363,27 @@ export const answerKey = (
   key_id: string,
   answer: 'accepted' | 'refused',
   at = new Date().toISOString(),
-) =>
-  change((kept) => ({
+) => change((kept) => withAnswer(kept, [key_id], answer, at))
+
+/** The same of all that were waiting: what a flood of keys has to be answered by. */
+export const refuseAll = (key_ids: readonly string[], at = new Date().toISOString()) =>
+  change((kept) => withAnswer(kept, key_ids, 'refused', at))
+
+export function withAnswer(
+  kept: Kept,
+  key_ids: readonly string[],
+  answer: 'accepted' | 'refused',
+  at: string,
+): Kept {
+  const each = <T>(value: T) => Object.fromEntries(key_ids.map((key_id) => [key_id, value]))
+  const next = {
     ...kept,
-    answered: { ...kept.answered, [key_id]: answer },
-    ...(answer === 'refused' && { refusedAt: { ...kept.refusedAt, [key_id]: at } }),
-  }))
+    answered: { ...kept.answered, ...each(answer) },
+    ...(answer === 'refused' && { refusedAt: { ...kept.refusedAt, ...each(at) } }),
+  }
+  // What was not kept is known to nobody any more. Where the server offers it still, it waits from then on.
+  return unanswered(next).length === 0 ? { ...next, unkept: 0 } : next
+}
 
 /**
  * Keys that the server offered here, and that the reader has neither accepted nor refused. One that it offers no more

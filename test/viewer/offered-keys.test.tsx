@@ -2,11 +2,14 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { fireEvent, render, screen, within } from '@testing-library/react'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ServerKey } from '#contract/trust.ts'
+import { keyIdOf } from '#evidence/key.ts'
+import { MOST_OFFERED, readOffer } from '#evidence/trust-file.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { keptQuery, offeredTrustQuery, trustQuery } from '#viewer/queries.ts'
 import { lowers } from '#viewer/key-standing.ts'
 import { endingOf } from '#viewer/review/ended-key.tsx'
+import { KeyChanged } from '#viewer/review/key-changed.tsx'
 import { KeysDropped } from '#viewer/review/keys-dropped.tsx'
 import { TrustPage } from '#viewer/review/trust-page.tsx'
 import {
@@ -14,9 +17,13 @@ import {
   type Kept,
   knownKeys,
   NOTHING_KEPT,
+  MOST_WAITING,
   pinFault,
   trustedOf,
   trustSaid,
+  unanswered,
+  withAnswer,
+  withFewWaiting,
   withoutFalse,
   withPinned,
   withSeen,
@@ -31,6 +38,11 @@ const key = serverKeyOf(signer)
 /** A genuine fingerprint beside another key. */
 const FALSE: ServerKey = { ...key, public_key: serverKeyOf(other).public_key }
 const WHY = `${key.key_id} is not the id of its key`
+/** Any 32 bytes that are no point of low order will do for what signs nothing here. */
+function madeKey(nth: number): ServerKey {
+  const public_key = Uint8Array.from({ length: 32 }, (_, at) => (at === 31 ? 1 : nth + 2))
+  return serverKeyOf({ ...signer, key_id: keyIdOf(public_key), public_key })
+}
 const EMPTY = NOTHING_KEPT.pinned
 
 afterEach(() => vi.unstubAllGlobals())
@@ -159,6 +171,67 @@ it('[U16] a server that offers no key at all is said to offer none', () => {
   withTrust(NOTHING_KEPT, [])
   const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
   offered.getByText(/^It answered that it has no key/)
+})
+
+describe('a server that offers many keys', () => {
+  const many = Array.from({ length: 2 * MOST_WAITING }, (_, nth) => madeKey(nth))
+  const met = withSeen(NOTHING_KEPT, [key], '2026-11-26T09:00:00.000Z')
+  const flooded = withSeen(met, [key, ...many], 'now')
+
+  it('[U16] has only so many of them kept until one answer is given to all', () => {
+    expect(flooded.keys).toEqual([key, ...many.slice(0, MOST_WAITING)])
+    expect(flooded.unkept).toBe(MOST_WAITING)
+    // Asked again it is the same, and an honest answer takes nothing of it back.
+    expect(withSeen(flooded, [key, ...many], 'later')).toBe(flooded)
+    expect(withSeen(flooded, [key], 'later')).toBe(flooded)
+    const ids = unanswered(flooded).map(({ key_id }) => key_id)
+    const none = withAnswer(flooded, ids, 'refused', 'later')
+    expect(unanswered(none)).toEqual([])
+    expect(none.unkept).toBe(0)
+    expect(withSeen(none, [key], 'later')).toBe(none)
+    expect(knownKeys(none)).toEqual([key])
+    // Those that it offers still wait from then on.
+    expect(unanswered(withSeen(none, [key, ...many], 'later'))).toHaveLength(MOST_WAITING)
+    // What was kept before there was a bound is bounded as it is read.
+    const before = { ...flooded, unkept: 0, keys: [key, ...many] }
+    expect(withFewWaiting(before)).toEqual(flooded)
+    expect(withFewWaiting(flooded)).toBe(flooded)
+  })
+
+  it('[U16] is answered at once, but for a key that the reader pinned', () => {
+    const pinned = { ...EMPTY, server_keys: many.slice(3, 4) }
+    render(
+      <QueryClientProvider client={new QueryClient()}>
+        <KeyChanged kept={{ ...flooded, pinned }} />
+      </QueryClientProvider>,
+    )
+    const warning = within(screen.getByRole('alert', { name: 'The server’s key changed' }))
+    warning.getByText(/After this one, 99 more keys wait for an answer\. There were 100 more, of/)
+    warning.getByRole('button', { name: 'Use none of these 99 keys' })
+  })
+
+  it('[U16] has a few of them drawn at a time', () => {
+    withTrust(met, [key, ...many.slice(1)])
+    const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+    expect(offered.getAllByRole('button', { name: 'Pin this key' })).toHaveLength(20)
+    fireEvent.click(offered.getByRole('button', { name: 'Show 20 more' }))
+    expect(offered.getAllByRole('button', { name: 'Pin this key' })).toHaveLength(40)
+  })
+
+  it('[V17] of too many is no list of keys', () => {
+    const offer = (keys: readonly unknown[]) =>
+      readOffer(new TextEncoder().encode(JSON.stringify({ server_keys: keys, approvers: [] })))
+    expect(offer(many.slice(0, MOST_OFFERED))).toMatchObject({ ok: true })
+    expect(offer(many.slice(0, MOST_OFFERED + 1))).toEqual({
+      ok: false,
+      why: 'it offers 101 server keys, and no more than 100 are taken',
+    })
+    // Counted before any of them is looked at.
+    expect(offer(Array.from({ length: 8000 }, () => 1))).toEqual({
+      ok: false,
+      why: 'it offers 8,000 server keys, and no more than 100 are taken',
+    })
+  })
 })
 
 describe('a key that an approver has', () => {

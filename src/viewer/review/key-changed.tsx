@@ -2,28 +2,33 @@ import { counted } from '#evidence/counted.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { changeTrust } from '#viewer/queries.ts'
-import { answerKey, type Kept, unanswered } from '#viewer/trust-store.ts'
+import { answerKey, type Kept, refuseAll, unanswered } from '#viewer/trust-store.ts'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { Link } from 'wouter'
 
 /**
  * A server that offers another key than before: loud, over every page and until it is answered [U16], since it is what
  * a stolen or replaced server looks like.
  */
 export function KeyChanged({ kept }: { kept: Kept }) {
-  const [changed, ...more] = unanswered(kept)
+  const waiting = unanswered(kept).map(({ key_id }) => key_id)
+  const [changed] = waiting
   if (changed === undefined) return null
   const { answered, seen } = kept
+  const isPinned = (id: string) => kept.pinned.server_keys.some(({ key_id }) => key_id === id)
   const before = Object.entries(answered).flatMap(([key_id, answer]) =>
     answer === 'accepted' ? [{ key_id, since: seen[key_id] ?? null }] : [],
   )
   return (
     <Warning
-      key={changed.key_id}
-      key_id={changed.key_id}
-      isPinned={kept.pinned.server_keys.some(({ key_id }) => key_id === changed.key_id)}
+      key={changed}
+      key_id={changed}
+      isPinned={isPinned(changed)}
       before={before}
-      more={more.length}
+      more={waiting.length - 1}
+      unpinned={waiting.filter((key_id) => !isPinned(key_id))}
+      unkept={kept.unkept}
     />
   )
 }
@@ -33,12 +38,18 @@ function Warning({
   isPinned,
   before,
   more,
+  unpinned,
+  unkept,
 }: {
   key_id: string
   /** By the reader, before this server offered it. */
   isPinned: boolean
   /** So many keys wait behind this one. */
   more: number
+  /** Of all that wait, those that the reader has not pinned. */
+  unpinned: readonly string[]
+  /** So many more there were than are kept. */
+  unkept: number
   before: readonly { key_id: string; since: string | null }[]
 }) {
   const client = useQueryClient()
@@ -62,6 +73,8 @@ function Warning({
           the operator, by another way than this page, to read out the fingerprint of the new key.
           {more > 0 &&
             ` After this one, ${counted(more, 'more key')} ${more === 1 ? 'waits' : 'wait'} for an answer.`}
+          {unkept > 0 &&
+            ` There ${unkept === 1 ? 'was' : 'were'} ${unkept.toLocaleString('en')} more, of which this browser keeps nothing.`}
         </p>
         {isPinned && (
           <p className="max-w-prose">
@@ -78,7 +91,7 @@ function Warning({
             <h3 className="font-semibold">
               {before.length === 1 ? 'The key until now' : 'The keys until now'}
             </h3>
-            {before.map((known) => (
+            {before.slice(0, MOST_BEFORE).map((known) => (
               <p key={known.key_id} className="mb-2">
                 <Fingerprint hex={known.key_id} />
                 {known.since !== null && (
@@ -88,6 +101,15 @@ function Warning({
                 )}
               </p>
             ))}
+            {before.length > MOST_BEFORE && (
+              <p>
+                And {(before.length - MOST_BEFORE).toLocaleString('en')} more, under{' '}
+                <Link href="/evidence/trust" className="link">
+                  Keys you trust
+                </Link>
+                .
+              </p>
+            )}
           </div>
         </div>
         {/* In sight also where the fingerprints have to be scrolled. */}
@@ -114,10 +136,22 @@ function Warning({
           >
             Do not use this key
           </button>
+          {unpinned.length > 1 && (
+            <button
+              type="button"
+              className="button"
+              data-look="danger"
+              disabled={change.isPending}
+              onClick={() => change.mutate(() => refuseAll(unpinned))}
+            >
+              Use none of these {unpinned.length.toLocaleString('en')} keys
+            </button>
+          )}
         </div>
       </div>
     </section>
   )
 }
 
+const MOST_BEFORE = 4
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })

@@ -10,6 +10,7 @@ import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { SoMany } from '#viewer/parts/so-many.tsx'
 import { useStandingError } from '#viewer/parts/standing-error.ts'
 import { When } from '#viewer/parts/time.tsx'
 import { changeTrust, keptQuery, keysLateQuery, trustQuery } from '#viewer/queries.ts'
@@ -164,7 +165,7 @@ function TrustOf({
             one: ask its operator for the trust file.
           </p>
         )}
-        {offered.map(cardOf)}
+        <Cards keys={offered}>{cardOf}</Cards>
       </section>
       {[
         { word: 'Pinned', keys: pinned.server_keys.filter(isNotOffered) },
@@ -176,7 +177,7 @@ function TrustOf({
               <h2 className="text-base font-semibold">
                 {word} by you, not offered by this server{!isHad && ' before'}
               </h2>
-              {keys.map(cardOf)}
+              <Cards keys={keys}>{cardOf}</Cards>
             </section>
           ),
       )}
@@ -217,6 +218,19 @@ function TrustOf({
     </Page>
   )
 }
+
+/** However many a server or a file has, the page stays quick. */
+const Cards = ({
+  keys,
+  children: cardOf,
+}: {
+  keys: readonly ServerKey[]
+  children: (key: ServerKey) => ReactNode
+}) => (
+  <SoMany all={keys} step={20}>
+    {(some) => some.map(cardOf)}
+  </SoMany>
+)
 
 /** Until it is taken back, or another trust file comes. */
 function Before({
