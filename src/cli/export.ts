@@ -3,6 +3,7 @@ import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { TrustFile } from '#contract/trust.ts'
 import { byDigest, checkAttached, type OnRecord, type Part, partsOf } from '#evidence/attached.ts'
+import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted as many } from '#evidence/counted.ts'
 import { MOST_BESIDE } from '#evidence/beside.ts'
@@ -123,9 +124,9 @@ const OFFERED = 'offered-trust.json'
 /** In verifier.html, before its script. */
 const PLACE = '<!-- evidence -->'
 
-// Names are ours and hex, bytes are base64: nothing of a run can end the element.
-const block = (part: string, name: string, bytes: Uint8Array) =>
-  `<script type="text/plain" data-part="${part}" data-name="${name}">${Buffer.from(bytes).toString('base64')}</script>`
+// Bytes are base64: nothing of a run can end the element.
+const block = (as: CarriedAs, name: string, bytes: Uint8Array) =>
+  `${carriedTag(as, name)}${Buffer.from(bytes).toString('base64')}</script>`
 
 /** Whatever key it is by: whose it is, the reader finds out. What is no whole record is not handed over as one. */
 async function verified(

@@ -124,6 +124,13 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     expect(await whole.overflows(380)).toBe(false)
     expect(await whole.text()).not.toContain('pin it')
     expect(await whole.text()).not.toContain('Something beside the record does not verify')
+
+    // The page is given to a verifier of the reader's own: none of its program runs.
+    const own = await openPage(await browser.newPage(), join(inside, 'verifier.html'))
+    await own.choose('Envelope', page)
+    await own.sees(`logs/${LOG} is the log of step make, attempt 1.`)
+    await own.sees('offered by the trust file that came with this export')
+    expect(await own.text()).not.toContain('This export brought its own verifier')
   })
 })
 

@@ -520,6 +520,12 @@ describe('of a file that cannot be read as a record', () => {
     ['compressed', Uint8Array.of(0x1f, 0x8b, 8, 0), { entries: 0 }, /gzip does: unpack it/],
     ['a web page', utf8('<!doctype html>'), { entries: 0 }, /web page/],
     [
+      'a web page with the words of a record in it, as a verifier is',
+      utf8(`<!doctype html><script>${text}</script>`),
+      { entries: 0, added: [], changed: [], missing: [] },
+      /web page/,
+    ],
+    [
       'nested too deep',
       replaced('"exit_code":0', `"exit_code":${'['.repeat(70)}`),
       inBuild,

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { encodeBase64 } from '#evidence/base64.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import { entryDigest } from '#evidence/chain.ts'
 import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
@@ -861,6 +864,46 @@ describe('what a reader gives', () => {
     const beside = await sortFiles(given(), unhurried, true)
     expect(beside.envelopes).toEqual([])
     expect(paths(beside.beside)).toEqual(['artifacts/env.json', digest, `logs/${digest}`])
+  })
+
+  it('[U11] [C22] of an export in one page is what it carries, and not the page', async () => {
+    const digest = 'ab'.repeat(32)
+    const trust = utf8(JSON.stringify(trustFileOf(signer)))
+    const block = (as: CarriedAs, name: string, bytes: Uint8Array) =>
+      `${carriedTag(as, name)}${encodeBase64(bytes)}</script>`
+    const blocks = [
+      block('envelope', 'envelope.json', sealed.bytes),
+      // By its own word it is somebody's; that it came in the page makes it offered.
+      block('trust', 'mine.json', trust),
+      block('attached', `logs/${digest}`, utf8('a log')),
+      `${carriedTag('attached', `artifacts/${digest}`)}no base64</script>`,
+    ]
+    const words = '<script>const MARK = \'data-part="\' + `data-part="${part}"]`</script>'
+    const page = `<!doctype html><title>A page — with words</title>${blocks.join('\n')}${words}`
+    const files = [
+      at('run.html', page),
+      at('verifier.html', `<!doctype html>${words}`),
+      at('ex/verifier.html', page.slice(0, page.indexOf('</script>') - 1)),
+      at(`ex/artifacts/page.html`, page),
+    ]
+    const sorted = await sortFiles({ files, unread: [] }, unhurried)
+    const [envelope] = sorted.envelopes
+    expect(sorted.envelopes.map(({ path }) => path)).toEqual(['run.html/envelope.json'])
+    expect(await envelope?.file.text()).toBe(new TextDecoder().decode(sealed.bytes))
+    expect(sorted.trust).toMatchObject([
+      { path: 'run.html/offered-trust.json', read: { ok: true, file: trustFileOf(signer) } },
+    ])
+    expect(sorted.beside.map(({ path }) => path)).toEqual([
+      `run.html/logs/${digest}`,
+      'ex/artifacts/page.html',
+    ])
+    expect(await sorted.beside[0]?.file.text()).toBe('a log')
+    expect(sorted.programs.map(({ path }) => path)).toEqual(['verifier.html'])
+    const why = 'It is cut off, or no base64'
+    expect(sorted.unread).toEqual([
+      { path: `run.html/artifacts/${digest}`, why },
+      { path: 'ex/verifier.html/envelope.json', why },
+    ])
   })
 
   it('[U11] is not read where it is called by a digest, however many of them there are, and can be given up', async () => {

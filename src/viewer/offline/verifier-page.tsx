@@ -196,6 +196,8 @@ async function sortedInto(
   const sorted = await sortFiles(dropped, look, hasEnvelope || place === 'beside')
   // What cannot be read is nothing yet.
   if (!one || !isOne || sorted.unread.length > 0) return sorted
+  // An export in one page is the files in it.
+  if (sorted.envelopes.length > 0 && !sorted.envelopes.includes(one)) return sorted
   const isUnknown = sorted.beside.length === 1 && !isPart(one)
   const as = place ?? (isUnknown && !hasEnvelope ? 'envelopes' : null)
   if (as === null) return sorted

@@ -6,6 +6,7 @@ import {
   type Unread,
   whyUnread,
 } from '#viewer/parts/dropped-files.ts'
+import { carriedIn, MOST_IN_PAGE_BYTES } from '#evidence/carried.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { isTrustFile, readTrustOf } from './read-trust-file.ts'
 
@@ -44,7 +45,7 @@ export async function sortFiles(
   }
 }
 
-type Kind = 'trust' | 'envelopes' | 'beside' | 'programs'
+type Kind = 'trust' | 'envelopes' | 'beside' | 'programs' | 'page'
 
 async function sortedBy(
   kindOf: (one: FileAt) => Promise<Kind>,
@@ -55,7 +56,16 @@ async function sortedBy(
   const found = async (one: FileAt): Promise<() => unknown> => {
     const { path, file } = one
     try {
-      const kind = await kindOf(one)
+      const meant = await kindOf(one)
+      const carried = meant === 'page' ? await carriedBy(one, signal) : null
+      if (carried !== null)
+        return () => {
+          sorted.envelopes.push(...carried.envelopes)
+          sorted.trust.push(...carried.trust)
+          for (const part of carried.beside) sorted.beside.push(part)
+          sorted.unread.push(...carried.unread)
+        }
+      const kind = meant === 'page' ? kindOfPage(one) : meant
       if (kind !== 'trust') return () => sorted[kind].push(one)
       const read = await readTrustOf(file)
       return () => sorted.trust.push({ path, read })
@@ -91,7 +101,35 @@ async function kindOf(one: FileAt): Promise<Kind> {
   if (await isTrustFile(file)) return 'trust'
   if (isPart(one)) return 'beside'
   if (await isMeantAsEnvelope(file)) return 'envelopes'
-  return file.name === 'verifier.html' ? 'programs' : 'beside'
+  const isPage = file.size <= MOST_IN_PAGE_BYTES && (await file.slice(0, 1).text()) === '<'
+  return isPage ? 'page' : kindOfPage(one)
+}
+
+/** Of one that carries nothing. */
+const kindOfPage = ({ file }: FileAt) => (file.name === 'verifier.html' ? 'programs' : 'beside')
+
+/**
+ * An export in one page is the files that it carries, as its folder would be: they are verified here, and not by the
+ * program that came with them. Its keys are offered, whatever they are called in it. null where it has no envelope.
+ */
+async function carriedBy({ path, file }: FileAt, signal: AbortSignal): Promise<Sorted | null> {
+  const found: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
+  for (const { as, name, bytes } of carriedIn(await file.text())) {
+    await drawn()
+    signal.throwIfAborted()
+    const called =
+      as === 'trust' ? 'offered-trust.json' : as === 'envelope' ? 'envelope.json' : name
+    const at = `${path}/${called}`
+    if (bytes === null) {
+      found.unread.push({ path: at, why: 'It is cut off, or no base64' })
+      continue
+    }
+    const { lastModified } = file
+    const inner = new File([bytes], called.slice(called.lastIndexOf('/') + 1), { lastModified })
+    if (as === 'trust') found.trust.push({ path: at, read: await readTrustOf(inner) })
+    else found[as === 'envelope' ? 'envelopes' : 'beside'].push({ path: at, file: inner })
+  }
+  return found.envelopes.length + found.unread.length === 0 ? null : found
 }
 
 const DIGEST = /^[0-9a-f]{64}$/
