@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { TrustFile } from '#contract/trust.ts'
@@ -10,6 +11,7 @@ import { MOST_BESIDE } from '#evidence/beside.ts'
 import { fails } from '#evidence/claims.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { verifyEnvelope, type VerifiedEnvelope } from '#evidence/verify.ts'
+import { undoneByInterrupt } from '#server/interrupted.ts'
 import { wordsOf } from './ask.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { inOneLine } from './defuse.ts'
@@ -182,19 +184,22 @@ async function inNewFolder<T>(
   const unfinished = `${final}.unfinished-${randomBytes(4).toString('hex')}`
   try {
     if (await lstat(final).catch(nullIfGone)) throw new Error(`${folder} is there already`)
-    await mkdir(unfinished)
-    try {
-      const filled = await fill(async (name, bytes) => {
-        const file = join(unfinished, name)
-        await mkdir(dirname(file), { recursive: true })
-        await writeFile(file, bytes)
-      })
-      await rename(unfinished, final)
-      return filled
-    } catch (error) {
-      await rm(unfinished, { recursive: true, force: true })
-      throw error
-    }
+    const leave = () => rmSync(unfinished, { recursive: true, force: true, maxRetries: 10 })
+    return await undoneByInterrupt(leave, async () => {
+      try {
+        await mkdir(unfinished)
+        const filled = await fill(async (name, bytes) => {
+          const file = join(unfinished, name)
+          await mkdir(dirname(file), { recursive: true })
+          await writeFile(file, bytes)
+        })
+        await rename(unfinished, final)
+        return filled
+      } catch (error) {
+        await rm(unfinished, { recursive: true, force: true })
+        throw error
+      }
+    })
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(wordsOf(error), CANNOT_READ, { cause: error })

@@ -118,7 +118,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
     return await command.run(argv)
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`runseal ${name}: ${defuse(error.message)}\nMore: runseal ${name} --help`)
+      console.error(`runseal ${name}: ${inOneLine(error.message)}\nMore: runseal ${name} --help`)
       return command.usageExit
     }
     if (!(error instanceof CommandError)) throw error

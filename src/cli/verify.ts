@@ -28,7 +28,7 @@ otherwise than what they repeat are named.
                    preimage: what is digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims about
-                   what is beside it; unread: [{file, why}], what is there and cannot be read.
+                   what is beside it; unread: [{file, why}], what is there, or FILE, and cannot be read.
                    Of several {verdict, files: [{file, verdict, …}], series: […], unread}: the worst, each,
                    what they say of each other, what cannot be read of them and beside them
 
@@ -56,7 +56,10 @@ Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
     const judged = await judgeFiles(positionals, { trust, ...wanted }, files)
     const [one] = judged.files
     if (one !== undefined && judged.files.length === 1) {
-      if ('why' in one) throw new CommandError(one.why, CANNOT_READ)
+      if ('why' in one) {
+        if (values.json === true) console.log(defusedJson(unreadAlone(one)))
+        throw new CommandError(one.why, CANNOT_READ)
+      }
       const { unread } = judged
       if (values.json === true)
         console.log(defusedJson({ ...jsonOf(one), ...(files !== null && { unread }) }))
@@ -69,6 +72,14 @@ Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
     return exitOf(verdict, judged)
   },
 }
+
+/** Of a file that nothing can be said of but that. */
+const unreadAlone = (one: Unread) => ({
+  verdict: 'not an envelope',
+  claims: [],
+  remaining: null,
+  unread: [one],
+})
 
 const exitOf = (word: VerdictWord, { unread }: JudgedFiles): number =>
   unread.length > 0 && word !== 'does not verify' ? CANNOT_READ : VERDICT[word].exitCode
@@ -196,6 +207,9 @@ function wordsFor(
     remaining === null
       ? ''
       : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}`
+  // What the file by itself leaves open of its cells is told by what is beside it.
+  const hasCounted = beside?.some(({ claim }) => claim === 'cells') === true
+  const told = claims.filter(({ code }) => !hasCounted || code !== 'cells-unchecked')
   const besideIt = [
     ...(beside === null || beside.length === 0 ? [] : [linesOf(beside)]),
     ...(unread.length === 0 ? [] : [unreadIn(unread)]),
@@ -211,7 +225,7 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(claims)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
+  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
 }
 
 const unreadIn = (unread: readonly Unread[]): string =>

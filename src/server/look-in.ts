@@ -12,6 +12,7 @@ import { Id } from '#contract/scalar.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import { compiledFrom } from './compile-cache.ts'
 import { cutText } from './cut-text.ts'
+import { undoneByInterrupt } from './interrupted.ts'
 import { openRegular } from './regular-file.ts'
 import { publicPartOf, serverKeyOf } from './seal/key.ts'
 
@@ -105,28 +106,26 @@ async function putTogether<T>(folder: string, read: (store: string) => Promise<T
     throw new Error('it was not closed, and is too large to be put together elsewhere')
   let copy = ''
   // It may be gigabytes, and has what not everybody may read. Also where a file of it is being made at that moment.
-  const leave = (signal: NodeJS.Signals) => {
+  const leave = () => {
     if (copy !== '') rmSync(copy, { recursive: true, force: true, maxRetries: 10 })
-    process.kill(process.pid, signal)
   }
   // Before it is there: an interrupt in between would leave it.
-  for (const signal of INTERRUPTS) process.once(signal, leave)
-  try {
-    copy = mkdtempSync(join(tmpdir(), 'runseal-list-'))
-    for (const [at, name] of names.entries()) {
-      const from = await openRegular(join(folder, name))
-      const end = Math.max(0, (sizes[at] ?? 0) - 1)
-      await pipeline(from.createReadStream({ end }), createWriteStream(join(copy, name)))
+  return await undoneByInterrupt(leave, async () => {
+    try {
+      copy = mkdtempSync(join(tmpdir(), 'runseal-list-'))
+      for (const [at, name] of names.entries()) {
+        const from = await openRegular(join(folder, name))
+        const end = Math.max(0, (sizes[at] ?? 0) - 1)
+        await pipeline(from.createReadStream({ end }), createWriteStream(join(copy, name)))
+      }
+      return await read(join(copy, STORE))
+    } finally {
+      if (copy !== '') await rm(copy, { recursive: true, force: true })
     }
-    return await read(join(copy, STORE))
-  } finally {
-    for (const signal of INTERRUPTS) process.off(signal, leave)
-    if (copy !== '') await rm(copy, { recursive: true, force: true })
-  }
+  })
 }
 
 const MOST_COPIED = 4 * 1024 ** 3
-const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** What the server of this folder offers of itself, by its key. Throws an Error in words. */
 export async function lookAtOffer(folder: string): Promise<TrustFile> {

@@ -74,6 +74,7 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
     runseal(['verify', join(out, 'envelope.json'), '--trust', trust, '--beside', out])
   const whole = await verify()
   expect(whole.stdout).toContain(`${RECORDS} cells in 1 part counted`)
+  expect(whole.stdout).not.toContain('were not counted')
   expect(whole.code).toBe(0)
   expect((await runseal(['audit', '--data', data, '--trust', trust])).code).toBe(0)
 

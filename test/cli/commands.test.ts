@@ -320,6 +320,9 @@ it('[C10] what was compiled is kept beside the code, for who can write there, an
 it('[C6] an unknown command is refused, and none at all is answered with the list', async () => {
   expect(await runseal(['fly'])).toMatchObject({ code: 2, stdout: '' })
   expect((await runseal([])).stdout).toContain('verify')
+  const forged = await runseal(['verify', 'x', '--expect', 'odd\nruns=x'])
+  expect(forged).toMatchObject({ code: 2, stdout: '' })
+  expect((await runseal(['verify', '--x\nProven'])).stderr).not.toMatch(/^Proven/m)
 })
 
 it('[C6] a fault of this program says nothing of a record: it is 70, with its stack', async () => {

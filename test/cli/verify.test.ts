@@ -155,6 +155,21 @@ it('[C2] of several files each has its own words, the exit is the worst, and one
   await expect(printed([gone, ...trust])).rejects.toMatchObject({ exitCode: 2 })
 })
 
+it('[C2] --json is an object, whatever cannot be read', async () => {
+  const lines: string[] = []
+  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => {
+    lines.push(line)
+  })
+  const gone = join(folder, 'gone')
+  await expect(verify.run([gone, '--json'])).rejects.toMatchObject({ exitCode: 2 })
+  log.mockRestore()
+  expect(JSON.parse(lines.join('\n'))).toMatchObject({
+    verdict: 'not an envelope',
+    claims: [],
+    unread: [{ file: gone }],
+  })
+})
+
 it('[C2] what several files are is asked of each, and what is beside them of all', async () => {
   const at = (name: string) => fileURLToPath(new URL(`${name}.envelope`, SERIES))
   const files = [at('ev-1'), at('ev-2'), '--trust', join(folder, 'series.json')]

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BROWSERS } from '#test/both-browsers.ts'
-import { end, exitOf, runseal, serving, type Serving } from '#test/cli/command-line.ts'
+import { begin, end, exitOf, runseal, serving, type Serving } from '#test/cli/command-line.ts'
 import { openPage } from './verifier-reader.ts'
 
 const PROJECT = `
@@ -22,6 +22,8 @@ runs:
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex')
 const ARTIFACT = sha256('<script>alert(1)</script>')
 const LOG = sha256('making\n')
+/** No status: it is left without an answer. */
+const NEVER = 0
 
 let folder: string
 let data: string
@@ -140,6 +142,7 @@ it('[C22] one log that is not to be had hides nothing else, and a folder has its
     const { pathname } = new URL(url, server.url)
     const theirs = await fetch(new URL(url, server.url))
     const status = answers[pathname.split('/').at(-1) ?? ''] ?? theirs.status
+    if (status === NEVER) return
     response.writeHead(status).end(Buffer.from(await theirs.arrayBuffer()))
   }
   const between = createServer((request, response) => void answer(request, response))
@@ -149,6 +152,14 @@ it('[C22] one log that is not to be had hides nothing else, and a folder has its
   const port = typeof address === 'object' ? address?.port : 0
   const out = await mkdtemp(join(folder, 'between-'))
   const at = ['--server', `http://127.0.0.1:${port}`]
+  // One that is broken off by an interrupt leaves nothing either.
+  answers['log'] = NEVER
+  const broken = begin(['export', run_id, ...at, '--out', join(out, 'run')])
+  await expect.poll(() => readdir(out)).toEqual([expect.stringMatching(/^run\.unfinished-/)])
+  broken.kill('SIGINT')
+  expect(await exitOf(broken)).toEqual([null, 'SIGINT'])
+  expect(await readdir(out)).toEqual([])
+  answers['log'] = 500
   const { code, stderr } = await runseal(['export', run_id, ...at, '--out', join(out, 'run')])
   expect(code).toBe(1)
   expect(stderr).toContain('without keys as offered: the server answered 500')
