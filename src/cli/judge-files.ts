@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { type Beside, compareBesideAll, type RecordBeside, recordBeside } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { differingOf, type TakenOver } from '#evidence/lineage.ts'
@@ -12,7 +11,8 @@ import {
   type VerifyOptions,
 } from '#evidence/verify.ts'
 import { CommandError } from './command.ts'
-import { readEvidence, unlessUnread } from './evidence-file.ts'
+import { unlessUnread } from './evidence-file.ts'
+import { type GivenPage, givenFiles } from './given-file.ts'
 
 /** What is told of a file. The record itself is let go: many of them do not fit in together. */
 export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'> & {
@@ -24,6 +24,8 @@ export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 're
   } | null
   /** null where nobody said what is beside the file, or nothing is on record. */
   beside: readonly Claim[] | null
+  /** The page that it was taken from; null where it is a file by itself. */
+  page: Omit<GivenPage, 'beside'> | null
 }
 
 /** Each of the files, or why it cannot be read; and what they say of each other. */
@@ -41,14 +43,14 @@ export async function judgeFiles(
   options: VerifyOptions,
   beside: readonly Beside[] | null,
 ): Promise<JudgedFiles> {
-  const reads = names.map(readAgain)
+  const given = givenFiles(names)
   const look = async (
     nth: number,
     previous: readonly HeldEnvelope[],
     taken: readonly (readonly TakenOver[])[] = [],
   ): Promise<Looked | { why: string }> => {
     try {
-      const bytes = (await reads[nth]?.()) ?? new Uint8Array()
+      const bytes = (await given[nth]?.envelope()) ?? new Uint8Array()
       return lookedAt(await verifyEnvelope(bytes, { ...options, previous }), taken)
     } catch (error) {
       if (error instanceof CommandError) return { why: error.message }
@@ -69,8 +71,10 @@ export async function judgeFiles(
   }
   const records = looked.flatMap((one) => ('why' in one ? [] : (one.record ?? [])))
   const unread: Unread[] = []
+  const pages = given.map((one) => one.page())
+  const all = [...(beside ?? []), ...pages.flatMap((page) => page?.beside ?? [])]
   // Beside what does not verify nothing is on record, and nothing is looked at.
-  const given = (records.length === 0 ? [] : (beside ?? [])).map((one) => ({
+  const files = (records.length === 0 ? [] : all).map((one) => ({
     ...one,
     bytes: async () => {
       const bytes = await unlessUnread(one.bytes())
@@ -79,18 +83,22 @@ export async function judgeFiles(
       return null
     },
   }))
-  const compared = beside && (await compareBesideAll(records, given))
-  const files = looked.map((one, nth) => {
+  const isAsked = beside !== null || pages.some((page) => page !== null)
+  const compared = isAsked ? await compareBesideAll(records, files) : null
+  const judged = looked.map((one, nth) => {
     const file = names[nth] ?? ''
     if ('why' in one) return { file, why: one.why }
-    const of = one.record && compared?.[records.indexOf(one.record)]
-    return { file, ...one.told, beside: of?.map(({ claim }) => claim) ?? null }
+    const page = pages[nth] ?? null
+    // What came in one page is held against all, and says of none of the others that what is on record is not here.
+    const isBeside = beside !== null || page !== null
+    const of = isBeside ? one.record && compared?.[records.indexOf(one.record)] : null
+    return { file, ...one.told, page, beside: of?.map(({ claim }) => claim) ?? null }
   })
-  return { files, series, unread }
+  return { files: judged, series, unread }
 }
 
 type Looked = {
-  told: Omit<Judged, 'beside'>
+  told: Omit<Judged, 'beside' | 'page'>
   record: RecordBeside | null
   alone: Alone
   /** Of each list of what others took over from it the first that it does not say; null where it does not verify. */
@@ -111,16 +119,5 @@ function lookedAt(
     record: envelope && recordBeside(envelope),
     alone: envelope && entries && { place: placeOf(envelope, entries), sealed_by },
     differing: entries && taken.map((list) => differingOf(list, entries)),
-  }
-}
-
-/** What is no file, as a pipe, is there once. */
-function readAgain(file: string): () => Promise<Uint8Array<ArrayBuffer>> {
-  let once: Uint8Array<ArrayBuffer> | null = null
-  return async () => {
-    const bytes = once ?? (await readEvidence(file))
-    const found = await stat(file).catch(() => null)
-    if (found?.isFile() !== true) once = bytes
-    return bytes
   }
 }

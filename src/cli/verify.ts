@@ -9,6 +9,7 @@ import type { VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
 import { defusedJson, inOneLine } from './defuse.ts'
 import { CANNOT_READ, filesBeside, readTrust } from './evidence-file.ts'
+import type { GivenPage } from './given-file.ts'
 import { type Judged, judgeFiles, type JudgedFiles, type Unread } from './judge-files.ts'
 
 export const verify: Command = {
@@ -16,7 +17,8 @@ export const verify: Command = {
 
 Checks an envelope with nothing but the file and what you trust. No server is asked. Several are each
 checked by themselves and then held against each other: forks, two records of one run, and reruns that say
-otherwise than what they repeat are named.
+otherwise than what they repeat are named. A FILE may be a page of \`export --html\`: it is what it carries, an
+envelope with its logs and artifacts beside it. No script of it runs, and of the keys in it none is used.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect run=ID | evidence=ID | definition=NAME | outcome=succeeded|failed|aborted
@@ -24,11 +26,12 @@ otherwise than what they repeat are named.
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there, or cannot be read, is told
   --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, preimage, shell}],
-                   remaining, beside, unread} on stdout; expected, actual: of what was compared, and
+                   remaining, beside, page, unread} on stdout; expected, actual: of what was compared, and
                    preimage: what is digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims about
-                   what is beside it; unread: [{file, why}], what is there, or FILE, and cannot be read.
+                   what is beside it; page: {file, attached, offers_keys}, where it was taken from an
+                   export in one page; unread: [{file, why}], what is there, or FILE, and cannot be read.
                    Of several {verdict, files: [{file, verdict, …}], series: […], unread}: the worst, each,
                    what they say of each other, what cannot be read of them and beside them
 
@@ -61,8 +64,9 @@ Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
         throw new CommandError(one.why, CANNOT_READ)
       }
       const { unread } = judged
+      const isBeside = files !== null || one.page !== null
       if (values.json === true)
-        console.log(defusedJson({ ...jsonOf(one), ...(files !== null && { unread }) }))
+        console.log(defusedJson({ ...jsonOf(one), ...(isBeside && { unread }) }))
       else console.log(wordsFor(one, hasTrust, unread))
       return exitOf(wordOf(one), judged)
     }
@@ -80,6 +84,8 @@ const unreadAlone = (one: Unread) => ({
   remaining: null,
   unread: [one],
 })
+
+type JudgedFile = { file: string } & Judged
 
 const exitOf = (word: VerdictWord, { unread }: JudgedFiles): number =>
   unread.length > 0 && word !== 'does not verify' ? CANNOT_READ : VERDICT[word].exitCode
@@ -128,7 +134,7 @@ function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expe
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
 type Kind = (typeof KINDS)[number]
 
-function jsonOf({ verdict, claims, remaining, beside }: Judged) {
+function jsonOf({ file, verdict, claims, remaining, beside, page }: JudgedFile) {
   const told = (all: readonly Claim[]) =>
     all.map(({ claim, state, code, where, message, expected, actual, preimage, shell }) => ({
       claim,
@@ -146,6 +152,7 @@ function jsonOf({ verdict, claims, remaining, beside }: Judged) {
     claims: told(claims),
     remaining,
     ...(beside !== null && { beside: told(beside) }),
+    ...(page !== null && { page: { file, attached: page.attached, offers_keys: page.isOffering } }),
   }
 }
 
@@ -188,7 +195,7 @@ function togetherIn(series: readonly Series[]): string[] {
 }
 
 function wordsFor(
-  { verdict, claims, run, sealed_by, remaining, beside }: Judged,
+  { file, verdict, claims, run, sealed_by, remaining, beside, page }: JudgedFile,
   hasTrust: boolean,
   unread: readonly Unread[],
 ): string {
@@ -225,8 +232,13 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
+  const from = page === null ? '' : `\n\n${inOneLine(takenFrom(file, page))}`
+  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}${from}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
 }
+
+/** Whoever made the page put the keys into it too: they are no word of anybody whom the reader knows. */
+const takenFrom = (file: string, { attached, isOffering }: Omit<GivenPage, 'beside'>): string =>
+  `Taken from the page ${file}: the envelope in it, and ${counted(attached, 'log or artifact', 'logs and artifacts')}.${isOffering ? ' The keys that it offers are not used.' : ''}`
 
 const unreadIn = (unread: readonly Unread[]): string =>
   unread.map(({ file, why }) => `not read         ${inOneLine(file)}: ${inOneLine(why)}`).join('\n')

@@ -1,39 +1,155 @@
-import { tryBase64 } from './base64.ts'
+import { base64InBytes } from './base64.ts'
+import { MOST_BESIDE } from './beside.ts'
+import { utf8 } from './canonical.ts'
+import { counted } from './counted.ts'
 
-/** A page of `export --html` has these in it, as blocks of data that no browser executes. */
-export type CarriedAs = 'envelope' | 'trust' | 'attached'
+/**
+ * What a page of `export --html` has in it, as blocks of data that no browser executes. In this order, under names of
+ * this form, and as many of each.
+ */
+const CARRIED = {
+  envelope: { name: /^envelope\.json$/, most: 1 },
+  /** Offered, whoever made the page. */
+  trust: { name: /^offered-trust\.json$/, most: 1 },
+  attached: { name: /^(?:logs|artifacts)\/[0-9a-f]{64}$/, most: MOST_BESIDE },
+} as const
+export type CarriedAs = keyof typeof CARRIED
 
-/** `bytes`: null where they are not base64, as of a page that was cut off. */
-export type Carried = {
-  readonly as: CarriedAs
-  readonly name: string
-  readonly bytes: Uint8Array<ArrayBuffer> | null
-}
+/** `from`, `to`: where its base64 stands in the page. `size`: of its bytes, if it is base64. */
+export type Block = Tag & { readonly size: number; readonly from: number; readonly to: number }
+export type Tag = { readonly as: string; readonly name: string }
 
-/** A page may be whole files longer than what it carries, in base64. What is longer was made by no export. */
-export const MOST_IN_PAGE_BYTES = 256 * 1024 ** 2
+/** A page that is none of an export, and looks like one, says why: in a sentence without its stop. */
+export type Carried =
+  | {
+      readonly ok: true
+      readonly envelope: Block
+      readonly trust: Block | null
+      readonly attached: readonly Block[]
+    }
+  | { readonly ok: false; readonly why: string }
 
 /** The start tag of a block. Names are ours and hex: nothing of a run can end it. */
 export const carriedTag = (as: CarriedAs, name: string): string =>
-  `<script type="text/plain" ${MARK}${as}" data-name="${name}">`
-
-const MARK = 'data-part="'
+  `<script type="text/plain" data-part="${as}" data-name="${name}">`
+const END_TAG = utf8('</script>')
 
 /**
- * What a page carries, in its order. Nothing of the page is executed or drawn: whoever made it may have made its verifier
- * too, so that a reader takes these to their own. The page's words may be anything, and are passed over.
+ * What a page carries; null where it is no page, or carries nothing. No HTML is read: before the first script of the page
+ * its words are passed over, and there its blocks stand, one behind the other. Nothing of it is executed or drawn: whoever
+ * made the page may have made its verifier too, so that a reader takes what it carries to their own.
  */
-export function* carriedIn(page: string): Generator<Carried> {
-  for (let at = page.indexOf(MARK); at !== -1; at = page.indexOf(MARK, at + 1)) {
-    const tag = TAG.exec(page.slice(at, at + MOST_IN_TAG))
-    const as = tag?.[1]
-    if (tag === null || (as !== 'envelope' && as !== 'trust' && as !== 'attached')) continue
-    const from = at + tag[0].length
-    const end = page.indexOf('<', from)
-    const text = page.slice(from, end === -1 ? page.length : end)
-    yield { as, name: tag[2] ?? '', bytes: end === -1 ? null : tryBase64(text) }
+export function carriedIn(page: Uint8Array): Carried | null {
+  if (page[0] !== LESS) return null
+  const first = indexOf(page, SCRIPT, 0)
+  const blocks: Block[] = []
+  let at = first
+  for (;;) {
+    const found = at === -1 ? null : blockAt(page, at)
+    if (found === null) break
+    blocks.push(found)
+    at = isAt(page, found.to, END_TAG) ? found.to + END_TAG.length : found.to
+    // Some gateways write another end of the line.
+    while (SPACES.includes(page[at] ?? 0)) at += 1
   }
+  const isElsewhere = at !== -1 && hasTag(page, at)
+  if (blocks.length === 0 && !isElsewhere) return null
+  if (isElsewhere) return { ok: false, why: ELSEWHERE }
+  const why = faultOf(blocks)
+  if (why !== null) return { ok: false, why }
+  const [envelope, ...others] = blocks
+  if (envelope === undefined) return null
+  const trust = others.find(({ as }) => as === 'trust') ?? null
+  return { ok: true, envelope, trust, attached: others.filter((one) => one !== trust) }
 }
 
-const TAG = /^data-part="(envelope|trust|attached)" data-name="([^"<>]*)">/
-const MOST_IN_TAG = 512
+/** Why these are not the blocks of an export. The same for a page that is read and for one that was opened. */
+export function faultOf(blocks: readonly Tag[]): string | null {
+  const count = { envelope: 0, trust: 0, attached: 0 }
+  const names = new Set<string>()
+  let before = 0
+  for (const { as, name } of blocks) {
+    const place = ORDER.findIndex((one) => one === as)
+    const kind = ORDER[place]
+    if (kind === undefined || !CARRIED[kind].name.test(name)) return OTHER_NAME
+    if (place < before) return OTHER_ORDER
+    before = place
+    count[kind] += 1
+    if (count[kind] > CARRIED[kind].most)
+      return kind === 'attached'
+        ? `It carries more than ${counted(MOST_BESIDE, 'log or artifact', 'logs and artifacts')}`
+        : `It carries more than one ${TWICE[kind]}, and does not say which one counts`
+    if (names.has(name)) return `It carries ${name} twice`
+    names.add(name)
+  }
+  return count.envelope === 0 ? NO_ENVELOPE : null
+}
+
+/** Its bytes; null where its base64 is damaged, or cut off. */
+export const bytesOfBlock = (
+  page: Uint8Array,
+  { from, to }: Block,
+): Uint8Array<ArrayBuffer> | null =>
+  // Without an end it may be any piece of what was there.
+  isAt(page, to, END_TAG) ? base64InBytes(page.subarray(from, to)) : null
+
+/** The same, so many characters at a time: of a long one somebody may wish to be asked between them. */
+export function* piecesOfBlock(page: Uint8Array, { from, to }: Block): Generator<Piece> {
+  if (!isAt(page, to, END_TAG)) yield null
+  else
+    for (let at = from; at < to; at += A_PIECE) {
+      const piece = base64InBytes(page.subarray(at, Math.min(at + A_PIECE, to)))
+      const isLast = at + A_PIECE >= to
+      // Padding stands at the end alone.
+      yield isLast || piece?.length === (A_PIECE / 4) * 3 ? piece : null
+    }
+}
+type Piece = Uint8Array<ArrayBuffer> | null
+const A_PIECE = 2 ** 22
+
+export const DAMAGED = 'It cannot be read: its base64 is damaged or cut off'
+
+const ORDER = ['envelope', 'trust', 'attached'] as const satisfies readonly CarriedAs[]
+const TWICE = { envelope: 'envelope', trust: 'trust file' } as const
+const ELSEWHERE = 'It has data like that of an export, and in other places than an export has it'
+const OTHER_NAME = 'It carries data under a name that no export gives'
+const OTHER_ORDER = 'It carries data in another order than an export does'
+const NO_ENVELOPE = 'It carries data like that of an export, and no envelope'
+
+function blockAt(page: Uint8Array, at: number): Block | null {
+  const tag = TAG.exec(latin1.decode(page.subarray(at, at + LONGEST_TAG)))
+  if (tag === null) return null
+  const [whole, as = '', name = ''] = tag
+  const from = at + whole.length
+  const end = page.indexOf(LESS, from)
+  const to = end === -1 ? page.length : end
+  const padding = page[to - 1] !== PADDING ? 0 : page[to - 2] !== PADDING ? 1 : 2
+  return { as, name, from, to, size: Math.max(0, Math.floor((to - from) / 4) * 3 - padding) }
+}
+
+/** A block that anybody meant as one, wherever. What a verifier's script says of blocks is none: it names no name. */
+function hasTag(page: Uint8Array, from: number): boolean {
+  for (let at = indexOf(page, BEGINNING, from); at !== -1; at = indexOf(page, BEGINNING, at + 1))
+    if (TAG.test(latin1.decode(page.subarray(at, at + LONGEST_TAG)))) return true
+  return false
+}
+
+const TAG = /^<script type="text\/plain" data-part="([\w-]+)" data-name="([\w./-]*)">/
+/** Longer than any of ours. */
+const LONGEST_TAG = 256
+const SCRIPT = utf8('<script')
+const BEGINNING = utf8('<script type="text/plain"')
+const LESS = 0x3c
+const PADDING = 0x3d
+const SPACES: readonly number[] = [0x0a, 0x0d, 0x20, 0x09]
+const latin1 = new TextDecoder('latin1')
+
+/** Of a text that begins with `<`. */
+function indexOf(page: Uint8Array, text: Uint8Array, from: number): number {
+  let at = page.indexOf(LESS, from)
+  while (at !== -1 && !isAt(page, at, text)) at = page.indexOf(LESS, at + 1)
+  return at
+}
+
+const isAt = (page: Uint8Array, at: number, text: Uint8Array): boolean =>
+  text.every((byte, index) => page[at + index] === byte)

@@ -75,6 +75,48 @@ it('[C22] a folder has the bytes as they are, named by their digests, from folde
     ).toMatchObject({ code: 0 })
     expect(await runseal(['export', run_id, ...where, '--out', inside])).toMatchObject({ code: 2 })
   }
+  // The same in one page: without a browser, and by the reader's own Runseal.
+  const page = join(folder, 'one-page.html')
+  const { stdout: html } = await runseal(['export', run_id, '--data', data, '--html'])
+  await writeFile(page, html)
+  const proven = await runseal(['verify', page, '--trust', trust])
+  expect(proven).toMatchObject({ code: 0, stderr: '' })
+  for (const said of [
+    `Taken from the page ${page}: the envelope in it, and 2 logs and artifacts. The keys that it offers are not used.`,
+    `proven           attached: one-page.html/logs/${LOG} is the log of step make, attempt 1.`,
+    `proven           attached: one-page.html/artifacts/${ARTIFACT} is the artifact page.html of step make`,
+  ])
+    expect(proven.stdout).toContain(said)
+  const unknown = await runseal(['verify', page, '--json'])
+  expect(unknown.code).toBe(3)
+  expect(JSON.parse(unknown.stdout)).toMatchObject({
+    verdict: 'not proven',
+    page: { file: page, attached: 2, offers_keys: true },
+    unread: [],
+  })
+  // What is damaged or changed in it is named, and takes nothing along.
+  const encoded = (text: string) => Buffer.from(text).toString('base64')
+  const other = join(folder, 'other-page.html')
+  await writeFile(other, html.replace(encoded('making\n'), `${encoded('making\n').slice(1)}!`))
+  const damaged = await runseal(['verify', other, '--trust', trust])
+  expect(damaged.code).toBe(2)
+  expect(damaged.stdout).toMatch(/^Proven: /)
+  expect(damaged.stdout).toContain(
+    `not read         other-page.html/logs/${LOG}: It cannot be read: its base64`,
+  )
+  await writeFile(other, html.replace(encoded('making\n'), encoded('faking\n')))
+  const changed = await runseal(['verify', page, other, '--trust', trust])
+  expect(changed.code).toBe(1)
+  expect(changed.stdout).toContain('This is not the log of step make, attempt 1')
+  const [block = ''] = /<script type="text.plain".*/.exec(html) ?? []
+  await writeFile(other, html.replace(block, `${block}\n${block}`))
+  const twice = await runseal(['verify', other, '--trust', trust])
+  expect(twice).toMatchObject({ code: 2, stdout: '' })
+  expect(twice.stderr).toContain('It carries more than one envelope')
+  const empty = await runseal(['verify', join('dist', 'verifier.html')])
+  expect(empty.code).toBe(2)
+  expect(empty.stdout).toContain('This is no evidence envelope.')
+  expect(empty.stdout).not.toContain('/execution/steps')
   expect(await runseal(['export', 'run_none', '--data', data])).toMatchObject({ code: 2 })
 })
 
@@ -132,6 +174,8 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     await own.choose('Envelope', page)
     await own.sees(`logs/${LOG} is the log of step make, attempt 1.`)
     await own.sees('offered by the trust file that came with this export')
+    await own.sees(`Taken from the page run.html, whose own verifier has no part in this.`)
+    await own.sees('Nothing of it counts yet.')
     expect(await own.text()).not.toContain('This export brought its own verifier')
   })
 })

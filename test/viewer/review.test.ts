@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
-import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
+import { type CarriedAs, carriedTag, DAMAGED } from '#evidence/carried.ts'
 import { entryDigest } from '#evidence/chain.ts'
 import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
@@ -871,24 +871,29 @@ describe('what a reader gives', () => {
     const trust = utf8(JSON.stringify(trustFileOf(signer)))
     const block = (as: CarriedAs, name: string, bytes: Uint8Array) =>
       `${carriedTag(as, name)}${encodeBase64(bytes)}</script>`
+    const envelopeBlock = block('envelope', 'envelope.json', sealed.bytes)
     const blocks = [
-      block('envelope', 'envelope.json', sealed.bytes),
-      // By its own word it is somebody's; that it came in the page makes it offered.
-      block('trust', 'mine.json', trust),
+      envelopeBlock,
+      block('trust', 'offered-trust.json', trust),
       block('attached', `logs/${digest}`, utf8('a log')),
       `${carriedTag('attached', `artifacts/${digest}`)}no base64</script>`,
     ]
     const words = '<script>const MARK = \'data-part="\' + `data-part="${part}"]`</script>'
-    const page = `<!doctype html><title>A page — with words</title>${blocks.join('\n')}${words}`
+    const pageOf = (...some: readonly string[]) =>
+      `<!doctype html><title>A page — with words</title>${some.join('\n')}${words}`
+    const page = pageOf(...blocks)
+    // A log that has all of an envelope is no envelope, also where that one is damaged.
+    const inLog = block('attached', `logs/${digest}`, sealed.bytes)
     const files = [
       at('run.html', page),
       at('verifier.html', `<!doctype html>${words}`),
       at('ex/verifier.html', page.slice(0, page.indexOf('</script>') - 1)),
+      at('twice.html', pageOf(envelopeBlock, envelopeBlock)),
       at(`ex/artifacts/page.html`, page),
     ]
     const sorted = await sortFiles({ files, unread: [] }, unhurried)
     const [envelope] = sorted.envelopes
-    expect(sorted.envelopes.map(({ path }) => path)).toEqual(['run.html/envelope.json'])
+    expect(sorted.envelopes).toMatchObject([{ path: 'run.html/envelope.json', page: 'run.html' }])
     expect(await envelope?.file.text()).toBe(new TextDecoder().decode(sealed.bytes))
     expect(sorted.trust).toMatchObject([
       { path: 'run.html/offered-trust.json', read: { ok: true, file: trustFileOf(signer) } },
@@ -899,11 +904,18 @@ describe('what a reader gives', () => {
     ])
     expect(await sorted.beside[0]?.file.text()).toBe('a log')
     expect(sorted.programs.map(({ path }) => path)).toEqual(['verifier.html'])
-    const why = 'It is cut off, or no base64'
-    expect(sorted.unread).toEqual([
-      { path: `run.html/artifacts/${digest}`, why },
-      { path: 'ex/verifier.html/envelope.json', why },
+    expect(sorted.unread).toMatchObject([
+      { path: `run.html/artifacts/${digest}`, why: DAMAGED },
+      { path: 'ex/verifier.html/envelope.json', why: DAMAGED },
+      { path: 'twice.html' },
     ])
+    expect(sorted.unread[2]?.why).toMatch(/more than one envelope/)
+    const damaged = at('run.html', pageOf(envelopeBlock.replace('ey', 'e!'), inLog))
+    expect(await sortFiles({ files: [damaged], unread: [] }, unhurried)).toMatchObject({
+      envelopes: [],
+      beside: [{ path: `run.html/logs/${digest}` }],
+      unread: [{ path: 'run.html/envelope.json', why: DAMAGED }],
+    })
   })
 
   it('[U11] is not read where it is called by a digest, however many of them there are, and can be given up', async () => {

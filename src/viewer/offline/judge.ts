@@ -34,22 +34,23 @@ export type Question = {
 }
 
 /** One of the envelopes, or why its file cannot be read. */
-export type Judged = { path: string } & (
-  | { unreadable: string }
-  | {
-      found: Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'>
-      /** null where the envelope does not verify. */
-      run: JudgedRun | null
-      bytes: number
-      sha256: string
-      /** Nothing where the envelope does not verify: then nothing is on record. */
-      attached: readonly Attached[]
-      /** Files beside it that could not be read. */
-      unread: readonly Unread[]
-      /** null where it does not verify. */
-      recorded: RecordedBefore | null
-    }
-)
+export type Judged = Pick<FileAt, 'path' | 'page'> &
+  (
+    | { unreadable: string }
+    | {
+        found: Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'>
+        /** null where the envelope does not verify. */
+        run: JudgedRun | null
+        bytes: number
+        sha256: string
+        /** Nothing where the envelope does not verify: then nothing is on record. */
+        attached: readonly Attached[]
+        /** Files beside it that could not be read. */
+        unread: readonly Unread[]
+        /** null where it does not verify. */
+        recorded: RecordedBefore | null
+      }
+  )
 /** What a verified envelope says of itself as a whole. */
 export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closing'> &
   Pick<Opening, 'title' | 'definition' | 'actor' | 'started_at'>
@@ -158,7 +159,7 @@ type Looked = {
 }
 
 async function judgeOne(
-  { path, file }: FileAt,
+  { path, page, file }: FileAt,
   options: VerifyOptions,
   taken: readonly (readonly TakenOver[])[],
   signal?: AbortSignal,
@@ -173,6 +174,7 @@ async function judgeOne(
     const record = envelope && recordBeside(envelope)
     const one = {
       path,
+      ...(page !== undefined && { page }),
       found: { verdict, claims, sealed_by, remaining },
       run: envelope && runIn(envelope),
       bytes: file.size,

@@ -196,8 +196,8 @@ async function sortedInto(
   const sorted = await sortFiles(dropped, look, hasEnvelope || place === 'beside')
   // What cannot be read is nothing yet.
   if (!one || !isOne || sorted.unread.length > 0) return sorted
-  // An export in one page is the files in it.
-  if (sorted.envelopes.length > 0 && !sorted.envelopes.includes(one)) return sorted
+  // An export in one page is the files in it, whatever place it was put in.
+  if (sorted.envelopes.some(({ page }) => page !== undefined)) return sorted
   const isUnknown = sorted.beside.length === 1 && !isPart(one)
   const as = place ?? (isUnknown && !hasEnvelope ? 'envelopes' : null)
   if (as === null) return sorted
@@ -368,7 +368,7 @@ function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
         {judged.unreadable}.
       </Notice>
     )
-  const { found, run, path, bytes, sha256, attached, unread } = judged
+  const { found, run, path, page, bytes, sha256, attached, unread } = judged
   const sentence = proofSentence(found, null, whence)
   const { claims, remaining } = found
   return (
@@ -378,6 +378,12 @@ function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
           <RunText text={path} max={160} />, {bytes.toLocaleString('en')} bytes, SHA-256{' '}
           <code className="font-mono break-all">{sha256}</code>
         </p>
+        {page !== undefined && (
+          <p className="text-ink-2">
+            Taken from the page <RunText text={page} max={160} />, whose own verifier has no part in
+            this.
+          </p>
+        )}
       </VerdictCard>
       <BesideFails claims={attached.map(({ claim }) => claim)} />
       <LeftAside left={unread} />

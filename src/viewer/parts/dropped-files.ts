@@ -1,7 +1,10 @@
 import { MOST_BESIDE } from '#evidence/beside.ts'
 
-/** A file with where it lay in what was given: `run/logs/4742…` of a folder, else its name. */
-export type FileAt = { readonly path: string; readonly file: File }
+/**
+ * A file with where it lay in what was given: `run/logs/4742…` of a folder, else its name. `page`: of one that an export in
+ * one page carried, that page.
+ */
+export type FileAt = { readonly path: string; readonly file: File; readonly page?: string }
 
 /** What was given and is not had or not looked at, and why, in a sentence without its stop. */
 export type Unread = { readonly path: string; readonly why: string }

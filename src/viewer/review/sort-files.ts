@@ -6,7 +6,8 @@ import {
   type Unread,
   whyUnread,
 } from '#viewer/parts/dropped-files.ts'
-import { carriedIn, MOST_IN_PAGE_BYTES } from '#evidence/carried.ts'
+import { LIMITS } from '#contract/envelope.ts'
+import { type Block, carriedIn, DAMAGED, piecesOfBlock } from '#evidence/carried.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { isTrustFile, readTrustOf } from './read-trust-file.ts'
 
@@ -32,7 +33,9 @@ export async function sortFiles(
   if (hasEnvelope || sorted.envelopes.length > 0) return all
   // Beside no envelope nothing is a part of one: a folder may be called what its owner likes.
   const again = await sortedBy(
-    async ({ file }) => ((await isMeantAsEnvelope(file)) ? 'envelopes' : 'beside'),
+    // What a page carries says itself what it is.
+    async ({ file, page }) =>
+      page === undefined && (await isMeantAsEnvelope(file)) ? 'envelopes' : 'beside',
     sorted.beside,
     look,
   )
@@ -101,7 +104,7 @@ async function kindOf(one: FileAt): Promise<Kind> {
   if (await isTrustFile(file)) return 'trust'
   if (isPart(one)) return 'beside'
   if (await isMeantAsEnvelope(file)) return 'envelopes'
-  const isPage = file.size <= MOST_IN_PAGE_BYTES && (await file.slice(0, 1).text()) === '<'
+  const isPage = file.size <= LIMITS.bytes && (await file.slice(0, 1).text()) === '<'
   return isPage ? 'page' : kindOfPage(one)
 }
 
@@ -110,27 +113,59 @@ const kindOfPage = ({ file }: FileAt) => (file.name === 'verifier.html' ? 'progr
 
 /**
  * An export in one page is the files that it carries, as its folder would be: they are verified here, and not by the
- * program that came with them. Its keys are offered, whatever they are called in it. null where it has no envelope.
+ * program that came with them. Its keys are offered. null where it carries nothing.
  */
 async function carriedBy({ path, file }: FileAt, signal: AbortSignal): Promise<Sorted | null> {
+  const page = new Uint8Array(await file.arrayBuffer())
+  const carried = carriedIn(page)
+  if (carried === null) return null
   const found: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
-  for (const { as, name, bytes } of carriedIn(await file.text())) {
+  if (!carried.ok) {
+    found.unread.push({ path, why: carried.why })
+    return found
+  }
+  let since = 0
+  const breathe = async (bytes: number) => {
+    since += bytes
+    if (since < BYTES_A_BREATH) return
+    since = 0
     await drawn()
     signal.throwIfAborted()
-    const called =
-      as === 'trust' ? 'offered-trust.json' : as === 'envelope' ? 'envelope.json' : name
-    const at = `${path}/${called}`
-    if (bytes === null) {
-      found.unread.push({ path: at, why: 'It is cut off, or no base64' })
-      continue
-    }
-    const { lastModified } = file
-    const inner = new File([bytes], called.slice(called.lastIndexOf('/') + 1), { lastModified })
-    if (as === 'trust') found.trust.push({ path: at, read: await readTrustOf(inner) })
-    else found[as === 'envelope' ? 'envelopes' : 'beside'].push({ path: at, file: inner })
   }
-  return found.envelopes.length + found.unread.length === 0 ? null : found
+  const { envelope, trust, attached } = carried
+  for (const block of [envelope, ...(trust ? [trust] : []), ...attached]) {
+    const inner = await fileOf(page, block, file.lastModified, breathe)
+    const at = `${path}/${block.name}`
+    if (inner === null) found.unread.push({ path: at, why: DAMAGED })
+    else if (block === trust) found.trust.push({ path: at, read: await readTrustOf(inner) })
+    else
+      (block === envelope ? found.envelopes : found.beside).push({
+        path: at,
+        page: path,
+        file: inner,
+      })
+  }
+  return found
 }
+
+async function fileOf(
+  page: Uint8Array,
+  block: Block,
+  lastModified: number,
+  breathe: (bytes: number) => Promise<void>,
+): Promise<File | null> {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  for (const piece of piecesOfBlock(page, block)) {
+    if (piece === null) return null
+    pieces.push(piece)
+    await breathe(piece.length + A_FILE)
+  }
+  return new File(pieces, block.name.slice(block.name.lastIndexOf('/') + 1), { lastModified })
+}
+
+const BYTES_A_BREATH = 2 ** 22
+/** To make one costs as much as so many bytes of it. */
+const A_FILE = 2 ** 14
 
 const DIGEST = /^[0-9a-f]{64}$/
 const LOOK_BYTES = 64 * 1024

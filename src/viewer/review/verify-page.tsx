@@ -1,7 +1,7 @@
 import { counted } from '#evidence/counted.ts'
 import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { Giving, Unread } from '#viewer/parts/dropped-files.ts'
+import type { FileAt, Giving, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -82,7 +82,7 @@ export function VerifyPage() {
       ...unread,
       ...beside
         .filter((one) => !isJudged(one))
-        .map((one) => ({ path: one.path, why: isPart(one) ? PART : NO_ENVELOPE })),
+        .map((one) => ({ path: one.path, why: whyBeside(one) })),
       ...programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
     ]
     const all = [envelopes, trust, beside, programs, unread]
@@ -196,6 +196,10 @@ const NO_ENVELOPE =
 const NONE: readonly HeldEnvelope[] = []
 const MOST_FORMER = 1000
 
+const whyBeside = (one: FileAt): string =>
+  one.page !== undefined ? PART_OF_PAGE : isPart(one) ? PART : NO_ENVELOPE
+const PART_OF_PAGE =
+  'Came in the page of an export beside its envelope: verifier.html and `runseal verify` hold these against the record'
 const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
