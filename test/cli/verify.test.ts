@@ -252,7 +252,7 @@ it('[C2] names the key, and advises another copy only of a file that may have be
   const required = await printed([...line, '--expect', 'definition=another'])
   expect(required.text).toMatch(/\n\nThe file is whole: it does not keep what you require\. .*$/)
   const { text } = await printed(await lineFor(damaged))
-  expect(text).toMatch(/\n\nAsk for another copy of the file: .* same last link shows .*$/)
+  expect(text).toMatch(/\n\nAsk for another copy of the file: .* same last link .*shows .*$/)
   // Anyone makes a file anew that agrees with itself.
   const [file = ''] = line
   const unsealed = await printed([file, '--expect', 'definition=another'])
