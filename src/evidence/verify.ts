@@ -24,6 +24,8 @@ export type VerifyOptions = {
   readonly trust: readonly Trusted[]
   /** Why files that the reader named as theirs are no trust files. What they require is not known. */
   readonly refused?: readonly string[]
+  /** Why what is kept of whom the reader trusts and refused could not be read. What it requires is not known either. */
+  readonly unread?: string
   /** Ids of sealing keys that the reader refused: of a seal that names one this is said, and it is by nobody. */
   readonly refusedKeys?: readonly string[]
   readonly asked?: Asked
@@ -81,7 +83,7 @@ export async function verifyEnvelope(
 
   await stage('read')
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
-  const { trust, isPart, claims: trustClaims } = usableTrust(options.trust, options.refused ?? [])
+  const { trust, isPart, claims: trustClaims } = usableTrust(options)
   const previous = options.previous ?? []
   const reader = { trust, previous }
   if (!read.ok) {
@@ -206,10 +208,15 @@ function refused(claim: Claim, remaining: Verification['remaining']): Verificati
   }
 }
 
-function usableTrust(
-  trust: readonly Trusted[],
-  refused: readonly string[],
-): { trust: Trusted[]; isPart: boolean; claims: Claim[] } {
+function usableTrust({
+  trust,
+  refused = [],
+  unread,
+}: Pick<VerifyOptions, 'trust' | 'refused' | 'unread'>): {
+  trust: Trusted[]
+  isPart: boolean
+  claims: Claim[]
+} {
   const read = trust.map(heldToSchema)
   const sealing = sealingKeysIn(
     read.flatMap(({ parsed, source }) => (parsed.ok ? [{ file: parsed.value, source }] : [])),
@@ -235,8 +242,17 @@ function usableTrust(
     ),
     // What a server offers requires nothing of the reader's.
     isPart:
-      refused.length > 0 || all.some(({ source, fault }) => fault !== null && source === 'pinned'),
+      unread !== undefined ||
+      refused.length > 0 ||
+      all.some(({ source, fault }) => fault !== null && source === 'pinned'),
     claims: [
+      ...(unread === undefined
+        ? []
+        : [
+            claimOf('trust-file-refused', {
+              message: `What is kept of whom you trust could not be read: ${unread}. What you pinned, required and refused is not known.`,
+            }),
+          ]),
       ...refused.map((fault) => notUsed('brought by you', fault, true)),
       ...all.flatMap(({ source, fault }) =>
         fault === null ? [] : [notUsed(TRUST_SOURCE[source].label, fault, source === 'pinned')],

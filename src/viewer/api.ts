@@ -1,6 +1,7 @@
 import { parseJson } from '#contract/parse.ts'
 import { Problem, PROBLEM, type ProblemCode } from '#contract/problem.ts'
 import type * as z from 'zod/mini'
+import { StoreError } from './trust-store.ts'
 import { wholeAnswer } from './whole-answer.ts'
 
 /** Why a request gave no answer: what the server refused, or that none could be read. `detail` is for a person. */
@@ -127,6 +128,12 @@ export function wordsOf(error: unknown): { title: string; detail: string; retry:
       title: error.title,
       detail: error.message,
       retry: isPassing(error),
+    }
+  if (error instanceof StoreError)
+    return {
+      title: error.title,
+      detail: `It counts for nothing. The browser says: ${error.message}.`,
+      retry: true,
     }
   return {
     title: 'Something in this page failed',

@@ -11,6 +11,7 @@ import { Page } from './parts/page.tsx'
 import { Header } from './header.tsx'
 import { RunsPage } from './operate/runs-page.tsx'
 import { keptQuery, trustQuery } from './queries.ts'
+import { NothingKept, NotKept } from './review/nothing-kept.tsx'
 import { useLive } from './store.ts'
 import { unanswered } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
@@ -155,9 +156,14 @@ function KeyWatch({ isAsking }: { isAsking: boolean }) {
   const { data: kept } = useQuery(keptQuery)
   if (!kept) return null
   return (
-    <Suspense>
-      {unanswered(kept).length > 0 && <KeyChanged kept={kept} />}
-      {kept.dropped.length > 0 && <KeysDropped dropped={kept.dropped} />}
-    </Suspense>
+    <>
+      {/* Here with the page: where a file is verified nothing is fetched for it. */}
+      {kept.fault && <NothingKept fault={kept.fault} />}
+      <NotKept />
+      <Suspense>
+        {unanswered(kept).length > 0 && <KeyChanged kept={kept} />}
+        {kept.dropped.length > 0 && <KeysDropped dropped={kept.dropped} />}
+      </Suspense>
+    </>
   )
 }

@@ -3,14 +3,26 @@ import type { Trusted } from '#evidence/trust.ts'
 import type { QueryClient } from '@tanstack/react-query'
 import { ApiError, wordsOf } from './api.ts'
 import { KEYS_MS, NO_KEYS_YET, trustQuery } from './queries.ts'
-import { type Kept, readKept, refusedIds, trustedOf, withoutRefused } from './trust-store.ts'
+import {
+  type Kept,
+  readKept,
+  refusedIds,
+  trustedOf,
+  unreadOf,
+  withoutRefused,
+} from './trust-store.ts'
 import type { Verdict } from './verifier.ts'
 
 /** What the server says that it offers, beside what is kept. */
 type Known = { kept: Kept; offered: { server_keys: readonly ServerKey[] } }
 
 /** What a verifier is given of keys. */
-export type AtHand = { trust: Trusted[]; refusedKeys: string[] }
+export type AtHand = {
+  trust: Trusted[]
+  refusedKeys: string[]
+  /** Why it is not known whom the reader trusts and refused. */
+  unread?: string
+}
 
 /** `fault`: why the server's own list was not had. What it offered here before is in its place then. */
 type Offer = { kept: Kept; offered: readonly ServerKey[]; fault: string | null }
@@ -49,6 +61,7 @@ export function judgedByKeys(
 const atHand = (kept: Kept, offered: readonly ServerKey[]): AtHand => ({
   trust: trustedOf(kept, offered),
   refusedKeys: refusedIds(kept),
+  ...unreadOf(kept),
 })
 
 /** No key that a server offers makes another verdict of it. */

@@ -11,7 +11,15 @@ import {
   queryOptions,
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send } from './api.ts'
-import { hasFallen, hearElsewhere, readKept, readMemory, see, withSeen } from './trust-store.ts'
+import {
+  hasFallen,
+  hearElsewhere,
+  type Kept,
+  readKept,
+  readMemory,
+  see,
+  withSeen,
+} from './trust-store.ts'
 
 /*
  * Every question to the server, once: here those of every page, in record-queries.ts and table-queries.ts those that
@@ -169,13 +177,21 @@ export async function fetchEnvelope(
   return (await send(ENDPOINT.envelope, { params: { evidence_id }, signal })).bytes
 }
 
-/** What this reader keeps of trust in this browser. No server is asked. */
+/** What this reader keeps of trust in this browser, and why that cannot be had. No server is asked. */
 export const keptQuery = queryOptions({
   queryKey: ['kept'],
-  queryFn: readKept,
+  queryFn: async ({ client, queryKey }) => {
+    const before = client.getQueryData<Kept>(queryKey)
+    const kept = await readKept()
+    // What was judged without it may come out otherwise.
+    if (before?.fault?.kind === 'unread' && kept.fault?.kind !== 'unread') void judgeAnew(client)
+    return kept
+  },
   networkMode: 'always',
   staleTime: Number.POSITIVE_INFINITY,
+  refetchInterval: ({ state }) => (state.data?.fault?.kind === 'unread' ? UNREAD_MS : false),
 })
+const UNREAD_MS = 15_000
 
 /** All that this browser has seen of the server's series, the chain as it was last walked among it. */
 export const memoryQuery = queryOptions({
@@ -293,12 +309,21 @@ export const decideGate = (client: QueryClient, gate_id: string) =>
 /** What this reader pins is their own: no server is asked. Every verdict is made again by it. */
 export const changeTrust = (client: QueryClient) =>
   mutationOptions({
+    mutationKey: CHANGE_TRUST,
     mutationFn: (change: () => Promise<unknown>) => change(),
+    networkMode: 'always',
     onSuccess: () => trustChanged(client),
+    onError: () => client.invalidateQueries({ queryKey: keptQuery.queryKey }),
   })
+/** Of all that the reader says of whom they trust: that it was not kept is said of each in one place. */
+export const CHANGE_TRUST = ['change trust']
 
 async function trustChanged(client: QueryClient): Promise<void> {
   await client.invalidateQueries({ queryKey: keptQuery.queryKey })
+  await judgeAnew(client)
+}
+
+async function judgeAnew(client: QueryClient): Promise<void> {
   // A server that does not answer for its keys holds up no verdict.
   void client.invalidateQueries({ queryKey: trustQuery.queryKey })
   await client.invalidateQueries({ queryKey: ['verdict'] })

@@ -13,7 +13,7 @@ import {
   queryOptions,
   skipToken,
 } from '@tanstack/react-query'
-import { againAfterMs, ask, ApiError, send } from './api.ts'
+import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
 import { judgedByKeys } from './keys-at-hand.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, memoryQuery } from './queries.ts'
 import { isSealKnown } from './seal-known.ts'
@@ -26,6 +26,7 @@ import {
   remembers,
   seenHere,
   trustedOf,
+  unreadOf,
   withoutRefused,
 } from './trust-store.ts'
 import {
@@ -164,8 +165,14 @@ export function metInFiles(client: QueryClient): HeldEnvelope[] {
 
 export type ChosenFile = { readonly id: number; readonly file: File }
 
-/** What became of one of several files, and which of the others it was held against. Without a verdict it cannot be read. */
-export type FileFound = { id: number; verdict: Verdict | null; beside: readonly HeldEnvelope[] }
+/** What became of one of several files, and which of the others it was held against. */
+export type FileFound = {
+  id: number
+  verdict: Verdict | null
+  /** Why there is none. */
+  why: string
+  beside: readonly HeldEnvelope[]
+}
 export type FilesFound = { found: readonly FileFound[]; series: readonly Series[] }
 
 /**
@@ -182,9 +189,11 @@ export const fileVerdictsQuery = (
     queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused, headsOf(former)],
     queryFn: async ({ client, signal }): Promise<FilesFound> => {
       const tell = (done: Done) => client.setQueryData(doneQuery.queryKey, done)
+      let why = ''
       const judge = async (question: Parameters<typeof verify>[1]) =>
-        await verify(MANY_FILES, question, { signal }).catch(() => {
+        await verify(MANY_FILES, question, { signal }).catch((error: unknown) => {
           signal.throwIfAborted()
+          why = wordsOf(error).detail
           return null
         })
       const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) => {
@@ -213,7 +222,8 @@ export const fileVerdictsQuery = (
         // Where nothing that is held has to do with it, it is judged.
         const isJudged =
           before !== null && (one === null || concerning(one, question.previous).length === 0)
-        found.push({ id: file.id, verdict: isJudged ? before : await judge(question), beside })
+        const verdict = isJudged ? before : await judge(question)
+        found.push({ id: file.id, verdict, why: verdict === null ? why : '', beside })
       }
       for (const { verdict } of found) if (verdict) await rememberVerified(client, verdict)
       return { found, series }
@@ -255,6 +265,7 @@ async function askedOfFile(
     trust: by,
     refused,
     refusedKeys: refusedIds(kept),
+    ...unreadOf(kept),
     asked: {},
     previous: [
       ...seenHere(await client.query(memoryQuery)),

@@ -67,7 +67,22 @@ const Kept = z.object({
   last: z.prefault(z.nullable(Last), null),
   lasts: z.prefault(z.array(Last), []),
 })
-export type Kept = z.infer<typeof Kept>
+export type Kept = z.infer<typeof Kept> & {
+  /** Why the browser keeps nothing, or nothing new. Of this page, and kept nowhere. */
+  readonly fault?: StoreFault
+}
+
+/**
+ * `unread`: what is kept cannot be had, so that whom the reader trusts and refused is not known, which is another thing
+ * than nobody. `unkept`: it is had, and the last of what was to be added was not.
+ */
+export type StoreFault = { readonly kind: 'unread' | 'unkept'; readonly why: string }
+
+/** What the reader said was not kept, and counts for nothing. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  readonly title = 'That was not kept in this browser'
+}
 
 export const NOTHING_KEPT: Kept = {
   pinned: { schema: 'runseal/trust/1', server_keys: [], approvers: [], required: [] },
@@ -100,26 +115,36 @@ export const MOST_MET = 20_000
 /** So many keys that wait for the reader's answer are kept. */
 export const MOST_WAITING = 100
 
+/** Never fails: what cannot be had is `fault` of what is then nothing. */
 export async function readKept(): Promise<Kept> {
-  return keptIn(await transact('readonly', (store) => store.get('kept')))
+  return (await read(async (store) => ({ kept: await keptOf(store), met: [] }))).kept
 }
 
-export async function readMemory(): Promise<Memory> {
-  let kept = NOTHING_KEPT
-  const met = await transact<unknown>('readonly', (store) => {
-    const read = store.get('kept')
-    read.addEventListener('success', () => {
-      kept = keptIn(read.result)
-    })
-    return store.get('met')
-  })
+/** The same of what was met as well. */
+export const readMemory = (): Promise<Memory> => read(memoryOf)
+
+async function read(from: (store: IDBObjectStore) => Promise<Memory>): Promise<Memory> {
+  try {
+    const { kept, met } = await transact('readonly', from)
+    return { kept: lost === null ? kept : { ...kept, fault: lost }, met }
+  } catch (error) {
+    return { kept: { ...NOTHING_KEPT, fault: { kind: 'unread', why: whyNot(error) } }, met: [] }
+  }
+}
+
+/** Why what was last to be kept was not; null where it was. */
+let lost: StoreFault | null = null
+
+const keptOf = async (store: IDBObjectStore) => keptIn(await answerOf(store.get('kept')))
+
+async function memoryOf(store: IDBObjectStore): Promise<Memory> {
+  const [kept, met] = await Promise.all([keptOf(store), answerOf<unknown>(store.get('met'))])
   return { kept, met: metIn(met) }
 }
 
-function keptIn(stored: unknown): Kept {
-  const parsed = parse(Kept, stored)
-  return parsed.ok ? withoutFalse(withFewWaiting(parsed.value)) : NOTHING_KEPT
-}
+// What is there and cannot be read may be pinned or refused: taken for nothing, the next change would write over it.
+const keptIn = (stored: unknown): Kept =>
+  stored === undefined ? NOTHING_KEPT : withoutFalse(withFewWaiting(parsedBy(Kept, stored)))
 
 /** What is kept, as it is read: of keys that wait for an answer it may have more than are kept by now. */
 export function withFewWaiting(kept: Kept): Kept {
@@ -166,46 +191,53 @@ const withoutFalseOf = (file: TrustFile): TrustFile => ({
 const faultOf = (key: ServerKey): string | null =>
   trustFault({ ...NOTHING_KEPT.pinned, server_keys: [key] })
 
-function metIn(stored: unknown): readonly Met[] {
-  const parsed = parse(z.array(Met), stored)
-  return parsed.ok ? parsed.value : []
+const metIn = (stored: unknown): readonly Met[] =>
+  stored === undefined ? [] : parsedBy(z.array(Met), stored)
+
+function parsedBy<T>(schema: z.ZodMiniType<T>, stored: unknown): T {
+  const parsed = parse(schema, stored)
+  if (parsed.ok) return parsed.value
+  throw new Error(`what is kept is nothing that this page has written: ${parsed.error.message}`)
 }
 
-/** Reads, changes and writes in one transaction: two tabs do not undo each other. */
-async function change(by: (kept: Kept) => Kept): Promise<Kept> {
-  let next = NOTHING_KEPT
-  let before = NOTHING_KEPT
-  await transact('readwrite', (store) => {
-    const read = store.get('kept')
-    read.addEventListener('success', () => {
-      before = keptIn(read.result)
-      next = by(before)
-      store.put(next, 'kept')
-    })
-    return read
+/**
+ * Reads, changes and writes in one transaction: two tabs do not undo each other. Throws a StoreError where it is not kept,
+ * which is then a fault of what is read.
+ */
+const change = (by: (kept: Kept) => Kept): Promise<Kept> =>
+  write(async (store) => {
+    const before = await keptOf(store)
+    const next = by(before)
+    store.put(next, 'kept')
+    return { before, next }
   })
-  tell(before, next)
-  return next
-}
 
 /** The same of what was met as well, which is written only where it is another. */
-async function changeMemory(by: (memory: Memory) => Memory): Promise<void> {
-  let before: Memory = { kept: NOTHING_KEPT, met: [] }
-  let next = before
-  await transact('readwrite', (store) => {
-    const kept = store.get('kept')
-    const met = store.get('met')
-    // Answered in the order in which they were asked.
-    met.addEventListener('success', () => {
-      before = { kept: keptIn(kept.result), met: metIn(met.result) }
-      next = by(before)
-      store.put(next.kept, 'kept')
-      if (next.met !== before.met) store.put(next.met, 'met')
-    })
-    return met
+const changeMemory = (by: (memory: Memory) => Memory): Promise<Kept> =>
+  write(async (store) => {
+    const before = await memoryOf(store)
+    const next = by(before)
+    store.put(next.kept, 'kept')
+    if (next.met !== before.met) store.put(next.met, 'met')
+    return { before: before.kept, next: next.kept }
   })
-  tell(before.kept, next.kept)
+
+async function write(
+  by: (store: IDBObjectStore) => Promise<{ before: Kept; next: Kept }>,
+): Promise<Kept> {
+  try {
+    const { before, next } = await transact('readwrite', by)
+    lost = null
+    tell(before, next)
+    return next
+  } catch (error) {
+    lost = { kind: 'unkept', why: whyNot(error) }
+    throw new StoreError(lost.why)
+  }
 }
+
+/** What the page notes by itself. That it was not kept is said of what is read, and holds up nothing. */
+const noted = (changed: Promise<Kept>): Promise<Kept> => changed.catch(readKept)
 
 /** Only of what is another by now: two tabs that each tell of nothing new would never be done. */
 function tell(before: Kept, next: Kept): void {
@@ -303,7 +335,7 @@ export const requireNothingOf = (name: string) => change((kept) => withRequired(
 
 /** What the server offers, remembered with the day. At a first meeting there is nothing to compare it with. */
 export const see = (offered: readonly ServerKey[], at: string) =>
-  change((kept) => withSeen(kept, offered, at))
+  noted(change((kept) => withSeen(kept, offered, at)))
 
 /** `kept` itself where that says nothing new. */
 export function withSeen(kept: Kept, offered: readonly ServerKey[], at: string): Kept {
@@ -407,10 +439,11 @@ export type WalkMade = {
 
 /** That its list is not as it was seen here before is said until a walk has looked, also where it does not answer again. */
 export const rememberUnlike = (said: string, at = new Date().toISOString()) =>
-  change((kept) => (kept.unlike?.said === said ? kept : { ...kept, unlike: { at, said } }))
+  noted(change((kept) => (kept.unlike?.said === said ? kept : { ...kept, unlike: { at, said } })))
 
 /** What the walk met is remembered, and nothing let go that it did not meet as it was: that may be another history's. */
-export const rememberWalk = (walk: WalkMade) => changeMemory((memory) => withWalk(memory, walk))
+export const rememberWalk = (walk: WalkMade) =>
+  noted(changeMemory((memory) => withWalk(memory, walk)))
 export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
   const { at, is_broken } = walk
   const numbers = walk.placed.map(({ place }) => place.seal_seq)
@@ -573,18 +606,24 @@ export const remembers = (
   (by.source === 'pinned' || answered[by.key_id] === 'accepted')
 
 export const rememberHead = (head: HeldEnvelope) =>
-  change((kept) => ({
-    ...kept,
-    heads: [
-      // Another one under the same id does not take its place: the server sealed two.
-      ...kept.heads.filter((one) => heldName(one) !== heldName(head)),
-      { ...head, decisions: [...(head.decisions ?? [])] },
-    ].slice(-MAX_HEADS),
-  }))
+  noted(
+    change((kept) => ({
+      ...kept,
+      heads: [
+        // Another one under the same id does not take its place: the server sealed two.
+        ...kept.heads.filter((one) => heldName(one) !== heldName(head)),
+        { ...head, decisions: [...(head.decisions ?? [])] },
+      ].slice(-MAX_HEADS),
+    })),
+  )
 
 /** Did the reader refuse it? Then it is none, whichever file has it, until they pin it by itself. */
 export const isRefused = ({ answered }: Pick<Kept, 'answered'>, { key_id }: ServerKey): boolean =>
   answered[key_id] === 'refused'
+
+/** For a verifier: that whom the reader trusts and refused is not known, and why. */
+export const unreadOf = ({ fault }: Pick<Kept, 'fault'>): { unread?: string } =>
+  fault?.kind === 'unread' ? { unread: fault.why } : {}
 
 /** The ids of all of them. */
 export const refusedIds = ({ answered }: Pick<Kept, 'answered'>): string[] =>
@@ -641,28 +680,88 @@ const withRequired = (
 const without = ({ pinned }: Kept, key_id: string): ServerKey[] =>
   pinned.server_keys.filter((key) => key.key_id !== key_id)
 
+/** Longest that the page waits for what the browser keeps, and how long it then goes on without. */
+export const STORE_MS = 8_000
+const SILENT_MS = 10_000
+const SILENT = `it has not answered within ${STORE_MS / 1000} seconds`
+let silentUntil = 0
+
+/** One that has not answered in time is given up, and nothing of it counts. */
 async function transact<T>(
   mode: IDBTransactionMode,
-  work: (store: IDBObjectStore) => IDBRequest<T>,
+  work: (store: IDBObjectStore) => Promise<T>,
+): Promise<T> {
+  // Several are asked for one after the other: the reader does not wait for each.
+  if (performance.now() < silentUntil) throw new Error(SILENT)
+  const late = new AbortController()
+  const given = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    silentUntil = performance.now() + SILENT_MS
+    late.abort()
+    given.reject(new Error(SILENT))
+  }, STORE_MS)
+  try {
+    return await Promise.race([transacted(mode, work, late.signal), given.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function transacted<T>(
+  mode: IDBTransactionMode,
+  work: (store: IDBObjectStore) => Promise<T>,
+  signal: AbortSignal,
 ): Promise<T> {
   const database = await open()
   try {
-    return await new Promise<T>((resolve, reject) => {
-      const transaction = database.transaction('trust', mode)
-      const request = work(transaction.objectStore('trust'))
-      transaction.addEventListener('complete', () => resolve(request.result))
-      transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('aborted')))
+    signal.throwIfAborted()
+    const transaction = database.transaction('trust', mode)
+    const ended = new Promise<void>((resolve, reject) => {
+      transaction.addEventListener('complete', () => resolve())
+      transaction.addEventListener('abort', () =>
+        reject(transaction.error ?? new Error('it was broken off')),
+      )
     })
+    signal.addEventListener('abort', () => breakOff(transaction))
+    try {
+      const [done] = await Promise.all([work(transaction.objectStore('trust')), ended])
+      return done
+    } catch (error) {
+      // Half of a change is none.
+      breakOff(transaction)
+      throw transaction.error ?? error
+    }
   } finally {
     database.close()
   }
 }
 
-async function open(): Promise<IDBDatabase> {
-  return await new Promise((resolve, reject) => {
-    const request = indexedDB.open('runseal', 1)
-    request.addEventListener('upgradeneeded', () => request.result.createObjectStore('trust'))
+function breakOff(transaction: IDBTransaction): void {
+  try {
+    transaction.abort()
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function answerOf<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
     request.addEventListener('success', () => resolve(request.result))
-    request.addEventListener('error', () => reject(request.error ?? new Error('no IndexedDB')))
+    request.addEventListener('error', () => reject(request.error ?? new Error('no answer')))
   })
 }
+
+async function open(): Promise<IDBDatabase> {
+  if (typeof indexedDB === 'undefined') throw new Error('it has no IndexedDB')
+  const request = indexedDB.open('runseal', 1)
+  request.addEventListener('upgradeneeded', () => request.result.createObjectStore('trust'))
+  return await answerOf(request)
+}
+
+/** In the browser's own words. */
+const whyNot = (error: unknown): string =>
+  error instanceof Error
+    ? [error instanceof DOMException ? error.name : '', error.message]
+        .filter((word) => word !== '')
+        .join(': ')
+    : String(error)

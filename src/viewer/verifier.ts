@@ -25,6 +25,8 @@ export type Question =
       trust: readonly Trusted[]
       refused?: readonly string[]
       refusedKeys?: readonly string[]
+      /** Why it is not known whom the reader trusts and refused. */
+      unread?: string
       asked: { evidence_id?: string; run_id?: string }
       previous: readonly HeldEnvelope[]
       /** For a walk: what others took over from it. */
@@ -154,6 +156,8 @@ export type Verdict = {
   remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
+  /** Why it is not known whom the reader trusts and refused: then nothing is proven. */
+  unread?: string
   /** Why what the server offers was not asked: it did not say what that is. */
   keys_fault?: string
   /** For a walk, where there is a summary: its place, and of each list the first that it does not say. */
@@ -181,7 +185,13 @@ export type Answer =
 export type Reply =
   | { id: number; stage: Stage }
   | { id: number; ok: true; value: Answer }
-  | { id: number; ok: false; why: string }
+  /** `isUnread`: the browser gives no bytes of the file. */
+  | { id: number; ok: false; why: string; isUnread: boolean }
+
+/** The browser gives no bytes of a file of the reader's: why, in a sentence. */
+export class UnreadFileError extends Error {
+  override readonly name = 'UnreadFileError'
+}
 
 /** Loads the verifier before it is needed: from then on no verification needs the network. */
 export async function prepare(document: string): Promise<true> {
@@ -363,7 +373,7 @@ function start(document: string): Verifier {
     if ('stage' in data) return asker?.stage(data.stage)
     waiting.delete(data.id)
     if (data.ok) asker?.resolve(data.value)
-    else asker?.reject(new Error(data.why))
+    else asker?.reject(data.isUnread ? new UnreadFileError(data.why) : new Error(data.why))
   })
   worker.addEventListener('error', () => end(document, new Error('the verifier stopped')))
   return { worker, waiting, hint: null }

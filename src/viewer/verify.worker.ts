@@ -13,6 +13,7 @@ import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evid
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
 import { orderOf } from './operate/plan-order.ts'
+import { whyUnread } from './parts/dropped-files.ts'
 import { type FactList, factList } from './operate/two-timelines.ts'
 import { indexOf, type Listed, type Numbered } from './rows.ts'
 import {
@@ -80,7 +81,11 @@ addEventListener(
         const moved = value.ask === 'compare' && value.compared.same ? [value.compared.bytes] : []
         postMessage({ id, ok: true, value } satisfies Reply, { transfer: moved })
       },
-      (error: unknown) => postMessage({ id, ok: false, why: String(error) } satisfies Reply),
+      (error: unknown) => {
+        const isUnread = error instanceof Unread
+        const why = isUnread ? error.message : String(error)
+        postMessage({ id, ok: false, why, isUnread } satisfies Reply)
+      },
     )
   },
 )
@@ -89,11 +94,11 @@ async function answer(id: number, question: Question): Promise<Answer> {
   switch (question.ask) {
     case 'verify': {
       const { trust, refused = [], refusedKeys = [], asked, previous, taken } = question
-      // A file is read here: of a large one the page would stand still.
       const bytes = new Uint8Array(
-        question.bytes instanceof Blob ? await question.bytes.arrayBuffer() : question.bytes,
+        question.bytes instanceof Blob ? await bytesOf(question.bytes) : question.bytes,
       )
-      const options: VerifyOptions = { trust, refused, refusedKeys, asked, previous }
+      const unread = question.unread === undefined ? {} : { unread: question.unread }
+      const options: VerifyOptions = { trust, refused, refusedKeys, asked, previous, ...unread }
       const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(
         bytes,
         { ...options, onProgress: (stage) => postMessage({ id, stage } satisfies Reply) },
@@ -124,6 +129,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
         sealed_by,
         remaining,
         bytes: bytes.byteLength,
+        ...unread,
         summary: envelope && summaryOf(envelope),
         walk:
           envelope && entries && taken
@@ -164,6 +170,17 @@ async function answer(id: number, question: Question): Promise<Answer> {
       return { ask: 'values', ...valuesOf(known().envelope, question.search) }
     case 'change':
       return { ask: 'change', changed: await change(known(), question.change) }
+  }
+}
+
+class Unread extends Error {}
+
+/** A file is read here: of a large one the page would stand still. */
+async function bytesOf(file: Blob): Promise<ArrayBuffer> {
+  try {
+    return await file.arrayBuffer()
+  } catch (error) {
+    throw new Unread(whyUnread(error))
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { longRun } from '#test/bench/long-run.ts'
 import { keyboardOf } from './keyboard.ts'
-import { axeViolations } from './page-faults.ts'
+import { axeViolations, collectFaults } from './page-faults.ts'
 import { isSealed, runPage, type Scene, setScene, signIn } from './scene.ts'
 
 /* A reviewer who does not trust the server that shows the page. One story, in order, in a real browser. */
@@ -524,6 +524,61 @@ describe('the chain of the server', () => {
     await page.reload()
     await page.getByText('up to number 1; something was wrong with it then').waitFor()
   })
+})
+
+/** Runs in the page before it: what stores nothing, in each way that browsers have. */
+const KEEPS_NOTHING = {
+  'refuses the store':
+    "IDBFactory.prototype.open = () => { throw new DOMException('denied', 'SecurityError') }",
+  'has no room':
+    "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
+}
+
+describe('a browser that keeps nothing', () => {
+  it.each(Object.entries(KEEPS_NOTHING))(
+    '[U36] since it %s has every verdict all the same, says so, and accuses nobody',
+    async (how, script) => {
+      const context = await scene.browser.newContext({ viewport: { width: 1440, height: 900 } })
+      const faults = await collectFaults(context)
+      await context.addInitScript({ content: script })
+      const other = await context.newPage()
+      other.setDefaultTimeout(30_000)
+      const notice = other.getByText(/^This browser keeps nothing (new )?for Runseal here$/)
+      const main = other.getByRole('main')
+      const open = (path: string) => other.goto(`${scene.companion.url}${path}`)
+      await open(`/evidence/${first().evidence_id}`)
+      await main.getByText('The record is whole. Whose it is has not been proven').waitFor()
+      await notice.waitFor()
+      await other.getByText(/The browser says:/).waitFor()
+
+      await open('/evidence/chain')
+      await other.getByRole('button', { name: 'Walk the chain' }).click()
+      await other.getByRole('region', { name: 'What was found' }).waitFor()
+      expect(await other.getByText(/list of keys could not be had/).count()).toBe(0)
+
+      await open('/evidence/trust')
+      await main.getByLabel('I compared it with a fingerprint').check()
+      await main.getByRole('button', { name: 'Pin this key' }).click()
+      const lost = other.getByRole('alert').filter({ hasText: 'That was not kept in this browser' })
+      await lost.waitFor()
+      expect(await main.getByRole('button', { name: 'Unpin' }).count()).toBe(0)
+      expect(await axeViolations(other)).toEqual([])
+
+      await open('/verify')
+      await main.locator('input[type=file]').first().setInputFiles(fileOf(first().evidence_id))
+      // Where nothing was to be kept yet, what could be read is what is kept.
+      const isRead = how === 'has no room'
+      await main
+        .getByText(
+          `The file agrees with itself${isRead ? ', and nobody' : '. Whom you trust could'}`,
+        )
+        .waitFor()
+      expect(await notice.count()).toBe(isRead ? 0 : 1)
+      expect(await main.getByText(/Give it again/).count()).toBe(0)
+      expect(faults()).toEqual([])
+      await context.close()
+    },
+  )
 })
 
 describe('a file from anywhere', () => {

@@ -357,6 +357,17 @@ describe('what the reader requires', () => {
     }
   })
 
+  it('[V17] [V15] what could not be read of whom the reader trusts is as a file that is refused', async () => {
+    const { verdict, claims } = await verifyEnvelope(sealed.bytes, {
+      trust: [pinned(signer)],
+      unread: 'the disk is gone',
+    })
+    expect(verdict).toBe('not proven')
+    const codes = claims.map(({ code }) => code)
+    expect(codes).toContain('trust-file-refused')
+    expect(codes).not.toContain('nothing-required')
+  })
+
   it('[V15] nothing: then that is said', async () => {
     const { verdict, claims } = await verifyEnvelope(sealed.bytes, { trust: [pinned(signer)] })
     expect(verdict).toBe('proven')

@@ -1,10 +1,18 @@
 import { QueryClient } from '@tanstack/react-query'
 import { beforeAll, expect, it } from 'vitest'
-import { newSigner, planStep, type Sealed, serverKeyOf, startRun } from '#test/evidence/fixture.ts'
+import {
+  newSigner,
+  pinned,
+  planStep,
+  type Sealed,
+  serverKeyOf,
+  startRun,
+} from '#test/evidence/fixture.ts'
 import { ApiError } from '#viewer/api.ts'
 import { type AtHand, judgedByKeys } from '#viewer/keys-at-hand.ts'
 import { trustQuery } from '#viewer/queries.ts'
-import { NOTHING_KEPT } from '#viewer/trust-store.ts'
+import { proofSentence } from '#viewer/review/proof-sentence.ts'
+import { NOTHING_KEPT, unreadOf } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
 
 let sealed: Sealed
@@ -73,4 +81,35 @@ it('[U16] what the server said before is at hand, until the reader changes what 
   const without = await judged()
   expect(without).toMatchObject({ verdict: 'not proven', sealed_by: null })
   expect(without.claims.map(({ code }) => code)).toContain('key-refused')
+})
+
+it('[U36] what is kept and cannot be read is not known: nothing is proven, and it is said', async () => {
+  const fault = { kind: 'unread' as const, why: 'SecurityError: denied' }
+  const kept = { ...NOTHING_KEPT, fault }
+  const offered = { ...NOTHING_KEPT.pinned, server_keys: [serverKeyOf(signer)] }
+  const judged = judgedByKeys(new QueryClient(), {
+    kept: async () => kept,
+    ask: async () => ({ kept, offered }),
+  })
+  const by = await judged(
+    async ({ trust, refusedKeys, ...unread }) =>
+      await verdictOf(sealed.bytes, trust, [], refusedKeys, unread),
+  )
+  const said = 'What this browser keeps of the keys that you trust could not be read.'
+  expect(by).toMatchObject({ verdict: 'not proven', sealed_by: { source: 'offered' } })
+  expect(proofSentence(by, null, 'server').text).toContain(said)
+  expect(by.claims.find(({ code }) => code === 'trust-file-refused')?.message).toBe(
+    'What is kept of whom you trust could not be read: SecurityError: denied. What you pinned, required and refused is not known.',
+  )
+  // Nor by a trust file that the reader brings, since they may have refused the key.
+  const brought = await verdictOf(sealed.bytes, [pinned(signer)], [], [], unreadOf(kept))
+  expect(brought).toMatchObject({ verdict: 'not proven', sealed_by: { source: 'pinned' } })
+  expect(proofSentence(brought, null, 'file').title).toBe(
+    'Nothing fails. What you required and refused could not be read',
+  )
+  const without = await verdictOf(sealed.bytes, [], [], [], unreadOf(kept))
+  expect(proofSentence(without, null, 'file').title).toBe(
+    'The file agrees with itself. Whom you trust could not be read',
+  )
+  expect(unreadOf({ fault: { ...fault, kind: 'unkept' } })).toEqual({})
 })

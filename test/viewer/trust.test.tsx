@@ -67,9 +67,12 @@ describe('a trust file that is dropped', () => {
   it('[U16] beside others is named and answered by itself, and one counts at a time', async () => {
     const used: TrustFile[] = []
     const [first, second] = [trustFileOf(signer), trustFileOf(other)]
-    const { rerender } = render(
-      <TrustFileDrop pinned={NOTHING_KEPT.pinned} onUse={(file) => used.push(file)} />,
-    )
+    let isKept = true
+    const onUse = (file: TrustFile, done: () => void) => {
+      used.push(file)
+      if (isKept) done()
+    }
+    const { rerender } = render(<TrustFileDrop pinned={NOTHING_KEPT.pinned} onUse={onUse} />)
     const gone = new File(['{}'], 'gone.json')
     gone.slice = () => {
       throw new DOMException('gone', 'NotFoundError')
@@ -99,13 +102,18 @@ describe('a trust file that is dropped', () => {
     take('second.json')
     expect(used).toEqual([second])
     within(screen.getByRole('status', { name: 'second.json' })).getByText(/is what you trust now/)
-    rerender(<TrustFileDrop pinned={second} onUse={(file) => used.push(file)} />)
+    rerender(<TrustFileDrop pinned={second} onUse={onUse} />)
     // What the other would change is said against what counts by now.
     within(screen.getByRole('status', { name: 'first.json' })).getByText(
       /is pinned now, and would not be any more/,
     )
+    // What the browser does not keep does not look kept.
+    isKept = false
     take('first.json')
     expect(used).toEqual([second, first])
+    within(screen.getByRole('status', { name: 'second.json' })).getByText(/is what you trust now/)
+    isKept = true
+    fireEvent.click(screen.getByRole('button', { name: 'Trust what first.json says' }))
     screen.getByRole('button', { name: 'Trust what second.json says' })
   })
 

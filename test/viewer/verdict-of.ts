@@ -11,10 +11,12 @@ export async function verdictOf(
   trust: readonly Trusted[],
   taken: readonly (readonly TakenOver[])[] = [],
   refusedKeys: readonly string[] = [],
+  unread: { unread?: string } = {},
 ): Promise<Verdict> {
   const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(bytes, {
     trust,
     refusedKeys,
+    ...unread,
   })
   return {
     ask: 'verify',
@@ -23,6 +25,7 @@ export async function verdictOf(
     sealed_by,
     remaining,
     bytes: bytes.length,
+    ...unread,
     summary: envelope && {
       ...envelope.opening,
       source: envelope.opening.source ?? null,

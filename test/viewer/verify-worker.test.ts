@@ -74,3 +74,17 @@ it('[V1] of what does not verify nothing is held, nor of what was before it', as
   for (const question of [{ ask: 'entry', seq: 1 }, { ask: 'replayed' }] as const)
     expect(await ask(question)).toMatchObject({ ok: false })
 })
+
+it('[U11] says of a file that the browser does not give that it cannot be read, and of nothing else', async () => {
+  const file = new Blob(['{}'])
+  file.arrayBuffer = async () => {
+    throw new DOMException('gone', 'NotFoundError')
+  }
+  const question = { ask: 'verify' as const, trust: [], asked: {}, previous: [] }
+  expect(await ask({ ...question, bytes: file })).toMatchObject({
+    ok: false,
+    why: 'It is not there any more',
+    isUnread: true,
+  })
+  expect(await ask({ ask: 'replayed' })).toMatchObject({ ok: false, isUnread: false })
+})

@@ -157,6 +157,13 @@ const ANEW = { before: null, only: null }
 function LastSeen({ memory }: { memory: Memory }) {
   const newest = useMemo(() => newestOf(seenHere(memory)), [memory])
   const last = memory.kept.walk
+  if (memory.kept.fault?.kind === 'unread')
+    return (
+      <p className="max-w-prose text-ink-2">
+        What this browser saw of this server’s chain before, if anything, cannot be read: a walk is
+        held against nothing.
+      </p>
+    )
   if (newest === null)
     return (
       <p className="max-w-prose text-ink-2">

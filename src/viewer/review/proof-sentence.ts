@@ -19,7 +19,12 @@ export type ProofSentence = {
 
 /** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
 export function proofSentence(
-  { verdict, claims, sealed_by }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
+  {
+    verdict,
+    claims,
+    sealed_by,
+    unread,
+  }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
   seen: string | null,
   from: Whence,
 ): ProofSentence {
@@ -54,18 +59,22 @@ export function proofSentence(
           sealed_by === null
             ? isByRefused(claims)
               ? 'The file agrees with itself, and names a key that you refused'
-              : 'The file agrees with itself, and nobody you know has sealed it'
+              : unread === undefined
+                ? 'The file agrees with itself, and nobody you know has sealed it'
+                : 'The file agrees with itself. Whom you trust could not be read'
             : sealed_by.source !== 'pinned' && isWhole(claims)
               ? 'The record is whole. Whose it is has not been proven'
               : claims.filter(keepsBack).every(({ code }) => code === 'another-definition')
                 ? 'It is sealed by a key you trust. Which definition it is a run of is not proven'
-                : 'Nothing fails, but something you required is not proven',
+                : unread === undefined
+                  ? 'Nothing fails, but something you required is not proven'
+                  : 'Nothing fails. What you required and refused could not be read',
         text:
           sealed_by === null
-            ? `The document, its chain and what its seal says agree. The seal’s signature was not checked: ${isByRefused(claims) ? 'you refused the key that it names' : 'you do not know the key that it names'}. Anyone could have made this file.`
+            ? `The document, its chain and what its seal says agree. The seal’s signature was not checked: ${isByRefused(claims) ? 'you refused the key that it names' : unread === undefined ? 'you do not know the key that it names' : 'what this browser keeps of the keys that you trust could not be read'}. Anyone could have made this file.`
             : sealed_by.source === 'pinned'
               ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
-              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${ADVICE[from]}`,
+              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${unread === undefined ? ADVICE[from] : 'What this browser keeps of the keys that you trust could not be read.'}`,
         open,
       }
   }

@@ -26,7 +26,8 @@ export function TrustFileDrop({
   /** What a file would take the place of. */
   pinned: TrustFile
   isRefused?: (key: ServerKey) => boolean
-  onUse: (file: TrustFile) => void
+  /** `done`: once it is kept. */
+  onUse: (file: TrustFile, done: () => void) => void
 }) {
   const [{ read, left }, setGiven] = useState<Taken>({ read: [], left: [] })
   const [used, setUsed] = useState<number | null>(null)
@@ -81,10 +82,7 @@ export function TrustFileDrop({
               <Use
                 name={path}
                 changes={trustChange(pinned, found.file, isRefused)}
-                onUse={() => {
-                  onUse(found.file)
-                  setUsed(index)
-                }}
+                onUse={() => onUse(found.file, () => setUsed(index))}
               />
             </Offered>
           )}

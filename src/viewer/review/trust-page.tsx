@@ -96,7 +96,7 @@ function TrustOf({
   isHad: boolean
   /** What there is to say of asking it. */
   asking: ReactNode
-  change: (by: () => Promise<unknown>) => void
+  change: (by: () => Promise<unknown>, on?: { onSuccess: () => void }) => void
   pending: boolean
 }) {
   const pinned = withoutRefused(kept, kept.pinned)
@@ -181,32 +181,36 @@ function TrustOf({
             </section>
           ),
       )}
-      <Required
-        required={kept.pinned.required}
-        pending={pending}
-        onChange={(definition) => change(() => requireDefinition(definition))}
-        onRemove={(name) => change(() => requireNothingOf(name))}
-      />
+      {kept.fault?.kind !== 'unread' && (
+        <Required
+          required={kept.pinned.required}
+          pending={pending}
+          onChange={(definition) => change(() => requireDefinition(definition))}
+          onRemove={(name) => change(() => requireNothingOf(name))}
+        />
+      )}
       {kept.pinned.approvers.length > 0 && (
         <section aria-label="Approvers you trust" className="card p-4">
           <h2 className="text-base font-semibold">Approvers you trust</h2>
           <Approvers approvers={kept.pinned.approvers} />
         </section>
       )}
-      <section aria-label="Take it with you" className="card p-4">
-        <h2 className="text-base font-semibold">Take it with you</h2>
-        <p className="max-w-prose text-ink-2">
-          What you pinned and require, as a trust file: for another browser, for a colleague, or for{' '}
-          <code className="font-mono">runseal verify --trust</code>.
-        </p>
-        <DownloadJson name="trust.json" value={pinned}>
-          Download the trust file
-        </DownloadJson>
-      </section>
+      {kept.fault?.kind !== 'unread' && (
+        <section aria-label="Take it with you" className="card p-4">
+          <h2 className="text-base font-semibold">Take it with you</h2>
+          <p className="max-w-prose text-ink-2">
+            What you pinned and require, as a trust file: for another browser, for a colleague, or
+            for <code className="font-mono">runseal verify --trust</code>.
+          </p>
+          <DownloadJson name="trust.json" value={pinned}>
+            Download the trust file
+          </DownloadJson>
+        </section>
+      )}
       <TrustFileDrop
         pinned={pinned}
         isRefused={(key) => isRefused(kept, key)}
-        onUse={(file) => change(() => adopt(file))}
+        onUse={(file, done) => change(() => adopt(file), { onSuccess: done })}
       />
       {kept.before !== null && (
         <Before

@@ -17,7 +17,7 @@ export type ListedVerdict = {
 
 /** `isUnsealed`: by no key at hand, so that it says nothing of the others. */
 export const foundOf = (
-  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by'>,
+  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
   seen: string | null,
   from: Whence,
 ): ListedVerdict['found'] => ({

@@ -22,7 +22,7 @@ import {
   verifierQuery,
 } from '#viewer/record-queries.ts'
 import { isRefused } from '#viewer/trust-store.ts'
-import type { Verdict } from '#viewer/verifier.ts'
+import { UnreadFileError, type Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef, useState } from 'react'
 import { Link, useSearchParams } from 'wouter'
@@ -151,7 +151,7 @@ export function VerifyPage() {
             <Link href="/evidence/trust" className="link">
               kept in this browser
             </Link>
-            .
+            {kept.data?.fault?.kind === 'unread' && ', which cannot be read'}.
           </>
         ) : (
           <>
@@ -279,8 +279,7 @@ function listedOf(
   seen: Readonly<Record<string, string>>,
 ): ListedVerdict {
   const name = chosen.find(({ id }) => id === found.id)?.path ?? ''
-  if (found.verdict === null)
-    return { id: found.id, name, found: { unreadable: 'It cannot be read any more' } }
+  if (found.verdict === null) return { id: found.id, name, found: { unreadable: found.why } }
   const since = seen[found.verdict.sealed_by?.key_id ?? ''] ?? null
   return { id: found.id, name, found: foundOf(found.verdict, since, 'file') }
 }
@@ -295,6 +294,8 @@ function FileVerdict({
   const client = useQueryClient()
   const query = fileVerdictQuery(chosen, trust, refused, former, beside)
   const verdict = useQuery(query)
+  if (verdict.isError && !(verdict.error instanceof UnreadFileError))
+    return <Failure error={verdict.error} again={verdict.refetch} />
   if (verdict.isError)
     return (
       <Notice
@@ -306,7 +307,7 @@ function FileVerdict({
           </button>
         }
       >
-        It was changed or moved since it was given, or is not yours to read. Give it again.
+        {verdict.error.message}. Give it again.
       </Notice>
     )
   if (!verdict.isPending)
