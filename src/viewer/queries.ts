@@ -9,14 +9,17 @@ import {
   mutationOptions,
   type QueryClient,
   queryOptions,
+  skipToken,
 } from '@tanstack/react-query'
 import { againAfterMs, ask, ApiError, send } from './api.ts'
 import {
   hasFallen,
   hearElsewhere,
   type Kept,
+  type Memory,
   readKept,
   readMemory,
+  rememberUnlike,
   see,
   withSeen,
 } from './trust-store.ts'
@@ -182,7 +185,7 @@ export const keptQuery = queryOptions({
   queryKey: ['kept'],
   queryFn: async ({ client, queryKey }) => {
     const before = client.getQueryData<Kept>(queryKey)
-    const kept = await readKept()
+    const kept = stillKept(await readKept(), before)
     // What was judged without it may come out otherwise.
     if (before?.fault?.kind === 'unread' && kept.fault?.kind !== 'unread') void judgeAnew(client)
     return kept
@@ -193,13 +196,38 @@ export const keptQuery = queryOptions({
 })
 const UNREAD_MS = 15_000
 
+/** What was read once is not forgotten by this page where it cannot be read again: what it warns of stays in sight. */
+const stillKept = (kept: Kept, before: Kept | undefined): Kept =>
+  kept.fault?.kind === 'unread' && before ? { ...before, fault: kept.fault } : kept
+
 /** All that this browser has seen of the server's series, the chain as it was last walked among it. */
 export const memoryQuery = queryOptions({
   queryKey: [...keptQuery.queryKey, 'memory'],
-  queryFn: readMemory,
+  queryFn: async ({ client, queryKey }) => {
+    const before = client.getQueryData<Memory>(queryKey)
+    const { kept, met } = await readMemory()
+    const isUnread = kept.fault?.kind === 'unread'
+    return { kept: stillKept(kept, before?.kept), met: isUnread ? (before?.met ?? met) : met }
+  },
   networkMode: 'always',
   staleTime: Number.POSITIVE_INFINITY,
 })
+
+/** That the server’s list is not as it was seen before, noted each time that a page says so. */
+export const unlikeQuery = (changed: string | null) =>
+  queryOptions({
+    queryKey: ['unlike', changed],
+    queryFn:
+      changed === null
+        ? skipToken
+        : async ({ client }) => {
+            client.setQueryData(keptQuery.queryKey, await rememberUnlike(changed))
+            return changed
+          },
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  })
 
 /** The same beside what the server offers now, which is asked so often that another key is found within a minute [U16]. */
 export const trustQuery = queryOptions({

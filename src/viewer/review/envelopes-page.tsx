@@ -8,10 +8,10 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
-import { envelopesQuery, keptQuery, memoryQuery } from '#viewer/queries.ts'
-import { rememberUnlike, seenHere } from '#viewer/trust-store.ts'
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useMemo } from 'react'
+import { envelopesQuery, memoryQuery, unlikeQuery } from '#viewer/queries.ts'
+import { seenHere } from '#viewer/trust-store.ts'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 import { Link } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
 import { changedSince } from './walk-chain.ts'
@@ -26,15 +26,7 @@ export function EnvelopesPage() {
     () => (data && memory ? changedSince(items, seenHere(memory), !hasNextPage) : null),
     [data, items, memory, hasNextPage],
   )
-  const client = useQueryClient()
-  useEffect(() => {
-    // It is said here and now all the same, where it cannot be kept.
-    if (changed !== null)
-      rememberUnlike(changed).then(
-        (kept) => client.setQueryData(keptQuery.queryKey, kept),
-        () => null,
-      )
-  }, [changed, client])
+  useQuery(unlikeQuery(changed))
   const unlike = data === undefined ? memory?.kept.unlike : null
   const list = useRowKeys<HTMLUListElement>()
   return (
