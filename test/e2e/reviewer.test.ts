@@ -268,7 +268,7 @@ it('[U16] a key that the server takes back counts no further on any page, also w
   await says({ status: 'revoked', last_seal_seq: 0 })
   await page.goto(`${scene.companion.url}/evidence/${evidence_id}`)
   await verdict('This file does not verify').waitFor()
-  await page.getByText(/this server first called it revoked/).waitFor()
+  await page.getByText(/this server first called this key revoked/).waitFor()
   await page.getByRole('link', { name: 'Keys you trust' }).first().click()
   await page.getByText('revoked, counts up to #0').waitFor()
   await page.unroute('**/api/trust')

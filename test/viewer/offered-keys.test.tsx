@@ -146,7 +146,7 @@ describe('a key that the server takes back', () => {
     const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
     offered.getByText('revoked, counts up to #2')
     offered.getByText(
-      /^On this server first called it revoked \(it counts up to #2\); before, active\. Now it calls it active\./,
+      /^On this server first called this key revoked \(it counts up to #2\); before, active\. Now it calls it active\./,
     )
     expect(offered.getByText(/this server first/).querySelector('time')?.dateTime).toBe(at)
     const take = offered.getByRole('button', { name: 'Let it count as the server says now' })

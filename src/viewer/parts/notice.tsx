@@ -18,7 +18,9 @@ export function Notice({
       className={`card flex flex-col items-start gap-2 px-4 py-4 ${NOTICE_LOOK[tone]}`}
     >
       <p className="text-base font-semibold">{title}</p>
-      {children !== undefined && <div className="w-full max-w-prose text-ink-2">{children}</div>}
+      {children !== undefined && (
+        <div className="w-full max-w-prose wrap-anywhere text-ink-2">{children}</div>
+      )}
       {action}
     </div>
   )

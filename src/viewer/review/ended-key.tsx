@@ -37,11 +37,11 @@ export function EndingSaid({ ending: { known, fell, pinned, raised } }: { ending
     <>
       {fell === null ? (
         <>
-          This server {raised === null ? 'calls' : 'called'} it {calledAs(known)}.
+          This server {raised === null ? 'calls' : 'called'} this key {calledAs(known)}.
         </>
       ) : (
         <>
-          On <When at={fell.at} /> this server first called it {calledAs(known)}; before,{' '}
+          On <When at={fell.at} /> this server first called this key {calledAs(known)}; before,{' '}
           {calledAs(fell.from)}.
         </>
       )}

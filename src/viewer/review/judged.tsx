@@ -87,7 +87,7 @@ export function Judged({
         )}
         {ending !== null && (
           <p className="max-w-prose text-ink">
-            Of this key: <EndingSaid ending={ending} />{' '}
+            <EndingSaid ending={ending} />{' '}
             <Link href="/evidence/trust" className="link">
               Keys you trust
             </Link>

@@ -17,7 +17,7 @@ export function KeysDropped({ dropped }: { dropped: readonly Dropped[] }) {
     >
       <div className="mx-auto flex max-w-6xl flex-col items-start gap-2 px-3 py-4 sm:px-6">
         <h2 className="text-base font-semibold">
-          {counted(dropped.length, 'key')} that this browser kept{' '}
+          {dropped.length === 1 ? 'A key' : counted(dropped.length, 'key')} that this browser kept{' '}
           {dropped.length === 1 ? 'is false and is' : 'are false and are'} kept no more
         </h2>
         <ul className="flex max-w-prose list-disc flex-col gap-1 pl-5 wrap-anywhere">
