@@ -60,11 +60,11 @@ const OUTCOME_COLOUR = {
 } as const satisfies Record<Tone, string>
 
 const EVIDENCE_COLOUR = {
-  idle: 'text-ink-3',
+  idle: 'text-unproven',
   active: 'text-seal',
-  waiting: 'text-ink-2',
+  waiting: 'text-unproven',
   good: 'text-seal',
   bad: 'text-broken',
-  muted: 'text-ink-3',
+  muted: 'text-unproven',
   neutral: 'text-seal',
 } as const satisfies Record<Tone, string>
