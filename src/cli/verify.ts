@@ -2,6 +2,7 @@ import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contra
 import { FAILING, failingOf } from '#evidence/advice.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
+import { MOST_NAMED, type Remaining } from '#evidence/remaining.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
 import type { Series } from '#evidence/series.ts'
 import { keyNamed } from '#evidence/trust-said.ts'
@@ -213,7 +214,7 @@ function wordsFor(
   const still =
     remaining === null
       ? ''
-      : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}`
+      : `\n\nWhat can still be said:\n${remaining.sentences.map((one) => `  ${inOneLine(one)}`).join('\n')}${isCut(remaining) ? `\n  ${ALL_NAMED}` : ''}`
   // What the file by itself leaves open of its cells is told by what is beside it.
   const hasCounted = beside?.some(({ claim }) => claim === 'cells') === true
   const told = claims.filter(({ code }) => !hasCounted || code !== 'cells-unchecked')
@@ -239,6 +240,10 @@ function wordsFor(
 /** Whoever made the page put the keys into it too: they are no word of anybody whom the reader knows. */
 const takenFrom = (file: string, { attached, isOffering }: Omit<GivenPage, 'beside'>): string =>
   `Taken from the page ${file}: the envelope in it, and ${counted(attached, 'log or artifact', 'logs and artifacts')}.${isOffering ? ' The keys that it offers are not used.' : ''}`
+
+const isCut = ({ changed, beside, missing, added }: Remaining): boolean =>
+  [changed, beside, missing, added].some(({ length }) => length > MOST_NAMED)
+const ALL_NAMED = 'All of them are named with --json, under remaining.'
 
 const unreadIn = (unread: readonly Unread[]): string =>
   unread.map(({ file, why }) => `not read         ${inOneLine(file)}: ${inOneLine(why)}`).join('\n')

@@ -5,7 +5,7 @@ import { canonicalize, utf8 } from './canonical.ts'
 import { beginningOf, type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { openIn, pinnedForm, planFault } from './plan.ts'
-import { shellForPlan } from './shell.ts'
+import { FILE, shellForPlan } from './shell.ts'
 import { type Trusted } from './trust.ts'
 
 /** What the reader says on the spot that the record must be. Which record it must be is what they *asked* for. */
@@ -62,9 +62,14 @@ export function* checkExpectations(
   }
   // Of what could not be read nobody can say that it requires nothing.
   if (!isPart && !required.some(hasGates)) {
-    yield claimOf('nothing-required', { message: `You required no gate of ${name}.${offered}` })
+    yield claimOf('nothing-required', {
+      message: `You required no gate of ${name}: a trust file would.${offered}`,
+      shell: TO_REQUIRE,
+    })
   }
 }
+
+const TO_REQUIRE = `runseal verify ${FILE} --trust trust.json --expect definition=NAME --expect outcome=succeeded`
 
 /** The definition that nothing but the record's own name for it says that it is a run of, while others are required. */
 export const namedAlone = (claims: readonly Claim[]): string | null =>

@@ -91,7 +91,7 @@ export async function* checkGates(
                 (unknown === undefined
                   ? ''
                   : ` Its policy admits people by name, and whose ${unknown} is you did not pin.`),
-              ...redoneOf(gate, shown, where),
+              ...redoneOf(gate, shown, where, places),
             }),
           ]
     for (const claim of found) if (isListed(claim)) yield toldWith(claim)
@@ -865,13 +865,18 @@ function follows(
 }
 
 /** What a decision is over: the digest of what was shown, and the one that each decision has. */
-function redoneOf({ decisions }: GateEntry, shown: string, where: string): Partial<Claim> {
+function redoneOf(
+  { decisions, shown: { chain_head_before } }: GateEntry,
+  shown: string,
+  where: string,
+  { seqOfLink }: Places,
+): Partial<Claim> {
   const said = new Set(decisions.map(({ decision }) => decision.shown_sha256))
   return {
     expected: sha256(shown),
     ...(said.size > 0 && { actual: [...said].join(' ') }),
     preimage: beginningOfText(shown),
-    shell: shellForGate(where),
+    shell: shellForGate(where, seqOfLink.get(chain_head_before) ?? -1),
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
+import { FILE } from './shell.ts'
 
 /** What the reader asked for, where the file answers a question. */
 export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
@@ -48,8 +49,11 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
   if (!isAsked)
     yield claimOf('nothing-asked', {
       message: 'You did not say which run or evidence you asked for.',
+      shell: TO_ASK,
     })
 }
+
+const TO_ASK = `runseal verify ${FILE} --expect run=ID --expect evidence=ID`
 
 /**
  * Against what the reader holds: a removal leaves a hole, a second version is a fork, by whichever key. Only what

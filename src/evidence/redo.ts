@@ -1,31 +1,38 @@
 import { PREDICATE_TYPE, STATEMENT_TYPE } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
-import { FILE, jqPath } from './shell.ts'
+import { sha256Of, FILE, jqPath, sameAs } from './shell.ts'
 
 /*
  * Shell lines for claims that are more than one digest: each prints what it comes to, and `true` for what has to hold.
  * As in shell.ts, nothing of a run is in them.
  */
 
-const sha256Of = (filter: string): string =>
-  `$(jq -cSj '${filter}' ${FILE} | sha256sum | cut -c1-64)`
-
-/** Every entry is digested again, and each link made of the one before: what is printed last is the head. */
+/** Every entry is digested again, and each link made of the one before: the last has to be the head. */
 export function shellForChain(): string {
+  return [
+    `last=$(${linkedUpTo('true')}`,
+    ')',
+    'echo "$last"',
+    sameAs('last', `$(jq -r .integrity.hash_chain.head ${FILE})`),
+  ].join('\n')
+}
+
+/** Prints the last link that is made while `going` is so of the number `seq` of the next. */
+function linkedUpTo(going: string): string {
   return [
     `prev=${sha256Of(`{type:"${PROFILE}/seed",evidence_id,run_id}`)}`,
     'seq=0',
     `jq -cSr '. as $all | def entry($kind; $body): $kind, {type:"${PROFILE}/entry",kind:$kind,body:$body}; entry("opening"; {schema,evidence_id,run_id,opening}), (foreach .order[] as $kind ({step:-1,gate:-1}; .[$kind] += 1; entry($kind; if $kind == "step" then $all.execution.steps[.step] else $all.gates[.gate] end))), entry("closing"; .closing)' ${FILE} |`,
     '{',
-    '  while IFS= read -r kind && IFS= read -r body; do',
+    `  while ${going} && IFS= read -r kind && IFS= read -r body; do`,
     '    entry=$(printf %s "$body" | sha256sum | cut -c1-64)',
     `    prev=$(printf '{"entry":"%s","kind":"%s","prev":"%s","seq":%d,"type":"${PROFILE}/link"}' "$entry" "$kind" "$prev" "$seq" | sha256sum | cut -c1-64)`,
     '    seq=$((seq + 1))',
     '  done',
+    '  cat > /dev/null',
     '  echo "$prev"',
     '}',
-    `jq -r .integrity.hash_chain.head ${FILE}`,
   ].join('\n')
 }
 
@@ -58,23 +65,28 @@ export function shellForConsistency(): string {
   return `jq '. as $all | (.opening.plan | [.steps[], .gates[]] | map({key:.step_id,value:.}) | from_entries) as $plan | {${rules.join(', ')}}' ${FILE}`
 }
 
-/** `where`: our own pointer of the gate. */
-export function shellForGate(where: string): string {
+/** `where`: our own pointer of the gate. `upTo`: the number of the entry that it says it is over. */
+export function shellForGate(where: string, upTo: number): string {
   const gate = jqPath(where)
   const bound =
     '.evidence_id == $all.evidence_id and .run_id == $all.run_id and .gate_id == $gate.gate_id and .question == $gate.question and .policy_sha256 == $policy and .shown_sha256 == $shown and .chain_head_before == $gate.shown.chain_head_before'
   const rules = [
     '"shown were this question and this policy": ($gate.shown.question == $gate.question and $gate.shown.policy_sha256 == $policy)',
     `"each decision is about this run, gate, question, policy and what was shown": all($gate.decisions[].decision; ${bound})`,
-    '"shown was everything up to link": (.integrity.hash_chain.links | map(.link) | index($gate.shown.chain_head_before))',
-    '"approved by": ([$gate.decisions[] | select(.decision.decision == "approved")] | length)',
+    `"shown was everything up to entry ${upTo}": ($gate.shown.chain_head_before == $before)`,
+    '"approved by": $approved',
     '"needed": $gate.policy.quorum',
     '"outcome": $gate.outcome',
+    '"which follows from that": (if $gate.outcome == "approved" then $approved == $gate.policy.quorum and $rejected == 0 elif $gate.outcome == "rejected" then $approved < $gate.policy.quorum and $rejected == 1 else $approved < $gate.policy.quorum and $rejected == 0 end)',
   ]
+  const decided = (decision: string) =>
+    `([$gate.decisions[] | select(.decision.decision == "${decision}")] | length)`
   return [
     `policy=${sha256Of(`${gate}.policy`)}`,
     `shown=${sha256Of(`${gate}.shown`)}`,
-    `jq --arg policy "$policy" --arg shown "$shown" '. as $all | ${gate} as $gate | {${rules.join(', ')}}' ${FILE}`,
+    `before=$(${linkedUpTo(`test "$seq" -le ${upTo}`)}`,
+    ')',
+    `jq --arg policy "$policy" --arg shown "$shown" --arg before "$before" '. as $all | ${gate} as $gate | ${decided('approved')} as $approved | ${decided('rejected')} as $rejected | {${rules.join(', ')}}' ${FILE}`,
   ].join('\n')
 }
 

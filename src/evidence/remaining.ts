@@ -265,4 +265,5 @@ function nameOf({ kind, step_id, ...place }: Omit<Place, 'seq'> & { seq?: number
   return place.seq === undefined ? `${name}, at ${place.where}` : `entry ${place.seq} (${name})`
 }
 
-const MOST_NAMED = 20
+/** So many of each are in the sentences. */
+export const MOST_NAMED = 20

@@ -24,11 +24,22 @@ export function shellForLink(link: LinkFields): string {
 }
 
 export function shellForContent(): string {
-  return `jq -cSj 'del(.integrity)' ${FILE} | sha256sum`
+  return [
+    `content=${sha256Of('del(.integrity)')}`,
+    'echo "$content"',
+    sameAs('content', `$(jq -r .integrity.content_sha256 ${FILE})`),
+  ].join('\n')
 }
 
+export const sha256Of = (filter: string): string =>
+  `$(jq -cSj '${filter}' ${FILE} | sha256sum | cut -c1-64)`
+
+/** Prints whether what is in this variable of ours is that text of ours. */
+export const sameAs = (name: string, other: string): string =>
+  `test "$${name}" = "${other}" && echo true || echo false`
+
 /** `inputs` is the reader's own; ids are of the closed alphabet, which has no character that a shell or jq acts on. */
-export function shellForPlan({ kind, inputs, input_names }: RequiredPlan): string {
+export function shellForPlan({ sha256, kind, inputs, input_names }: RequiredPlan): string {
   const open = inputs.map(
     ({ step_id, element }) =>
       ` | (.steps[] | select(.step_id == "${step_id}") | .argv[${element}]) = "${AN_INPUT}"`,
@@ -50,7 +61,9 @@ export function shellForPlan({ kind, inputs, input_names }: RequiredPlan): strin
       `"the inputs are those that were pinned": (.inputs | keys == ${JSON.stringify(input_names.toSorted())})`,
     )
   return [
-    `jq -cSj '.opening.plan | if .root == "." then del(.root) else . end | .gates[].question = ""${open.join('')}' ${FILE} | sha256sum`,
+    `plan=${sha256Of(`.opening.plan | if .root == "." then del(.root) else . end | .gates[].question = ""${open.join('')}`)}`,
+    'echo "$plan"',
+    sameAs('plan', sha256),
     ...(rules.length === 0 ? [] : [`jq '.opening | {${rules.join(', ')}}' ${FILE}`]),
   ].join('\n')
 }

@@ -8,6 +8,7 @@ import { VERDICT } from '#contract/status.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { verify } from '#cli/verify.ts'
 import { trustFault } from '#evidence/trust.ts'
+import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   type Attack,
   ATTACKS,
@@ -16,6 +17,15 @@ import {
   readAttackTable,
   readerOf,
 } from '#test/evidence/attacks.ts'
+import {
+  approvedRun,
+  bytesOf,
+  newSigner,
+  pinned,
+  planStep,
+  startRun,
+  trustFileOf,
+} from '#test/evidence/fixture.ts'
 import { readSeriesTable, SERIES } from '#test/evidence/frozen-series.ts'
 import { judge } from '#test/evidence/portable.ts'
 
@@ -258,6 +268,45 @@ it('[C2] names the key, and advises another copy only of a file that may have be
   const unsealed = await printed([file, '--expect', 'definition=another'])
   expect(unsealed.text).toMatch(/\n\nNothing shows that this is the file as it was sealed: .*$/)
   expect(unsealed.text).not.toMatch(/file is whole|will say the same/)
+})
+
+it('[C2] [V21] of more that was changed than is named it says that --json names all', async () => {
+  const signer = await newSigner()
+  const steps = Array.from({ length: 25 }, (_, index) => planStep(`s${index}`))
+  const run = startRun(signer, { steps })
+  for (const { step_id } of steps) run.step(step_id)
+  const { envelope } = await run.seal()
+  const all = 'All of them are named with --json, under remaining.'
+  for (const [most, isSaid] of [
+    [20, false],
+    [21, true],
+  ] as const) {
+    const other = structuredClone(envelope)
+    for (const step of other.execution.steps.slice(0, most)) step.salt = '0'.repeat(32)
+    const file = join(folder, `changed-${most}.json`)
+    await writeFile(file, bytesOf(other))
+    expect((await printed([file])).text.includes(all)).toBe(isSaid)
+  }
+})
+
+it('[V18] what nobody asked or required has the line that asks it', async () => {
+  const signer = await newSigner()
+  const { bytes } = await approvedRun(signer).seal()
+  const [file, trust] = [join(folder, 'envelope.json'), join(folder, 'trust.json')]
+  await writeFile(file, bytes)
+  await writeFile(trust, JSON.stringify(trustFileOf(signer)))
+  const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  for (const [code, answered] of [
+    ['nothing-asked', /asked: This is a record, but not the one/],
+    ['nothing-required', /expectations: The definition is release, and you expected another/],
+  ] as const) {
+    const line = claims.find((claim) => claim.code === code)?.shell ?? ''
+    expect(line).toMatch(/^runseal verify envelope\.json --/)
+    const at = (word: string) => (word.endsWith('.json') ? join(folder, word) : word)
+    const { code: exit, text } = await printed(line.split(' ').slice(2).map(at))
+    expect(exit).toBe(1)
+    expect(text).toMatch(answered)
+  }
 })
 
 it('[V25] no name of a key in a trust file ends the first sentence, and its fingerprint stands before it', async () => {

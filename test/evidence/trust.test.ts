@@ -374,7 +374,7 @@ describe('what the reader requires', () => {
     expect(claims.find(({ claim }) => claim === 'expectations')).toMatchObject({
       state: 'not present',
       code: 'nothing-required',
-      message: 'You required no gate of release.',
+      message: 'You required no gate of release: a trust file would.',
     })
   })
 
