@@ -146,6 +146,22 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     await other.sees('This is not the log of step make, attempt 1: MiB 1 of 1 is another one.')
     await other.sees('1 of 2 logs and artifacts on record is not here')
 
+    // What is damaged in it is named, and takes nothing along.
+    const broken = (text: string) =>
+      exported.stdout.replace(text, `${text.slice(0, 8)}\n${text.slice(8)}`)
+    await writeFile(changed, broken(base64('making\n')))
+    const damaged = await openPage(await browser.newPage(), changed)
+    await damaged.sees('It cannot be read: its base64 is damaged or cut off.')
+    await damaged.sees('The record is whole. Whose it is has not been proven')
+    const [block = ''] = /<script type="text.plain".*/.exec(exported.stdout) ?? []
+    await writeFile(changed, broken(block.slice(block.indexOf('>') + 1)))
+    const without = await openPage(await browser.newPage(), changed)
+    await without.sees('It cannot be read: its base64 is damaged or cut off.')
+    await writeFile(changed, exported.stdout.replace(block, `${block}\n${block}`))
+    const twice = await openPage(await browser.newPage(), changed)
+    await twice.sees('It carries more than one envelope, and does not say which one counts.')
+    expect([...damaged.faults, ...without.faults, ...twice.faults]).toEqual([])
+
     // And as a folder, by the verifier that is in it.
     const inside = join(folder, `folder-${name}`)
     await runseal(['export', run_id, '--data', data, '--out', inside])
@@ -177,6 +193,10 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     await own.sees(`Taken from the page run.html, whose own verifier has no part in this.`)
     await own.sees('Nothing of it counts yet.')
     expect(await own.text()).not.toContain('This export brought its own verifier')
+    await own.takeAway('run.html/envelope.json')
+    await own.choose('Envelope', changed)
+    await own.sees('It carries more than one envelope, and does not say which one counts.')
+    expect(await own.text()).not.toContain('/execution/steps')
   })
 })
 

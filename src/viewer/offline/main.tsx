@@ -12,7 +12,7 @@ else judgeWhatComes()
 async function draw(script: string): Promise<void> {
   const root = document.getElementById('root')
   if (root === null) throw new Error('verifier.html has no #root')
-  const { envelope, trust, attached } = embeddedIn(document)
+  const { envelope, trust, attached, unread } = embeddedIn(document)
   const at = (file: File) => ({ path: file.name, file })
   const given = {
     envelopes: envelope ? [at(envelope)] : [],
@@ -20,6 +20,7 @@ async function draw(script: string): Promise<void> {
       ? [{ path: trust.name, read: await readTrustOf(trust), isConfirmed: false }]
       : [],
     attached: attached.map(at),
+    unread,
   }
   createRoot(root).render(<VerifierPage embedded={given} judge={newJudge(script)} />)
 }

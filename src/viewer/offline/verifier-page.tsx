@@ -65,15 +65,16 @@ export function VerifierPage({
   embedded,
   judge,
 }: {
-  embedded: Omit<Given, 'former'>
+  embedded: Omit<Given, 'former'> & { unread: readonly Unread[] }
   judge: Judge
 }) {
   const [given, setGiven] = useState<Given>(() => {
-    const first = { ...embedded, former: [] }
+    const { envelopes, brought, attached } = embedded
+    const first = { envelopes, brought, attached, former: [] }
     judge.ask(questionOf(first))
     return first
   })
-  const [left, setLeft] = useState<readonly Unread[]>([])
+  const [left, setLeft] = useState(embedded.unread)
   const turn = useRef(Promise.resolve(given))
   useKeptFocus()
   // One after another, however long a folder takes.
@@ -247,9 +248,10 @@ function Export({ envelope }: { envelope: File }) {
   return (
     <Notice tone="waiting" title="This export brought its own verifier and its own trust file">
       <p>
-        Whoever made the export could have made both. To rely on neither, save the envelope, open it
-        in a verifier whose digest you know (<code className="font-mono">runseal verifier</code>{' '}
-        writes one), and compare keys with what you got by another way.
+        Whoever made the export could have made both. To rely on neither, give this page as it is to
+        a verifier whose digest you know (<code className="font-mono">runseal verifier</code> writes
+        one) or to <code className="font-mono">runseal verify</code>: each reads what the page
+        carries, and runs nothing of it. Compare keys with what you got by another way.
       </p>
       <p className="mt-2">
         <Save file={envelope} label="Save the envelope" />
