@@ -216,6 +216,24 @@ describe('a key that is pinned and refused', () => {
     shown.getByRole('button', { name: 'Pin this key' })
   })
 
+  it('[U16] of a trust file of very many keys some are drawn, and all are asked about', () => {
+    const server_keys = Array.from({ length: 250 }, (_, nth) => ({
+      ...serverKeyOf(signer),
+      key_id: nth.toString(16).padStart(64, '0'),
+    }))
+    const file = { ...trustFileOf(signer), server_keys, approvers: [] }
+    const brought = [{ path: 'trust.json', read: { ok: true, file }, isConfirmed: false }] as const
+    const { unmount } = render(<BroughtTrust brought={brought} onChange={() => {}} />)
+    const drawn = () =>
+      within(screen.getByRole('list', { name: 'Server keys' })).getAllByRole('listitem').length
+    expect(drawn()).toBe(200)
+    screen.getByText('200 of 250 are shown.')
+    screen.getByLabelText(/^I compared all 250 fingerprints with ones that I did not get with/)
+    fireEvent.click(screen.getByRole('button', { name: 'Show 50 more' }))
+    expect(drawn()).toBe(250)
+    unmount()
+  })
+
   it('[U16] is called refused in each trust file that has it', () => {
     const isRefused = ({ key_id }: { key_id: string }) => key_id === other.key_id
     expect(trustChange(trustFileOf(signer), both, isRefused)).toEqual([

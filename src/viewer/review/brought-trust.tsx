@@ -7,6 +7,7 @@ import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import type { ReactNode } from 'react'
+import { comparedSaid } from './trust-contents.tsx'
 import { Offered } from './trust-file.tsx'
 
 /** A trust file beside what is verified. `isConfirmed`: the reader compared its keys with what they got elsewhere. */
@@ -103,7 +104,7 @@ export function BroughtTrust({
                       )
                     }
                   >
-                    I compared these fingerprints with ones that I did not get with the envelope
+                    {comparedSaid(one.read.file)} with ones that I did not get with the envelope
                   </Check>
                   <TakeAway one={one} brought={brought} onChange={onChange} />
                 </Offered>

@@ -6,13 +6,14 @@ import { type Given, type Giving, type Unread, whyUnread } from '#viewer/parts/d
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
+import { SoMany } from '#viewer/parts/so-many.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 import { useWindowDrop } from '#viewer/parts/window-drop.ts'
 import { type ReactNode, useState } from 'react'
 import { LeftAside } from './left-aside.tsx'
 import { readTrustOf } from './read-trust-file.ts'
 import { trustChange } from './trust-change.ts'
-import { TrustContents } from './trust-contents.tsx'
+import { comparedSaid, MOST_DRAWN, TrustContents } from './trust-contents.tsx'
 
 /**
  * Trust files that the reader has from elsewhere: all of each is shown first, with what it would change, and it is used
@@ -81,6 +82,7 @@ export function TrustFileDrop({
             <Offered name={path} file={found.file}>
               <Use
                 name={path}
+                compared={comparedSaid(found.file)}
                 changes={trustChange(pinned, found.file, isRefused)}
                 onUse={() => onUse(found.file, () => setUsed(index))}
               />
@@ -124,14 +126,16 @@ const NO_FILE = { path: 'A folder', why: 'No file is in it' } as const
 
 function Use({
   name,
+  compared,
   changes,
   onUse,
 }: {
   name: string
+  compared: string
   changes: readonly string[]
   onUse: () => void
 }) {
-  const [compared, setCompared] = useState(false)
+  const [hasCompared, setCompared] = useState(false)
   return (
     <div className="flex flex-col gap-3 border-t border-line pt-3">
       <div>
@@ -139,23 +143,27 @@ function Use({
         {changes.length === 0 ? (
           <p className="text-ink-2">Nothing: it says what you pinned and require already.</p>
         ) : (
-          <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
-            {changes.map((said) => (
-              <li key={said}>
-                <RunText text={said} max={2000} />
-              </li>
-            ))}
-          </ul>
+          <SoMany all={changes} step={MOST_DRAWN}>
+            {(some) => (
+              <ul className="mt-1 flex max-w-prose list-disc flex-col gap-1 pl-5">
+                {some.map((said) => (
+                  <li key={said}>
+                    <RunText text={said} max={2000} />
+                  </li>
+                ))}
+              </ul>
+            )}
+          </SoMany>
         )}
       </div>
-      <Check checked={compared} onChange={setCompared}>
-        I compared these fingerprints with ones that I did not get from this server
+      <Check checked={hasCompared} onChange={setCompared}>
+        {compared} with ones that I did not get from this server
       </Check>
       <button
         type="button"
         className="button self-start"
         data-look="main"
-        disabled={!compared}
+        disabled={!hasCompared}
         onClick={onUse}
       >
         Trust what {plain(name, 60)} says
