@@ -13,7 +13,7 @@ import { RunsPage } from './operate/runs-page.tsx'
 import { keptQuery, trustQuery } from './queries.ts'
 import { NothingKept, NotKept } from './review/nothing-kept.tsx'
 import { useLive } from './store.ts'
-import { unanswered } from './trust-store.ts'
+import { unanswered, warnsOf } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 import { part } from './parts/part.ts'
 
@@ -152,9 +152,10 @@ export function App() {
 
 /** What warns is fetched when there is something to warn of. */
 function KeyWatch({ isAsking }: { isAsking: boolean }) {
-  useQuery({ ...trustQuery, enabled: isAsking })
-  const { data: kept } = useQuery(keptQuery)
-  if (!kept) return null
+  const { data: trust, dataUpdatedAt } = useQuery({ ...trustQuery, enabled: isAsking })
+  const { data: known } = useQuery(keptQuery)
+  if (!known) return null
+  const kept = warnsOf(known, trust?.offered.server_keys ?? [], new Date(dataUpdatedAt))
   return (
     <>
       {/* Here with the page: where a file is verified nothing is fetched for it. */}

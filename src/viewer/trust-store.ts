@@ -382,6 +382,10 @@ export function withWord(kept: Kept, { key_id, status, last_seal_seq }: ServerKe
   }
 }
 
+/** What there is to warn of: where nothing new is kept, a key that is another than was kept is one all the same. */
+export const warnsOf = (kept: Kept, offered: readonly ServerKey[], at: Date): Kept =>
+  kept.fault?.kind === 'unkept' ? withSeen(kept, offered, at.toISOString()) : kept
+
 /** Did the server take something back of a key that was kept before? */
 export const hasFallen = (before: Kept, now: Kept): boolean =>
   now.keys.some((key) => before.keys.some((one) => one.key_id === key.key_id && !isAsFar(one, key)))

@@ -22,6 +22,7 @@ import {
   trustedOf,
   trustSaid,
   unanswered,
+  warnsOf,
   withAnswer,
   withFewWaiting,
   withoutFalse,
@@ -254,4 +255,14 @@ describe('a key that an approver has', () => {
     said.getByText('Nothing of what you pinned counts')
     said.getByText(new RegExp(why))
   })
+})
+
+it('[U36] another key than was kept is warned of also where nothing new is kept', () => {
+  const at = new Date(0)
+  const [now, before] = [[key, serverKeyOf(other)], withSeen(NOTHING_KEPT, [key], '2026-01-01')]
+  const fault = { kind: 'unkept' as const, why: 'QuotaExceededError: full' }
+  expect(unanswered(warnsOf({ ...before, fault }, now, at))).toEqual([serverKeyOf(other)])
+  // What is kept says it by itself where it can.
+  expect(warnsOf(before, now, at)).toBe(before)
+  expect(unanswered(warnsOf({ ...NOTHING_KEPT, fault }, now, at))).toEqual([])
 })
