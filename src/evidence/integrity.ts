@@ -82,6 +82,7 @@ export async function checkChain(
     changed,
     broken,
     differing,
+    last,
     isHeadRight: head === last,
   }
 }
@@ -101,6 +102,8 @@ export type ChainCheck = {
   readonly broken: readonly number[]
   /** Those beside which another digest or link stands than comes out of them. */
   readonly differing: readonly number[]
+  /** The last stored link, of which there is none where none can be read. */
+  readonly last: string | undefined
   readonly isHeadRight: boolean
 }
 

@@ -21,11 +21,15 @@ export type Parts = {
   readonly links: Iterable<unknown>
   readonly head: unknown
   readonly seal: unknown
+  /** What begins and ends as an entry, wherever it stands: nothing of what is around it is needed. */
+  readonly whole: () => Iterable<Part>
 }
 
 export type Part = {
   readonly kind: LinkKind
   readonly where: string
+  /** Where it stands in the file; null where it was read as a value. */
+  readonly own: Uint8Array<ArrayBuffer> | null
   /** What is digested of it; null where it cannot be written. */
   readonly body: () => Uint8Array | null
   /** undefined where it cannot be read. */
@@ -39,9 +43,12 @@ export function partsOf(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts |
 
 const Coarse = z.looseObject({
   execution: z.looseObject({ steps: z.array(z.unknown()) }),
-  gates: z.array(z.unknown()),
+  gates: z.optional(z.array(z.unknown())),
   order: z.optional(z.unknown()),
-  integrity: z.looseObject({ hash_chain: z.looseObject({ links: z.array(z.unknown()) }) }),
+  integrity: z.looseObject({
+    hash_chain: z.looseObject({ links: z.array(z.unknown()) }),
+    seal: z.optional(z.unknown()),
+  }),
 })
 
 /** Of JSON that has one reading, however it is written. */
@@ -49,29 +56,51 @@ function partsOfValue(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   const value = oneReading(bytes, limits)
   const parsed = z.safeParse(Coarse, value)
   if (!parsed.success) return null
-  const { evidence_id, run_id, schema, opening, closing, execution, gates, integrity, order } =
-    parsed.data
+  const {
+    evidence_id,
+    run_id,
+    schema,
+    opening,
+    closing,
+    execution,
+    gates = [],
+    integrity,
+    order,
+  } = parsed.data
   const { links, head } = integrity.hash_chain
   if (execution.steps.length + gates.length + links.length > 2 * mostInAList(limits)) return null
   const part = (kind: LinkKind, path: readonly PropertyKey[], body: unknown, own = body): Part => ({
     kind,
     where: pointer(path),
+    own: null,
     body: () => writtenOrNull(body),
     value: () => own,
   })
+  const { seal } = integrity
+  // Which record it is stands in the seal as well. Where it is another one, no digest comes out.
+  const statement = statementIn(seal)
+  const ids = {
+    evidence_id:
+      typeof evidence_id === 'string' ? evidence_id : (statement?.subject[0]?.name ?? ''),
+    run_id: typeof run_id === 'string' ? run_id : (statement?.predicate.run_id ?? ''),
+  }
   return {
-    evidence_id: typeof evidence_id === 'string' ? evidence_id : '',
-    run_id: typeof run_id === 'string' ? run_id : '',
+    ...ids,
     entries: [
-      part('opening', ['opening'], { evidence_id, opening, run_id, schema }, opening),
+      ...(opening === undefined
+        ? []
+        : [part('opening', ['opening'], { evidence_id, opening, run_id, schema }, opening)]),
       ...execution.steps.map((step, nth) => part('step', ['execution', 'steps', nth], step)),
       ...gates.map((gate, nth) => part('gate', ['gates', nth], gate)),
-      part('closing', ['closing'], closing),
+      ...(closing === undefined ? [] : [part('closing', ['closing'], closing)]),
     ],
     order: Array.isArray(order) ? order : [],
     links,
     head,
-    seal: integrity['seal'],
+    seal,
+    // One that is there under its name is as it is, and so are the ids that are linked with it.
+    whole: () =>
+      wholeIn(bytes, opening === undefined ? { ...ids, schema: JSON.stringify(schema) } : null),
   }
 }
 
@@ -136,51 +165,113 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   }
   const textOf = (mark: Mark): string =>
     latin1.decode(textsOf(mark)[0]?.subarray(0, A_NAME) ?? NONE)
-  const part = (
-    kind: LinkKind,
-    where: string,
-    body: Uint8Array<ArrayBuffer>,
-    own = body,
-  ): Part => ({
-    kind,
-    where,
-    body: () => body,
-    value: () => valueOf(own),
-  })
   const all = (kind: LinkKind, mark: Mark, path: string) =>
-    textsOf(mark).map((body, nth) => part(kind, `${path}/${nth}`, body))
+    textsOf(mark).map((body, nth) => partAt(kind, `${path}/${nth}`, body))
   const seal = valueOf(textsOf('seal')[0] ?? NONE)
   // Which record it is stands in the seal as well. Where it is another one, no digest comes out.
   const statement = statementIn(seal)
-  const [, ownRun, schema = JSON.stringify(PROFILE)] =
-    /^([\w.-]+)","schema":("[^"\\]+")/.exec(textOf('end')) ?? []
+  const [, ownRun, schema] = /^([^"]*)"(?:,"schema":("[^"\\]+"))?/.exec(textOf('end')) ?? []
+  const [, ownId] = /^([^"]*)"/.exec(textOf('evidence_id')) ?? []
   const run_id = ownRun ?? statement?.predicate.run_id ?? ''
-  const evidence_id = textOf('evidence_id').replace(/"$/, '') || (statement?.subject[0]?.name ?? '')
+  const evidence_id = ownId ?? statement?.subject[0]?.name ?? ''
   const [opening = NONE] = textsOf('opening')
   const [orderText = NONE] = textsOf('order')
-  const ids = [
-    `{"evidence_id":"${evidence_id}","opening":`,
-    `,"run_id":"${run_id}","schema":${schema}}`,
-  ]
-  const [before = NONE, after = NONE] = ids.map(utf8)
-  const around = new Uint8Array(before.length + opening.length + after.length)
-  around.set(before)
-  around.set(opening, before.length)
-  around.set(after, before.length + opening.length)
+  const ids = { evidence_id, run_id, schema }
   return {
     evidence_id,
     run_id,
     entries: [
-      ...(opening.length > 0 ? [part('opening', '/opening', around, opening)] : []),
+      ...(opening.length > 0 ? [openingAt(opening, ids)] : []),
       ...all('step', 'steps', '/execution/steps'),
       ...all('gate', 'gates', '/gates'),
-      ...textsOf('closing').map((body) => part('closing', '/closing', body)),
+      ...textsOf('closing').map((body) => partAt('closing', '/closing', body)),
     ],
     order: latin1.decode(orderText.subarray(0, MOST_OF_A_KIND * most)).match(/step|gate/g) ?? [],
     // A link has none in it: behind the last one stands whatever was not cut off.
     links: textsOf('links').map((text) => valueOf(text.subarray(0, text.indexOf(CLOSE) + 1))),
-    head: /"head":"([0-9a-f]{64})"$/.exec(textOf('chain'))?.[1],
+    head: /"head":"([0-9a-f]{64})"/.exec(textOf('chain'))?.[1],
     seal,
+    whole: () => wholeIn(bytes, ids),
+  }
+}
+
+export const partAt = (
+  kind: LinkKind,
+  where: string,
+  own: Uint8Array<ArrayBuffer>,
+  body = own,
+): Part => ({ kind, where, own, body: () => body, value: () => valueOf(own) })
+
+type Ids = Pick<Parts, 'evidence_id' | 'run_id'> & { readonly schema?: string | undefined }
+
+/** An opening is linked with the ids of its record. */
+function openingAt(
+  own: Uint8Array<ArrayBuffer>,
+  { evidence_id, run_id, schema = JSON.stringify(PROFILE) }: Ids,
+): Part {
+  const before = utf8(`{"evidence_id":${JSON.stringify(evidence_id)},"opening":`)
+  const after = utf8(`,"run_id":${JSON.stringify(run_id)},"schema":${schema}}`)
+  const body = new Uint8Array(before.length + own.length + after.length)
+  body.set(before)
+  body.set(own, before.length)
+  body.set(after, before.length + own.length)
+  return partAt('opening', '/opening', own, body)
+}
+
+function* wholeIn(bytes: Uint8Array<ArrayBuffer>, ids: Ids | null): Generator<Part> {
+  const nth = { step: 0, gate: 0 }
+  for (const { kind, own } of objectsIn(bytes, BEGINNINGS.entries)) {
+    if (kind === 'step') yield partAt(kind, `/execution/steps/${nth.step++}`, own)
+    else if (kind === 'gate') yield partAt(kind, `/gates/${nth.gate++}`, own)
+    else yield partAt(kind, '/closing', own)
+  }
+  if (ids === null) return
+  // By itself: a plan has steps that begin as an entry does.
+  for (const { own } of objectsIn(bytes, BEGINNINGS.opening)) yield openingAt(own, ids)
+}
+
+/** Of which none has another within it. */
+const BEGINNINGS = {
+  entries: [
+    { kind: 'step', text: utf8('{"argv":[') },
+    { kind: 'gate', text: utf8('{"decisions":[') },
+    { kind: 'closing', text: utf8('{"counts":{') },
+  ],
+  opening: [{ kind: 'opening', text: utf8('{"actor":"') }],
+} as const
+
+/**
+ * Those that begin in one of these ways, up to the bracket that closes each. Where another begins the one before was not
+ * whole, also in what looks like a text: no quote stands in one as it is. So each byte is looked at once.
+ */
+function* objectsIn<K>(
+  bytes: Uint8Array<ArrayBuffer>,
+  beginnings: readonly { readonly kind: K; readonly text: Uint8Array }[],
+): Generator<{ kind: K; own: Uint8Array<ArrayBuffer> }> {
+  let begun: { readonly kind: K; readonly at: number } | null = null
+  let open: number[] = []
+  let isText = false
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0
+    const found = byte === OPEN ? beginnings.find(({ text }) => isAt(bytes, at, text)) : undefined
+    if (found !== undefined) {
+      begun = { kind: found.kind, at }
+      open = [CLOSE]
+      isText = false
+    } else if (begun === null) continue
+    else if (isText) {
+      if (byte === BACKSLASH) at += 1
+      else if (byte === QUOTE) isText = false
+    } else if (byte === QUOTE) isText = true
+    else if (byte === OPEN || byte === OPEN_LIST) {
+      if (open.push(byte === OPEN ? CLOSE : CLOSE_LIST) > DEEPEST) begun = null
+    } else if (byte === CLOSE || byte === CLOSE_LIST) {
+      if (open.pop() !== byte) begun = null
+      else if (open.length === 0) {
+        yield { kind: begun.kind, own: bytes.subarray(begun.at, at + 1) }
+        begun = null
+      }
+    }
   }
 }
 
@@ -188,7 +279,11 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
 const A_NAME = 400
 const MOST_OF_A_KIND = '"step",'.length
 const NONE = new Uint8Array()
-const CLOSE = 0x7d
+/** Deeper than any entry. */
+const DEEPEST = 100
+const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, QUOTE, BACKSLASH] = [
+  0x7b, 0x7d, 0x5b, 0x5d, 0x22, 0x5c,
+] as const
 
 function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | null {
   const marks = MARKS.map((mark) => ({

@@ -58,7 +58,7 @@ export type Frozen = {
 /** The chain as it is stored, beside the entries that are there. */
 export type Stored = Pick<
   ChainCheck,
-  'links' | 'changed' | 'broken' | 'differing' | 'isHeadRight'
+  'links' | 'changed' | 'broken' | 'differing' | 'last' | 'isHeadRight'
 > &
   Pick<Remaining, 'added' | 'lost'> & {
     /** By seq. */
@@ -107,10 +107,12 @@ export function remainingIn(
   const isWhole = first === Infinity && isHeadRight
   const placesOf = (seqs: readonly number[]): Place[] => seqs.flatMap((seq) => placeAt(seq) ?? [])
   const [breaking] = placesOf([first])
-  const isRestLinked =
-    isHeadRight && count > 1 && [...changed, ...missing, ...broken].every((seq) => seq === 0)
+  const next = Math.min(
+    count,
+    ...[changed, missing, broken].map((seqs) => seqs.find((seq) => seq > 0) ?? Infinity),
+  )
   const isStored =
-    isBound(claims) || (broken.length === 0 && isHeadRight && isStatementOver(record, count))
+    isBound(claims) || (broken.length === 0 && isStatementOver(record, stored.last, count))
   const isSealOver = (word: ClaimCode) => isStored && claims.some(({ code }) => code === word)
   // A key that has ended counts by the number in the closing, which is to be the one that was linked.
   const isNumbered =
@@ -131,7 +133,11 @@ export function remainingIn(
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null
   const by = { lapsed, ended, isUnnumbered: isSealOver('seal-signed') && !found.sealed }
-  const chain = { isRestLinked, isHeadOwn: !isProven || record.head === links.at(-1) }
+  const chain = {
+    rest: next - 1,
+    isHeadRight,
+    isHeadOwn: !isProven || record.head === links.at(-1),
+  }
   return { ...found, sentences: [...sentencesOf(found, by, chain, isRead)] }
 }
 
@@ -148,7 +154,11 @@ function placeOf({ seq, kind, where, body }: Entry): Place {
 }
 
 /** Whoever changed entries and links alike has no such seal. */
-function isStatementOver({ evidence_id, run_id, head, seal }: Kept, count: number): boolean {
+function isStatementOver(
+  { evidence_id, run_id, seal }: Kept,
+  head: string | undefined,
+  count: number,
+): boolean {
   const statement = statementIn(seal)
   if (statement === null) return false
   const { subject, predicate } = statement
@@ -203,11 +213,14 @@ function* sentencesOf(
     isUnnumbered,
   }: { lapsed: string | null; ended: string | null; isUnnumbered: boolean },
   {
-    isRestLinked,
+    rest,
+    isHeadRight,
     isHeadOwn,
   }: {
-    /** But for its first entry the chain is whole. */
-    isRestLinked: boolean
+    /** So many entries behind the first are as they were linked, one after the other. */
+    rest: number
+    /** Else there may have been more. */
+    isHeadRight: boolean
     /** It is not another than comes out of what was sealed. */
     isHeadOwn: boolean
   },
@@ -227,9 +240,10 @@ function* sentencesOf(
     yield 'Every entry is as it was sealed: what is written beside them is not.'
   else if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
-  else if (intact === 0 && isRestLinked)
-    yield `The chain breaks at its first entry alone, which is ${missing.length > 0 ? 'not there, or not to be told apart' : 'another than was linked'}: what is behind it, ${counted(entries - 1, 'entry', 'entries')}, is as it was linked.`
-  else if (intact === 0) yield 'The chain is broken from its first entry on.'
+  else if (intact === 0 && rest > 0) {
+    const isAll = isHeadRight && rest === entries - 1
+    yield `The chain breaks at its first entry${isAll ? ' alone' : ''}, which is ${missing.some(({ seq }) => seq === 0) ? 'not there, or not to be told apart' : 'another than was linked'}: ${isAll ? 'what is' : 'the next ones'} behind it, ${counted(rest, 'entry', 'entries')}, ${isAll || rest === 1 ? 'is as it was' : 'are as they were'} linked.`
+  } else if (intact === 0) yield 'The chain is broken from its first entry on.'
   else if (intact === entries)
     yield 'The entries are as they were linked; the head is not the last link.'
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`

@@ -20,7 +20,7 @@ import { sha256, sha256OfMany } from './digest.ts'
 import { EvidenceError } from './fault.ts'
 import { checkGates, type Reader, watchGates } from './gate.ts'
 import { ENTRIES_A_BREATH, MANY } from './integrity.ts'
-import { type Part, type Parts, partsOf, writtenOrNull } from './parts.ts'
+import { type Part, partAt, type Parts, partsOf, writtenOrNull } from './parts.ts'
 import { ownBytes } from './read.ts'
 import { type Place, type Remaining, remainingIn, type Stored } from './remaining.ts'
 import { checkSeal } from './sealed.ts'
@@ -69,6 +69,7 @@ const NOTHING: Parts = {
   links: [],
   head: undefined,
   seal: undefined,
+  whole: () => [],
 }
 
 function fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T | undefined {
@@ -105,25 +106,16 @@ function linksIn({ evidence_id, run_id, entries, order, links }: Parts, limits: 
 type Slots = readonly (Part | undefined)[]
 
 async function storedIn(
-  { evidence_id, run_id, entries, order, head }: Parts,
+  parts: Parts,
   known: Links,
   breathe: (done: number, of: number) => Promise<void>,
 ): Promise<{ stored: Stored; slots: Slots }> {
-  const seqs = new Map(known.flatMap((link, seq) => (link ? [[link.entry, seq] as const] : [])))
-  const taken = new Set<number>()
-  const digests: string[] = []
+  const { evidence_id, run_id, order, head } = parts
+  const told = await matched(parts, known, breathe)
+  const entries = told.map(({ part }) => part)
+  const digests = told.map(({ digest }) => digest)
   // The seq of what is as it was linked.
-  const same: (number | undefined)[] = []
-  for (const [nth, part] of entries.entries()) {
-    if (nth % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1) await breathe(nth, entries.length)
-    const digest = await digestOfPart(part)
-    // The kind is in what is digested.
-    const seq = seqs.get(digest)
-    const isFree = seq !== undefined && !taken.has(seq)
-    if (isFree) taken.add(seq)
-    digests.push(digest)
-    same.push(isFree ? seq : undefined)
-  }
+  const same = told.map(({ seq }) => seq)
   const kinds = ['opening', ...order, 'closing']
   const seed = openChain(evidence_id, run_id).head
   const links = withLost(known, { kinds, entries, digests, same, seed, head })
@@ -149,6 +141,7 @@ async function storedIn(
         ? [{ kind: part.kind, where: part.where, ...stepOf(part) }]
         : [],
     ),
+    last: links.at(-1)?.link,
     isHeadRight: links.length > 0 && links.at(-1)?.link === head,
     // Those that come out again.
     links: links.slice(0, intact).flatMap((link) => link?.link ?? []),
@@ -160,6 +153,101 @@ async function storedIn(
     },
   }
   return { stored, slots }
+}
+
+type Matched = { readonly part: Part; readonly digest: string; readonly seq?: number | undefined }
+
+/**
+ * Each part, and where it was linked if it is as it was. Where one that was linked is not among them it is looked for in the
+ * bytes: what is damaged may be what stands between two, so that neither is told apart from the other.
+ */
+async function matched(
+  { entries, whole }: Parts,
+  known: Links,
+  breathe: (done: number, of: number) => Promise<void>,
+): Promise<Matched[]> {
+  const seqs = new Map(known.flatMap((link, seq) => (link ? [[link.entry, seq] as const] : [])))
+  const match = async (parts: Iterable<Part>): Promise<Matched[]> => {
+    const all: Matched[] = []
+    for (const part of parts) {
+      if (all.length % ENTRIES_A_BREATH === ENTRIES_A_BREATH - 1)
+        await breathe(all.length, Math.max(all.length, entries.length))
+      const digest = await digestOfPart(part)
+      // The kind is in what is digested.
+      const seq = seqs.get(digest)
+      if (seq !== undefined) seqs.delete(digest)
+      all.push({ part, digest, seq })
+    }
+    return all
+  }
+  const told = await match(entries)
+  if (seqs.size === 0) return told
+  const found = (await match(whole())).filter(({ seq }) => seq !== undefined)
+  if (found.length === 0) return told
+  const others = told.filter(({ seq }) => seq === undefined)
+  const rests = restsOf(others, found)
+  const left = told.flatMap((one) => (one.seq === undefined ? (rests.get(one.part) ?? []) : [one]))
+  return LINK_KINDS.flatMap((kind) => {
+    const isOfKind = ({ part }: Matched) => part.kind === kind
+    return inOrder(left.filter(isOfKind), found.filter(isOfKind))
+  })
+}
+
+/** What is left of each where others were found in it: the longest stretch between them that names itself, if one does. */
+function restsOf(
+  others: readonly Matched[],
+  found: readonly Matched[],
+): ReadonlyMap<Part, readonly Matched[]> {
+  const within = found.map(({ part }) => spanOf(part)).toSorted((a, b) => a.from - b.from)
+  const rests = new Map<Part, readonly Matched[]>()
+  let first = 0
+  for (const one of others.toSorted((a, b) => spanOf(a.part).from - spanOf(b.part).from)) {
+    const { part } = one
+    const { from, to } = spanOf(part)
+    while ((within[first]?.to ?? Infinity) <= from) first += 1
+    const cuts: Span[] = []
+    for (let nth = first; (within[nth]?.from ?? Infinity) < to; nth += 1) {
+      const cut = within[nth]
+      if (cut) cuts.push(cut)
+    }
+    const stretches = [from, ...cuts.map((cut) => cut.to)].flatMap((begin, nth) => {
+      const text = part.own?.subarray(begin - from, (cuts[nth]?.from ?? to) - from)
+      return text && latin1.decode(text).includes('"step_id":"') ? [text] : []
+    })
+    const [longest] = stretches.toSorted((a, b) => b.length - a.length)
+    const rest = longest && partAt(part.kind, part.where, longest)
+    rests.set(part, cuts.length === 0 ? [one] : rest ? [{ part: rest, digest: '' }] : [])
+  }
+  return rests
+}
+
+type Span = { readonly from: number; readonly to: number }
+
+/** Nowhere, where it was read as a value. */
+function spanOf({ own }: Part): Span {
+  return own === null
+    ? { from: 0, to: 0 }
+    : { from: own.byteOffset, to: own.byteOffset + own.length }
+}
+
+function inOrder(left: readonly Matched[], found: readonly Matched[]): Matched[] {
+  const all: Matched[] = []
+  let next = 0
+  for (const one of left) {
+    for (;;) {
+      const other = found[next]
+      const isBefore =
+        other !== undefined &&
+        (one.part.own === null
+          ? (other.seq ?? 0) < (one.seq ?? 0)
+          : spanOf(other.part).from < spanOf(one.part).from)
+      if (!isBefore) break
+      all.push(other)
+      next += 1
+    }
+    all.push(one)
+  }
+  return [...all, ...found.slice(next)]
 }
 
 /**
@@ -322,12 +410,12 @@ async function signedIn(
 ): Promise<{ gates: GateEntry[]; claims: Claim[] }> {
   const closing = {
     // Without a number only what counts for any does.
-    seal_seq: fitting(Closing, entries.at(-1)?.value())?.seal_seq ?? Infinity,
+    seal_seq: fitting(Closing, (slots.at(-1) ?? entries.at(-1))?.value())?.seal_seq ?? Infinity,
   }
   const claims: Claim[] = []
   if (seal !== undefined)
     claims.push((await checkSeal({ integrity: { seal }, closing }, reader.trust)).claim)
-  const opening = fitting(Opening, writable(entries[0]))
+  const opening = fitting(Opening, writable(slots[0] ?? entries[0]))
   const met = slots.flatMap((part, seq) => {
     const gate = part?.kind === 'gate' ? fitting(GateEntry, writable(part)) : undefined
     return gate ? [{ gate, seq }] : []

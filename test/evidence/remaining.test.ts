@@ -497,7 +497,8 @@ describe('of a file that cannot be read as a record', () => {
         order.pop()
         integrity.hash_chain.head = sha256('x')
       }),
-      { intact: 5, broken: { seq: 4, kind: 'closing' }, sealed: false },
+      // The seal says the head too.
+      { intact: 5, broken: { seq: 4, kind: 'closing' }, sealed: true },
       null,
     ],
     ['cut off at the very end', honest.bytes.slice(0, -1), whole, /looks cut off/],
@@ -536,6 +537,87 @@ describe('of a file that cannot be read as a record', () => {
     expect(remaining).toMatchObject(expected)
     if (sentence === null) expect(remaining?.bytes).toBeNull()
     else expect(remaining?.sentences.slice(0, 2).join(' ')).toMatch(sentence)
+  })
+
+  it.each([
+    ['gates', 'no gates', [2]],
+    ['closing', 'no closing', [4]],
+    ['opening', 'no opening', [0]],
+  ] as const)(
+    '[V21] without its member %s has %s, and nothing that was changed',
+    async (member, _, gone) => {
+      const remaining = await said(document((whole) => Reflect.deleteProperty(whole, member)))
+      expect(remaining?.missing.map(({ seq }) => seq)).toEqual(gone)
+      expect(remaining).toMatchObject({ changed: [], added: [], sealed: true })
+    },
+  )
+
+  it('[V21] under another name they are what was linked', async () => {
+    const named = [
+      'gates":[{',
+      'closing":{',
+      'opening":{',
+      'execution":{',
+      'steps":[{"argv',
+      'integrity":{',
+    ]
+    for (const begin of named) {
+      const remaining = await said(replaced(`"${begin}`, `"x${begin}`))
+      expect(remaining, `as x${begin}`).toMatchObject({ ...whole, added: [] })
+    }
+  })
+
+  it('[V21] one damage outside of the entries calls none of them changed or gone', async () => {
+    const { opening, execution, gates, closing, evidence_id, run_id, schema } = honest.envelope
+    const spans = [
+      opening,
+      ...execution.steps,
+      ...gates,
+      closing,
+      { evidence_id },
+      { run_id, schema },
+    ].map((part, nth) => {
+      const written = new TextDecoder().decode(bytesOf(part))
+      const own = nth < 5 ? written : written.slice(1, -1)
+      // The id is in each decision too.
+      const from = nth < 5 ? place(own) : text.search(new RegExp(`(?<=[}\\]],)${own}`))
+      return { from, to: from + own.length }
+    })
+    const [integrity, end] = [place('"content_sha256"'), place('"opening":')]
+    let tried = 0
+    for (let at = 1; at < text.length - 1; at += at > integrity && at < end - 80 ? 89 : 1) {
+      const inside = spans.find(({ from, to }) => from <= at && at < to)
+      if (inside) at = inside.to
+      const bent = String.fromCharCode(text.charCodeAt(at) ^ 1)
+      for (const other of [bent, '', `"${text[at]}`, `{${text[at]}`, `${text[at]}]`]) {
+        tried += 1
+        const bytes = utf8(text.slice(0, at) + other + text.slice(at + 1))
+        const { verdict, remaining } = await verifyEnvelope(bytes, { trust })
+        expect(verdict).not.toBe('proven')
+        const here = `${text.slice(at - 20, at)}|${other}|${text.slice(at + 1, at + 20)}`
+        expect({ here, changed: remaining?.changed, missing: remaining?.missing }).toEqual({
+          here,
+          changed: [],
+          missing: [],
+        })
+      }
+    }
+    expect(tried).toBeGreaterThan(700)
+  })
+
+  it('[V21] what is cut off behind the first links has those behind the opening', async () => {
+    const remaining = await said(utf8(text.slice(0, place('"seq":3', links) + 7)))
+    expect(remaining?.sentences).toContain(
+      'The chain breaks at its first entry, which is not there, or not to be told apart: the next ones behind it, 2 entries, are as they were linked.',
+    )
+  })
+
+  it('[V21] ids that were changed are changed, whatever the seal says', async () => {
+    for (const bytes of [
+      replaced(',"evidence_id":"ev-1","exec', ',"evidence_id":"ev{-1","exec"'),
+      replaced('"run_id":"run-1","schema"', '"run_id":"run{-1","schema""'),
+    ])
+      expect(await said(bytes)).toMatchObject({ changed: [{ seq: 0 }], sealed: false })
   })
 
   it('[V21] a gate that is cut off is not named by what is in it', async () => {
