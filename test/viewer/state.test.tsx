@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Tone } from '#contract/status.ts'
 import { Evidence, State } from '#viewer/parts/state.tsx'
+import { VERDICT_LOOK } from '#viewer/review/verdict-card.tsx'
 
 afterEach(cleanup)
 
@@ -52,7 +53,10 @@ const outcomes = () => [
   ...TONES.map((tone) => colourOf(<State of={{ label: tone, tone }} />)),
   colourOf(<State of={{ label: 'none', tone: 'good' }} count={0} />),
 ]
-const evidence = () => TONES.map((tone) => colourOf(<Evidence of={{ label: tone, tone }} />))
+const evidence = () => [
+  ...TONES.map((tone) => colourOf(<Evidence of={{ label: tone, tone }} />)),
+  ...Object.values(VERDICT_LOOK).map(({ text }) => text.slice('text-'.length)),
+]
 
 describe.each([
   ['light', false],

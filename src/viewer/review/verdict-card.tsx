@@ -34,6 +34,6 @@ export function VerdictCard({
 export const VERDICT_LOOK = {
   proven: { look: 'border-seal bg-seal-wash', text: 'text-seal', glyph: 'good' },
   part: { look: 'border-line-strong', text: 'text-seal', glyph: 'neutral' },
-  read: { look: 'border-line-strong', text: 'text-ink-2', glyph: 'waiting' },
+  read: { look: 'border-line-strong', text: 'text-ink', glyph: 'waiting' },
   refused: { look: 'border-broken bg-broken-wash', text: 'text-broken', glyph: 'bad' },
 } as const satisfies Record<ProofSentence['tone'], { look: string; text: string; glyph: Tone }>
