@@ -220,6 +220,17 @@ describe('a server with runs', () => {
     await look(`${path}?view=gates&entry=2`, () => entry(2)().getByText(MARKUP))
   })
 
+  it('[U37] a record and the keys, with text of twice the size', async () => {
+    await page.setViewportSize({ width: 380, height: 900 })
+    for (const path of [`/evidence/${evidence.hostile}?entry=1`, '/evidence/trust']) {
+      await page.goto(`${scene.companion.url}${path}`)
+      await page.getByRole('main').locator('.fingerprint, dd').first().waitFor()
+      await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'))
+      expect(await page.evaluate(crampedFaults)).toEqual([])
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
   it('the evidence of a run that failed', () =>
     look(`/evidence/${evidence.broken}`, text('exit 7')))
 
@@ -289,6 +300,23 @@ function layoutFaults(): string[] {
     }
   }
   window.scrollTo(0, 0)
+  return faults
+}
+
+/** What has no room: what stands beside the page or its card, and facts of a letter a line. Runs in the page. */
+function crampedFaults(): string[] {
+  const { clientWidth: width, scrollWidth } = document.documentElement
+  const faults =
+    scrollWidth > width ? [`the page scrolls sideways: ${scrollWidth} in ${width}`] : []
+  const called = (element: Element) => element.outerHTML.slice(0, 100)
+  for (const fact of document.querySelectorAll('main dl.grid > dd'))
+    if (fact.checkVisibility() && fact.clientWidth < 150) faults.push(`is cramped: ${called(fact)}`)
+  for (const card of document.querySelectorAll('main .card'))
+    for (const within of card.querySelectorAll('.fingerprint span, .button, time'))
+      if (within.checkVisibility()) {
+        const isOut = within.getBoundingClientRect().right > card.getBoundingClientRect().right
+        if (isOut) faults.push(`leaves its card: ${called(within)}`)
+      }
   return faults
 }
 

@@ -109,7 +109,7 @@ export function VerifierPage({
     <main
       id="main"
       tabIndex={-1}
-      className="mx-auto flex min-h-dvh max-w-6xl flex-col gap-4 p-4 outline-none"
+      className="@container mx-auto flex min-h-dvh max-w-6xl flex-col gap-4 p-4 outline-none"
     >
       <header>
         <h1 className="text-xl font-semibold">Runseal verifier</h1>
@@ -448,7 +448,7 @@ function TheRun({ run }: { run: JudgedRun }) {
           }}
         />
       </div>
-      <dl className="mt-3 grid grid-cols-[7.5rem_minmax(0,1fr)] gap-x-4 gap-y-1">
+      <dl className="mt-3 grid grid-cols-[7.5rem_minmax(0,1fr)] @max-[16rem]:grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-1">
         {facts.map(([name, value]) => (
           <div key={name} className="contents">
             <dt className="text-ink-3">{name}</dt>

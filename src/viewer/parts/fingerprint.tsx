@@ -12,10 +12,19 @@ export function Fingerprint({ hex, short = false }: { hex: string; short?: boole
       </code>
     )
   return (
-    <code className="fingerprint inline-grid grid-cols-[repeat(4,auto)] gap-x-3 font-mono text-sm">
-      {groupsOf(hex).map((group, index) => (
-        <span key={index}>{group}</span>
+    <code className="fingerprint inline-grid font-mono text-sm">
+      {linesOf(groupsOf(hex)).map((line, nth) => (
+        <span key={nth} className="flex flex-wrap gap-x-3">
+          {line.map((group, index) => (
+            <span key={index}>{group}</span>
+          ))}
+        </span>
       ))}
     </code>
   )
 }
+
+const linesOf = (groups: readonly string[]): (readonly string[])[] =>
+  Array.from({ length: Math.ceil(groups.length / 4) }, (_, nth) =>
+    groups.slice(4 * nth, 4 * nth + 4),
+  )

@@ -18,7 +18,7 @@ export function Page({
     <main
       id="main"
       tabIndex={-1}
-      className={`mx-auto flex w-full flex-col gap-4 px-3 py-4 outline-none sm:px-6 sm:py-5 ${wide ? 'max-w-[120rem]' : 'max-w-6xl'}`}
+      className={`@container mx-auto flex w-full flex-col gap-4 px-3 py-4 outline-none sm:px-6 sm:py-5 ${wide ? 'max-w-[120rem]' : 'max-w-6xl'}`}
     >
       <title>{`${title} · Runseal`}</title>
       <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">

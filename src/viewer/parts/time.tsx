@@ -8,7 +8,7 @@ export function When({ at, ago = false }: { at: string | null; ago?: boolean }) 
   ) : ago ? (
     <Ago at={at} />
   ) : (
-    <time dateTime={at} title={at} className="whitespace-nowrap">
+    <time dateTime={at} title={at} className="whitespace-nowrap @max-[16rem]:whitespace-normal">
       {ABSOLUTE.format(new Date(at))}
     </time>
   )

@@ -103,7 +103,7 @@ function StepDetail({
   ))
   return (
     <div className="flex flex-col gap-4 p-4">
-      <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-4 gap-y-1">
+      <dl className="grid grid-cols-[6rem_minmax(0,1fr)] @max-[16rem]:grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-1">
         <dt className="text-ink-3">Step</dt>
         <dd>
           <RunText text={step_id} max={140} />, attempt {attempt}

@@ -10,7 +10,7 @@ import { When } from '#viewer/parts/time.tsx'
 export function GateDetail({ gate }: { gate: GateEntry }) {
   const { policy, shown, decisions } = gate
   return (
-    <dl className="grid grid-cols-[6rem_minmax(0,1fr)] gap-x-4 gap-y-1 p-4">
+    <dl className="grid grid-cols-[6rem_minmax(0,1fr)] @max-[16rem]:grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-1 p-4">
       <dt className="text-ink-3">Question</dt>
       <dd>
         <LongText text={gate.question} max={4000} what="the question" block />

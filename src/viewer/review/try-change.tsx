@@ -73,7 +73,7 @@ export function TryChange({
           <div className="flex flex-col gap-3">
             <output>
               <strong>The changed copy: {change.data.verdict}.</strong>
-              <span className="mt-1 grid grid-cols-[6rem_minmax(0,1fr)] gap-x-3 font-mono text-xs">
+              <span className="mt-1 grid grid-cols-[6rem_minmax(0,1fr)] @max-[16rem]:grid-cols-[minmax(0,1fr)] gap-x-3 font-mono text-xs">
                 <span className="font-sans text-ink-2">was</span>
                 <RunText text={change.data.before} max={300} />
                 <span className="font-sans text-ink-2">in the copy</span>

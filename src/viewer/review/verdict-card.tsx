@@ -14,7 +14,10 @@ export function VerdictCard({
 }) {
   const { look, text: colour, glyph } = VERDICT_LOOK[tone]
   return (
-    <section aria-label="Verdict" className={`card flex gap-4 p-4 ${look} ${colour}`}>
+    <section
+      aria-label="Verdict"
+      className={`card flex gap-4 p-4 @max-[16rem]:flex-col ${look} ${colour}`}
+    >
       <span className="mt-0.5 shrink-0 [&>svg]:size-8">
         <Glyph family="evidence" tone={glyph} />
       </span>
