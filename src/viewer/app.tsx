@@ -16,6 +16,7 @@ import { useLive } from './store.ts'
 import { unanswered, warnsOf } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 import { part } from './parts/part.ts'
+import { PartAwaited } from './parts/part-awaited.tsx'
 
 const RunPage = part(() => import('./operate/run-page.tsx').then((m) => m.RunPage))
 const GatesPage = part(() => import('./approve/gates-page.tsx').then((m) => m.GatesPage))
@@ -74,7 +75,9 @@ export function App() {
         <Suspense
           fallback={
             <Page title="Loading" heading={<span className="text-ink-3">Loading</span>}>
-              <SkeletonRows rows={6} height="h-12" />
+              <PartAwaited>
+                <SkeletonRows rows={6} height="h-12" />
+              </PartAwaited>
             </Page>
           }
         >

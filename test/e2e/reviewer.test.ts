@@ -613,8 +613,19 @@ describe('a file from anywhere', () => {
       .getByText(/signed by a key you pinned/)
       .waitFor()
     await page.getByRole('button', { name: /^\s*\d+\s*greet/ }).waitFor()
-    await scene.context.setOffline(false)
     expect(sent.filter((request) => !/\/(events|api\/status)$/.test(request))).toEqual([])
+
+    // Nor does what the verdict leads to need a network, and what was given is there for who comes back from it.
+    await page.getByText('Change a copy of it').click()
+    await region('A changed copy').waitFor()
+    await page.getByRole('link', { name: 'Keys you trust' }).click()
+    await page.getByRole('heading', { name: 'Keys you trust' }).waitFor()
+    await page.goBack()
+    await region('Trust for this file').getByText('You confirmed it').waitFor()
+    await region('Verdict')
+      .getByText(/signed by a key you pinned/)
+      .waitFor()
+    await scene.context.setOffline(false)
   })
 
   it('[U11] beside others is judged by itself, the worst first, and none is lost', async () => {

@@ -3,6 +3,7 @@ import { Suspense } from 'react'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { PageBoundary } from '#viewer/parts/failure.tsx'
 import { part } from '#viewer/parts/part.ts'
+import { PartAwaited } from '#viewer/parts/part-awaited.tsx'
 
 /* A part of the page that is fetched while its server goes, comes back, or is another one. */
 
@@ -32,7 +33,13 @@ function draw(load: () => Promise<typeof Log>) {
   const Part = part(load)
   render(
     <PageBoundary page="/">
-      <Suspense fallback={<p>Loading</p>}>
+      <Suspense
+        fallback={
+          <PartAwaited>
+            <p>Loading</p>
+          </PartAwaited>
+        }
+      >
         <Part />
       </Suspense>
     </PageBoundary>,
@@ -50,7 +57,11 @@ it('[CH4] is asked for until the server is back, however long that takes', async
   })
   await pass(10 * 60_000)
   expect(asked).toBeGreaterThan(100)
-  expect(screen.getByText('Loading')).toBeDefined()
+  // And is said not to be had, which is another thing than that it is on its way.
+  expect(screen.queryByText('Loading')).toBeNull()
+  expect(
+    screen.getByText(/^This part of the page is not here yet: there is no network/),
+  ).toBeDefined()
   there = true
   await pass(4_000)
   expect(screen.getByText('The log')).toBeDefined()

@@ -503,11 +503,12 @@ describe('a folder that is dropped', () => {
     vi.stubGlobal('FileSystemFileHandle', FileHandle)
     const client = new QueryClient()
     client.setQueryData(keptQuery.queryKey, NOTHING_KEPT)
-    render(
+    const page = (
       <QueryClientProvider client={client}>
         <VerifyPage />
-      </QueryClientProvider>,
+      </QueryClientProvider>
     )
+    render(page)
     // More than a page once took, and the envelope is what comes last.
     const artifacts = new FolderHandle('artifacts', async function* () {
       const one = new File(['a'], '0'.repeat(64))
@@ -521,12 +522,11 @@ describe('a folder that is dropped', () => {
     await screen.findByText('20,000 things that you gave are not looked at')
     screen.getByText('Reading the sealed bytes.')
     // A disk that never answers.
-    drop(
-      new FolderHandle('ex', async function* () {
-        yield* whole()
-        await new Promise(() => undefined)
-      }),
-    )
+    const endless = async function* () {
+      yield* whole()
+      await new Promise(() => undefined)
+    }
+    drop(new FolderHandle('ex', endless))
     await screen.findByText('Reading what you gave: 0 files found.')
     expect(screen.getByText('Reading the sealed bytes.').closest('[hidden]')).not.toBe(null)
     fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
@@ -535,5 +535,21 @@ describe('a folder that is dropped', () => {
     expect(document.querySelector('[hidden]')).toBe(null)
     drop(new FolderHandle('ex', whole))
     await screen.findByText('20,000 things that you gave are not looked at')
+
+    // Elsewhere and back: what was given is there, and what was still read is given up.
+    const elsewhere = () => {
+      cleanup()
+      render(page)
+    }
+    elsewhere()
+    screen.getByText('20,000 things that you gave are not looked at')
+    screen.getByText('Reading the sealed bytes.')
+    drop(new FolderHandle('ex', endless))
+    await screen.findByText('Reading what you gave: 0 files found.')
+    elsewhere()
+    await screen.findByText('1 thing that you gave is not looked at')
+    fireEvent.click(screen.getByRole('button', { name: 'Take all of it away' }))
+    expect(screen.queryByText(/not looked at$/)).toBe(null)
+    expect(screen.queryByText(/stays in the memory of this tab/)).toBe(null)
   })
 })

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { Look, Looked } from './dropped-files.ts'
 
 /** Sooner than this nothing is drawn anew for it. */
@@ -6,16 +6,26 @@ const SHOWN_AFTER_MS = 150
 
 /**
  * What is given is looked through: how far that is, once it takes longer than a blink, and how it is given up. `look`
- * answers null where it was.
+ * answers null where it was, as it is where the reader goes elsewhere: `isHere` is false then.
  */
 export function useLooking(): {
   looked: Looked | null
   look: <T>(through: (look: Look) => Promise<T>) => Promise<T | null>
   stop: () => void
+  isHere: () => boolean
 } {
   const [looked, setLooked] = useState<Looked | null>(null)
   const under = useRef<AbortController | null>(null)
+  const here = useRef(true)
+  useEffect(() => {
+    here.current = true
+    return () => {
+      here.current = false
+      under.current?.abort()
+    }
+  }, [])
   const look = async <T,>(through: (look: Look) => Promise<T>): Promise<T | null> => {
+    if (!here.current) return null
     const mine = new AbortController()
     under.current = mine
     let now: Looked = { doing: 'finding', found: 0 }
@@ -40,7 +50,7 @@ export function useLooking(): {
       setLooked(null)
     }
   }
-  return { looked, look, stop: () => under.current?.abort() }
+  return { looked, look, stop: () => under.current?.abort(), isHere: () => here.current }
 }
 
 /** Files that are looked through, and the way out of it. */
@@ -72,5 +82,5 @@ function saidOf(looked: Looked): string {
 /** Of what was given up: named among what is not looked at. */
 export const GIVEN_UP = {
   path: 'What you gave',
-  why: 'Not read to its end: you stopped it, and nothing of it is used',
+  why: 'Not read to its end: you stopped it or went elsewhere, and nothing of it is used',
 } as const

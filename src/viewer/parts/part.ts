@@ -1,3 +1,5 @@
+import { useStore } from 'zustand'
+import { createStore } from 'zustand/vanilla'
 import { type ComponentType, lazy, type LazyExoticComponent, useEffect } from 'react'
 import { ENDPOINT } from '#contract/api.ts'
 import { send } from '#viewer/api.ts'
@@ -24,16 +26,32 @@ export function useFetchedAhead(isThere: boolean, load: () => Promise<unknown>):
   }, [isThere, load])
 }
 
+/** Is a part waited for that cannot be had, since its server does not answer? */
+export const useIsPartAway = (): boolean => useStore(away) > 0
+
+const away = createStore<number>()(() => 0)
+
 // What React is told once of a part it never asks again.
 async function fetched<T>(load: () => Promise<T>): Promise<T> {
-  for (let refused = 0; ;) {
-    try {
-      return await load()
-    } catch {
-      refused = (await isServerThere()) ? refused + 1 : 0
-      if (refused > MOST_REFUSALS) throw new OutdatedPageError()
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  let isAway = false
+  const say = (isNow: boolean) => {
+    if (isNow !== isAway) away.setState((count) => count + (isNow ? 1 : -1))
+    isAway = isNow
+  }
+  try {
+    for (let refused = 0; ;) {
+      try {
+        return await load()
+      } catch {
+        const isThere = await isServerThere()
+        say(!isThere)
+        refused = isThere ? refused + 1 : 0
+        if (refused > MOST_REFUSALS) throw new OutdatedPageError()
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+      }
     }
+  } finally {
+    say(false)
   }
 }
 

@@ -8,6 +8,7 @@ import { keptQuery } from '#viewer/queries.ts'
 import { isSealKnown } from '#viewer/seal-known.ts'
 import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { part } from '#viewer/parts/part.ts'
+import { PartAwaited } from '#viewer/parts/part-awaited.tsx'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, Suspense, useState } from 'react'
 import { Link } from 'wouter'
@@ -150,7 +151,13 @@ function Demonstration(props: { document: string; head: string; bytes: number })
     <details className="card p-4" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary className="font-semibold">Change a copy of it, and see what fails</summary>
       {open && (
-        <Suspense fallback={<p className="pt-3 text-ink-2">Reading it.</p>}>
+        <Suspense
+          fallback={
+            <PartAwaited>
+              <p className="pt-3 text-ink-2">Reading it.</p>
+            </PartAwaited>
+          }
+        >
           <TryChange {...props} />
         </Suspense>
       )}
@@ -204,7 +211,7 @@ function Contents({
           Reason: <RunText text={closing.reason} max={400} />
         </p>
       )}
-      <dl className="mt-3 grid grid-cols-[7.5rem_minmax(0,1fr)] gap-x-4 gap-y-1 lg:grid-cols-[7.5rem_minmax(0,1fr)_7.5rem_minmax(0,1fr)]">
+      <dl className="mt-3 grid grid-cols-[7.5rem_minmax(0,1fr)] @max-[16rem]:grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-1 lg:grid-cols-[7.5rem_minmax(0,1fr)_7.5rem_minmax(0,1fr)]">
         <dt className="text-ink-3">Definition</dt>
         <dd>
           <RunText text={definition.name} />, <Fingerprint hex={definition.sha256} short />

@@ -1,18 +1,18 @@
 import { counted } from '#evidence/counted.ts'
 import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import type { FileAt, Giving, Unread } from '#viewer/parts/dropped-files.ts'
+import type { FileAt, Giving } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
+import { useFetchedAhead } from '#viewer/parts/part.ts'
 import { plain } from '#viewer/parts/visible.ts'
 import { useWindowDrop } from '#viewer/parts/window-drop.ts'
 import { keptQuery } from '#viewer/queries.ts'
 import {
-  type ChosenFile,
   doneQuery,
   FILES,
   type FileFound,
@@ -24,16 +24,11 @@ import {
 import { isRefused } from '#viewer/trust-store.ts'
 import { UnreadFileError, type Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useMemo, useRef, useState } from 'react'
+import { useMemo, useRef } from 'react'
 import { Link, useSearchParams } from 'wouter'
-import {
-  type Brought,
-  BroughtTrust,
-  refusedOf,
-  TRUST_BOX,
-  trustedOf,
-  withTrust,
-} from './brought-trust.tsx'
+import { useStore } from 'zustand'
+import { BroughtTrust, refusedOf, TRUST_BOX, trustedOf, withTrust } from './brought-trust.tsx'
+import { type Chosen, givenFiles, NOTHING_GIVEN } from './given-files.ts'
 import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
@@ -49,28 +44,29 @@ import {
 } from './verdict-list.tsx'
 import { Verifying } from './verifying.tsx'
 
-type Chosen = ChosenFile & { path: string }
-
 let chosenSoFar = 0
 
 /** Envelopes, of this server or another, from the reader's own disk. Nothing is sent anywhere [U11]. */
 export function VerifyPage() {
-  const [chosen, setChosen] = useState<readonly Chosen[]>([])
-  const [opened, setOpened] = useState<number | null>(null)
-  const [brought, setBrought] = useState<readonly Brought[]>([])
-  const [left, setLeft] = useState<readonly Unread[]>([])
-  const [former, setFormer] = useState<readonly HeldEnvelope[]>(NONE)
   const client = useQueryClient()
+  const { chosen, opened, brought, left, former } = useStore(givenFiles)
+  const isGiven = [chosen, brought, left, former].some(({ length }) => length > 0)
+  const { setState: change } = givenFiles
+  useFetchedAhead(true, fromHere)
   const [, setParams] = useSearchParams()
   const turn = useRef(Promise.resolve())
   // The address tells of an entry, a view and an order of the file that was open, and of no other.
   const open = (id: number | null) => {
-    setParams({}, { replace: true })
-    setOpened(id)
+    if (isHere()) setParams({}, { replace: true })
+    change({ opened: id })
+  }
+  const takeAway = () => {
+    open(null)
+    change(NOTHING_GIVEN)
   }
   const verifier = useQuery(verifierQuery)
   const kept = useQuery(keptQuery)
-  const { looked, look, stop } = useLooking()
+  const { looked, look, stop, isHere } = useLooking()
   const take = async (giving: Giving) => {
     const sorted = await look(async (how) => await sortFiles(await giving(how), how))
     // Given up, it is still what came last: the verdict of something else does not stand in its place.
@@ -88,14 +84,15 @@ export function VerifyPage() {
     const all = [envelopes, trust, beside, programs, unread]
     if (all.every(({ length }) => length === 0)) leftNow.push(NOTHING)
     // All at once: an envelope is verified with the trust file that came with it, not before it.
-    setBrought((before) => withTrust(before, trust))
-    setLeft(leftNow)
+    change((given) => ({ brought: withTrust(given.brought, trust), left: leftNow }))
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
       open(null)
       const met = metInFiles(client)
-      setFormer((before) => distinctHeld([...before, ...met]).slice(-MOST_FORMER))
-      setChosen(judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })))
+      change((given) => ({
+        former: distinctHeld([...given.former, ...met]).slice(-MOST_FORMER),
+        chosen: judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })),
+      }))
     }
   }
   // One drop after another, however long a folder takes.
@@ -132,6 +129,15 @@ export function VerifyPage() {
           them against if you have any. They are read by this page alone: nothing is sent anywhere,
           and nobody needs to be signed in.
         </p>
+        {isGiven && (
+          <p>
+            What you gave stays in the memory of this tab until you close it, also while you are on
+            another page.{' '}
+            <button type="button" className="link" onClick={takeAway}>
+              Take all of it away
+            </button>
+          </p>
+        )}
       </FileDrop>
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
       {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
@@ -142,7 +148,7 @@ export function VerifyPage() {
             <RefusedSaid kept={kept.data} key_id={key.key_id} />
           ) : null
         }
-        onChange={setBrought}
+        onChange={(now) => change({ brought: now })}
       />
       <p className="max-w-prose text-ink-2">
         {trust === null ? (
@@ -156,7 +162,7 @@ export function VerifyPage() {
         ) : (
           <>
             It is held against what you brought alone, not against what this browser keeps.{' '}
-            <button type="button" className="link" onClick={() => setBrought([])}>
+            <button type="button" className="link" onClick={() => change({ brought: [] })}>
               Use what this browser keeps instead
             </button>
           </>
@@ -167,7 +173,7 @@ export function VerifyPage() {
           {counted(former.length, 'record')} that you gave on this page before{' '}
           {former.length === 1 ? 'counts' : 'count'} beside it, as far as{' '}
           {former.length === 1 ? 'its key does' : 'their keys do'}.{' '}
-          <button type="button" className="link" onClick={() => setFormer(NONE)}>
+          <button type="button" className="link" onClick={() => change({ former: NONE })}>
             Forget {former.length === 1 ? 'it' : 'them'}
           </button>
         </p>
@@ -191,6 +197,8 @@ const STOPPED: Sorted = {
   programs: [],
   unread: [GIVEN_UP],
 }
+// Where the verdict leads, without a network too.
+const fromHere = () => Promise.all([import('./try-change.tsx'), import('./trust-page.tsx')])
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
 const NONE: readonly HeldEnvelope[] = []
