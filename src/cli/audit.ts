@@ -4,18 +4,16 @@ import { countCells } from '#evidence/cells.ts'
 import { counted, fewOf } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
 import { namedAlone } from '#evidence/expectations.ts'
-import { differingOf } from '#evidence/lineage.ts'
 import { MOST_LISTED } from '#evidence/listed.ts'
 import {
   compareTaken,
   NOT_PLACED,
-  placeOf,
-  type Placed,
   type Series,
   type SeriesFault,
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
+import type { Placed } from '#evidence/standing.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifiedEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
@@ -145,11 +143,9 @@ async function auditOf(
       unread.push({ evidence_id, why: bytes.why })
       return []
     }
-    const { envelope, entries } =
-      bytes === null ? NOT_HERE : await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
-    return entries !== null && envelope?.integrity.hash_chain.head === head
-      ? taken.map((one) => differingOf(one, entries))
-      : null
+    if (bytes === null) return null
+    const { standing } = await verifyEnvelope(bytes, { trust, asked: { evidence_id } })
+    return standing?.place().head === head ? taken.map(standing.differing) : null
   })
   const series = walkSeries(placed, { unplaced, differing, isPart, absent: new Set(missing) })
   const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
@@ -178,10 +174,10 @@ async function judged(
     verdict: ofFile,
     claims: found,
     envelope,
-    entries,
+    standing,
     sealed_by,
   } = await verifyEnvelope(bytes, { ...reader, asked: { evidence_id } })
-  const says = envelope && entries && placeOf(envelope, entries)
+  const says = standing?.place() ?? null
   const place = sealed_by && says
   // What nobody known has sealed may name parts without end.
   const cells = sealed_by && envelope && (await cellsOf(kept, envelope))
@@ -204,8 +200,6 @@ async function judged(
   }
   return { envelope: judgement, place, says, named: open ? namedAlone(claims) : null }
 }
-
-const NOT_HERE = { envelope: null, entries: null } as const
 
 /** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
 async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<Claim | null> {

@@ -1,8 +1,8 @@
 import { type Beside, compareBesideAll, type RecordBeside, recordBeside } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
-import { differingOf, type TakenOver } from '#evidence/lineage.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
-import { placeOf, type Series } from '#evidence/series.ts'
+import type { Series } from '#evidence/series.ts'
 import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
 import {
   type Verification,
@@ -101,12 +101,12 @@ type Looked = {
   told: Omit<Judged, 'beside' | 'page'>
   record: RecordBeside | null
   alone: Alone
-  /** Of each list of what others took over from it the first that it does not say; null where it does not verify. */
+  /** Of each list of what others took over from it the first that it does not say; null where it has no place. */
   differing: readonly (TakenOver | null)[] | null
 }
 
 function lookedAt(
-  { verdict, claims, sealed_by, remaining, envelope, entries }: Verification,
+  { verdict, claims, sealed_by, remaining, envelope, standing }: Verification,
   taken: readonly (readonly TakenOver[])[],
 ): Looked {
   const run = envelope && {
@@ -117,7 +117,7 @@ function lookedAt(
   return {
     told: { verdict, claims, sealed_by, remaining, run },
     record: envelope && recordBeside(envelope),
-    alone: envelope && entries && { place: placeOf(envelope, entries), sealed_by },
-    differing: entries && taken.map((list) => differingOf(list, entries)),
+    alone: standing && { place: standing.place(), sealed_by },
+    differing: standing && taken.map(standing.differing),
   }
 }

@@ -1,34 +1,9 @@
 import { type RequiredDefinition } from '#contract/trust.ts'
-import { digestOf } from './digest.ts'
 import { holdingOf } from './holding.ts'
-import { type HeldEnvelope } from './place.ts'
 import { requiredPlanOf } from './plan.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /* What a reader keeps of an envelope that they verified, for the next one. */
-
-/** Its place in the series of its server, and the requests that were answered in it. */
-export function heldOf({
-  evidence_id,
-  run_id,
-  opening,
-  closing,
-  gates,
-  integrity,
-}: VerifiedEnvelope): HeldEnvelope {
-  return {
-    server: opening.server,
-    evidence_id,
-    head: integrity.hash_chain.head,
-    seal_seq: closing.seal_seq,
-    run_id,
-    starters: [...(opening.rerun_of?.starters ?? []), opening.actor],
-    previous: closing.previous,
-    decisions: gates.flatMap(({ decisions }) =>
-      decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: digestOf(decision) })),
-    ),
-  }
-}
 
 /**
  * "Require this definition, these gates", for the `required` of a trust file. `any version` leaves its digest and its

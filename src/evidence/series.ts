@@ -1,41 +1,11 @@
 import { type Previous } from '#contract/envelope.ts'
 import { counted } from './counted.ts'
-import { type Entries } from './document.ts'
 import { type Hole, type Holes, holesOf } from './holes.ts'
-import { heldOf } from './keep.ts'
-import {
-  lineageFault,
-  type Ran,
-  ranOf,
-  type Repeats,
-  repeatsOf,
-  sourceFault,
-  type TakenOver,
-} from './lineage.ts'
+import { lineageFault, sourceFault, type TakenOver } from './lineage.ts'
 import { distinctHeld, type HeldEnvelope, heldName } from './place.ts'
-import { type VerifiedEnvelope } from './verify.ts'
+import { type Placed } from './standing.ts'
 
-/** A verified envelope's place among its server's, and what it says of others: the one before it, and those below. */
-export type Placed = HeldEnvelope & {
-  readonly previous: Previous
-  readonly ran: Ran
-  /** The run that it repeats. */
-  readonly repeats: Repeats | null
-  /** Records that a gate of it showed a difference from. */
-  readonly bases: readonly NonNullable<Previous>[]
-}
-
-export function placeOf(envelope: VerifiedEnvelope, entries: Entries): Placed {
-  return {
-    ...heldOf(envelope),
-    previous: envelope.closing.previous,
-    ran: ranOf(envelope),
-    repeats: repeatsOf(envelope, entries),
-    bases: envelope.gates.flatMap(({ shown }) => shown.base ?? []),
-  }
-}
-
-/** An envelope that is here without a place. `says`: the place that it gives itself; null where it does not verify. */
+/** An envelope that is here without a place. `says`: the one that it gives itself; null where it does not verify. */
 export type Unplaced = { readonly evidence_id: string; readonly says: Placed | null }
 
 /** Why an envelope that nothing is wrong with has no place [V14, W6]: anybody can write one that stands in another's. */

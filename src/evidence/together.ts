@@ -1,14 +1,15 @@
 import { type TakenOver } from './lineage.ts'
 import { type HeldEnvelope } from './place.ts'
 import { type SealedBy } from './sealed.ts'
-import { compareTaken, type Placed, type Series, walkSeries } from './series.ts'
+import { compareTaken, type Series, walkSeries } from './series.ts'
+import { type Placed } from './standing.ts'
 
 /**
  * Files that a reader gives together: none of them is the true one because it came first. What each says by itself, then
  * all held against each other [W11].
  */
 
-/** One of them by itself; null where it does not verify. */
+/** One of them by itself; null where it does not verify and has no place [W6]. */
 export type Alone = { readonly place: Placed; readonly sealed_by: SealedBy | null } | null
 
 /**

@@ -3,7 +3,15 @@ import { type VerdictWord } from '#contract/status.ts'
 import { parseToFirstFault } from '#contract/parse.ts'
 import { TRUST_SOURCE, TrustFile } from '#contract/trust.ts'
 import { cellsAway } from './cells.ts'
-import { type Claim, type ClaimCode, claimOf, CODE, fails, keepsBack } from './claims.ts'
+import {
+  type Claim,
+  type ClaimCode,
+  type ClaimName,
+  claimOf,
+  CODE,
+  fails,
+  keepsBack,
+} from './claims.ts'
 import { watchConsistency } from './consistency.ts'
 import { checkExpectations, type Expectation } from './expectations.ts'
 import { EvidenceError } from './fault.ts'
@@ -17,6 +25,7 @@ import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
 import { shellToLook } from './shell.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
 
 /** What the reader brings. Nothing of it comes from the file. */
@@ -55,6 +64,11 @@ export type Verification = {
   readonly envelope: VerifiedEnvelope | null
   /** Of that envelope, one by one: all of them at once are several times the file. */
   readonly entries: Entries | null
+  /**
+   * Where it stands among others: of one that fails too, where a seal by a key at hand is over this very record. That it
+   * contradicts itself, or is not what the reader requires, moves it nowhere.
+   */
+  readonly standing: Standing | null
   readonly sealed_by: SealedBy | null
   /** Where one claim does not verify: what can still be said. null where none fails, and where nothing can. */
   readonly remaining: Remaining | null
@@ -151,6 +165,7 @@ export async function verifyEnvelope(
     claims: claims.map(toLookAt),
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
     entries: verdict === 'does not verify' ? null : entries,
+    standing: hasPlace(claims, seal.by) ? standingOf(envelope, entries) : null,
     sealed_by: seal.by,
     remaining: verdict === 'does not verify' ? remainingOf(envelope, entries, chain, claims) : null,
   }
@@ -161,6 +176,14 @@ function toLookAt(claim: Claim): Claim {
   const shell = claim.shell ?? shellToLook(claim.where)
   return shell === null ? claim : { ...claim, shell }
 }
+
+function hasPlace(claims: readonly Claim[], sealed_by: SealedBy | null): boolean {
+  const failing = claims.filter(fails)
+  return failing.length === 0 || (sealed_by !== null && !failing.some(({ claim }) => BY.has(claim)))
+}
+
+/** What says whose record it is, and which. */
+const BY: ReadonlySet<ClaimName> = new Set(['chain', 'content', 'seal', 'binding', 'asked'])
 
 function verdictOf(claims: readonly Claim[]): VerdictWord {
   if (claims.some(fails)) return 'does not verify'
@@ -203,6 +226,7 @@ function refused(claim: Claim, remaining: Verification['remaining']): Verificati
     claims: [claim],
     envelope: null,
     entries: null,
+    standing: null,
     sealed_by: null,
     remaining,
   }

@@ -6,9 +6,8 @@ import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
 import type { Entries } from '#evidence/document.ts'
-import { heldOf, requirementOf } from '#evidence/keep.ts'
-import { differingOf } from '#evidence/lineage.ts'
-import { placeOf } from '#evidence/series.ts'
+import { requirementOf } from '#evidence/keep.ts'
+import { heldOf } from '#evidence/standing.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
@@ -99,10 +98,11 @@ async function answer(id: number, question: Question): Promise<Answer> {
       )
       const unread = question.unread === undefined ? {} : { unread: question.unread }
       const options: VerifyOptions = { trust, refused, refusedKeys, asked, previous, ...unread }
-      const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(
-        bytes,
-        { ...options, onProgress: (stage) => postMessage({ id, stage } satisfies Reply) },
-      )
+      const { verdict, claims, envelope, entries, standing, sealed_by, remaining } =
+        await verifyEnvelope(bytes, {
+          ...options,
+          onProgress: (stage) => postMessage({ id, stage } satisfies Reply),
+        })
       const isHeld = envelope !== null && entries !== null
       held = isHeld
         ? {
@@ -132,11 +132,8 @@ async function answer(id: number, question: Question): Promise<Answer> {
         ...unread,
         summary: envelope && summaryOf(envelope),
         walk:
-          envelope && entries && taken
-            ? {
-                place: placeOf(envelope, entries),
-                differing: taken.map((one) => differingOf(one, entries)),
-              }
+          standing && taken
+            ? { place: standing.place(), differing: taken.map(standing.differing) }
             : null,
       }
     }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type Placed, walkSeries } from '#evidence/series.ts'
+import { walkSeries } from '#evidence/series.ts'
+import { type Placed } from '#evidence/standing.ts'
 import { type Alone, walkTogether } from '#evidence/together.ts'
 import { SEED } from './seed.ts'
 

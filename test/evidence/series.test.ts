@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { entryDigest } from '#evidence/chain.ts'
 import { differingOf } from '#evidence/lineage.ts'
-import { compareTaken, placeOf, walkSeries, type Placed } from '#evidence/series.ts'
+import { compareTaken, walkSeries } from '#evidence/series.ts'
+import { type Placed } from '#evidence/standing.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
 import { readSeriesTable, SERIES, walkOf } from './frozen-series.ts'
@@ -24,10 +25,10 @@ async function sealed(seal_seq: number, before: Placed | null, id = `ev-${seal_s
 }
 
 async function placedIn(bytes: Uint8Array, by = signer): Promise<Placed> {
-  const { envelope, entries, verdict } = await verifyEnvelope(bytes, { trust: [pinned(by)] })
+  const { standing, verdict } = await verifyEnvelope(bytes, { trust: [pinned(by)] })
   expect(verdict).toBe('proven')
-  if (envelope === null || entries === null) throw new Error('does not verify')
-  return placeOf(envelope, entries)
+  if (standing === null) throw new Error('does not verify')
+  return standing.place()
 }
 
 async function four() {

@@ -1,17 +1,15 @@
 import { type Signer } from '#evidence/seal.ts'
-import { placeOf } from '#evidence/series.ts'
 import { besideEach, concerning, walkTogether } from '#evidence/together.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { describe, expect, it } from 'vitest'
 import { approvedRun, newSigner, pinned, planStep, startRun, trustFileOf } from './fixture.ts'
-import { heldOf } from '#evidence/keep.ts'
 
 it('[W11] a hundred records of a key that is only offered push out none that counts for more', async () => {
   const signer = await newSigner()
   const { bytes } = await approvedRun(signer).seal()
-  const { envelope, entries } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
-  if (envelope === null || entries === null) throw new Error('the fixture verifies')
-  const place = placeOf(envelope, entries)
+  const { standing } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+  if (standing === null) throw new Error('the fixture verifies')
+  const place = standing.place()
   const by = (source: 'pinned' | 'offered', evidence_id: string) => ({
     place: { ...place, evidence_id },
     sealed_by: { key_id: signer.key_id, source },
@@ -30,9 +28,10 @@ it('[W11] what has nothing to do with a record makes no other verdict of it', as
     run.step('build')
     const previous = { evidence_id: `before-${ids.evidence_id}`, head: 'a'.repeat(64) }
     const { bytes } = await run.seal({ seal_seq, previous })
-    const { envelope, entries, verdict } = await verifyEnvelope(bytes, { trust })
-    if (envelope === null || entries === null) throw new Error(verdict)
-    return { bytes, place: placeOf(envelope, entries), held: heldOf(envelope), verdict }
+    const { standing, verdict } = await verifyEnvelope(bytes, { trust })
+    if (standing === null) throw new Error(verdict)
+    const place = standing.place()
+    return { bytes, place, held: place, verdict }
   }
   const one = await verified({ evidence_id: 'ev-9', run_id: 'run-9' }, 9)
   const others = [
@@ -123,9 +122,9 @@ describe('[W6] [W11] files of one id, in each order', async () => {
 })
 
 async function readIn(bytes: Uint8Array, trust: VerifyOptions['trust']) {
-  const { envelope, entries, sealed_by } = await verifyEnvelope(bytes, { trust })
-  if (envelope === null || entries === null) throw new Error('does not verify')
-  return { place: placeOf(envelope, entries), sealed_by }
+  const { standing, sealed_by } = await verifyEnvelope(bytes, { trust })
+  if (standing === null) throw new Error('does not verify')
+  return { place: standing.place(), sealed_by }
 }
 
 const ordersOf = <T>(all: readonly T[]): T[][] =>
@@ -134,3 +133,32 @@ const ordersOf = <T>(all: readonly T[]): T[][] =>
     : all.flatMap((first, index) =>
         ordersOf(all.toSpliced(index, 1)).map((rest) => [first, ...rest]),
       )
+
+it('[W6] [W11] two records in one place are told of, also where they do not keep what the reader requires', async () => {
+  const signer = await newSigner()
+  const gates = [
+    {
+      step_id: 'ship',
+      quorum: 2,
+      four_eyes: false,
+      sign: 'session',
+      question: null,
+      roles: null,
+    } as const,
+  ]
+  const files = await Promise.all(
+    ['one', 'two'].map(async (title) => await approvedRun(signer, { title }).seal()),
+  )
+  const name = files[0]?.envelope.opening.definition.name ?? ''
+  const trust = [pinned(signer, { required: [{ name, sha256: null, gates }] })]
+  const all = await Promise.all(files.map(async ({ bytes }) => await readIn(bytes, trust)))
+  const [series] = await walkTogether(all, async () => null)
+  expect(series?.faults.map(({ fault }) => fault)).toEqual(['forked', 'repeated'])
+  const [first] = files
+  const found = await verifyEnvelope(first?.bytes ?? new Uint8Array(), {
+    trust,
+    previous: besideEach(all)(0),
+  })
+  expect(found.envelope).toBe(null)
+  expect(found.claims.map(({ code }) => code)).toContain('fork')
+})

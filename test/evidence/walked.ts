@@ -3,17 +3,14 @@ import { keysOf } from '#contract/status.ts'
 import { TRUST_SOURCE, TrustFile } from '#contract/trust.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { type Claim } from '#evidence/claims.ts'
-import { heldOf } from '#evidence/keep.ts'
-import { differingOf } from '#evidence/lineage.ts'
 import {
   compareTaken,
-  placeOf,
-  type Placed,
   type Series,
   type SeriesFault,
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
+import { heldOf, type Placed } from '#evidence/standing.ts'
 import { besideEach, walkTogether } from '#evidence/together.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 
@@ -52,9 +49,9 @@ async function listedByOne({ trust, files, remembered }: Walk): Promise<string[]
   }
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
     for (const one of files) {
-      const { place, entries } = await placedIn(one, trust)
+      const { place, standing } = await placedIn(one, trust)
       if (place?.evidence_id === evidence_id && place.head === head)
-        return entries && taken.map((of) => differingOf(of, entries))
+        return standing && taken.map(standing.differing)
     }
     return null
   })
@@ -67,8 +64,8 @@ async function givenTogether({ trust, files }: Walk): Promise<string[]> {
   for (const one of files) alone.push(await placedIn(one, trust))
   const seen = alone.map(({ place, sealed_by }) => place && { place, sealed_by })
   const series = await walkTogether(seen, async (index, taken) => {
-    const entries = alone[index]?.entries
-    return entries ? taken.map((of) => differingOf(of, entries)) : null
+    const standing = alone[index]?.standing
+    return standing ? taken.map(standing.differing) : null
   })
   const heldBeside = besideEach(seen)
   const told = []
@@ -83,8 +80,7 @@ async function givenTogether({ trust, files }: Walk): Promise<string[]> {
 
 async function placedIn({ text }: Listed, trust: Walk['trust']) {
   const found = await verifyEnvelope(utf8(text), { trust })
-  const { envelope, entries } = found
-  return { ...found, place: envelope && entries && placeOf(envelope, entries) }
+  return { ...found, place: found.standing?.place() ?? null }
 }
 
 const said = (series: readonly Series[]): string[] =>

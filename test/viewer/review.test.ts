@@ -190,6 +190,30 @@ describe('the walk over a chain', () => {
       expect((await walk([sealed], [], trust)).walked).toMatchObject([{ unexpected: null }])
   })
 
+  it('[U12] [W6] a record that does not keep what the reader requires has its place, and breaks no chain', async () => {
+    const gate = { step_id: 'ship', quorum: 2, four_eyes: false, sign: 'session' } as const
+    const gates = [{ ...gate, question: null, roles: null }]
+    const { name } = sealed.envelope.opening.definition
+    const trust = [pinned(signer, { required: [{ name, sha256: null, gates }] })]
+    const second = await afterIt(signer, 'ev-2')
+    const whole = await walk([sealed, second], [], trust)
+    const failing = { verdict: 'does not verify', fault: null }
+    expect(whole.walked).toMatchObject([failing, failing])
+    const [quorum, planned] = whole.walked.map(({ unkept }) => unkept)
+    expect(quorum).toMatch(/you require 2/)
+    expect(planned).toMatch(/You require the gate ship/)
+    expect(whole.series).toMatchObject([{ count: 2, faults: [] }])
+    expect(isBroken(whole)).toBe(false)
+    const gone = await walk([second], [], trust)
+    expect(gone.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-1' }] }])
+    const forked = await walk([second, await afterIt(signer, 'ev-2b')], [], trust)
+    expect(forked.series[0]?.faults.map(({ fault }) => fault)).toContain('forked')
+    // By a key that nobody knows it has none.
+    const required = [{ name, sha256: null, gates }]
+    const unknown = await walk([sealed], [], [pinned(await newSigner(2), { required })])
+    expect(unknown.walked).toMatchObject([{ placed: null, unkept: null }])
+  })
+
   it('[U12] names one that cannot be had, says what can be said of the others, and asks again', async () => {
     const second = await afterIt(signer, 'ev-2')
     const seen = [sealed, second].map(({ envelope: { evidence_id, closing, integrity } }) => ({

@@ -7,6 +7,7 @@ import type { Walked } from '#viewer/review/walk-chain.ts'
 const unread = (seal_seq: number): Walked => ({
   listed: { evidence_id: `ev-${seal_seq}`, seal_seq, head: 'ab'.repeat(32) },
   fault: null,
+  unkept: null,
   verdict: 'not read',
   placed: null,
   sealed_by: null,

@@ -1,6 +1,5 @@
-import { heldOf } from '#evidence/keep.ts'
-import { differingOf, type TakenOver } from '#evidence/lineage.ts'
-import { placeOf } from '#evidence/series.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
+import { heldOf } from '#evidence/standing.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -13,11 +12,14 @@ export async function verdictOf(
   refusedKeys: readonly string[] = [],
   unread: { unread?: string } = {},
 ): Promise<Verdict> {
-  const { verdict, claims, envelope, entries, sealed_by, remaining } = await verifyEnvelope(bytes, {
-    trust,
-    refusedKeys,
-    ...unread,
-  })
+  const { verdict, claims, envelope, standing, sealed_by, remaining } = await verifyEnvelope(
+    bytes,
+    {
+      trust,
+      refusedKeys,
+      ...unread,
+    },
+  )
   return {
     ask: 'verify',
     verdict,
@@ -37,10 +39,9 @@ export async function verdictOf(
       key_id: envelope.integrity.seal.signatures[0]?.keyid ?? '',
       held: heldOf(envelope),
     },
-    walk: envelope &&
-      entries && {
-        place: placeOf(envelope, entries),
-        differing: taken.map((one) => differingOf(one, entries)),
-      },
+    walk: standing && {
+      place: standing.place(),
+      differing: taken.map(standing.differing),
+    },
   }
 }

@@ -9,9 +9,9 @@ import {
 } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
-import { differingOf, type TakenOver } from '#evidence/lineage.ts'
+import type { TakenOver } from '#evidence/lineage.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
-import { placeOf, type Series } from '#evidence/series.ts'
+import type { Series } from '#evidence/series.ts'
 import { type Alone, besideEach, walkTogether } from '#evidence/together.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import {
@@ -154,7 +154,7 @@ type Looked = {
   one: Judged
   record: RecordBeside | null
   alone: Alone
-  /** Of each list of what others took over from it the first that it does not say; null where it does not verify. */
+  /** Of each list of what others took over from it the first that it does not say; null where it has no place. */
   differing: readonly (TakenOver | null)[] | null
 }
 
@@ -167,7 +167,7 @@ async function judgeOne(
   try {
     // One byte beyond the limit is enough to be refused.
     const bytes = await bytesOf(file.slice(0, LIMITS.bytes + 1))
-    const { verdict, claims, sealed_by, remaining, envelope, entries } = await verifyEnvelope(
+    const { verdict, claims, sealed_by, remaining, envelope, standing } = await verifyEnvelope(
       bytes,
       options,
     )
@@ -186,8 +186,8 @@ async function judgeOne(
     return {
       one,
       record,
-      alone: envelope && entries && { place: placeOf(envelope, entries), sealed_by },
-      differing: entries && taken.map((list) => differingOf(list, entries)),
+      alone: standing && { place: standing.place(), sealed_by },
+      differing: standing && taken.map(standing.differing),
     }
   } catch (error) {
     signal?.throwIfAborted()

@@ -206,10 +206,12 @@ function Found({
   const ofNobody = open.filter(({ isByRefused }) => !isByRefused)
   const isOpen = unlisted !== null || open.length + unread.length > 0
   const tone = isBroken(walk) ? 'broken' : isOpen ? 'open' : 'whole'
+  const unkept = walked.filter((one) => one.unkept !== null)
   const unproven = unprovenOf(placed)
   if (walked.length === 0 && tone === 'whole')
     return <Notice title="This server has no sealed record yet">There is nothing to walk.</Notice>
-  const { box, title } = FOUND[tone === 'whole' && unproven !== '' ? 'open' : tone]
+  const isProven = unproven === '' && unkept.length === 0
+  const { box, title } = FOUND[tone === 'whole' && !isProven ? 'open' : tone]
   return (
     <>
       <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
@@ -242,6 +244,16 @@ function Found({
             count={walked.filter((one) => one.ended.includes(word)).length}
           />
         ))}
+        {unkept.length > 0 && (
+          <div className="flex flex-col gap-1">
+            <p className="max-w-prose">
+              {counted(unkept.length, 'record')} {unkept.length === 1 ? 'does' : 'do'} not keep what
+              you require now. {unkept.length === 1 ? 'It has its' : 'They have their'} place in the
+              chain all the same.
+            </p>
+            <Named walked={unkept} />
+          </div>
+        )}
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}

@@ -107,13 +107,14 @@ function AskAgain({
   )
 }
 
-export function OneNamed({ one: { listed, fault, open, verdict } }: { one: Walked }) {
+export function OneNamed({ one: { listed, fault, unkept, open, verdict } }: { one: Walked }) {
   return (
     <>
       <Link href={`/evidence/${encodeURIComponent(listed.evidence_id)}`} className="link">
         {listed.evidence_id}
       </Link>
-      , number {listed.seal_seq}: {verdict}. <RunText text={fault ?? open ?? ''} max={400} />
+      , number {listed.seal_seq}: {verdict}.{' '}
+      <RunText text={fault ?? unkept ?? open ?? ''} max={400} />
     </>
   )
 }

@@ -1,16 +1,17 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
+import { fails } from '#evidence/claims.ts'
 import { namedAlone } from '#evidence/expectations.ts'
 import { allListed, type ListPage, MOST_LISTED } from '#evidence/listed.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import {
   compareTaken,
   NOT_PLACED,
-  type Placed,
   type Series,
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
 import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
+import type { Placed } from '#evidence/standing.ts'
 import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { newestOf, type WalkMade } from '#viewer/trust-store.ts'
@@ -36,6 +37,8 @@ export type Walked = {
   listed: Named
   /** What is wrong with just this one; null where nothing is. */
   fault: string | null
+  /** What of the reader's requirements it does not keep, which is no fault of the chain; null where it keeps them. */
+  unkept: string | null
   verdict: Verdict['verdict'] | 'not here' | 'not read'
   placed: Placed | null
   /** By whose key it has that place. */
@@ -239,6 +242,7 @@ function walkedOf(
     sealed_by: null,
     unplaced: null,
     fault: null,
+    unkept: null,
     open: null,
     isByRefused: false,
     isUnread: false,
@@ -260,17 +264,20 @@ function walkedOf(
       open: `It could not be had: ${verdict.unread}`,
       isUnread: true,
     }
-  const { summary, sealed_by, walk } = verdict
+  const { sealed_by, walk = null } = verdict
   const ended = [...new Set(verdict.claims.flatMap((claim) => claim.ended ?? []))]
   const found = { ...nothing, verdict: verdict.verdict, ended }
-  if (!summary || !walk) {
-    const failing = verdict.claims.find(({ state }) => state === 'does not verify')
-    const fault = failing?.message ?? 'It does not verify.'
+  const failing = verdict.claims.filter(fails)
+  const wrong = failing.find(({ claim }) => claim !== 'expectations')?.message ?? null
+  if (walk === null) {
+    const fault = failing[0]?.message ?? 'It does not verify.'
     return { ...found, unplaced: { evidence_id, says: null }, fault }
   }
   const says = walk.place
   const asListed = isNamed || (listed.head === says.head && listed.seal_seq === says.seal_seq)
-  const fault = asListed ? null : 'The server’s list says another place or another head of it.'
+  const fault =
+    wrong ?? (asListed ? null : 'The server’s list says another place or another head of it.')
+  const unkept = failing[0]?.message ?? null
   const byRefused = isByRefused(verdict.claims)
   return sealed_by === null
     ? {
@@ -285,6 +292,7 @@ function walkedOf(
         placed: says,
         sealed_by,
         fault,
+        unkept: fault === null ? unkept : null,
         // Of a key that is not pinned it is that which keeps it back.
         unexpected: sealed_by.source === 'pinned' ? namedAlone(verdict.claims) : null,
       }

@@ -14,7 +14,8 @@ import { parseJson } from '#contract/parse.ts'
 import type { Role } from '#contract/status.ts'
 import type { TrustFile } from '#contract/trust.ts'
 import { readEnvelope } from '#evidence/read.ts'
-import { type Placed, placeOf, walkSeries } from '#evidence/series.ts'
+import { walkSeries } from '#evidence/series.ts'
+import type { Placed } from '#evidence/standing.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { frameOf } from '#server/events/frames.ts'
 import { lookAtOffer } from '#server/look-in.ts'
@@ -336,16 +337,11 @@ async function verifyAll(
   let previous: Envelope['closing']['previous'] = null
   for (const [at, { evidence_id, run_id, seal_seq, head }] of items.toReversed().entries()) {
     const bytes = await readFile(join(data, 'envelopes', `${evidence_id}.json`))
-    const {
-      verdict,
-      claims,
-      envelope: verified,
-      entries,
-    } = await verifyEnvelope(bytes, {
+    const { verdict, claims, standing } = await verifyEnvelope(bytes, {
       trust: [{ file: trust, source: 'pinned' }],
       asked: { run_id, evidence_id },
     })
-    if (verified !== null && entries !== null) placed.push(placeOf(verified, entries))
+    if (standing !== null) placed.push(standing.place())
     if (verdict !== 'proven')
       faults.push(
         `${evidence_id}: ${verdict}: ${JSON.stringify(claims.filter(({ state }) => state === 'does not verify'))}`,
