@@ -127,29 +127,34 @@ function blockAt(page: Uint8Array, at: number): Block | null {
   return { as, name, from, to, size: Math.max(0, Math.floor((to - from) / 4) * 3 - padding) }
 }
 
-/** A block that anybody meant as one, wherever. What a verifier's script says of blocks is none: it names no name. */
+/** A block that anybody meant as one, wherever. What a verifier's script says of blocks is none: it names no part. */
 function hasTag(page: Uint8Array, from: number): boolean {
   for (let at = indexOf(page, BEGINNING, from); at !== -1; at = indexOf(page, BEGINNING, at + 1))
-    if (TAG.test(latin1.decode(page.subarray(at, at + LONGEST_TAG)))) return true
+    if (isLetter(page[at + BEGINNING.length])) return true
   return false
 }
+
+const isLetter = (byte = 0): boolean => byte >= 0x61 && byte <= 0x7a
 
 const TAG = /^<script type="text\/plain" data-part="([\w-]+)" data-name="([\w./-]*)">/
 /** Longer than any of ours. */
 const LONGEST_TAG = 256
 const SCRIPT = utf8('<script')
-const BEGINNING = utf8('<script type="text/plain"')
+const BEGINNING = utf8('<script type="text/plain" data-part="')
 const LESS = 0x3c
 const PADDING = 0x3d
 const SPACES: readonly number[] = [0x0a, 0x0d, 0x20, 0x09]
 const latin1 = new TextDecoder('latin1')
 
-/** Of a text that begins with `<`. */
+/** Of a text that begins with `<`: byte by byte, since a hostile page may have nothing else. */
 function indexOf(page: Uint8Array, text: Uint8Array, from: number): number {
-  let at = page.indexOf(LESS, from)
-  while (at !== -1 && !isAt(page, at, text)) at = page.indexOf(LESS, at + 1)
-  return at
+  for (let at = from; at < page.length; at += 1)
+    if (page[at] === LESS && isAt(page, at, text)) return at
+  return -1
 }
 
-const isAt = (page: Uint8Array, at: number, text: Uint8Array): boolean =>
-  text.every((byte, index) => page[at + index] === byte)
+function isAt(page: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let index = 0; index < text.length; index += 1)
+    if (page[at + index] !== text[index]) return false
+  return true
+}
