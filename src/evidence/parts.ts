@@ -68,7 +68,8 @@ function partsOfValue(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
     order,
   } = parsed.data
   const { links, head } = integrity.hash_chain
-  if (execution.steps.length + gates.length + links.length > 2 * mostInAList(limits)) return null
+  const most = 2 * mostInAList(limits)
+  if (execution.steps.length + gates.length + links.length > most) return null
   const part = (kind: LinkKind, path: readonly PropertyKey[], body: unknown, own = body): Part => ({
     kind,
     where: pointer(path),
@@ -100,7 +101,11 @@ function partsOfValue(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
     seal,
     // One that is there under its name is as it is, and so are the ids that are linked with it.
     whole: () =>
-      wholeIn(bytes, opening === undefined ? { ...ids, schema: JSON.stringify(schema) } : null),
+      wholeIn(
+        bytes,
+        opening === undefined ? { ...ids, schema: JSON.stringify(schema) } : null,
+        most,
+      ),
   }
 }
 
@@ -191,7 +196,7 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
     links: textsOf('links').map((text) => valueOf(text.subarray(0, text.indexOf(CLOSE) + 1))),
     head: /"head":"([0-9a-f]{64})"/.exec(textOf('chain'))?.[1],
     seal,
-    whole: () => wholeIn(bytes, ids),
+    whole: () => wholeIn(bytes, ids, most),
   }
 }
 
@@ -218,16 +223,16 @@ function openingAt(
   return partAt('opening', '/opening', own, body)
 }
 
-function* wholeIn(bytes: Uint8Array<ArrayBuffer>, ids: Ids | null): Generator<Part> {
+function* wholeIn(bytes: Uint8Array<ArrayBuffer>, ids: Ids | null, most: number): Generator<Part> {
   const nth = { step: 0, gate: 0 }
-  for (const { kind, own } of objectsIn(bytes, BEGINNINGS.entries)) {
+  for (const { kind, own } of objectsIn(bytes, BEGINNINGS.entries, most)) {
     if (kind === 'step') yield partAt(kind, `/execution/steps/${nth.step++}`, own)
     else if (kind === 'gate') yield partAt(kind, `/gates/${nth.gate++}`, own)
     else yield partAt(kind, '/closing', own)
   }
   if (ids === null) return
   // By itself: a plan has steps that begin as an entry does.
-  for (const { own } of objectsIn(bytes, BEGINNINGS.opening)) yield openingAt(own, ids)
+  for (const { own } of objectsIn(bytes, BEGINNINGS.opening, most)) yield openingAt(own, ids)
 }
 
 /** Of which none has another within it. */
@@ -247,11 +252,14 @@ const BEGINNINGS = {
 function* objectsIn<K>(
   bytes: Uint8Array<ArrayBuffer>,
   beginnings: readonly { readonly kind: K; readonly text: Uint8Array }[],
+  /** Of more than any record has the others are not looked at. */
+  most: number,
 ): Generator<{ kind: K; own: Uint8Array<ArrayBuffer> }> {
   let begun: { readonly kind: K; readonly at: number } | null = null
   let open: number[] = []
   let isText = false
-  for (let at = 0; at < bytes.length; at += 1) {
+  let left = most
+  for (let at = 0; at < bytes.length && left > 0; at += 1) {
     const byte = bytes[at] ?? 0
     const found = byte === OPEN ? beginnings.find(({ text }) => isAt(bytes, at, text)) : undefined
     if (found !== undefined) {
@@ -269,6 +277,7 @@ function* objectsIn<K>(
       if (open.pop() !== byte) begun = null
       else if (open.length === 0) {
         yield { kind: begun.kind, own: bytes.subarray(begun.at, at + 1) }
+        left -= 1
         begun = null
       }
     }
