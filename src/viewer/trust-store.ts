@@ -646,8 +646,9 @@ export const refusedKeys = (kept: Kept): ServerKey[] => {
 }
 
 /**
- * What a verifier is given: pinned, and of what the server offers, what was seen here before and what was not, each as
- * far as the server ever said. A key that the reader refused is none.
+ * What a verifier is given: pinned; what was seen here before, also where the server offers it no more, since it has
+ * sealed what it sealed; and of what is offered the rest: each as far as the server ever said. A key that the reader
+ * refused is none.
  */
 export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] {
   const file = (server_keys: ServerKey[]): TrustFile => ({
@@ -658,7 +659,9 @@ export function trustedOf(kept: Kept, offered: readonly ServerKey[]): Trusted[] 
   })
   const answerTo = ({ key_id }: ServerKey) => kept.answered[key_id]
   const known = new Map(kept.keys.map((key) => [key.key_id, key]))
-  const counting = offered.map((key) => lowered(key, known.get(key.key_id) ?? key))
+  const isOffered = new Set(offered.map(({ key_id }) => key_id))
+  const former = knownKeys(kept).filter(({ key_id }) => !isOffered.has(key_id))
+  const counting = [...offered.map((key) => lowered(key, known.get(key.key_id) ?? key)), ...former]
   return [
     { file: withoutRefused(kept, kept.pinned), source: 'pinned' },
     { file: file(counting.filter((key) => answerTo(key) === 'accepted')), source: 'first_seen' },

@@ -266,3 +266,26 @@ it('[U36] another key than was kept is warned of also where nothing new is kept'
   expect(warnsOf(before, now, at)).toBe(before)
   expect(unanswered(warnsOf({ ...NOTHING_KEPT, fault }, now, at))).toEqual([])
 })
+
+it('[U16] [V7] that is offered no more has sealed what it sealed, on each page, and can still be pinned', () => {
+  const kept: Kept = {
+    ...NOTHING_KEPT,
+    seen: { [key.key_id]: '2026-11-12T09:30:00.000Z' },
+    keys: [key],
+    answered: { [key.key_id]: 'accepted' },
+  }
+  const later = serverKeyOf(other)
+  expect(trustedOf(kept, [later]).map(({ source, file }) => [source, file.server_keys])).toEqual([
+    ['pinned', []],
+    ['first_seen', [key]],
+    ['offered', [later]],
+  ])
+  const refused: Kept = { ...kept, answered: { [key.key_id]: 'refused' } }
+  expect(trustedOf(refused, [later])[1]?.file.server_keys).toEqual([])
+  withTrust(kept, [later])
+  const [former] = screen.getAllByRole('region', { name: 'Former, not offered' })
+  within(former ?? document.body).getByRole('heading', {
+    name: 'Offered by this server before, and not now',
+  })
+  within(former ?? document.body).getByRole('button', { name: /pin/i })
+})

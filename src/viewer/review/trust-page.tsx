@@ -18,6 +18,7 @@ import {
   adopt,
   isRefused,
   type Kept,
+  knownKeys,
   pin,
   pinFault,
   refusedKeys,
@@ -168,15 +169,26 @@ function TrustOf({
         <Cards keys={offered}>{cardOf}</Cards>
       </section>
       {[
-        { word: 'Pinned', keys: pinned.server_keys.filter(isNotOffered) },
-        { word: 'Refused', keys: refusedKeys(kept).filter(isNotOffered) },
+        {
+          word: 'Pinned',
+          title: `Pinned by you, not offered by this server${isHad ? '' : ' before'}`,
+          keys: pinned.server_keys.filter(isNotOffered),
+        },
+        {
+          word: 'Former',
+          title: 'Offered by this server before, and not now',
+          keys: knownKeys(kept).filter((key) => isNotOffered(key) && !isPinned(key)),
+        },
+        {
+          word: 'Refused',
+          title: `Refused by you, not offered by this server${isHad ? '' : ' before'}`,
+          keys: refusedKeys(kept).filter(isNotOffered),
+        },
       ].map(
-        ({ word, keys }) =>
+        ({ word, title, keys }) =>
           keys.length > 0 && (
             <section key={word} aria-label={`${word}, not offered`} className="flex flex-col gap-2">
-              <h2 className="text-base font-semibold">
-                {word} by you, not offered by this server{!isHad && ' before'}
-              </h2>
+              <h2 className="text-base font-semibold">{title}</h2>
               <Cards keys={keys}>{cardOf}</Cards>
             </section>
           ),
