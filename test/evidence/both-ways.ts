@@ -15,9 +15,10 @@ export async function verifyBothWays(
   return found
 }
 
-const listed = ({ entries, ...found }: Verification) => ({
+const listed = ({ entries, standing, ...found }: Verification) => ({
   ...found,
   entries: entries && [...entries],
+  place: standing?.place(),
 })
 
 /** Read both ways: the same document with the same bytes to digest, or the same fault. */
