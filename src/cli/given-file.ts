@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Beside } from '#evidence/beside.ts'
 import { type Block, bytesOfBlock, type Carried, carriedIn, DAMAGED } from '#evidence/carried.ts'
+import { counted } from '#evidence/counted.ts'
 import { CommandError } from './command.ts'
 import { CANNOT_READ, readEvidence } from './evidence-file.ts'
 
@@ -37,12 +38,17 @@ export function givenFiles(names: readonly string[]): GivenFile[] {
             // As a page has it that the file is dropped on: no claim is about the reader's folders.
             name: `${basename(name)}/${block.name}`,
             size: block.size,
-            bytes: async () => taken(await holding(), block, ''),
+            bytes: async () => taken(await holding(), block),
           })),
           attached: attached.length,
           isOffering: trust !== null,
         }
-        return taken(bytes, envelope, `the envelope in ${name}: `)
+        const found = bytesOfBlock(bytes, envelope)
+        if (found !== null) return found
+        throw new CommandError(
+          `the envelope in ${name}: ${DAMAGED}${leftAside(attached.length)}`,
+          CANNOT_READ,
+        )
       },
       page: () => page,
     }
@@ -57,9 +63,14 @@ function whole(name: string, carried: Carried): Carried & { ok: true } {
   )
 }
 
-function taken(page: Uint8Array, block: Block, what: string): Uint8Array<ArrayBuffer> {
+const leftAside = (attached: number): string =>
+  attached === 0
+    ? ''
+    : `; its ${counted(attached, 'log or artifact', 'logs and artifacts')} ${attached === 1 ? 'is' : 'are'} not looked at`
+
+function taken(page: Uint8Array, block: Block): Uint8Array<ArrayBuffer> {
   const bytes = bytesOfBlock(page, block)
-  if (bytes === null) throw new CommandError(`${what}${DAMAGED}`, CANNOT_READ)
+  if (bytes === null) throw new CommandError(DAMAGED, CANNOT_READ)
   return bytes
 }
 

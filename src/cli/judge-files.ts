@@ -72,7 +72,10 @@ export async function judgeFiles(
   const records = looked.flatMap((one) => ('why' in one ? [] : (one.record ?? [])))
   const unread: Unread[] = []
   const pages = given.map((one) => one.page())
-  const all = [...(beside ?? []), ...pages.flatMap((page) => page?.beside ?? [])]
+  // What came in a page is held against the others only where the record of that page verified: else nobody knows what it
+  // is, and the right log of a damaged page would accuse an honest one.
+  const cameAlong = pages.flatMap((page, nth) => (hasRecord(looked[nth]) && page?.beside) || [])
+  const all = [...(beside ?? []), ...cameAlong]
   // Beside what does not verify nothing is on record, and nothing is looked at.
   const files = (records.length === 0 ? [] : all).map((one) => ({
     ...one,
@@ -104,6 +107,9 @@ type Looked = {
   /** Of each list of what others took over from it the first that it does not say; null where it has no place. */
   differing: readonly (TakenOver | null)[] | null
 }
+
+const hasRecord = (one: Looked | { why: string } | undefined): boolean =>
+  one !== undefined && 'record' in one && one.record !== null
 
 function lookedAt(
   { verdict, claims, sealed_by, remaining, envelope, standing }: Verification,

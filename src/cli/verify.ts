@@ -233,13 +233,17 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
-  const from = page === null ? '' : `\n\n${inOneLine(takenFrom(file, page))}`
+  const from = page === null ? '' : `\n\n${inOneLine(takenFrom(file, page, run !== null))}`
   return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}${from}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
 }
 
 /** Whoever made the page put the keys into it too: they are no word of anybody whom the reader knows. */
-const takenFrom = (file: string, { attached, isOffering }: Omit<GivenPage, 'beside'>): string =>
-  `Taken from the page ${file}: the envelope in it, and ${counted(attached, 'log or artifact', 'logs and artifacts')}.${isOffering ? ' The keys that it offers are not used.' : ''}`
+const takenFrom = (
+  file: string,
+  { attached, isOffering }: Omit<GivenPage, 'beside'>,
+  hasRecord: boolean,
+): string =>
+  `Taken from the page ${file}: the envelope in it, and ${counted(attached, 'log or artifact', 'logs and artifacts')}${hasRecord || attached === 0 ? '' : ', not looked at beside a record that does not verify'}.${isOffering ? ' The keys that it offers are not used.' : ''}`
 
 const isCut = ({ changed, beside, missing, added }: Remaining): boolean =>
   [changed, beside, missing, added].some(({ length }) => length > MOST_NAMED)

@@ -108,6 +108,8 @@ type Piece = Uint8Array<ArrayBuffer> | null
 const A_PIECE = 2 ** 22
 
 export const DAMAGED = 'It cannot be read: its base64 is damaged or cut off'
+/** Of a log or an artifact: it is held against no other record than that of its page. */
+export const WITHOUT_ENVELOPE = 'The envelope of the page that it came in cannot be read'
 
 const ORDER = ['envelope', 'trust', 'attached'] as const satisfies readonly CarriedAs[]
 const TWICE = { envelope: 'envelope', trust: 'trust file' } as const

@@ -7,6 +7,8 @@ import * as z from 'zod/mini'
 import { VERDICT } from '#contract/status.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { verify } from '#cli/verify.ts'
+import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
+import { sha256 } from '#evidence/digest.ts'
 import { trustFault } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
@@ -188,6 +190,56 @@ it('[C2] what several files are is asked of each, and what is beside them of all
   await mkdir(join(beside, 'logs'), { recursive: true })
   await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
   expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
+})
+
+it('[C24] [A6] a page that is damaged or does not verify has nothing held against the others', async () => {
+  const signer = await newSigner()
+  const keys = join(folder, 'pages.json')
+  await writeFile(keys, JSON.stringify(trustFileOf(signer)))
+  const block = (as: CarriedAs, name: string, text: string) =>
+    `${carriedTag(as, name)}${Buffer.from(text).toString('base64')}</script>\n`
+  const pageOf = async (name: string, change = (page: string) => page, outcome = '') => {
+    const run = startRun(
+      signer,
+      { steps: [planStep('build')] },
+      { evidence_id: `ev-${name}`, run_id: `run-${name}` },
+    )
+    const log = `log of ${name}\n`
+    const digest = sha256(log)
+    const [bytes, chunks] = [log.length, [digest]]
+    run.step('build', { log: { sha256: digest, bytes, lines: 1, truncated: false, chunks } })
+    const previous = name === 'a' ? null : { evidence_id: 'ev-before', head: 'a'.repeat(64) }
+    const sealed = await run.seal({ seal_seq: name === 'a' ? 1 : 9, previous })
+    const text = new TextDecoder()
+      .decode(sealed.bytes)
+      .replace('"outcome":"succeeded"', `$&${outcome}`)
+    const page = join(folder, `${name}${outcome.length}${change('">').length}.html`)
+    const blocks = `${block('envelope', 'envelope.json', text)}${block('attached', `logs/${digest}`, log)}`
+    await writeFile(
+      page,
+      `<!doctype html><title>${name}</title>${change(blocks)}<script>0</script>`,
+    )
+    return page
+  }
+  const good = await pageOf('b')
+  const whole = await pageOf('a')
+  const both = async (other: string, ...more: string[]) => {
+    const argv = [other, good, '--trust', keys, ...more]
+    const { code, text } = await printed(argv)
+    const [first, second] = text.split(`${good}:\n`)
+    return { code, first, second }
+  }
+  expect((await both(whole)).second).toMatch(/^Proven[^]*2 files: 2 proven\.$/)
+  const damaged = await both(await pageOf('a', (page) => page.replace('">', '">A')))
+  expect(damaged).toMatchObject({ code: 2 })
+  expect(damaged.first).toContain('damaged or cut off; its 1 log or artifact is not looked at')
+  expect(damaged.second).toMatch(/^Proven[^]*2 files: 1 cannot be read, 1 proven\.$/)
+  const changed = await both(await pageOf('a', undefined, ' '))
+  expect(changed).toMatchObject({ code: 1 })
+  expect(changed.first).toContain('1 log or artifact, not looked at beside a record that does not')
+  expect(changed.second).toMatch(/^Proven[^]*2 files: 1 does not verify, 1 proven\.$/)
+  const other = await both(whole, '--expect', 'run=run-b')
+  expect(other.second).toMatch(/^Proven[^]*2 files: 1 does not verify, 1 proven\.$/)
 })
 
 it('[C2] [A1] what cannot be read beside a record is named, is 2, and hides neither the verdict nor an accusation', async () => {

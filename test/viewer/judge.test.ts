@@ -90,6 +90,44 @@ it('[A6] what belongs to another envelope is no fault of this one, also of one t
   expect(besideIn(beside)).toEqual([...whole, 'attached-unknown: does not verify'])
 })
 
+it('[A6] [C24] what came in a page is held against others only where the record of that page verifies', async () => {
+  const page = (name: string, log: string, text: BlobPart): [FileAt, FileAt] => [
+    { ...at(`${name}/envelope.json`, text), page: name },
+    { ...at(`${name}/logs/${sha256(log)}`, log), page: name },
+  ]
+  const [one, two] = [await logged('first\n', 1), await logged('second\n', 2)]
+  const [first, firstLog] = page('a.html', 'first\n', one.bytes.slice())
+  const text = new TextDecoder().decode(one.bytes)
+  const [failing] = page('a.html', 'first\n', text.replace('succeeded', 'abandoned'))
+  const [second, secondLog] = page('b.html', 'second\n', two.bytes.slice())
+  const attached = [firstLog, secondLog]
+  const whole = ['attached-whole: proven']
+  const [bad, good] = await judged({ envelopes: [failing, second], attached })
+  expect(bad).toMatchObject({
+    found: { verdict: 'does not verify' },
+    attached: [],
+    unread: [{ path: firstLog.path }],
+  })
+  expect(good).toMatchObject({ found: { verdict: 'proven' }, unread: [] })
+  expect(besideIn(good)).toEqual(whole)
+  // Given before it is the same: that one failed, or is not known yet.
+  for (const former of [[], [failing]])
+    expect((await judged({ envelopes: [second], attached, former })).map(besideIn)).toEqual([whole])
+  // A page that verifies accuses the others as a folder does.
+  const stray = [...attached, { ...at('a.html/logs/x', 'x'), page: 'a.html' }]
+  const accused = [...whole, 'attached-unknown: does not verify']
+  expect((await judged({ envelopes: [first, second], attached: stray })).map(besideIn)).toEqual([
+    accused,
+    accused,
+  ])
+  for (const former of [[first], (await judged({ envelopes: [first] })).flatMap(recordedIn)])
+    expect((await judged({ envelopes: [second], attached: stray, former })).map(besideIn)).toEqual([
+      accused,
+    ])
+})
+
+const recordedIn = (one: Judged) => ('recorded' in one && one.recorded) || []
+
 it('[A6] each file is read once, beside however many envelopes', async () => {
   const envelopes = await Promise.all(
     [1, 2, 3].map(async (nth) => envelope(`${nth}.json`, await logged(`log ${nth}\n`, nth))),

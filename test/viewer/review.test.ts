@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
-import { type CarriedAs, carriedTag, DAMAGED } from '#evidence/carried.ts'
+import { type CarriedAs, carriedTag, DAMAGED, WITHOUT_ENVELOPE } from '#evidence/carried.ts'
 import { entryDigest } from '#evidence/chain.ts'
 import { type HeldEnvelope } from '#evidence/place.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
@@ -937,8 +937,11 @@ describe('what a reader gives', () => {
     const damaged = at('run.html', pageOf(envelopeBlock.replace('ey', 'e!'), inLog))
     expect(await sortFiles({ files: [damaged], unread: [] }, unhurried)).toMatchObject({
       envelopes: [],
-      beside: [{ path: `run.html/logs/${digest}` }],
-      unread: [{ path: 'run.html/envelope.json', why: DAMAGED }],
+      beside: [],
+      unread: [
+        { path: 'run.html/envelope.json', why: DAMAGED },
+        { path: `run.html/logs/${digest}`, why: WITHOUT_ENVELOPE },
+      ],
     })
   })
 

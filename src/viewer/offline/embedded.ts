@@ -1,7 +1,10 @@
 import { base64InBytes } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
-import { DAMAGED, faultOf, type Tag } from '#evidence/carried.ts'
+import { DAMAGED, faultOf, type Tag, WITHOUT_ENVELOPE } from '#evidence/carried.ts'
 import type { Unread } from '#viewer/parts/dropped-files.ts'
+
+/** As the page is called that carries this very verifier. */
+export const THIS_PAGE = 'This page'
 
 /** What an export carries in the page itself. Empty for the verifier as it is published. */
 export type Embedded = {
@@ -22,16 +25,22 @@ export function embeddedIn(page: Document): Embedded {
   }))
   const found: Embedded = { envelope: null, trust: null, attached: [], unread: [] }
   const why = elements.length === 0 ? null : faultOf(elements)
-  if (why !== null) return { ...found, unread: [{ path: 'This page', why }] }
+  if (why !== null) return { ...found, unread: [{ path: THIS_PAGE, why }] }
   const files = elements.map((one) => ({ ...one, file: fileOf(one) }))
   const as = (part: string) => files.flatMap((one) => (one.as === part ? (one.file ?? []) : []))
+  const [envelope = null] = as('envelope')
+  const attached = as('attached')
+  const damaged = files.flatMap(({ name, file }) =>
+    file === null ? [{ path: name, why: DAMAGED }] : [],
+  )
   return {
-    envelope: as('envelope')[0] ?? null,
+    envelope,
     trust: as('trust')[0] ?? null,
-    attached: as('attached'),
-    unread: files.flatMap(({ name, file }) =>
-      file === null ? [{ path: name, why: DAMAGED }] : [],
-    ),
+    attached: envelope === null ? [] : attached,
+    unread:
+      envelope === null
+        ? [...damaged, ...attached.map(({ name }) => ({ path: name, why: WITHOUT_ENVELOPE }))]
+        : damaged,
   }
 }
 

@@ -29,8 +29,8 @@ export type Question = {
   trust: readonly Trusted[]
   refused: readonly string[]
   attached: readonly FileAt[]
-  /** Envelopes that the reader gave before: what each has on record, or the file where that is not known yet. */
-  former: readonly (RecordedBefore | FileAt)[]
+  /** Envelopes that the reader gave before: what each that verified has on record, or the file where that is not known. */
+  former: readonly (Recorded | FileAt)[]
 }
 
 /** One of the envelopes, or why its file cannot be read. */
@@ -45,12 +45,14 @@ export type Judged = Pick<FileAt, 'path' | 'page'> &
         sha256: string
         /** Nothing where the envelope does not verify: then nothing is on record. */
         attached: readonly Attached[]
-        /** Files beside it that could not be read. */
+        /** Files beside it that could not be read; of a page that does not verify all that came in it. */
         unread: readonly Unread[]
         /** null where it does not verify. */
-        recorded: RecordedBefore | null
+        recorded: Recorded | null
       }
   )
+/** `page`: the one that it came in, if it did. */
+export type Recorded = RecordedBefore & Pick<FileAt, 'page'>
 /** What a verified envelope says of itself as a whole. */
 export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closing'> &
   Pick<Opening, 'title' | 'definition' | 'actor' | 'started_at'>
@@ -113,17 +115,26 @@ export async function judge(
   }
   const records = judged.flatMap(({ record }) => record ?? [])
   const beside = () => at(envelopes.length - 1, 'beside', true)
-  const files = records.length === 0 ? [] : attached
   const unread: Unread[] = []
   // Also of what does not verify beside the others: what is on record there is none of theirs.
-  const before = alone.flatMap(({ one }) => ('recorded' in one && one.recorded) || [])
-  for (const one of files.length === 0 ? [] : former) {
-    if (!('file' in one)) before.push(one)
-    else {
-      const { record } = await judgeOne(one, { trust, refused, onProgress: beside }, [], signal)
-      if (record) before.push(recordedIn(record))
-    }
+  const before = alone.flatMap(({ one }) => recordOf(one) ?? [])
+  const pages = new Set(judged.map(({ one, record }) => record && one.page))
+  for (const one of records.length * attached.length === 0 ? [] : former) {
+    const recorded =
+      'file' in one
+        ? recordOf((await judgeOne(one, { trust, refused, onProgress: beside }, [], signal)).one)
+        : one
+    if (recorded === null) continue
+    before.push(recorded)
+    pages.add(recorded.page)
   }
+  // What came in a page is held against the others only where the record of that page verified: else nobody knows what it
+  // is, and the right log of a damaged page would accuse an honest one.
+  const files = attached.filter(
+    ({ page }) => records.length > 0 && (page === undefined || pages.has(page)),
+  )
+  const byPage = Map.groupBy(attached, ({ page }) => page)
+  const cameIn = (page: FileAt['page']) => (page === undefined ? [] : (byPage.get(page) ?? []))
   const given = files.map(({ path, file }) => ({
     name: path,
     size: file.size,
@@ -140,13 +151,15 @@ export async function judge(
   const found = await compareBesideAll(records, given, beside, before)
   const of = new Map(records.map((record, index) => [record, found[index] ?? []]))
   const withFiles = ({ one, record }: Looked): Judged =>
-    'unreadable' in one || record === null
+    'unreadable' in one
       ? one
-      : {
-          ...one,
-          unread,
-          attached: (of.get(record) ?? []).map((one) => attachedOf(one, files)),
-        }
+      : record === null
+        ? { ...one, unread: cameIn(one.page).map(({ path }) => ({ path, why: OF_NO_RECORD })) }
+        : {
+            ...one,
+            unread,
+            attached: (of.get(record) ?? []).map((one) => attachedOf(one, files)),
+          }
   return { judged: judged.map(withFiles), series }
 }
 
@@ -181,7 +194,7 @@ async function judgeOne(
       sha256: await sha256OfMany(bytes),
       attached: [],
       unread: [],
-      recorded: record && recordedIn(record),
+      recorded: record && { ...recordedIn(record), ...(page !== undefined && { page }) },
     }
     return {
       one,
@@ -201,6 +214,10 @@ function runIn({ run_id, evidence_id, opening, closing }: VerifiedEnvelope): Jud
   const { title, definition, actor, started_at } = opening
   return { run_id, evidence_id, closing, title, definition, actor, started_at }
 }
+
+const recordOf = (one: Judged): Recorded | null => ('recorded' in one ? one.recorded : null)
+
+const OF_NO_RECORD = 'The record of the page that it came in does not verify'
 
 const recordedIn = ({ record, longest }: RecordBeside): RecordedBefore => ({
   sha256s: [...record.keys()],

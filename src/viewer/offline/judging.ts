@@ -1,5 +1,4 @@
-import type { RecordedBefore } from '#evidence/beside.ts'
-import { judge, type Judgement, type Progress, type Question } from './judge.ts'
+import { judge, type Judgement, type Progress, type Question, type Recorded } from './judge.ts'
 
 /** What the page is about: the last thing that was asked. */
 export type Judging =
@@ -21,7 +20,7 @@ export type Judge = {
 export function newJudge(script: string): Judge {
   let judging: Judging = { state: 'nothing asked' }
   let under: AbortController | null = null
-  const recorded = new WeakMap<File, RecordedBefore | null>()
+  const recorded = new WeakMap<File, Recorded | null>()
   const told = new Set<() => void>()
   const set = (next: Judging) => {
     judging = next

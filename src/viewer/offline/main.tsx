@@ -1,6 +1,6 @@
 import { createRoot } from 'react-dom/client'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
-import { embeddedIn } from './embedded.ts'
+import { embeddedIn, THIS_PAGE } from './embedded.ts'
 import { judgeWhatComes, newJudge } from './judging.ts'
 import { VerifierPage } from './verifier-page.tsx'
 import './verifier.css'
@@ -13,7 +13,7 @@ async function draw(script: string): Promise<void> {
   const root = document.getElementById('root')
   if (root === null) throw new Error('verifier.html has no #root')
   const { envelope, trust, attached, unread } = embeddedIn(document)
-  const at = (file: File) => ({ path: file.name, file })
+  const at = (file: File) => ({ path: file.name, file, page: THIS_PAGE })
   const given = {
     envelopes: envelope ? [at(envelope)] : [],
     brought: trust

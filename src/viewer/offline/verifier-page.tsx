@@ -44,6 +44,7 @@ import {
   worstFirst,
 } from '#viewer/review/verdict-list.tsx'
 import { AttachedFiles, Save } from './attached-files.tsx'
+import { THIS_PAGE } from './embedded.ts'
 import { FileList } from './file-list.tsx'
 import type { Judged, JudgedRun, Progress, Question } from './judge.ts'
 import type { Judge } from './judging.ts'
@@ -223,10 +224,14 @@ function leftOf({ files, unread }: Dropped, sorted: Sorted): Unread[] {
 function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
   const nameOf = ({ path, file }: FileAt) => JSON.stringify([path, file.size, file.lastModified])
   const again = new Set(beside.map(nameOf))
+  // A page that is given again brings all that is of it.
+  const pages = new Set(envelopes.flatMap(({ page }) => page ?? []))
+  const isKept = (one: FileAt) =>
+    !again.has(nameOf(one)) && (one.page === undefined || !pages.has(one.page))
   return {
     ...(envelopes.length > 0 ? withEnvelopes(before, envelopes) : before),
     brought: withTrust(before.brought, trust),
-    attached: [...before.attached.filter((one) => !again.has(nameOf(one))), ...beside],
+    attached: [...before.attached.filter(isKept), ...beside],
   }
 }
 
@@ -380,7 +385,7 @@ function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
           <RunText text={path} max={160} />, {bytes.toLocaleString('en')} bytes, SHA-256{' '}
           <code className="font-mono break-all">{sha256}</code>
         </p>
-        {page !== undefined && (
+        {page !== undefined && page !== THIS_PAGE && (
           <p className="text-ink-2">
             Taken from the page <RunText text={page} max={160} />, whose own verifier has no part in
             this.

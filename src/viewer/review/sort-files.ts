@@ -7,7 +7,13 @@ import {
   whyUnread,
 } from '#viewer/parts/dropped-files.ts'
 import { LIMITS } from '#contract/envelope.ts'
-import { type Block, carriedIn, DAMAGED, piecesOfBlock } from '#evidence/carried.ts'
+import {
+  type Block,
+  carriedIn,
+  DAMAGED,
+  piecesOfBlock,
+  WITHOUT_ENVELOPE,
+} from '#evidence/carried.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { isTrustFile, readTrustOf } from './read-trust-file.ts'
 
@@ -134,8 +140,12 @@ async function carriedBy({ path, file }: FileAt, signal: AbortSignal): Promise<S
   }
   const { envelope, trust, attached } = carried
   for (const block of [envelope, ...(trust ? [trust] : []), ...attached]) {
-    const inner = await fileOf(page, block, file.lastModified, breathe)
     const at = `${path}/${block.name}`
+    if (block !== envelope && block !== trust && found.envelopes.length === 0) {
+      found.unread.push({ path: at, why: WITHOUT_ENVELOPE })
+      continue
+    }
+    const inner = await fileOf(page, block, file.lastModified, breathe)
     if (inner === null) found.unread.push({ path: at, why: DAMAGED })
     else if (block === trust) found.trust.push({ path: at, read: await readTrustOf(inner) })
     else
