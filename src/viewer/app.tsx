@@ -13,7 +13,7 @@ import { RunsPage } from './operate/runs-page.tsx'
 import { keptQuery, trustQuery } from './queries.ts'
 import { NothingKept, NotKept } from './review/nothing-kept.tsx'
 import { useLive } from './store.ts'
-import { unanswered, warnsOf } from './trust-store.ts'
+import { unanswered, warnsOf, wasRead } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 import { part } from './parts/part.ts'
 import { PartAwaited } from './parts/part-awaited.tsx'
@@ -162,7 +162,7 @@ function KeyWatch({ isAsking }: { isAsking: boolean }) {
   return (
     <>
       {/* Here with the page: where a file is verified nothing is fetched for it. */}
-      {kept.fault && <NothingKept fault={kept.fault} />}
+      {kept.fault && <NothingKept fault={kept.fault} isInHand={wasRead(known)} />}
       <NotKept />
       <Suspense>
         {unanswered(kept).length > 0 && <KeyChanged kept={kept} />}

@@ -205,9 +205,13 @@ export const memoryQuery = queryOptions({
   queryKey: [...keptQuery.queryKey, 'memory'],
   queryFn: async ({ client, queryKey }) => {
     const before = client.getQueryData<Memory>(queryKey)
-    const { kept, met } = await readMemory()
+    const { kept, ...memory } = await readMemory()
     const isUnread = kept.fault?.kind === 'unread'
-    return { kept: stillKept(kept, before?.kept), met: isUnread ? (before?.met ?? met) : met }
+    return {
+      ...memory,
+      kept: stillKept(kept, before?.kept),
+      met: isUnread ? (before?.met ?? memory.met) : memory.met,
+    }
   },
   networkMode: 'always',
   staleTime: Number.POSITIVE_INFINITY,

@@ -105,7 +105,12 @@ export const NOTHING_KEPT: Kept = {
  * `met`: each record that had a place in a walk under a key that the reader pinned or accepted. It lies beside what is
  * kept, since it is long, and what is kept is read with every verdict.
  */
-export type Memory = { readonly kept: Kept; readonly met: readonly Met[] }
+export type Memory = {
+  readonly kept: Kept
+  readonly met: readonly Met[]
+  /** Why what was met is there and cannot be read, so that nothing is held against it; else there is none. */
+  readonly unread?: string
+}
 
 const MAX_HEADS = 1000
 
@@ -125,8 +130,8 @@ export const readMemory = (): Promise<Memory> => read(memoryOf)
 
 async function read(from: (store: IDBObjectStore) => Promise<Memory>): Promise<Memory> {
   try {
-    const { kept, met } = await transact('readonly', from)
-    return { kept: lost === null ? kept : { ...kept, fault: lost }, met }
+    const { kept, ...memory } = await transact('readonly', from)
+    return { kept: lost === null ? kept : { ...kept, fault: lost }, ...memory }
   } catch (error) {
     return { kept: { ...NOTHING_KEPT, fault: { kind: 'unread', why: whyNot(error) } }, met: [] }
   }
@@ -139,12 +144,24 @@ const keptOf = async (store: IDBObjectStore) => keptIn(await answerOf(store.get(
 
 async function memoryOf(store: IDBObjectStore): Promise<Memory> {
   const [kept, met] = await Promise.all([keptOf(store), answerOf<unknown>(store.get('met'))])
-  return { kept, met: metIn(met) }
+  return memoryIn(kept, met)
 }
+
+/** Of what was met alone nothing is lost that the reader said, or what was opened here. */
+export function memoryIn(kept: Kept, stored: unknown): Memory {
+  if (stored === undefined) return { kept, met: [] }
+  const parsed = parse(z.array(Met), stored)
+  return parsed.ok
+    ? { kept, met: parsed.value }
+    : { kept, met: [], unread: foreign(parsed.error.message) }
+}
+
+const foreign = (message: string): string =>
+  `what is kept is nothing that this page has written: ${message}`
 
 // What is there and cannot be read may be pinned or refused: taken for nothing, the next change would write over it.
 const keptIn = (stored: unknown): Kept =>
-  stored === undefined ? NOTHING_KEPT : withoutFalse(withFewWaiting(parsedBy(Kept, stored)))
+  stored === undefined ? NOTHING_KEPT : withoutFalse(withFewWaiting(parsedKept(stored)))
 
 /** What is kept, as it is read: of keys that wait for an answer it may have more than are kept by now. */
 export function withFewWaiting(kept: Kept): Kept {
@@ -191,13 +208,10 @@ const withoutFalseOf = (file: TrustFile): TrustFile => ({
 const faultOf = (key: ServerKey): string | null =>
   trustFault({ ...NOTHING_KEPT.pinned, server_keys: [key] })
 
-const metIn = (stored: unknown): readonly Met[] =>
-  stored === undefined ? [] : parsedBy(z.array(Met), stored)
-
-function parsedBy<T>(schema: z.ZodMiniType<T>, stored: unknown): T {
-  const parsed = parse(schema, stored)
+function parsedKept(stored: unknown): Kept {
+  const parsed = parse(Kept, stored)
   if (parsed.ok) return parsed.value
-  throw new Error(`what is kept is nothing that this page has written: ${parsed.error.message}`)
+  throw new Error(foreign(parsed.error.message))
 }
 
 /**
@@ -216,10 +230,20 @@ const change = (by: (kept: Kept) => Kept): Promise<Kept> =>
 const changeMemory = (by: (memory: Memory) => Memory): Promise<Kept> =>
   write(async (store) => {
     const before = await memoryOf(store)
+    // Nothing is written over what the reader has not let go.
+    if (before.unread !== undefined) throw new Error(before.unread)
     const next = by(before)
     store.put(next.kept, 'kept')
     if (next.met !== before.met) store.put(next.met, 'met')
     return { before: before.kept, next: next.kept }
+  })
+
+/** Lets go of what was met, which cannot be read: the next walk is the first. */
+export const forgetMet = () =>
+  write(async (store) => {
+    const kept = await keptOf(store)
+    store.put([], 'met')
+    return { before: kept, next: kept }
   })
 
 async function write(
@@ -382,9 +406,17 @@ export function withWord(kept: Kept, { key_id, status, last_seal_seq }: ServerKe
   }
 }
 
-/** What there is to warn of: where nothing new is kept, a key that is another than was kept is one all the same. */
+/**
+ * What there is to warn of: where nothing new is kept, or what this page has read cannot be read again, a key that is
+ * another than was kept is one all the same.
+ */
 export const warnsOf = (kept: Kept, offered: readonly ServerKey[], at: Date): Kept =>
-  kept.fault?.kind === 'unkept' ? withSeen(kept, offered, at.toISOString()) : kept
+  kept.fault?.kind === 'unkept' || (kept.fault !== undefined && wasRead(kept))
+    ? withSeen(kept, offered, at.toISOString())
+    : kept
+
+/** Has this page something in hand that was kept? */
+export const wasRead = ({ seen }: Kept): boolean => Object.keys(seen).length > 0
 
 /** Did the server take something back of a key that was kept before? */
 export const hasFallen = (before: Kept, now: Kept): boolean =>

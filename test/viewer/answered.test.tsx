@@ -11,7 +11,7 @@ import { memoryQuery } from '#viewer/queries.ts'
 import { EnvelopesPage } from '#viewer/review/envelopes-page.tsx'
 import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
-import { NOTHING_KEPT, withWalk } from '#viewer/trust-store.ts'
+import { memoryIn, NOTHING_KEPT, withWalk } from '#viewer/trust-store.ts'
 
 /* Every page that asks for one thing, while the server is away and comes back. */
 
@@ -114,6 +114,28 @@ it('[U12] that history had changed is said also after a reload that the server d
   screen.getByText(/Number 8 is another record/)
   const { kept: walked } = withWalk({ kept, met: [] }, { at: 'now', placed: [], is_broken: false })
   expect(walked.unlike).toBe(null)
+})
+
+it('[U36] that what was walked before cannot be read is said where it is missed, and what was opened counts', async () => {
+  about = '/api/envelopes'
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
+  const head = { server: 'a'.repeat(64), evidence_id: 'ev-8', head: 'b'.repeat(64), seal_seq: 8 }
+  const kept = { ...NOTHING_KEPT, heads: [{ ...head, decisions: [] }] }
+  expect(memoryIn(kept, undefined)).toEqual({ kept, met: [] })
+  expect(memoryIn(kept, [head])).toEqual({ kept, met: [head] })
+  const memory = memoryIn(kept, [head, { odd: 1 }])
+  expect(memory).toMatchObject({ kept, met: [] })
+  expect(memory.unread).toContain('nothing that this page has written')
+  client.setQueryData(memoryQuery.queryKey, memory)
+  render(
+    <QueryClientProvider client={client}>
+      <EnvelopesPage />
+    </QueryClientProvider>,
+  )
+  await act(async () => asked[0]?.resolve(Response.json(NONE)))
+  await screen.findByText(/history has changed underneath you/)
+  screen.getByText('What this browser walked here before cannot be read')
+  screen.getByRole('button', { name: 'Let it go and begin anew' })
 })
 
 it('[U9] that older records could not be had is said at their button, and not of those that are here', async () => {

@@ -265,6 +265,12 @@ it('[U36] another key than was kept is warned of also where nothing new is kept'
   // What is kept says it by itself where it can.
   expect(warnsOf(before, now, at)).toBe(before)
   expect(unanswered(warnsOf({ ...NOTHING_KEPT, fault }, now, at))).toEqual([])
+  // And where what this page has read cannot be read again; where it never was, there is nothing to hold it against.
+  const unread = { kind: 'unread' as const, why: 'SecurityError: denied' }
+  const inHand = { ...before, fault: unread }
+  expect(unanswered(warnsOf(inHand, now, at))).toEqual([serverKeyOf(other)])
+  const nothing = { ...NOTHING_KEPT, fault: unread }
+  expect(warnsOf(nothing, now, at)).toBe(nothing)
 })
 
 it('[U16] [V7] that is offered no more has sealed what it sealed, on each page, and can still be pinned', () => {

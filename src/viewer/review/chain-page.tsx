@@ -24,6 +24,7 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
+import { LostMemory } from './lost-memory.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { CannotBeTold, Faults } from './series-faults.tsx'
 import {
@@ -97,6 +98,7 @@ export function ChainPage() {
         names. A record that was removed, sealed twice or sealed anew shows: the others name another
         one, or this browser saw another one before.
       </p>
+      <LostMemory memory={memory.data} />
       {memory.data && <LastSeen memory={memory.data} />}
       {keysFault !== null && (
         <Notice tone="waiting" title="The server’s own list of keys could not be had">
@@ -164,6 +166,7 @@ function LastSeen({ memory }: { memory: Memory }) {
         held against nothing.
       </p>
     )
+  if (newest === null && memory.unread !== undefined) return null
   if (newest === null)
     return (
       <p className="max-w-prose text-ink-2">

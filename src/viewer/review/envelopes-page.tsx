@@ -14,6 +14,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { Link } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
+import { LostMemory } from './lost-memory.tsx'
 import { changedSince } from './walk-chain.ts'
 
 /** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
@@ -46,6 +47,7 @@ export function EnvelopesPage() {
         </div>
       }
     >
+      <LostMemory memory={memory} />
       {changed !== null && (
         <ChangedHistory title="This server’s history has changed underneath you">
           {changed} Walk the chain to see what is missing, forked or sealed anew.

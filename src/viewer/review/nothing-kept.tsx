@@ -10,7 +10,14 @@ import { useState } from 'react'
  * A browser that keeps nothing, or nothing new: on every page, since what warns on every page of a changed key cannot, and
  * nobody would miss it.
  */
-export function NothingKept({ fault: { kind, why } }: { fault: StoreFault }) {
+export function NothingKept({
+  fault: { kind, why },
+  isInHand,
+}: {
+  fault: StoreFault
+  /** This page had read what is kept, and goes by that. */
+  isInHand: boolean
+}) {
   const client = useQueryClient()
   return (
     <section
@@ -32,7 +39,8 @@ export function NothingKept({ fault: { kind, why } }: { fault: StoreFault }) {
           )
         }
       >
-        {TEXT[kind]} The browser says: <RunText text={why} max={300} />.
+        {kind === 'unread' && isInHand ? IN_HAND : TEXT[kind]} The browser says:{' '}
+        <RunText text={why} max={300} />.
       </Notice>
     </section>
   )
@@ -49,6 +57,9 @@ const TEXT = {
   unkept:
     'What it kept before counts. No further key or record is remembered, and a change of what was first met since then cannot be told. What you pin, require or refuse is not kept.',
 } as const satisfies Record<StoreFault['kind'], string>
+
+const IN_HAND =
+  'It cannot be read any more: this page warns by what it had read. No further key or record is remembered, and what you have pinned, required or refused since is not known, so that nothing is called proven.'
 
 /** What the reader said last of whom they trust, and was not kept: in sight wherever they said it. */
 export function NotKept() {
