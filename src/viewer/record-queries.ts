@@ -251,9 +251,11 @@ async function askedOfFile(
   beside: readonly HeldEnvelope[],
 ) {
   const kept = await client.query(keptQuery)
-  const by =
-    trust?.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })) ??
-    trustedOf(kept, knownKeys(kept))
+  // What the reader pinned and requires is asked of every file: who hands one over may have made a trust file beside it.
+  const by = [
+    ...(trust ?? []).map((one) => ({ ...one, file: withoutRefused(kept, one.file) })),
+    ...trustedOf(kept, knownKeys(kept)),
+  ]
   // Whom the reader does not trust any more accuses nobody.
   const known = new Set(
     by.flatMap(({ file, source }) =>

@@ -93,6 +93,7 @@ describe('the walk over a chain', () => {
       behind = [],
       onAsked = () => {},
       at = 'then',
+      unread = {},
     }: {
       refused?: readonly string[]
       before?: Walk | null
@@ -103,6 +104,8 @@ describe('the walk over a chain', () => {
       behind?: readonly Sealed[]
       onAsked?: (evidence_id: string) => void
       at?: string
+      /** Why what the browser keeps could not be read. */
+      unread?: { unread?: string }
     } = {},
   ) {
     const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
@@ -128,7 +131,8 @@ describe('the walk over a chain', () => {
           if (refused.includes(asked))
             throw new ApiError('unreadable', 500, `GET /api/envelopes/${asked} answered 500`)
           const one = [...here, ...behind].find(({ envelope }) => envelope.evidence_id === asked)
-          return one === undefined ? null : await verdictOf(one.bytes, trust, taken)
+          if (one === undefined) return null
+          return await verdictOf(one.bytes, trust, taken, [], unread)
         },
       },
       remembered,
@@ -212,6 +216,19 @@ describe('the walk over a chain', () => {
     const required = [{ name, sha256: null, gates }]
     const unknown = await walk([sealed], [], [pinned(await newSigner(2), { required })])
     expect(unknown.walked).toMatchObject([{ placed: null, unkept: null }])
+  })
+
+  it('[U36] [U12] goes on where what the browser keeps cannot be read', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const unread = { unread: 'SecurityError: denied' }
+    const found = await walk([sealed, second], [], [pinned(signer)], { unread })
+    expect(found.walked).toMatchObject([
+      { verdict: 'not proven', isUnread: false },
+      { verdict: 'not proven', isUnread: false },
+    ])
+    expect(found.series).toMatchObject([{ count: 2, faults: [] }])
+    const gone = await walk([second], [], [pinned(signer)], { unread })
+    expect(gone.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-1' }] }])
   })
 
   it('[U12] names one that cannot be had, says what can be said of the others, and asks again', async () => {

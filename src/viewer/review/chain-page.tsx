@@ -26,6 +26,7 @@ import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { LostMemory } from './lost-memory.tsx'
 import { NotDetectable } from './not-detectable.tsx'
+import { PinnedEndings } from './pinned-endings.tsx'
 import { CannotBeTold, Faults } from './series-faults.tsx'
 import {
   type AskingAgain,
@@ -257,6 +258,7 @@ function Found({
             <Named walked={unkept} />
           </div>
         )}
+        <PinnedEndings by={placed.map(({ sealed_by }) => sealed_by)} />
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}

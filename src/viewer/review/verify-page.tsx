@@ -33,6 +33,7 @@ import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
+import { PinnedEndings } from './pinned-endings.tsx'
 import { RefusedSaid } from './refused-key.tsx'
 import { isPart, type Sorted, sortFiles } from './sort-files.ts'
 import {
@@ -151,22 +152,12 @@ export function VerifyPage() {
         onChange={(now) => change({ brought: now })}
       />
       <p className="max-w-prose text-ink-2">
-        {trust === null ? (
-          <>
-            It is held against the keys and requirements{' '}
-            <Link href="/evidence/trust" className="link">
-              kept in this browser
-            </Link>
-            {kept.data?.fault?.kind === 'unread' && ', which cannot be read'}.
-          </>
-        ) : (
-          <>
-            It is held against what you brought alone, not against what this browser keeps.{' '}
-            <button type="button" className="link" onClick={() => change({ brought: [] })}>
-              Use what this browser keeps instead
-            </button>
-          </>
-        )}
+        It is held against the keys and requirements{' '}
+        <Link href="/evidence/trust" className="link">
+          kept in this browser
+        </Link>
+        {kept.data?.fault?.kind === 'unread' && ', which cannot be read'}
+        {trust !== null && ', and against what you brought beside them'}.
       </p>
       {former.length > 0 && (
         <p className="max-w-prose text-ink-2">
@@ -212,7 +203,7 @@ const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
-/** What files are judged by. `trust`: null where the browser's own keys are. */
+/** What files are judged by, beside what this browser keeps. `trust`: null where the reader brought none. */
 type JudgedBy = {
   trust: readonly Trusted[] | null
   refused: readonly string[]
@@ -245,6 +236,7 @@ function FileVerdicts({
     return (
       <>
         <HeldTogether series={series} />
+        <PinnedEndings by={found.map(({ verdict }) => verdict?.sealed_by ?? null)} />
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
         {open && (
           <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>

@@ -106,7 +106,7 @@ export async function walkChain(
       return await rim.judge(id, taken, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      return { unread: wordsOf(error).detail }
+      return { notHad: wordsOf(error).detail }
     }
   }
   const read = new Map(
@@ -142,11 +142,11 @@ export async function walkChain(
   const placed = walked.flatMap((one) => one.placed ?? [])
   const differing = await compareTaken(placed, async ({ evidence_id, head }, taken) => {
     const again = await judge(evidence_id, taken)
-    if (again === null || !('unread' in again))
+    if (again === null || !('notHad' in again))
       return again?.walk?.place.head === head ? again.walk.differing : null
     const at = walked.findIndex(({ placed: one }) => one?.evidence_id === evidence_id)
     const one = walked[at]
-    const open = `What others took over from it could not be compared: it could not be had again: ${again.unread}`
+    const open = `What others took over from it could not be compared: it could not be had again: ${again.notHad}`
     if (one) walked[at] = { ...one, isUnread: true, open }
     return []
   })
@@ -232,7 +232,7 @@ const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
 
 function walkedOf(
   listed: Named,
-  verdict: Verdict | { unread: string } | null,
+  verdict: Verdict | { notHad: string } | null,
   /** By a record, or by this browser: the series says where that is another. */
   isNamed: boolean,
 ): Walked {
@@ -256,12 +256,12 @@ function walkedOf(
       verdict: 'not here',
       fault: 'It is listed, and the server does not have it.',
     }
-  if ('unread' in verdict)
+  if ('notHad' in verdict)
     return {
       ...nothing,
       verdict: 'not read',
       unplaced: { evidence_id, says: null },
-      open: `It could not be had: ${verdict.unread}`,
+      open: `It could not be had: ${verdict.notHad}`,
       isUnread: true,
     }
   const { sealed_by, walk = null } = verdict
