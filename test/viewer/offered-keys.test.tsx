@@ -166,6 +166,19 @@ describe('a key that the server takes back', () => {
     offered.getByRole('button', { name: 'Pin it as revoked' })
     expect(endingOf(withPinned(met, until('retired', 3)), key.key_id, [key])).toBeNull()
   })
+
+  it.each([met, withPinned(met, key)])(
+    '[U16] and that nothing can be kept of is not called one that is given back, %#',
+    (kept) => {
+      const ending = endingOf(kept, key.key_id, [until('revoked', 2)])
+      expect(ending).toMatchObject({ known: until('revoked', 2), raised: null })
+      withTrust(kept, [until('revoked', 2)])
+      const offered = within(screen.getByRole('region', { name: 'Offered by this server' }))
+      offered.getByText(/^This server calls this key revoked \(it counts up to #2\)\./)
+      expect(offered.queryByText(/Now it calls it/)).toBeNull()
+      expect(offered.queryByRole('button', { name: /as the server says now/ })).toBeNull()
+    },
+  )
 })
 
 it('[U16] a server that offers no key at all is said to offer none', () => {

@@ -14,7 +14,7 @@ import {
   startRun,
   trustFileOf,
 } from '#test/evidence/fixture.ts'
-import { keptQuery } from '#viewer/queries.ts'
+import { keptQuery, trustQuery } from '#viewer/queries.ts'
 import { entryQuery, valuesQuery } from '#viewer/record-queries.ts'
 import { AuditViews } from '#viewer/review/audit-views.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
@@ -170,6 +170,30 @@ describe('a verdict', () => {
         expect(claims().textContent).toContain(`${signer.key_id}, which you refused`)
         screen.getByText('read here, from nobody you know')
       }
+  })
+
+  it('[U16] of a key that was taken back says how the server calls it now', async () => {
+    const now = serverKeyOf(signer)
+    const kept = {
+      ...NOTHING_KEPT,
+      keys: [{ ...now, status: 'revoked' as const, last_seal_seq: 2 }],
+      fell: {
+        [signer.key_id]: {
+          at: '2026-11-12T09:30:00.000Z',
+          from: { status: 'active' as const, last_seal_seq: null },
+        },
+      },
+    }
+    const client = new QueryClient()
+    client.setQueryData(keptQuery.queryKey, kept)
+    client.setQueryData(trustQuery.queryKey, { kept, offered: trustFileOf(signer) })
+    const answer = await verdictOf(sealed.bytes, [pinned(signer)])
+    render(
+      <QueryClientProvider client={client}>
+        <Judged document="ev-1" origin={{ from: 'server', evidence_id: 'ev-1' }} verdict={answer} />
+      </QueryClientProvider>,
+    )
+    verdict().getByText(/before, active\. Now it calls it active\./)
   })
 
   it('[U5] calls a record read, not verified, whose key is nobody’s that the reader knows', async () => {

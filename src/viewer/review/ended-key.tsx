@@ -1,5 +1,5 @@
 import type { ServerKey } from '#contract/trust.ts'
-import { isAsFar, lowers, type Standing } from '#viewer/key-standing.ts'
+import { isAsFar, lowered, lowers, type Standing } from '#viewer/key-standing.ts'
 import { When } from '#viewer/parts/time.tsx'
 import type { Kept } from '#viewer/trust-store.ts'
 
@@ -22,12 +22,15 @@ export function endingOf(
   now: readonly ServerKey[] = [],
 ): Ending | null {
   const ofIt = (key: ServerKey) => key.key_id === key_id
-  const known = kept.keys.find(ofIt)
-  if (known === undefined) return null
+  const met = kept.keys.find(ofIt)
+  if (met === undefined) return null
+  const said = now.find(ofIt) ?? met
+  // What it takes back now it has taken back, also where nothing can be kept of it.
+  const known = lowered(met, said)
   const fell = kept.fell[key_id] ?? null
   const pinned = kept.pinned.server_keys.find((key) => ofIt(key) && lowers(known, key)) ?? null
-  const raised = now.find((key) => ofIt(key) && !isAsFar(key, known)) ?? null
-  return fell === null && pinned === null && raised === null
+  const raised = isAsFar(said, known) ? null : said
+  return fell === null && pinned === null && raised === null && known === met
     ? null
     : { known, fell, pinned, raised }
 }

@@ -4,7 +4,7 @@ import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { keptQuery } from '#viewer/queries.ts'
+import { keptQuery, trustQuery } from '#viewer/queries.ts'
 import { isSealKnown } from '#viewer/seal-known.ts'
 import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { part } from '#viewer/parts/part.ts'
@@ -48,6 +48,8 @@ export function Judged({
   renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
   const kept = useQuery(keptQuery)
+  // As far as the page asked for it: a file is judged without a word to any server.
+  const { data: trust } = useQuery({ ...trustQuery, enabled: false })
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
   const sentence = proofSentence(verdict, seen, origin.from)
   const { tone } = sentence
@@ -55,7 +57,7 @@ export function Judged({
   const { summary } = verdict
   const ending =
     isKeptAsked && kept.data && verdict.sealed_by
-      ? endingOf(kept.data, verdict.sealed_by.key_id)
+      ? endingOf(kept.data, verdict.sealed_by.key_id, trust?.offered.server_keys)
       : null
   return (
     <>
