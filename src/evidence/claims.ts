@@ -166,6 +166,11 @@ export const CODE = {
     state: 'not checked',
     open: 'a trust file that was refused',
   },
+  'trust-unread': {
+    claim: 'trust',
+    state: 'not checked',
+    open: 'whom you trust and what you require, which could not be read',
+  },
 
   'chain-whole': { claim: 'chain', state: 'proven' },
   'entry-changed': { claim: 'chain', state: 'does not verify' },

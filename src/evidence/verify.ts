@@ -273,7 +273,7 @@ function usableTrust({
       ...(unread === undefined
         ? []
         : [
-            claimOf('trust-file-refused', {
+            claimOf('trust-unread', {
               message: `What is kept of whom you trust could not be read: ${unread}. What you pinned, required and refused is not known.`,
             }),
           ]),

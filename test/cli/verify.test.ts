@@ -39,8 +39,19 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 /** What a reader brings whom the command line has flags for: it holds nothing, and every file named is pinned and read. */
-const isSaid = ({ held, source, most, mostOf, accept, refused, refusedKeys }: Attack): boolean =>
-  [held, source, most, mostOf, accept, refused, refusedKeys].every((one) => one === undefined)
+const isSaid = ({
+  held,
+  source,
+  most,
+  mostOf,
+  accept,
+  refused,
+  unread,
+  refusedKeys,
+}: Attack): boolean =>
+  [held, source, most, mostOf, accept, refused, unread, refusedKeys].every(
+    (one) => one === undefined,
+  )
 
 async function lineFor({ file, trust, also, asked, expect, beside }: Attack): Promise<string[]> {
   const line = [fileURLToPath(new URL(`${file}.envelope`, ATTACKS))]

@@ -936,6 +936,14 @@ attack(
   honest.bytes,
   { refusedKeys: [signer.key_id] },
 )
+attack(
+  'trust-unread',
+  'where what the reader keeps of whom they trust could not be read, by a key that a file of theirs has pinned',
+  'not proven',
+  ['trust-unread'],
+  honest.bytes,
+  { unread: 'the disk is gone' },
+)
 const signature = (change: (raw: Uint8Array) => Uint8Array) =>
   document(({ integrity }) =>
     integrity.seal.signatures.forEach(

@@ -50,6 +50,8 @@ export const BROUGHT = {
   accept: z.exactOptional(z.array(z.string())),
   /** Why files that they named as theirs are no trust files. */
   refused: z.exactOptional(z.array(z.string())),
+  /** Why it is not known whom they trust, refused and require. */
+  unread: z.exactOptional(z.string()),
   /** Sealing keys that they refused, whichever file has them. */
   refusedKeys: z.exactOptional(z.array(z.string())),
   /** What they verified before. */

@@ -364,7 +364,8 @@ describe('what the reader requires', () => {
     })
     expect(verdict).toBe('not proven')
     const codes = claims.map(({ code }) => code)
-    expect(codes).toContain('trust-file-refused')
+    expect(codes).toContain('trust-unread')
+    expect(codes).not.toContain('trust-file-refused')
     expect(codes).not.toContain('nothing-required')
   })
 

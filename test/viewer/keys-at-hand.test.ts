@@ -97,8 +97,11 @@ it('[U36] what is kept and cannot be read is not known: nothing is proven, and i
   )
   const said = 'What this browser keeps of the keys that you trust could not be read.'
   expect(by).toMatchObject({ verdict: 'not proven', sealed_by: { source: 'offered' } })
-  expect(proofSentence(by, null, 'server').text).toContain(said)
-  expect(by.claims.find(({ code }) => code === 'trust-file-refused')?.message).toBe(
+  const sentence = proofSentence(by, null, 'server')
+  expect(sentence.text).toContain(said)
+  expect(sentence.open).toContain('whom you trust and what you require, which could not be read')
+  expect(sentence.open).not.toContain('a trust file that was refused')
+  expect(by.claims.find(({ code }) => code === 'trust-unread')?.message).toBe(
     'What is kept of whom you trust could not be read: SecurityError: denied. What you pinned, required and refused is not known.',
   )
   // Nor by a trust file that the reader brings, since they may have refused the key.
