@@ -45,7 +45,7 @@ export function holesOf({
 }): Holes {
   const known = merged(
     [
-      ...members.flatMap(({ seal_seq }) => [seal_seq - 1, seal_seq]),
+      ...members.flatMap((one) => [namedFrom(one), one.seal_seq]),
       ...remembered.flatMap(({ seal_seq, previous }) =>
         previous && isHere(previous.evidence_id) ? [seal_seq - 1, seal_seq] : [seal_seq],
       ),
@@ -62,8 +62,7 @@ export function holesOf({
     let last = 0
     for (const one of ofKey.toSorted((a, b) => a.seal_seq - b.seal_seq)) {
       const { evidence_id, seal_seq, previous } = one
-      // Each but the first names the one before it.
-      const hole = { from: last + 1, to: seal_seq - 2 }
+      const hole = { from: last + 1, to: namedFrom(one) - 1 }
       last = Math.max(last, seal_seq)
       if (hole.from > hole.to || isTakenOver(one)) continue
       const free = outside(outside([hole], own), told)
@@ -74,7 +73,7 @@ export function holesOf({
         const who = isOne
           ? 'a record of another key is or names such a number'
           : 'records of other keys are or name such numbers'
-        const message = `Whether ${numbersSaid(others)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} follows ${previous?.evidence_id}, which could not be had, and ${who}.`
+        const message = `Whether ${numbersSaid(others)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} ${previous === null ? 'says that it follows nothing' : `follows ${previous.evidence_id}, which could not be had`}, and ${who}.`
         open.push({ server, message })
       }
       for (const span of left) found.push(span)
@@ -112,6 +111,10 @@ function holeOf(span: Span & { server: string }): Hole {
 }
 
 type Span = { readonly from: number; readonly to: number }
+
+/** Each names the one before it, but for one that says that it follows none, whatever its number. */
+const namedFrom = ({ seal_seq, previous }: Numbered): number =>
+  previous === null ? seal_seq : seal_seq - 1
 
 const spanOf = (number: number): Span => ({ from: number, to: number })
 

@@ -5,7 +5,7 @@ import { differingOf } from '#evidence/lineage.ts'
 import { compareTaken, walkSeries } from '#evidence/series.ts'
 import { type Placed } from '#evidence/standing.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { newSigner, pinned, planStep, startRun } from './fixture.ts'
+import { newSigner, pinned, planStep, sealContent, startRun } from './fixture.ts'
 import { readSeriesTable, SERIES, walkOf } from './frozen-series.ts'
 import { walked as walkedOver } from './walked.ts'
 
@@ -93,6 +93,32 @@ it('[W1] what is missing is named: by the one after it, by the numbers, by what 
   ])
   expect(walkSeries([], { remembered: [four_] })).toMatchObject([
     { count: 0, last: null, faults: [{ fault: 'missing', evidence_id: 'ev-4' }] },
+  ])
+})
+
+it('[W1] [W6] one that says that it follows nothing names nothing, whatever its number', async () => {
+  const after = async (seal_seq: number) => {
+    const ids = { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}` }
+    const run = startRun(signer, { steps: [planStep('build')] }, ids)
+    run.step('build')
+    const { bytes } = await sealContent(run.content({ seal_seq, previous: null }), signer)
+    const { standing, verdict } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+    expect(verdict).toBe('does not verify')
+    if (standing === null) throw new Error('it has a place')
+    return standing.place()
+  }
+  const [one] = await four()
+  const [two, five] = [await after(2), await after(5)]
+  const missing = (from: number, to: number, count: number) => ({
+    fault: 'missing',
+    from,
+    to,
+    count,
+  })
+  expect(faultsOf([two, await sealed(3, two)])).toMatchObject([missing(1, 1, 1)])
+  expect(faultsOf([five])).toMatchObject([missing(1, 4, 4)])
+  expect(faultsOf([one, five]).filter(({ fault }) => fault === 'missing')).toMatchObject([
+    missing(2, 4, 3),
   ])
 })
 
