@@ -150,12 +150,13 @@ export function checkLineage(
       ...fault,
       message: `It ${fault.message}.`,
     })
-  const known = held.find((one) => one.run_id === run_id && one.starters !== undefined)?.starters
+  const ofRun = held.filter((one) => one.run_id === run_id && one.starters !== undefined)
+  const known = ofRun.find((one) => one.isFailing !== true)?.starters
   const takenOver = takenFrom.length
   const open = [
     ...(known === undefined
       ? [
-          'you hold no record of it under a seal that counts here, so that who started it is the server’s word',
+          `${ofRun.length === 0 ? 'you hold no record of it under a seal that counts here' : 'the record of it that you hold does not verify'}, so that who started it is the server’s word`,
         ]
       : []),
     ...(takenOver === 0

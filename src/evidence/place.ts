@@ -5,7 +5,7 @@ import { FILE } from './shell.ts'
 /** What the reader asked for, where the file answers a question. */
 export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
 
-/** A verified envelope that the reader holds. `server` is the id of its sealing key: each server counts its own series. */
+/** An envelope that the reader holds. `server` is the id of its sealing key: each server counts its own series. */
 export type HeldEnvelope = {
   readonly server: string
   readonly evidence_id: string
@@ -16,6 +16,8 @@ export type HeldEnvelope = {
   readonly starters?: readonly string[]
   /** The one that it follows, where that was kept. */
   readonly previous?: Previous
+  /** It has its place, and does not verify: it accuses others all the same, and nothing is proven by what it says. */
+  readonly isFailing?: true
   /** Its decisions, so that no request is answered a second time in another envelope. */
   readonly decisions?: readonly { readonly nonce: string; readonly sha256: string }[]
 }

@@ -333,9 +333,16 @@ function lineageOf(
       open: [],
     }
   const open = [
-    ...(ofRun.every(({ starters }) => starters === undefined)
-      ? ['who started that is the server’s word, since its record is not here']
+    ...(ofRun.every(({ starters, isFailing }) => starters === undefined || isFailing)
+      ? [
+          `who started that is the server’s word, since its record ${ofRun.some(({ isFailing }) => isFailing) ? 'does not verify' : 'is not here'}`,
+        ]
       : []),
+    ...found.flatMap((source) =>
+      source.isFailing
+        ? [`the record that it took steps over from, ${source.evidence_id}, does not verify`]
+        : [],
+    ),
     ...(sources.size > 0 && found.length === 0
       ? [`${counted(taken.length, 'step')} that it took over could not be compared`]
       : []),

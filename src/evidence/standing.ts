@@ -21,11 +21,12 @@ export type Standing = {
   readonly differing: (taken: readonly TakenOver[]) => TakenOver | null
 }
 
-export function standingOf(envelope: Envelope, entries: Entries): Standing {
+export function standingOf(envelope: Envelope, entries: Entries, isFailing: boolean): Standing {
   const { closing, gates } = envelope
   return {
     place: () => ({
       ...heldOf(envelope),
+      ...(isFailing && { isFailing }),
       previous: closing.previous,
       ran: ranOf(envelope),
       repeats: repeatsOf(envelope, entries),

@@ -165,7 +165,9 @@ export async function verifyEnvelope(
     claims: claims.map(toLookAt),
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
     entries: verdict === 'does not verify' ? null : entries,
-    standing: hasPlace(claims, seal.by) ? standingOf(envelope, entries) : null,
+    standing: hasPlace(claims, seal.by)
+      ? standingOf(envelope, entries, verdict === 'does not verify')
+      : null,
     sealed_by: seal.by,
     remaining: verdict === 'does not verify' ? remainingOf(envelope, entries, chain, claims) : null,
   }

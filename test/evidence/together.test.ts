@@ -2,7 +2,16 @@ import { type Signer } from '#evidence/seal.ts'
 import { besideEach, concerning, walkTogether } from '#evidence/together.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { describe, expect, it } from 'vitest'
-import { approvedRun, newSigner, pinned, planStep, startRun, trustFileOf } from './fixture.ts'
+import { type HeldEnvelope } from '#evidence/place.ts'
+import {
+  approvedRun,
+  newSigner,
+  pinned,
+  planStep,
+  sealContent,
+  startRun,
+  trustFileOf,
+} from './fixture.ts'
 
 it('[W11] a hundred records of a key that is only offered push out none that counts for more', async () => {
   const signer = await newSigner()
@@ -55,6 +64,55 @@ it('[W11] what has nothing to do with a record makes no other verdict of it', as
     [true, 'does not verify'],
     [true, 'does not verify'],
   ])
+})
+
+it('[V24] [W9] [W11] what does not verify proves nothing of another, and accuses it all the same', async () => {
+  const signer = await newSigner()
+  const trust = [pinned(signer)]
+  const sealed = async (run: ReturnType<typeof startRun>, seal_seq: number, before: Place = null) =>
+    await sealContent(
+      run.content({
+        seal_seq,
+        previous: before && { evidence_id: before.evidence_id, head: before.head },
+      }),
+      signer,
+    )
+  type Place = { evidence_id: string; head: string } | null
+  const read = async (bytes: Uint8Array, previous: HeldEnvelope[] = []) => {
+    const { standing, ...found } = await verifyEnvelope(bytes, { trust, previous })
+    if (standing === null) throw new Error('it has a place')
+    return { ...found, place: standing.place(), differing: standing.differing }
+  }
+  const first = async (exit_code: number) => {
+    const ids = { evidence_id: 'ev-1', run_id: 'run-1', actor: 'user:bea' }
+    const run = startRun(signer, { steps: [planStep('build')] }, ids)
+    run.step('build', { exit_code })
+    return await read((await sealed(run, 1)).bytes)
+  }
+  for (const [exit_code, verdict, code, says] of [
+    [0, 'proven', 'lineage-agrees', /which was started by whom the record that you hold says/],
+    [3, 'does not verify', 'lineage-unchecked', /the record of it that you hold does not verify/],
+  ] as const) {
+    const one = await first(exit_code)
+    expect(one.verdict).toBe(verdict)
+    const rerun = async (starter: string) => {
+      const rerun_of = { run_id: 'run-1', starters: [starter] }
+      const ids = { evidence_id: 'ev-2', run_id: 'run-2', rerun_of }
+      const run = startRun(signer, { steps: [planStep('build')] }, ids)
+      run.step('build')
+      return await read((await sealed(run, 2, one.place)).bytes, [one.place])
+    }
+    const lineage = ({ claims }: Awaited<ReturnType<typeof rerun>>) =>
+      claims.find(({ claim }) => claim === 'lineage')
+    const again = await rerun('user:bea')
+    expect(lineage(again)).toMatchObject({ code, message: expect.stringMatching(says) })
+    expect(lineage(await rerun('user:cid'))).toMatchObject({ code: 'lineage-differs' })
+    const by = { key_id: signer.key_id, source: 'pinned' as const }
+    const files = [one, again].map(({ place }) => ({ place, sealed_by: by }))
+    expect((await walkTogether(files, async () => null)).map(({ open }) => open)).toEqual([
+      exit_code === 0 ? [] : [expect.stringMatching(/since its record does not verify\.$/)],
+    ])
+  }
 })
 
 describe('[W6] [W11] files of one id, in each order', async () => {
