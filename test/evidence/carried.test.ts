@@ -96,6 +96,28 @@ describe('[C24] a page carries', () => {
     expect(bytesOfBlock(bytes, carried.envelope)).not.toBeNull()
   })
 
+  // What the verifier in the page would draw must not be another record than the one that is read here.
+  it.each([
+    ['another order of attributes', '<script data-part="envelope" type="text/plain">'],
+    ['capitals', '<SCRIPT type="text/plain" DATA-PART="envelope">'],
+    ['other spaces', '<script/type="text/plain"\n data-part\t=\f"envelope">'],
+    ['other quotes', "<script type='text/plain' data-part='envelope'>"],
+    ['no quotes', '<script type=text/plain data-part=envelope>'],
+    ['a letter by its number', '<script type="text/plain" data-part="&#101;nvelope">'],
+  ])('nothing that counts where another one is there with %s, wherever', (_, tag) => {
+    const another = `${tag}e30=</script>`
+    for (const bytes of [
+      page(`<!-- ${ENVELOPE} --> ${another}`),
+      page(`<style>${ENVELOPE}${TRUST}</style>`, another),
+      page(another, ENVELOPE),
+      page(`<p>${another.replace('script', 'SCRIPT')}</p><!-- ${ENVELOPE} -->`),
+    ]) {
+      const carried = carriedIn(bytes)
+      expect(carried?.ok === false ? carried.why : '').toMatch(/in other places/)
+    }
+    expect(carriedIn(page(another))).toBeNull()
+  })
+
   it('a block that is damaged or cut off by itself', () => {
     const log = block('attached', LOG, 'a longer log')
     const cut = (text: string) => utf8(`<!doctype html>${ENVELOPE}${text}`)

@@ -24,7 +24,8 @@ export function embeddedIn(page: Document): Embedded {
     element,
   }))
   const found: Embedded = { envelope: null, trust: null, attached: [], unread: [] }
-  const why = elements.length === 0 ? null : faultOf(elements)
+  const fault = page.characterSet === 'UTF-8' ? faultOf(elements) : OTHER_CHARACTERS
+  const why = elements.length === 0 ? null : fault
   if (why !== null) return { ...found, unread: [{ path: THIS_PAGE, why }] }
   const files = elements.map((one) => ({ ...one, file: fileOf(one) }))
   const as = (part: string) => files.flatMap((one) => (one.as === part ? (one.file ?? []) : []))
@@ -43,6 +44,9 @@ export function embeddedIn(page: Document): Embedded {
         : damaged,
   }
 }
+
+/** Of such a page another verifier, which reads its bytes, could find other blocks. */
+const OTHER_CHARACTERS = 'It carries data, and is not read as UTF-8'
 
 function fileOf({ name, element }: Tag & { element: Element }): File | null {
   const bytes = base64InBytes(utf8(element.textContent))
