@@ -105,7 +105,8 @@ it('[V24] [W9] [W11] what does not verify proves nothing of another, and accuses
     const lineage = ({ claims }: Awaited<ReturnType<typeof rerun>>) =>
       claims.find(({ claim }) => claim === 'lineage')
     const again = await rerun('user:bea')
-    expect(lineage(again)).toMatchObject({ code, message: expect.stringMatching(says) })
+    expect(lineage(again)?.code).toBe(code)
+    expect(lineage(again)?.message).toMatch(says)
     expect(lineage(await rerun('user:cid'))).toMatchObject({ code: 'lineage-differs' })
     const by = { key_id: signer.key_id, source: 'pinned' as const }
     const files = [one, again].map(({ place }) => ({ place, sealed_by: by }))
