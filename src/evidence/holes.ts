@@ -1,5 +1,5 @@
 import { type Previous } from '#contract/envelope.ts'
-import { counted, fewOf } from './counted.ts'
+import { counted } from './counted.ts'
 import { type HeldEnvelope } from './place.ts'
 
 type Numbered = HeldEnvelope & { readonly previous: Previous }
@@ -51,8 +51,11 @@ export function holesOf({
       ),
     ].map(spanOf),
   )
+  const isGone = merged(gone.map(spanOf))
+  // By records of whichever key: the numbers that are not told of elsewhere.
+  const others = summed(outside(known, isGone))
   // What is told of as missing may be before another one too, and is told of once.
-  let told = merged(gone.map(spanOf))
+  const accounted = merged([...known, ...isGone])
   const mine = Map.groupBy(remembered, ({ server }) => server)
   const open: { server: string; message: string }[] = []
   const nameless: (Span & { server: string })[] = []
@@ -65,21 +68,18 @@ export function holesOf({
       const hole = { from: last + 1, to: namedFrom(one) - 1 }
       last = Math.max(last, seal_seq)
       if (hole.from > hole.to || isTakenOver(one)) continue
-      const free = outside(outside([hole], own), told)
-      const left = outside(free, known)
-      const others = outside(free, left)
-      if (others.length > 0) {
-        const isOne = countOf(others) === 1
+      const named = joined(outside([hole], own).map((span) => within(others, span)))
+      if (named.count > 0) {
+        const isOne = named.count === 1
         const who = isOne
           ? 'a record of another key is or names such a number'
           : 'records of other keys are or name such numbers'
-        const message = `Whether ${numbersSaid(others)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} ${previous === null ? 'says that it follows nothing' : `follows ${previous.evidence_id}, which could not be had`}, and ${who}.`
+        const message = `Whether ${numbersSaid(named)} ${isOne ? 'is' : 'are'} missing cannot be told: ${evidence_id} ${previous === null ? 'says that it follows nothing' : `follows ${previous.evidence_id}, which could not be had`}, and ${who}.`
         open.push({ server, message })
       }
-      for (const span of left) found.push(span)
+      for (const span of account(accounted, hole)) found.push(span)
     }
     for (const span of found) nameless.push({ server, ...span })
-    if (found.length > 0) told = merged([...told, ...found])
   }
   const [first] = nameless
   if (first === undefined) return { missing: [], open }
@@ -106,7 +106,7 @@ export function holesOf({
 function holeOf(span: Span & { server: string }): Hole {
   const count = countOf([span])
   const [verb, them] = count === 1 ? ['is', 'it'] : ['are', 'them']
-  const message = `N${numbersSaid([span]).slice(1)} ${verb} not here, and nothing here names ${them}.`
+  const message = `N${numbersSaid(spansSaid([span])).slice(1)} ${verb} not here, and nothing here names ${them}.`
   return { ...span, count, message }
 }
 
@@ -158,23 +158,85 @@ function firstUpTo(spans: readonly Span[], number: number): number {
   return low
 }
 
+/** What of this is in none of them; from then on it is in them. Each is met once, since those that touch are one. */
+function account(spans: Span[], { from, to }: Span): Span[] {
+  const found: Span[] = []
+  const first = firstUpTo(spans, from - 1)
+  let [at, next] = [first, from]
+  for (let one = spans[at]; one !== undefined && one.from <= to + 1; one = spans[(at += 1)]) {
+    if (one.from > next) found.push({ from: next, to: one.from - 1 })
+    next = Math.max(next, one.to + 1)
+  }
+  if (next <= to) found.push({ from: next, to })
+  if (found.length > 0) {
+    const start = Math.min(from, spans[first]?.from ?? from)
+    spans.splice(first, at - first, { from: start, to: Math.max(to, next - 1) })
+  }
+  return found
+}
+
+/** `before`: for each span the numbers in those before it, and at last all of them. */
+type Summed = { readonly spans: readonly Span[]; readonly before: readonly number[] }
+
+function summed(spans: readonly Span[]): Summed {
+  const before = [0]
+  for (const span of spans) before.push((before.at(-1) ?? 0) + countOf([span]))
+  return { spans, before }
+}
+
+/** What of them is in this span: they are many, and so may it be, so that they are not gone through for each. */
+function within({ spans, before }: Summed, { from, to }: Span): Said {
+  const first = firstUpTo(spans, from)
+  const last = firstUpTo(spans, to)
+  const end = (spans[last]?.from ?? Infinity) <= to ? last + 1 : last
+  if (first === end) return spansSaid([])
+  const over = from - (spans[first]?.from ?? from)
+  const beyond = (spans[end - 1]?.to ?? to) - to
+  const count = (before[end] ?? 0) - (before[first] ?? 0) - Math.max(0, over) - Math.max(0, beyond)
+  const few = spans
+    .slice(first, Math.min(end, first + MOST_SAID))
+    .map((one) => ({ from: Math.max(one.from, from), to: Math.min(one.to, to) }))
+  return { count, few, of: end - first }
+}
+
+const joined = (parts: readonly Said[]): Said => ({
+  count: parts.reduce((sum, { count }) => sum + count, 0),
+  few: parts.flatMap(({ few }) => few).slice(0, MOST_SAID),
+  of: parts.reduce((sum, { of }) => sum + of, 0),
+})
+
+/** Of so many spans, with so many numbers in them, the first. */
+type Said = { readonly count: number; readonly few: readonly Span[]; readonly of: number }
+
+const spansSaid = (spans: readonly Span[]): Said => ({
+  count: countOf(spans),
+  few: spans.slice(0, MOST_SAID),
+  of: spans.length,
+})
+
 /** `number 1`, `numbers 1, 4 and 6 to 7`. */
-function numbersSaid(spans: readonly Span[]): string {
-  const said = spans.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
-  return `${countOf(spans) === 1 ? 'number' : 'numbers'} ${listed(said)}`
+function numbersSaid({ count, few, of }: Said): string {
+  const said = few.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`))
+  return `${count === 1 ? 'number' : 'numbers'} ${listed(said, of)}`
 }
 
 /** With the key, where they are of several. */
 function whichSaid(nameless: readonly (Span & { readonly server: string })[]): string {
   const byKey = [...Map.groupBy(nameless, ({ server }) => server)]
   return byKey.length === 1
-    ? numbersSaid(nameless)
-    : listed(byKey.map(([server, of]) => `${numbersSaid(of)} of the key ${server.slice(0, 8)}…`))
+    ? numbersSaid(spansSaid(nameless))
+    : listed(
+        byKey
+          .slice(0, MOST_SAID)
+          .map(([server, of]) => `${numbersSaid(spansSaid(of))} of the key ${server.slice(0, 8)}…`),
+        byKey.length,
+      )
 }
 
-const listed = (said: readonly string[]): string =>
-  said.length > MOST_SAID
-    ? fewOf(said, MOST_SAID)
+/** The first of so many. */
+const listed = (said: readonly string[], of: number): string =>
+  of > said.length
+    ? `${said.join(', ')} and ${(of - said.length).toLocaleString('en')} more`
     : [said.slice(0, -1).join(', '), ...said.slice(-1)].filter(Boolean).join(' and ')
 
 const MOST_SAID = 8

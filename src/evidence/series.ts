@@ -141,9 +141,10 @@ export function walkSeries(
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
   const across = [...forksOf(numbered), ...answeredTwice([...numbered, ...remembered])]
   const met = new Set<string>()
-  const walked = [...new Set([...all, ...remembered].map(({ server }) => server))].map((server) => {
+  const rememberedOf = Map.groupBy(remembered, ({ server }) => server)
+  const walked = [...new Set([...byServer.keys(), ...rememberedOf.keys()])].map((server) => {
     const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
-    const mine = remembered.filter((head) => head.server === server)
+    const mine = rememberedOf.get(server) ?? []
     const against = mine.flatMap((head) => againstRemembered(head, here))
     const members = [...inOrder, ...namedBy(inOrder, mine, here, met)]
     return { server, inOrder, members, against }
@@ -164,8 +165,11 @@ export function walkSeries(
   )
   const order = orderOf(all)
   const byRun = Map.groupBy([...all, ...remembered], ({ run_id }) => run_id)
+  const homeOf = ({ server }: { readonly server: string }) => homes.get(server)
+  const missingOf = Map.groupBy(holes.missing, homeOf)
+  const openOf = Map.groupBy(holes.open, homeOf)
+  const acrossOf = Map.groupBy(across, ({ at }) => at)
   return walked.map(({ server, inOrder, members, against }) => {
-    const isTold = (one: { readonly server: string }) => homes.get(one.server) === server
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -180,13 +184,13 @@ export function walkSeries(
             .filter((one) => one.fault !== 'missing' || !goneIds.has(one.evidence_id)),
           ...against,
         ].filter((one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? '')),
-        ...holes.missing.filter(isTold).map(faultOf),
-        ...across.flatMap(({ at, ...fault }) => (at === server ? [fault] : [])),
+        ...(missingOf.get(server) ?? []).map(faultOf),
+        ...(acrossOf.get(server) ?? []).map(({ at: _at, ...fault }) => fault),
         ...bases.flatMap(({ faults }) => faults),
         ...lineages.flatMap(({ faults }) => faults),
       ],
       open: [
-        ...holes.open.filter(isTold).map(({ message }) => message),
+        ...(openOf.get(server) ?? []).map(({ message }) => message),
         ...[...bases, ...lineages].flatMap(({ open }) => open),
       ],
     }

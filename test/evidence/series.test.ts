@@ -8,6 +8,7 @@ import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, sealContent, startRun } from './fixture.ts'
 import { readSeriesTable, SERIES, walkOf } from './frozen-series.ts'
 import { walked as walkedOver } from './walked.ts'
+import { workOf } from './work.ts'
 
 const signer = await newSigner()
 
@@ -231,6 +232,45 @@ it('[W6] no number is said to be missing that what has no place can have', async
         'Of numbers 2 to 4 at least 2 are missing: nothing that has a place is or names them, and 1 record without a place can be anything.',
     },
   ])
+})
+
+it.each([
+  ['named by one key alone', true],
+  ['of keys at hand', false],
+])('[V26] many keys with a hole each, %s: twice as many are twice the work', async (_, isNamed) => {
+  const [one] = await four()
+  const walk = (count: number) => {
+    const at = (evidence_id: string, seal_seq: number, more: Partial<Placed>): Placed => ({
+      ...one,
+      evidence_id,
+      run_id: evidence_id,
+      head: `head of ${evidence_id}`,
+      seal_seq,
+      ...more,
+    })
+    const foreign = Array.from({ length: count }, (_, nth) =>
+      at(`other-${nth}`, 4 * nth + 3, {
+        server: `key ${nth}`,
+        previous: { evidence_id: `gone-${nth}`, head: 'x' },
+      }),
+    )
+    const own = foreign.map(({ evidence_id, head, seal_seq }) =>
+      at(`own-${seal_seq + 1}`, seal_seq + 1, { previous: { evidence_id, head } }),
+    )
+    return isNamed
+      ? walkSeries(own, { unplaced: without(...foreign) })
+      : walkSeries([...own, ...foreign], { remembered: foreign })
+  }
+  const found = walk(100)
+  const nameless = found.flatMap(({ faults }) =>
+    faults.filter((one) => one.fault === 'missing' && one.evidence_id === null),
+  )
+  expect(nameless).toHaveLength(100)
+  expect(found.flatMap(({ open }) => open)[98]).toMatch(
+    /^Whether numbers 2 to 4, 6 to 8, .* and 91 more are missing cannot be told/,
+  )
+  const work = async (count: number) => await workOf(async () => walk(count))
+  expect((await work(400)) / (await work(200))).toBeLessThan(2.5)
 })
 
 it('[W1] [W5] what is told of as remembered, of whichever key, is told of once', async () => {
