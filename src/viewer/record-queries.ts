@@ -16,7 +16,6 @@ import {
 import { againAfterMs, ask, ApiError, send, wordsOf } from './api.ts'
 import { judgedByKeys } from './keys-at-hand.ts'
 import { fetchEnvelope, fetchLog, keptQuery, type LogAddress, memoryQuery } from './queries.ts'
-import { isSealKnown } from './seal-known.ts'
 import {
   knownKeys,
   readKept,
@@ -134,12 +133,14 @@ export const fileVerdictQuery = (
   refused: readonly string[],
   former: readonly HeldEnvelope[],
   beside: readonly HeldEnvelope[],
+  onJudged: OnJudged,
 ) =>
   queryOptions({
     queryKey: ['verdict', FILES, file.id, trust, refused, headsOf(former), headsOf(beside)],
     queryFn: async ({ client, signal }) => {
       const question = await askedOfFile(client, file, trust, refused, former, beside)
       const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
+      onJudged([{ id: file.id, verdict }])
       await rememberVerified(client, verdict)
       return verdict
     },
@@ -151,29 +152,17 @@ export const fileVerdictQuery = (
 
 const headsOf = (held: readonly HeldEnvelope[]) => held.map(({ head }) => head)
 
-/** Of the files that are judged now what is held against those that come: all that a key which the reader knows has sealed. */
-export function metInFiles(client: QueryClient): HeldEnvelope[] {
-  const one = client.getQueriesData<Verdict>({ queryKey: ['verdict', FILES] })
-  const many = client.getQueriesData<FilesFound>({ queryKey: ['verdict', MANY_FILES] })
-  return [
-    ...one.map(([, verdict]) => verdict),
-    ...many.flatMap(([, all]) => all?.found.map(({ verdict }) => verdict) ?? []),
-  ].flatMap((verdict) =>
-    verdict?.summary && isSealKnown(verdict.sealed_by) ? verdict.summary.held : [],
-  )
-}
-
 export type ChosenFile = { readonly id: number; readonly file: File }
+export type JudgedFile = { readonly id: number; readonly verdict: Verdict | null }
+type OnJudged = (files: readonly JudgedFile[]) => void
 
 /** What became of one of several files, and which of the others it was held against. */
-export type FileFound = {
-  id: number
-  verdict: Verdict | null
+export type FileFound = JudgedFile & {
   /** Why there is none. */
   why: string
   beside: readonly HeldEnvelope[]
 }
-export type FilesFound = { found: readonly FileFound[]; series: readonly Series[] }
+type FilesFound = { found: readonly FileFound[]; series: readonly Series[] }
 
 /**
  * Several files of the reader's, in a worker that keeps none of them: each by itself, and then each held against the
@@ -184,6 +173,7 @@ export const fileVerdictsQuery = (
   trust: readonly Trusted[] | null,
   refused: readonly string[],
   former: readonly HeldEnvelope[],
+  onJudged: OnJudged,
 ) =>
   queryOptions({
     queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused, headsOf(former)],
@@ -225,6 +215,7 @@ export const fileVerdictsQuery = (
         const verdict = isJudged ? before : await judge(question)
         found.push({ id: file.id, verdict, why: verdict === null ? why : '', beside })
       }
+      onJudged(found)
       for (const { verdict } of found) if (verdict) await rememberVerified(client, verdict)
       return { found, series }
     },

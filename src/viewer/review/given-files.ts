@@ -1,6 +1,8 @@
-import type { HeldEnvelope } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
 import type { Unread } from '#viewer/parts/dropped-files.ts'
-import type { ChosenFile } from '#viewer/record-queries.ts'
+import type { ChosenFile, JudgedFile } from '#viewer/record-queries.ts'
+import { isSealKnown } from '#viewer/seal-known.ts'
+import type { Verdict } from '#viewer/verifier.ts'
 import { createStore } from 'zustand/vanilla'
 import type { Brought } from './brought-trust.tsx'
 
@@ -12,13 +14,49 @@ export type Given = {
   readonly opened: number | null
   readonly brought: readonly Brought[]
   readonly left: readonly Unread[]
+  /** Of those judged now, by their ids, what is held against the next: all that a key which the reader knows has sealed. */
+  readonly met: ReadonlyMap<number, HeldEnvelope | null>
   readonly former: readonly HeldEnvelope[]
 }
 
-export const NOTHING_GIVEN: Given = { chosen: [], opened: null, brought: [], left: [], former: [] }
+export const NOTHING_GIVEN: Given = {
+  chosen: [],
+  opened: null,
+  brought: [],
+  left: [],
+  met: new Map(),
+  former: [],
+}
 
 /**
  * Not the page's own: who goes to compare a fingerprint, as the verdict advises, comes back to it. In the memory of this
  * tab alone, for as long as that lives or until the reader takes it away.
  */
 export const givenFiles = createStore<Given>()(() => NOTHING_GIVEN)
+
+/** As soon as they are judged: a verdict is gone once its page is left, and what was given counts on. */
+export const noteMet = (judged: readonly JudgedFile[]): void =>
+  givenFiles.setState(({ chosen, met }) => {
+    const ids = new Set(chosen.map(({ id }) => id))
+    const now = judged.flatMap(({ id, verdict }) =>
+      ids.has(id) && verdict !== null ? [[id, heldIn(verdict)] as const] : [],
+    )
+    return { met: new Map([...met, ...now]) }
+  })
+
+const heldIn = ({ summary, sealed_by }: Verdict): HeldEnvelope | null =>
+  summary !== null && isSealKnown(sealed_by) ? summary.held : null
+
+/** With what comes now in the place of what was judged before, which counts beside it. */
+export const takingPlaceOf = (
+  { former, met }: Given,
+  chosen: readonly Chosen[],
+): Pick<Given, 'chosen' | 'met' | 'former'> => ({
+  chosen,
+  met: NOTHING_GIVEN.met,
+  former: distinctHeld([...former, ...[...met.values()].filter((one) => one !== null)]).slice(
+    -MOST_FORMER,
+  ),
+})
+
+const MOST_FORMER = 1000

@@ -1,5 +1,5 @@
 import { counted } from '#evidence/counted.ts'
-import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
+import type { HeldEnvelope } from '#evidence/place.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import type { FileAt, Giving } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
@@ -18,7 +18,6 @@ import {
   type FileFound,
   fileVerdictQuery,
   fileVerdictsQuery,
-  metInFiles,
   verifierQuery,
 } from '#viewer/record-queries.ts'
 import { isRefused } from '#viewer/trust-store.ts'
@@ -28,7 +27,7 @@ import { useMemo, useRef } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { useStore } from 'zustand'
 import { BroughtTrust, refusedOf, TRUST_BOX, trustedOf, withTrust } from './brought-trust.tsx'
-import { type Chosen, givenFiles, NOTHING_GIVEN } from './given-files.ts'
+import { type Chosen, givenFiles, NOTHING_GIVEN, noteMet, takingPlaceOf } from './given-files.ts'
 import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
@@ -49,7 +48,6 @@ let chosenSoFar = 0
 
 /** Envelopes, of this server or another, from the reader's own disk. Nothing is sent anywhere [U11]. */
 export function VerifyPage() {
-  const client = useQueryClient()
   const { chosen, opened, brought, left, former } = useStore(givenFiles)
   const isGiven = [chosen, brought, left, former].some(({ length }) => length > 0)
   const { setState: change } = givenFiles
@@ -70,6 +68,8 @@ export function VerifyPage() {
   const { looked, look, stop, isHere } = useLooking()
   const take = async (giving: Giving) => {
     const sorted = await look(async (how) => await sortFiles(await giving(how), how))
+    // Who went elsewhere finds what was there as it was.
+    if (sorted === null && !isHere()) return change({ left: [GIVEN_UP] })
     // Given up, it is still what came last: the verdict of something else does not stand in its place.
     const { envelopes, trust, beside, programs, unread } = sorted ?? STOPPED
     // By itself a file is judged, whatever it is; of a folder only what is meant as an envelope.
@@ -89,11 +89,8 @@ export function VerifyPage() {
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
       open(null)
-      const met = metInFiles(client)
-      change((given) => ({
-        former: distinctHeld([...given.former, ...met]).slice(-MOST_FORMER),
-        chosen: judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file })),
-      }))
+      const next = judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file }))
+      change((given) => takingPlaceOf(given, next))
     }
   }
   // One drop after another, however long a folder takes.
@@ -193,7 +190,6 @@ const fromHere = () => Promise.all([import('./try-change.tsx'), import('./trust-
 const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
 const NONE: readonly HeldEnvelope[] = []
-const MOST_FORMER = 1000
 
 const whyBeside = (one: FileAt): string =>
   one.page !== undefined ? PART_OF_PAGE : isPart(one) ? PART : NO_ENVELOPE
@@ -223,7 +219,7 @@ function FileVerdicts({
   const client = useQueryClient()
   const { trust, refused, former } = by
   const kept = useQuery(keptQuery)
-  const query = fileVerdictsQuery(chosen, trust, refused, former)
+  const query = fileVerdictsQuery(chosen, trust, refused, former, noteMet)
   const verdicts = useQuery(query)
   const { data: done = { count: 0, isAgain: false } } = useQuery(doneQuery)
   if (verdicts.isError) return <Failure error={verdicts.error} again={verdicts.refetch} />
@@ -292,7 +288,7 @@ function FileVerdict({
   beside,
 }: { chosen: Chosen; beside: readonly HeldEnvelope[] } & JudgedBy) {
   const client = useQueryClient()
-  const query = fileVerdictQuery(chosen, trust, refused, former, beside)
+  const query = fileVerdictQuery(chosen, trust, refused, former, beside, noteMet)
   const verdict = useQuery(query)
   if (verdict.isError && !(verdict.error instanceof UnreadFileError))
     return <Failure error={verdict.error} again={verdict.refetch} />
