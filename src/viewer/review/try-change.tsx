@@ -127,7 +127,7 @@ function ValueForm({
         <ul
           aria-label="Values"
           aria-busy={isSearching}
-          className="max-h-56 divide-y divide-line overflow-auto rounded-md border border-line transition-opacity aria-busy:opacity-40 aria-busy:delay-150"
+          className="max-h-56 divide-y divide-line overflow-auto rounded-md border border-line aria-busy:opacity-40 aria-busy:transition-opacity aria-busy:delay-150"
         >
           {found.data?.values.map((value) => (
             <li key={value.pointer}>
