@@ -220,12 +220,20 @@ describe('a server with runs', () => {
     await look(`${path}?view=gates&entry=2`, () => entry(2)().getByText(MARKUP))
   })
 
-  it('[U37] a record and the keys, with text of twice the size', async () => {
+  it('[U37] records, one of them, their chain and the keys, with text of twice the size', async () => {
     await page.setViewportSize({ width: 380, height: 900 })
-    for (const path of [`/evidence/${evidence.hostile}?entry=1`, '/evidence/trust']) {
+    const drawn = {
+      [`/evidence/${evidence.hostile}?entry=1`]: 'dd',
+      '/evidence/trust': '.fingerprint',
+      '/evidence': 'li a',
+      '/evidence/chain': '[data-row-index]',
+    }
+    for (const [path, what] of Object.entries(drawn)) {
       await page.goto(`${scene.companion.url}${path}`)
-      await page.getByRole('main').locator('.fingerprint, dd').first().waitFor()
       await page.evaluate(() => document.documentElement.style.setProperty('font-size', '200%'))
+      const walk = page.getByRole('button', { name: 'Walk the chain' })
+      if (path === '/evidence/chain') await walk.press('Enter')
+      await page.getByRole('main').locator(what).first().waitFor()
       expect(await page.evaluate(crampedFaults)).toEqual([])
     }
     await page.setViewportSize({ width: 1440, height: 900 })
@@ -312,7 +320,9 @@ function crampedFaults(): string[] {
   for (const fact of document.querySelectorAll('main dl.grid > dd'))
     if (fact.checkVisibility() && fact.clientWidth < 150) faults.push(`is cramped: ${called(fact)}`)
   for (const card of document.querySelectorAll('main .card'))
-    for (const within of card.querySelectorAll('.fingerprint span, .button, time'))
+    for (const within of card.querySelectorAll(
+      '.fingerprint span, .button, time, a .whitespace-nowrap',
+    ))
       if (within.checkVisibility()) {
         const isOut = within.getBoundingClientRect().right > card.getBoundingClientRect().right
         if (isOut) faults.push(`leaves its card: ${called(within)}`)

@@ -4,6 +4,7 @@ import { counted, fewOf } from '#evidence/counted.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
+import { remPx } from '#viewer/parts/rem.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { Evidence } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
@@ -369,7 +370,7 @@ function Anew({ walk }: { walk: Walk }) {
   )
 }
 
-const ROW_PX = 40
+const ROW_REM = 2.5
 
 function Table({ walked }: { walked: readonly Walked[] }) {
   return (
@@ -377,7 +378,7 @@ function Table({ walked }: { walked: readonly Walked[] }) {
       <VirtualList
         label="Records"
         count={walked.length}
-        rowPx={ROW_PX}
+        rowPx={ROW_REM * remPx()}
         className={walked.length > 14 ? 'h-140' : ''}
         renderRow={(index) => {
           const one = walked[index]
@@ -385,7 +386,7 @@ function Table({ walked }: { walked: readonly Walked[] }) {
             one && (
               <Link
                 href={`/evidence/${encodeURIComponent(one.listed.evidence_id)}`}
-                className="grid h-full grid-cols-[3rem_minmax(0,1fr)_auto] items-center gap-x-4 border-b border-line px-4 hover:bg-hover focus-visible:-outline-offset-2 md:grid-cols-[3rem_minmax(0,2fr)_minmax(0,2fr)_7rem_9rem]"
+                className="grid h-full grid-cols-[3rem_minmax(0,1fr)_auto] @max-[20rem]:grid-cols-[auto_minmax(0,1fr)] items-center @max-[20rem]:content-center gap-x-4 border-b border-line px-4 hover:bg-hover focus-visible:-outline-offset-2 md:grid-cols-[3rem_minmax(0,2fr)_minmax(0,2fr)_7rem_9rem]"
               >
                 <span className="text-ink-3">#{one.placed?.seal_seq ?? one.listed.seal_seq}</span>
                 <code className="truncate font-mono text-xs">{one.listed.evidence_id}</code>
@@ -403,7 +404,9 @@ function Table({ walked }: { walked: readonly Walked[] }) {
                 <span className="text-xs text-ink-2 max-md:hidden">
                   {one.placed && <Fingerprint hex={one.placed.head} short />}
                 </span>
-                <Evidence of={STATE[one.verdict]} />
+                <span className="@max-[20rem]:-order-1 @max-[20rem]:col-span-2">
+                  <Evidence of={STATE[one.verdict]} />
+                </span>
               </Link>
             )
           )

@@ -93,7 +93,7 @@ export function EnvelopesPage() {
                     <Link
                       href={`/evidence/${encodeURIComponent(evidence_id)}?run=${encodeURIComponent(run_id)}`}
                       data-row=""
-                      className="grid grid-cols-[3.5rem_minmax(0,1fr)_auto] items-center gap-x-4 px-4 py-2.5 hover:bg-hover focus-visible:-outline-offset-2"
+                      className="grid grid-cols-[3.5rem_minmax(0,1fr)_auto] @max-[20rem]:grid-cols-[minmax(0,1fr)] items-center gap-x-4 px-4 py-2.5 hover:bg-hover focus-visible:-outline-offset-2"
                     >
                       <span className="text-ink-3">
                         <span className="sr-only">seal number </span>#{seal_seq}
@@ -106,7 +106,7 @@ export function EnvelopesPage() {
                           {evidence_id}
                         </code>
                       </span>
-                      <span className="flex flex-col items-end gap-0.5">
+                      <span className="flex flex-col items-end @max-[20rem]:items-start gap-0.5">
                         <State
                           of={{
                             ...RUN_STATUS[outcome],
