@@ -65,8 +65,8 @@ export type Verification = {
   /** Of that envelope, one by one: all of them at once are several times the file. */
   readonly entries: Entries | null
   /**
-   * Where it stands among others: of one that fails too, where a seal by a key at hand is over this very record. That it
-   * contradicts itself, or is not what the reader requires, moves it nowhere.
+   * Where it stands among others, by its own word: of one that fails too, where chain, content, seal and binding are of
+   * this very record. That it contradicts itself, or is not what the reader requires, moves it nowhere.
    */
   readonly standing: Standing | null
   readonly sealed_by: SealedBy | null
@@ -165,7 +165,7 @@ export async function verifyEnvelope(
     claims: claims.map(toLookAt),
     envelope: verdict === 'does not verify' ? null : markVerified(envelope),
     entries: verdict === 'does not verify' ? null : entries,
-    standing: hasPlace(claims, seal.by)
+    standing: isItself(claims)
       ? standingOf(envelope, entries, verdict === 'does not verify')
       : null,
     sealed_by: seal.by,
@@ -179,12 +179,10 @@ function toLookAt(claim: Claim): Claim {
   return shell === null ? claim : { ...claim, shell }
 }
 
-function hasPlace(claims: readonly Claim[], sealed_by: SealedBy | null): boolean {
-  const failing = claims.filter(fails)
-  return failing.length === 0 || (sealed_by !== null && !failing.some(({ claim }) => BY.has(claim)))
-}
+const isItself = (claims: readonly Claim[]): boolean =>
+  !claims.some((claim) => fails(claim) && BY.has(claim.claim))
 
-/** What says whose record it is, and which. */
+/** What fails of these leaves open which record it is, and whose. */
 const BY: ReadonlySet<ClaimName> = new Set(['chain', 'content', 'seal', 'binding', 'asked'])
 
 function verdictOf(claims: readonly Claim[]): VerdictWord {

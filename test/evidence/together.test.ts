@@ -1,8 +1,9 @@
 import { type Signer } from '#evidence/seal.ts'
+import { type HeldEnvelope } from '#evidence/place.ts'
+import { walkSeries } from '#evidence/series.ts'
 import { besideEach, concerning, walkTogether } from '#evidence/together.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { describe, expect, it } from 'vitest'
-import { type HeldEnvelope } from '#evidence/place.ts'
 import {
   approvedRun,
   newSigner,
@@ -220,4 +221,29 @@ it('[W6] [W11] two records in one place are told of, also where they do not keep
   })
   expect(found.envelope).toBe(null)
   expect(found.claims.map(({ code }) => code)).toContain('fork')
+})
+
+it('[W6] [W1] requiring more hides no removal below a record whose key is not at hand', async () => {
+  const [signer, former] = [await newSigner(), await newSigner(9)]
+  const seal = async (by: Signer, seal_seq: number, before: HeldEnvelope | null, name: string) => {
+    const ids = { evidence_id: `ev-${seal_seq}`, run_id: `run-${seal_seq}` }
+    const definition = { name, sha256: 'a'.repeat(64) }
+    const run = startRun(by, { steps: [planStep('build')] }, { ...ids, definition })
+    run.step('build')
+    const previous = before && { evidence_id: before.evidence_id, head: before.head }
+    return (await run.seal({ seal_seq, previous })).bytes
+  }
+  const placeOf = async (bytes: Uint8Array) => (await readIn(bytes, [])).place
+  const one = await seal(former, 1, null, 'theirs')
+  const two = await seal(former, 2, await placeOf(one), 'release')
+  const three = await seal(signer, 3, await placeOf(two), 'ours')
+  const required = [{ name: 'release', sha256: 'b'.repeat(64), gates: [] }]
+  const faults = async (trust: VerifyOptions['trust']) => {
+    const { place } = await readIn(three, trust)
+    const unplaced = [{ evidence_id: 'ev-2', says: (await readIn(two, trust)).place }]
+    return walkSeries([place], { unplaced }).flatMap(({ faults }) => faults)
+  }
+  const missing = [{ fault: 'missing', evidence_id: 'ev-1' }]
+  expect(await faults([pinned(signer)])).toMatchObject(missing)
+  expect(await faults([pinned(signer, { required })])).toMatchObject(missing)
 })

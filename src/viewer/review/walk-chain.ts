@@ -283,9 +283,9 @@ function walkedOf(
     ? {
         ...found,
         unplaced: { evidence_id, says },
-        fault,
+        fault: fault ?? unkept,
         isByRefused: byRefused,
-        open: asListed ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
+        open: (fault ?? unkept) === null ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
       }
     : {
         ...found,
