@@ -44,7 +44,9 @@ export function SignInPage() {
               enter.mutate(token, {
                 onSuccess: () => {
                   renewStream()
-                  navigate(placeToReturn(), { replace: true })
+                  const place = placeToReturn()
+                  // Who went elsewhere as soon as they were signed in stays there.
+                  if (location.pathname === '/sign-in') navigate(place, { replace: true })
                 },
               })
             }
