@@ -127,6 +127,9 @@ async function storedIn(
   }
   const changed = others.flatMap((seq) => seq ?? []).toSorted((a, b) => a - b)
   const missing = links.flatMap((link, seq) => (link && slots[seq] === undefined ? [seq] : []))
+  // Where one is gone, what lies there and cannot be read may be two: the number is of the first, the name of the last.
+  const isStepGone = missing.some((seq) => links[seq]?.kind === 'step')
+  const nameIn = (part: Part) => (isStepGone && part.value() === undefined ? {} : stepOf(part))
   const broken = [...brokenIn(links, seed)]
   const intact = Math.min(changed[0] ?? Infinity, missing[0] ?? Infinity, broken[0] ?? Infinity)
   const stored = {
@@ -138,7 +141,7 @@ async function storedIn(
     differing: [],
     added: entries.flatMap((part, nth) =>
       same[nth] === undefined && others[nth] === undefined
-        ? [{ kind: part.kind, where: part.where, ...stepOf(part) }]
+        ? [{ kind: part.kind, where: part.where, ...nameIn(part) }]
         : [],
     ),
     last: links.at(-1)?.link,
@@ -149,7 +152,7 @@ async function storedIn(
       const part = slots[seq]
       const kind = part?.kind ?? links[seq]?.kind ?? LINK_KINDS.find((one) => one === kinds[seq])
       const where = part?.where ?? `/integrity/hash_chain/links/${seq}`
-      return kind && { seq, kind, where, ...(part && stepOf(part)) }
+      return kind && { seq, kind, where, ...(part && nameIn(part)) }
     },
   }
   return { stored, slots }

@@ -783,3 +783,16 @@ describe('of a file that cannot be read as a record', () => {
       }
   })
 })
+
+it('[V21] a gap over the end of one step and the beginning of the next puts no name of the one beside the number of the other', async () => {
+  const run = startRun(signer, { steps: ['one', 'two', 'three'].map((id) => planStep(id)) })
+  for (const id of ['one', 'two', 'three']) run.step(id)
+  const { bytes } = await run.seal()
+  const text = new TextDecoder('latin1').decode(bytes)
+  const end = text.indexOf('"step_id":"two"', text.indexOf('"execution"'))
+  const torn = Uint8Array.from(bytes).fill(0, end - 20, end + 44)
+  const { remaining } = await verifyEnvelope(torn, { trust })
+  expect(remaining?.broken).toMatchObject({ seq: 2, kind: 'step' })
+  expect(remaining?.broken).not.toHaveProperty('step_id')
+  expect(remaining?.sentences.join()).not.toContain('step three')
+})
