@@ -79,17 +79,21 @@ describe('[U9] while the server is away', () => {
   })
 })
 
+function renderEnvelopes(client: QueryClient): void {
+  render(
+    <QueryClientProvider client={client}>
+      <EnvelopesPage />
+    </QueryClientProvider>,
+  )
+}
+
 it('[U12] that history has changed is said also while the server does not answer', async () => {
   about = '/api/envelopes'
   const head = { server: 'a'.repeat(64), evidence_id: 'ev-8', head: 'b'.repeat(64), seal_seq: 8 }
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
   const kept = { ...NOTHING_KEPT, heads: [{ ...head, decisions: [] }] }
   client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
-  render(
-    <QueryClientProvider client={client}>
-      <EnvelopesPage />
-    </QueryClientProvider>,
-  )
+  renderEnvelopes(client)
   await act(async () => asked[0]?.resolve(Response.json(NONE)))
   await screen.findByText(/history has changed underneath you/)
   await act(async () => void client.refetchQueries({ type: 'active' }))
@@ -104,11 +108,7 @@ it('[U12] that history had changed is said also after a reload that the server d
   const said = 'Number 8 is another record than this browser has seen here.'
   const kept = { ...NOTHING_KEPT, unlike: { at: '2026-11-27T08:00:00.000Z', said } }
   client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
-  render(
-    <QueryClientProvider client={client}>
-      <EnvelopesPage />
-    </QueryClientProvider>,
-  )
+  renderEnvelopes(client)
   await act(async () => asked[0]?.resolve(Response.json({}, { status: 500 })))
   await screen.findByText(/history had changed underneath you/)
   screen.getByText(/Number 8 is another record/)
@@ -127,11 +127,7 @@ it('[U36] that what was walked before cannot be read is said where it is missed,
   expect(memory).toMatchObject({ kept, met: [] })
   expect(memory.unread).toContain('nothing that this page has written')
   client.setQueryData(memoryQuery.queryKey, memory)
-  render(
-    <QueryClientProvider client={client}>
-      <EnvelopesPage />
-    </QueryClientProvider>,
-  )
+  renderEnvelopes(client)
   await act(async () => asked[0]?.resolve(Response.json(NONE)))
   await screen.findByText(/history has changed underneath you/)
   screen.getByText('What this browser walked here before cannot be read')
@@ -152,11 +148,7 @@ it('[U9] that older records could not be had is said at their button, and not of
     sealed_at: '2026-11-27T08:00:00.000Z',
   }
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } })
-  render(
-    <QueryClientProvider client={client}>
-      <EnvelopesPage />
-    </QueryClientProvider>,
-  )
+  renderEnvelopes(client)
   await act(async () => asked[0]?.resolve(Response.json({ items: [record], next_cursor: 'more' })))
   const more = await screen.findByRole('button', { name: 'Show older records' })
   more.focus()
