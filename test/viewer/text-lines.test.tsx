@@ -53,6 +53,7 @@ describe('a line of any length', () => {
         const { whole } = textLines([all.slice(0, cut), all.slice(cut)])
         const { bytes: length, rows, at } = whole(1)
         const drawn = Array.from({ length: rows }, (_, row) => at(row))
+        expect(drawn.every(({ text }) => text !== '' && !/[\uDC80-\uDCFF]/u.test(text))).toBe(true)
         expect(length).toBe(bytes(line).length)
         expect(drawn.map((row) => row.text).join('')).toBe(line)
         for (const [row, { from }] of drawn.entries())
@@ -65,6 +66,7 @@ describe('a line of any length', () => {
             ).length,
           )
       }),
+      { examples: [[[...'a'.repeat(98), '€'], 0]] },
     )
     // Bytes that are no text are some row's too.
     const broken = textLines([new Uint8Array(1000).fill(0x80)]).whole(0)

@@ -73,12 +73,16 @@ export function textLines(parts: readonly Uint8Array[]): TextLines {
       // A character stays in one row, which of bytes that are none cannot be said.
       const edge = (row: number): number => {
         const at = Math.min(to, from + row * ROW_BYTES)
-        const head = slice(at, Math.min(to, at + 4)).findIndex((byte) => (byte & 0xc0) !== 0x80)
-        return at + Math.max(0, head)
+        const ahead = slice(at, Math.min(to, at + 4))
+        const head = ahead.findIndex((byte) => (byte & 0xc0) !== 0x80)
+        if (head >= 0) return at + head
+        return ahead.length < 4 ? to : at
       }
+      const rows = Math.ceil((to - from) / ROW_BYTES)
       return {
         bytes: to - from,
-        rows: Math.ceil((to - from) / ROW_BYTES),
+        // What would be the last row can be the end of a character that stands in the one before.
+        rows: rows > 1 && edge(rows - 1) === to ? rows - 1 : rows,
         at: (row) => {
           const [first, next] = [row === 0 ? from : edge(row), edge(row + 1)]
           return { from: first - from, text: decoded(slice(first, next)) }
