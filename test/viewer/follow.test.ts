@@ -80,6 +80,15 @@ it('[U32] what it was told it has, though it is not drawn yet', () => {
   expect(following.lastEventId()).toBe('e-9')
 })
 
+it('[U32] two batches, of a hub and of the next, are taken in the order they came, whichever is drawn first', () => {
+  frames(1, 2, 3)
+  frames(4, 5)
+  for (const draw of undrawn.splice(0).toReversed()) draw()
+  const { counts, gaps, position } = store.getState().board
+  expect(counts).toMatchObject({ frames: 5, outOfOrder: 0, repeated: 0 })
+  expect([gaps, position?.seq, said]).toEqual([[], 5, ['drawn', 'drawn']])
+})
+
 it('[U3] when the clock of the device is set back, what was noted by it is as old as before', () => {
   const now = Date.now()
   stands(live)

@@ -1,5 +1,5 @@
 import { formatPosition, frameName, type FrameName, parsePosition } from '#contract/frame.ts'
-import { newest, type Received, receive } from '#live/board.ts'
+import { newest, receive } from '#live/board.ts'
 import { CONNECTION, FIRST_CONNECTION } from '#live/connection.ts'
 import type { LiveStore } from '#viewer/store.ts'
 import type { FromHub, FromPage } from './hub.ts'
@@ -45,8 +45,10 @@ export function follow(
   let toldAt = rim.monotonic()
   let polledAt = toldAt
   let looked = { now: toldAt, wall: rim.wall() }
+  // A hub waits until the batch before was drawn. One that takes over does not know, and pictures keep no order.
+  const undrawn: (FromHub & { tell: 'received' })[] = []
 
-  const take = (received: readonly Received[], heardAt: number | null): void => {
+  const take = ({ received, heardAt }: FromHub & { tell: 'received' }): void => {
     const names = new Set<FrameName>()
     let { latest } = store.getState()
     for (const event of received) {
@@ -96,11 +98,12 @@ export function follow(
     told: (message) => {
       toldAt = rim.monotonic()
       if (message.tell === 'received') {
-        const { received, heardAt } = message
         // Told is had, though it is drawn later: another hub must not tell it again.
-        for (const { id } of received) position = newer(position, id)
+        for (const { id } of message.received) position = newer(position, id)
+        undrawn.push(message)
         return rim.beforeDrawing(() => {
-          take(received, heardAt)
+          const oldest = undrawn.shift()
+          if (oldest) take(oldest)
           say({ say: 'drawn' })
         })
       }
