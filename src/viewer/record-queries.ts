@@ -124,21 +124,28 @@ export const verifierQuery = queryOptions({
 })
 
 /**
- * A file of the reader's, verified without a word to any server. `trust`: in place of what is kept here. `refused`: why
- * trust files that they brought cannot be used. `beside`: of those that were given together with it; `former`: before it.
+ * What files of the reader's are judged by, beside what this browser keeps. `refused`: why trust files that they brought
+ * cannot be used. `former`: of files that were given before these.
  */
+export type JudgedBy = {
+  readonly trust: readonly Trusted[]
+  readonly refused: readonly string[]
+  readonly former: readonly HeldEnvelope[]
+}
+
+const keyOf = ({ trust, refused, former }: JudgedBy) => [trust, refused, headsOf(former)]
+
+/** A file of the reader's, verified without a word to any server. `beside`: of those that were given together with it. */
 export const fileVerdictQuery = (
   file: ChosenFile,
-  trust: readonly Trusted[] | null,
-  refused: readonly string[],
-  former: readonly HeldEnvelope[],
+  by: JudgedBy,
   beside: readonly HeldEnvelope[],
   onJudged: OnJudged,
 ) =>
   queryOptions({
-    queryKey: ['verdict', FILES, file.id, trust, refused, headsOf(former), headsOf(beside)],
+    queryKey: ['verdict', FILES, file.id, ...keyOf(by), headsOf(beside)],
     queryFn: async ({ client, signal }) => {
-      const question = await askedOfFile(client, file, trust, refused, former, beside)
+      const question = await askedOfFile(client, file, by, beside)
       const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
       onJudged([{ id: file.id, verdict }])
       await rememberVerified(client, verdict)
@@ -168,15 +175,9 @@ type FilesFound = { found: readonly FileFound[]; series: readonly Series[] }
  * Several files of the reader's, in a worker that keeps none of them: each by itself, and then each held against the
  * others and what was seen here. Nothing is remembered of one before that, so that the first of a fork is not the true one.
  */
-export const fileVerdictsQuery = (
-  files: readonly ChosenFile[],
-  trust: readonly Trusted[] | null,
-  refused: readonly string[],
-  former: readonly HeldEnvelope[],
-  onJudged: OnJudged,
-) =>
+export const fileVerdictsQuery = (files: readonly ChosenFile[], by: JudgedBy, onJudged: OnJudged) =>
   queryOptions({
-    queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), trust, refused, headsOf(former)],
+    queryKey: ['verdict', MANY_FILES, files.map(({ id }) => id), ...keyOf(by)],
     queryFn: async ({ client, signal }): Promise<FilesFound> => {
       const tell = (done: Done) => client.setQueryData(doneQuery.queryKey, done)
       let why = ''
@@ -187,7 +188,7 @@ export const fileVerdictsQuery = (
           return null
         })
       const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) => {
-        const question = await askedOfFile(client, file, trust, refused, [], [])
+        const question = await askedOfFile(client, file, by, [])
         return await judge({ ...question, previous: [], taken })
       }
       const first: (Verdict | null)[] = []
@@ -207,7 +208,7 @@ export const fileVerdictsQuery = (
       for (const file of files) {
         tell({ count: found.length, isAgain: true })
         const [nth, beside] = [found.length, heldBeside(found.length)]
-        const question = await askedOfFile(client, file, trust, refused, former, beside)
+        const question = await askedOfFile(client, file, by, beside)
         const [before = null, one = null] = [first[nth], alone[nth]]
         // Where nothing that is held has to do with it, it is judged.
         const isJudged =
@@ -236,15 +237,13 @@ export const doneQuery = queryOptions<Done>({
 async function askedOfFile(
   client: QueryClient,
   { file }: ChosenFile,
-  trust: readonly Trusted[] | null,
-  refused: readonly string[],
-  former: readonly HeldEnvelope[],
+  { trust, refused, former }: JudgedBy,
   beside: readonly HeldEnvelope[],
 ) {
   const kept = await client.query(keptQuery)
   // What the reader pinned and requires is asked of every file: who hands one over may have made a trust file beside it.
   const by = [
-    ...(trust ?? []).map((one) => ({ ...one, file: withoutRefused(kept, one.file) })),
+    ...trust.map((one) => ({ ...one, file: withoutRefused(kept, one.file) })),
     ...trustedOf(kept, knownKeys(kept)),
   ]
   // Whom the reader does not trust any more accuses nobody.

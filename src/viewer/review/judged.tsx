@@ -30,7 +30,6 @@ export function Judged({
   document,
   origin,
   verdict,
-  isKeptAsked = true,
   keysFault = null,
   compare = TRUST_PAGE,
   renderStream,
@@ -38,8 +37,6 @@ export function Judged({
   document: string
   origin: Origin
   verdict: Verdict
-  /** Is it held against what this browser keeps? Not where the reader brought trust of their own. */
-  isKeptAsked?: boolean
   /** Why the server's own list of keys is not had. */
   keysFault?: string | null
   /** Where the fingerprint of a key that is not pinned can be compared. */
@@ -56,7 +53,7 @@ export function Judged({
   const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
   const { summary } = verdict
   const ending =
-    isKeptAsked && kept.data && verdict.sealed_by
+    kept.data && verdict.sealed_by
       ? endingOf(kept.data, verdict.sealed_by.key_id, trust?.offered.server_keys)
       : null
   return (
@@ -115,7 +112,6 @@ export function Judged({
           origin={origin}
           summary={summary}
           sealed_by={verdict.sealed_by}
-          isKeptAsked={isKeptAsked}
         />
       )}
       <InPlainWords />
@@ -172,12 +168,10 @@ function Contents({
   origin,
   summary,
   sealed_by,
-  isKeptAsked,
 }: {
   document: string
   origin: Origin
   summary: Summary
-  isKeptAsked: boolean
   sealed_by: Verdict['sealed_by']
 }) {
   const { closing, definition, source, runner } = summary
@@ -200,12 +194,7 @@ function Contents({
           </Link>
         )}
         <span className="sm:ml-auto">
-          <RequireThis
-            document={document}
-            summary={summary}
-            sealed_by={sealed_by}
-            isAsked={isKeptAsked}
-          />
+          <RequireThis document={document} summary={summary} sealed_by={sealed_by} />
         </span>
       </div>
       {closing.reason !== undefined && closing.reason !== '' && (

@@ -23,12 +23,9 @@ export function RequireThis({
   document,
   summary: { head, definition },
   sealed_by,
-  isAsked,
 }: {
   document: string
   summary: Summary
-  /** Is what this browser keeps what was asked of this record? Not where the reader brought trust of their own. */
-  isAsked: boolean
   sealed_by: Verdict['sealed_by']
 }) {
   const client = useQueryClient()
@@ -41,8 +38,7 @@ export function RequireThis({
   if (standing && asked.data && canonicalize(standing) === canonicalize(asked.data))
     return (
       <Link href="/evidence/trust" className="link text-ink-2">
-        {isAsked ? 'you require' : 'kept in this browser and not asked here: you require'} this
-        definition and{' '}
+        you require this definition and{' '}
         {standing.gates.length === 0 ? 'no gate' : counted(standing.gates.length, 'gate')}
       </Link>
     )
@@ -65,9 +61,7 @@ export function RequireThis({
         pending={change.isPending || asked.isLoading}
         onPress={() => void press()}
       >
-        {isAsked
-          ? 'Require this definition and its gates'
-          : 'Require it in this browser from now on'}
+        Require this definition and its gates
       </ChangeButton>
       <Dialog
         open={toAsk !== null}

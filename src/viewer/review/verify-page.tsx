@@ -1,6 +1,5 @@
 import { counted } from '#evidence/counted.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
-import type { Trusted } from '#evidence/trust.ts'
 import type { FileAt, Giving } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
@@ -18,6 +17,7 @@ import {
   type FileFound,
   fileVerdictQuery,
   fileVerdictsQuery,
+  type JudgedBy,
   verifierQuery,
 } from '#viewer/record-queries.ts'
 import { isRefused } from '#viewer/trust-store.ts'
@@ -99,12 +99,10 @@ export function VerifyPage() {
     turn.current = turn.current.then(() => take(giving)).catch(reportError)
   }
   const isOver = useWindowDrop(give)
-  const trust = useMemo<readonly Trusted[] | null>(() => {
-    const trusted = trustedOf(brought)
-    return trusted.length === 0 ? null : trusted
-  }, [brought])
-  const refused = useMemo(() => refusedOf(brought), [brought])
-  const by: JudgedBy = { trust, refused, former }
+  const by = useMemo<JudgedBy>(
+    () => ({ trust: trustedOf(brought), refused: refusedOf(brought), former }),
+    [brought, former],
+  )
   const only = chosen.length === 1 ? chosen[0] : null
   return (
     <Page
@@ -154,7 +152,7 @@ export function VerifyPage() {
           kept in this browser
         </Link>
         {kept.data?.fault?.kind === 'unread' && ', which cannot be read'}
-        {trust !== null && ', and against what you brought beside them'}.
+        {by.trust.length > 0 && ', and against what you brought beside them'}.
       </p>
       {former.length > 0 && (
         <p className="max-w-prose text-ink-2">
@@ -169,9 +167,9 @@ export function VerifyPage() {
       {/* What was judged before must not look like the verdict of what is read now. */}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         {chosen.length > 1 && (
-          <FileVerdicts chosen={chosen} {...by} opened={opened} onOpen={open} />
+          <FileVerdicts chosen={chosen} by={by} opened={opened} onOpen={open} />
         )}
-        {only && <FileVerdict key={only.id} chosen={only} {...by} beside={NONE} />}
+        {only && <FileVerdict key={only.id} chosen={only} by={by} beside={NONE} />}
       </div>
       <NotDetectable />
     </Page>
@@ -199,27 +197,20 @@ const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
-/** What files are judged by, beside what this browser keeps. `trust`: null where the reader brought none. */
-type JudgedBy = {
-  trust: readonly Trusted[] | null
-  refused: readonly string[]
-  former: readonly HeldEnvelope[]
-}
-
 function FileVerdicts({
   chosen,
+  by,
   opened,
   onOpen,
-  ...by
 }: {
   chosen: readonly Chosen[]
+  by: JudgedBy
   opened: number | null
   onOpen: (id: number | null) => void
-} & JudgedBy) {
+}) {
   const client = useQueryClient()
-  const { trust, refused, former } = by
   const kept = useQuery(keptQuery)
-  const query = fileVerdictsQuery(chosen, trust, refused, former, noteMet)
+  const query = fileVerdictsQuery(chosen, by, noteMet)
   const verdicts = useQuery(query)
   const { data: done = { count: 0, isAgain: false } } = useQuery(doneQuery)
   if (verdicts.isError) return <Failure error={verdicts.error} again={verdicts.refetch} />
@@ -236,7 +227,7 @@ function FileVerdicts({
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
         {open && (
           <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
-            <FileVerdict chosen={open} {...by} beside={beside} />
+            <FileVerdict chosen={open} by={by} beside={beside} />
           </OpenedFile>
         )}
       </>
@@ -282,13 +273,15 @@ function listedOf(
 
 function FileVerdict({
   chosen,
-  trust,
-  refused,
-  former,
+  by,
   beside,
-}: { chosen: Chosen; beside: readonly HeldEnvelope[] } & JudgedBy) {
+}: {
+  chosen: Chosen
+  by: JudgedBy
+  beside: readonly HeldEnvelope[]
+}) {
   const client = useQueryClient()
-  const query = fileVerdictQuery(chosen, trust, refused, former, beside, noteMet)
+  const query = fileVerdictQuery(chosen, by, beside, noteMet)
   const verdict = useQuery(query)
   if (verdict.isError && !(verdict.error instanceof UnreadFileError))
     return <Failure error={verdict.error} again={verdict.refetch} />
@@ -312,8 +305,7 @@ function FileVerdict({
         document={FILES}
         origin={{ from: 'file', name: chosen.path }}
         verdict={verdict.data}
-        isKeptAsked={trust === null}
-        compare={<Compare verdict={verdict.data} isBrought={trust !== null} />}
+        compare={<Compare verdict={verdict.data} isBrought={by.trust.length > 0} />}
       />
     )
   if (verdict.fetchStatus === 'idle')
