@@ -1,8 +1,11 @@
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { afterEach } from 'vitest'
 
 // Testing Library does this by itself only where the test functions are globals.
 afterEach(cleanup)
+
+// How long a machine takes that does other things too is nothing to fail for.
+configure({ asyncUtilTimeout: 10_000 })
 
 // jsdom lays nothing out, so that no size of anything changes.
 globalThis.ResizeObserver = class {

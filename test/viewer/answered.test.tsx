@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { act, configure, fireEvent, render, screen } from '@testing-library/react'
+import { act, fireEvent, render, screen } from '@testing-library/react'
 import type { ComponentType } from 'react'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { stubTable } from '#test/stubbed-tables.ts'
@@ -14,8 +14,6 @@ import { TablesPage } from '#viewer/tables/tables-page.tsx'
 import { memoryIn, NOTHING_KEPT, withWalk } from '#viewer/trust-store.ts'
 
 /* Every page that asks for one thing, while the server is away and comes back. */
-
-configure({ asyncUtilTimeout: 10_000 })
 
 const NONE = { items: [], next_cursor: null }
 const stub = stubTable({ records: 0 })

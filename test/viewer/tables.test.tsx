@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { act, cleanup, configure, render, screen, waitFor, within } from '@testing-library/react'
+import { act, cleanup, render, screen, waitFor, within } from '@testing-library/react'
 import { userEvent } from '@testing-library/user-event'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { memoryLocation } from 'wouter/memory-location'
@@ -14,9 +14,6 @@ import { TablePage } from '#viewer/tables/table-page.tsx'
 import { TablesPage } from '#viewer/tables/tables-page.tsx'
 
 /* The screens over the real client; only the network is another. */
-
-// How long a machine takes that does other things too is nothing to fail for.
-configure({ asyncUtilTimeout: 10_000 })
 
 let table: StubbedTable
 let role: Role
