@@ -66,7 +66,7 @@ describe('a line of any length', () => {
             ).length,
           )
       }),
-      { examples: [[[...'a'.repeat(98), '€'], 0]] },
+      { examples: [[[...Array.from('a'.repeat(98)), '€'], 0]] },
     )
     // Bytes that are no text are some row's too.
     const broken = textLines([new Uint8Array(1000).fill(0x80)]).whole(0)
