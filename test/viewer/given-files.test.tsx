@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { cleanup, fireEvent, render, screen } from '@testing-library/react'
-import { afterEach, expect, it, vi } from 'vitest'
-import type { RequiredDefinition } from '#contract/trust.ts'
+import { cleanup, fireEvent, render, screen, within } from '@testing-library/react'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { RequiredDefinition, ServerKey } from '#contract/trust.ts'
 import {
   newSigner,
   planStep,
@@ -11,9 +11,10 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { keptQuery, memoryQuery } from '#viewer/queries.ts'
+import { endingOf } from '#viewer/review/ended-key.tsx'
 import { givenFiles, NOTHING_GIVEN } from '#viewer/review/given-files.ts'
 import { VerifyPage } from '#viewer/review/verify-page.tsx'
-import { NOTHING_KEPT } from '#viewer/trust-store.ts'
+import { type Kept, NOTHING_KEPT, withPinned, withSeen } from '#viewer/trust-store.ts'
 import type { Answer, Question } from '#viewer/verifier.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -51,25 +52,31 @@ const requiredOf = ({ opening: { definition } }: Sealed['content']): RequiredDef
   gates: [],
 })
 
-const give = (...files: File[]) =>
-  fireEvent.drop(document.body, { dataTransfer: { types: ['Files'], files, items: [] } })
+const signer = await newSigner()
+const run = startRun(signer, { steps: [planStep('build')] })
+run.step('build')
+const sealed = await run.seal()
+const proven = 'The record is proven to be whole and sealed by a key you trust'
 
-it('[U11] what was given is there, and counts beside what comes next, for who went elsewhere while a drop was read', async () => {
-  const signer = await newSigner()
-  const run = startRun(signer, { steps: [planStep('build')] })
-  run.step('build')
-  const sealed = await run.seal()
-  const worker = { isBusy: false }
-  answering(sealed, worker)
-  const client = new QueryClient()
-  const kept = { ...NOTHING_KEPT, pinned: trustFileOf(signer), keys: [serverKeyOf(signer)] }
+function pageOver(kept: Kept, client = new QueryClient()) {
   client.setQueryData(keptQuery.queryKey, kept)
   client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
-  const page = (
+  return (
     <QueryClientProvider client={client}>
       <VerifyPage />
     </QueryClientProvider>
   )
+}
+
+const give = (...files: File[]) =>
+  fireEvent.drop(document.body, { dataTransfer: { types: ['Files'], files, items: [] } })
+
+it('[U11] what was given is there, and counts beside what comes next, for who went elsewhere while a drop was read', async () => {
+  const worker = { isBusy: false }
+  answering(sealed, worker)
+  const client = new QueryClient()
+  const kept = { ...NOTHING_KEPT, pinned: trustFileOf(signer), keys: [serverKeyOf(signer)] }
+  const page = pageOver(kept, client)
   const elsewhere = async () => {
     cleanup()
     // Nothing that looks at a verdict keeps it.
@@ -77,7 +84,6 @@ it('[U11] what was given is there, and counts beside what comes next, for who we
     await vi.waitFor(() => expect(verdicts()).toEqual([]))
     render(page)
   }
-  const proven = 'The record is proven to be whole and sealed by a key you trust'
   render(page)
   give(new File([sealed.bytes.slice()], 'first.json'))
   await screen.findByText(proven)
@@ -106,12 +112,7 @@ it('[U11] what was given is there, and counts beside what comes next, for who we
 })
 
 it('[U11] [U16] what this browser requires, and what a server took back, is told beside a trust file that came along', async () => {
-  const signer = await newSigner()
-  const run = startRun(signer, { steps: [planStep('build')] })
-  run.step('build')
-  const sealed = await run.seal()
   answering(sealed)
-  const client = new QueryClient()
   const key = serverKeyOf(signer)
   const kept = {
     ...NOTHING_KEPT,
@@ -124,18 +125,59 @@ it('[U11] [U16] what this browser requires, and what a server took back, is told
       },
     },
   }
-  client.setQueryData(keptQuery.queryKey, kept)
-  client.setQueryData(memoryQuery.queryKey, { kept, met: [] })
-  render(
-    <QueryClientProvider client={client}>
-      <VerifyPage />
-    </QueryClientProvider>,
-  )
+  render(pageOver(kept))
   give(
     new File([sealed.bytes.slice()], 'a.json'),
     new File([JSON.stringify(trustFileOf(signer))], 'trust.json'),
   )
   const required = await screen.findByRole('link', { name: /this definition and no gate$/ })
   expect(required.textContent).toBe('you require this definition and no gate')
-  screen.getByText(/this server first called this key revoked/)
+  // Beside the verdict, and at the key in that file.
+  expect(screen.getAllByText(/this server first called this key revoked/)).toHaveLength(2)
+})
+
+describe('a key of the trust file beside it, that this server has called revoked', () => {
+  const key = serverKeyOf(signer)
+  const met = withSeen(NOTHING_KEPT, [key], '2026-11-12T09:30:00.000Z')
+  const revoked: ServerKey = { ...key, status: 'revoked', last_seal_seq: 0 }
+  const taken = withSeen(met, [revoked], '2026-11-27T09:30:00.000Z')
+  const file = (name: string) => new File([sealed.bytes.slice()], name)
+
+  it.each([
+    ['one file', [file('run.json')]],
+    ['several files', [file('one.json'), file('two.json')]],
+  ])(
+    '[U16] counts as the reader confirms it, and what the server called it stays said, of %s',
+    async (_, files) => {
+      answering(sealed)
+      render(pageOver(taken))
+      give(...files, new File([JSON.stringify(trustFileOf(signer))], 'offered-trust.json'))
+      await screen.findAllByText('This file does not verify')
+      // At the key itself, before the reader says that it is the server’s.
+      const [atKey] = within(screen.getByRole('list', { name: 'Server keys' })).getAllByRole(
+        'listitem',
+      )
+      expect(atKey?.textContent).toMatch(/this server first called this key revoked/)
+      fireEvent.click(screen.getByLabelText(/I compared these fingerprints/))
+      await screen.findAllByText(proven)
+      const stays = screen.getAllByText(
+        /On this server first called this key revoked \(it counts up to #0\); before, active\./,
+      )
+      // Beside the verdict, and at the key.
+      expect(stays).toHaveLength(2)
+      for (const one of stays)
+        expect(one.textContent).toMatch(
+          /You confirmed it here as active, and it counts as you confirmed it\./,
+        )
+    },
+  )
+
+  it('[U16] counts no further than this reader pinned it', () => {
+    const confirmed = [{ file: trustFileOf(signer), source: 'pinned' }] as const
+    const counts = (kept: Kept) => endingOf(kept, key.key_id, [], confirmed)?.counts
+    expect(counts(taken)).toEqual({ as: key, by: 'confirmed' })
+    expect(counts(withPinned(taken, key))).toEqual({ as: key, by: 'pinned' })
+    expect(counts(withPinned(taken, revoked))).toBeNull()
+    expect(endingOf(met, key.key_id, [], confirmed)).toBeNull()
+  })
 })

@@ -245,7 +245,8 @@ describe('a key that is pinned and refused', () => {
     render(
       <BroughtTrust
         brought={brought}
-        renderRefused={(key) =>
+        isRefused={isRefused}
+        renderSaid={(key) =>
           isRefused(key) ? <RefusedSaid kept={refused} key_id={key.key_id} /> : null
         }
         onChange={() => {}}

@@ -53,12 +53,15 @@ export const TRUST_BOX = 'brought-trust'
 /** Until the reader has compared them, the keys are only offered, wherever a file came from. */
 export function BroughtTrust({
   brought,
-  renderRefused = () => null,
+  isRefused = () => false,
+  renderSaid,
   onChange,
 }: {
   brought: readonly Brought[]
-  /** What there is to say of a key that the reader refused in this browser, which no file overrules; null of others. */
-  renderRefused?: (key: ServerKey) => ReactNode
+  /** By the reader in this browser, which no file overrules. */
+  isRefused?: (key: ServerKey) => boolean
+  /** What there is to say of a key, whichever file has it. */
+  renderSaid?: (key: ServerKey) => ReactNode
   onChange: (brought: readonly Brought[]) => void
 }) {
   const refused = brought.filter(({ read }) => !read.ok)
@@ -92,9 +95,9 @@ export function BroughtTrust({
                   file={one.read.file}
                   counts={countsOf(
                     one.isConfirmed,
-                    one.read.file.server_keys.filter((key) => renderRefused(key) !== null).length,
+                    one.read.file.server_keys.filter(isRefused).length,
                   )}
-                  renderRefused={renderRefused}
+                  renderSaid={renderSaid}
                 >
                   <Check
                     checked={one.isConfirmed}

@@ -1,7 +1,10 @@
 import type { ServerKey } from '#contract/trust.ts'
+import type { Trusted } from '#evidence/trust.ts'
 import { isAsFar, lowered, lowers, type Standing } from '#viewer/key-standing.ts'
 import { When } from '#viewer/parts/time.tsx'
+import { keptQuery, trustQuery } from '#viewer/queries.ts'
 import type { Kept } from '#viewer/trust-store.ts'
+import { useQuery } from '@tanstack/react-query'
 
 /** What a server said of how far a key of its counts, where it took something back; nothing where it did not [U16]. */
 export type Ending = {
@@ -9,17 +12,18 @@ export type Ending = {
   known: ServerKey
   /** When it first put it so, and how before; null where it did from the first day. */
   fell: { at: string; from: Standing } | null
-  /** As the reader pinned it, where that goes further. */
-  pinned: ServerKey | null
+  /** As it counts by the reader's own word, where that goes further: kept in this browser, or said of what they brought. */
+  counts: { as: Standing; by: keyof typeof SAID_BY } | null
   /** As the server puts it now, where that goes further again. */
   raised: ServerKey | null
 }
 
-/** `now`: what the server offers at the moment, where that is had. */
+/** `now`: what the server offers at the moment, where that is had. `brought`: trust files beside what is kept. */
 export function endingOf(
   kept: Kept,
   key_id: string,
   now: readonly ServerKey[] = [],
+  brought: readonly Trusted[] = [],
 ): Ending | null {
   const ofIt = (key: ServerKey) => key.key_id === key_id
   const met = kept.keys.find(ofIt)
@@ -28,14 +32,37 @@ export function endingOf(
   // What it takes back now it has taken back, also where nothing can be kept of it.
   const known = lowered(met, said)
   const fell = kept.fell[key_id] ?? null
-  const pinned = kept.pinned.server_keys.find((key) => ofIt(key) && lowers(known, key)) ?? null
+  const pinned = kept.pinned.server_keys.filter(ofIt)
+  const confirmed = brought.flatMap(({ file, source }) =>
+    source === 'pinned' ? file.server_keys.filter(ofIt) : [],
+  )
+  const [first, ...others] = [...pinned, ...confirmed]
+  // As `findKey` has it: where two files differ it counts as far as the one that ends it first.
+  const as = first && others.reduce<Standing>(lowered, first)
+  const counts =
+    as && lowers(known, as)
+      ? { as, by: pinned.length > 0 ? ('pinned' as const) : ('confirmed' as const) }
+      : null
   const raised = isAsFar(said, known) ? null : said
-  return fell === null && pinned === null && raised === null && known === met
+  return fell === null && counts === null && raised === null && known === met
     ? null
-    : { known, fell, pinned, raised }
+    : { known, fell, counts, raised }
 }
 
-export function EndingSaid({ ending: { known, fell, pinned, raised } }: { ending: Ending }) {
+/** The same by what this browser keeps, and what its server offers as far as that is known by now: for this none is asked. */
+export function useEndingOf(brought: readonly Trusted[]): (key_id: string) => Ending | null {
+  const { data: kept } = useQuery(keptQuery)
+  const { data: trust } = useQuery({ ...trustQuery, enabled: false })
+  return (key_id) =>
+    kept === undefined ? null : endingOf(kept, key_id, trust?.offered.server_keys, brought)
+}
+
+const SAID_BY = {
+  pinned: { did: 'You pinned it', counts: 'it counts as you pinned it' },
+  confirmed: { did: 'You confirmed it here', counts: 'it counts as you confirmed it' },
+} as const
+
+export function EndingSaid({ ending: { known, fell, counts, raised } }: { ending: Ending }) {
   return (
     <>
       {fell === null ? (
@@ -48,8 +75,11 @@ export function EndingSaid({ ending: { known, fell, pinned, raised } }: { ending
           {calledAs(fell.from)}.
         </>
       )}
-      {pinned !== null && (
-        <> You pinned it as {calledAs(pinned)}, and it counts as you pinned it.</>
+      {counts !== null && (
+        <>
+          {' '}
+          {SAID_BY[counts.by].did} as {calledAs(counts.as)}, and {SAID_BY[counts.by].counts}.
+        </>
       )}
       {raised !== null && (
         <>

@@ -1,10 +1,11 @@
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
+import type { Trusted } from '#evidence/trust.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
-import { keptQuery, trustQuery } from '#viewer/queries.ts'
+import { keptQuery } from '#viewer/queries.ts'
 import { isSealKnown } from '#viewer/seal-known.ts'
 import { type Summary, type Verdict, verifiedHead } from '#viewer/verifier.ts'
 import { part } from '#viewer/parts/part.ts'
@@ -15,7 +16,7 @@ import { Link } from 'wouter'
 import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
-import { endingOf, EndingSaid } from './ended-key.tsx'
+import { EndingSaid, useEndingOf } from './ended-key.tsx'
 import type { Origin } from './origin.ts'
 import { InPlainWords } from './in-plain-words.tsx'
 import { isByRefused, type ProofSentence, proofSentence } from './proof-sentence.ts'
@@ -30,6 +31,7 @@ export function Judged({
   document,
   origin,
   verdict,
+  brought = [],
   keysFault = null,
   compare = TRUST_PAGE,
   renderStream,
@@ -37,6 +39,8 @@ export function Judged({
   document: string
   origin: Origin
   verdict: Verdict
+  /** Trust files that it is held against beside what this browser keeps. */
+  brought?: readonly Trusted[]
   /** Why the server's own list of keys is not had. */
   keysFault?: string | null
   /** Where the fingerprint of a key that is not pinned can be compared. */
@@ -45,17 +49,13 @@ export function Judged({
   renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
   const kept = useQuery(keptQuery)
-  // As far as the page asked for it: a file is judged without a word to any server.
-  const { data: trust } = useQuery({ ...trustQuery, enabled: false })
+  const endingOf = useEndingOf(brought)
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
   const sentence = proofSentence(verdict, seen, origin.from)
   const { tone } = sentence
   const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
   const { summary } = verdict
-  const ending =
-    kept.data && verdict.sealed_by
-      ? endingOf(kept.data, verdict.sealed_by.key_id, trust?.offered.server_keys)
-      : null
+  const ending = verdict.sealed_by && endingOf(verdict.sealed_by.key_id)
   return (
     <>
       <VerdictCard sentence={sentence}>

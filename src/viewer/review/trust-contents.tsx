@@ -27,11 +27,11 @@ export function comparedSaid({ server_keys, approvers }: TrustFile): string {
 /** All that a trust file says: every fingerprint that there is to compare, and what it requires. */
 export function TrustContents({
   file: { server_keys, approvers, required },
-  renderRefused = () => null,
+  renderSaid = () => null,
 }: {
   file: TrustFile
-  /** What there is to say of a key that the reader refused; null of others. */
-  renderRefused?: ((key: ServerKey) => ReactNode) | undefined
+  /** What there is to say of a key that the reader refused or a server took back. */
+  renderSaid?: ((key: ServerKey) => ReactNode) | undefined
 }) {
   return (
     <div className="flex flex-col gap-4">
@@ -57,9 +57,7 @@ export function TrustContents({
                     </p>
                     <p className="text-xs text-ink-2">{FINGERPRINT.server}</p>
                     <Fingerprint hex={key.key_id} />
-                    <div className="mt-1 max-w-prose text-bad empty:hidden">
-                      {renderRefused(key)}
-                    </div>
+                    <div className="mt-1 max-w-prose text-bad empty:hidden">{renderSaid(key)}</div>
                   </li>
                 ))}
               </ul>

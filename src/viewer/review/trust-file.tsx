@@ -177,14 +177,14 @@ export function Offered({
   name,
   file,
   counts = 'Nothing of it counts yet.',
-  renderRefused,
+  renderSaid,
   children,
 }: {
   name: string
   file: TrustFile
   /** What of it counts by now. */
   counts?: string
-  renderRefused?: ((key: ServerKey) => ReactNode) | undefined
+  renderSaid?: ((key: ServerKey) => ReactNode) | undefined
   children: ReactNode
 }) {
   const { server_keys, approvers, required } = file
@@ -197,7 +197,7 @@ export function Offered({
         has {counted(server_keys.length, 'server key')}, {counted(approvers.length, 'approver')} and{' '}
         {counted(required.length, 'required definition')}. {counts}
       </p>
-      <TrustContents file={file} renderRefused={renderRefused} />
+      <TrustContents file={file} renderSaid={renderSaid} />
       {children}
     </div>
   )

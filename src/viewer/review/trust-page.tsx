@@ -395,13 +395,13 @@ function EndingAnswer({
   onTakeWord: (as: ServerKey) => void
 }) {
   const [told, setTold] = useState(false)
-  const { known, pinned, raised } = ending
+  const { known, counts, raised } = ending
   return (
     <div className="flex flex-col items-start gap-2">
       <p className="max-w-prose">
         <EndingSaid ending={ending} />
       </p>
-      {pinned !== null && (
+      {counts !== null && (
         <button type="button" className="button" onClick={() => onPin(known)}>
           Pin it as {known.status}
         </button>

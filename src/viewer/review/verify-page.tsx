@@ -1,3 +1,4 @@
+import type { ServerKey } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
 import type { FileAt, Giving } from '#viewer/parts/dropped-files.ts'
@@ -27,6 +28,7 @@ import { useMemo, useRef } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { useStore } from 'zustand'
 import { BroughtTrust, refusedOf, TRUST_BOX, trustedOf, withTrust } from './brought-trust.tsx'
+import { EndingSaid, useEndingOf } from './ended-key.tsx'
 import { type Chosen, givenFiles, NOTHING_GIVEN, noteMet, takingPlaceOf } from './given-files.ts'
 import { HeldTogether } from './held-together.tsx'
 import { Judged } from './judged.tsx'
@@ -103,6 +105,14 @@ export function VerifyPage() {
     () => ({ trust: trustedOf(brought), refused: refusedOf(brought), former }),
     [brought, former],
   )
+  const endingOf = useEndingOf(by.trust)
+  const isOneRefused = (key: ServerKey) => kept.data !== undefined && isRefused(kept.data, key)
+  const renderSaid = (key: ServerKey) => {
+    if (kept.data && isRefused(kept.data, key))
+      return <RefusedSaid kept={kept.data} key_id={key.key_id} />
+    const ending = endingOf(key.key_id)
+    return ending && <EndingSaid ending={ending} />
+  }
   const only = chosen.length === 1 ? chosen[0] : null
   return (
     <Page
@@ -139,11 +149,8 @@ export function VerifyPage() {
       {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
       <BroughtTrust
         brought={brought}
-        renderRefused={(key) =>
-          kept.data && isRefused(kept.data, key) ? (
-            <RefusedSaid kept={kept.data} key_id={key.key_id} />
-          ) : null
-        }
+        isRefused={isOneRefused}
+        renderSaid={renderSaid}
         onChange={(now) => change({ brought: now })}
       />
       <p className="max-w-prose text-ink-2">
@@ -223,7 +230,10 @@ function FileVerdicts({
     return (
       <>
         <HeldTogether series={series} />
-        <PinnedEndings by={found.map(({ verdict }) => verdict?.sealed_by ?? null)} />
+        <PinnedEndings
+          by={found.map(({ verdict }) => verdict?.sealed_by ?? null)}
+          brought={by.trust}
+        />
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
         {open && (
           <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
@@ -305,6 +315,7 @@ function FileVerdict({
         document={FILES}
         origin={{ from: 'file', name: chosen.path }}
         verdict={verdict.data}
+        brought={by.trust}
         compare={<Compare verdict={verdict.data} isBrought={by.trust.length > 0} />}
       />
     )
