@@ -358,6 +358,11 @@ async function trustChanged(client: QueryClient): Promise<void> {
 async function judgeAnew(client: QueryClient): Promise<void> {
   // A server that does not answer for its keys holds up no verdict.
   void client.invalidateQueries({ queryKey: trustQuery.queryKey })
+  // What is under way was begun by another trust, and as long as it has no answer nothing else begins it anew.
+  void client.resetQueries({
+    queryKey: ['verdict'],
+    predicate: ({ state }) => state.status === 'pending' && state.fetchStatus === 'fetching',
+  })
   await client.invalidateQueries({ queryKey: ['verdict'] })
   // What could not be made anew was made with another trust, and stands no more.
   await client.resetQueries({

@@ -145,8 +145,12 @@ export const fileVerdictQuery = (
   queryOptions({
     queryKey: ['verdict', FILES, file.id, ...keyOf(by), headsOf(beside)],
     queryFn: async ({ client, signal }) => {
-      const question = await askedOfFile(client, file, by, beside)
-      const verdict = await verify(FILES, question, tellingProgress(client, FILES, signal))
+      const asked = await askedOfFiles(client, by)
+      const verdict = await verify(
+        FILES,
+        asked(file, beside),
+        tellingProgress(client, FILES, signal),
+      )
       onJudged([{ id: file.id, verdict }])
       await rememberVerified(client, verdict)
       return verdict
@@ -187,10 +191,9 @@ export const fileVerdictsQuery = (files: readonly ChosenFile[], by: JudgedBy, on
           why = wordsOf(error).detail
           return null
         })
-      const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) => {
-        const question = await askedOfFile(client, file, by, [])
-        return await judge({ ...question, previous: [], taken })
-      }
+      const asked = await askedOfFiles(client, by)
+      const byItself = async (file: ChosenFile, taken: readonly (readonly TakenOver[])[]) =>
+        await judge({ ...asked(file, []), previous: [], taken })
       const first: (Verdict | null)[] = []
       for (const file of files) {
         tell({ count: first.length, isAgain: false })
@@ -208,7 +211,7 @@ export const fileVerdictsQuery = (files: readonly ChosenFile[], by: JudgedBy, on
       for (const file of files) {
         tell({ count: found.length, isAgain: true })
         const [nth, beside] = [found.length, heldBeside(found.length)]
-        const question = await askedOfFile(client, file, by, beside)
+        const question = asked(file, beside)
         const [before = null, one = null] = [first[nth], alone[nth]]
         // Where nothing that is held has to do with it, it is judged.
         const isJudged =
@@ -233,13 +236,9 @@ export const doneQuery = queryOptions<Done>({
   gcTime: 0,
 })
 
-// Without a word to any server: of this one's keys those that it offered here before.
-async function askedOfFile(
-  client: QueryClient,
-  { file }: ChosenFile,
-  { trust, refused, former }: JudgedBy,
-  beside: readonly HeldEnvelope[],
-) {
+// Without a word to any server: of this one's keys those that it offered here before. Read once for all that are judged
+// together: what is read of each by itself may be another by then, and copies of one file would differ.
+async function askedOfFiles(client: QueryClient, { trust, refused, former }: JudgedBy) {
   const kept = await client.query(keptQuery)
   // What the reader pinned and requires is asked of every file: who hands one over may have made a trust file beside it.
   const by = [
@@ -252,19 +251,19 @@ async function askedOfFile(
       source === 'offered' ? [] : file.server_keys.map(({ key_id }) => key_id),
     ),
   )
-  return {
+  const held = [
+    ...seenHere(await client.query(memoryQuery)),
+    ...former.filter(({ server }) => known.has(server)),
+  ]
+  return ({ file }: ChosenFile, beside: readonly HeldEnvelope[]) => ({
     bytes: file,
     trust: by,
     refused,
     refusedKeys: refusedIds(kept),
     ...unreadOf(kept),
     asked: {},
-    previous: [
-      ...seenHere(await client.query(memoryQuery)),
-      ...former.filter(({ server }) => known.has(server)),
-      ...beside,
-    ],
-  }
+    previous: [...held, ...beside],
+  })
 }
 
 /**
