@@ -2,6 +2,9 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { cleanup, fireEvent, render, screen, within } from '@testing-library/react'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RequiredDefinition, ServerKey } from '#contract/trust.ts'
+import { encodeBase64 } from '#evidence/base64.ts'
+import { utf8 } from '#evidence/canonical.ts'
+import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import {
   newSigner,
   planStep,
@@ -37,7 +40,7 @@ const answering = ({ bytes, content }: Sealed, is = { isBusy: false }) =>
       async answer(id: number, question: Question) {
         const value: Answer =
           question.ask === 'verify'
-            ? await verdictOf(bytes, question.trust)
+            ? await verdictOf(bytes, question.trust, [], [], question)
             : question.ask === 'requirement'
               ? { ask: 'requirement', requirement: requiredOf(content) }
               : { ask: 'ready' }
@@ -135,6 +138,29 @@ it('[U11] [U16] what this browser requires, and what a server took back, is told
   // Beside the verdict, and at the key in that file.
   expect(screen.getAllByText(/this server first called this key revoked/)).toHaveLength(2)
 })
+
+it.each([
+  ['of the reader’s own', 'trust.json', 'Nothing fails, but something you required is not proven'],
+  ['that an export offers', 'run.html', proven],
+])(
+  '[V17] [U11] a damaged trust file %s is named, and none of it used',
+  async (_, name, verdict) => {
+    answering(sealed)
+    render(pageOver({ ...NOTHING_KEPT, pinned: trustFileOf(signer) }))
+    const damaged = JSON.stringify(trustFileOf(signer)).replace('"required"', '"require"')
+    const block = (as: CarriedAs, called: string, bytes: Uint8Array) =>
+      `${carriedTag(as, called)}${encodeBase64(bytes)}</script>`
+    const page = `<!doctype html>${block('envelope', 'envelope.json', sealed.bytes)}${block('trust', 'offered-trust.json', utf8(damaged))}`
+    const files =
+      name === 'run.html'
+        ? [new File([page], name)]
+        : [new File([sealed.bytes.slice()], 'a.json'), new File([damaged], name)]
+    give(...files)
+    await screen.findByRole('heading', { name: verdict })
+    screen.getByText(/nothing of (it|them) is used$/)
+    screen.getByText(name === 'run.html' ? 'run.html/offered-trust.json' : name)
+  },
+)
 
 describe('a key of the trust file beside it, that this server has called revoked', () => {
   const key = serverKeyOf(signer)

@@ -1,7 +1,7 @@
 import type { TakenOver } from '#evidence/lineage.ts'
 import { heldOf } from '#evidence/standing.ts'
 import type { Trusted } from '#evidence/trust.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
+import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the page's worker answers of these bytes. */
@@ -10,14 +10,15 @@ export async function verdictOf(
   trust: readonly Trusted[],
   taken: readonly (readonly TakenOver[])[] = [],
   refusedKeys: readonly string[] = [],
-  unread: { unread?: string } = {},
+  { unread, refused = [] }: Pick<VerifyOptions, 'unread' | 'refused'> = {},
 ): Promise<Verdict> {
   const { verdict, claims, envelope, standing, sealed_by, remaining } = await verifyEnvelope(
     bytes,
     {
       trust,
       refusedKeys,
-      ...unread,
+      refused,
+      ...(unread !== undefined && { unread }),
     },
   )
   return {
@@ -27,7 +28,7 @@ export async function verdictOf(
     sealed_by,
     remaining,
     bytes: bytes.length,
-    ...unread,
+    ...(unread !== undefined && { unread }),
     summary: envelope && {
       ...envelope.opening,
       source: envelope.opening.source ?? null,

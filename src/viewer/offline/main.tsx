@@ -17,7 +17,7 @@ async function draw(script: string): Promise<void> {
   const given = {
     envelopes: envelope ? [at(envelope)] : [],
     brought: trust
-      ? [{ path: trust.name, read: await readTrustOf(trust), isConfirmed: false }]
+      ? [{ path: `${THIS_PAGE}/${trust.name}`, read: await readTrustOf(trust), isConfirmed: false }]
       : [],
     attached: attached.map(at),
     unread,

@@ -21,6 +21,7 @@ import { useWindowDrop } from '#viewer/parts/window-drop.ts'
 import {
   type Brought,
   BroughtTrust,
+  isOfExport,
   refusedOf,
   trustedOf,
   withTrust,
@@ -33,7 +34,7 @@ import { LeftAside } from '#viewer/review/left-aside.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence, type Whence } from '#viewer/review/proof-sentence.ts'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
-import { isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
+import { isExported, isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
 import { STAGES } from '#viewer/review/stages.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import {
@@ -168,11 +169,7 @@ export function VerifierPage({
       />
       {/* What was judged before must not look like the verdict of what comes now. */}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
-        <Found
-          judge={judge}
-          envelopes={given.envelopes}
-          whence={whenceOf(given.brought, embedded.brought)}
-        />
+        <Found judge={judge} envelopes={given.envelopes} whence={whenceOf(given.brought)} />
       </div>
       <NotDetectable page="offline" />
     </main>
@@ -220,20 +217,27 @@ function leftOf({ files, unread }: Dropped, sorted: Sorted): Unread[] {
   ]
 }
 
-/** Another envelope takes the place of the one before; all else is beside it. */
-function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
+/**
+ * Another envelope takes the place of the one before; all else is beside it. Another export takes the place of all that
+ * came with one before.
+ */
+export function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
   const nameOf = ({ path, file }: FileAt) => JSON.stringify([path, file.size, file.lastModified])
   const again = new Set(beside.map(nameOf))
-  // A page that is given again brings all that is of it.
-  const pages = new Set(envelopes.flatMap(({ page }) => page ?? []))
+  const isOtherExport = envelopes.some(isExported)
+  const homes = isOtherExport ? before.envelopes.filter(isExported).map(homeOf) : []
   const isKept = (one: FileAt) =>
-    !again.has(nameOf(one)) && (one.page === undefined || !pages.has(one.page))
+    !again.has(nameOf(one)) && !homes.some((home) => homeOf(one).startsWith(home))
   return {
     ...(envelopes.length > 0 ? withEnvelopes(before, envelopes) : before),
-    brought: withTrust(before.brought, trust),
+    brought: withTrust(before.brought, trust, isOtherExport),
     attached: [...before.attached.filter(isKept), ...beside],
   }
 }
+
+/** The page that it came in, or the folder. */
+const homeOf = ({ path, page }: FileAt): string =>
+  page === undefined ? path.slice(0, path.lastIndexOf('/') + 1) : `${page}/`
 
 function withEnvelopes(before: Given, envelopes: readonly FileAt[]): Given {
   const former = [...before.former, ...before.envelopes].filter((one) => !envelopes.includes(one))
@@ -241,13 +245,8 @@ function withEnvelopes(before: Given, envelopes: readonly FileAt[]): Given {
 }
 
 /** A trust file that an export brought along is nobody's word but the exporter's. */
-function whenceOf(brought: readonly Brought[], embedded: readonly Brought[]): Whence {
-  const names = new Set(embedded.map(({ path }) => path))
-  return brought.length > 0 &&
-    brought.every(({ path }) => names.has(path) || /(^|\/)offered-trust\.json$/.test(path))
-    ? 'export'
-    : 'file'
-}
+const whenceOf = (brought: readonly Brought[]): Whence =>
+  brought.length > 0 && brought.every(isOfExport) ? 'export' : 'file'
 
 function Export({ envelope }: { envelope: File }) {
   return (

@@ -17,14 +17,21 @@ export type Brought = {
   readonly isConfirmed: boolean
 }
 
-/** Those that came now beside those that were here. The same file once more is that file. */
+/**
+ * Those that came now beside those that were here. The same file once more is that file. Where another export is given, what
+ * a former one offered, and nobody said yes to, has gone with it.
+ */
 export function withTrust(
   brought: readonly Brought[],
   more: readonly Pick<Brought, 'path' | 'read'>[],
+  isOtherExport: boolean,
 ): readonly Brought[] {
-  const known = new Set(brought.map(wordsOf))
+  const stays = isOtherExport
+    ? brought.filter((one) => one.isConfirmed || !isOfExport(one))
+    : brought
+  const known = new Set(stays.map(wordsOf))
   return [
-    ...brought,
+    ...stays,
     ...more.flatMap((one) => {
       const words = wordsOf(one)
       if (known.has(words)) return []
@@ -45,8 +52,16 @@ export const trustedOf = (brought: readonly Brought[]): Trusted[] =>
       : [],
   )
 
+/**
+ * Why trust files of the reader's own are none: what they require is not known. What an export brings offers keys and
+ * requires nothing, so that whoever damages it keeps no verdict back.
+ */
 export const refusedOf = (brought: readonly Brought[]): string[] =>
-  brought.flatMap(({ read }) => (read.ok ? [] : [read.why]))
+  brought.flatMap((one) => (one.read.ok || isOfExport(one) ? [] : [one.read.why]))
+
+/** Nobody's word but the exporter's: it came in a page, or a folder, of an export. */
+export const isOfExport = ({ path }: Pick<Brought, 'path'>): boolean =>
+  path.endsWith('/offered-trust.json')
 
 export const TRUST_BOX = 'brought-trust'
 
@@ -70,13 +85,19 @@ export function BroughtTrust({
       {refused.map((one) => (
         <Notice
           key={wordsOf(one)}
-          tone="bad"
-          title="The trust file is refused, and nothing of it is used"
+          tone={isOfExport(one) ? 'waiting' : 'bad'}
+          title={
+            isOfExport(one)
+              ? 'The keys that the export offers cannot be read, and nothing of them is used'
+              : 'The trust file is refused, and nothing of it is used'
+          }
           action={<TakeAway one={one} brought={brought} onChange={onChange} />}
         >
           <RunText text={one.path} max={160} />:{' '}
-          <RunText text={one.read.ok ? '' : one.read.why} max={400} />. What it requires is not
-          known.
+          <RunText text={one.read.ok ? '' : one.read.why} max={400} />.{' '}
+          {isOfExport(one)
+            ? 'It could have offered keys alone: the verdict goes by what you trust and require yourself.'
+            : 'What it requires is not known.'}
         </Notice>
       ))}
       {refused.length < brought.length && (

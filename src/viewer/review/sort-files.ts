@@ -100,6 +100,10 @@ const drawn = () => new Promise<void>((resolve) => setTimeout(resolve))
 export const isPart = ({ path, file }: FileAt): boolean =>
   /(^|\/)(logs|artifacts)\/[^/]+$/.test(path) || DIGEST.test(file.name)
 
+/** Is it the envelope of an export: in one page, or of a folder? */
+export const isExported = ({ path, page }: FileAt): boolean =>
+  page !== undefined || path.includes('/')
+
 async function kindOf(one: FileAt): Promise<Kind> {
   const { file } = one
   // Called by a digest it is looked for by that, and read then: of an export these are nearly all.

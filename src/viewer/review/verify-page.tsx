@@ -36,7 +36,7 @@ import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
 import { RefusedSaid } from './refused-key.tsx'
-import { isPart, type Sorted, sortFiles } from './sort-files.ts'
+import { isExported, isPart, type Sorted, sortFiles } from './sort-files.ts'
 import {
   foundOf,
   type ListedVerdict,
@@ -87,7 +87,10 @@ export function VerifyPage() {
     const all = [envelopes, trust, beside, programs, unread]
     if (all.every(({ length }) => length === 0)) leftNow.push(NOTHING)
     // All at once: an envelope is verified with the trust file that came with it, not before it.
-    change((given) => ({ brought: withTrust(given.brought, trust), left: leftNow }))
+    change((given) => ({
+      brought: withTrust(given.brought, trust, envelopes.some(isExported)),
+      left: leftNow,
+    }))
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
       open(null)
