@@ -1,4 +1,10 @@
-import { type Beside, compareBesideAll, type RecordBeside, recordBeside } from '#evidence/beside.ts'
+import {
+  type Beside,
+  compareBesideAll,
+  OF_NO_RECORD,
+  type RecordBeside,
+  recordBeside,
+} from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
@@ -22,7 +28,7 @@ export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 're
     definition: string
     outcome: VerifiedEnvelope['closing']['outcome']
   } | null
-  /** null where nobody said what is beside the file, or nothing is on record. */
+  /** null where nobody said what is beside the file and nothing hits it, or nothing is on record. */
   beside: readonly Claim[] | null
   /** The page that it was taken from; null where it is a file by itself. */
   page: Omit<GivenPage, 'beside'> | null
@@ -64,20 +70,20 @@ export async function judgeFiles(
     const found = await look(nth, [], taken)
     return 'why' in found ? null : found.differing
   })
+  const recorded = looked.map(recordOf)
   const heldBeside = besideEach(alone)
   for (const nth of names.keys()) {
     const others = heldBeside(nth)
     if (others.length > 0) looked[nth] = await look(nth, others)
   }
-  const records = looked.flatMap((one) => ('why' in one ? [] : (one.record ?? [])))
   const unread: Unread[] = []
   const pages = given.map((one) => one.page())
-  // What came in a page is held against the others only where the record of that page verified: else nobody knows what it
-  // is, and the right log of a damaged page would accuse an honest one.
-  const cameAlong = pages.flatMap((page, nth) => (hasRecord(looked[nth]) && page?.beside) || [])
-  const all = [...(beside ?? []), ...cameAlong]
-  // Beside what does not verify nothing is on record, and nothing is looked at.
-  const files = (records.length === 0 ? [] : all).map((one) => ({
+  const files = [
+    ...(beside ?? []).map((one) => ({ ...one, home: null })),
+    ...pages.flatMap((page, nth) =>
+      (page?.beside ?? []).map((one) => ({ ...one, home: String(nth) })),
+    ),
+  ].map((one) => ({
     ...one,
     bytes: async () => {
       const bytes = await unlessUnread(one.bytes())
@@ -86,16 +92,24 @@ export async function judgeFiles(
       return null
     },
   }))
-  const isAsked = beside !== null || pages.some((page) => page !== null)
-  const compared = isAsked ? await compareBesideAll(records, files) : null
+  const envelopes = looked.map((one, nth) => ({
+    home: pages[nth] ? String(nth) : null,
+    recorded: recorded[nth] ?? null,
+    record: recordOf(one),
+  }))
+  const { compared, aside } = await compareBesideAll(envelopes, files)
+  for (const { from, why } of aside)
+    // Of a page it is told with the page, and beside nothing that verifies with its verdict.
+    if (why !== OF_NO_RECORD) unread.push({ file: files[from]?.name ?? '', why })
   const judged = looked.map((one, nth) => {
     const file = names[nth] ?? ''
     if ('why' in one) return { file, why: one.why }
     const page = pages[nth] ?? null
-    // What came in one page is held against all, and says of none of the others that what is on record is not here.
-    const isBeside = beside !== null || page !== null
-    const of = isBeside ? one.record && compared?.[records.indexOf(one.record)] : null
-    return { file, ...one.told, page, beside: of?.map(({ claim }) => claim) ?? null }
+    const isAsked = beside !== null || page !== null
+    // What is on record and not here is said of a file only where its reader said what is beside it.
+    const told = (compared[nth] ?? []).filter(({ from }) => isAsked || from !== null)
+    const isTold = one.record !== null && (isAsked || told.length > 0)
+    return { file, ...one.told, page, beside: isTold ? told.map(({ claim }) => claim) : null }
   })
   return { files: judged, series, unread }
 }
@@ -108,8 +122,8 @@ type Looked = {
   differing: readonly (TakenOver | null)[] | null
 }
 
-const hasRecord = (one: Looked | { why: string } | undefined): boolean =>
-  one !== undefined && 'record' in one && one.record !== null
+const recordOf = (one: Looked | { why: string }): RecordBeside | null =>
+  'why' in one ? null : one.record
 
 function lookedAt(
   { verdict, claims, sealed_by, remaining, envelope, standing }: Verification,

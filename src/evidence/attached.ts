@@ -83,11 +83,12 @@ export function byDigest(parts: readonly Part[]): OnRecord {
   )
 }
 
-/** A file that was read and digested, once for however many records it is held against. */
+/** A file that was read and digested once, for however many records it is held against. */
 export type Digested = {
   readonly name: string
   readonly bytes: number
-  readonly sha256: string
+  /** null where it was not read, since it is longer than anything on record. */
+  readonly sha256: string | null
   /** The digests of its first MiB. */
   readonly chunks: (count: number) => Promise<readonly string[]>
 }
@@ -106,6 +107,13 @@ export async function digested(name: string, bytes: Uint8Array<ArrayBuffer>): Pr
   }
 }
 
+export const undigested = (name: string, bytes: number): Digested => ({
+  name,
+  bytes,
+  sha256: null,
+  chunks: async () => [],
+})
+
 /**
  * What these bytes are. `name` is what they came under: it can only accuse them. Who opens a file by the digest in its
  * name must not be told of another one that it is right.
@@ -116,37 +124,48 @@ export async function checkAttached(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<Found> {
   const file = await digested(name, bytes)
-  return (await checkDigested(record, file, NOWHERE)) ?? { claim: unknown(file), part: null }
+  return (await checkDigested(record, file, NOWHERE, true)) ?? { claim: unknown(file), part: null }
 }
 
 type Found = { readonly claim: Claim; readonly part: Part | null }
 
-/** Digests that are on record in other envelopes that came together with this one, or before it. */
-export type Elsewhere = Pick<ReadonlySet<string>, 'has'>
+/** Digests that are on record in envelopes that came together with this one, or before it. */
+type Elsewhere = Pick<ReadonlySet<string>, 'has'>
 const NOWHERE: Elsewhere = new Set()
+
+/** Neither these bytes nor what their name says are on record. */
+export const isUnknown = ({ name, sha256 }: Digested, anywhere: Elsewhere): boolean =>
+  (sha256 === null || !anywhere.has(sha256)) && saidBy(name, sha256, anywhere) === null
 
 /**
  * The same beside other envelopes, which accuse and never acquit: a digest in the name that is on record elsewhere has to
  * be that of the bytes too. Attacker: an envelope of a key of his own, which has on record what he put in the place of a
- * log. null for what is on record elsewhere alone, and says no other digest: it is told there.
+ * log. null for what is not on record here: only where the file came with this record (`isOf`) it is a fault here that it
+ * says another digest, or that it is on record nowhere.
  */
 export async function checkDigested(
   record: OnRecord,
   file: Digested,
   elsewhere: Elsewhere,
+  isOf: boolean,
 ): Promise<Found | null> {
   const { name, bytes, sha256: actual } = file
-  const { parts: same = [], count = 0 } = record.get(actual) ?? {}
+  const { parts: same = [], count = 0 } = (actual !== null && record.get(actual)) || {}
   const [part] = same
   const said = saidBy(name, actual, record)
   const meant = said === null ? undefined : record.get(said)?.parts[0]
   if (meant !== undefined) {
-    const fault = faultOf(meant, bytes, await file.chunks(meant.chunks.length))
+    const fault =
+      actual === null
+        ? otherSize(bytes, meant.bytes)
+        : faultOf(meant, bytes, await file.chunks(meant.chunks.length))
     return { claim: differs(meant, actual, fault ?? OTHER), part: null }
   }
+  if (part === undefined && !isOf) return null
   const saidElsewhere = saidBy(name, actual, elsewhere)
   if (saidElsewhere !== null) return { claim: differsElsewhere(file, saidElsewhere), part: null }
-  if (part === undefined) return elsewhere.has(actual) ? null : { claim: unknown(file), part: null }
+  if (actual === null || part === undefined)
+    return actual !== null && elsewhere.has(actual) ? null : { claim: unknown(file), part: null }
   for (const one of same) {
     const chunks = one.chunks.length > 0 ? await file.chunks(one.chunks.length) : []
     const fault = faultOf(one, bytes, chunks)
@@ -210,15 +229,6 @@ function shown(name: string): string {
   return `A file that is named ${text}`
 }
 
-/** Of a file that is longer than anything on record, and is not read for that. */
-export function tooLong(record: OnRecord, name: string, size: number): Claim {
-  const said = saidBy(name, '', record)
-  const meant = said === null ? undefined : record.get(said)?.parts[0]
-  return meant === undefined
-    ? unknown({ name })
-    : differs(meant, undefined, otherSize(size, meant.bytes))
-}
-
 /** What is on record and not among `found`; null where nothing is. */
 export function missingParts(parts: readonly Part[], found: readonly Part[]): Claim | null {
   const here = new Set(found.map(({ sha256 }) => sha256))
@@ -259,7 +269,7 @@ export async function comparePiece(
  * around or between them, also what shows as nothing. A name that says two digests is wrong about one. What only looks
  * like a digit is not found out here: such a name is not plain.
  */
-function saidBy(name: string, actual: string, onRecord: Elsewhere): string | null {
+function saidBy(name: string, actual: string | null, onRecord: Elsewhere): string | null {
   const plain = name
     .normalize('NFKC')
     .replaceAll(/[\p{Default_Ignorable_Code_Point}\p{M}\p{C}._/-]/gu, '')
@@ -272,26 +282,26 @@ function saidBy(name: string, actual: string, onRecord: Elsewhere): string | nul
   return null
 }
 
-const unknown = ({ name, sha256 }: { name: string; sha256?: string }): Claim =>
+const unknown = ({ name, sha256: actual }: Digested): Claim =>
   claimOf('attached-unknown', {
     message: `${shown(name)} is nothing that this run has on record.`,
-    ...(sha256 !== undefined && { actual: sha256 }),
+    ...(actual !== null && { actual }),
   })
 
 const differsElsewhere = ({ name, sha256: actual }: Digested, expected: string): Claim =>
   claimOf('attached-differs', {
     message: `${shown(name)} says the digest of what another envelope here has on record, and is something else.`,
     expected,
-    actual,
+    ...(actual !== null && { actual }),
   })
 
-const differs = (part: Part, actual: string | undefined, fault: string): Claim =>
+const differs = (part: Part, actual: string | null, fault: string): Claim =>
   claimOf('attached-differs', {
     message: `This is not ${wordsFor(part)}: ${fault}.`,
     where: part.where,
     step_id: part.step_id,
     expected: part.sha256,
-    ...(actual !== undefined && { actual }),
+    ...(actual !== null && { actual }),
   })
 
 const MIB = 1024 * 1024

@@ -2,11 +2,12 @@ import {
   byDigest,
   checkDigested,
   digested,
+  isUnknown,
   missingParts,
   type OnRecord,
   type Part,
   partsOf,
-  tooLong,
+  undigested,
 } from './attached.ts'
 import { type CellsCount, countCells } from './cells.ts'
 import { type Claim } from './claims.ts'
@@ -24,6 +25,9 @@ export type Beside = {
   readonly bytes: () => Promise<Uint8Array<ArrayBuffer> | null>
 }
 
+/** The page or the folder that something came in; null where it is beside all that is given, as far as anybody knows. */
+export type Home = string | null
+
 /** `from`: the place among the files of the one that the claim is about; null where it is about none alone. */
 export type Compared = {
   readonly claim: Claim
@@ -32,75 +36,119 @@ export type Compared = {
 }
 
 /** What an envelope has on record beside it: kept of each of several, which may be too large to be held together. */
-export type RecordBeside = {
+export type RecordBeside = Recorded & {
   readonly parts: readonly Part[]
   readonly record: OnRecord
-  readonly longest: number
   readonly cells: CellsCount | null
 }
+/** As much of it as is kept of one that the reader gave before: a file of it may still be here. */
+export type Recorded = { readonly sha256s: readonly string[]; readonly longest: number }
 
 export function recordBeside(envelope: VerifiedEnvelope): RecordBeside {
   const parts = partsOf(envelope)
+  const record = byDigest(parts)
   return {
     parts,
-    record: byDigest(parts),
+    record,
+    sha256s: [...record.keys()],
     longest: parts.reduce((most, { bytes }) => Math.max(most, bytes), 0),
     cells: countCells(envelope),
   }
 }
 
-/**
- * Everything that came beside an envelope, one file at a time: each is held against the record, cells in parts are
- * counted, and what is on record and did not come is counted too [A1-A4]. The same for a page and for the command line.
- */
+/** One of the envelopes that a reader gave, now or before. */
+export type GivenEnvelope = {
+  readonly home: Home
+  /** What it has on record where it verifies by itself, or nobody knows what that is. */
+  readonly recorded: Recorded | null
+  /** null where it does not verify beside the others: nothing is on record then that a file could be held against. */
+  readonly record: RecordBeside | null
+}
+
+export type ComparedAll = {
+  /** Of each of the envelopes, by its place among them. */
+  readonly compared: readonly Compared[][]
+  readonly aside: readonly Aside[]
+}
+/** A file that accuses no record, by its place, and why. `of`: those that it may be of, by their places. */
+export type Aside = { readonly from: number; readonly why: string; readonly of: readonly number[] }
+
+/** What came beside one envelope. */
 export async function compareBeside(
   envelope: VerifiedEnvelope,
   files: readonly Beside[],
-  onProgress: () => unknown = () => {},
-): Promise<Compared[]> {
-  return (await compareBesideAll([recordBeside(envelope)], files, onProgress)).flat()
+): Promise<readonly Compared[]> {
+  const record = recordBeside(envelope)
+  const { compared } = await compareBesideAll(
+    [{ home: null, recorded: record, record }],
+    files.map((one) => ({ ...one, home: null })),
+  )
+  return compared.flat()
 }
 
-/** What envelopes have on record that the reader gave before: a file of theirs may still be here. */
-export type RecordedBefore = { readonly sha256s: readonly string[]; readonly longest: number }
-
-/** The same beside several envelopes, by their place among them: each file is read and digested once [A6]. */
+/**
+ * Everything that came beside envelopes, one file at a time, each read and digested once: it is held against the records,
+ * cells in parts are counted, and what is on record and did not come is counted too [A1-A4]. A file is told beside each
+ * record that it is of, or is not what it says, and accuses no other [A6]. The same for a page and for the command line.
+ * `former`: envelopes that were given before, of which a file may still be here.
+ */
 export async function compareBesideAll(
-  all: readonly RecordBeside[],
-  files: readonly Beside[],
+  envelopes: readonly GivenEnvelope[],
+  files: readonly (Beside & { readonly home: Home })[],
   onProgress: () => unknown = () => {},
-  before: readonly RecordedBefore[] = [],
-): Promise<Compared[][]> {
-  const compared = all.map((): Compared[] => [])
-  const longest = [...all, ...before].reduce((most, one) => Math.max(most, one.longest), 0)
-  const elsewhere = new Set([
-    ...all.flatMap(({ record }) => [...record.keys()]),
-    ...before.flatMap(({ sha256s }) => sha256s),
-  ])
-  for (const [from, { name, size, bytes: read }] of files.entries()) {
+  former: readonly Omit<GivenEnvelope, 'record'>[] = [],
+): Promise<ComparedAll> {
+  const compared = envelopes.map((): Compared[] => [])
+  const aside: Aside[] = []
+  const all = [
+    ...envelopes.map((one, nth) => ({ ...one, nth, isWhole: one.record !== null })),
+    ...former.map((one) => ({ ...one, nth: null, isWhole: one.recorded !== null })),
+  ]
+  const recorded = all.flatMap((one) => one.recorded ?? [])
+  const longest = recorded.reduce((most, one) => Math.max(most, one.longest), 0)
+  const anywhere = new Set(recorded.flatMap(({ sha256s }) => sha256s))
+  const byHome = Map.groupBy(all, ({ home }) => home)
+  const hasRecord = envelopes.some(({ record }) => record !== null)
+  for (const [from, { name, size, home, bytes: read }] of files.entries()) {
     await onProgress()
-    const isRead = size <= longest
+    const owners = home === null ? all : (byHome.get(home) ?? [])
+    // What came with a record that does not verify is of nobody knows what: the right log of a damaged one would accuse an honest one.
+    const isAccusing = owners.some(({ isWhole }) => isWhole)
+    const isRead = hasRecord && size <= longest
     const bytes = isRead ? await read() : null
     if (isRead && bytes === null) continue
-    const file = bytes && (await digested(name, bytes))
-    for (const [index, { record, cells }] of all.entries()) {
-      const found =
-        file === null
-          ? { claim: tooLong(record, name, size), part: null }
-          : await checkDigested(record, file, elsewhere)
-      if (found !== null) compared[index]?.push({ ...found, from })
-      if (bytes && found?.part && cells?.wanted.has(found.part.sha256) === true)
-        await cells.take(found.part.sha256, bytes, onProgress)
+    const file = bytes === null ? undigested(name, size) : await digested(name, bytes)
+    const isStray = isUnknown(file, anywhere)
+    const isOpen = isStray && owners.some((one) => one.recorded === null)
+    let isTold = false
+    for (const [index, { record: one, home: its }] of envelopes.entries()) {
+      if (one === null) continue
+      const isOf = (home === null || home === its) && !isOpen && (isStray || owners.length === 1)
+      const found = await checkDigested(one.record, file, anywhere, isOf)
+      if (found === null || (found.part === null && !isAccusing)) continue
+      isTold = true
+      compared[index]?.push({ ...found, from })
+      if (bytes && found.part && one.cells?.wanted.has(found.part.sha256) === true)
+        await one.cells.take(found.part.sha256, bytes, onProgress)
     }
+    if (isTold || (isAccusing && !isOpen)) continue
+    const of = owners.flatMap(({ nth }) => nth ?? [])
+    aside.push({
+      from,
+      why: isAccusing ? PERHAPS_OF_ANOTHER : OF_NO_RECORD,
+      of: of.length > 0 ? of : [...envelopes.keys()],
+    })
   }
-  for (const [index, { parts, cells }] of all.entries()) {
+  for (const [index, { record }] of envelopes.entries()) {
+    if (record === null) continue
     const found = compared[index] ?? []
-    const missing = missingParts(
-      parts,
-      found.flatMap(({ part }) => part ?? []),
-    )
-    for (const claim of [cells?.claim() ?? null, missing])
+    const here = found.flatMap(({ part }) => part ?? [])
+    for (const claim of [record.cells?.claim() ?? null, missingParts(record.parts, here)])
       if (claim !== null) found.push({ claim, from: null, part: null })
   }
-  return compared
+  return { compared, aside }
 }
+
+export const OF_NO_RECORD = 'The record that it came with does not verify'
+const PERHAPS_OF_ANOTHER =
+  'It is nothing that a record here has, and may be of one that does not verify'

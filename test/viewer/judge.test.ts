@@ -12,7 +12,7 @@ import {
   trustFileOf,
 } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
-import { judge, type Judged } from '#viewer/offline/judge.ts'
+import { formerOf, judge, type Judged } from '#viewer/offline/judge.ts'
 import type { FileAt } from '#viewer/parts/dropped-files.ts'
 
 /* What verifier.html makes of files that came together. */
@@ -80,10 +80,8 @@ it('[A6] what belongs to another envelope is no fault of this one, also of one t
   const whole = ['attached-whole: proven']
   const found = await judged({ envelopes: [first, second], attached })
   expect(found.map(besideIn)).toEqual([whole, whole])
-  const [before] = found
-  if (!before || !('recorded' in before) || !before.recorded) throw new Error('nothing on record')
   // Known by what was found then, or from its file where nothing was.
-  for (const former of [[first], [before.recorded]])
+  for (const former of [[first], found.slice(0, 1).map(formerOf)])
     expect(besideIn((await judged({ envelopes: [second], attached, former }))[0])).toEqual(whole)
   const stray = [...attached, at('2/evil.sh', 'rm')]
   const [beside] = await judged({ envelopes: [second], attached: stray, former: [first] })
@@ -113,20 +111,56 @@ it('[A6] [C24] what came in a page is held against others only where the record 
   // Given before it is the same: that one failed, or is not known yet.
   for (const former of [[], [failing]])
     expect((await judged({ envelopes: [second], attached, former })).map(besideIn)).toEqual([whole])
-  // A page that verifies accuses the others as a folder does.
+  // What is on record nowhere is a fault of the page that it came in, and of no other.
   const stray = [...attached, { ...at('a.html/logs/x', 'x'), page: 'a.html' }]
-  const accused = [...whole, 'attached-unknown: does not verify']
   expect((await judged({ envelopes: [first, second], attached: stray })).map(besideIn)).toEqual([
-    accused,
-    accused,
+    [...whole, 'attached-unknown: does not verify'],
+    whole,
   ])
-  for (const former of [[first], (await judged({ envelopes: [first] })).flatMap(recordedIn)])
+  for (const former of [[first], (await judged({ envelopes: [first] })).map(formerOf)])
     expect((await judged({ envelopes: [second], attached: stray, former })).map(besideIn)).toEqual([
-      accused,
+      whole,
     ])
 })
 
-const recordedIn = (one: Judged) => ('recorded' in one && one.recorded) || []
+it('[A6] what lies in the folder of an envelope is of that, and accuses no other', async () => {
+  const [one, two] = [await logged('first\n', 1), await logged('second\n', 2)]
+  const damaged = new TextDecoder().decode(one.bytes).replace('succeeded', 'abandoned')
+  const [first, failing] = [envelope('1/envelope.json', one), at('1/envelope.json', damaged)]
+  const second = envelope('2/envelope.json', two)
+  const logs = [
+    at(`1/logs/${sha256('first\n')}`, 'first\n'),
+    at(`2/logs/${sha256('second\n')}`, 'second\n'),
+  ]
+  const stray = at('1/logs/more/x', 'x')
+  const [whole, accused] = ['attached-whole: proven', 'attached-unknown: does not verify']
+  expect(
+    (await judged({ envelopes: [first, second], attached: [...logs, stray] })).map(besideIn),
+  ).toEqual([[whole, accused], [whole]])
+  // Nor where that is not there any more.
+  for (const former of [[first], [failing]])
+    expect(
+      (await judged({ envelopes: [second], attached: [...logs, stray], former })).map(besideIn),
+    ).toEqual([[whole]])
+  const changed = at(`1/logs/${sha256('second\n')}`, 'first\n')
+  const [bad, good] = await judged({
+    envelopes: [failing, second],
+    attached: [...logs, stray, changed],
+  })
+  expect(besideIn(good)).toEqual([whole])
+  expect(good).toMatchObject({ unread: [] })
+  const why = 'The record that it came with does not verify'
+  expect(bad).toMatchObject({
+    unread: [logs[0], stray, changed].map((file) => ({ path: file?.path, why })),
+  })
+  // Another copy of it has its log there.
+  const [again] = await judged({
+    envelopes: [envelope('copy.json', one)],
+    attached: logs,
+    former: [failing, second],
+  })
+  expect(besideIn(again)).toEqual([whole])
+})
 
 it('[A6] each file is read once, beside however many envelopes', async () => {
   const envelopes = await Promise.all(

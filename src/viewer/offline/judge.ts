@@ -3,9 +3,10 @@ import type { Part } from '#evidence/attached.ts'
 import {
   compareBesideAll,
   type Compared,
+  type Home,
   type RecordBeside,
   recordBeside,
-  type RecordedBefore,
+  type Recorded,
 } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
@@ -29,8 +30,8 @@ export type Question = {
   trust: readonly Trusted[]
   refused: readonly string[]
   attached: readonly FileAt[]
-  /** Envelopes that the reader gave before: what each that verified has on record, or the file where that is not known. */
-  former: readonly (Recorded | FileAt)[]
+  /** Envelopes that the reader gave before: what each has on record, or the file where that is not known. */
+  former: readonly (Former | FileAt)[]
 }
 
 /** One of the envelopes, or why its file cannot be read. */
@@ -45,14 +46,15 @@ export type Judged = Pick<FileAt, 'path' | 'page'> &
         sha256: string
         /** Nothing where the envelope does not verify: then nothing is on record. */
         attached: readonly Attached[]
-        /** Files beside it that could not be read; of a page that does not verify all that came in it. */
+        /** Files beside it that could not be read, or accuse nobody; of one that does not verify all that came with it. */
         unread: readonly Unread[]
-        /** null where it does not verify. */
+        /** null where it does not verify by itself. */
         recorded: Recorded | null
       }
   )
-/** `page`: the one that it came in, if it did. */
-export type Recorded = RecordedBefore & Pick<FileAt, 'page'>
+type At = Pick<FileAt, 'path' | 'page'>
+/** `recorded`: null where it does not verify. */
+export type Former = At & { recorded: Recorded | null }
 /** What a verified envelope says of itself as a whole. */
 export type JudgedRun = Pick<VerifiedEnvelope, 'run_id' | 'evidence_id' | 'closing'> &
   Pick<Opening, 'title' | 'definition' | 'actor' | 'started_at'>
@@ -113,53 +115,55 @@ export async function judge(
     const [first, others] = [alone[nth], heldBeside(nth)]
     judged.push(first && others.length === 0 ? first : await look(file, nth, others))
   }
-  const records = judged.flatMap(({ record }) => record ?? [])
   const beside = () => at(envelopes.length - 1, 'beside', true)
-  const unread: Unread[] = []
-  // Also of what does not verify beside the others: what is on record there is none of theirs.
-  const before = alone.flatMap(({ one }) => recordOf(one) ?? [])
-  const pages = new Set(judged.map(({ one, record }) => record && one.page))
-  for (const one of records.length * attached.length === 0 ? [] : former) {
-    const recorded =
+  const before: Former[] = []
+  for (const one of attached.length === 0 ? [] : former)
+    before.push(
       'file' in one
-        ? recordOf((await judgeOne(one, { trust, refused, onProgress: beside }, [], signal)).one)
-        : one
-    if (recorded === null) continue
-    before.push(recorded)
-    pages.add(recorded.page)
-  }
-  // What came in a page is held against the others only where the record of that page verified: else nobody knows what it
-  // is, and the right log of a damaged page would accuse an honest one.
-  const files = attached.filter(
-    ({ page }) => records.length > 0 && (page === undefined || pages.has(page)),
-  )
-  const byPage = Map.groupBy(attached, ({ page }) => page)
-  const cameIn = (page: FileAt['page']) => (page === undefined ? [] : (byPage.get(page) ?? []))
-  const given = files.map(({ path, file }) => ({
-    name: path,
-    size: file.size,
+        ? formerOf((await judgeOne(one, { trust, refused, onProgress: beside }, [], signal)).one)
+        : one,
+    )
+  const homeOf = homesOf([...envelopes, ...before])
+  const unread: Unread[] = []
+  const files = attached.map((one) => ({
+    name: one.path,
+    size: one.file.size,
+    home: homeOf(one),
     bytes: async () => {
       compared += 1
       try {
-        return await bytesOf(file)
+        return await bytesOf(one.file)
       } catch (error) {
-        unread.push({ path, why: whyUnread(error) })
+        unread.push({ path: one.path, why: whyUnread(error) })
         return null
       }
     },
   }))
-  const found = await compareBesideAll(records, given, beside, before)
-  const of = new Map(records.map((record, index) => [record, found[index] ?? []]))
-  const withFiles = ({ one, record }: Looked): Judged =>
+  const recordedIn = (nth: number) => alone[nth]?.record ?? null
+  const { compared: found, aside } = await compareBesideAll(
+    judged.map(({ one, record }, nth) => ({
+      home: homeOf(one),
+      recorded: recordedIn(nth),
+      record,
+    })),
+    files,
+    beside,
+    before.map((one) => ({ home: homeOf(one), recorded: one.recorded })),
+  )
+  const withFiles = ({ one, record }: Looked, nth: number): Judged =>
     'unreadable' in one
       ? one
-      : record === null
-        ? { ...one, unread: cameIn(one.page).map(({ path }) => ({ path, why: OF_NO_RECORD })) }
-        : {
-            ...one,
-            unread,
-            attached: (of.get(record) ?? []).map((one) => attachedOf(one, files)),
-          }
+      : {
+          ...one,
+          recorded: keptOf(recordedIn(nth)),
+          unread: [
+            ...(record === null ? [] : unread),
+            ...aside.flatMap(({ from, why, of }) =>
+              of.includes(nth) ? { path: files[from]?.name ?? '', why } : [],
+            ),
+          ],
+          attached: (found[nth] ?? []).map((one) => attachedOf(one, attached)),
+        }
   return { judged: judged.map(withFiles), series }
 }
 
@@ -194,7 +198,7 @@ async function judgeOne(
       sha256: await sha256OfMany(bytes),
       attached: [],
       unread: [],
-      recorded: record && { ...recordedIn(record), ...(page !== undefined && { page }) },
+      recorded: keptOf(record),
     }
     return {
       one,
@@ -205,8 +209,8 @@ async function judgeOne(
   } catch (error) {
     signal?.throwIfAborted()
     // It went away, or the browser may not read it. Bad evidence throws nothing.
-    const unreadable = whyUnread(error)
-    return { one: { path, unreadable }, record: null, alone: null, differing: null }
+    const one = { path, ...(page !== undefined && { page }), unreadable: whyUnread(error) }
+    return { one, record: null, alone: null, differing: null }
   }
 }
 
@@ -215,14 +219,32 @@ function runIn({ run_id, evidence_id, opening, closing }: VerifiedEnvelope): Jud
   return { run_id, evidence_id, closing, title, definition, actor, started_at }
 }
 
-const recordOf = (one: Judged): Recorded | null => ('recorded' in one ? one.recorded : null)
+/** Not its parts: it is kept of many, and goes from a worker to the page. */
+const keptOf = (one: Recorded | null): Recorded | null =>
+  one && { sha256s: one.sha256s, longest: one.longest }
 
-const OF_NO_RECORD = 'The record of the page that it came in does not verify'
-
-const recordedIn = ({ record, longest }: RecordBeside): RecordedBefore => ({
-  sha256s: [...record.keys()],
-  longest,
+/** What of it counts beside what is given after it. */
+export const formerOf = (one: Judged): Former => ({
+  path: one.path,
+  ...(one.page !== undefined && { page: one.page }),
+  recorded: 'recorded' in one ? one.recorded : null,
 })
+
+/**
+ * The page that a file came in, or of the folders that it lies in the nearest that one of these envelopes lies in too. As an
+ * export has them both: in its page or its folder.
+ */
+function homesOf(envelopes: readonly At[]): (one: At) => Home {
+  const homes = new Set(envelopes.map(({ path }) => folderOf(path)))
+  return ({ path, page }) => {
+    if (page !== undefined) return page
+    let at = folderOf(path)
+    while (at !== '' && !homes.has(at)) at = folderOf(at)
+    return at === '' ? null : at
+  }
+}
+
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
 const attachedOf = ({ claim, from, part }: Compared, files: readonly FileAt[]): Attached => ({
   claim,

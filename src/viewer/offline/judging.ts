@@ -1,4 +1,11 @@
-import { judge, type Judgement, type Progress, type Question, type Recorded } from './judge.ts'
+import {
+  type Former,
+  formerOf,
+  judge,
+  type Judgement,
+  type Progress,
+  type Question,
+} from './judge.ts'
 
 /** What the page is about: the last thing that was asked. */
 export type Judging =
@@ -20,7 +27,7 @@ export type Judge = {
 export function newJudge(script: string): Judge {
   let judging: Judging = { state: 'nothing asked' }
   let under: AbortController | null = null
-  const recorded = new WeakMap<File, Recorded | null>()
+  const known = new WeakMap<File, Former>()
   const told = new Set<() => void>()
   const set = (next: Judging) => {
     judging = next
@@ -38,10 +45,7 @@ export function newJudge(script: string): Judge {
       if (asked.envelopes.length === 0) return set({ state: 'nothing asked' })
       const question: Question = {
         ...asked,
-        former: asked.former.flatMap((one) => {
-          const known = 'file' in one ? recorded.get(one.file) : one
-          return known === undefined ? one : (known ?? [])
-        }),
+        former: asked.former.map((one) => ('file' in one && known.get(one.file)) || one),
       }
       const mine = new AbortController()
       under = mine
@@ -55,7 +59,7 @@ export function newJudge(script: string): Judge {
           if (signal.aborted) return
           for (const [nth, { file }] of asked.envelopes.entries()) {
             const one = judged[nth]
-            recorded.set(file, one && 'recorded' in one ? one.recorded : null)
+            if (one !== undefined) known.set(file, formerOf(one))
           }
           set({ state: 'judged', judged, series })
         },
