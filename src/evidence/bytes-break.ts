@@ -86,7 +86,7 @@ function looksLike(
   let zeros = offset
   while (bytes[zeros] === 0) zeros += 1
   if (zeros > offset)
-    return `${counted(zeros - offset, 'zero byte')} stand there: nothing was written in their place, as when a disk or a transfer leaves a gap.`
+    return `${counted(zeros - offset, 'zero byte stands', 'zero bytes stand')} there: nothing was written in ${zeros - offset === 1 ? 'its' : 'their'} place, as when a disk or a transfer leaves a gap.`
   if (expected === EXPECTED.end && bytes[offset] === OPEN_OBJECT)
     return 'Another document begins there: it looks like two files in one.'
   if (offset === bytes.length) return 'It ends there, in the middle: it looks cut off.'

@@ -1,5 +1,5 @@
-import { type Limits, type LinkKind, mostInAList } from '#contract/envelope.ts'
-import { pointer } from '#contract/parse.ts'
+import { type Limits, type LinkKind, mostInAList, Seal } from '#contract/envelope.ts'
+import { parseToFirstFault } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { JsonFault, strictJson } from '#contract/strict-json.ts'
 import * as z from 'zod/mini'
@@ -20,14 +20,14 @@ export type Parts = {
   readonly order: readonly unknown[]
   readonly links: Iterable<unknown>
   readonly head: unknown
-  readonly seal: unknown
+  /** Wherever it stands: what it is over says which record it is of. */
+  readonly seal: Seal | undefined
   /** What begins and ends as an entry, wherever it stands: nothing of what is around it is needed. */
   readonly whole: () => Iterable<Part>
 }
 
 export type Part = {
   readonly kind: LinkKind
-  readonly where: string
   /** Where it stands in the file; null where it was read as a value. */
   readonly own: Uint8Array<ArrayBuffer> | null
   /** What is digested of it; null where it cannot be written. */
@@ -70,14 +70,13 @@ function partsOfValue(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   const { links, head } = integrity.hash_chain
   const most = 2 * mostInAList(limits)
   if (execution.steps.length + gates.length + links.length > most) return null
-  const part = (kind: LinkKind, path: readonly PropertyKey[], body: unknown, own = body): Part => ({
+  const part = (kind: LinkKind, body: unknown, own = body): Part => ({
     kind,
-    where: pointer(path),
     own: null,
     body: () => writtenOrNull(body),
     value: () => own,
   })
-  const { seal } = integrity
+  const seal = fitting(Seal, integrity.seal) ?? sealIn(bytes)
   // Which record it is stands in the seal as well. Where it is another one, no digest comes out.
   const statement = statementIn(seal)
   const ids = {
@@ -90,10 +89,10 @@ function partsOfValue(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
     entries: [
       ...(opening === undefined
         ? []
-        : [part('opening', ['opening'], { evidence_id, opening, run_id, schema }, opening)]),
-      ...execution.steps.map((step, nth) => part('step', ['execution', 'steps', nth], step)),
-      ...gates.map((gate, nth) => part('gate', ['gates', nth], gate)),
-      ...(closing === undefined ? [] : [part('closing', ['closing'], closing)]),
+        : [part('opening', { evidence_id, opening, run_id, schema }, opening)]),
+      ...execution.steps.map((step) => part('step', step)),
+      ...gates.map((gate) => part('gate', gate)),
+      ...(closing === undefined ? [] : [part('closing', closing)]),
     ],
     order: Array.isArray(order) ? order : [],
     links,
@@ -137,7 +136,7 @@ export function writtenOrNull(value: unknown): Uint8Array | null {
 /**
  * Texts between the parts of a file that is canonical but for its damage, in their order. Each stands there alone: a quote
  * within a text is escaped, and what people name has texts for values. So the rest is found without that what is damaged
- * can be read. `own`: so many bytes of a text belong to the part that it begins.
+ * can be read.
  */
 const MARKS = [
   { part: 'closing', text: '{"closing":' },
@@ -148,7 +147,6 @@ const MARKS = [
   { part: 'chain', text: ',"hash_chain":{"algorithm":"' },
   { part: 'links', text: ',"links":[', between: ',{"entry":"' },
   { part: 'profile', text: ']},"profile":"' },
-  { part: 'seal', text: ',"seal":{', own: 1 },
   { part: 'opening', text: '},"opening":' },
   { part: 'order', text: ',"order":[' },
   { part: 'end', text: '],"run_id":"' },
@@ -170,9 +168,12 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   }
   const textOf = (mark: Mark): string =>
     latin1.decode(textsOf(mark)[0]?.subarray(0, A_NAME) ?? NONE)
-  const all = (kind: LinkKind, mark: Mark, path: string) =>
-    textsOf(mark).map((body, nth) => partAt(kind, `${path}/${nth}`, body))
-  const seal = valueOf(textsOf('seal')[0] ?? NONE)
+  const all = (kind: LinkKind, mark: Mark) =>
+    // What ends where it begins is a list of none, whatever follows.
+    textsOf(mark).flatMap((body) => (body[0] === CLOSE_LIST ? [] : [partAt(kind, body)]))
+  const [links = bytes.length] = spans.get('links') ?? []
+  const beforeLinks = latin1.decode(bytes.subarray(Math.max(0, links - A_NAME), links))
+  const seal = sealIn(bytes)
   // Which record it is stands in the seal as well. Where it is another one, no digest comes out.
   const statement = statementIn(seal)
   const [, ownRun, schema] = /^([^"]*)"(?:,"schema":("[^"\\]+"))?/.exec(textOf('end')) ?? []
@@ -187,25 +188,25 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
     run_id,
     entries: [
       ...(opening.length > 0 ? [openingAt(opening, ids)] : []),
-      ...all('step', 'steps', '/execution/steps'),
-      ...all('gate', 'gates', '/gates'),
-      ...textsOf('closing').map((body) => partAt('closing', '/closing', body)),
+      ...all('step', 'steps'),
+      ...all('gate', 'gates'),
+      ...all('closing', 'closing'),
     ],
     order: latin1.decode(orderText.subarray(0, MOST_OF_A_KIND * most)).match(/step|gate/g) ?? [],
     // A link has none in it: behind the last one stands whatever was not cut off.
     links: textsOf('links').map((text) => valueOf(text.subarray(0, text.indexOf(CLOSE) + 1))),
-    head: /"head":"([0-9a-f]{64})"/.exec(textOf('chain'))?.[1],
+    head: (HEAD.exec(textOf('chain')) ?? HEAD.exec(beforeLinks))?.[1],
     seal,
     whole: () => wholeIn(bytes, ids, most),
   }
 }
 
-export const partAt = (
-  kind: LinkKind,
-  where: string,
-  own: Uint8Array<ArrayBuffer>,
-  body = own,
-): Part => ({ kind, where, own, body: () => body, value: () => valueOf(own) })
+export const partAt = (kind: LinkKind, own: Uint8Array<ArrayBuffer>, body = own): Part => ({
+  kind,
+  own,
+  body: () => body,
+  value: () => valueOf(own),
+})
 
 type Ids = Pick<Parts, 'evidence_id' | 'run_id'> & { readonly schema?: string | undefined }
 
@@ -220,19 +221,28 @@ function openingAt(
   body.set(before)
   body.set(own, before.length)
   body.set(after, before.length + own.length)
-  return partAt('opening', '/opening', own, body)
+  return partAt('opening', own, body)
 }
 
 function* wholeIn(bytes: Uint8Array<ArrayBuffer>, ids: Ids | null, most: number): Generator<Part> {
-  const nth = { step: 0, gate: 0 }
-  for (const { kind, own } of objectsIn(bytes, BEGINNINGS.entries, most)) {
-    if (kind === 'step') yield partAt(kind, `/execution/steps/${nth.step++}`, own)
-    else if (kind === 'gate') yield partAt(kind, `/gates/${nth.gate++}`, own)
-    else yield partAt(kind, '/closing', own)
-  }
+  for (const { kind, own } of objectsIn(bytes, BEGINNINGS.entries, most)) yield partAt(kind, own)
   if (ids === null) return
   // By itself: a plan has steps that begin as an entry does.
   for (const { own } of objectsIn(bytes, BEGINNINGS.opening, most)) yield openingAt(own, ids)
+}
+
+/** The first, in whatever what is around it was changed. */
+function sealIn(bytes: Uint8Array<ArrayBuffer>): Seal | undefined {
+  for (const { own } of objectsIn(bytes, BEGINNINGS.seal, Infinity)) {
+    const seal = fitting(Seal, valueOf(own))
+    if (seal !== undefined) return seal
+  }
+  return undefined
+}
+
+export function fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T | undefined {
+  const parsed = parseToFirstFault(schema, value)
+  return parsed.ok ? parsed.value : undefined
 }
 
 /** Of which none has another within it. */
@@ -243,6 +253,7 @@ const BEGINNINGS = {
     { kind: 'closing', text: utf8('{"counts":{') },
   ],
   opening: [{ kind: 'opening', text: utf8('{"actor":"') }],
+  seal: [{ kind: 'seal', text: utf8('{"payload":"') }],
 } as const
 
 /**
@@ -284,6 +295,7 @@ function* objectsIn<K>(
   }
 }
 
+const HEAD = /"head":"([0-9a-f]{64})"/
 /** Longer than any id. */
 const A_NAME = 400
 const MOST_OF_A_KIND = '"step",'.length
@@ -298,7 +310,6 @@ function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | nul
   const marks = MARKS.map((mark) => ({
     part: mark.part,
     text: utf8(mark.text),
-    own: 'own' in mark ? mark.own : 0,
     between: 'between' in mark ? utf8(mark.between) : null,
   }))
   const spans: Spans = new Map()
@@ -321,7 +332,7 @@ function spansBetween(bytes: Uint8Array<ArrayBuffer>, most: number): Spans | nul
     const found = marks[next]
     if (found === undefined) continue
     open?.push(at)
-    spans.set(found.part, [at + (isAt(bytes, at, found.text) ? found.text.length - found.own : 1)])
+    spans.set(found.part, [at + (isAt(bytes, at, found.text) ? found.text.length : 1)])
     last = next
   }
   spans.get(marks[last]?.part ?? 'end')?.push(bytes.length)

@@ -69,7 +69,7 @@ export type Stored = Pick<
 
 /** What of a record can be said to be sealed and signed. */
 type Kept = Pick<Envelope, 'evidence_id' | 'run_id' | 'gates'> & {
-  readonly head: string
+  readonly head: unknown
   readonly seal: Seal | undefined
 }
 
@@ -137,6 +137,7 @@ export function remainingIn(
     rest: next - 1,
     isHeadRight,
     isHeadOwn: !isProven || record.head === links.at(-1),
+    isHeadThere: record.head !== undefined,
   }
   return { ...found, sentences: [...sentencesOf(found, by, chain, isRead)] }
 }
@@ -216,6 +217,7 @@ function* sentencesOf(
     rest,
     isHeadRight,
     isHeadOwn,
+    isHeadThere,
   }: {
     /** So many entries behind the first are as they were linked, one after the other. */
     rest: number
@@ -223,6 +225,7 @@ function* sentencesOf(
     isHeadRight: boolean
     /** It is not another than comes out of what was sealed. */
     isHeadOwn: boolean
+    isHeadThere: boolean
   },
   isRead: boolean,
 ): Generator<string> {
@@ -245,7 +248,7 @@ function* sentencesOf(
     yield `The chain breaks at its first entry${isAll ? ' alone' : ''}, which is ${missing.some(({ seq }) => seq === 0) ? 'not there, or not to be told apart' : 'another than was linked'}: ${isAll ? 'what is' : 'the next ones'} behind it, ${counted(rest, 'entry', 'entries')}, ${isAll || rest === 1 ? 'is as it was' : 'are as they were'} linked.`
   } else if (intact === 0) yield 'The chain is broken from its first entry on.'
   else if (intact === entries)
-    yield 'The entries are as they were linked; the head is not the last link.'
+    yield `The entries are as they were linked; the head ${isHeadThere ? 'is not the last link' : 'cannot be read'}.`
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
   if (lost > 0)
     yield `${counted(lost, 'link')} cannot be read${broken === null ? ', and came out of the entries again' : ''}.`

@@ -7,9 +7,8 @@ import {
   type LinkKind,
   mostInAList,
   Opening,
-  Seal,
+  type Seal,
 } from '#contract/envelope.ts'
-import { parseToFirstFault } from '#contract/parse.ts'
 import { Id } from '#contract/scalar.ts'
 import * as z from 'zod/mini'
 import { breakOf } from './bytes-break.ts'
@@ -20,7 +19,7 @@ import { sha256, sha256OfMany } from './digest.ts'
 import { EvidenceError } from './fault.ts'
 import { checkGates, type Reader, watchGates } from './gate.ts'
 import { ENTRIES_A_BREATH, MANY } from './integrity.ts'
-import { type Part, partAt, type Parts, partsOf, writtenOrNull } from './parts.ts'
+import { fitting, type Part, partAt, type Parts, partsOf, writtenOrNull } from './parts.ts'
 import { ownBytes } from './read.ts'
 import { type Place, type Remaining, remainingIn, type Stored } from './remaining.ts'
 import { checkSeal } from './sealed.ts'
@@ -46,9 +45,9 @@ export async function salvageOf(
     const { evidence_id, run_id, head } = parts ?? NOTHING
     const links = linksIn(parts ?? NOTHING, limits)
     const { stored, slots } = await storedIn(parts ?? NOTHING, links, breathe)
-    const seal = fitting(Seal, parts?.seal)
+    const seal = parts?.seal
     const { gates, claims } = await signedIn(parts ?? NOTHING, slots, stored.links, seal, reader)
-    const record = { evidence_id, run_id, gates, head: String(head), seal }
+    const record = { evidence_id, run_id, gates, head, seal }
     return remainingIn(record, stored, claims, false, broken)
   } catch (fault) {
     // An engine has no room for it, and says so in its own way: the verdict stands without an account.
@@ -70,11 +69,6 @@ const NOTHING: Parts = {
   head: undefined,
   seal: undefined,
   whole: () => [],
-}
-
-function fitting<T>(schema: z.ZodMiniType<T>, value: unknown): T | undefined {
-  const parsed = parseToFirstFault(schema, value)
-  return parsed.ok ? parsed.value : undefined
 }
 
 type Links = readonly (Link | undefined)[]
@@ -111,25 +105,33 @@ async function storedIn(
   breathe: (done: number, of: number) => Promise<void>,
 ): Promise<{ stored: Stored; slots: Slots }> {
   const { evidence_id, run_id, order, head } = parts
-  const told = await matched(parts, known, breathe)
-  const entries = told.map(({ part }) => part)
-  const digests = told.map(({ digest }) => digest)
+  const all = await matched(parts, known, breathe)
+  const entries = all.map(({ part }) => part)
+  const digests = all.map(({ digest }) => digest)
   // The seq of what is as it was linked.
-  const same = told.map(({ seq }) => seq)
+  const same = all.map(({ seq }) => seq)
   const kinds = ['opening', ...order, 'closing']
   const seed = openChain(evidence_id, run_id).head
   const links = withLost(known, { kinds, entries, digests, same, seed, head })
-  const others = othersPlaced(entries, same, links)
-  const slots: (Part | undefined)[] = links.map(() => undefined)
-  for (const [nth, part] of entries.entries()) {
+  const kindAt = (seq: number): LinkKind | undefined =>
+    links[seq]?.kind ?? LINK_KINDS.find((one) => one === kinds[seq])
+  const others = othersPlaced(entries, same, links, kindAt)
+  /** Which of the entries stands there, by its place among them. */
+  const placed: (number | undefined)[] = links.map(() => undefined)
+  for (const nth of entries.keys()) {
     const seq = same[nth] ?? others[nth]
-    if (seq !== undefined) slots[seq] = part
+    if (seq !== undefined) placed[seq] = nth
   }
   const changed = others.flatMap((seq) => seq ?? []).toSorted((a, b) => a - b)
-  const missing = links.flatMap((link, seq) => (link && slots[seq] === undefined ? [seq] : []))
-  // Where one is gone, what lies there and cannot be read may be two: the number is of the first, the name of the last.
-  const isStepGone = missing.some((seq) => links[seq]?.kind === 'step')
-  const nameIn = (part: Part) => (isStepGone && part.value() === undefined ? {} : stepOf(part))
+  const missing = links.flatMap((link, seq) => (link && placed[seq] === undefined ? [seq] : []))
+  const wheres = wheresOf(entries)
+  const gone = new Set(missing.map(kindAt))
+  const told = (part: Part, nth: number) => {
+    // Where one is gone, what lies there may be another, or two in one: the number is of the first, the name of the last.
+    const isItself = same[nth] !== undefined || !gone.has(part.kind)
+    const isNamed = isItself || (others[nth] === undefined && part.value() !== undefined)
+    return { kind: part.kind, where: wheres[nth] ?? '', ...(isNamed && stepOf(part)) }
+  }
   const broken = [...brokenIn(links, seed)]
   const intact = Math.min(changed[0] ?? Infinity, missing[0] ?? Infinity, broken[0] ?? Infinity)
   const stored = {
@@ -140,22 +142,21 @@ async function storedIn(
     broken,
     differing: [],
     added: entries.flatMap((part, nth) =>
-      same[nth] === undefined && others[nth] === undefined
-        ? [{ kind: part.kind, where: part.where, ...nameIn(part) }]
-        : [],
+      same[nth] === undefined && others[nth] === undefined ? [told(part, nth)] : [],
     ),
     last: links.at(-1)?.link,
     isHeadRight: links.length > 0 && links.at(-1)?.link === head,
     // Those that come out again.
     links: links.slice(0, intact).flatMap((link) => link?.link ?? []),
     placeAt: (seq: number): Place | undefined => {
-      const part = slots[seq]
-      const kind = part?.kind ?? links[seq]?.kind ?? LINK_KINDS.find((one) => one === kinds[seq])
-      const where = part?.where ?? `/integrity/hash_chain/links/${seq}`
-      return kind && { seq, kind, where, ...(part && nameIn(part)) }
+      const nth = placed[seq]
+      const part = nth === undefined ? undefined : entries[nth]
+      if (nth !== undefined && part !== undefined) return { seq, ...told(part, nth) }
+      const kind = kindAt(seq)
+      return kind && { seq, kind, where: `/integrity/hash_chain/links/${seq}` }
     },
   }
-  return { stored, slots }
+  return { stored, slots: placed.map((nth) => (nth === undefined ? undefined : entries[nth])) }
 }
 
 type Matched = { readonly part: Part; readonly digest: string; readonly seq?: number | undefined }
@@ -189,7 +190,9 @@ async function matched(
   if (found.length === 0) return told
   const others = told.filter(({ seq }) => seq === undefined)
   const rests = restsOf(others, found)
-  const left = told.flatMap((one) => (one.seq === undefined ? (rests.get(one.part) ?? []) : [one]))
+  const left = told
+    .flatMap((one) => (one.seq === undefined ? (rests.get(one.part) ?? []) : [one]))
+    .toSorted((a, b) => spanOf(a.part).from - spanOf(b.part).from)
   return LINK_KINDS.flatMap((kind) => {
     const isOfKind = ({ part }: Matched) => part.kind === kind
     return inOrder(left.filter(isOfKind), found.filter(isOfKind))
@@ -218,7 +221,8 @@ function restsOf(
       return text && latin1.decode(text).includes('"step_id":"') ? [text] : []
     })
     const [longest] = stretches.toSorted((a, b) => b.length - a.length)
-    const rest = longest && partAt(part.kind, part.where, longest)
+    // Behind a closing that was found whole stand steps.
+    const rest = longest && partAt(part.kind === 'closing' ? 'step' : part.kind, longest)
     rests.set(part, cuts.length === 0 ? [one] : rest ? [{ part: rest, digest: '' }] : [])
   }
   return rests
@@ -316,6 +320,22 @@ function withLost(
   return Array.from(links)
 }
 
+/** By the place of each among those of its kind, from wherever it was told apart. */
+function wheresOf(entries: readonly Part[]): string[] {
+  const next = { step: 0, gate: 0 }
+  return entries.map(({ kind }) => {
+    switch (kind) {
+      case 'step':
+        return `/execution/steps/${next.step++}`
+      case 'gate':
+        return `/gates/${next.gate++}`
+      case 'opening':
+      case 'closing':
+        return `/${kind}`
+    }
+  })
+}
+
 async function digestOfPart({ kind, body }: Part): Promise<string> {
   const own = body()
   if (own === null) return ''
@@ -338,11 +358,15 @@ const AROUND = {
   closing: around('closing'),
 }
 
-/** What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone. */
+/**
+ * What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone;
+ * in none, where the link of that place cannot be read: nothing says then that it is another.
+ */
 function othersPlaced(
   entries: readonly Part[],
   same: readonly (number | undefined)[],
   links: Links,
+  kindAt: (seq: number) => LinkKind | undefined,
 ): (number | undefined)[] {
   const taken = new Set(same)
   const until = {
@@ -366,12 +390,12 @@ function othersPlaced(
     next[kind] = seq
     if (own !== undefined) return undefined
     const end = ends[nth] ?? 0
-    while (seq < end && (links[seq]?.kind !== kind || taken.has(seq))) seq += 1
+    while (seq < end && (taken.has(seq) || (kindAt(seq) ?? kind) !== kind)) seq += 1
     // Each link is gone past once, however many find none.
     next[kind] = seq
     if (seq >= end) return undefined
     next[kind] = seq + 1
-    return seq
+    return links[seq] && seq
   })
 }
 
@@ -389,18 +413,20 @@ const Named = z.looseObject({ step_id: Id })
 /** What it calls itself, also where the rest of it cannot be read: it stands behind all other names of steps in it. */
 function stepOf({ kind, value, body }: Part): { step_id?: string } {
   if (kind === 'opening' || kind === 'closing') return {}
-  const end = latin1.decode(body()?.subarray(-NEAR_ITS_END))
-  // Where a gap has taken the end of a step, what follows may be of a gate: it is the gate that is named there.
-  const isOwn = kind === 'gate' || !end.includes('"gate_id":')
-  const step_id =
-    fitting(Named, value())?.step_id ??
-    (isOwn ? OWN_NAME.exec(end)?.groups?.['step_id'] : undefined)
+  const step_id = fitting(Named, value())?.step_id ?? nameAtEnd(kind, body())
   return step_id === undefined ? {} : { step_id }
+}
+
+/** Where a gap has taken the end of a step, what follows may be of a gate, in which an object stands before its name. */
+function nameAtEnd(kind: LinkKind, body: Uint8Array | null): string | undefined {
+  const end = OWN_NAME.exec(latin1.decode(body?.subarray(-NEAR_ITS_END)))?.groups
+  return (end?.['before'] === '}') === (kind === 'gate') ? end?.['step_id'] : undefined
 }
 
 const NEAR_ITS_END = 4096
 // At the end of the entry: of one that is cut off before, the last name is of something in it.
-const OWN_NAME = /"step_id":"(?<step_id>[\w.-]{1,128})"(?:,"taken_over":\{[^{}]*\})?\}$/
+const OWN_NAME =
+  /(?<before>.),"step_id":"(?<step_id>[\w.-]{1,128})"(?:,"taken_over":\{[^{}]*\})?\}$/s
 const latin1 = new TextDecoder('latin1')
 
 /** Who signed the links that are there, and what of the gates: as in a file that is read, of what can be. */
