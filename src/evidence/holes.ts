@@ -1,5 +1,5 @@
 import { type Previous } from '#contract/envelope.ts'
-import { counted } from './counted.ts'
+import { counted, listed } from './counted.ts'
 import { type HeldEnvelope } from './place.ts'
 
 type Numbered = HeldEnvelope & { readonly previous: Previous }
@@ -35,7 +35,7 @@ export function holesOf({
   /** All that has a place, or is named by the head of it. */
   members: readonly Numbered[]
   remembered: readonly HeldEnvelope[]
-  /** Numbers of those that are remembered and not here: they are told of by that. */
+  /** Numbers of those that are remembered, or named, and not here: they are told of by that. */
   gone: readonly number[]
   /** Of so many that are here nobody knows the number. */
   spare: number
@@ -58,17 +58,23 @@ export function holesOf({
   const accounted = merged([...known, ...isGone])
   const mine = Map.groupBy(remembered, ({ server }) => server)
   const open: { server: string; message: string }[] = []
+  const isOpen: Span[] = []
   const nameless: (Span & { server: string })[] = []
   for (const [server, ofKey] of Map.groupBy(members, (one) => one.server)) {
     const own = merged((mine.get(server) ?? []).map(({ seal_seq }) => spanOf(seal_seq)))
     const found: Span[] = []
     let last = 0
-    for (const one of ofKey.toSorted((a, b) => a.seal_seq - b.seal_seq)) {
+    // Of two that stand in one place, one that took over leaves nothing before it to the other.
+    for (const one of ofKey.toSorted(
+      (a, b) => a.seal_seq - b.seal_seq || Number(isTakenOver(b)) - Number(isTakenOver(a)),
+    )) {
       const { evidence_id, seal_seq, previous } = one
       const hole = { from: last + 1, to: namedFrom(one) - 1 }
       last = Math.max(last, seal_seq)
       if (hole.from > hole.to || isTakenOver(one)) continue
-      const named = joined(outside([hole], own).map((span) => within(others, span)))
+      // Nor is it said twice of one number that it cannot be told.
+      const untold = outside([hole], own).flatMap((span) => account(isOpen, span))
+      const named = joined(untold.map((span) => within(others, span)))
       if (named.count > 0) {
         const isOne = named.count === 1
         const who = isOne
@@ -232,11 +238,5 @@ function whichSaid(nameless: readonly (Span & { readonly server: string })[]): s
         byKey.length,
       )
 }
-
-/** The first of so many. */
-const listed = (said: readonly string[], of: number): string =>
-  of > said.length
-    ? `${said.join(', ')} and ${(of - said.length).toLocaleString('en')} more`
-    : [said.slice(0, -1).join(', '), ...said.slice(-1)].filter(Boolean).join(' and ')
 
 const MOST_SAID = 8

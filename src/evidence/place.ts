@@ -28,6 +28,14 @@ export const heldName = ({
   head,
 }: Pick<HeldEnvelope, 'evidence_id' | 'head'>): string => `${evidence_id} ${head}`
 
+/** By number; of one number in an order of no meaning, and always the same. */
+export const byPlace = (one: HeldEnvelope, other: HeldEnvelope): number =>
+  one.seal_seq - other.seal_seq ||
+  compared(one.evidence_id, other.evidence_id) ||
+  compared(one.head, other.head) ||
+  compared(one.server, other.server)
+const compared = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+
 /** The last of each. */
 export const distinctHeld = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
   ...new Map(all.map((one) => [heldName(one), one])).values(),
@@ -142,18 +150,21 @@ export function checkPrevious(
       message: `You have not verified the record before it, ${previous.evidence_id}, by a key that counts here: what came before is open.`,
     })
   }
-  return isBefore(before)
-    ? claimOf('follows-held', {
-        ...at,
-        expected: before.head,
-        actual: previous.head,
-        message: `It follows ${previous.evidence_id}, which you hold.`,
-      })
-    : claimOf('previous-differs', {
-        ...at,
-        // The head can be the same, and its id or number another.
-        expected: `${before.evidence_id}, number ${before.seal_seq}, head ${before.head}`,
-        actual: `${previous.evidence_id}, number ${seal_seq - 1}, head ${previous.head}`,
-        message: 'It follows another envelope than the one that you hold.',
-      })
+  if (isBefore(before))
+    return claimOf('follows-held', {
+      ...at,
+      expected: before.head,
+      actual: previous.head,
+      message: `It follows ${previous.evidence_id}, which you hold.`,
+    })
+  const isOneOfTwo = candidates.some(isBefore)
+  return claimOf('previous-differs', {
+    ...at,
+    // The head can be the same, and its id or number another.
+    expected: `${before.evidence_id}, number ${before.seal_seq}, head ${before.head}`,
+    actual: `${previous.evidence_id}, number ${seal_seq - 1}, head ${previous.head}`,
+    message: isOneOfTwo
+      ? `It follows ${previous.evidence_id}, which you hold, and you hold another one in that place, ${before.evidence_id}: two histories were sealed, and nothing says which of them counts.`
+      : 'It follows another envelope than the one that you hold.',
+  })
 }

@@ -1,8 +1,8 @@
 import { type Previous } from '#contract/envelope.ts'
-import { counted } from './counted.ts'
+import { counted, listed } from './counted.ts'
 import { type Hole, type Holes, holesOf } from './holes.ts'
 import { lineageFault, sourceFault, type TakenOver } from './lineage.ts'
-import { distinctHeld, type HeldEnvelope, heldName } from './place.ts'
+import { byPlace, distinctHeld, type HeldEnvelope, heldName } from './place.ts'
 import { type Placed } from './standing.ts'
 
 /** An envelope that is here without a place. `says`: the one that it gives itself; null where it does not verify. */
@@ -108,9 +108,9 @@ export async function compareTaken(
  * was sealed there, so that what it names is looked for too; where one names another head, something else is in its place.
  */
 export function walkSeries(
-  placed: readonly Placed[],
+  given: readonly Placed[],
   {
-    remembered = [],
+    remembered: heads = [],
     unplaced = [],
     differing = new Map(),
     isPart = false,
@@ -128,8 +128,10 @@ export function walkSeries(
     absent?: ReadonlySet<string>
   } = {},
 ): Series[] {
-  // The same envelope twice is one: a copy proves nothing.
-  const all = distinctHeld(placed)
+  // The same envelope twice is one: a copy proves nothing. In one order, in whichever they were listed: what is told, and
+  // of which of several, is then the same.
+  const all = distinctHeld(given).toSorted(byPlace)
+  const remembered = heads.toSorted(byPlace)
   const here: Here = {
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
     byPlace: Map.groupBy(all, nameOfPlace),
@@ -137,20 +139,26 @@ export function walkSeries(
     unplaced: Map.groupBy(unplaced, ({ evidence_id }) => evidence_id),
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
-  const numbered = all.toSorted((a, b) => a.seal_seq - b.seal_seq)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
-  const across = [...forksOf(numbered), ...answeredTwice([...numbered, ...remembered])]
+  const across = [...forksOf(all), ...answeredTwice([...all, ...remembered])]
   const met = new Set<string>()
   const rememberedOf = Map.groupBy(remembered, ({ server }) => server)
   const walked = [...new Set([...byServer.keys(), ...rememberedOf.keys()])].map((server) => {
-    const inOrder = (byServer.get(server) ?? []).toSorted((a, b) => a.seal_seq - b.seal_seq)
+    const inOrder = byServer.get(server) ?? []
     const mine = rememberedOf.get(server) ?? []
     const against = mine.flatMap((head) => againstRemembered(head, here))
     const members = [...inOrder, ...namedBy(inOrder, mine, here, met)]
     return { server, inOrder, members, against }
   })
-  const gone = walked.flatMap(({ against }) => against.filter(isMissing))
-  const goneIds = new Set(gone.map(({ evidence_id }) => evidence_id))
+  const remembersGone = walked.flatMap(({ against }) => against.filter(isMissing))
+  const goneIds = new Set(remembersGone.map(({ evidence_id }) => evidence_id))
+  const followed = againstPrevious(
+    walked.flatMap(({ members }) => members),
+    here,
+    // What is told of as remembered is not told of twice.
+    goneIds,
+  )
+  const gone = [...remembersGone, ...followed.filter(isMissing)]
   const holes = isPart
     ? { missing: [], open: [] }
     : holesIn(
@@ -169,7 +177,8 @@ export function walkSeries(
   const missingOf = Map.groupBy(holes.missing, homeOf)
   const openOf = Map.groupBy(holes.open, homeOf)
   const acrossOf = Map.groupBy(across, ({ at }) => at)
-  return walked.map(({ server, inOrder, members, against }) => {
+  const followedOf = Map.groupBy(followed, ({ at }) => homes.get(at))
+  return walked.map(({ server, inOrder, against }) => {
     const lineages = inOrder.map((one) => lineageOf(one, here, byRun, differing, order, isPart))
     const bases = inOrder.map((one) => againstBases(one, here))
     return {
@@ -177,15 +186,11 @@ export function walkSeries(
       count: inOrder.length,
       last: inOrder.at(-1) ?? null,
       faults: [
-        ...[
-          // What is told of as remembered is not told of twice.
-          ...members
-            .flatMap((one) => againstPrevious(one, here))
-            .filter((one) => one.fault !== 'missing' || !goneIds.has(one.evidence_id)),
-          ...against,
-        ].filter((one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? '')),
+        ...[...(followedOf.get(server) ?? []).map(untold), ...against].filter(
+          (one) => !isPart || one.fault !== 'missing' || absent.has(one.evidence_id ?? ''),
+        ),
         ...(missingOf.get(server) ?? []).map(faultOf),
-        ...(acrossOf.get(server) ?? []).map(({ at: _at, ...fault }) => fault),
+        ...(acrossOf.get(server) ?? []).map(untold),
         ...bases.flatMap(({ faults }) => faults),
         ...lineages.flatMap(({ faults }) => faults),
       ],
@@ -201,6 +206,7 @@ type Told = { faults: SeriesFault[]; open: string[] }
 
 /** `at`: the key with whose series it is told. */
 type FaultAt = SeriesFault & { readonly at: string }
+const untold = ({ at: _at, ...fault }: FaultAt): SeriesFault => fault
 
 type Here = {
   readonly byId: ReadonlyMap<string, readonly Placed[]>
@@ -244,26 +250,47 @@ function namedBy(
   return found
 }
 
+/** What is not here is told of once, whoever follows it. */
 function againstPrevious(
-  { evidence_id: by, previous, seal_seq }: Placed,
+  members: readonly Placed[],
   here: Here,
-): SeriesFault[] {
-  if (previous === null) return []
-  const { evidence_id, head } = previous
-  const before = foundAs(evidence_id, here)
-  const place = seal_seq - 1
-  if (before === undefined) {
-    const message = `${by} follows ${evidence_id}, number ${place}, which is not here.`
-    return [{ fault: 'missing', evidence_id, from: place, to: place, count: 1, by, message }]
-  }
-  const same = before.find((one) => one?.head === head)
-  if (!same)
-    return before.includes(null)
-      ? []
-      : [another({ evidence_id, seal_seq: place, head }, here, by, `${by} was sealed after`)]
-  if (same.seal_seq === place) return []
-  const message = `${by} is number ${seal_seq} and follows ${evidence_id}, which is number ${same.seal_seq}.`
-  return [{ fault: 'misplaced', evidence_id: by, seal_seq, by, message }]
+  goneIds: ReadonlySet<string | null>,
+): FaultAt[] {
+  const gone = new Map<string, { readonly of: NonNullable<Previous>; readonly by: Placed[] }>()
+  const found = members.flatMap((one): FaultAt[] => {
+    const { evidence_id: by, previous, seal_seq, server: at } = one
+    if (previous === null) return []
+    const { evidence_id, head } = previous
+    const before = foundAs(evidence_id, here)
+    const place = seal_seq - 1
+    if (before === undefined) {
+      if (goneIds.has(evidence_id)) return []
+      const name = `${place} ${evidence_id}`
+      const known = gone.get(name) ?? { of: previous, by: [] }
+      known.by.push(one)
+      gone.set(name, known)
+      return []
+    }
+    const same = before.find((one) => one?.head === head)
+    if (!same) {
+      if (before.includes(null)) return []
+      const named = { evidence_id, seal_seq: place, head }
+      return [{ at, ...another(named, here, by, `${by} was sealed after`) }]
+    }
+    if (same.seal_seq === place) return []
+    const message = `${by} is number ${seal_seq} and follows ${evidence_id}, which is number ${same.seal_seq}.`
+    return [{ at, fault: 'misplaced', evidence_id: by, seal_seq, by, message }]
+  })
+  const missing = [...gone.values()].flatMap(({ of: { evidence_id }, by }): FaultAt[] => {
+    const [first] = by
+    if (first === undefined) return []
+    const place = first.seal_seq - 1
+    const follow = by.length === 1 ? 'follows' : 'follow'
+    const message = `${namesSaid(by.map((one) => one.evidence_id))} ${follow} ${evidence_id}, number ${place}, which is not here.`
+    const where = { evidence_id, from: place, to: place, count: 1 }
+    return [{ at: first.server, fault: 'missing', ...where, by: first.evidence_id, message }]
+  })
+  return [...missing, ...found]
 }
 
 /** Numbers that nothing here has and nothing here names. */
@@ -446,26 +473,36 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
     const keys = new Set(group.map(({ server }) => server))
     const who = keys.size === 1 ? 'the server' : counted(keys.size, 'key')
     const what = isOfOneRun ? `are records of one run, ${first?.run_id}` : 'stand in one place'
-    const message = `${evidence_ids.join(' and ')} ${what}: ${who} sealed ${counted(group.length, 'record')} ${isOfOneRun ? 'of' : 'for'} it.`
+    const message = `${namesSaid(evidence_ids)} ${what}: ${who} sealed ${counted(group.length, 'record')} ${isOfOneRun ? 'of' : 'for'} it.`
     const seal_seq = first?.seal_seq ?? 0
     return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })
 }
 
-/** Requests that were answered in two of them, each by another decision. */
+/** Requests that were answered in several of them, by several decisions: told once of the same ones. */
 function answeredTwice(members: readonly HeldEnvelope[]): FaultAt[] {
-  const answered = new Map<string, { evidence_id: string; sha256: string }>()
-  return members.flatMap(({ server, evidence_id, decisions = [] }) =>
-    decisions.flatMap(({ nonce, sha256 }) => {
-      const before = answered.get(nonce)
-      if (before === undefined) answered.set(nonce, { evidence_id, sha256 })
-      if (before === undefined || before.sha256 === sha256) return []
-      const evidence_ids = [before.evidence_id, evidence_id]
-      const message = `${evidence_ids.join(' and ')} have two decisions that answer one request.`
-      return [{ at: server, fault: 'repeated', evidence_ids, by: null, message }]
-    }),
+  const answers = members.flatMap((one) =>
+    (one.decisions ?? []).map(({ nonce, sha256 }) => ({ one, nonce, sha256 })),
   )
+  const groups = [...Map.groupBy(answers, ({ nonce }) => nonce).values()]
+    .filter((same) => new Set(same.map(({ sha256 }) => sha256)).size > 1)
+    .map((same) => distinctHeld(same.map(({ one }) => one)))
+    .filter((all) => all.length > 1)
+  const byNames = Map.groupBy(groups, (all) => all.map(heldName).join())
+  return [...byNames.values()].flatMap((same): FaultAt[] => {
+    const [all = []] = same
+    const last = all.at(-1)
+    if (last === undefined) return []
+    const evidence_ids = all.map(({ evidence_id }) => evidence_id)
+    const requests = same.length === 1 ? 'one request' : counted(same.length, 'request')
+    const message = `${namesSaid(evidence_ids)} have different decisions that answer ${requests}.`
+    return [{ at: last.server, fault: 'repeated', evidence_ids, by: null, message }]
+  })
 }
+
+const namesSaid = (names: readonly string[]): string =>
+  listed(names.slice(0, MOST_NAMED), names.length)
+const MOST_NAMED = 5
 
 function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
   const { evidence_id, seal_seq } = head
@@ -499,14 +536,17 @@ function rivalsOf(head: HeldEnvelope, { byId, byPlace, byRun }: Here): SeriesFau
   const ofRun = run_id === undefined ? undefined : byRun.get(run_id)?.find(isOther)
   const rival = inPlace ?? ofRun
   if (rival === undefined) return []
-  const what = inPlace ? `number ${seal_seq}` : `a record of ${run_id}`
+  const what = inPlace
+    ? `in the place of ${evidence_id}`
+    : `a record of ${run_id}, as ${evidence_id} was`
   const who = rival.server === server ? 'the server' : '2 keys'
-  const message = `${rival.evidence_id} is ${what}, as ${evidence_id} was, which was here before: ${who} sealed 2 records ${inPlace ? 'for' : 'of'} it.`
+  const message = `${rival.evidence_id} is ${what}, which was here before: ${who} sealed 2 records ${inPlace ? 'for' : 'of'} it.`
   const evidence_ids = [evidence_id, rival.evidence_id]
   return [{ fault: 'forked', seal_seq, evidence_ids, by: null, message }]
 }
 
-const isMissing = (one: SeriesFault) => one.fault === 'missing'
+const isMissing = <T extends SeriesFault>(one: T): one is Extract<T, { fault: 'missing' }> =>
+  one.fault === 'missing'
 
 /** Another one than was named is here. Only where a key whose records are walked sealed it, that key is what sealed twice. */
 function another(

@@ -13,6 +13,7 @@ import { entriesOf } from '#evidence/chain.ts'
 import { watchConsistency } from '#evidence/consistency.ts'
 import { digestOf, sha256 } from '#evidence/digest.ts'
 import { isRoomFor } from '#evidence/room.ts'
+import { heldOf } from '#evidence/standing.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import {
   approvedRun,
@@ -899,6 +900,34 @@ describe('a series', () => {
     expect(await codeWith({ ...before, evidence_id: 'ev-1', head: sha256('x'), seal_seq: 2 })).toBe(
       'fork',
     )
+  })
+
+  it('[V14] says of one that follows one of two in one place that there are two, and does not vouch for it', async () => {
+    const [one, two] = await Promise.all(
+      ['ev-a', 'ev-b'].map(async (evidence_id) => {
+        const ids = { evidence_id, run_id: `run-${evidence_id}` }
+        const { envelope } = await approvedRun(signer, ids).seal()
+        return heldOf(envelope)
+      }),
+    )
+    if (!one || !two) throw new RangeError('two')
+    const previous = { evidence_id: one.evidence_id, head: one.head }
+    const { bytes } = await approvedRun(signer).seal({ seal_seq: 2, previous })
+    for (const held of [
+      [one, two],
+      [two, one],
+    ]) {
+      const { verdict, claims } = await verifyEnvelope(bytes, {
+        trust: [pinned(signer)],
+        previous: held,
+      })
+      expect(verdict).toBe('does not verify')
+      expect(claims.find(({ claim }) => claim === 'previous')).toMatchObject({
+        code: 'previous-differs',
+        message:
+          'It follows ev-a, which you hold, and you hold another one in that place, ev-b: two histories were sealed, and nothing says which of them counts.',
+      })
+    }
   })
 
   it('[V24] says of a run that repeats another whether its starters are those of the record at hand', async () => {

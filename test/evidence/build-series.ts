@@ -747,10 +747,10 @@ for (const [name, what, files, found] of [
     'a rerun of what another key sealed after what is gone, so that neither follows the other',
     ['ev-1.source-after-gone-by-another', 'ev-2.rerun-first'],
     [
+      `${OPEN}whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.`,
       'missing: ev-5, 5 to 5 by ev-1',
       'missing: unnamed, 2 to 4',
       'open: Whether number 1 is missing cannot be told: ev-1 follows ev-5, which could not be had, and a record of another key is or names such a number.',
-      `${OPEN}whether the record that it took steps over from was sealed before it cannot be told: two keys sealed them, and nothing here leads from one to the other.`,
     ],
   ],
 ] as const)

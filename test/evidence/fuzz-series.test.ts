@@ -158,6 +158,94 @@ it('[W1] [W5] [W10] of what is gone each is told of once, and none that is here'
   )
 })
 
+/** The same with more that stands in a place which has one: by any key, after the same, after nothing or after what is gone. */
+const tangled = walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]).chain((one) =>
+  fc
+    .array(fc.record({ of: fc.nat(), key: nth, after: fc.constantFrom('same', 'none', 'gone') }), {
+      maxLength: 4,
+    })
+    .map((more) => {
+      const others = more.flatMap(({ of, key, after }, index): Placed[] => {
+        const own = one.all[of % one.all.length]
+        const before = { evidence_id: `gone-${index}`, head: headOf(own?.seal_seq ?? 0, 'd') }
+        const previous =
+          after === 'none' ? null : after === 'gone' ? before : (own?.previous ?? null)
+        const evidence_id = `other-${index}`
+        const decisions = [{ nonce: 'n', sha256: `${index}` }]
+        return own
+          ? [
+              {
+                ...own,
+                server: KEYS[key] ?? '',
+                evidence_id,
+                head: headOf(index, 'e'),
+                previous,
+                decisions,
+              },
+            ]
+          : []
+      })
+      const { placed, unplaced, remembered } = walked(one)
+      return { placed: [...placed, ...others], unplaced, remembered }
+    }),
+)
+
+it('[W1] [W5] [W10] what is found is the same in whatever order it is listed', () => {
+  const shuffled = tangled.chain((one) => {
+    const inAny = <T>(all: readonly T[]) => fc.shuffledSubarray([...all], { minLength: all.length })
+    return fc.record({
+      one: fc.constant(one),
+      other: fc.record({
+        placed: inAny(one.placed),
+        unplaced: inAny(one.unplaced),
+        remembered: inAny(one.remembered),
+      }),
+    })
+  })
+  fc.assert(
+    fc.property(shuffled, ({ one, other }) => {
+      expect(walkSeries(other.placed, other)).toEqual(walkSeries(one.placed, one))
+    }),
+    { seed: SEED, numRuns },
+  )
+})
+
+it('[W1] [W5] one number is in one sentence, be it missing or not known', () => {
+  fc.assert(
+    fc.property(tangled, ({ placed, ...others }) => {
+      const found = walkSeries(placed, others)
+      const missing = found.flatMap(({ faults }) =>
+        faults.flatMap((one) =>
+          one.fault !== 'missing'
+            ? []
+            : one.evidence_id === null && one.count < one.to - one.from + 1
+              ? numbersIn(one.message)
+              : Array.from({ length: one.to - one.from + 1 }, (_, index) => one.from + index),
+        ),
+      )
+      const open = found.flatMap((one) => one.open.flatMap(numbersIn))
+      const named = new Set(missing)
+      expect(open.filter((number) => named.has(number))).toEqual([])
+      expect(new Set(open).size).toBe(open.length)
+      const ids = found.flatMap(({ faults }) =>
+        faults.flatMap((one) => (one.fault === 'missing' ? `${one.from} ${one.evidence_id}` : [])),
+      )
+      expect(new Set(ids).size).toBe(ids.length)
+    }),
+    { seed: SEED, numRuns },
+  )
+})
+
+/** Of a sentence that begins with them. */
+function numbersIn(message: string): number[] {
+  const [, said = ''] =
+    /^(?:Whether|Of) numbers? ([\d, toand]+?)(?: of the key| is| are| at)/.exec(message) ?? []
+  return said.split(/, | and /).flatMap((span) => {
+    const [from = NaN, to = from] = span.split(' to ').map(Number)
+    return Array.from({ length: to - from + 1 || 0 }, (_, index) => from + index)
+  })
+}
+
 /** What each key is to the reader; under some ids there are files that nobody known has sealed, beside the true one or alone. */
 const together = (isWhole: boolean) =>
   series.chain((all) => {

@@ -266,8 +266,9 @@ it.each([
     faults.filter((one) => one.fault === 'missing' && one.evidence_id === null),
   )
   expect(nameless).toHaveLength(100)
+  // Each number in one sentence, with the first of whom it cannot be told.
   expect(found.flatMap(({ open }) => open)[98]).toMatch(
-    /^Whether numbers 2 to 4, 6 to 8, .* and 91 more are missing cannot be told/,
+    /^Whether numbers 395 to 396 are missing cannot be told/,
   )
   const work = async (count: number) => await workOf(async () => walk(count))
   expect((await work(400)) / (await work(200))).toBeLessThan(2.5)
@@ -374,6 +375,36 @@ it('[W7] a request is answered once in a series, also against what was remembere
   expect(faultsOf([first, two, three], { remembered })).toMatchObject([
     { fault: 'repeated', evidence_ids: ['ev-1', 'ev-2'] },
   ])
+})
+
+it('[W7] many requests that the same records answer otherwise are told in one sentence', async () => {
+  const [one, two, three] = await four()
+  const answers = (sha256: string, count: number) =>
+    Array.from({ length: count }, (_, nth) => ({ nonce: `${nth}`, sha256 }))
+  const all = [
+    { ...three, decisions: answers('c', 1) },
+    { ...two, decisions: answers('b', 8000) },
+    { ...one, decisions: answers('a', 8000) },
+  ]
+  expect(faultsOf(all).map(({ message }) => message)).toEqual([
+    'ev-1, ev-2 and ev-3 have different decisions that answer one request.',
+    'ev-1 and ev-2 have different decisions that answer 7,999 requests.',
+  ])
+})
+
+it('[W2] [W7] of very many records a few are named', async () => {
+  const [one] = await four()
+  const many = Array.from({ length: 8000 }, (_, nth) => ({
+    ...one,
+    evidence_id: `ev-${nth}`,
+    run_id: `run-${nth}`,
+    head: `${nth}`,
+    decisions: [{ nonce: 'n', sha256: `${nth}` }],
+  }))
+  const said = faultsOf(many)
+  expect(said.map(({ fault }) => fault)).toEqual(['forked', 'repeated'])
+  for (const { message } of said)
+    expect(message).toMatch(/^ev-0, ev-1, ev-10, ev-100, ev-1000 and 7,995 more /)
 })
 
 /** A run that `who` started, whose build failed, and one that repeats it and says that the build succeeded there. */

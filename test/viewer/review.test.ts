@@ -356,13 +356,13 @@ describe('the walk over a chain', () => {
       ['missing', 'ev-2, number 2, was here before and is not here now.'],
       [
         'forked',
-        'ev-2b is number 2, as ev-2 was, which was here before: the server sealed 2 records for it.',
+        'ev-2b is in the place of ev-2, which was here before: the server sealed 2 records for it.',
       ],
       ['missing', 'ev-3, number 3, was here before and is not here now.'],
     ])
     expect(groupsOf(series?.faults ?? []).map(({ message }) => message)).toEqual([
       '2 records, numbers 2 to 3, were here before and are not here now.',
-      'ev-2b is number 2, as ev-2 was, which was here before: the server sealed 2 records for it.',
+      'ev-2b is in the place of ev-2, which was here before: the server sealed 2 records for it.',
     ])
     // It stays a warning: neither history takes the place of the other.
     const both = after(memory, found)
