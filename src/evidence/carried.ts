@@ -1,5 +1,6 @@
 import { base64InBytes } from './base64.ts'
 import { MOST_BESIDE } from './beside.ts'
+import { isAt } from './bytes-at.ts'
 import { utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 
@@ -191,10 +192,4 @@ function indexOf(page: Uint8Array, text: Uint8Array, from: number): number {
   for (let at = from; at < page.length; at += 1)
     if (page[at] === LESS && isAt(page, at, text)) return at
   return -1
-}
-
-function isAt(page: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let index = 0; index < text.length; index += 1)
-    if (page[at + index] !== text[index]) return false
-  return true
 }

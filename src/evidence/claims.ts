@@ -1,4 +1,5 @@
 import { type ClaimState } from '#contract/status.ts'
+import { utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 
 /**
@@ -411,10 +412,10 @@ const MOST_OF_A_PLACE = 1000
 
 const MOST_OF_A_PREIMAGE = 2000
 
-/** A preimage that a person can look at: `bytes` is how long it is. */
-export const beginningOf = (text: string, bytes: number): string =>
+/** A preimage that a person can look at: `bytes` is how long it is, where `text` is not all of it. */
+export const beginningOf = (text: string, bytes?: number): string =>
   text.length > MOST_OF_A_PREIMAGE
-    ? `${text.slice(0, MOST_OF_A_PREIMAGE)}… (the beginning of ${counted(bytes, 'byte')})`
+    ? `${text.slice(0, MOST_OF_A_PREIMAGE)}… (the beginning of ${counted(bytes ?? utf8(text).length, 'byte')})`
     : text
 
 /** The same of bytes, of which there may be no more than the beginning. */

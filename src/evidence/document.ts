@@ -1,5 +1,6 @@
 import { Envelope, Link, type LinkKind, PlanStep, StepEntry } from '#contract/envelope.ts'
 import * as z from 'zod/mini'
+import { isAt } from './bytes-at.ts'
 import { canonicalize, utf8 } from './canonical.ts'
 import {
   closingEntry,
@@ -191,12 +192,6 @@ function isTextAt(bytes: Uint8Array<ArrayBuffer>, at: number, text: string): boo
   return true
 }
 
-function areAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let index = 0; index < wanted.length; index += 1)
-    if (bytes[at + index] !== wanted[index]) return false
-  return true
-}
-
 /** The bytes of the file themselves, which are canonical. */
 function writtenIn(
   bytes: Uint8Array<ArrayBuffer>,
@@ -234,7 +229,7 @@ function writtenIn(
       return preimage
     },
     isLinked: (seq, entry, link) =>
-      areAt(bytes, links[2 * seq] ?? NaN, entry) && areAt(bytes, links[2 * seq + 1] ?? NaN, link),
+      isAt(bytes, links[2 * seq] ?? NaN, entry) && isAt(bytes, links[2 * seq + 1] ?? NaN, link),
     link(seq) {
       const [entry = 0, link = 0] = [links[2 * seq], links[2 * seq + 1]]
       return { entry: textOf(bytes, entry, entry + HEX), link: textOf(bytes, link, link + HEX) }

@@ -1,7 +1,7 @@
 import { type Envelope, type PlanGate, type PlanStep } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
 import { type RequiredDefinition, type RequiredGate } from '#contract/trust.ts'
-import { canonicalize, utf8 } from './canonical.ts'
+import { canonicalize } from './canonical.ts'
 import { beginningOf, type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { openIn, pinnedForm, planFault } from './plan.ts'
@@ -183,11 +183,7 @@ function* ofVersion({ opening }: Envelope, required: RequiredDefinition): Genera
   const form = plan === null ? '' : pinnedForm(opening, plan)
   const fault = plan === null ? null : planFault(opening, form, plan)
   if (plan !== null) {
-    const at = {
-      where: '/opening/plan',
-      preimage: beginningOf(form, utf8(form).length),
-      shell: shellForPlan(plan),
-    }
+    const at = { where: '/opening/plan', preimage: beginningOf(form), shell: shellForPlan(plan) }
     yield fault === null
       ? claimOf('expectation-holds', {
           ...at,

@@ -6,7 +6,7 @@ import {
   type RecordedDecision,
 } from '#contract/envelope.ts'
 import { type GateOutcome } from '#contract/status.ts'
-import { canonicalize, utf8 } from './canonical.ts'
+import { canonicalize } from './canonical.ts'
 import { type Entry } from './chain.ts'
 import { beginningOf, type Claim, claimOf, fails, firstOf, firstOfEachSort } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
@@ -431,7 +431,7 @@ function* ofShown({ body: gate, seq, where }: GateAt, places: Places): Generator
       message: 'Another gate, question or policy was shown than the one recorded.',
       expected,
       actual,
-      ...(actual === shown.policy_sha256 && { preimage: beginningOfText(canonicalize(policy)) }),
+      ...(actual === shown.policy_sha256 && { preimage: beginningOf(canonicalize(policy)) }),
     })
   }
   const term =
@@ -641,25 +641,17 @@ function* ofBinding(
   shown_sha256: string,
   at: At,
 ): Generator<Claim> {
-  const bound = {
-    evidence_id,
-    run_id,
-    gate_id,
-    question,
-    policy_sha256: shown.policy_sha256,
-    chain_head_before: shown.chain_head_before,
-    shown_sha256,
-  }
-  const pairs = [
-    ['evidence_id', decision.evidence_id, bound.evidence_id],
-    ['run_id', decision.run_id, bound.run_id],
-    ['gate_id', decision.gate_id, bound.gate_id],
-    ['question', decision.question, bound.question],
-    ['policy_sha256', decision.policy_sha256, bound.policy_sha256],
-    ['chain_head_before', decision.chain_head_before, bound.chain_head_before],
-    ['shown_sha256', decision.shown_sha256, bound.shown_sha256],
+  const bound = [
+    ['evidence_id', evidence_id],
+    ['run_id', run_id],
+    ['gate_id', gate_id],
+    ['question', question],
+    ['policy_sha256', shown.policy_sha256],
+    ['chain_head_before', shown.chain_head_before],
+    ['shown_sha256', shown_sha256],
   ] as const
-  for (const [member, actual, expected] of pairs) {
+  for (const [member, expected] of bound) {
+    const actual = decision[member]
     if (actual !== expected) {
       yield claimOf('decision-unbound', {
         ...at,
@@ -875,12 +867,10 @@ function redoneOf(
   return {
     expected: sha256(shown),
     ...(said.size > 0 && { actual: [...said].join(' ') }),
-    preimage: beginningOfText(shown),
+    preimage: beginningOf(shown),
     shell: shellForGate(where, seqOfLink.get(chain_head_before) ?? -1),
   }
 }
-
-const beginningOfText = (text: string): string => beginningOf(text, utf8(text).length)
 
 /** What is digested at a place of this gate, where something is: what was shown, its policy, a decision. */
 function digestedIn(
@@ -889,10 +879,10 @@ function digestedIn(
 ): (where: string) => string | undefined {
   return (where) => {
     const [part, index, , member] = where.slice(of.length + 1).split('/')
-    if (part === 'shown' || member === 'shown_sha256') return beginningOfText(shown)
-    if (member === 'policy_sha256') return beginningOfText(canonicalize(policy))
+    if (part === 'shown' || member === 'shown_sha256') return beginningOf(shown)
+    if (member === 'policy_sha256') return beginningOf(canonicalize(policy))
     const recorded = part === 'decisions' && index !== undefined ? decisions[Number(index)] : null
-    return recorded ? beginningOfText(canonicalize(recorded.decision)) : undefined
+    return recorded ? beginningOf(canonicalize(recorded.decision)) : undefined
   }
 }
 

@@ -126,7 +126,7 @@ export function checkBinding(
   if (!statement.ok)
     return claimOf('statement-unreadable', {
       where,
-      preimage: beginningOf(text, text.length),
+      preimage: beginningOf(text),
       message: 'The seal is over no statement about an envelope.',
     })
   const { sealed_at } = statement.value.predicate
@@ -138,7 +138,7 @@ export function checkBinding(
       message: 'The seal is about another document or another chain.',
       expected: rebuilt,
       actual: text,
-      preimage: beginningOf(rebuilt, rebuilt.length),
+      preimage: beginningOf(rebuilt),
     })
   }
   const { finished_at } = envelope.closing
@@ -149,7 +149,7 @@ export function checkBinding(
       message: 'It was sealed before the run had ended.',
       expected: `not before ${finished_at}`,
       actual: sealed_at,
-      preimage: beginningOf(rebuilt, rebuilt.length),
+      preimage: beginningOf(rebuilt),
     })
   }
   const { server } = envelope.opening
@@ -160,14 +160,14 @@ export function checkBinding(
       message: 'The run was recorded under another key than the one that sealed it.',
       expected: keyid,
       actual: server,
-      preimage: beginningOf(rebuilt, rebuilt.length),
+      preimage: beginningOf(rebuilt),
     })
   }
   return claimOf('seal-bound', {
     where,
     expected: keyid,
     actual: server,
-    preimage: beginningOf(rebuilt, rebuilt.length),
+    preimage: beginningOf(rebuilt),
     shell: shellForBinding({ head, count }),
     message: `The seal is over this very document, and names the key that the run began with. It says that it was made at ${sealed_at}, which is the word of whoever has that key.`,
   })
@@ -181,7 +181,7 @@ export function statementIn(seal: unknown): Statement | null {
 }
 
 /** '' for what is no text: no statement then. */
-export function payloadText(payload: string): string {
+function payloadText(payload: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decodeBase64(payload))
   } catch (fault) {

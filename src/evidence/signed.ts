@@ -8,7 +8,7 @@ import {
 } from '#contract/envelope.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
 import { type AssertionFault, assertionFault, challengeOf, signedParts } from './approval.ts'
-import { canonicalize, utf8 } from './canonical.ts'
+import { canonicalize } from './canonical.ts'
 import { beginningIn, beginningOf, type Claim, claimOf } from './claims.ts'
 import { fewOf } from './counted.ts'
 import { shellForAssertion } from './redo.ts'
@@ -78,7 +78,7 @@ async function ofDecision(
     same.length > 0 ? same.map((record) => ({ ...record, credential_id })) : [pinned[0] ?? null]
   const text = canonicalize(decision)
   const challenge = challengeOf(decision)
-  const decided = { preimage: beginningOf(text, utf8(text).length) }
+  const decided = { preimage: beginningOf(text) }
   const faults = []
   for (const record of asked) faults.push(await assertionFault(assertion, challenge, record))
   const found = faults.filter((fault) => fault !== null)
