@@ -48,6 +48,9 @@ import {
 
 /* The questions of queries.ts about a document that is verified here, apart from it so that they load with it. */
 
+/** What a worker of this page says of what it holds needs no network, and grows no older. */
+const JUDGED_HERE = { networkMode: 'always', staleTime: Number.POSITIVE_INFINITY } as const
+
 /** How far the verification of a document has come; nothing once it is done. */
 export const progressQuery = (document: string) =>
   queryOptions<Stage | null>({
@@ -95,8 +98,7 @@ export const replayedQuery = (evidence_id: string, run_id: string, head: string)
     queryKey: ['replayed', evidence_id, run_id, head],
     queryFn: async ({ client }) =>
       await ofHeld(client, evidence_id, run_id, () => replayed(evidence_id)),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
   })
 
 /** Asks the verifier of a document. Only so many are held at one time: one that had to go is verified again. */
@@ -155,8 +157,7 @@ export const fileVerdictQuery = (
       await rememberVerified(client, verdict)
       return verdict
     },
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
     // The next file takes this one's place in the verifier: an old verdict would have nothing to show.
     gcTime: 0,
   })
@@ -223,8 +224,7 @@ export const fileVerdictsQuery = (files: readonly ChosenFile[], by: JudgedBy, on
       for (const { verdict } of found) if (verdict) await rememberVerified(client, verdict)
       return { found, series }
     },
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
     gcTime: 0,
   })
 
@@ -311,8 +311,7 @@ export const evidencePageQuery = (document: string, head: string, rows: Rows, bl
   queryOptions({
     queryKey: ['rows', document, head, rows, block],
     queryFn: async () => await page(document, rows, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
   })
 
 /** What the stream said beside a verified document, contradictions first, a block of `PAGE_ROWS` at a time. */
@@ -320,8 +319,7 @@ export const factsQuery = (document: string, head: string, hint: Run, block: num
   queryOptions({
     queryKey: ['rows', document, head, 'facts', nthOf(hint), block],
     queryFn: async () => await facts(document, hint, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
     // While the stream speaks there is ever another hint, and nobody comes back to an older one.
     gcTime: 0,
     placeholderData: keepPreviousData,
@@ -341,8 +339,7 @@ export const valuesQuery = (document: string, head: string, search: string) =>
   queryOptions({
     queryKey: ['values', document, head, search],
     queryFn: async () => await values(document, search),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
     placeholderData: keepPreviousData,
   })
 
@@ -354,8 +351,7 @@ export const requirementQuery = (document: string, head: string) =>
   queryOptions({
     queryKey: ['requirement', document, head],
     queryFn: async () => await requirementIn(document, head),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
   })
 
 /** One entry of a verified document. */
@@ -363,8 +359,7 @@ export const entryQuery = (document: string, head: string, seq: number) =>
   queryOptions({
     queryKey: ['rows', document, head, 'entry', seq],
     queryFn: async () => await entryAt(document, seq),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
   })
 
 /** Cells of a step of a verified document, a block of `PAGE_ROWS` at a time. */
@@ -379,8 +374,7 @@ export const sealedCellsQuery = (
     queryKey: ['cells', document, head, seq, search, block],
     queryFn: async () =>
       await cellsOf(document, seq, search, block * PAGE_ROWS, (block + 1) * PAGE_ROWS),
-    networkMode: 'always',
-    staleTime: Number.POSITIVE_INFINITY,
+    ...JUDGED_HERE,
     placeholderData: keepPreviousData,
   })
 

@@ -100,9 +100,7 @@ export type CellAt = {
 }
 
 /** A part is kept where it was compared, and only if it is the sealed one [U10]. */
-export type Taken =
-  | { same: true }
-  | { same: false; expected: string; actual: string; fault: string }
+export type Taken = { same: true } | (Compared & { same: false })
 
 /** In a copy: a value put in the place of another, added to what holds others, or taken away; or another byte. */
 export type Change =
@@ -207,16 +205,12 @@ export async function verify(
 ): Promise<Verdict> {
   const { bytes } = question
   const moved = bytes instanceof ArrayBuffer ? [bytes] : []
-  const answer = await put(document, { ask: 'verify', ...question }, moved, on)
-  if (answer.ask !== 'verify') throw new Error('the verifier answered another question')
-  return answer
+  return await put(document, { ask: 'verify', ...question }, moved, on)
 }
 
 /** Rows from..to of a view of a verified document. */
 export async function page(document: string, rows: Rows, from: number, to: number): Promise<Page> {
-  const answer = await put(document, { ask: 'page', rows, from, to })
-  if (answer.ask !== 'page') throw new Error('the verifier answered another question')
-  return answer.page
+  return (await put(document, { ask: 'page', rows, from, to })).page
 }
 
 /** Facts from..to of a verified document beside what the stream hinted, which is handed over when it is another. */
@@ -229,30 +223,22 @@ export async function facts(
   const verifier = verifierOf(document)
   const isKnown = verifier.hint === hint
   verifier.hint = hint
-  const answer = await put(document, { ask: 'facts', ...(isKnown ? {} : { hint }), from, to })
-  if (answer.ask !== 'facts') throw new Error('the verifier answered another question')
-  return answer.facts
+  return (await put(document, { ask: 'facts', ...(isKnown ? {} : { hint }), from, to })).facts
 }
 
 /** The run as a verified document tells it: as large as the document. null where no key has checked its signature. */
 export async function replayed(document: string): Promise<Run | null> {
-  const answer = await put(document, { ask: 'replayed' })
-  if (answer.ask !== 'replayed') throw new Error('the verifier answered another question')
-  return answer.run
+  return (await put(document, { ask: 'replayed' })).run
 }
 
 /** What a reader would require who wants every later run of this definition to be gated as this one. */
 export async function requirementIn(document: string, head: string): Promise<RequiredDefinition> {
-  const answer = await put(document, { ask: 'requirement', head })
-  if (answer.ask !== 'requirement') throw new Error('the verifier answered another question')
-  return answer.requirement
+  return (await put(document, { ask: 'requirement', head })).requirement
 }
 
 /** The entry in this place of the chain. */
 export async function entryAt(document: string, seq: number): Promise<EntryAt> {
-  const answer = await put(document, { ask: 'entry', seq })
-  if (answer.ask !== 'entry') throw new Error('the verifier answered another question')
-  return answer.entry
+  return (await put(document, { ask: 'entry', seq })).entry
 }
 
 /** Are these the bytes that the entry has the digest of? */
@@ -262,9 +248,7 @@ export async function compare(
   part: PartAt,
   bytes: ArrayBuffer,
 ): Promise<Compared> {
-  const answer = await put(document, { ask: 'compare', seq, part, bytes }, [bytes])
-  if (answer.ask !== 'compare') throw new Error('the verifier answered another question')
-  return answer.compared
+  return (await put(document, { ask: 'compare', seq, part, bytes }, [bytes])).compared
 }
 
 /** Cells from..to of a step, of those that have `search` in them. */
@@ -275,23 +259,17 @@ export async function cellsOf(
   from: number,
   to: number,
 ): Promise<CellsPage> {
-  const answer = await put(document, { ask: 'cells', seq, search, from, to })
-  if (answer.ask !== 'cells') throw new Error('the verifier answered another question')
-  return answer.cells
+  return (await put(document, { ask: 'cells', seq, search, from, to })).cells
 }
 
 /** One cell as the verified document has it. */
 export async function cellAt(document: string, cell: CellName): Promise<CellAt> {
-  const answer = await put(document, { ask: 'cell', cell })
-  if (answer.ask !== 'cell') throw new Error('the verifier answered another question')
-  return answer.at
+  return (await put(document, { ask: 'cell', cell })).at
 }
 
 /** Gives the worker the cells of a step that stand in a part of their own. */
 export async function takeCells(document: string, seq: number, bytes: ArrayBuffer): Promise<Taken> {
-  const answer = await put(document, { ask: 'take-cells', seq, bytes }, [bytes])
-  if (answer.ask !== 'take-cells') throw new Error('the verifier answered another question')
-  return answer.taken
+  return (await put(document, { ask: 'take-cells', seq, bytes }, [bytes])).taken
 }
 
 /** The first values whose place or text has `search` in it. */
@@ -299,16 +277,12 @@ export async function values(
   document: string,
   search: string,
 ): Promise<{ values: Value[]; more: boolean }> {
-  const answer = await put(document, { ask: 'values', search })
-  if (answer.ask !== 'values') throw new Error('the verifier answered another question')
-  return answer
+  return await put(document, { ask: 'values', search })
 }
 
 /** Verifies a changed copy. The document itself stays as it is. */
 export async function tryChange(document: string, change: Change): Promise<Changed> {
-  const answer = await put(document, { ask: 'change', change })
-  if (answer.ask !== 'change') throw new Error('the verifier answered another question')
-  return answer.changed
+  return (await put(document, { ask: 'change', change })).changed
 }
 
 type Waiting = {
@@ -328,22 +302,29 @@ const MAX_HELD = 4
 const verifiers = new Map<string, Verifier>()
 let asked = 0
 
-async function put(
+/** Each question has one answer, of its own name. */
+type AnswerTo<A extends Question['ask']> = Extract<Answer, { ask: A }>
+const isTo = <A extends Question['ask']>(ask: A, answer: Answer): answer is AnswerTo<A> =>
+  answer.ask === ask
+
+async function put<A extends Question['ask']>(
   document: string,
-  question: Question,
+  question: Question & { ask: A },
   transfer: Transferable[] = [],
   { stage, signal }: { stage?: (stage: Stage) => void; signal?: AbortSignal } = {},
-): Promise<Answer> {
+): Promise<AnswerTo<A>> {
   signal?.throwIfAborted()
   const id = ++asked
   const { worker, waiting } = verifierOf(document)
   const cancel = () => end(document, signal?.reason)
   signal?.addEventListener('abort', cancel)
   try {
-    return await new Promise<Answer>((resolve, reject) => {
+    const answer = await new Promise<Answer>((resolve, reject) => {
       waiting.set(id, { resolve, reject, stage: stage ?? (() => undefined) })
       worker.postMessage({ id, question }, transfer)
     })
+    if (isTo(question.ask, answer)) return answer
+    throw new Error('the verifier answered another question')
   } finally {
     signal?.removeEventListener('abort', cancel)
   }

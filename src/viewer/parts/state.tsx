@@ -1,4 +1,4 @@
-import type { Tone } from '#contract/status.ts'
+import { type Outcome, RUN_STATUS, type Tone } from '#contract/status.ts'
 import { Glyph } from './glyph.tsx'
 
 type Row = { label: string; tone: Tone }
@@ -18,6 +18,12 @@ export function State({
 }) {
   const colour = count === 0 ? 'text-ink-3' : OUTCOME_COLOUR[of.tone]
   return <Drawn of={of} family="outcome" colour={colour} wordless={wordless} count={count} />
+}
+
+/** How the run of a record ended, which is another thing than how its evidence stands. */
+export function RunEnded({ outcome }: { outcome: Outcome }) {
+  const status = RUN_STATUS[outcome]
+  return <State of={{ ...status, label: `Run ${status.label.toLowerCase()}` }} />
 }
 
 /** How evidence stands: a row of SEAL_STATE or CLAIM_STATE. Never in a colour of an outcome. */

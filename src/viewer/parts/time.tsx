@@ -23,14 +23,13 @@ function Ago({ at }: { at: string }) {
       title={`${ABSOLUTE.format(new Date(at))} · ${at}`}
       className="whitespace-nowrap"
     >
-      {age < 1000
-        ? 'just now'
-        : age < 7 * DAY
-          ? `${duration(age, 1)} ago`
-          : DATE.format(new Date(at))}
+      {age < 1000 ? 'just now' : age < 7 * DAY ? `${duration(age, 1)} ago` : daySaid(at)}
     </time>
   )
 }
+
+/** Within a sentence: `12 Nov 2026`. */
+export const daySaid = (at: string): string => DATE.format(new Date(at))
 
 /** Time between two instants; runs on by the screen's clock while `to` is null. */
 export function Lasting({ from, to }: { from: string | null; to: string | null }) {

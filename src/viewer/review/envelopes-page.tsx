@@ -1,11 +1,10 @@
-import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { Answered } from '#viewer/parts/answered.tsx'
 import { Notice, SkeletonRows } from '#viewer/parts/notice.tsx'
 import { Page } from '#viewer/parts/page.tsx'
 import { useRowKeys } from '#viewer/parts/row-keys.ts'
 import { ShowMore } from '#viewer/parts/show-more.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { State } from '#viewer/parts/state.tsx'
+import { RunEnded } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
 import { envelopesQuery, memoryQuery, unlikeQuery } from '#viewer/queries.ts'
@@ -107,12 +106,7 @@ export function EnvelopesPage() {
                         </code>
                       </span>
                       <span className="flex flex-col items-end @max-[20rem]:items-start gap-0.5">
-                        <State
-                          of={{
-                            ...RUN_STATUS[outcome],
-                            label: `Run ${OUTCOME[outcome].label.toLowerCase()}`,
-                          }}
-                        />
+                        <RunEnded outcome={outcome} />
                         <span className="text-xs text-ink-2">
                           <When at={sealed_at} ago /> ·{' '}
                           {Math.ceil(bytes / 1024).toLocaleString('en')} KiB

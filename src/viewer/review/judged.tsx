@@ -1,9 +1,8 @@
-import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
 import { counted } from '#evidence/counted.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
-import { State } from '#viewer/parts/state.tsx'
+import { RunEnded } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { keptQuery } from '#viewer/queries.ts'
 import { isSealKnown } from '#viewer/seal-known.ts'
@@ -182,12 +181,7 @@ function Contents({
         <h2 className="text-base font-semibold">
           <RunText text={summary.title} max={160} />
         </h2>
-        <State
-          of={{
-            ...RUN_STATUS[closing.outcome],
-            label: `Run ${OUTCOME[closing.outcome].label.toLowerCase()}`,
-          }}
-        />
+        <RunEnded outcome={closing.outcome} />
         {isHere && (
           <Link href={`/runs/${encodeURIComponent(summary.run_id)}`} className="link text-ink-2">
             open the run

@@ -1,6 +1,7 @@
 import { counted } from '#evidence/counted.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { daySaid } from '#viewer/parts/time.tsx'
 import { changeTrust } from '#viewer/queries.ts'
 import { answerKey, type Kept, refuseAll, unanswered } from '#viewer/trust-store.ts'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -96,7 +97,7 @@ function Warning({
                 <Fingerprint hex={known.key_id} />
                 {known.since !== null && (
                   <span className="block text-xs text-ink-2">
-                    first offered on {DAY.format(new Date(known.since))}
+                    first offered on {daySaid(known.since)}
                   </span>
                 )}
               </p>
@@ -154,4 +155,3 @@ function Warning({
 }
 
 const MOST_BEFORE = 4
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })

@@ -2,6 +2,7 @@ import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
 import { FAILING, failingOf } from '#evidence/advice.ts'
 import { type Claim, CODE, keepsBack } from '#evidence/claims.ts'
 import { keyNamed } from '#evidence/trust-said.ts'
+import { daySaid } from '#viewer/parts/time.tsx'
 import { isSealKnown } from '#viewer/seal-known.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import type { Origin } from './origin.ts'
@@ -132,15 +133,13 @@ function sourceOf(source: TrustSource, seen: string | null, from: Whence): strin
     case 'first_seen':
       return seen === null
         ? TRUST_SOURCE.first_seen.label
-        : `${TRUST_SOURCE.first_seen.label} on ${DAY.format(new Date(seen))}, which proves nothing about who holds it`
+        : `${TRUST_SOURCE.first_seen.label} on ${daySaid(seen)}, which proves nothing about who holds it`
     case 'offered':
       return from === 'server'
         ? TRUST_SOURCE.offered.label
         : `offered by the trust file that ${from === 'export' ? 'came with this export' : 'you gave'}: proves nothing about the server until you confirm it`
   }
 }
-
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })
 
 const keyName = (by: Verdict['sealed_by']): string =>
   by === null ? 'a key you do not know' : `${TRUST_SOURCE[by.source].label} (${keyNamed(by)})`

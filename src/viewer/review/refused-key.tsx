@@ -1,4 +1,5 @@
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
+import { daySaid } from '#viewer/parts/time.tsx'
 import type { Kept } from '#viewer/trust-store.ts'
 import { Link } from 'wouter'
 
@@ -24,8 +25,8 @@ export function RefusedSaid({ kept, key_id }: { kept: Kept; key_id: string }) {
     <>
       You refused it in this browser, for the server at {location.host}
       {refused !== undefined
-        ? `, on ${DAY.format(new Date(refused))}`
-        : offered !== undefined && `, which first offered it on ${DAY.format(new Date(offered))}`}
+        ? `, on ${daySaid(refused)}`
+        : offered !== undefined && `, which first offered it on ${daySaid(offered)}`}
       : no seal is checked with it. To take that back, compare it and pin it by itself under{' '}
       <Link href="/evidence/trust" className="link">
         Keys you trust
@@ -34,5 +35,3 @@ export function RefusedSaid({ kept, key_id }: { kept: Kept; key_id: string }) {
     </>
   )
 }
-
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' })

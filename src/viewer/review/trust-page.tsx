@@ -1,5 +1,6 @@
 import { type ServerKey, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
+import { FINGERPRINT } from '#evidence/fingerprint.ts'
 import { trustFault } from '#evidence/trust.ts'
 import { validitySaid, withinQuotes } from '#evidence/trust-said.ts'
 import { lowered } from '#viewer/key-standing.ts'
@@ -340,7 +341,7 @@ function KeyCard({
         )}
       </div>
       <div>
-        <span className="text-xs text-ink-3">Fingerprint · SHA-256 of the Ed25519 key</span>
+        <span className="text-xs text-ink-3">{FINGERPRINT.server}</span>
         <div>
           <Fingerprint hex={serverKey.key_id} />
         </div>
