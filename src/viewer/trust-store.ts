@@ -5,17 +5,10 @@ import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from 
 import { type Trusted, trustFault } from '#evidence/trust.ts'
 import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
 import * as z from 'zod/mini'
+import { answerOf, transact, whyNot } from './browser-store.ts'
 import { isAsFar, lowered } from './key-standing.ts'
+import { asMet, Head, Met, MOST_MET, withMet } from './met.ts'
 
-const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, seal_seq: Count })
-const Last = z.object({ ...Head.shape, at: z.string() })
-const Met = z.object({
-  ...Head.shape,
-  run_id: z.exactOptional(Id),
-  after: z.exactOptional(Sha256),
-})
-/** Of a record that had a place in a walk, what later walks are held against. `after`: the head that it was sealed over. */
-export type Met = z.infer<typeof Met>
 const LastWalk = z.object({
   at: z.string(),
   /** The highest number that had a place in it. */
@@ -39,33 +32,33 @@ const Held = z.object({
 })
 
 /**
- * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what
- * each server's page stores, so this is about one server. `pinned`: compared by the reader. `seen`: keys that the
- * server offered here, with the first day; `keys`: those keys themselves, each as far as it counts by all that the server
- * said of it; `fell`: of one that it took back since, when it first did and how it was before. `answered`: what the reader said of each; the
- * first key needs no answer, a later one is a loud event until it has one; `refusedAt`: when it was refused; `unkept`: how many more
- * there were than wait for an answer. `dropped`: what
- * was kept under a fingerprint that is not its own, until the reader has read so. `before`: what was pinned until a trust
- * file took its place. `heads`: of this server's envelopes that were verified here and sealed by a
- * key that the reader pinned or accepted. `walk`: the last one over the whole series. `unlike`: when the server's list was
- * not as it was seen before, and since then no walk was made. `last`, `lasts`: the newest of a walk, as they were kept before
- * each one was.
+ * What this reader trusts, kept in this browser and never by the server that it is about. A browser keeps apart what each
+ * server's page stores, so this is about one server.
  */
 const Kept = z.object({
+  /** Compared by the reader. */
   pinned: TrustFile,
+  /** Keys that the server offered here, with the first day. */
   seen: z.record(Sha256, z.string()),
+  /** Those keys themselves, each as far as it counts by all that the server said of it. */
   keys: z.prefault(z.array(ServerKey), []),
+  /** Of one that the server took back since, when it first did and how it was before. */
   fell: z.prefault(z.record(Sha256, Fell), {}),
+  /** What the reader said of each; the first key needs no answer, a later one is a loud event until it has one. */
   answered: z.prefault(z.record(Sha256, z.enum(['accepted', 'refused'])), {}),
   refusedAt: z.prefault(z.record(Sha256, z.string()), {}),
+  /** So many more there were than wait for an answer. */
   unkept: z.prefault(Count, 0),
+  /** What was kept under a fingerprint that is not its own, until the reader has read so. */
   dropped: z.prefault(z.array(Dropped), []),
+  /** What was pinned until a trust file took its place. */
   before: z.prefault(z.nullable(TrustFile), null),
+  /** Of this server's envelopes that were verified here and sealed by a key that the reader pinned or accepted. */
   heads: z.array(Held),
+  /** The last one over the whole series. */
   walk: z.prefault(z.nullable(LastWalk), null),
+  /** When the server's list was not as it was seen before, and since then no walk was made. */
   unlike: z.prefault(z.nullable(Unlike), null),
-  last: z.prefault(z.nullable(Last), null),
-  lasts: z.prefault(z.array(Last), []),
 })
 export type Kept = z.infer<typeof Kept> & {
   /** Why the browser keeps nothing, or nothing new. Of this page, and kept nowhere. */
@@ -97,8 +90,6 @@ export const NOTHING_KEPT: Kept = {
   heads: [],
   walk: null,
   unlike: null,
-  last: null,
-  lasts: [],
 }
 
 /**
@@ -113,9 +104,6 @@ export type Memory = {
 }
 
 const MAX_HEADS = 1000
-
-/** So many of each key that was walked are remembered. */
-export const MOST_MET = 20_000
 
 /** So many keys that wait for the reader's answer are kept. */
 export const MOST_WAITING = 100
@@ -485,8 +473,8 @@ export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
   const numbers = walk.placed.map(({ place }) => place.seal_seq)
   const up_to = numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b))
   return {
-    kept: { ...kept, walk: { at, up_to, is_broken }, unlike: null, last: null, lasts: [] },
-    met: withMet(allMet({ kept, met }), walk, kept),
+    kept: { ...kept, walk: { at, up_to, is_broken }, unlike: null },
+    met: metBy(met, walk, kept),
   }
 }
 
@@ -507,115 +495,23 @@ export function begunAnew(
     kept: {
       ...kept,
       walk: kept.walk && { ...kept.walk, is_broken: kept.walk.is_broken && !isLast },
-      last: null,
-      lasts: [],
       heads: kept.heads.filter(isLeft),
     },
-    met: withMet(allMet({ kept, met }).filter(isLeft), { ...walk, is_broken: false }, kept),
+    met: metBy(met.filter(isLeft), { ...walk, is_broken: false }, kept),
   }
 }
 
-/** Those that were kept when only the newest of each key was are some of them. */
-const allMet = ({ kept: { last, lasts }, met }: Memory): readonly Met[] => {
-  const before = [...(last === null ? [] : [last]), ...lasts]
-  return before.length === 0 ? met : distinctHeld([...before.map(asMet), ...met])
-}
-
-const placesIn = ({ placed }: WalkMade, kept: Kept): Met[] =>
-  placed.flatMap(({ place, by }) => (remembers(kept, by) ? [asMet(place)] : []))
-
-const asMet = ({ server, evidence_id, head, seal_seq, run_id, previous }: HeldEnvelope): Met => ({
-  server,
-  evidence_id,
-  head,
-  seal_seq,
-  ...(run_id !== undefined && { run_id }),
-  ...(previous && { after: previous.head }),
-})
-
-/** What is remembered by now, of each key at most `MOST_MET`. */
-function withMet(old: readonly Met[], walk: WalkMade, kept: Kept): readonly Met[] {
-  const here = placesIn(walk, kept)
-  const known = new Map(old.map((one) => [heldName(one), one]))
-  const isWritten = (one: Met) => {
-    const before = known.get(heldName(one))
-    return before !== undefined && before.after === one.after
-  }
-  if (here.every(isWritten)) return old
-  const all = distinctHeld([...old, ...here])
-  const placed = walk.placed.map(({ place }) => asMet(place))
-  const after: Heads = new Map([...placed, ...all].map((one) => [one.head, one.after]))
-  const isKnown = (one: Met) => known.has(heldName(one))
-  const isHere = new Set(here.map(heldName))
-  return [...Map.groupBy(all, ({ server }) => server).values()].flatMap((ofKey) => {
-    if (ofKey.length <= MOST_MET) return ofKey
-    const byNumber = ofKey.toSorted((a, b) => b.seal_seq - a.seal_seq)
-    const newest = byNumber.find((one) => isHere.has(heldName(one)))
-    const inTurn =
-      walk.is_broken || newest === undefined
-        ? [...byNumber.filter(isKnown), ...byNumber.filter((one) => !isKnown(one))]
-        : inTurnOf(newest, byNumber, isKnown, after)
-    return inTurn.slice(0, MOST_MET)
+const metBy = (old: readonly Met[], { placed, is_broken }: WalkMade, kept: Kept) =>
+  withMet(old, {
+    here: placed.flatMap(({ place, by }) => (remembers(kept, by) ? [asMet(place)] : [])),
+    placed: placed.map(({ place }) => asMet(place)),
+    isBroken: is_broken,
   })
-}
-
-/** Of each head the one that it was sealed over, where that is known. */
-type Heads = ReadonlyMap<string, string | undefined>
-
-/**
- * Which ones of a key are remembered before others. The newest one of the walk always is, so that a server cannot keep it
- * from being held against later walks. What goes first is what the newest, or another that is remembered from now on, was
- * sealed after, from the lowest number on: its head is of that too. What was remembered and nothing new follows may be
- * another history's, and stays. A walk with faults lets none go: of two histories that it shows, the newest one may be the
- * other one's.
- */
-function inTurnOf(
-  newest: Met,
-  byNumber: readonly Met[],
-  isKnown: (one: Met) => boolean,
-  after: Heads,
-): readonly Met[] {
-  const others = byNumber.filter((one) => one !== newest)
-  const tops = topsOf([newest, ...others.filter((one) => !isKnown(one))], after)
-  const named = new Set(others.filter(isKnown).map(({ head }) => after.get(head)))
-  const turnsBy = (line: ReadonlySet<string>) => {
-    const rankOf = (one: Met) => {
-      if (line.has(one.head)) return 3
-      return isKnown(one) ? (named.has(one.head) ? 1 : 0) : 2
-    }
-    return [0, 1, 2, 3].map((rank) => others.filter((one) => rankOf(one) === rank))
-  }
-  const turns = turnsBy(lineOf(tops, after))
-  // Where not all of the new ones have room, none lets go what it alone follows.
-  const isCrowded = 1 + turns.slice(0, 3).flat().length > MOST_MET
-  return [newest, ...(isCrowded ? turnsBy(lineOf([newest], after)) : turns).flat()]
-}
-
-/** Those, in the order of their numbers, that no other one of them was sealed after. */
-function topsOf(byNumber: readonly Met[], after: Heads): readonly Met[] {
-  const line = new Set<string>()
-  return byNumber.filter((one) => {
-    const isTop = !line.has(one.head)
-    if (isTop) follow(one, after, line)
-    return isTop
-  })
-}
-
-/** All that these were sealed after, down to the first that is not known. */
-function lineOf(tops: readonly Met[], after: Heads): ReadonlySet<string> {
-  const line = new Set<string>()
-  for (const top of tops) follow(top, after, line)
-  return line
-}
-
-function follow({ head }: Met, after: Heads, line: Set<string>): void {
-  for (let at = after.get(head); at !== undefined && !line.has(at); at = after.get(at)) line.add(at)
-}
 
 /** What this browser has seen of this server's series, each once. */
-export const seenHere = (memory: Memory): HeldEnvelope[] =>
+export const seenHere = ({ kept, met }: Memory): HeldEnvelope[] =>
   // Of one that is both, the head says more.
-  distinctHeld<HeldEnvelope>([...allMet(memory), ...memory.kept.heads])
+  distinctHeld<HeldEnvelope>([...met, ...kept.heads])
 
 /** Has a key so many that others are let go, or not remembered? */
 export const isFull = ({ met }: Memory): boolean =>
@@ -718,89 +614,3 @@ const withRequired = (
 
 const without = ({ pinned }: Kept, key_id: string): ServerKey[] =>
   pinned.server_keys.filter((key) => key.key_id !== key_id)
-
-/** Longest that the page waits for what the browser keeps, and how long it then goes on without. */
-export const STORE_MS = 8_000
-const SILENT_MS = 10_000
-const SILENT = `it has not answered within ${STORE_MS / 1000} seconds`
-let silentUntil = 0
-
-/** One that has not answered in time is given up, and nothing of it counts. */
-async function transact<T>(
-  mode: IDBTransactionMode,
-  work: (store: IDBObjectStore) => Promise<T>,
-): Promise<T> {
-  // Several are asked for one after the other: the reader does not wait for each.
-  if (performance.now() < silentUntil) throw new Error(SILENT)
-  const late = new AbortController()
-  const given = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    silentUntil = performance.now() + SILENT_MS
-    late.abort()
-    given.reject(new Error(SILENT))
-  }, STORE_MS)
-  try {
-    return await Promise.race([transacted(mode, work, late.signal), given.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-async function transacted<T>(
-  mode: IDBTransactionMode,
-  work: (store: IDBObjectStore) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const database = await open()
-  try {
-    signal.throwIfAborted()
-    const transaction = database.transaction('trust', mode)
-    const ended = new Promise<void>((resolve, reject) => {
-      transaction.addEventListener('complete', () => resolve())
-      transaction.addEventListener('abort', () =>
-        reject(transaction.error ?? new Error('it was broken off')),
-      )
-    })
-    signal.addEventListener('abort', () => breakOff(transaction))
-    try {
-      const [done] = await Promise.all([work(transaction.objectStore('trust')), ended])
-      return done
-    } catch (error) {
-      // Half of a change is none.
-      breakOff(transaction)
-      throw transaction.error ?? error
-    }
-  } finally {
-    database.close()
-  }
-}
-
-function breakOff(transaction: IDBTransaction): void {
-  try {
-    transaction.abort()
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function answerOf<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.addEventListener('success', () => resolve(request.result))
-    request.addEventListener('error', () => reject(request.error ?? new Error('no answer')))
-  })
-}
-
-async function open(): Promise<IDBDatabase> {
-  if (typeof indexedDB === 'undefined') throw new Error('it has no IndexedDB')
-  const request = indexedDB.open('runseal', 1)
-  request.addEventListener('upgradeneeded', () => request.result.createObjectStore('trust'))
-  return await answerOf(request)
-}
-
-/** In the browser's own words. */
-const whyNot = (error: unknown): string =>
-  error instanceof Error
-    ? [error instanceof DOMException ? error.name : '', error.message]
-        .filter((word) => word !== '')
-        .join(': ')
-    : String(error)

@@ -1,5 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { newSigner, serverKeyOf } from '#test/evidence/fixture.ts'
+import { STORE_MS } from '#viewer/browser-store.ts'
 
 /* A browser that has what it then refuses, as Firefox does where a site may store nothing. */
 
@@ -26,7 +27,7 @@ it.each([
   async (_, indexedDB, why) => {
     vi.useFakeTimers()
     vi.stubGlobal('indexedDB', indexedDB)
-    const { NOTHING_KEPT, pin, readKept, readMemory, rememberHead, rememberWalk, see, STORE_MS } =
+    const { NOTHING_KEPT, pin, readKept, readMemory, rememberHead, rememberWalk, see } =
       await import('#viewer/trust-store.ts')
     const soon = async <T>(asked: Promise<T>): Promise<T> => {
       const [answer] = await Promise.all([asked, vi.advanceTimersByTimeAsync(STORE_MS)])

@@ -35,12 +35,12 @@ import {
 import { unprovenOf } from '#viewer/review/unproven.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
+import { MOST_MET } from '#viewer/met.ts'
 import {
   begunAnew,
   isFull,
   knownKeys,
   type Memory,
-  MOST_MET,
   newestOf,
   NOTHING_KEPT,
   refusedKeys,
@@ -325,18 +325,6 @@ describe('the walk over a chain', () => {
     expect(idsIn(all)).toEqual(['ev-1', 'ev-2', 'ev-j'])
     // Nothing is written for what was met before.
     expect(after(all, found).met).toBe(all.met)
-    // As it was kept when it was the newest alone.
-    const at = ''
-    const last = {
-      server: 'f'.repeat(64),
-      evidence_id: 'ev-3',
-      head: 'a'.repeat(64),
-      seal_seq: 3,
-      at,
-    }
-    const old = { ...memory, kept: { ...memory.kept, lasts: [last] } }
-    expect(idsIn(old)).toEqual(['ev-3'])
-    expect(idsIn(after(old, found)).toSorted()).toEqual(['ev-1', 'ev-2', 'ev-3', 'ev-j'])
   })
 
   it('[U12] [W1] [W2] names each record that it met before and that is gone, or another stands in the place of', async () => {
@@ -781,7 +769,7 @@ describe('what this browser remembers', () => {
       { ...two, decisions: [] },
       { ...last, decisions },
     ]
-    const seen = seenHere({ kept: { ...NOTHING_KEPT, heads, last: { ...last, at: '' } }, met: [] })
+    const seen = seenHere({ kept: { ...NOTHING_KEPT, heads }, met: [last] })
     expect(new Map(seen.map((one) => [one.evidence_id, one.decisions]))).toEqual(
       new Map([
         ['ev-2', []],

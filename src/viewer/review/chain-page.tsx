@@ -10,12 +10,12 @@ import { Evidence } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
 import { changeTrust, keptQuery, memoryQuery } from '#viewer/queries.ts'
+import { MOST_MET } from '#viewer/met.ts'
 import { walkRim } from '#viewer/record-queries.ts'
 import {
   beginAnew,
   isFull,
   type Memory,
-  MOST_MET,
   newestOf,
   readMemory,
   rememberWalk,
