@@ -7,7 +7,6 @@ import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
 import type { Entries } from '#evidence/document.ts'
 import { requirementOf } from '#evidence/keep.ts'
-import { heldOf } from '#evidence/standing.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
 import { replay } from '#live/replay.ts'
 import { changedCopy, valuesOf } from './changed-copy.ts'
@@ -23,6 +22,7 @@ import {
   searchCells,
 } from './sealed-cells.ts'
 import { isSealKnown } from './seal-known.ts'
+import { verdictOf } from './verdict-of.ts'
 import type {
   Answer,
   CellAt,
@@ -38,7 +38,6 @@ import type {
   Question,
   Reply,
   Rows,
-  Summary,
   Taken,
 } from './verifier.ts'
 
@@ -98,11 +97,11 @@ async function answer(id: number, question: Question): Promise<Answer> {
       )
       const unread = question.unread === undefined ? {} : { unread: question.unread }
       const options: VerifyOptions = { trust, refused, refusedKeys, asked, previous, ...unread }
-      const { verdict, claims, envelope, entries, standing, sealed_by, remaining } =
-        await verifyEnvelope(bytes, {
-          ...options,
-          onProgress: (stage) => postMessage({ id, stage } satisfies Reply),
-        })
+      const found = await verifyEnvelope(bytes, {
+        ...options,
+        onProgress: (stage) => postMessage({ id, stage } satisfies Reply),
+      })
+      const { envelope, entries } = found
       const isHeld = envelope !== null && entries !== null
       held = isHeld
         ? {
@@ -110,7 +109,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
             entries,
             bytes,
             options,
-            isSigned: isSealKnown(sealed_by),
+            isSigned: isSealKnown(found.sealed_by),
             run: null,
             facts: null,
             steps: stepsOf(envelope, entries),
@@ -122,20 +121,7 @@ async function answer(id: number, question: Question): Promise<Answer> {
             cellIndex: null,
           }
         : null
-      return {
-        ask: 'verify',
-        verdict,
-        claims,
-        sealed_by,
-        remaining,
-        bytes: bytes.byteLength,
-        ...unread,
-        summary: envelope && summaryOf(envelope),
-        walk:
-          standing && taken
-            ? { place: standing.place(), differing: taken.map(standing.differing) }
-            : null,
-      }
+      return { ...verdictOf(found, bytes.byteLength, taken), ...unread }
     }
     case 'ready':
       return { ask: 'ready' }
@@ -184,29 +170,6 @@ async function bytesOf(file: Blob): Promise<ArrayBuffer> {
 function known(): Held {
   if (held === null) throw new Error('this envelope is no longer held: verify it again')
   return held
-}
-
-function summaryOf(envelope: VerifiedEnvelope): Summary {
-  const { evidence_id, run_id, opening, closing, integrity } = envelope
-  const { definition, title, actor, inputs, started_at, source, runner, kind, server } = opening
-  return {
-    evidence_id,
-    run_id,
-    kind,
-    title,
-    definition,
-    actor,
-    inputs,
-    started_at,
-    source: source ?? null,
-    runner,
-    server,
-    closing,
-    head: integrity.hash_chain.head,
-    entries: integrity.hash_chain.count,
-    key_id: integrity.seal.signatures[0]?.keyid ?? '',
-    held: heldOf(envelope),
-  }
 }
 
 function requirementIn({ envelope }: Held, head: string): RequiredDefinition {

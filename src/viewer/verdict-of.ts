@@ -1,0 +1,46 @@
+import type { TakenOver } from '#evidence/lineage.ts'
+import { heldOf } from '#evidence/standing.ts'
+import type { VerifiedEnvelope, Verification } from '#evidence/verify.ts'
+import type { Summary, Verdict } from './verifier.ts'
+
+/** What a page is told of a verification: the verified document itself stays where it was made. */
+export const verdictOf = (
+  { verdict, claims, envelope, standing, sealed_by, remaining }: Verification,
+  bytes: number,
+  taken?: readonly (readonly TakenOver[])[],
+): Verdict => ({
+  ask: 'verify',
+  verdict,
+  claims,
+  sealed_by,
+  remaining,
+  bytes,
+  summary: envelope && summaryOf(envelope),
+  walk:
+    standing && taken
+      ? { place: standing.place(), differing: taken.map(standing.differing) }
+      : null,
+})
+
+function summaryOf(envelope: VerifiedEnvelope): Summary {
+  const { evidence_id, run_id, opening, closing, integrity } = envelope
+  const { definition, title, actor, inputs, started_at, source, runner, kind, server } = opening
+  return {
+    evidence_id,
+    run_id,
+    kind,
+    title,
+    definition,
+    actor,
+    inputs,
+    started_at,
+    source: source ?? null,
+    runner,
+    server,
+    closing,
+    head: integrity.hash_chain.head,
+    entries: integrity.hash_chain.count,
+    key_id: integrity.seal.signatures[0]?.keyid ?? '',
+    held: heldOf(envelope),
+  }
+}
