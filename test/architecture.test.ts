@@ -156,7 +156,7 @@ it.each([
 it.each([
   ['src/viewer/run.tsx', `import { a } from '#evidence/chain.ts'; import './run.css'`],
   ['src/viewer/run.tsx', `const worker = new Worker(new URL('./w.ts', import.meta.url))`],
-  ['src/viewer/stream/events.ts', `import { useEffect } from 'react'`],
+  ['src/viewer/stream/own.ts', `import { useEffect } from 'react'`],
   ['src/viewer/operate/a.tsx', `import { b } from '#viewer/parts/b.tsx'`],
   ['src/server/main.ts', `import { a } from '#server/storage/sqlite.ts'`],
   ['src/server/main.ts', `import { a } from '#server/http/app.ts'`],

@@ -6,7 +6,7 @@ import type { RunResource } from '#contract/run.ts'
 import { newRun, reduce } from '#live/reduce.ts'
 import { resourceOf } from '#live/select.ts'
 import { createLive, type LiveStore } from '#viewer/store.ts'
-import { startEvents } from '#viewer/stream/events.ts'
+import { startEvents } from './own-stream.ts'
 import { keepRecords } from '#viewer/stream/records.ts'
 import { fetchTransport } from '#viewer/stream/transport.ts'
 

@@ -7,7 +7,7 @@ import { fetchEnvelope, gatesQuery, runsQuery, statusQuery } from '#viewer/queri
 import { verdictQuery } from '#viewer/record-queries.ts'
 import { createClient } from '#viewer/query-client.ts'
 import { createLive, type LiveStore } from '#viewer/store.ts'
-import { startEvents } from '#viewer/stream/events.ts'
+import { startEvents } from '#test/viewer/own-stream.ts'
 import { fetchRun } from '#viewer/stream/fetch-run.ts'
 import { watchForMissed } from '#viewer/stream/missed.ts'
 import { keepRecords } from '#viewer/stream/records.ts'

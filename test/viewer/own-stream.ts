@@ -1,12 +1,12 @@
 import type { LiveStore } from '#viewer/store.ts'
-import { follow, type FollowRim } from './follow.ts'
-import type { HoldRim } from './hold.ts'
-import { createHub, type FromPage } from './hub.ts'
-import { keepRecent } from './recent.ts'
+import { follow, type FollowRim } from '#viewer/stream/follow.ts'
+import type { HoldRim } from '#viewer/stream/hold.ts'
+import { createHub, type FromPage } from '#viewer/stream/hub.ts'
+import { keepRecent } from '#viewer/stream/recent.ts'
 
-export type EventsRim = HoldRim & Omit<FollowRim, 'lost'>
+type EventsRim = HoldRim & Omit<FollowRim, 'lost'>
 
-/** A page with a hub of its own: where nothing can be shared between pages, and where a test looks at both. */
+/** A page with a hub of its own, as where nothing can be shared between pages, over whatever a test gives it as the world. */
 export function startEvents(
   store: LiveStore,
   rim: EventsRim,
