@@ -11,17 +11,13 @@ import { type Entry } from './chain.ts'
 import { beginningOf, type Claim, claimOf, fails, firstOf, firstOfEachSort } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { digestOf, sha256 } from './digest.ts'
+import { checkFourEyes, startersOf } from './four-eyes.ts'
+import { peopleOf, usersOf } from './people.ts'
 import { type HeldEnvelope } from './place.ts'
-import { shellForFourEyes, shellForGate } from './redo.ts'
+import { shellForGate } from './redo.ts'
 import { type Begun, MOST_UNTOLD, untoldRunning } from './running.ts'
 import { checkSignatures, type Gated } from './signed.ts'
-import {
-  type Approvers,
-  approversIn,
-  pinnedApprovers,
-  pinnedHolders,
-  type Trusted,
-} from './trust.ts'
+import { type Approvers, approversIn, pinnedApprovers, type Trusted } from './trust.ts'
 
 /**
  * One after the other, what the record of each gate claims: that its decisions are about this question and what the
@@ -102,7 +98,7 @@ export async function* checkGates(
       if (isListed(claim)) yield toldWith(claim)
     }
     if (!gate.policy.four_eyes) continue
-    const claim = fourEyes(starters, gate, where, approvers)
+    const claim = checkFourEyes(starters, gate, where, approvers)
     if (isListed(claim)) yield claim
   }
 }
@@ -736,11 +732,6 @@ function approverUnknown(
     .find((approver) => usersOf(approver, approvers).length === 0)
 }
 
-const usersOf = (approver: string, approvers: Approvers): string[] =>
-  approver.startsWith('user:')
-    ? [approver.slice('user:'.length)]
-    : pinnedHolders(approvers, approver).flatMap(({ user }) => user ?? [])
-
 function* ofInputs(
   { inputs: asked, required, names }: Asks,
   { inputs, decision }: Decision,
@@ -921,106 +912,3 @@ function mayBeOne({ decisions }: GateEntry, approvers: Approvers): boolean {
 
 const MAY_BE_ONE =
   'Whether they are different people is not known: the record does not say whose a token is, or a passkey of nobody whom you pinned as a user.'
-
-/** Who started the run, and the one that it repeats: by its own word, and by the record of that one where the reader holds it. */
-function startersOf({ opening: { actor, rerun_of } }: Gated, held: Reader['previous']): Starters {
-  const ofRepeated = held.flatMap(({ run_id, starters = [] }) =>
-    rerun_of !== null && run_id === rerun_of.run_id ? starters : [],
-  )
-  const names = new Set([actor, ...(rerun_of?.starters ?? []), ...ofRepeated])
-  return {
-    names,
-    few: fewOf([...names]),
-    areUsers: [...names].every(isUser),
-    isWhole: rerun_of?.starters.length !== 0,
-  }
-}
-
-/** Gone through once for all gates. `few`: in words; `isWhole`: somebody is named for each run. */
-type Starters = {
-  readonly names: ReadonlySet<string>
-  readonly few: string
-  readonly areUsers: boolean
-  readonly isWhole: boolean
-}
-
-function fourEyes(
-  { names: starters, few, areUsers, isWhole }: Starters,
-  { step_id, decisions }: GateEntry,
-  where: string,
-  pinned: Approvers,
-): Claim {
-  // Of the reader's own files alone: whom nobody pinned is in none.
-  const persons = Object.fromEntries(
-    decisions.flatMap(({ decision: { approver } }) =>
-      pinnedApprovers(pinned, approver).length > 0 ? [[approver, peopleOf(approver, pinned)]] : [],
-    ),
-  )
-  const at = {
-    step_id,
-    where: `${where}/decisions`,
-    shell: shellForFourEyes(where, persons),
-  }
-  const approvers = decisions.map(({ decision }) => peopleOf(decision.approver, pinned))
-  const people = approvers.flatMap(({ people }) => people)
-  const own = people.find((person) => starters.has(person))
-  if (own !== undefined)
-    return claimOf('starter-decided', {
-      ...at,
-      message: `${own} started the run, or one that it repeats, and decided.`,
-      expected: `none of ${few}`,
-      actual: own,
-    })
-  if (approvers.length === 0)
-    return claimOf('others-decided', {
-      ...at,
-      message: 'Nobody who started the run decided: nobody did.',
-    })
-  if (starters.has('system')) {
-    return claimOf('starter-without-owner', {
-      ...at,
-      message:
-        'The system started the run, or one that it repeats: there is no first pair of eyes.',
-      expected: 'a person who started it',
-      actual: 'system',
-    })
-  }
-  if (!isWhole)
-    return claimOf('owner-unknown', {
-      ...at,
-      message: 'The run repeats another one, and the record does not say who started that.',
-    })
-  if (!areUsers || !approvers.every(({ isKnown }) => isKnown)) {
-    return claimOf('owner-unknown', {
-      ...at,
-      message:
-        'A token took part, or a passkey of nobody whom you pinned as a user, and the record does not say whose it is.',
-    })
-  }
-  return claimOf('others-decided', {
-    ...at,
-    expected: `none of ${few}`,
-    actual: fewOf(people),
-    message: `By the record, ${fewOf(people)} decided; ${few} started.`,
-  })
-}
-
-/**
- * Who an approver is among the server's people. A passkey is whom the reader pinned it as, in whichever of their files and
- * under whichever id; of one that was pinned as nobody it is only known that a namesake would be too near.
- */
-function peopleOf(
-  approver: string,
-  approvers: Approvers,
-): { readonly people: readonly string[]; readonly isKnown: boolean } {
-  if (approver.includes(':')) return { people: [approver], isKnown: isUser(approver) }
-  const users = new Set(pinnedHolders(approvers, approver).map(({ user }) => user))
-  const isKnown = users.size === 1 && !users.has(undefined)
-  const named = isKnown ? users : new Set([approver, ...users])
-  return {
-    people: [...named].flatMap((user) => (user === undefined ? [] : [`user:${user}`])),
-    isKnown,
-  }
-}
-
-const isUser = (actor: string): boolean => /^user:./.test(actor)
