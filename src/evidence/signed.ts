@@ -34,11 +34,11 @@ export async function* checkSignatures(
   where: string,
   approvers: Approvers,
   /** What the gate's prefix ends with, in words. */
-  upTo: string,
+  frozen: string,
 ): AsyncGenerator<Claim> {
   for (const [index, recorded] of gate.decisions.entries()) {
     const at = { step_id: gate.step_id, where: `${where}/decisions/${index}/assertion` }
-    yield await ofDecision(envelope, gate, recorded, approvers, upTo, at)
+    yield await ofDecision(envelope, gate, recorded, approvers, frozen, at)
   }
 }
 
@@ -49,7 +49,7 @@ async function ofDecision(
   { step_id, policy }: GateEntry,
   { decision, assertion }: RecordedDecision,
   approvers: Approvers,
-  upTo: string,
+  frozen: string,
   at: At,
 ): Promise<Claim> {
   const { approver } = decision
@@ -135,7 +135,7 @@ async function ofDecision(
   const ended = same.map(({ status }) => status).find((status) => status !== 'active')
   return claimOf('decision-signed', {
     ...at,
-    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to ${upTo}.${validityOf(same, envelope.closing.seal_seq)}`,
+    message: `The passkey of ${approver} that you pinned signed “${decision.decision}” over everything up to ${frozen}.${validityOf(same, envelope.closing.seal_seq)}`,
     ...(ended && { ended }),
     expected: challenge,
     actual: record.public_key,

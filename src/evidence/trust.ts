@@ -107,21 +107,19 @@ export function trustFault(file: TrustFile): string | null {
     if (other !== undefined) return `${id} has the public key of ${other}`
     keys.set(keyIdOf(key.raw), id)
   }
-  const ids = [
-    ...file.server_keys.map(({ key_id }) => key_id),
-    ...file.approvers.map(({ id }) => id),
-  ]
-  const until = [
+  const all = [
     ...file.server_keys.map(({ key_id, ...key }) => ({ id: key_id, ...key })),
     ...file.approvers,
-  ].find(({ status, last_seal_seq }) => status === 'active' && last_seal_seq !== null)
+  ]
+  const until = all.find(
+    ({ status, last_seal_seq }) => status === 'active' && last_seal_seq !== null,
+  )
   // Whoever wrote that meant it to end, and by its status it would count for every number.
   if (until !== undefined)
     return `${until.id} is active and counts up to number ${until.last_seal_seq}: an active key has no last number`
-  const again = firstRepeated(ids)
+  const again = firstRepeated(all.map(({ id }) => id))
   if (again !== undefined) return `${again} is there twice`
-  const names = file.required.map(({ name }) => name)
-  const required = firstRepeated(names)
+  const required = firstRepeated(file.required.map(({ name }) => name))
   if (required !== undefined) return `${required} is required twice`
   const twice = file.required.find(
     ({ gates }) => firstRepeated(gates.map(({ step_id }) => step_id)) !== undefined,
