@@ -1,5 +1,6 @@
 import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
+import { sealedAt } from './sealed.ts'
 import { FILE } from './shell.ts'
 
 /** What the reader asked for, where the file answers a question. */
@@ -14,6 +15,8 @@ export type HeldEnvelope = {
   /** The run that it is the record of, and who started it and each run that it repeats, where that was kept. */
   readonly run_id?: string
   readonly starters?: readonly string[]
+  /** When its seal says that it was made, where that was kept. */
+  readonly sealed_at?: string
   /** The one that it follows, where that was kept. */
   readonly previous?: Previous
   /** It has its place, and does not verify: it accuses others all the same, and nothing is proven by what it says. */
@@ -33,8 +36,16 @@ export const byPlace = (one: HeldEnvelope, other: HeldEnvelope): number =>
   one.seal_seq - other.seal_seq ||
   compared(one.evidence_id, other.evidence_id) ||
   compared(one.head, other.head) ||
-  compared(one.server, other.server)
+  compared(one.server, other.server) ||
+  compared(one.sealed_at ?? '', other.sealed_at ?? '')
 const compared = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
+
+/** One record, and two seals of it: what is sealed is written down before, and a retry signs the same bytes [S2]. */
+export const isSealedTwice = (one: HeldEnvelope, other: HeldEnvelope): boolean =>
+  heldName(one) === heldName(other) &&
+  one.sealed_at !== undefined &&
+  other.sealed_at !== undefined &&
+  one.sealed_at !== other.sealed_at
 
 /** The last of each. */
 export const distinctHeld = <T extends HeldEnvelope>(all: readonly T[]): T[] => [
@@ -70,11 +81,12 @@ const TO_ASK = `runseal verify ${FILE} --expect run=ID --expect evidence=ID`
  * a key at hand has sealed has a place: whoever damages a copy must not have it look as if the server had sealed twice.
  */
 export function checkPrevious(
-  { evidence_id, run_id, opening, closing }: Envelope,
+  envelope: Envelope,
   head: string,
   held: readonly HeldEnvelope[],
   isSealed: boolean,
 ): Claim {
+  const { evidence_id, run_id, opening, closing, integrity } = envelope
   const { previous, seal_seq } = closing
   const at = { where: '/closing/previous' }
   const isSameKey = ({ server }: HeldEnvelope) => server === opening.server
@@ -101,6 +113,19 @@ export function checkPrevious(
       ...(namesake && { expected: namesake.head, actual: head }),
     })
   }
+  const sealed_at = sealedAt(integrity.seal)
+  const twice = near.find(
+    (other) =>
+      sealed_at !== undefined &&
+      isSealedTwice(other, { server: opening.server, evidence_id, head, seal_seq, sealed_at }),
+  )
+  if (twice !== undefined)
+    return claimOf('fork', {
+      where: '/integrity/seal/payload',
+      message: 'You hold this very record with another seal: the server sealed it twice.',
+      expected: `sealed at ${twice.sealed_at}`,
+      actual: `sealed at ${sealed_at}`,
+    })
   const fork = near.find((other) =>
     other.evidence_id === evidence_id
       ? other.head !== head || other.seal_seq !== seal_seq

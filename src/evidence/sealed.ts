@@ -173,6 +173,10 @@ export function checkBinding(
   })
 }
 
+/** When a seal says that it was made; undefined where it is over no statement. */
+export const sealedAt = (seal: Envelope['integrity']['seal']): string | undefined =>
+  statementIn(seal)?.predicate.sealed_at
+
 /** What a seal of any form is over; null where that is no statement. */
 export function statementIn(seal: unknown): Statement | null {
   const read = z.safeParse(z.looseObject({ payload: z.string() }), seal)

@@ -2,7 +2,7 @@ import { type Previous } from '#contract/envelope.ts'
 import { counted, listed } from './counted.ts'
 import { type Hole, type Holes, holesOf } from './holes.ts'
 import { lineageFault, sourceFault, type TakenOver } from './lineage.ts'
-import { byPlace, distinctHeld, type HeldEnvelope, heldName } from './place.ts'
+import { byPlace, distinctHeld, type HeldEnvelope, heldName, isSealedTwice } from './place.ts'
 import { type Placed } from './standing.ts'
 
 /** An envelope that is here without a place. `says`: the one that it gives itself; null where it does not verify. */
@@ -130,7 +130,7 @@ export function walkSeries(
 ): Series[] {
   // The same envelope twice is one: a copy proves nothing. In one order, in whichever they were listed: what is told, and
   // of which of several, is then the same.
-  const all = distinctHeld(given).toSorted(byPlace)
+  const all = distinctHeld(given.toSorted(byPlace))
   const remembered = heads.toSorted(byPlace)
   const here: Here = {
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
@@ -140,7 +140,7 @@ export function walkSeries(
   }
   const byServer = Map.groupBy(all, ({ server }) => server)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
-  const across = [...forksOf(all), ...answeredTwice([...all, ...remembered])]
+  const across = [...sealedTwice(given), ...forksOf(all), ...answeredTwice([...all, ...remembered])]
   const met = new Set<string>()
   const rememberedOf = Map.groupBy(remembered, ({ server }) => server)
   const walked = [...new Set([...byServer.keys(), ...rememberedOf.keys()])].map((server) => {
@@ -479,6 +479,25 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
   })
 }
 
+/** Records that are here with two seals, as which they are one record. */
+function sealedTwice(placed: readonly Placed[]): FaultAt[] {
+  return [...Map.groupBy(placed, heldName).values()].flatMap((same) => {
+    const [first, ...others] = same.toSorted(byPlace)
+    if (first === undefined) return []
+    const last = others.findLast((one) => isSealedTwice(first, one))
+    return last === undefined ? [] : { ...twice(first, last), at: last.server }
+  })
+}
+
+const twice = (before: HeldEnvelope, { evidence_id, seal_seq, sealed_at }: HeldEnvelope) =>
+  ({
+    fault: 'forked',
+    seal_seq,
+    evidence_ids: [evidence_id, evidence_id],
+    by: null,
+    message: `${evidence_id} has two seals, made at ${before.sealed_at} and at ${sealed_at}: the server sealed it twice.`,
+  }) as const
+
 /** Requests that were answered in several of them, by several decisions: told once of the same ones. */
 function answeredTwice(members: readonly HeldEnvelope[]): FaultAt[] {
   const answers = members.flatMap((one) =>
@@ -524,7 +543,12 @@ function againstRemembered(head: HeldEnvelope, here: Here): SeriesFault[] {
       : isSame
         ? []
         : [another(head, here, null, 'was here before')]
-  return [...what, ...rivalsOf(head, here)].map((fault) => ({ ...fault, isRemembered: true }))
+  const anew = here.byId.get(evidence_id)?.find((one) => isSealedTwice(head, one))
+  const again = anew === undefined ? [] : [twice(head, anew)]
+  return [...what, ...again, ...rivalsOf(head, here)].map((fault) => ({
+    ...fault,
+    isRemembered: true,
+  }))
 }
 
 /** What stands in the place of a remembered one, or is a record of its run. Where that is here as well, both are told of as a fork. */

@@ -3,6 +3,7 @@ import { digestOf } from './digest.ts'
 import { type Entries } from './document.ts'
 import { differingOf, type Ran, ranOf, type Repeats, repeatsOf, type TakenOver } from './lineage.ts'
 import { type HeldEnvelope } from './place.ts'
+import { sealedAt } from './sealed.ts'
 
 /** A record's place among its server's, and what it says of others: the one before it, and those below. */
 export type Placed = HeldEnvelope & {
@@ -45,6 +46,7 @@ export function heldOf({
   gates,
   integrity,
 }: Envelope): HeldEnvelope {
+  const sealed_at = sealedAt(integrity.seal)
   return {
     server: opening.server,
     evidence_id,
@@ -52,6 +54,7 @@ export function heldOf({
     seal_seq: closing.seal_seq,
     run_id,
     starters: [...(opening.rerun_of?.starters ?? []), opening.actor],
+    ...(sealed_at !== undefined && { sealed_at }),
     previous: closing.previous,
     decisions: gates.flatMap(({ decisions }) =>
       decisions.map(({ decision }) => ({ nonce: decision.nonce, sha256: digestOf(decision) })),

@@ -1,5 +1,5 @@
 import { type TakenOver } from './lineage.ts'
-import { type HeldEnvelope } from './place.ts'
+import { type HeldEnvelope, heldName, isSealedTwice } from './place.ts'
 import { type SealedBy } from './sealed.ts'
 import { compareTaken, type Series, walkSeries } from './series.ts'
 import { type Placed } from './standing.ts'
@@ -60,7 +60,7 @@ export function concerning(
 
 const MOST_OF_ONE_NAME = 100
 const isSame = (one: Placed, other: Placed): boolean =>
-  one.evidence_id === other.evidence_id && one.head === other.head
+  heldName(one) === heldName(other) && !isSealedTwice(one, other)
 
 /** Without what only a walk needs of it. */
 const heldIn = ({ ran: _ran, repeats: _repeats, bases: _bases, ...held }: Placed): HeldEnvelope =>

@@ -9,6 +9,7 @@ export const Head = z.object({ server: Sha256, evidence_id: Id, head: Sha256, se
 export const Met = z.object({
   ...Head.shape,
   run_id: z.exactOptional(Id),
+  sealed_at: z.exactOptional(z.string()),
   after: z.exactOptional(Sha256),
 })
 /** Of a record that had a place in a walk, what later walks are held against. `after`: the head that it was sealed over. */
@@ -23,6 +24,7 @@ export const asMet = ({
   head,
   seal_seq,
   run_id,
+  sealed_at,
   previous,
 }: HeldEnvelope): Met => ({
   server,
@@ -30,18 +32,28 @@ export const asMet = ({
   head,
   seal_seq,
   ...(run_id !== undefined && { run_id }),
+  ...(sealed_at !== undefined && { sealed_at }),
   ...(previous && { after: previous.head }),
 })
 
 /** What is remembered after a walk, of each key at most `MOST_MET`. `here`: what of all that it `placed` may be. */
 export function withMet(
   old: readonly Met[],
-  { here, placed, isBroken }: { here: readonly Met[]; placed: readonly Met[]; isBroken: boolean },
+  {
+    here: found,
+    placed,
+    isBroken,
+  }: { here: readonly Met[]; placed: readonly Met[]; isBroken: boolean },
 ): readonly Met[] {
   const known = new Map(old.map((one) => [heldName(one), one]))
+  // The seal that was seen first is what later ones are held against.
+  const here = found.map((one) => {
+    const sealed_at = known.get(heldName(one))?.sealed_at ?? one.sealed_at
+    return sealed_at === undefined ? one : { ...one, sealed_at }
+  })
   const isWritten = (one: Met) => {
     const before = known.get(heldName(one))
-    return before !== undefined && before.after === one.after
+    return before !== undefined && before.after === one.after && before.sealed_at === one.sealed_at
   }
   if (here.every(isWritten)) return old
   const all = distinctHeld([...old, ...here])

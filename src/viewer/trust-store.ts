@@ -3,7 +3,7 @@ import { parse } from '#contract/parse.ts'
 import { Count, Id, Sha256 } from '#contract/scalar.ts'
 import { type RequiredDefinition, ServerKey, TrustFile, type TrustSource } from '#contract/trust.ts'
 import { type Trusted, trustFault } from '#evidence/trust.ts'
-import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope, heldName, isSealedTwice } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 import { answerOf, transact, whyNot } from './browser-store.ts'
 import { isAsFar, lowered } from './key-standing.ts'
@@ -25,6 +25,7 @@ const Dropped = z.object({ key_id: Sha256, why: z.string(), isPinned: z.boolean(
 export type Dropped = z.infer<typeof Dropped>
 const Held = z.object({
   ...Head.shape,
+  sealed_at: z.exactOptional(z.string()),
   previous: z.exactOptional(Previous),
   run_id: z.exactOptional(Id),
   starters: z.exactOptional(z.readonly(z.array(z.string()))),
@@ -539,14 +540,13 @@ export const remembers = (
 
 export const rememberHead = (head: HeldEnvelope) =>
   noted(
-    change((kept) => ({
-      ...kept,
-      heads: [
-        // Another one under the same id does not take its place: the server sealed two.
-        ...kept.heads.filter((one) => heldName(one) !== heldName(head)),
-        { ...head, decisions: [...(head.decisions ?? [])] },
-      ].slice(-MAX_HEADS),
-    })),
+    change((kept) => {
+      // Another one under the same id, or with another seal, takes no place of one before: the server sealed two.
+      if (kept.heads.some((one) => isSealedTwice(one, head))) return kept
+      const others = kept.heads.filter((one) => heldName(one) !== heldName(head))
+      const last = { ...head, decisions: [...(head.decisions ?? [])] }
+      return { ...kept, heads: [...others, last].slice(-MAX_HEADS) }
+    }),
   )
 
 /** Did the reader refuse it? Then it is none, whichever file has it, until they pin it by itself. */

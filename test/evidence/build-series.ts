@@ -7,6 +7,7 @@ import {
   planGate,
   planStep,
   type RunBuilder,
+  sealContent,
   type Sealed,
   serverKeyOf,
   startRun,
@@ -151,6 +152,7 @@ const FILES: Record<string, Uint8Array> = {
   'ev-4': four.bytes,
   'ev-1.anew': (await sealed('ev-1', 1, null, { title: 'Another' })).bytes,
   'ev-2.anew': (await sealed('ev-2', 2, one, { title: 'Another' })).bytes,
+  'ev-2.sealed-again': (await sealContent(two.content, signer, '2026-11-12T10:00:01.000Z')).bytes,
   'ev-2.damaged': damaged,
   'ev-2.of-nobody': (await sealed('ev-2', 2, one, { by: nobody })).bytes,
   'ev-2.of-another': handed.bytes,
@@ -324,6 +326,14 @@ expectIn(
   ['ev-1', 'ev-2', 'ev-3'],
   ['missing: ev-4, 4 to 4'],
   ['ev-4'],
+)
+expectIn(
+  'W2',
+  'sealed-twice',
+  'the second has another seal than the reader remembers, over the same record',
+  ['ev-1', 'ev-2.sealed-again', 'ev-3'],
+  ['forked: ev-2 and ev-2, 2'],
+  ['ev-1', 'ev-2', 'ev-3'],
 )
 expectIn(
   'W1',
@@ -884,6 +894,17 @@ for (const [name, what, files, found, trust = 'pinned'] of [
       '2: shown-differs ship /gates/0/shown/base',
       '2: follows-held /closing/previous',
       'resealed: ev-1, 1 by ev-2',
+    ],
+  ],
+  [
+    'together-sealed-twice',
+    'one record with two seals, which are of different times',
+    ['ev-1', 'ev-2', 'ev-2.sealed-again', 'ev-3'],
+    [
+      '2: fork /integrity/seal/payload',
+      '3: fork /integrity/seal/payload',
+      '4: follows-held /closing/previous',
+      'forked: ev-2 and ev-2, 2',
     ],
   ],
   [

@@ -140,6 +140,25 @@ it('[W2] two in one place are a fork, by number, by id or by what they follow', 
   ])
 })
 
+it('[W2] one record has one seal: two of different times are a fork, here or beside what is remembered', async () => {
+  const [one, two, three] = await four()
+  const again = { ...two, sealed_at: '2026-11-12T10:00:01.000Z' }
+  const fork = {
+    fault: 'forked',
+    seal_seq: 2,
+    evidence_ids: ['ev-2', 'ev-2'],
+    message: `ev-2 has two seals, made at ${two.sealed_at} and at ${again.sealed_at}: the server sealed it twice.`,
+  }
+  expect(faultsOf([one, two, again, three])).toMatchObject([fork])
+  expect(faultsOf([one, again, three], { remembered: [two] })).toMatchObject([
+    { ...fork, isRemembered: true },
+  ])
+  // Nothing is said by what was kept without it.
+  const { sealed_at: _, ...before } = two
+  expect(faultsOf([one, again, three], { remembered: [before] })).toEqual([])
+  expect(faultsOf([one, two, two, three], { remembered: [two] })).toEqual([])
+})
+
 it('[W3] one that was sealed anew is not the one that the next was sealed over', async () => {
   const [one, two, three] = await four()
   const anew = { ...(await sealed(2, one, 'ev-2b')), evidence_id: 'ev-2' }

@@ -13,6 +13,7 @@ import {
   pinned,
   planGate,
   planStep,
+  sealContent,
   type Sealed,
   serverKeyOf,
   startRun,
@@ -286,6 +287,20 @@ describe('the walk over a chain', () => {
     expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
     expect(newestOf(seenHere(anew))?.seal_seq).toBe(1)
     expect(anew.kept.walk?.is_broken).toBe(false)
+  })
+
+  it('[U12] [W2] holds each seal against the one that was seen first, until the reader begins anew', async () => {
+    const again = await sealContent(sealed.content, signer, '2026-11-12T10:00:01.000Z')
+    const memory = after(knowing(signer), await walk([sealed]))
+    const found = await walk([again], seenHere(memory))
+    const fork = { fault: 'forked', evidence_ids: ['ev-1', 'ev-1'], isRemembered: true }
+    expect(found.series).toMatchObject([{ faults: [fork] }])
+    const warned = after(memory, found)
+    expect((await walk([again], seenHere(warned))).series).toMatchObject([{ faults: [fork] }])
+    expect((await walk([sealed], seenHere(warned))).series).toMatchObject([{ faults: [] }])
+    const anew = begunAnew(warned, madeOf(found), isGone(found))
+    expect((await walk([again], seenHere(anew))).series).toMatchObject([{ faults: [] }])
+    expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [fork] }])
   })
 
   it('[U12] that begins anew lets go of what that very walk did not find, and of nothing that was met since', async () => {

@@ -10,7 +10,7 @@ import {
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
-import { distinctHeld, type HeldEnvelope, heldName } from '#evidence/place.ts'
+import { distinctHeld, type HeldEnvelope, heldName, isSealedTwice } from '#evidence/place.ts'
 import type { Placed } from '#evidence/standing.ts'
 import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
@@ -185,12 +185,12 @@ export function isGone(walk: Walk): (seen: HeldEnvelope) => boolean {
 /** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
 const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
   const byId = Map.groupBy(walked, ({ listed }) => listed.evidence_id)
-  return ({ evidence_id, head }) =>
-    byId
-      .get(evidence_id)
-      ?.some(
-        ({ placed, unplaced, isUnread }) => isUnread || (placed ?? unplaced?.says)?.head === head,
-      ) === true
+  return (seen) =>
+    byId.get(seen.evidence_id)?.some(({ placed, unplaced, isUnread }) => {
+      if (isUnread) return true
+      const there = placed ?? unplaced?.says
+      return there?.head === seen.head && !isSealedTwice(there, seen)
+    }) === true
 }
 
 /** What in the server's own list is not as this browser has verified it before; null where nothing shows. */
