@@ -1,8 +1,12 @@
-import { fireEvent, render, screen } from '@testing-library/react'
+import { fireEvent, render, screen, within } from '@testing-library/react'
 import { describe, expect, it, vi } from 'vitest'
 import type { Part } from '#evidence/attached.ts'
 import { type Claim, claimOf } from '#evidence/claims.ts'
+import { newSigner, pinned, planStep, startRun } from '#test/evidence/fixture.ts'
 import { AttachedFiles } from '#viewer/offline/attached-files.tsx'
+import { judge } from '#viewer/offline/judge.ts'
+import type { Judge } from '#viewer/offline/judging.ts'
+import { VerifierPage } from '#viewer/offline/verifier-page.tsx'
 
 const attached = (kind: Part['kind'], text: string) => {
   const part: Part = {
@@ -72,4 +76,43 @@ describe('what came beside a record, in the verifier', () => {
     expect(first?.querySelector('details')?.open).toBe(true)
     screen.getByText('200 of 301 are shown.')
   })
+})
+
+it('[U11] of several records one has its row by what fails beside it', async () => {
+  const signer = await newSigner()
+  const file = (path: string, content: BlobPart) => ({ path, file: new File([content], path) })
+  const [first, second] = await Promise.all(
+    ['first', 'second'].map(async (name, nth) => {
+      const ids = { evidence_id: `ev-${name}`, run_id: `run-${name}` }
+      const run = startRun(signer, { steps: [planStep(name)] }, ids)
+      run.step(name)
+      const head = 'a'.repeat(64)
+      const previous = nth === 0 ? null : { evidence_id: 'ev-before', head }
+      return await run.seal({ seal_seq: 1 + 9 * nth, previous })
+    }),
+  )
+  if (!first || !second) throw new Error('nothing is sealed')
+  const envelopes = [
+    file('first.json', first.bytes.slice()),
+    file('second.json', second.bytes.slice()),
+  ]
+  const { sha256 = '' } = second.content.execution.steps[0]?.log ?? {}
+  const attached = [file(`logs/${sha256}`, 'another log')]
+  const judgement = await judge(
+    { envelopes, attached, trust: [pinned(signer)], refused: [], former: [] },
+    { onProgress: () => undefined },
+  )
+  const now = { state: 'judged', ...judgement } as const
+  const page: Judge = {
+    now: () => now,
+    subscribe: () => () => undefined,
+    ask: () => undefined,
+    stop: () => undefined,
+  }
+  render(<VerifierPage embedded={{ envelopes, attached, brought: [], unread: [] }} judge={page} />)
+  const rows = within(screen.getByRole('region', { name: 'Files that were judged' }))
+  expect(rows.getAllByRole('button').map(({ textContent }) => textContent)).toEqual([
+    expect.stringContaining('second.jsonSomething beside the record does not verify'),
+    expect.stringContaining('first.jsonThe record is proven to be whole'),
+  ])
 })

@@ -327,11 +327,20 @@ function Found({
   }
 }
 
-const listedOf = (one: Judged, id: number, whence: Whence): ListedVerdict => ({
-  id,
-  name: one.path,
-  found: 'unreadable' in one ? { unreadable: one.unreadable } : foundOf(one.found, null, whence),
-})
+/** What fails beside a record stands in its row: nobody opens one that looks proven. */
+function listedOf(one: Judged, id: number, whence: Whence): ListedVerdict {
+  const listed = { id, name: one.path }
+  if ('unreadable' in one) return { ...listed, found: { unreadable: one.unreadable } }
+  const found = foundOf(one.found, null, whence)
+  return one.attached.some(({ claim }) => fails(claim))
+    ? {
+        ...listed,
+        found: { ...found, sentence: { ...found.sentence, tone: 'refused', title: BESIDE_FAILS } },
+      }
+    : { ...listed, found }
+}
+
+const BESIDE_FAILS = 'Something beside the record does not verify'
 
 function UnderWay({
   progress: { nth, stage, isAgain, compared },
@@ -415,7 +424,7 @@ function BesideFails({ claims }: { claims: readonly Claim[] }) {
   const failing = claims.filter(fails)
   if (failing.length === 0) return null
   return (
-    <Notice tone="bad" title="Something beside the record does not verify">
+    <Notice tone="bad" title={BESIDE_FAILS}>
       {counted(failing.length, 'claim')} about logs, artifacts or cells{' '}
       {failing.length === 1 ? 'fails' : 'fail'}: see “Logs and artifacts compared”. The verdict
       above is about the record alone.

@@ -20,7 +20,7 @@ export const foundOf = (
   found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
   seen: string | null,
   from: Whence,
-): ListedVerdict['found'] => ({
+): Extract<ListedVerdict['found'], { sentence: unknown }> => ({
   sentence: proofSentence(found, seen, from),
   isUnsealed: found.verdict === 'not proven' && found.sealed_by === null,
 })
