@@ -17,6 +17,8 @@ export type Placed = HeldEnvelope & {
 
 /** Where a record stands among others. What it says of itself may be false all the same, or not what the reader requires. */
 export type Standing = {
+  /** As much of its place as a reader keeps. */
+  readonly held: () => HeldEnvelope
   readonly place: () => Placed
   /** Of what another one took over from it the first that it does not say; null where there is none. */
   readonly differing: (taken: readonly TakenOver[]) => TakenOver | null
@@ -24,10 +26,11 @@ export type Standing = {
 
 export function standingOf(envelope: Envelope, entries: Entries, isFailing: boolean): Standing {
   const { closing, gates } = envelope
+  const held = () => ({ ...heldOf(envelope), ...(isFailing && { isFailing }) })
   return {
+    held,
     place: () => ({
-      ...heldOf(envelope),
-      ...(isFailing && { isFailing }),
+      ...held(),
       previous: closing.previous,
       ran: ranOf(envelope),
       repeats: repeatsOf(envelope, entries),

@@ -84,11 +84,11 @@ export const verdictQuery = (evidence_id: string, run_id: string | null) =>
 
 async function rememberVerified(
   client: QueryClient,
-  { summary, sealed_by }: Verdict,
+  { summary, held, sealed_by }: Verdict,
 ): Promise<void> {
   // As it is by now: a key that is met for the first time is seen while its first record is fetched.
-  if (summary === null || !remembers(await readKept(), sealed_by)) return
-  client.setQueryData(keptQuery.queryKey, await rememberHead(summary.held))
+  if (summary === null || held === null || !remembers(await readKept(), sealed_by)) return
+  client.setQueryData(keptQuery.queryKey, await rememberHead(held))
   await client.invalidateQueries({ queryKey: memoryQuery.queryKey })
 }
 

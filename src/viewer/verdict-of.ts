@@ -1,5 +1,4 @@
 import type { TakenOver } from '#evidence/lineage.ts'
-import { heldOf } from '#evidence/standing.ts'
 import type { VerifiedEnvelope, Verification } from '#evidence/verify.ts'
 import type { Summary, Verdict } from './verifier.ts'
 
@@ -16,6 +15,7 @@ export const verdictOf = (
   remaining,
   bytes,
   summary: envelope && summaryOf(envelope),
+  held: standing && standing.held(),
   walk:
     standing && taken
       ? { place: standing.place(), differing: taken.map(standing.differing) }
@@ -41,6 +41,5 @@ function summaryOf(envelope: VerifiedEnvelope): Summary {
     head: integrity.hash_chain.head,
     entries: integrity.hash_chain.count,
     key_id: integrity.seal.signatures[0]?.keyid ?? '',
-    held: heldOf(envelope),
   }
 }

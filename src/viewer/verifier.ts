@@ -137,8 +137,6 @@ export type Summary = Pick<
   head: string
   entries: number
   key_id: string
-  /** What a reader keeps of it for the next one. */
-  held: HeldEnvelope
 }
 
 /**
@@ -154,6 +152,8 @@ export type Verdict = {
   remaining: Verification['remaining']
   bytes: number
   summary: Summary | null
+  /** What a reader keeps of it for the next one: also of one that does not verify, where it has a place [W6]. */
+  held: HeldEnvelope | null
   /** Why it is not known whom the reader trusts and refused: then nothing is proven. */
   unread?: string
   /** Why what the server offers was not asked: it did not say what that is. */

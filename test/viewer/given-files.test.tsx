@@ -6,8 +6,11 @@ import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import {
+  approvedRun,
   newSigner,
+  pinned,
   planStep,
+  requiring,
   type Sealed,
   serverKeyOf,
   startRun,
@@ -15,7 +18,7 @@ import {
 } from '#test/evidence/fixture.ts'
 import { keptQuery, memoryQuery } from '#viewer/queries.ts'
 import { endingOf } from '#viewer/review/ended-key.tsx'
-import { givenFiles, NOTHING_GIVEN } from '#viewer/review/given-files.ts'
+import { givenFiles, NOTHING_GIVEN, noteMet, takingPlaceOf } from '#viewer/review/given-files.ts'
 import { VerifyPage } from '#viewer/review/verify-page.tsx'
 import { type Kept, NOTHING_KEPT, withPinned, withSeen } from '#viewer/trust-store.ts'
 import type { Answer, Question } from '#viewer/verifier.ts'
@@ -206,4 +209,27 @@ describe('a key of the trust file beside it, that this server has called revoked
     expect(counts(withPinned(taken, revoked))).toBeNull()
     expect(endingOf(met, key.key_id, [], confirmed)).toBeNull()
   })
+})
+
+it('[W6] [W11] what does not keep what is required counts beside what is given after it, whatever comes first', async () => {
+  const signer = await newSigner()
+  const required = [requiring({ sign: 'session' })]
+  const trust = [pinned(signer, { required })]
+  const ids = { evidence_id: 'ev-1', run_id: 'run-1' }
+  const run = startRun(signer, { steps: [planStep('build')] }, ids)
+  run.step('build')
+  const without = await verdictOf((await run.seal()).bytes, trust)
+  const keeping = await verdictOf(
+    (await approvedRun(signer, ids, { four_eyes: true }).seal()).bytes,
+    trust,
+  )
+  expect([without.verdict, keeping.verdict]).toEqual(['does not verify', 'proven'])
+  for (const verdict of [without, keeping]) {
+    const chosen = [{ id: 1, path: 'a.json', file: new File([], 'a.json') }]
+    givenFiles.setState({ ...NOTHING_GIVEN, chosen })
+    noteMet([{ id: 1, verdict }])
+    const { former } = takingPlaceOf(givenFiles.getState(), [])
+    expect(former).toMatchObject([{ evidence_id: 'ev-1', server: signer.key_id }])
+    expect(former[0]?.isFailing).toBe(verdict === without ? true : undefined)
+  }
 })

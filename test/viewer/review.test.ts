@@ -273,10 +273,10 @@ describe('the walk over a chain', () => {
 
   it('[U12] that begins anew is held against what is here alone, also of what was opened', async () => {
     const second = await afterIt(signer, 'ev-2')
-    const { summary } = await verdictOf(second.bytes, [pinned(signer)])
-    const { summary: first } = await verdictOf(sealed.bytes, [pinned(signer)])
-    if (!summary || !first) throw new Error('nothing was verified')
-    const heads = [first.held, summary.held].map((head) => ({ ...head, decisions: [] }))
+    const { held } = await verdictOf(second.bytes, [pinned(signer)])
+    const { held: first } = await verdictOf(sealed.bytes, [pinned(signer)])
+    if (!held || !first) throw new Error('nothing was verified')
+    const heads = [first, held].map((head) => ({ ...head, decisions: [] }))
     const memory = { kept: { ...knowing(signer).kept, heads }, met: [] }
     expect(newestOf(seenHere(memory))?.seal_seq).toBe(2)
     const found = await walk([sealed], seenHere(memory))
@@ -603,8 +603,8 @@ describe('the walk over a chain', () => {
   it('[W3] says of one in the place of a remembered one that it is another', async () => {
     const second = await afterIt(signer, 'ev-2')
     const forged = await afterIt(await newSigner(66), 'ev-2')
-    const { summary } = await verdictOf(second.bytes, [pinned(signer)])
-    const { series } = await walk([sealed, forged], summary ? [summary.held] : [])
+    const { held } = await verdictOf(second.bytes, [pinned(signer)])
+    const { series } = await walk([sealed, forged], held ? [held] : [])
     expect(series).toMatchObject([
       { server: signer.key_id, faults: [{ fault: 'replaced', evidence_id: 'ev-2', by: null }] },
     ])

@@ -44,8 +44,8 @@ export const noteMet = (judged: readonly JudgedFile[]): void =>
     return { met: new Map([...met, ...now]) }
   })
 
-const heldIn = ({ summary, sealed_by }: Verdict): HeldEnvelope | null =>
-  summary !== null && isSealKnown(sealed_by) ? summary.held : null
+const heldIn = ({ held, sealed_by }: Verdict): HeldEnvelope | null =>
+  isSealKnown(sealed_by) ? held : null
 
 /** With what comes now in the place of what was judged before, which counts beside it. */
 export const takingPlaceOf = (
