@@ -1,7 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Beside } from '#evidence/beside.ts'
-import { type Block, bytesOfBlock, type Carried, carriedIn, DAMAGED } from '#evidence/carried.ts'
+import {
+  type Block,
+  bytesOfBlock,
+  type Carried,
+  carriedIn,
+  DAMAGED,
+  isWhole,
+} from '#evidence/carried.ts'
 import { counted } from '#evidence/counted.ts'
 import { CommandError } from './command.ts'
 import { CANNOT_READ, readEvidence } from './evidence-file.ts'
@@ -32,12 +39,13 @@ export function givenFiles(names: readonly string[]): GivenFile[] {
         const bytes = await read()
         const carried = carriedIn(bytes)
         if (carried === null) return bytes
-        const { envelope, trust, attached } = whole(name, carried)
-        page = {
+        const { envelope, trust, attached } = exported(name, carried)
+        page ??= {
           beside: attached.map((block) => ({
             // As a page has it that the file is dropped on: no claim is about the reader's folders.
             name: `${basename(name)}/${block.name}`,
-            size: block.size,
+            // Nobody knows how long a damaged one is: it is asked for, and is named as that.
+            size: isWhole(bytes, block) ? block.size : 0,
             bytes: async () => taken(await holding(), block),
           })),
           attached: attached.length,
@@ -55,7 +63,7 @@ export function givenFiles(names: readonly string[]): GivenFile[] {
   })
 }
 
-function whole(name: string, carried: Carried): Carried & { ok: true } {
+function exported(name: string, carried: Carried): Carried & { ok: true } {
   if (carried.ok) return carried
   throw new CommandError(
     `${name} is a page, and none that \`export --html\` wrote: ${carried.why}`,

@@ -106,6 +106,12 @@ export function* piecesOfBlock(page: Uint8Array, { from, to }: Block): Generator
     }
 }
 type Piece = Uint8Array<ArrayBuffer> | null
+
+export function isWhole(page: Uint8Array, block: Block): boolean {
+  for (const piece of piecesOfBlock(page, block)) if (piece === null) return false
+  return true
+}
+
 const A_PIECE = 2 ** 22
 
 export const DAMAGED = 'It cannot be read: its base64 is damaged or cut off'

@@ -123,6 +123,18 @@ it.each(Object.entries(CASES))('[A6] %s', async (_, { files, beside, left = [] }
   expect(await onPage(files)).toEqual({ beside, left })
 })
 
+it('[C24] a block that is damaged is that, however long its base64 has become, and is no other log', async () => {
+  const page = pageOf(A.text, LOG_A)
+  const [head, tail] = [page.slice(0, page.lastIndexOf('</script>\n')), page.slice(-30)]
+  for (const stutter of ['\n', '!!!!', 'A'.repeat(41)]) {
+    const files = { 'a.html': `${head}${stutter.repeat(9)}</script>\n${tail}`, 'b.json': B.text }
+    expect(await byCommand(files)).toEqual({
+      beside: { 'a.html': [], 'b.json': [] },
+      left: [`a.html/${A.at}`],
+    })
+  }
+})
+
 const isBeside = (path: string): boolean => path.startsWith('logs/')
 
 const Told = z.object({
