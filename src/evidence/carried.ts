@@ -1,3 +1,4 @@
+import { LIMITS } from '#contract/envelope.ts'
 import { base64InBytes } from './base64.ts'
 import { MOST_BESIDE } from './beside.ts'
 import { isAt } from './bytes-at.ts'
@@ -41,7 +42,7 @@ const END_TAG = utf8('</script>')
  * made the page may have made its verifier too, so that a reader takes what it carries to their own.
  */
 export function carriedIn(page: Uint8Array): Carried | null {
-  if (page[0] !== LESS) return null
+  if (page.length > LIMITS.bytes || !isPage(page)) return null
   const first = indexOf(page, SCRIPT, 0)
   const blocks: Block[] = []
   let at = first
@@ -54,7 +55,7 @@ export function carriedIn(page: Uint8Array): Carried | null {
     while (SPACES.includes(page[at] ?? 0)) at += 1
   }
   if (blocks.length === 0 && (at === -1 || !hasTag(page, at))) return null
-  if (hasTag(page, at) || hasPart(page, 0, first) || hasPart(page, at, page.length))
+  if (hasPart(page, 0, first) || hasPart(page, at, page.length))
     return { ok: false, why: ELSEWHERE }
   const why = faultOf(blocks)
   if (why !== null) return { ok: false, why }
@@ -63,6 +64,14 @@ export function carriedIn(page: Uint8Array): Carried | null {
   const trust = others.find(({ as }) => as === 'trust') ?? null
   return { ok: true, envelope, trust, attached: others.filter((one) => one !== trust) }
 }
+
+/** By its beginning: the first tag, behind what a browser passes over. `head`: of a page at least so many bytes. */
+export function isPage(head: Uint8Array): boolean {
+  let at = isAt(head, 0, BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
+  while (at < MOST_BEFORE_A_PAGE && SPACES.includes(head[at] ?? 0)) at += 1
+  return head[at] === LESS
+}
+export const MOST_BEFORE_A_PAGE = 1024
 
 /** Why these are not the blocks of an export. The same for a page that is read and for one that was opened. */
 export function faultOf(blocks: readonly Tag[]): string | null {
@@ -145,8 +154,9 @@ function hasTag(page: Uint8Array, from: number): boolean {
 
 /**
  * Outside of the blocks, however it is spelt: a browser takes names in either case, and values in other quotes, in none or
- * by number. Attacker: two records in one page, of which the verifier in it draws the one and a reader of its bytes judges
- * the other, hidden in a comment or a style. All that can be a part begins with a letter, or the `&` of a number.
+ * by number, and any value, also an empty one, is a part that the verifier of the page would have to know. Attacker: two
+ * records in one page, of which the verifier in it draws the one and a reader of its bytes judges the other, hidden in a
+ * comment or a style. Only the verifier’s own script has values that are put together.
  */
 function hasPart(page: Uint8Array, from: number, to: number): boolean {
   for (let at = from; at < to; at += 1) {
@@ -156,12 +166,15 @@ function hasPart(page: Uint8Array, from: number, to: number): boolean {
     const pass = (bytes: readonly number[]) => {
       while (bytes.includes(page[next] ?? 0)) next += 1
     }
-    pass(HTML_SPACES)
+    pass(SPACES)
     if (page[next] !== EQUALS) continue
     next += 1
-    pass(HTML_SPACES)
-    if (QUOTES.includes(page[next] ?? 0)) next += 1
-    if (page[next] === AMPERSAND || isLetter(lower(page[next]))) return true
+    pass(SPACES)
+    const quote = page[next] ?? 0
+    if (QUOTES.includes(quote)) next += 1
+    const begins = page[next] ?? 0
+    const isOtherQuote = QUOTES.includes(begins) && begins !== quote
+    if (!isOtherQuote && !PUT_TOGETHER.includes(begins)) return true
   }
   return false
 }
@@ -177,7 +190,8 @@ const PART = utf8('data-part')
 const DASH = 0x2d
 const PART_DASH = PART.indexOf(DASH)
 const EQUALS = 0x3d
-const AMPERSAND = 0x26
+/** `$`, `(`, and the quote of a template. */
+const PUT_TOGETHER: readonly number[] = [0x24, 0x28, 0x60]
 const QUOTES: readonly number[] = [0x22, 0x27]
 
 const isLetter = (byte = 0): boolean => byte >= 0x61 && byte <= 0x7a
@@ -189,8 +203,9 @@ const SCRIPT = utf8('<script')
 const BEGINNING = utf8('<script type="text/plain" data-part="')
 const LESS = 0x3c
 const PADDING = 0x3d
-const SPACES: readonly number[] = [0x0a, 0x0d, 0x20, 0x09]
-const HTML_SPACES: readonly number[] = [...SPACES, 0x0c]
+/** Of HTML. */
+const SPACES: readonly number[] = [0x0a, 0x0d, 0x20, 0x09, 0x0c]
+const BYTE_ORDER_MARK = Uint8Array.of(0xef, 0xbb, 0xbf)
 const latin1 = new TextDecoder('latin1')
 
 /** Of a text that begins with `<`: byte by byte, since a hostile page may have nothing else. */

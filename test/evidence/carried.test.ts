@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { LIMITS } from '#contract/envelope.ts'
 import { base64InBytes, encodeBase64, tryBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
-import { bytesOfBlock, type CarriedAs, carriedIn, carriedTag } from '#evidence/carried.ts'
+import {
+  bytesOfBlock,
+  type CarriedAs,
+  carriedIn,
+  carriedTag,
+  MOST_BEFORE_A_PAGE,
+} from '#evidence/carried.ts'
 import { SEED } from './seed.ts'
 
 const DIGEST = 'ab'.repeat(32)
@@ -40,7 +47,8 @@ describe('[C24] a page carries', () => {
   it('nothing where it is no page, or one of something else', () => {
     for (const bytes of [
       utf8(''),
-      utf8(` ${ENVELOPE}`),
+      utf8(`x ${ENVELOPE}`),
+      utf8(`${' '.repeat(MOST_BEFORE_A_PAGE + 1)}${ENVELOPE}`),
       utf8(`{"closing":"${ENVELOPE}"}`),
       utf8('<!doctype html><p>502</p>'),
       utf8(`<!doctype html><script src="data-part"></script>`),
@@ -60,6 +68,17 @@ describe('[C24] a page carries', () => {
   it('what a gateway left whole, with another end of the line', () => {
     const bytes = utf8(new TextDecoder().decode(page(ENVELOPE, TRUST)).replaceAll('\n', '\r\n'))
     expect(carriedIn(bytes)).toMatchObject({ ok: true, trust: { name: 'offered-trust.json' } })
+  })
+
+  it('what a browser passes over before and between, and nothing where it is longer than any is read', () => {
+    const whole = page(ENVELOPE, TRUST)
+    for (const before of ['\ufeff', '\n', '\ufeff \r\n\t\f', ' '.repeat(MOST_BEFORE_A_PAGE)])
+      expect(carriedIn(Uint8Array.from([...utf8(before), ...whole]))).toMatchObject({ ok: true })
+    expect(carriedIn(page(ENVELOPE, '\f', TRUST))).toMatchObject({ ok: true })
+    const long = new Uint8Array(LIMITS.bytes + 1)
+    long.set(whole)
+    expect(carriedIn(long)).toBeNull()
+    expect(carriedIn(long.subarray(0, LIMITS.bytes))).toMatchObject({ ok: true })
   })
 
   const other = (text: string) => ENVELOPE.replace('envelope.json', text)
@@ -104,6 +123,12 @@ describe('[C24] a page carries', () => {
     ['other quotes', "<script type='text/plain' data-part='envelope'>"],
     ['no quotes', '<script type=text/plain data-part=envelope>'],
     ['a letter by its number', '<script type="text/plain" data-part="&#101;nvelope">'],
+    ['a space before it', '<script type="text/plain" data-part=" envelope">'],
+    ['a digit', '<script type="text/plain" data-part="1">'],
+    ['a letter of another alphabet', '<script type="text/plain" data-part="ā">'],
+    ['nothing', '<script type="text/plain" data-part="">'],
+    ['nothing, in other quotes', "<script type='text/plain' data-part=''>"],
+    ['nothing, in none', '<script type=text/plain data-part=>'],
   ])('nothing that counts where another one is there with %s, wherever', (_, tag) => {
     const another = `${tag}e30=</script>`
     for (const bytes of [

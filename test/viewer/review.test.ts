@@ -954,6 +954,19 @@ describe('what a reader gives', () => {
       { path: 'twice.html' },
     ])
     expect(sorted.unread[2]?.why).toMatch(/more than one envelope/)
+    // Where no envelope is there that it could be a part of, so is one in a folder that is called like those of an export.
+    const inFolder = await sortFiles(
+      { files: [at('artifacts/run.html', page)], unread: [] },
+      unhurried,
+    )
+    expect(inFolder).toMatchObject({
+      envelopes: [{ path: 'artifacts/run.html/envelope.json', page: 'artifacts/run.html' }],
+      trust: [{ read: { ok: true } }],
+      beside: [{ path: `artifacts/run.html/logs/${digest}` }],
+      unread: [{ why: DAMAGED }],
+    })
+    const marked = at('run.html', `\ufeff\n${page}`)
+    expect((await sortFiles({ files: [marked], unread: [] }, unhurried)).envelopes).toHaveLength(1)
     const damaged = at('run.html', pageOf(envelopeBlock.replace('ey', 'e!'), inLog))
     expect(await sortFiles({ files: [damaged], unread: [] }, unhurried)).toMatchObject({
       envelopes: [],

@@ -11,6 +11,8 @@ import {
   type Block,
   carriedIn,
   DAMAGED,
+  isPage,
+  MOST_BEFORE_A_PAGE,
   piecesOfBlock,
   WITHOUT_ENVELOPE,
 } from '#evidence/carried.ts'
@@ -40,16 +42,15 @@ export async function sortFiles(
   // Beside no envelope nothing is a part of one: a folder may be called what its owner likes.
   const again = await sortedBy(
     // What a page carries says itself what it is.
-    async ({ file, page }) =>
-      page === undefined && (await isMeantAsEnvelope(file)) ? 'envelopes' : 'beside',
+    async (one) => (one.page === undefined ? await kindByItself(one) : 'beside'),
     sorted.beside,
     look,
   )
   return {
     envelopes: again.envelopes,
-    trust: all.trust,
+    trust: [...all.trust, ...again.trust],
     beside: again.beside,
-    programs: all.programs,
+    programs: [...all.programs, ...again.programs],
     unread: [...all.unread, ...again.unread],
   }
 }
@@ -112,10 +113,15 @@ async function kindOf(one: FileAt): Promise<Kind> {
   await file.slice(0, 1).arrayBuffer()
   // What a reader put among logs under a name of their own is still theirs.
   if (await isTrustFile(file)) return 'trust'
-  if (isPart(one)) return 'beside'
+  return isPart(one) ? 'beside' : await kindByItself(one)
+}
+
+async function kindByItself(one: FileAt): Promise<Kind> {
+  const { file } = one
   if (await isMeantAsEnvelope(file)) return 'envelopes'
-  const isPage = file.size <= LIMITS.bytes && (await file.slice(0, 1).text()) === '<'
-  return isPage ? 'page' : kindOfPage(one)
+  if (file.size > LIMITS.bytes) return kindOfPage(one)
+  const head = new Uint8Array(await file.slice(0, MOST_BEFORE_A_PAGE + 4).arrayBuffer())
+  return isPage(head) ? 'page' : kindOfPage(one)
 }
 
 /** Of one that carries nothing. */
