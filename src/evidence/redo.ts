@@ -1,7 +1,7 @@
 import { PREDICATE_TYPE, STATEMENT_TYPE } from '#contract/envelope.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { type TrustedApprover } from '#contract/trust.ts'
-import { sha256Of, FILE, jqPath, sameAs } from './shell.ts'
+import { canonicalOf, FILE, jqPath, sameAs, sha256Of } from './shell.ts'
 
 /*
  * Shell lines for claims that are more than one digest: each prints what it comes to, and `true` for what has to hold.
@@ -23,7 +23,10 @@ function linkedUpTo(going: string): string {
   return [
     `prev=${sha256Of(`{type:"${PROFILE}/seed",evidence_id,run_id}`)}`,
     'seq=0',
-    `jq -cSr '. as $all | def entry($kind; $body): $kind, {type:"${PROFILE}/entry",kind:$kind,body:$body}; entry("opening"; {schema,evidence_id,run_id,opening}), (foreach .order[] as $kind ({step:-1,gate:-1}; .[$kind] += 1; entry($kind; if $kind == "step" then $all.execution.steps[.step] else $all.gates[.gate] end))), entry("closing"; .closing)' ${FILE} |`,
+    `${canonicalOf(
+      `. as $all | def entry($kind; $body): $kind, {type:"${PROFILE}/entry",kind:$kind,body:$body}; entry("opening"; {schema,evidence_id,run_id,opening}), (foreach .order[] as $kind ({step:-1,gate:-1}; .[$kind] += 1; entry($kind; if $kind == "step" then $all.execution.steps[.step] else $all.gates[.gate] end))), entry("closing"; .closing)`,
+      '-cSr',
+    )} |`,
     '{',
     `  while ${going} && IFS= read -r kind && IFS= read -r body; do`,
     '    entry=$(printf %s "$body" | sha256sum | cut -c1-64)',
@@ -45,7 +48,7 @@ export function shellForBinding({ head, count }: { head: string; count: number }
   return [
     `content=${sha256Of('del(.integrity)')}`,
     `head=${head}`,
-    `jq -cSj --arg content "$content" --arg head "$head" --argjson count ${count} '${statement}' ${FILE} > statement.json`,
+    `${canonicalOf(statement, `-cSj --arg content "$content" --arg head "$head" --argjson count ${count}`)} > statement.json`,
     `jq -j .integrity.seal.payload ${FILE} | base64 -d | cmp - statement.json && echo true`,
     `jq '.opening.server == .integrity.seal.signatures[0].keyid' ${FILE}`,
   ].join('\n')
@@ -101,7 +104,7 @@ export function shellForAssertion(
     `jq -j '${assertion}.${name} | gsub("-";"+") | gsub("_";"/") | . + "==="[0:(4 - length % 4) % 4]' ${FILE} | base64 -d`
   return [
     `printf %s ${public_key} | base64 -d > key.der`,
-    `challenge=$(jq -cSj '${decision}' ${FILE} | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=')`,
+    `challenge=$(${canonicalOf(decision)} | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=')`,
     `${part('client_data_json')} > client.json`,
     `jq --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge)}' client.json`,
     `{ ${part('authenticator_data')}; openssl dgst -sha256 -binary client.json; } > signed.bin`,

@@ -16,7 +16,16 @@ export const FILE = 'envelope.json'
 
 export function shellForEntry({ kind, where }: Pick<Entry, 'kind' | 'where'>): string {
   const body = kind === 'opening' ? '{schema,evidence_id,run_id,opening}' : jqPath(where)
-  return `jq -cSj '{type:"${PROFILE}/entry",kind:"${kind}",body:${body}}' ${FILE} | sha256sum`
+  return `${canonicalOf(`{type:"${PROFILE}/entry",kind:"${kind}",body:${body}}`)} | sha256sum`
+}
+
+/**
+ * Writes the RFC 8785 form of what the filter comes to. That is what jq writes, but that it has U+007F as an escape. An
+ * escaped backslash before those letters makes them none, and stands aside meanwhile as a control character, which jq never
+ * writes.
+ */
+export function canonicalOf(filter: string, options = '-cSj'): string {
+  return String.raw`jq ${options} '${filter}' ${FILE} | sed 's/\\\\/\x01/g; s/\\u007f/\x7f/g; s/\x01/\\\\/g'`
 }
 
 export function shellForLink(link: LinkFields): string {
@@ -32,7 +41,7 @@ export function shellForContent(): string {
 }
 
 export const sha256Of = (filter: string): string =>
-  `$(jq -cSj '${filter}' ${FILE} | sha256sum | cut -c1-64)`
+  `$(${canonicalOf(filter)} | sha256sum | cut -c1-64)`
 
 /** Prints whether what is in this variable of ours is that text of ours. */
 export const sameAs = (name: string, other: string): string =>

@@ -24,6 +24,7 @@ import {
   CELL,
   newSigner,
   pinned,
+  planGate,
   planStep,
   SHAPES,
   startRun,
@@ -36,6 +37,8 @@ import { SEED } from './seed.ts'
 
 const signer = await newSigner()
 const { bytes, envelope } = await approvedRun(signer, { title: 'Größe "1"\n\u2028' }).seal()
+/** jq writes the one character as an escape, which the others only look like. */
+const DELETE = '\u007f \\u007f \\\\u007f \\\u007f\u007f'
 const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
 
 const folder = mkdtempSync(join(tmpdir(), 'runseal-outside-'))
@@ -61,6 +64,34 @@ const SURE: Partial<Record<Claim['code'], readonly RegExp[]>> = {
   'entries-agree': [/the counts are those of the entries": true/],
   'gate-recorded': [/what was shown": true/, /up to entry \d+": true/, /follows from that": true/],
   'others-decided': [/nobody did both": true/],
+}
+
+/** Two passkeys have answered over it, and what they decided has it too. */
+function withDeletes() {
+  const run = startRun(
+    signer,
+    {
+      steps: [planStep('build', { argv: ['make', DELETE], env: { MADE_BY: DELETE } })],
+      gates: [
+        planGate('ship', {
+          needs: ['build'],
+          question: DELETE,
+          policy: { quorum: 2, sign: 'passkey' },
+        }),
+      ],
+    },
+    { title: DELETE, inputs: { whom: DELETE } },
+  )
+  run.step('build', { reason: DELETE })
+  const passkeys = [newPasskey('ann'), newPasskey('ben', { seed: 8, alg: 'EdDSA' })]
+  run.gate('ship', {
+    decisions: passkeys.map(({ approver, sign }) => ({
+      approver: approver.id,
+      sign,
+      comment: DELETE,
+    })),
+  })
+  return run
 }
 
 function need(context: TestContext, ...programs: string[]): void {
@@ -109,19 +140,23 @@ describe('the shell lines of a claim', () => {
     writeFileSync(join(folder, 'envelope.json'), bytes)
   })
 
-  it.for([
+  const shapes = [
     'a step that succeeds when tried again',
     'an expired gate',
     'two approvals, four eyes and inputs',
     'a gate that two passkeys answered',
     'steps side by side, a gate between',
     'a rerun that took over a step',
-  ] as const)(
-    '[V18] redo every claim of a record: %s',
+  ] as const
+  it.for([
+    ...shapes.map((name) => ({ name, seal: () => SHAPES[name](signer) })),
+    { name: 'U+007F wherever there is text', seal: () => withDeletes().seal() },
+  ])(
+    '[V18] redo every claim of a record: $name',
     { timeout: 120_000 },
-    async (name, context) => {
-      need(context, 'openssl', 'jq', 'base64', 'sha256sum')
-      const { bytes: record, envelope: known } = await SHAPES[name](signer)
+    async ({ seal }, context) => {
+      need(context, 'openssl', 'jq', 'base64', 'sha256sum', 'sed')
+      const { bytes: record, envelope: known } = await seal()
       writeFileSync(join(folder, 'envelope.json'), record)
       const approvers = [
         newPasskey('ann', { user: 'ann' }),
