@@ -21,8 +21,11 @@ const exported = (of: string, page?: string): Sorted => ({
   beside: [at(`${of}/logs/${'ab'.repeat(32)}`, page)],
 })
 const NOTHING = { envelopes: [], former: [], brought: [], attached: [] }
-const pathsIn = (given: ReturnType<typeof withFiles>) =>
-  [given.envelopes, given.brought, given.attached].map((all) => all.map(({ path }) => path))
+const pathsIn = (given: ReturnType<typeof withFiles>) => [
+  given.envelopes.map(({ path }) => path),
+  given.brought.flatMap(({ paths }) => paths),
+  given.attached.map(({ path }) => path),
+]
 
 it.each([
   ['in one page each', 'one.html', 'two.html'],
@@ -46,7 +49,7 @@ it.each([
     brought: one.brought.map((brought) => ({ ...brought, isConfirmed: true })),
   }
   const after = withFiles(confirmed, exported(name, second))
-  expect(after.brought.map(({ path }) => path)).toEqual([
+  expect(after.brought.flatMap(({ paths }) => paths)).toEqual([
     'trust.json',
     `${first ?? 'one'}/offered-trust.json`,
     `${name}/offered-trust.json`,

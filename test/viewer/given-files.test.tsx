@@ -165,6 +165,42 @@ it.each([
   },
 )
 
+it('[U11] the verdict stands before the trust that came along, which is one where files have the same words, and what was left aside', async () => {
+  answering(sealed)
+  render(pageOver(NOTHING_KEPT))
+  const parts = (count: number) =>
+    Array.from({ length: count }, (_, nth) => new File(['a log'], `${nth}`.repeat(64)))
+  const trust = (name: string) => new File([JSON.stringify(trustFileOf(signer))], name)
+  const record = () => new File([sealed.bytes.slice()], 'a.json')
+  give(record(), trust('one.json'), trust('two.json'), ...parts(4))
+  const regions = async () =>
+    await Promise.all(
+      ['Verdict', 'Trust for this file', 'Not looked at', 'What is on record'].map((name) =>
+        screen.findByRole('region', { name }),
+      ),
+    )
+  const places = await regions()
+  for (const [nth, place] of places.slice(1).entries())
+    expect(places[nth]?.compareDocumentPosition(place)).toBe(Node.DOCUMENT_POSITION_FOLLOWING)
+  const isOpen = () =>
+    within(screen.getByRole('region', { name: 'Not looked at' }))
+      .getByText('0'.repeat(64))
+      .closest('details')?.open
+  expect(isOpen()).toBe(false)
+
+  const trustSaid = () => screen.getByRole('region', { name: 'Trust for this file' }).textContent
+  expect(trustSaid()).toContain('The same stands in two.json.')
+  fireEvent.click(screen.getByLabelText(/I compared these fingerprints/))
+  await screen.findByRole('heading', { name: proven })
+  // The same words once more are what was confirmed; few that are left aside are in sight.
+  give(record(), trust('three.json'), ...parts(3))
+  await vi.waitFor(() => expect(trustSaid()).toContain('stands in two.json, three.json.'))
+  await screen.findByRole('heading', { name: proven })
+  expect(isOpen()).toBe(true)
+  fireEvent.click(screen.getByRole('button', { name: 'Take away one.json' }))
+  expect(screen.queryByRole('region', { name: 'Trust for this file' })).toBe(null)
+})
+
 describe('a key of the trust file beside it, that this server has called revoked', () => {
   const key = serverKeyOf(signer)
   const met = withSeen(NOTHING_KEPT, [key], '2026-11-12T09:30:00.000Z')

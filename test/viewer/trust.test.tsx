@@ -222,7 +222,9 @@ describe('a key that is pinned and refused', () => {
       key_id: nth.toString(16).padStart(64, '0'),
     }))
     const file = { ...trustFileOf(signer), server_keys, approvers: [] }
-    const brought = [{ path: 'trust.json', read: { ok: true, file }, isConfirmed: false }] as const
+    const brought = [
+      { paths: ['trust.json'], read: { ok: true, file }, isConfirmed: false },
+    ] as const
     const { unmount } = render(<BroughtTrust brought={brought} onChange={() => {}} />)
     const drawn = () =>
       within(screen.getByRole('list', { name: 'Server keys' })).getAllByRole('listitem').length
@@ -240,7 +242,7 @@ describe('a key that is pinned and refused', () => {
       expect.stringMatching(/is one that you refused: no seal is checked with it until you pin it/),
     ])
     const brought = [
-      { path: 'trust.json', read: { ok: true, file: both }, isConfirmed: true },
+      { paths: ['trust.json'], read: { ok: true, file: both }, isConfirmed: true },
     ] as const
     render(
       <BroughtTrust

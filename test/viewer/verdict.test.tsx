@@ -19,7 +19,7 @@ import { entryQuery, valuesQuery } from '#viewer/record-queries.ts'
 import { AuditViews } from '#viewer/review/audit-views.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
 import { EntryDetail } from '#viewer/review/entry-detail.tsx'
-import { Judged } from '#viewer/review/judged.tsx'
+import { JudgedRecord, JudgedVerdict } from '#viewer/review/judged.tsx'
 import type { Origin } from '#viewer/review/origin.ts'
 import { TryChange } from '#viewer/review/try-change.tsx'
 import { VerifyPage } from '#viewer/review/verify-page.tsx'
@@ -56,7 +56,8 @@ async function judge(
   cleanup()
   const { container } = render(
     <QueryClientProvider client={client}>
-      <Judged document="ev-1" origin={origin} verdict={answer} />
+      <JudgedVerdict origin={origin} verdict={answer} />
+      <JudgedRecord document="ev-1" origin={origin} verdict={answer} />
     </QueryClientProvider>,
   )
   return container
@@ -190,7 +191,7 @@ describe('a verdict', () => {
     const answer = await verdictOf(sealed.bytes, [pinned(signer)])
     render(
       <QueryClientProvider client={client}>
-        <Judged document="ev-1" origin={{ from: 'server', evidence_id: 'ev-1' }} verdict={answer} />
+        <JudgedVerdict origin={{ from: 'server', evidence_id: 'ev-1' }} verdict={answer} />
       </QueryClientProvider>,
     )
     verdict().getByText(/before, active\. Now it calls it active\./)

@@ -1,8 +1,9 @@
+import { counted } from '#evidence/counted.ts'
 import type { FileAt } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
 
-/** Files that were given, each to be taken away again. */
+/** Files that were given, each to be taken away again: of many at first how many they are. */
 export function FileList({
   files,
   onChange,
@@ -12,8 +13,9 @@ export function FileList({
 }) {
   if (files.length === 0) return null
   return (
-    <div className="mt-3 w-full border-t border-line pt-2">
-      <ul className="max-h-40 overflow-auto">
+    <details className="w-full" open={files.length <= FEW}>
+      <summary className="text-ink-2">{counted(files.length, 'file')}</summary>
+      <ul>
         {files.slice(0, MOST_NAMED).map((one, index) => (
           <li key={index} className="flex items-center gap-2">
             <span className="min-w-0 flex-1 truncate text-ink-2" title={plain(one.path, 300)}>
@@ -39,8 +41,9 @@ export function FileList({
           Take all {files.length.toLocaleString('en')} away
         </button>
       )}
-    </div>
+    </details>
   )
 }
 
+const FEW = 3
 const MOST_NAMED = 100

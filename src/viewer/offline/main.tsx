@@ -1,4 +1,5 @@
 import { createRoot } from 'react-dom/client'
+import { withTrust } from '#viewer/review/brought-trust.tsx'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { embeddedIn, THIS_PAGE } from './embedded.ts'
 import { judgeWhatComes, newJudge } from './judging.ts'
@@ -16,9 +17,11 @@ async function draw(script: string): Promise<void> {
   const at = (file: File) => ({ path: file.name, file, page: THIS_PAGE })
   const given = {
     envelopes: envelope ? [at(envelope)] : [],
-    brought: trust
-      ? [{ path: `${THIS_PAGE}/${trust.name}`, read: await readTrustOf(trust), isConfirmed: false }]
-      : [],
+    brought: withTrust(
+      [],
+      trust ? [{ path: `${THIS_PAGE}/${trust.name}`, read: await readTrustOf(trust) }] : [],
+      false,
+    ),
     attached: attached.map(at),
     unread,
   }

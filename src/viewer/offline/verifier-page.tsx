@@ -48,7 +48,7 @@ import { AttachedFiles, Save } from './attached-files.tsx'
 import { THIS_PAGE } from './embedded.ts'
 import { FileList } from './file-list.tsx'
 import type { Judged, JudgedRun, Progress, Question } from './judge.ts'
-import type { Judge } from './judging.ts'
+import type { Judge, Judging } from './judging.ts'
 
 /** Files that are given in turn add up. */
 type Given = {
@@ -77,6 +77,9 @@ export function VerifierPage({
     return first
   })
   const [left, setLeft] = useState(embedded.unread)
+  const judging = useSyncExternalStore(judge.subscribe, judge.now)
+  // Of other envelopes none is open.
+  const [opened, setOpened] = useState<{ of: readonly FileAt[]; id: number } | null>(null)
   const turn = useRef(Promise.resolve(given))
   useKeptFocus()
   // One after another, however long a folder takes.
@@ -107,6 +110,13 @@ export function VerifierPage({
     })
   const isOver = useWindowDrop((giving) => take(giving, null))
   const [first] = embedded.envelopes
+  const { envelopes, brought, attached } = given
+  const isGiven = [envelopes, brought, attached].some(({ length }) => length > 0)
+  const found = {
+    whence: whenceOf(brought),
+    opened: opened?.of === envelopes ? opened.id : null,
+    onOpen: (id: number | null) => setOpened(id === null ? null : { of: envelopes, id }),
+  }
   return (
     <main
       id="main"
@@ -121,7 +131,6 @@ export function VerifierPage({
           as what it is.
         </p>
       </header>
-      {first && <Export envelope={first.file} />}
       <div className="grid grid-cols-1 gap-4 md:grid-cols-3">
         <FileDrop
           title="Envelope"
@@ -135,7 +144,7 @@ export function VerifierPage({
             />
           }
         >
-          The record of a run, as it was sealed.
+          {isGiven ? undefined : 'The record of a run, as it was sealed.'}
         </FileDrop>
         <FileDrop
           title="Trust file"
@@ -143,8 +152,9 @@ export function VerifierPage({
           isOver={isOver}
           onGiven={(giving) => take(giving, 'trust')}
         >
-          Whose keys count, and what you require. Best got from somebody you trust, by another way
-          than the envelope.
+          {isGiven
+            ? undefined
+            : 'Whose keys count, and what you require. Best got from somebody you trust, by another way than the envelope.'}
         </FileDrop>
         <FileDrop
           title="Logs and artifacts"
@@ -159,17 +169,22 @@ export function VerifierPage({
             />
           }
         >
-          Compared with the digests that are on record.
+          {isGiven ? undefined : 'Compared with the digests that are on record.'}
         </FileDrop>
       </div>
-      {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
+      {looked && <Looking looked={looked} onStop={stop} />}
+      {/* What was judged before must not look like the verdict of what comes now. */}
+      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
+        <FoundVerdict judge={judge} judging={judging} {...found} />
+      </div>
+      {first && <Export envelope={first.file} />}
       <BroughtTrust
         brought={given.brought}
         onChange={(brought) => give((before) => ({ ...before, brought }))}
       />
-      {/* What was judged before must not look like the verdict of what comes now. */}
+      {looked === null && <LeftAside left={left} />}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
-        <Found judge={judge} envelopes={given.envelopes} whence={whenceOf(given.brought)} />
+        {judging.state === 'judged' && <FoundRecord judged={judging.judged} {...found} />}
       </div>
       <NotDetectable page="offline" />
     </main>
@@ -264,18 +279,19 @@ function Export({ envelope }: { envelope: File }) {
   )
 }
 
-function Found({
-  judge,
-  envelopes,
-  whence,
-}: {
-  judge: Judge
-  envelopes: readonly FileAt[]
+type Found = {
   whence: Whence
-}) {
-  const judging = useSyncExternalStore(judge.subscribe, judge.now)
-  // Of other envelopes none is open.
-  const [opened, setOpened] = useState<{ of: readonly FileAt[]; id: number } | null>(null)
+  opened: number | null
+  onOpen: (id: number | null) => void
+}
+
+function FoundVerdict({
+  judge,
+  judging,
+  whence,
+  opened,
+  onOpen,
+}: Found & { judge: Judge; judging: Judging }) {
   switch (judging.state) {
     case 'nothing asked':
       return null
@@ -308,23 +324,29 @@ function Found({
       const { judged, series } = judging
       const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
       const [only] = judged
-      if (only && judged.length === 1) return <JudgedFile judged={only} whence={whence} />
-      const at = opened?.of === envelopes ? opened.id : null
-      const one = at === null ? undefined : judged[at]
-      const open = (id: number | null) => setOpened(id === null ? null : { of: envelopes, id })
+      if (only && judged.length === 1) return <FileVerdict judged={only} whence={whence} />
       return (
         <>
           <HeldTogether series={series} />
-          <VerdictList listed={listed} opened={at} onOpen={open} />
-          {one && at !== null && (
-            <OpenedFile key={at} id={at} name={one.path} onClose={() => open(null)}>
-              <JudgedFile judged={one} whence={whence} />
-            </OpenedFile>
-          )}
+          <VerdictList listed={listed} opened={opened} onOpen={onOpen} />
         </>
       )
     }
   }
+}
+
+/** What stands behind the verdict of the one file, or of the one of several that is open. */
+function FoundRecord({ judged, whence, opened, onOpen }: Found & { judged: readonly Judged[] }) {
+  const [only] = judged
+  if (only && judged.length === 1) return <FileRecord judged={only} />
+  const one = opened === null ? undefined : judged[opened]
+  if (opened === null || one === undefined) return null
+  return (
+    <OpenedFile key={opened} id={opened} name={one.path} onClose={() => onOpen(null)}>
+      <FileVerdict judged={one} whence={whence} />
+      <FileRecord judged={one} />
+    </OpenedFile>
+  )
 }
 
 /** What fails beside a record stands in its row: nobody opens one that looks proven. */
@@ -376,19 +398,17 @@ function UnderWay({
   )
 }
 
-function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
+function FileVerdict({ judged, whence }: { judged: Judged; whence: Whence }) {
   if ('unreadable' in judged)
     return (
       <Notice tone="bad" title={`${plain(judged.path, 160)} is not judged`}>
         {judged.unreadable}.
       </Notice>
     )
-  const { found, run, path, page, bytes, sha256, attached, unread } = judged
-  const sentence = proofSentence(found, null, whence)
-  const { claims, remaining } = found
+  const { found, path, page, bytes, sha256, attached, unread } = judged
   return (
     <>
-      <VerdictCard sentence={sentence}>
+      <VerdictCard sentence={proofSentence(found, null, whence)}>
         <p className="text-ink-2">
           <RunText text={path} max={160} />, {bytes.toLocaleString('en')} bytes, SHA-256{' '}
           <code className="font-mono break-all">{sha256}</code>
@@ -402,18 +422,23 @@ function JudgedFile({ judged, whence }: { judged: Judged; whence: Whence }) {
       </VerdictCard>
       <BesideFails claims={attached.map(({ claim }) => claim)} />
       <LeftAside left={unread} />
+    </>
+  )
+}
+
+function FileRecord({ judged }: { judged: Judged }) {
+  if ('unreadable' in judged) return null
+  const { found, run, attached } = judged
+  const { claims, remaining } = found
+  const failing = claims.filter(fails)
+  return (
+    <>
       {(found.verdict === 'does not verify' || remaining !== null) && (
         <Damage claims={claims} remaining={remaining} />
       )}
       {run && <TheRun run={run} />}
       <InPlainWords />
-      <Claims
-        claims={
-          sentence.tone === 'refused'
-            ? claims.filter(({ state }) => state === 'does not verify')
-            : claims
-        }
-      />
+      <Claims claims={failing.length > 0 ? failing : claims} />
       {attached.length > 0 && <AttachedFiles attached={attached} />}
     </>
   )

@@ -17,6 +17,7 @@ export function FileDrop({
   /** Files are held over the page, all of which is this place. */
   isOver?: boolean
   hasFolders?: boolean
+  /** What it is for. Without it, it is one line: once something was given, that is what the page is about. */
   children?: ReactNode
   /** What stands below the buttons. */
   beside?: ReactNode
@@ -29,7 +30,7 @@ export function FileDrop({
     <section
       aria-label={title}
       data-over={over || isOver}
-      className="card flex flex-col items-start border-dashed border-line-strong p-4 data-[over=true]:border-seal data-[over=true]:bg-seal-wash"
+      className="card flex flex-col items-start gap-3 border-dashed border-line-strong p-4 data-[over=true]:border-seal data-[over=true]:bg-seal-wash"
       onDragOver={(event) => {
         event.preventDefault()
         setOver(true)
@@ -41,11 +42,13 @@ export function FileDrop({
         onGiven(droppedFiles(event.dataTransfer))
       }}
     >
-      <h2 className="text-base font-semibold">{title}</h2>
-      {children !== undefined && <div className="max-w-prose text-ink-2">{children}</div>}
-      <div className="mt-3 flex flex-wrap gap-2">
-        <Choose button={button} multiple onChosen={take} />
-        {hasFolders && <Choose button="Choose a folder" folder onChosen={take} />}
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+        <h2 className="text-base font-semibold">{title}</h2>
+        {children !== undefined && <div className="w-full max-w-prose text-ink-2">{children}</div>}
+        <div className="flex flex-wrap gap-2">
+          <Choose button={button} multiple onChosen={take} />
+          {hasFolders && <Choose button="Choose a folder" folder onChosen={take} />}
+        </div>
       </div>
       {beside}
     </section>

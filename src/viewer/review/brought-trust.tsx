@@ -10,45 +10,49 @@ import type { ReactNode } from 'react'
 import { comparedSaid } from './trust-contents.tsx'
 import { Offered } from './trust-file.tsx'
 
-/** A trust file beside what is verified. `isConfirmed`: the reader compared its keys with what they got elsewhere. */
+/**
+ * A trust file beside what is verified. Where several files have the same words it is one: their keys are compared once.
+ * `isConfirmed`: the reader compared its keys with what they got elsewhere.
+ */
 export type Brought = {
-  readonly path: string
+  readonly paths: readonly [string, ...string[]]
   readonly read: ReadTrust
   readonly isConfirmed: boolean
 }
 
 /**
- * Those that came now beside those that were here. The same file once more is that file. Where another export is given, what
- * a former one offered, and nobody said yes to, has gone with it.
+ * Those that came now beside those that were here. Where another export is given, what a former one offered, and nobody said
+ * yes to, has gone with it.
  */
 export function withTrust(
   brought: readonly Brought[],
-  more: readonly Pick<Brought, 'path' | 'read'>[],
+  more: readonly { readonly path: string; readonly read: ReadTrust }[],
   isOtherExport: boolean,
 ): readonly Brought[] {
-  const stays = isOtherExport
-    ? brought.filter((one) => one.isConfirmed || !isOfExport(one))
-    : brought
-  const known = new Set(stays.map(wordsOf))
-  return [
-    ...stays,
-    ...more.flatMap((one) => {
-      const words = wordsOf(one)
-      if (known.has(words)) return []
-      known.add(words)
-      return [{ ...one, isConfirmed: false }]
-    }),
-  ]
+  const stays = isOtherExport ? brought.flatMap(withoutOffered) : brought
+  const byWords = new Map(stays.map((one) => [wordsOf(one), one]))
+  for (const { path, read } of more) {
+    const one: Brought = { paths: [path], read, isConfirmed: false }
+    const words = wordsOf(one)
+    const { paths, ...same } = byWords.get(words) ?? one
+    byWords.set(words, { ...same, paths: paths.includes(path) ? paths : [...paths, path] })
+  }
+  return [...byWords.values()]
 }
 
-const wordsOf = ({ path, read }: Pick<Brought, 'path' | 'read'>): string =>
-  `${path}\n${read.ok ? canonicalize(read.file) : read.why}`
+function withoutOffered({ paths, ...one }: Brought): Brought[] {
+  const [first, ...others] = one.isConfirmed ? paths : paths.filter((path) => !isOffered(path))
+  return first === undefined ? [] : [{ ...one, paths: [first, ...others] }]
+}
+
+const wordsOf = ({ paths, read }: Brought): string =>
+  read.ok ? canonicalize(read.file) : `${paths[0]}\n${read.why}`
 
 /** What a verifier is given of them. Of several files everything counts: what one does not require another may. */
 export const trustedOf = (brought: readonly Brought[]): Trusted[] =>
-  brought.flatMap(({ path, read, isConfirmed }) =>
+  brought.flatMap(({ paths: [name], read, isConfirmed }) =>
     read.ok
-      ? [{ file: read.file, source: isConfirmed ? ('pinned' as const) : 'offered', name: path }]
+      ? [{ file: read.file, source: isConfirmed ? ('pinned' as const) : 'offered', name }]
       : [],
   )
 
@@ -60,8 +64,8 @@ export const refusedOf = (brought: readonly Brought[]): string[] =>
   brought.flatMap((one) => (one.read.ok || isOfExport(one) ? [] : [one.read.why]))
 
 /** Nobody's word but the exporter's: it came in a page, or a folder, of an export. */
-export const isOfExport = ({ path }: Pick<Brought, 'path'>): boolean =>
-  path.endsWith('/offered-trust.json')
+export const isOfExport = ({ paths }: Brought): boolean => paths.every(isOffered)
+const isOffered = (path: string): boolean => path.endsWith('/offered-trust.json')
 
 export const TRUST_BOX = 'brought-trust'
 
@@ -93,7 +97,7 @@ export function BroughtTrust({
           }
           action={<TakeAway one={one} brought={brought} onChange={onChange} />}
         >
-          <RunText text={one.path} max={160} />:{' '}
+          <RunText text={one.paths[0]} max={160} />:{' '}
           <RunText text={one.read.ok ? '' : one.read.why} max={400} />.{' '}
           {isOfExport(one)
             ? 'It could have offered keys alone: the verdict goes by what you trust and require yourself.'
@@ -112,7 +116,7 @@ export function BroughtTrust({
               one.read.ok && (
                 <Offered
                   key={wordsOf(one)}
-                  name={one.path}
+                  names={one.paths}
                   file={one.read.file}
                   counts={countsOf(
                     one.isConfirmed,
@@ -160,7 +164,7 @@ function TakeAway({
     <button
       type="button"
       className="button self-start"
-      aria-label={`Take away ${plain(one.path, 80)}`}
+      aria-label={`Take away ${plain(one.paths[0], 80)}`}
       onClick={() => onChange(brought.filter((other) => other !== one))}
     >
       Take away

@@ -14,7 +14,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { Link, useSearchParams } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
-import { Judged } from './judged.tsx'
+import { JudgedRecord, JudgedVerdict } from './judged.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { useKeysFault } from './use-keys-fault.ts'
 import { Verifying } from './verifying.tsx'
@@ -88,11 +88,15 @@ export function EnvelopePage({
             <p className="text-xs empty:hidden">
               <AsOf of={verdict} />
             </p>
-            <Judged
-              document={evidence_id}
+            <JudgedVerdict
               origin={{ from: 'server', evidence_id }}
               verdict={found}
               keysFault={keysFault ?? found.keys_fault ?? null}
+            />
+            <JudgedRecord
+              document={evidence_id}
+              origin={{ from: 'server', evidence_id }}
+              verdict={found}
               renderStream={renderStream}
             />
           </>

@@ -1,3 +1,4 @@
+import { fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -25,17 +26,14 @@ import { VerdictCard } from './verdict-card.tsx'
 
 const TryChange = part(() => import('./try-change.tsx').then((m) => m.TryChange))
 
-/** A verdict, and what is in the envelope only if nothing fails [U5]. */
-export function Judged({
-  document,
+/** The verdict itself: what is proven, by whose key, and what is not. */
+export function JudgedVerdict({
   origin,
   verdict,
   brought = [],
   keysFault = null,
   compare = TRUST_PAGE,
-  renderStream,
 }: {
-  document: string
   origin: Origin
   verdict: Verdict
   /** Trust files that it is held against beside what this browser keeps. */
@@ -44,66 +42,83 @@ export function Judged({
   keysFault?: string | null
   /** Where the fingerprint of a key that is not pinned can be compared. */
   compare?: ReactNode
-  /** The stream beside the record; given from above, since the operator's part is another's. */
-  renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
 }) {
   const kept = useQuery(keptQuery)
   const endingOf = useEndingOf(brought)
   const seen = kept.data?.seen[verdict.sealed_by?.key_id ?? ''] ?? null
   const sentence = proofSentence(verdict, seen, origin.from)
   const { tone } = sentence
-  const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
   const { summary } = verdict
   const ending = verdict.sealed_by && endingOf(verdict.sealed_by.key_id)
   return (
-    <>
-      <VerdictCard sentence={sentence}>
-        <p className="text-ink-2">
-          {CHECKED[tone]} in this browser over {verdict.bytes.toLocaleString('en')} bytes
-          {origin.from === 'server' ? (
-            <>
-              .{' '}
-              <a
-                href={`/api/envelopes/${encodeURIComponent(origin.evidence_id)}`}
-                download={`${origin.evidence_id}.json`}
-                className="link"
-              >
-                {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
-              </a>
-            </>
-          ) : (
-            <>
-              {' '}
-              of <RunText text={origin.name} max={120} />. Nothing of it was sent anywhere.
-            </>
-          )}
+    <VerdictCard sentence={sentence}>
+      <p className="text-ink-2">
+        {CHECKED[tone]} in this browser over {verdict.bytes.toLocaleString('en')} bytes
+        {origin.from === 'server' ? (
+          <>
+            .{' '}
+            <a
+              href={`/api/envelopes/${encodeURIComponent(origin.evidence_id)}`}
+              download={`${origin.evidence_id}.json`}
+              className="link"
+            >
+              {tone === 'refused' ? 'Download the unverified file' : 'Download the file'}
+            </a>
+          </>
+        ) : (
+          <>
+            {' '}
+            of <RunText text={origin.name} max={120} />. Nothing of it was sent anywhere.
+          </>
+        )}
+      </p>
+      {keysFault !== null && (
+        <p className="max-w-prose text-ink">
+          The server’s own list of keys could not be had: <RunText text={keysFault} max={300} />.
+          The record was held against the keys that this browser keeps alone.
         </p>
-        {keysFault !== null && (
-          <p className="max-w-prose text-ink">
-            The server’s own list of keys could not be had: <RunText text={keysFault} max={300} />.
-            The record was held against the keys that this browser keeps alone.
-          </p>
-        )}
-        {ending !== null && (
-          <p className="max-w-prose text-ink">
-            <EndingSaid ending={ending} />{' '}
-            <Link href="/evidence/trust" className="link">
-              Keys you trust
-            </Link>
-          </p>
-        )}
-        {summary && verdict.sealed_by?.source !== 'pinned' && (
-          <div className="mt-2 max-w-prose text-ink">
-            {isByRefused(verdict.claims) && kept.data ? (
-              <SealOfRefused kept={kept.data} key_id={summary.key_id} />
-            ) : (
-              compare
-            )}
-          </div>
-        )}
-      </VerdictCard>
-      {(verdict.verdict === 'does not verify' || verdict.remaining !== null) && (
-        <Damage claims={verdict.claims} remaining={verdict.remaining} />
+      )}
+      {ending !== null && (
+        <p className="max-w-prose text-ink">
+          <EndingSaid ending={ending} />{' '}
+          <Link href="/evidence/trust" className="link">
+            Keys you trust
+          </Link>
+        </p>
+      )}
+      {summary && verdict.sealed_by?.source !== 'pinned' && (
+        <div className="mt-2 max-w-prose text-ink">
+          {isByRefused(verdict.claims) && kept.data ? (
+            <SealOfRefused kept={kept.data} key_id={summary.key_id} />
+          ) : (
+            compare
+          )}
+        </div>
+      )}
+    </VerdictCard>
+  )
+}
+
+/** What stands behind a verdict, and what is in the envelope only if nothing fails [U5]. */
+export function JudgedRecord({
+  document,
+  origin,
+  verdict,
+  renderStream,
+}: {
+  document: string
+  origin: Origin
+  verdict: Verdict
+  /** The stream beside the record; given from above, since the operator's part is another's. */
+  renderStream?: (summary: Summary, isVerified: boolean) => ReactNode
+}) {
+  const { summary, claims, remaining } = verdict
+  const told = isSealKnown(verdict.sealed_by) ? 'verified' : 'read'
+  const failing = claims.filter(fails)
+  return (
+    <>
+      {(verdict.verdict === 'does not verify' || remaining !== null) && (
+        <Damage claims={claims} remaining={remaining} />
       )}
       {summary && (
         <Contents
@@ -114,13 +129,7 @@ export function Judged({
         />
       )}
       <InPlainWords />
-      <Claims
-        claims={
-          tone === 'refused'
-            ? verdict.claims.filter(({ state }) => state === 'does not verify')
-            : verdict.claims
-        }
-      />
+      <Claims claims={failing.length > 0 ? failing : claims} />
       {summary && <AuditViews document={document} origin={origin} summary={summary} told={told} />}
       {summary && renderStream?.(summary, verifiedHead(verdict) !== null)}
       {summary && <Demonstration document={document} head={summary.head} bytes={verdict.bytes} />}

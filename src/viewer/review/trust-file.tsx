@@ -1,5 +1,5 @@
 import type { ServerKey, TrustFile } from '#contract/trust.ts'
-import { counted } from '#evidence/counted.ts'
+import { counted, fewOf } from '#evidence/counted.ts'
 import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { type Given, type Giving, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
@@ -79,7 +79,7 @@ export function TrustFileDrop({
               <RunText text={path} max={120} /> is what you trust now.
             </>
           ) : (
-            <Offered name={path} file={found.file}>
+            <Offered names={[path]} file={found.file}>
               <Use
                 name={path}
                 compared={comparedSaid(found.file)}
@@ -174,13 +174,14 @@ function Use({
 
 /** What is in a trust file, for the reader to compare. */
 export function Offered({
-  name,
+  names: [name, ...others],
   file,
   counts = 'Nothing of it counts yet.',
   renderSaid,
   children,
 }: {
-  name: string
+  /** Of the files that have these words. */
+  names: readonly [string, ...string[]]
   file: TrustFile
   /** What of it counts by now. */
   counts?: string
@@ -197,6 +198,11 @@ export function Offered({
         has {counted(server_keys.length, 'server key')}, {counted(approvers.length, 'approver')} and{' '}
         {counted(required.length, 'required definition')}. {counts}
       </p>
+      {others.length > 0 && (
+        <p className="text-ink-2">
+          The same stands in <RunText text={fewOf(others)} max={600} />.
+        </p>
+      )}
       <TrustContents file={file} renderSaid={renderSaid} />
       {children}
     </div>

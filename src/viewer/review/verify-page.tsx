@@ -31,7 +31,7 @@ import { BroughtTrust, refusedOf, TRUST_BOX, trustedOf, withTrust } from './brou
 import { EndingSaid, useEndingOf } from './ended-key.tsx'
 import { type Chosen, givenFiles, NOTHING_GIVEN, noteMet, takingPlaceOf } from './given-files.ts'
 import { HeldTogether } from './held-together.tsx'
-import { Judged } from './judged.tsx'
+import { JudgedRecord, JudgedVerdict } from './judged.tsx'
 import { LeftAside } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
@@ -132,30 +132,38 @@ export function VerifyPage() {
         hasFolders
         isOver={isOver}
         onGiven={give}
+        beside={
+          isGiven && (
+            <p className="max-w-prose text-ink-2">
+              What you gave stays in the memory of this tab until you close it, also while you are
+              on another page.{' '}
+              <button type="button" className="link" onClick={takeAway}>
+                Take all of it away
+              </button>
+            </p>
+          )
+        }
       >
-        <p>
-          Drop envelopes anywhere on this page, or a folder with some, and the trust files to hold
-          them against if you have any. They are read by this page alone: nothing is sent anywhere,
-          and nobody needs to be signed in.
-        </p>
-        {isGiven && (
-          <p>
-            What you gave stays in the memory of this tab until you close it, also while you are on
-            another page.{' '}
-            <button type="button" className="link" onClick={takeAway}>
-              Take all of it away
-            </button>
-          </p>
-        )}
+        {chosen.length > 0
+          ? undefined
+          : 'Drop envelopes anywhere on this page, or a folder with some, and the trust files to hold them against if you have any. They are read by this page alone: nothing is sent anywhere, and nobody needs to be signed in.'}
       </FileDrop>
       {verifier.isError && <Failure error={verifier.error} again={verifier.refetch} />}
-      {looked === null ? <LeftAside left={left} /> : <Looking looked={looked} onStop={stop} />}
+      {looked && <Looking looked={looked} onStop={stop} />}
+      {/* What was judged before must not look like the verdict of what is read now. */}
+      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
+        {chosen.length > 1 && (
+          <FileVerdicts chosen={chosen} by={by} opened={opened} onOpen={open} />
+        )}
+        {only && <FileVerdict key={only.id} chosen={only} by={by} beside={NONE} />}
+      </div>
       <BroughtTrust
         brought={brought}
         isRefused={isOneRefused}
         renderSaid={renderSaid}
         onChange={(now) => change({ brought: now })}
       />
+      {looked === null && <LeftAside left={left} />}
       <p className="max-w-prose text-ink-2">
         It is held against the keys and requirements{' '}
         <Link href="/evidence/trust" className="link">
@@ -174,12 +182,11 @@ export function VerifyPage() {
           </button>
         </p>
       )}
-      {/* What was judged before must not look like the verdict of what is read now. */}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         {chosen.length > 1 && (
-          <FileVerdicts chosen={chosen} by={by} opened={opened} onOpen={open} />
+          <FileOfSeveral chosen={chosen} by={by} opened={opened} onOpen={open} />
         )}
-        {only && <FileVerdict key={only.id} chosen={only} by={by} beside={NONE} />}
+        {only && <FileRecord key={only.id} chosen={only} by={by} beside={NONE} />}
       </div>
       <NotDetectable />
     </Page>
@@ -202,22 +209,19 @@ const NONE: readonly HeldEnvelope[] = []
 const whyBeside = (one: FileAt): string =>
   one.page !== undefined ? PART_OF_PAGE : isPart(one) ? PART : NO_ENVELOPE
 const PART_OF_PAGE =
-  'Came in the page of an export beside its envelope: verifier.html and `runseal verify` hold these against the record'
+  'Came in the page of an export beside its envelope: verifier.html and the command runseal verify hold these against the record'
 const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
 const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
-function FileVerdicts({
-  chosen,
-  by,
-  opened,
-  onOpen,
-}: {
+type Several = {
   chosen: readonly Chosen[]
   by: JudgedBy
   opened: number | null
   onOpen: (id: number | null) => void
-}) {
+}
+
+function FileVerdicts({ chosen, by, opened, onOpen }: Several) {
   const client = useQueryClient()
   const kept = useQuery(keptQuery)
   const query = fileVerdictsQuery(chosen, by, noteMet)
@@ -228,8 +232,6 @@ function FileVerdicts({
     const { seen = {} } = kept.data ?? {}
     const { found, series } = verdicts.data
     const listed = found.map((one) => listedOf(one, chosen, seen))
-    const open = chosen.find(({ id }) => id === opened)
-    const beside = found.find(({ id }) => id === opened)?.beside ?? NONE
     return (
       <>
         <HeldTogether series={series} />
@@ -238,11 +240,6 @@ function FileVerdicts({
           brought={by.trust}
         />
         <VerdictList listed={worstFirst(listed)} opened={opened} onOpen={onOpen} />
-        {open && (
-          <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
-            <FileVerdict chosen={open} by={by} beside={beside} />
-          </OpenedFile>
-        )}
       </>
     )
   }
@@ -273,6 +270,24 @@ function FileVerdicts({
   )
 }
 
+/** The one of them that is open. */
+function FileOfSeveral({ chosen, by, opened, onOpen }: Several) {
+  const verdicts = useQuery(fileVerdictsQuery(chosen, by, noteMet))
+  const open = chosen.find(({ id }) => id === opened)
+  if (!verdicts.isSuccess || open === undefined) return null
+  const one = {
+    chosen: open,
+    by,
+    beside: verdicts.data.found.find(({ id }) => id === opened)?.beside ?? NONE,
+  }
+  return (
+    <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
+      <FileVerdict {...one} />
+      <FileRecord {...one} />
+    </OpenedFile>
+  )
+}
+
 function listedOf(
   found: FileFound,
   chosen: readonly Chosen[],
@@ -284,15 +299,9 @@ function listedOf(
   return { id: found.id, name, found: foundOf(found.verdict, since, 'file') }
 }
 
-function FileVerdict({
-  chosen,
-  by,
-  beside,
-}: {
-  chosen: Chosen
-  by: JudgedBy
-  beside: readonly HeldEnvelope[]
-}) {
+type One = { chosen: Chosen; by: JudgedBy; beside: readonly HeldEnvelope[] }
+
+function FileVerdict({ chosen, by, beside }: One) {
   const client = useQueryClient()
   const query = fileVerdictQuery(chosen, by, beside, noteMet)
   const verdict = useQuery(query)
@@ -314,9 +323,8 @@ function FileVerdict({
     )
   if (!verdict.isPending)
     return (
-      <Judged
-        document={FILES}
-        origin={{ from: 'file', name: chosen.path }}
+      <JudgedVerdict
+        origin={originOf(chosen)}
         verdict={verdict.data}
         brought={by.trust}
         compare={<Compare verdict={verdict.data} isBrought={by.trust.length > 0} />}
@@ -331,6 +339,15 @@ function FileVerdict({
     />
   )
 }
+
+/** What stands behind the verdict, once there is one. */
+function FileRecord({ chosen, by, beside }: One) {
+  const verdict = useQuery(fileVerdictQuery(chosen, by, beside, noteMet))
+  if (!verdict.isSuccess) return null
+  return <JudgedRecord document={FILES} origin={originOf(chosen)} verdict={verdict.data} />
+}
+
+const originOf = ({ path }: Chosen) => ({ from: 'file' as const, name: path })
 
 function Stopped({ onGoOn, children }: { onGoOn: () => void; children: string }) {
   return (
