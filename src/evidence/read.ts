@@ -184,8 +184,12 @@ function assertFits(value: unknown): asserts value is Envelope {
 function unfitSaid(there: unknown, message: string, name = ''): string {
   if (message.startsWith('Unrecognized key')) return 'it has a member that no record has'
   if (there === undefined && name !== '') return `it lacks ${name}`
+  const member = name === '' ? 'something' : `the member ${name}`
   const expected = message.replace(/^Invalid \w+: /, '')
-  return `${name === '' ? 'something' : name} is not what a record has there: ${expected}`
+  // An expression of hundreds of characters tells a person nothing.
+  return expected.startsWith('must match pattern')
+    ? `${member} is not written as a record has it there`
+    : `${member} is not what a record has there: ${expected}`
 }
 
 const valueAt = (value: unknown, path: readonly string[]): unknown =>

@@ -211,7 +211,7 @@ function tryRead(
       ok: false,
       claim: claimOf(code, {
         where,
-        message: `This file does not verify: ${message}.`,
+        message: `${message.charAt(0).toUpperCase()}${message.slice(1)}.`,
       }),
     }
   }

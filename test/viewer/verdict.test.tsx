@@ -279,12 +279,24 @@ describe('a verdict', () => {
     expect(where.queryByText(/changed entr|The file was changed since|was changed in/)).toBe(null)
   })
 
+  it('[V21] advises another copy of a damaged record, and not of what is no record', async () => {
+    const copy = /Ask for another copy of the file/
+    const spaced = new TextDecoder().decode(sealed.bytes).replace('{', '{ ')
+    await judge(new TextEncoder().encode(spaced), [pinned(signer)])
+    const where = () => within(screen.getByRole('region', { name: 'Where it breaks' }))
+    where().getByText('The bytes are not the RFC 8785 form of what they say.')
+    where().getByText(copy)
+    await judge(new TextEncoder().encode('no JSON'), [pinned(signer)])
+    where().getByText(/^It is not one JSON document/)
+    expect(screen.queryByText(copy)).toBe(null)
+  })
+
   it('says of a whole record in the place of another that it is another, and not that it was changed', async () => {
     const found = await verifyEnvelope(sealed.bytes, {
       trust: [pinned(signer)],
       asked: { evidence_id: 'ev-other' },
     })
-    render(<Damage claims={found.claims} remaining={found.remaining} />)
+    render(<Damage found={found} />)
     screen.getByRole('heading', {
       name: 'This is another record than the one that you asked for',
     })
@@ -338,9 +350,9 @@ describe('a verdict', () => {
       expect(container.textContent).not.toMatch(/is whole|will say the same/)
     }
     const asked = { evidence_id: 'ev-other' }
-    const { claims, remaining } = await verifyEnvelope(sealed.bytes, { trust: [], asked })
+    const found = await verifyEnvelope(sealed.bytes, { trust: [], asked })
     cleanup()
-    render(<Damage claims={claims} remaining={remaining} />)
+    render(<Damage found={found} />)
     where().getByRole('heading', { name: 'This is another record than the one that you asked for' })
     where().getByText(
       /No key that you pinned, and that is neither retired nor revoked, has sealed it/,

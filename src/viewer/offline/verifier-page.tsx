@@ -433,9 +433,7 @@ function FileRecord({ judged }: { judged: Judged }) {
   const failing = claims.filter(fails)
   return (
     <>
-      {(found.verdict === 'does not verify' || remaining !== null) && (
-        <Damage claims={claims} remaining={remaining} />
-      )}
+      {(found.verdict === 'does not verify' || remaining !== null) && <Damage found={found} />}
       {run && <TheRun run={run} />}
       <InPlainWords />
       <Claims claims={failing.length > 0 ? failing : claims} />

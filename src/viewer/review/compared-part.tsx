@@ -1,4 +1,5 @@
 import type { ToldBy } from '#contract/status.ts'
+import { ApiError } from '#viewer/api.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { Choose } from '#viewer/parts/choose.tsx'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
@@ -66,7 +67,7 @@ export function ComparedPart({
           <span className="text-ink-2">not checked</span>
         </div>
       )}
-      {compared.isError && <ErrorWords error={compared.error} />}
+      {compared.isError && <NotHad name={name} error={compared.error} />}
       {compared.data &&
         (compared.data.same ? (
           <Same
@@ -86,6 +87,18 @@ export function ComparedPart({
           />
         ))}
     </div>
+  )
+}
+
+/** What a server does not have is none the less on record: only its bytes are gone. */
+function NotHad({ name, error }: { name: string; error: unknown }) {
+  if (!(error instanceof ApiError) || error.code !== 'not_found')
+    return <ErrorWords error={error} />
+  return (
+    <p role="alert" className="max-w-prose text-bad">
+      {startOf(name)} is on record, and the server answers that it does not have it (any more).
+      Bytes that somebody else kept can be compared here all the same.
+    </p>
   )
 }
 
@@ -208,7 +221,7 @@ export function ComparedLog({
           </div>
         )
       )}
-      {compared.isError && !isStopped && <ErrorWords error={compared.error} />}
+      {compared.isError && !isStopped && <NotHad name="the log" error={compared.error} />}
       {compared.data && (
         <Another
           name={`part ${compared.data.index + 1} of the log`}

@@ -9,7 +9,7 @@ import type { Verdict } from '#viewer/verifier.ts'
  * Where a damaged file breaks first, every entry that is another than the one that was linked, and what can still be
  * said: for finding out what happened to it. Nothing of the file is drawn as evidence [U5].
  */
-export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remaining'>) {
+export function Damage({ found: { verdict, claims, remaining } }: { found: Found }) {
   const first = claims.find(fails)
   if (first === undefined) return null
   const failing = failingOf(claims)
@@ -30,10 +30,12 @@ export function Damage({ claims, remaining }: Pick<Verdict, 'claims' | 'remainin
         )}
       </div>
       {remaining && <StillSaid remaining={remaining} isWhole={isWhole} />}
-      <p className="max-w-prose text-ink-2">{advice}</p>
+      {verdict === 'does not verify' && <p className="max-w-prose text-ink-2">{advice}</p>}
     </section>
   )
 }
+
+type Found = Pick<Verdict, 'verdict' | 'claims' | 'remaining'>
 
 /** Every entry that is another than was linked, and what can still be said. */
 export function StillSaid({

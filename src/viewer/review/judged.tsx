@@ -117,9 +117,7 @@ export function JudgedRecord({
   const failing = claims.filter(fails)
   return (
     <>
-      {(verdict.verdict === 'does not verify' || remaining !== null) && (
-        <Damage claims={claims} remaining={remaining} />
-      )}
+      {(verdict.verdict === 'does not verify' || remaining !== null) && <Damage found={verdict} />}
       {summary && (
         <Contents
           document={document}
