@@ -75,8 +75,15 @@ export const gateQuery = (gate_id: string) =>
 
 export const envelopesQuery = infiniteQueryOptions({
   queryKey: ['envelopes'],
-  queryFn: ({ signal, pageParam }) =>
-    ask(ENDPOINT.listEnvelopes, { signal, query: { cursor: pageParam, limit: '100' } }),
+  queryFn: async ({ client, signal, pageParam }) => {
+    const memory = client.query(memoryQuery)
+    const page = await ask(ENDPOINT.listEnvelopes, {
+      signal,
+      query: { cursor: pageParam, limit: '100' },
+    })
+    // What is verified here after the list was asked for may be newer than its answer.
+    return { ...page, memory: await memory }
+  },
   initialPageParam: '',
   getNextPageParam: (page) => page.next_cursor,
 })
@@ -217,7 +224,7 @@ export const memoryQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 })
 
-/** That the server’s list is not as it was seen before, noted each time that a page says so. */
+/** That the server’s list, or a record, is not as it was seen before, noted each time that a page says so. */
 export const unlikeQuery = (changed: string | null) =>
   queryOptions({
     queryKey: ['unlike', changed],

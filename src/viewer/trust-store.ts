@@ -58,7 +58,10 @@ const Kept = z.object({
   heads: z.array(Held),
   /** The last one over the whole series. */
   walk: z.prefault(z.nullable(LastWalk), null),
-  /** When the server's list was not as it was seen before, and since then no walk was made. */
+  /**
+   * When and what of it was last found not to be as it was seen before, or as it should be, until a walk finds nothing or
+   * the reader knows why.
+   */
   unlike: z.prefault(z.nullable(Unlike), null),
 })
 export type Kept = z.infer<typeof Kept> & {
@@ -459,22 +462,36 @@ export type WalkMade = {
     readonly place: HeldEnvelope
     readonly by: Parameters<typeof remembers>[1]
   }[]
-  readonly is_broken: boolean
+  /** What is other than it should be. */
+  readonly wrong: string | null
+  /** Something could not be had. */
+  readonly is_part: boolean
 }
 
-/** That its list is not as it was seen here before is said until a walk has looked, also where it does not answer again. */
+/**
+ * That its list, or a record, is not as it was seen here before is said until a walk has looked, also where it does not
+ * answer again. What the last walk found wrong says more.
+ */
 export const rememberUnlike = (said: string, at = new Date().toISOString()) =>
-  noted(change((kept) => (kept.unlike?.said === said ? kept : { ...kept, unlike: { at, said } })))
+  noted(change((kept) => withUnlike(kept, said, at)))
+export const withUnlike = (kept: Kept, said: string, at: string): Kept =>
+  kept.walk?.is_broken === true || kept.unlike?.said === said
+    ? kept
+    : { ...kept, unlike: { at, said } }
 
 /** What the walk met is remembered, and nothing let go that it did not meet as it was: that may be another history's. */
 export const rememberWalk = (walk: WalkMade) =>
   noted(changeMemory((memory) => withWalk(memory, walk)))
 export function withWalk({ kept, met }: Memory, walk: WalkMade): Memory {
-  const { at, is_broken } = walk
+  const { at, wrong } = walk
   const numbers = walk.placed.map(({ place }) => place.seal_seq)
   const up_to = numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b))
   return {
-    kept: { ...kept, walk: { at, up_to, is_broken }, unlike: null },
+    kept: {
+      ...kept,
+      walk: { at, up_to, is_broken: wrong !== null },
+      unlike: wrong === null ? (walk.is_part ? kept.unlike : null) : { at, said: wrong },
+    },
     met: metBy(met, walk, kept),
   }
 }
@@ -496,17 +513,18 @@ export function begunAnew(
     kept: {
       ...kept,
       walk: kept.walk && { ...kept.walk, is_broken: kept.walk.is_broken && !isLast },
+      unlike: isLast ? null : kept.unlike,
       heads: kept.heads.filter(isLeft),
     },
-    met: metBy(met.filter(isLeft), { ...walk, is_broken: false }, kept),
+    met: metBy(met.filter(isLeft), { ...walk, wrong: null }, kept),
   }
 }
 
-const metBy = (old: readonly Met[], { placed, is_broken }: WalkMade, kept: Kept) =>
+const metBy = (old: readonly Met[], { placed, wrong }: WalkMade, kept: Kept) =>
   withMet(old, {
     here: placed.flatMap(({ place, by }) => (remembers(kept, by) ? [asMet(place)] : [])),
     placed: placed.map(({ place }) => asMet(place)),
-    isBroken: is_broken,
+    isBroken: wrong !== null,
   })
 
 /** What this browser has seen of this server's series, each once. */

@@ -520,9 +520,17 @@ describe('the chain of the server', () => {
     for (const id of withheld) await found().getByText(id, { exact: true }).waitFor()
     expect(await axeViolations(page)).toEqual([])
     await page.unrouteAll()
-    // Another tab, or the same one later, says that the last walk was not what it should be.
+    // Another tab, or the same one later, and a record that is opened by its link, say what the walk found.
+    const warned = page.getByRole('alert').filter({ hasText: 'was not whole when this browser' })
+    const what = '2 records, numbers 2 to 3, were here before and are not here now.'
     await page.reload()
-    await page.getByText('up to number 1; something was wrong with it then').waitFor()
+    await warned.getByText(what).waitFor()
+    await page.goto(`${scene.companion.url}/evidence/${first().evidence_id}`)
+    await region('Verdict').getByText('is proven to be whole').waitFor()
+    await warned.getByText(what).waitFor()
+    expect(await axeViolations(page)).toEqual([])
+    await warned.getByRole('link', { name: 'Walk the chain' }).click()
+    await warned.getByText(what).waitFor()
   })
 })
 

@@ -39,7 +39,7 @@ it.each([
     expect(await readMemory()).toEqual({ kept: nothing, met: [] })
     expect(await see([key], '2026-01-01')).toEqual(nothing)
     expect(await rememberHead(head)).toEqual(nothing)
-    expect(await rememberWalk({ at: '', placed: [], is_broken: false })).toEqual(nothing)
+    expect(await rememberWalk({ at: '', placed: [], wrong: null, is_part: false })).toEqual(nothing)
     await expect(pin(key)).rejects.toThrow(why)
     const { wordsOf } = await import('#viewer/api.ts')
     const said = await pin(key).catch(wordsOf)

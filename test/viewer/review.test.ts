@@ -25,14 +25,8 @@ import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { MOST_BESIDE } from '#evidence/beside.ts'
 import { chosenFiles, type Look, type Looked } from '#viewer/parts/dropped-files.ts'
 import { sortFiles } from '#viewer/review/sort-files.ts'
-import {
-  changedSince,
-  isBroken,
-  isGone,
-  madeOf,
-  type Walk,
-  walkChain,
-} from '#viewer/review/walk-chain.ts'
+import { isBroken, isGone, madeOf, type Walk, walkChain } from '#viewer/review/walk-chain.ts'
+import { listUnlike } from '#viewer/review/unlike-seen.ts'
 import { unprovenOf } from '#viewer/review/unproven.ts'
 import { indexOf } from '#viewer/rows.ts'
 import { ApiError } from '#viewer/api.ts'
@@ -51,6 +45,7 @@ import {
   unanswered,
   withoutRefused,
   withSeen,
+  withUnlike,
   withWalk,
 } from '#viewer/trust-store.ts'
 import { verdictOf } from './verdict-of.ts'
@@ -283,10 +278,23 @@ describe('the walk over a chain', () => {
     expect(found.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-2' }] }])
     const warned = after(memory, found)
     expect(warned.kept.walk).toEqual({ at: 'then', up_to: 1, is_broken: true })
+    const said = 'ev-2, number 2, was here before and is not here now.'
+    expect(warned.kept.unlike).toEqual({ at: 'then', said })
+    // The list says less of it, and nothing once it is answered.
+    expect(withUnlike(warned.kept, 'The list is another.', 'later')).toBe(warned.kept)
     const anew = begunAnew(warned, madeOf(found), isGone(found))
     expect((await walk([sealed], seenHere(anew))).series).toMatchObject([{ faults: [] }])
     expect(newestOf(seenHere(anew))?.seal_seq).toBe(1)
     expect(anew.kept.walk?.is_broken).toBe(false)
+    expect(anew.kept.unlike).toBe(null)
+  })
+
+  it('[U12] that could not have all of it leaves said what a list or a record was found to be', async () => {
+    const said = 'Number 1 is another record than this browser has seen here.'
+    const memory = { met: [], kept: withUnlike(knowing(signer).kept, said, 'before') }
+    const part = after(memory, await walk([sealed], [], undefined, { refused: ['ev-1'] }))
+    expect(part.kept.unlike).toEqual({ at: 'before', said })
+    expect(after(part, await walk([sealed])).kept.unlike).toBe(null)
   })
 
   it('[U12] [W2] holds each seal against the one that was seen first, until the reader begins anew', async () => {
@@ -317,6 +325,7 @@ describe('the walk over a chain', () => {
     const anew = begunAnew(both, madeOf(mine), isGone(mine))
     expect(idsIn(anew)).toEqual(['ev-1', 'ev-3', 'ev-9'])
     expect(anew.kept.walk).toEqual({ at: 'later', up_to: 2, is_broken: true })
+    expect(anew.kept.unlike?.at).toBe('later')
     expect(begunAnew(both, madeOf(other), isGone(other)).kept.walk?.is_broken).toBe(false)
   })
 
@@ -480,10 +489,11 @@ describe('the walk over a chain', () => {
       return records
     }
     const by = { key_id: server, source: 'pinned' as const }
-    const walked = (places: readonly HeldEnvelope[], is_broken = false) => ({
+    const walked = (places: readonly HeldEnvelope[], isBroken = false) => ({
       at: '',
       placed: places.map((place) => ({ place, by })),
-      is_broken,
+      wrong: isBroken ? 'something' : null,
+      is_part: false,
     })
     const honest = historyOf('ev', 1, 6)
     const shared = honest.slice(0, 2)
@@ -755,30 +765,30 @@ describe('what this browser remembers', () => {
       /not in the list/,
     ],
   ] as const)('[U12] of the history: %s', (_, items, remembered, said) => {
-    const changed = changedSince(items, remembered === null ? [] : [remembered], true)
+    const changed = listUnlike(items, remembered === null ? [] : [remembered], true)
     if (said === null) expect(changed).toBe(null)
     else expect(changed).toMatch(said)
   })
 
   it('[U12] of the history: what stands further down a list is not gone, what the list has passed is', () => {
     const four = { ...listed, evidence_id: 'ev-4', seal_seq: 4 }
-    expect(changedSince([four], [last], false)).toBe(null)
+    expect(listUnlike([four], [last], false)).toBe(null)
     const two = { ...listed, evidence_id: 'ev-2', seal_seq: 2 }
-    expect(changedSince([four, two], [last], false)).toMatch(/not in the list/)
+    expect(listUnlike([four, two], [last], false)).toMatch(/not in the list/)
   })
 
   it('[U12] of the history: a record that the list gives another number', () => {
     const pushedUp = { ...listed, seal_seq: 103 }
-    expect(changedSince([pushedUp], [last], false)).toMatch(/number 3 .* number 103 now/)
+    expect(listUnlike([pushedUp], [last], false)).toMatch(/number 3 .* number 103 now/)
     const gone = { ...last, evidence_id: 'ev-4', seal_seq: 4 }
-    expect(changedSince([pushedUp], [last, gone], false)).not.toBe(null)
+    expect(listUnlike([pushedUp], [last, gone], false)).not.toBe(null)
   })
 
   it('[U12] of the history: each record that was opened, and not the last of a walk alone', () => {
     const two = { ...last, evidence_id: 'ev-2', seal_seq: 2 }
     const list = [listed, { ...listed, evidence_id: 'ev-2', head: 'd'.repeat(64), seal_seq: 2 }]
-    expect(changedSince(list, [last], true)).toBe(null)
-    expect(changedSince(list, [two, last], true)).toMatch(/Number 2 is another record/)
+    expect(listUnlike(list, [last], true)).toBe(null)
+    expect(listUnlike(list, [two, last], true)).toMatch(/Number 2 is another record/)
     const decisions = [{ nonce: 'n', sha256: 'e'.repeat(64) }]
     const heads = [
       { ...two, decisions: [] },

@@ -25,6 +25,7 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
+import { ChangedHistory } from './changed-history.tsx'
 import { LostMemory } from './lost-memory.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
@@ -74,6 +75,9 @@ export function ChainPage() {
   // While only some records are asked for again, the others stay in sight.
   const found = walk.data ?? walk.variables?.before ?? null
   const isStopped = walk.isError && cancel?.signal.aborted === true
+  const last = kept.data?.walk
+  // What it found stands below.
+  const isInSight = last?.is_broken === true && last.at === found?.at
   return (
     <Page
       title="The server’s chain"
@@ -101,6 +105,7 @@ export function ChainPage() {
         one, or this browser saw another one before.
       </p>
       <LostMemory memory={memory.data} />
+      {!isInSight && <ChangedHistory isHere />}
       {memory.data && <LastSeen memory={memory.data} />}
       {keysFault !== null && (
         <Notice tone="waiting" title="The server’s own list of keys could not be had">
@@ -186,8 +191,7 @@ function LastSeen({ memory }: { memory: Memory }) {
       ) : (
         <>
           It last walked the chain on <When at={last.at} />
-          {last.up_to === null ? ', and no record had a place' : `, up to number ${last.up_to}`}
-          {last.is_broken && '; something was wrong with it then'}.
+          {last.up_to === null ? ', and no record had a place' : `, up to number ${last.up_to}`}.
         </>
       )}
       {isFull(memory) &&

@@ -8,7 +8,7 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
 import { memoryQuery } from '#viewer/queries.ts'
 import { verdictQuery } from '#viewer/record-queries.ts'
-import { newestOf, seenHere } from '#viewer/trust-store.ts'
+import { seenHere } from '#viewer/trust-store.ts'
 import type { Summary } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
@@ -16,6 +16,7 @@ import { Link, useSearchParams } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
 import { JudgedRecord, JudgedVerdict } from './judged.tsx'
 import { NotDetectable } from './not-detectable.tsx'
+import { recordUnlike } from './unlike-seen.ts'
 import { useKeysFault } from './use-keys-fault.ts'
 import { Verifying } from './verifying.tsx'
 
@@ -32,6 +33,13 @@ export function EnvelopePage({
   const query = verdictQuery(evidence_id, search.get('run'))
   const verdict = useQuery(query)
   const keysFault = useKeysFault()
+  const { data: memory } = useQuery(memoryQuery)
+  const isGone = isNotFound(verdict.error)
+  // What was judged by what was seen before says nothing of what is by now.
+  const isNow = isGone || (verdict.data !== undefined && !verdict.isStale)
+  const answered = isGone ? null : (verdict.data ?? null)
+  const unlike =
+    memory !== undefined && isNow ? recordUnlike(evidence_id, answered, seenHere(memory)) : null
   return (
     <Page
       title="Evidence"
@@ -59,11 +67,15 @@ export function EnvelopePage({
         </div>
       }
     >
+      <ChangedHistory now={unlike} />
       <Answered
         of={verdict}
         renderFailure={(failed) =>
-          failed instanceof ApiError && failed.code === 'not_found' ? (
-            <NotHere evidence_id={evidence_id} />
+          isNotFound(failed) ? (
+            <NoSuch what="record" href="/evidence" all="records">
+              This server keeps no envelope <RunText text={evidence_id} max={140} />.
+              {unlike === null && ' The run may not be sealed yet.'}
+            </NoSuch>
           ) : (
             <Failure error={failed} again={verdict.refetch} />
           )
@@ -107,20 +119,5 @@ export function EnvelopePage({
   )
 }
 
-function NotHere({ evidence_id }: { evidence_id: string }) {
-  const { data: memory } = useQuery(memoryQuery)
-  const seen = memory && newestOf(seenHere(memory).filter((one) => one.evidence_id === evidence_id))
-  if (!seen)
-    return (
-      <NoSuch what="record" href="/evidence" all="records">
-        This server keeps no envelope <RunText text={evidence_id} max={140} />. The run may not be
-        sealed yet.
-      </NoSuch>
-    )
-  return (
-    <ChangedHistory title="This record was here before">
-      This browser has verified it here, as number {seen.seal_seq}, and the server does not have it
-      now. Walk the chain to see what else is missing, forked or sealed anew.
-    </ChangedHistory>
-  )
-}
+const isNotFound = (error: Error | null): boolean =>
+  error instanceof ApiError && error.code === 'not_found'

@@ -7,14 +7,15 @@ import { RunText } from '#viewer/parts/run-text.tsx'
 import { RunEnded } from '#viewer/parts/state.tsx'
 import { When } from '#viewer/parts/time.tsx'
 import { AsOf } from '#viewer/parts/told.tsx'
-import { envelopesQuery, memoryQuery, unlikeQuery } from '#viewer/queries.ts'
+import { envelopesQuery, memoryQuery } from '#viewer/queries.ts'
 import { seenHere } from '#viewer/trust-store.ts'
+import { heldName } from '#evidence/place.ts'
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { Link } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
 import { LostMemory } from './lost-memory.tsx'
-import { changedSince } from './walk-chain.ts'
+import { listUnlike } from './unlike-seen.ts'
 
 /** Every sealed record that this server keeps. A list of the server's: each is verified when it is opened. */
 export function EnvelopesPage() {
@@ -22,12 +23,13 @@ export function EnvelopesPage() {
   const { data, hasNextPage } = envelopes
   const items = useMemo(() => data?.pages.flatMap((page) => page.items) ?? [], [data])
   const { data: memory } = useQuery(memoryQuery)
-  const changed = useMemo(
-    () => (data && memory ? changedSince(items, seenHere(memory), !hasNextPage) : null),
-    [data, items, memory, hasNextPage],
-  )
-  useQuery(unlikeQuery(changed))
-  const unlike = data === undefined ? memory?.kept.unlike : null
+  const before = data?.pages[0]?.memory
+  const changed = useMemo(() => {
+    if (memory === undefined || before === undefined) return null
+    const known = new Set(seenHere(before).map(heldName))
+    const seen = seenHere(memory).filter((one) => known.has(heldName(one)))
+    return listUnlike(items, seen, !hasNextPage)
+  }, [before, items, memory, hasNextPage])
   const list = useRowKeys<HTMLUListElement>()
   return (
     <Page
@@ -47,16 +49,7 @@ export function EnvelopesPage() {
       }
     >
       <LostMemory memory={memory} />
-      {changed !== null && (
-        <ChangedHistory title="This server’s history has changed underneath you">
-          {changed} Walk the chain to see what is missing, forked or sealed anew.
-        </ChangedHistory>
-      )}
-      {unlike && (
-        <ChangedHistory title="This server’s history had changed underneath you">
-          So it was when it last answered, on <When at={unlike.at} />: {unlike.said}
-        </ChangedHistory>
-      )}
+      <ChangedHistory now={changed} />
       <p className="max-w-prose text-ink-2">
         The sealed records as this server lists them: not checked. A record is evidence once your
         browser has verified it: open one.{' '}

@@ -12,9 +12,10 @@ import {
 } from '#evidence/series.ts'
 import { distinctHeld, type HeldEnvelope, heldName, isSealedTwice } from '#evidence/place.ts'
 import type { Placed } from '#evidence/standing.ts'
+import { groupsOf } from './fault-groups.ts'
 import { isByRefused } from './proof-sentence.ts'
 import { wordsOf } from '#viewer/api.ts'
-import { newestOf, type WalkMade } from '#viewer/trust-store.ts'
+import type { WalkMade } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 
 /** What the walk asks of the world. Each ends with the signal's reason when that says so; `judge` throws what is no answer. */
@@ -163,17 +164,28 @@ export async function walkChain(
 }
 
 /** Is something other than it should be? What could not be had is not. */
-export const isBroken = ({ walked, series }: Walk): boolean =>
-  walked.some(({ fault }) => fault !== null) || series.some(({ faults }) => faults.length > 0)
+export const isBroken = (walk: Walk): boolean => wrongIn(walk).length > 0
+
+/** What is other than it should be, in a sentence each. */
+const wrongIn = ({ walked, series }: Walk): string[] => [
+  ...series.flatMap(({ faults }) => groupsOf(faults).map(({ message }) => message)),
+  ...walked.flatMap(({ fault, listed }) =>
+    fault === null ? [] : [`${listed.evidence_id}: ${fault}`],
+  ),
+]
 
 /** What is remembered of it. */
-export const madeOf = (walk: Walk): WalkMade => ({
-  at: walk.at,
-  placed: walk.walked.flatMap(({ placed, sealed_by }) =>
-    placed === null ? [] : [{ place: placed, by: sealed_by }],
-  ),
-  is_broken: isBroken(walk),
-})
+export function madeOf(walk: Walk): WalkMade {
+  const [wrong = null, ...others] = wrongIn(walk)
+  return {
+    at: walk.at,
+    placed: walk.walked.flatMap(({ placed, sealed_by }) =>
+      placed === null ? [] : [{ place: placed, by: sealed_by }],
+    ),
+    wrong: wrong === null || others.length === 0 ? wrong : `${wrong} And ${others.length} more.`,
+    is_part: walk.unlisted !== null || walk.walked.some(({ isUnread }) => isUnread),
+  }
+}
 
 /** Was the walk held against this one, and did not find it as it was? Of what was first seen since it began it says nothing. */
 export function isGone(walk: Walk): (seen: HeldEnvelope) => boolean {
@@ -191,40 +203,6 @@ const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
       const there = placed ?? unplaced?.says
       return there?.head === seen.head && !isSealedTwice(there, seen)
     }) === true
-}
-
-/** What in the server's own list is not as this browser has verified it before; null where nothing shows. */
-export function changedSince(
-  items: readonly Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>[],
-  seen: readonly HeldEnvelope[],
-  isWhole: boolean,
-): string | null {
-  const numbers = items.map(({ seal_seq }) => seal_seq)
-  const newest = numbers.reduce((a, b) => Math.max(a, b), 0)
-  // A list comes newest first and page by page: what is further down is not gone.
-  const from = isWhole || items.length === 0 ? 0 : numbers.reduce((a, b) => Math.min(a, b))
-  const byId = new Map(items.map((item) => [item.evidence_id, item]))
-  const byNumber = new Map(items.map((item) => [item.seal_seq, item]))
-  const isThere = ({ evidence_id, head, seal_seq }: HeldEnvelope) => {
-    const there = byId.get(evidence_id) ?? byNumber.get(seal_seq)
-    return there === undefined
-      ? seal_seq <= from
-      : heldName(there) === heldName({ evidence_id, head }) && there.seal_seq === seal_seq
-  }
-  // The newest says most, and is told of.
-  const changed = newestOf(seen.filter((one) => !isThere(one)))
-  if (changed === null) return null
-  const { evidence_id, seal_seq } = changed
-  if (items.length === 0)
-    return `This browser has seen a record number ${seal_seq} here, and now there is none.`
-  const elsewhere = byId.get(evidence_id)
-  if (elsewhere !== undefined && elsewhere.seal_seq !== seal_seq)
-    return `This browser has seen a record as number ${seal_seq} here, and the list gives it number ${elsewhere.seal_seq} now.`
-  if (newest < seal_seq)
-    return `This browser has seen a record number ${seal_seq} here, and now the newest is number ${newest}.`
-  return elsewhere !== undefined || byNumber.has(seal_seq)
-    ? `Number ${seal_seq} is another record than this browser has seen here.`
-    : `This browser has seen a record number ${seal_seq} here, and it is not in the list now.`
 }
 
 const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
