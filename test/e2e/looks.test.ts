@@ -239,6 +239,27 @@ describe('a server with runs', () => {
     await page.setViewportSize({ width: 1440, height: 900 })
   })
 
+  it('[U37] the command of a step, on a page of any width and with text of twice the size', async () => {
+    const record = page.getByRole('region', { name: 'What is on record' })
+    const wide = { width: 1440, height: 900 }
+    for (const [size, text] of [
+      [{ width: 780, height: 900 }, '100%'],
+      [wide, '200%'],
+      [wide, '100%'],
+    ] as const) {
+      await page.setViewportSize(size)
+      await page.goto(`${scene.companion.url}/evidence/${evidence.hostile}`)
+      await record.locator('[data-seq]').first().waitFor()
+      await page.evaluate((to) => document.documentElement.style.setProperty('font-size', to), text)
+      const command = record.locator('[data-seq="1"] .font-mono')
+      const rem = await page.evaluate(() =>
+        Number.parseFloat(getComputedStyle(document.body).fontSize),
+      )
+      expect((await command.boundingBox())?.width).toBeGreaterThan(10 * rem)
+      expect(await record.evaluate(columnFaults)).toEqual([])
+    }
+  })
+
   it('the evidence of a run that failed', () =>
     look(`/evidence/${evidence.broken}`, text('exit 7')))
 
@@ -309,6 +330,12 @@ function layoutFaults(): string[] {
   }
   window.scrollTo(0, 0)
   return faults
+}
+
+/** Heads of columns that run into the next. Runs in the page. */
+function columnFaults(record: Element): string[] {
+  const heads = [...record.querySelectorAll('.text-xs > *')].filter((one) => one.checkVisibility())
+  return heads.flatMap((one) => (one.scrollWidth > one.clientWidth ? [one.outerHTML] : []))
 }
 
 /** What has no room: what stands beside the page or its card, and facts of a letter a line. Runs in the page. */

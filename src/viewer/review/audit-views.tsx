@@ -18,21 +18,25 @@ import { useSearchParams } from 'wouter'
 import { EntryDetail } from './entry-detail.tsx'
 import type { Origin } from './origin.ts'
 
+/* Columns that have room where the page, by the size of its text, is wide, or of middle width. */
+const WIDE = '@max-[56rem]:hidden'
+const MIDDLE = '@max-[36rem]:hidden'
+
 const VIEW = {
   steps: {
     label: 'Steps',
     one: 'step',
     searched: 'its name, kind, outcome, reason, signal, command or the paths of its artifacts',
     rowPx: 44,
-    grid: 'grid-cols-[3rem_minmax(0,1fr)_auto] md:grid-cols-[3rem_minmax(8rem,2fr)_8rem_5rem_6rem_minmax(0,3fr)_6rem]',
+    grid: 'grid-cols-[3rem_minmax(0,1fr)_auto] @min-[36rem]:grid-cols-[3rem_minmax(0,2fr)_8rem_minmax(0,3fr)] @min-[56rem]:grid-cols-[3rem_minmax(0,2fr)_8rem_5rem_6rem_minmax(0,3fr)_6rem]',
     columns: [
       { sort: 'seq', label: '#' },
       { sort: 'name', label: 'Step' },
       { sort: 'outcome', label: 'Outcome' },
-      { sort: 'exit', label: 'Exit', wide: true },
-      { sort: 'duration', label: 'Took', wide: true },
-      { sort: null, label: 'Command', wide: true },
-      { sort: 'log', label: 'Log', wide: true },
+      { sort: 'exit', label: 'Exit', only: WIDE },
+      { sort: 'duration', label: 'Took', only: WIDE },
+      { sort: null, label: 'Command', only: MIDDLE },
+      { sort: 'log', label: 'Log', only: WIDE },
     ],
   },
   gates: {
@@ -64,7 +68,7 @@ const VIEW = {
     searched: string
     rowPx: number
     grid: string
-    columns: readonly { sort: SortBy | null; label: string; wide?: boolean }[]
+    columns: readonly { sort: SortBy | null; label: string; only?: string }[]
   }
 >
 
@@ -174,10 +178,10 @@ function Head({ rows, onSort }: { rows: Rows; onSort: (sort: string) => void }) 
     <div className={`${GRID} ${grid} h-8 border-b border-line text-xs text-ink-2`}>
       {columns.map((column) => {
         const { sort, label } = column
-        const wide = 'wide' in column ? 'max-md:hidden' : ''
+        const only = 'only' in column ? column.only : ''
         if (sort === null)
           return (
-            <span key={label} className={wide}>
+            <span key={label} className={only}>
               {label}
             </span>
           )
@@ -186,7 +190,7 @@ function Head({ rows, onSort }: { rows: Rows; onSort: (sort: string) => void }) 
           <button
             key={label}
             type="button"
-            className={`flex h-full items-center gap-1 font-medium ${wide} ${isSorted ? 'text-ink' : ''}`}
+            className={`flex h-full items-center gap-1 font-medium ${only} ${isSorted ? 'text-ink' : ''}`}
             aria-label={`Sort by ${label}${isSorted ? (rows.descending ? ', downwards' : ', upwards') : ''}`}
             aria-pressed={isSorted}
             onClick={() => onSort(isSorted && !rows.descending ? `-${sort}` : sort)}
@@ -353,14 +357,14 @@ function drawRow(
             </span>
           </span>
           <State of={STEP_STATUS[entry.outcome]} />
-          <span className="text-ink-2 max-md:hidden">
+          <span className={`text-ink-2 ${WIDE}`}>
             {entry.exit_code === null ? (entry.signal ?? '—') : `exit ${entry.exit_code}`}
           </span>
-          <span className="text-ink-2 max-md:hidden">{duration(entry.duration_ms)}</span>
-          <span className="truncate font-mono text-xs text-ink-2 max-md:hidden">
+          <span className={`text-ink-2 ${WIDE}`}>{duration(entry.duration_ms)}</span>
+          <span className={`truncate font-mono text-xs text-ink-2 ${MIDDLE}`}>
             <RunText text={entry.argv.join(' ')} max={300} />
           </span>
-          <span className="text-xs text-ink-2 max-md:hidden">{bytesSaid(entry.log.bytes)}</span>
+          <span className={`text-xs text-ink-2 ${WIDE}`}>{bytesSaid(entry.log.bytes)}</span>
         </Row>
       )
     }
