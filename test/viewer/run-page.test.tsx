@@ -64,6 +64,23 @@ it('[U2] [U4] an end that only the stream told does not stand over a newer recor
   expect(status.querySelector('[data-told]')?.getAttribute('data-told')).toBe('contradicted')
 })
 
+it('[U4] a run that is told to be sealed, and not how it ended, neither runs nor can be aborted', () => {
+  live.setState({ board: record(EMPTY_BOARD, running, 'e-2') })
+  const status = within(stands()).getByTestId('status')
+  screen.getByRole('button', { name: 'Abort' })
+  const sealed: RunFrame = { type: 'run_finalized', run_id: RUN, evidence_id: 'ev_1' }
+  const told = receive(record(EMPTY_BOARD, running, 'e-2'), [{ id: 'e-3', frame: sealed }])
+  act(() => live.setState({ board: told }))
+  expect(status.textContent).toBe('Endedhint')
+  expect(screen.queryByRole('button', { name: 'Abort' })).toBe(null)
+  const succeeded = reduceAll(running, [
+    { type: 'run_succeeded', run_id: RUN, timestamp: AT },
+    sealed,
+  ])
+  act(() => live.setState({ board: record(told, succeeded, 'e-3') }))
+  expect(status.textContent).toBe('Succeededrecorded')
+})
+
 it('[U3] a run that the server does not know any more is said to be so, and nothing of it goes on', () => {
   live.setState({ board: record(EMPTY_BOARD, running, 'e-2') })
   stands()

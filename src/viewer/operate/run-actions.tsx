@@ -1,7 +1,6 @@
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import type { Run } from '#contract/run.ts'
-import { RUN_STATUS } from '#contract/status.ts'
-import { sealStateOf, statusOf } from '#live/select.ts'
+import { sealStateOf } from '#live/select.ts'
 import { wordsOf } from '#viewer/api.ts'
 import { useWhyNot } from '#viewer/may.ts'
 import { ChangeButton } from '#viewer/parts/change-button.tsx'
@@ -31,7 +30,7 @@ export function RunActions({ run }: { run: Run }) {
           {wordsOf(failed).title}: {wordsOf(failed).detail}
         </span>
       )}
-      {!RUN_STATUS[statusOf(run)].ended && (
+      {sealStateOf(run) === 'open' && (
         <ChangeButton look="danger" whyNot={whyNot} onPress={() => setAborting(true)}>
           Abort
         </ChangeButton>

@@ -109,12 +109,13 @@ export function RunPage({
   // A timeline that has not said all is silent about the status, it does not contradict it. How a run ended can be,
   // also by a record that is newer than the hint and has no end.
   const isNewer = run.record !== null && run.hint.ended !== null && !isBehind(board, run)
+  const isOver = present.ended === null && sealStateOf(present) === 'sealed'
   const toldStatus: Told<RunStatus> = told<RunStatus>({
     hint: run.hint.ended?.outcome,
     recorded: run.record?.ended?.outcome ?? (isNewer ? status : null),
     verified: verified?.ended?.outcome,
   }) ?? {
-    by: run.record && statusOf(run.record) === status ? 'recorded' : 'hint',
+    by: !isOver && run.record && statusOf(run.record) === status ? 'recorded' : 'hint',
     value: status,
   }
   const toldStart = verified?.started ? 'verified' : run.record?.started ? 'recorded' : 'hint'
@@ -144,7 +145,9 @@ export function RunPage({
             <span className="flex items-center gap-2" data-testid="status">
               <ToldValue
                 told={toldStatus}
-                renderValue={(value) => <State of={RUN_STATUS[value]} />}
+                renderValue={(value) => (
+                  <State of={isOver && value === status ? ENDED : RUN_STATUS[value]} />
+                )}
               />
             </span>
             <EvidenceState
@@ -272,6 +275,9 @@ function mostTelling(run: Run, nodes: readonly Node[]): string | null {
     null
   )
 }
+
+/** That it is sealed is told, and not how it ended: a success has no frame of its own. */
+const ENDED = { label: 'Ended', tone: 'idle' } as const
 
 /** Another thing than the outcome: is there evidence, and did this browser verify it? */
 function EvidenceState({
