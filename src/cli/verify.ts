@@ -27,13 +27,15 @@ envelope with its logs and artifacts beside it. No script of it runs, and of the
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there, or cannot be read, is told
   --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, preimage, shell}],
-                   remaining, beside, page, unread} on stdout; expected, actual: of what was compared, and
+                   remaining, beside, page, unread, exit} on stdout; verdict: of the file alone;
+                   exit: {status, by}: the exit code, and which of verdict, beside, series and unread it is by;
+                   expected, actual: of what was compared, and
                    preimage: what is digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims about
                    what is beside it; page: {file, attached, offers_keys}, where it was taken from an
                    export in one page; unread: [{file, why}], what is there, or FILE, and cannot be read.
-                   Of several {verdict, files: [{file, verdict, …}], series: […], unread}: the worst, each,
+                   Of several {verdict, files: [{file, verdict, …}], series: […], unread, exit}: the worst, each,
                    what they say of each other, what cannot be read of them and beside them
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
@@ -58,23 +60,22 @@ Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
     const hasTrust = trust.length > 0
     const files = values.beside === undefined ? null : await filesBeside(values.beside)
     const judged = await judgeFiles(positionals, { trust, ...wanted }, files)
+    const exit = exitOf(judged)
     const [one] = judged.files
     if (one !== undefined && judged.files.length === 1) {
       if ('why' in one) {
-        if (values.json === true) console.log(defusedJson(unreadAlone(one)))
+        if (values.json === true) console.log(defusedJson({ ...unreadAlone(one), exit }))
         throw new CommandError(one.why, CANNOT_READ)
       }
       const { unread } = judged
       const isBeside = files !== null || one.page !== null
       if (values.json === true)
-        console.log(defusedJson({ ...jsonOf(one), ...(isBeside && { unread }) }))
+        console.log(defusedJson({ ...jsonOf(one), ...(isBeside && { unread }), exit }))
       else console.log(wordsFor(one, hasTrust, unread))
-      return exitOf(wordOf(one), judged)
-    }
-    const verdict = worstOf(judged)
-    if (values.json === true) console.log(defusedJson({ verdict, ...jsonOfAll(judged) }))
+    } else if (values.json === true)
+      console.log(defusedJson({ verdict: worstOf(judged), ...jsonOfAll(judged), exit }))
     else console.log(wordsForAll(judged, hasTrust))
-    return exitOf(verdict, judged)
+    return exit.status
   },
 }
 
@@ -88,11 +89,28 @@ const unreadAlone = (one: Unread) => ({
 
 type JudgedFile = { file: string } & Judged
 
-const exitOf = (word: VerdictWord, { unread }: JudgedFiles): number =>
-  unread.length > 0 && word !== 'does not verify' ? CANNOT_READ : VERDICT[word].exitCode
+/** By the worst of all that was found, and by each that is as bad. */
+function exitOf({ files, series, unread }: JudgedFiles): { status: number; by: string[] } {
+  const read = files.flatMap((one) => ('why' in one ? [] : [one]))
+  const isUnread = unread.length > 0 || read.length < files.length
+  const words = {
+    verdict: read.map(({ verdict }): VerdictWord => verdict),
+    beside: read.map(({ beside }) => wordOf({ verdict: 'proven', beside })),
+    series: series.flatMap(({ faults }) => faults.map((): VerdictWord => 'does not verify')),
+    // As a file that is no envelope: nothing can be said of it.
+    unread: isUnread ? (['not an envelope'] satisfies VerdictWord[]) : [],
+  }
+  const isIn = (word: VerdictWord) => (name: keyof typeof words) =>
+    words[name].some((one: VerdictWord) => one === word)
+  const sources = keysOf(words)
+  const worst = WORST_FIRST.find((word) => sources.some(isIn(word)))
+  return worst === undefined
+    ? { status: VERDICT.proven.exitCode, by: [] }
+    : { status: VERDICT[worst].exitCode, by: sources.filter(isIn(worst)) }
+}
 
 /** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
-function wordOf({ verdict, beside }: Judged): VerdictWord {
+function wordOf({ verdict, beside }: Pick<Judged, 'verdict' | 'beside'>): VerdictWord {
   if (beside?.some(fails) === true) return 'does not verify'
   const isPart = verdict === 'proven' && beside?.some(({ state }) => state !== 'proven') === true
   return isPart ? 'not proven' : verdict

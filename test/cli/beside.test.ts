@@ -35,6 +35,7 @@ tables:
 
 const Told = z.object({
   verdict: z.string(),
+  exit: z.object({ status: z.number(), by: z.array(z.string()) }),
   beside: z.array(
     z.object({ code: z.string(), message: z.string(), shell: z.optional(z.string()) }),
   ),
@@ -122,7 +123,10 @@ it('[A4] [C2] cells that have the digest on record and contradict it do not veri
   ])
   expect(code).toBe(1)
   const told = parseJson(Told, stdout)
-  expect(told.ok && told.value.verdict).toBe('proven')
+  expect(told.ok && [told.value.verdict, told.value.exit]).toEqual([
+    'proven',
+    { status: 1, by: ['beside'] },
+  ])
   const beside = told.ok ? told.value.beside : []
   expect(beside).toContainEqual({
     code: 'cells-differ',

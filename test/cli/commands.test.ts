@@ -30,6 +30,7 @@ afterAll(async () => {
 
 const Told = z.strictObject({
   verdict: z.string(),
+  exit: z.strictObject({ status: z.number(), by: z.array(z.string()) }),
   claims: z.array(
     z.strictObject({
       claim: z.string(),

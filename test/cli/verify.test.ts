@@ -92,10 +92,12 @@ async function printed(argv: string[]): Promise<{ code: number; text: string }> 
 }
 
 const Said = z.object({ code: z.string(), where: z.string(), preimage: z.optional(z.string()) })
+const Exit = z.object({ status: z.number(), by: z.array(z.string()) })
 const Told = z.object({
   verdict: z.string(),
   claims: z.array(Said),
   beside: z.optional(z.array(Said)),
+  exit: Exit,
 })
 
 it('[C2] says of every frozen file what its verifier does, by flags and in JSON', async () => {
@@ -123,9 +125,14 @@ it('[C2] says of every frozen file what its verifier does, by flags and in JSON'
     const isFalse = states.includes('does not verify')
     const isPart = verdict === 'proven' && states.some((state) => state !== 'proven')
     const word = isFalse ? 'does not verify' : isPart ? 'not proven' : verdict
-    expect({ file: attack.file, code }).toEqual({
+    const status = VERDICT[word].exitCode
+    // Why the exit is another than that of the verdict alone can be read.
+    const isBy = told.exit.by.includes('verdict')
+    expect({ file: attack.file, code, said: told.exit.status, isBy }).toEqual({
       file: attack.file,
-      code: VERDICT[word].exitCode,
+      code: status,
+      said: status,
+      isBy: status !== 0 && word === verdict,
     })
   }
   expect(tried).toBeGreaterThan(150)
@@ -136,6 +143,7 @@ const Together = z.object({
   files: z.array(z.object({ file: z.string(), verdict: z.string() })),
   series: z.array(z.object({ faults: z.array(z.object({ fault: z.string() })) })),
   unread: z.array(z.object({ file: z.string(), why: z.string() })),
+  exit: Exit,
 })
 
 it('[C2] [W11] several files are held against each other, and what is not among them is not missing', async () => {
@@ -159,6 +167,8 @@ it('[C2] [W11] several files are held against each other, and what is not among 
     const isOpen = /(^|-)open$|-of-nobody$|-on-nobody$/.test(name)
     expect({ name, code }).toEqual({ name, code: isWrong ? 1 : isOpen ? 3 : 0 })
     expect(told.verdict).toBe(isWrong ? 'does not verify' : code === 3 ? 'not proven' : 'proven')
+    expect(told.exit.status).toBe(code)
+    expect(told.exit.by.includes('series')).toBe(faults.length > 0)
   }
 })
 
@@ -190,6 +200,7 @@ it('[C2] --json is an object, whatever cannot be read', async () => {
     verdict: 'not an envelope',
     claims: [],
     unread: [{ file: gone }],
+    exit: { status: 2, by: ['unread'] },
   })
 })
 
@@ -201,6 +212,22 @@ it('[C2] what several files are is asked of each, and what is beside them of all
   await mkdir(join(beside, 'logs'), { recursive: true })
   await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
   expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
+  // The verdict is of the file alone, and what the exit is by is said.
+  const told = async (...argv: string[]) =>
+    Told.parse(JSON.parse((await printed([...argv, '--json'])).text))
+  const [one = '', , ...trust] = files
+  expect(await told(one, ...trust, '--beside', beside)).toMatchObject({
+    verdict: 'proven',
+    exit: { status: 1, by: ['beside'] },
+  })
+  expect(await told(one, ...trust, '--expect', 'run=run-x', '--beside', beside)).toMatchObject({
+    verdict: 'does not verify',
+    exit: { status: 1, by: ['verdict'] },
+  })
+  expect(await told(one, ...trust)).toMatchObject({
+    verdict: 'proven',
+    exit: { status: 0, by: [] },
+  })
 })
 
 it('[C24] [A6] a page that is damaged or does not verify has nothing held against the others', async () => {
