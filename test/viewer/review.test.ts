@@ -25,7 +25,14 @@ import { isTrustFile, readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { MOST_BESIDE } from '#evidence/beside.ts'
 import { chosenFiles, type Look, type Looked } from '#viewer/parts/dropped-files.ts'
 import { sortFiles } from '#viewer/review/sort-files.ts'
-import { isBroken, isGone, madeOf, type Walk, walkChain } from '#viewer/review/walk-chain.ts'
+import {
+  isBroken,
+  isBrokenItself,
+  isGone,
+  madeOf,
+  type Walk,
+  walkChain,
+} from '#viewer/review/walk-chain.ts'
 import { listUnlike } from '#viewer/review/unlike-seen.ts'
 import { unprovenOf } from '#viewer/review/unproven.ts'
 import { indexOf } from '#viewer/rows.ts'
@@ -327,6 +334,29 @@ describe('the walk over a chain', () => {
     expect(anew.kept.walk).toEqual({ at: 'later', up_to: 2, is_broken: true })
     expect(anew.kept.unlike?.at).toBe('later')
     expect(begunAnew(both, madeOf(other), isGone(other)).kept.walk?.is_broken).toBe(false)
+  })
+
+  it('[U12] [U16] of a key that is called revoked is told by that key, and lets go of nothing that was seen', async () => {
+    const second = await afterIt(signer, 'ev-2')
+    const memory = after(knowing(signer), await walk([sealed, second]))
+    const revoked: Trusted = {
+      file: trustFileOf(signer, {
+        server_keys: [serverKeyOf(signer, { status: 'revoked', last_seal_seq: 1 })],
+      }),
+      source: 'first_seen',
+    }
+    const found = await walk([sealed, second], seenHere(memory), [revoked])
+    expect(found.walked).toMatchObject([
+      { endedKey: null, fault: null },
+      { endedKey: signer.key_id, fault: expect.stringMatching(/which is revoked/) },
+    ])
+    expect([isBroken(found), isBrokenItself(found)]).toEqual([true, false])
+    expect(idsIn(begunAnew(memory, madeOf(found), isGone(found)))).toEqual(['ev-1', 'ev-2'])
+    // What is wrong beside it stands by itself.
+    const gone = await walk([second], seenHere(memory), [revoked])
+    expect(gone.series).toMatchObject([{ faults: [{ fault: 'missing', evidence_id: 'ev-1' }] }])
+    expect(isBrokenItself(gone)).toBe(true)
+    expect(idsIn(begunAnew(memory, madeOf(gone), isGone(gone)))).toEqual(['ev-2'])
   })
 
   it('[U12] remembers each one of the keys that were accepted, and none pushes out another’s', async () => {

@@ -15,6 +15,7 @@ const unread = (seal_seq: number): Walked => ({
   open: 'It could not be had: it answered 500',
   isByRefused: false,
   isUnread: true,
+  endedKey: null,
   unexpected: null,
   ended: [],
 })

@@ -26,6 +26,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
+import { EndingSaid, useEndingOf } from './ended-key.tsx'
 import { LostMemory } from './lost-memory.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
@@ -39,7 +40,15 @@ import {
 } from './unread-records.tsx'
 import { unprovenOf } from './unproven.ts'
 import { useKeysFault } from './use-keys-fault.ts'
-import { isBroken, isGone, madeOf, type Walk, walkChain, type Walked } from './walk-chain.ts'
+import {
+  isBroken,
+  isBrokenItself,
+  isGone,
+  madeOf,
+  type Walk,
+  walkChain,
+  type Walked,
+} from './walk-chain.ts'
 
 /** Every envelope of this server, walked by what each was sealed after [U12]. */
 export function ChainPage() {
@@ -212,6 +221,7 @@ function Found({
   const unread = walked.filter((one) => one.isUnread)
   const open = walked.filter((one) => one.open !== null && !one.isUnread)
   const ofRefused = open.filter(({ isByRefused }) => isByRefused)
+  const ofEnded = walked.filter(({ endedKey }) => endedKey !== null)
   const ofNobody = open.filter(({ isByRefused }) => !isByRefused)
   const isOpen = unlisted !== null || open.length + unread.length > 0
   const tone = isBroken(walk) ? 'broken' : isOpen ? 'open' : 'whole'
@@ -226,7 +236,9 @@ function Found({
       <section aria-label="What was found" className={`card flex flex-col gap-3 p-4 ${box}`}>
         <h2 className={`text-lg font-semibold ${title}`}>
           {tone === 'broken'
-            ? 'The chain is not whole'
+            ? isBrokenItself(walk)
+              ? 'The chain is not whole'
+              : `${ofEnded.length} of ${counted(walked.length, 'record')} ${ofEnded.length === 1 ? 'is' : 'are'} by a key that does not count for ${ofEnded.length === 1 ? 'it' : 'them'}`
             : unread.length > 0
               ? `${unread.length} of ${counted(walked.length, 'record')} could not be had`
               : unlisted !== null && open.length === 0
@@ -267,7 +279,10 @@ function Found({
         {series.map((one) => (
           <Faults key={one.server} series={one} many={series.length > 1} />
         ))}
-        <Named walked={walked.filter(({ fault }) => fault !== null)} />
+        <Named
+          walked={walked.filter(({ fault, endedKey }) => fault !== null && endedKey === null)}
+        />
+        <ByEndedKeys walked={ofEnded} />
         {unlisted !== null && <Unlisted why={unlisted} asking={asking} askAgain={askAgain} />}
         {unread.length > 0 && <UnreadRecords walked={unread} asking={asking} askAgain={askAgain} />}
         {ofRefused.length > 0 && (
@@ -296,7 +311,7 @@ function Found({
           </div>
         )}
         <CannotBeTold said={series.flatMap(({ open }) => open)} />
-        {tone === 'broken' && <Anew walk={walk} />}
+        {isBrokenItself(walk) && <Anew walk={walk} />}
       </section>
       <Table walked={walked} />
     </>
@@ -351,6 +366,29 @@ function Ended({ word, count }: { word: 'retired' | 'revoked'; count: number }) 
     </p>
   )
 }
+
+/** One false word of a server may have ended a key: that is answered where the keys are, and nothing is let go for it. */
+function ByEndedKeys({ walked }: { walked: readonly Walked[] }) {
+  const endingOf = useEndingOf(NONE)
+  return [...Map.groupBy(walked, ({ endedKey }) => endedKey ?? '')].map(([key_id, ofKey]) => {
+    const ending = endingOf(key_id)
+    return (
+      <div key={key_id} className="flex flex-col items-start gap-2">
+        <p className="max-w-prose">
+          {counted(ofKey.length, 'record')} of the key <Fingerprint hex={key_id} short />:{' '}
+          {ending === null ? 'It does not count as far as that.' : <EndingSaid ending={ending} />}{' '}
+          How far it counts is for you to say. Nothing that this browser remembers of{' '}
+          {ofKey.length === 1 ? 'it' : 'them'} is let go.
+        </p>
+        <Link href="/evidence/trust" className="button">
+          Keys you trust
+        </Link>
+        <Named walked={ofKey} />
+      </div>
+    )
+  })
+}
+const NONE = [] as const
 
 /** What changed stays a warning until the reader says that they know why. */
 function Anew({ walk }: { walk: Walk }) {

@@ -1,5 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
-import { fails } from '#evidence/claims.ts'
+import { type ClaimCode, fails } from '#evidence/claims.ts'
 import { namedAlone } from '#evidence/expectations.ts'
 import { allListed, type ListPage, MOST_LISTED } from '#evidence/listed.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
@@ -52,6 +52,8 @@ export type Walked = {
   isByRefused: boolean
   /** It could not be had, now or once more: asked again, it may be. */
   isUnread: boolean
+  /** Nothing is wrong with it but that its key has ended before it: how far that counts is the reader's word. */
+  endedKey: string | null
   /** Keys that have ended, and count for it by its number alone. */
   ended: readonly ('retired' | 'revoked')[]
   /** The definition that nothing but a name says that it is of, while the reader requires more of others. */
@@ -174,6 +176,10 @@ const wrongIn = ({ walked, series }: Walk): string[] => [
   ),
 ]
 
+/** The same but for keys that have ended: of these nothing is to be let go that was remembered. */
+export const isBrokenItself = ({ walked, ...walk }: Walk): boolean =>
+  isBroken({ ...walk, walked: walked.filter(({ endedKey }) => endedKey === null) })
+
 /** What is remembered of it. */
 export function madeOf(walk: Walk): WalkMade {
   const [wrong = null, ...others] = wrongIn(walk)
@@ -194,12 +200,12 @@ export function isGone(walk: Walk): (seen: HeldEnvelope) => boolean {
   return (seen) => held.has(heldName(seen)) && !isHere(seen)
 }
 
-/** Is this one, as it was seen, among what was walked? What could not be had may still be it. */
+/** Is this one, as it was seen, among what was walked? What could not be had, or is by a key that has ended, may still be it. */
 const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
   const byId = Map.groupBy(walked, ({ listed }) => listed.evidence_id)
   return (seen) =>
-    byId.get(seen.evidence_id)?.some(({ placed, unplaced, isUnread }) => {
-      if (isUnread) return true
+    byId.get(seen.evidence_id)?.some(({ placed, unplaced, isUnread, endedKey }) => {
+      if (isUnread || endedKey !== null) return true
       const there = placed ?? unplaced?.says
       return there?.head === seen.head && !isSealedTwice(there, seen)
     }) === true
@@ -224,6 +230,7 @@ function walkedOf(
     open: null,
     isByRefused: false,
     isUnread: false,
+    endedKey: null,
     ended: [],
     unexpected: null,
   }
@@ -246,10 +253,13 @@ function walkedOf(
   const ended = [...new Set(verdict.claims.flatMap((claim) => claim.ended ?? []))]
   const found = { ...nothing, verdict: verdict.verdict, ended }
   const failing = verdict.claims.filter(fails)
-  const wrong = failing.find(({ claim }) => claim !== 'expectations')?.message ?? null
+  const wrongs = failing.filter(({ claim }) => claim !== 'expectations')
+  const wrong = wrongs[0]?.message ?? null
   if (walk === null) {
-    const fault = failing[0]?.message ?? 'It does not verify.'
-    return { ...found, unplaced: { evidence_id, says: null }, fault }
+    const fault = wrong ?? failing[0]?.message ?? 'It does not verify.'
+    const isEnded = wrongs.length > 0 && wrongs.every(({ code }) => ENDED.includes(code))
+    const endedKey = isEnded ? (sealed_by?.key_id ?? null) : null
+    return { ...found, unplaced: { evidence_id, says: null }, fault, endedKey }
   }
   const says = walk.place
   const asListed = isNamed || (listed.head === says.head && listed.seal_seq === says.seal_seq)
@@ -275,6 +285,8 @@ function walkedOf(
         unexpected: sealed_by.source === 'pinned' ? namedAlone(verdict.claims) : null,
       }
 }
+
+const ENDED: readonly ClaimCode[] = ['key-retired', 'key-revoked']
 
 const BY_REFUSED =
   'Its seal names a key that you refused, so that it has no place among the others.'
