@@ -13,7 +13,7 @@ import { RunsPage } from './operate/runs-page.tsx'
 import { keptQuery, trustQuery } from './queries.ts'
 import { NothingKept, NotKept } from './review/nothing-kept.tsx'
 import { useLive } from './store.ts'
-import { unanswered, warnsOf, wasRead } from './trust-store.ts'
+import { unanswered, wasRead } from './trust-store.ts'
 import { useEventStream } from './stream/use-event-stream.ts'
 import { part } from './parts/part.ts'
 import { PartAwaited } from './parts/part-awaited.tsx'
@@ -155,14 +155,13 @@ export function App() {
 
 /** What warns is fetched when there is something to warn of. */
 function KeyWatch({ isAsking }: { isAsking: boolean }) {
-  const { data: trust, dataUpdatedAt } = useQuery({ ...trustQuery, enabled: isAsking })
-  const { data: known } = useQuery(keptQuery)
-  if (!known) return null
-  const kept = warnsOf(known, trust?.offered.server_keys ?? [], new Date(dataUpdatedAt))
+  useQuery({ ...trustQuery, enabled: isAsking })
+  const { data: kept } = useQuery(keptQuery)
+  if (!kept) return null
   return (
     <>
       {/* Here with the page: where a file is verified nothing is fetched for it. */}
-      {kept.fault && <NothingKept fault={kept.fault} isInHand={wasRead(known)} />}
+      {kept.fault && <NothingKept fault={kept.fault} isInHand={wasRead(kept)} />}
       <NotKept />
       <Suspense>
         {unanswered(kept).length > 0 && <KeyChanged kept={kept} />}

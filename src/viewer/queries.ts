@@ -15,12 +15,15 @@ import { againAfterMs, ask, ApiError, send } from './api.ts'
 import {
   hasFallen,
   hearElsewhere,
+  isUnread,
+  keepAgain,
   type Kept,
   type Memory,
   readKept,
   readMemory,
   rememberUnlike,
   see,
+  withHeard,
   withSeen,
 } from './trust-store.ts'
 
@@ -192,20 +195,21 @@ export const keptQuery = queryOptions({
   queryKey: ['kept'],
   queryFn: async ({ client, queryKey }) => {
     const before = client.getQueryData<Kept>(queryKey)
-    const kept = stillKept(await readKept(), before)
+    const isFine = before !== undefined && before.fault === undefined
+    const kept = stillKept(isFine ? await readKept() : await keepAgain(), before)
     // What was judged without it may come out otherwise.
-    if (before?.fault?.kind === 'unread' && kept.fault?.kind !== 'unread') void judgeAnew(client)
+    if (before && isUnread(before) && !isUnread(kept)) void judgeAnew(client)
     return kept
   },
   networkMode: 'always',
   staleTime: Number.POSITIVE_INFINITY,
-  refetchInterval: ({ state }) => (state.data?.fault?.kind === 'unread' ? UNREAD_MS : false),
+  refetchInterval: ({ state }) => (state.data?.fault === undefined ? false : AGAIN_MS),
 })
-const UNREAD_MS = 15_000
+const AGAIN_MS = 15_000
 
 /** What was read once is not forgotten by this page where it cannot be read again: what it warns of stays in sight. */
 const stillKept = (kept: Kept, before: Kept | undefined): Kept =>
-  kept.fault?.kind === 'unread' && before ? { ...before, fault: kept.fault } : kept
+  isUnread(kept) && before ? { ...withHeard(before), fault: kept.fault } : kept
 
 /** All that this browser has seen of the server's series, the chain as it was last walked among it. */
 export const memoryQuery = queryOptions({
@@ -213,11 +217,10 @@ export const memoryQuery = queryOptions({
   queryFn: async ({ client, queryKey }) => {
     const before = client.getQueryData<Memory>(queryKey)
     const { kept, ...memory } = await readMemory()
-    const isUnread = kept.fault?.kind === 'unread'
     return {
       ...memory,
       kept: stillKept(kept, before?.kept),
-      met: isUnread ? (before?.met ?? memory.met) : memory.met,
+      met: isUnread(kept) ? (before?.met ?? memory.met) : memory.met,
     }
   },
   networkMode: 'always',

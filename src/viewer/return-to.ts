@@ -1,3 +1,5 @@
+import { inStorage } from './in-storage.ts'
+
 const KEY = 'runseal.return-to'
 
 /** Remembers where the person is, for after the sign-in: its link opens another tab, so the tab's own storage is no use. */
@@ -10,13 +12,4 @@ export function placeToReturn(): string {
   const place = inStorage((storage) => storage.getItem(KEY)) ?? ''
   inStorage((storage) => storage.removeItem(KEY))
   return /^\/(runs|gates|evidence|tables|verify)(\/|\?|$)/.test(place) ? place : '/runs'
-}
-
-/** null where this browser lets the page store nothing. */
-function inStorage<T>(act: (storage: Storage) => T): T | null {
-  try {
-    return act(localStorage)
-  } catch {
-    return null
-  }
 }

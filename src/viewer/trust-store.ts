@@ -6,6 +6,7 @@ import { type Trusted, trustFault } from '#evidence/trust.ts'
 import { distinctHeld, type HeldEnvelope, heldName, isSealedTwice } from '#evidence/place.ts'
 import * as z from 'zod/mini'
 import { answerOf, transact, whyNot } from './browser-store.ts'
+import { forgetHeard, hear, heard, type Heard } from './heard.ts'
 import { isAsFar, lowered } from './key-standing.ts'
 import { asMet, Head, Met, MOST_MET, withMet } from './met.ts'
 
@@ -71,9 +72,19 @@ export type Kept = z.infer<typeof Kept> & {
 
 /**
  * `unread`: what is kept cannot be had, so that whom the reader trusts and refused is not known, which is another thing
- * than nobody. `unkept`: it is had, and the last of what was to be added was not.
+ * than nobody. `foreign`: so it is since it is there and nothing that a page of this viewer wrote. `unkept`: it is had, and
+ * the last of what was to be added was not.
  */
-export type StoreFault = { readonly kind: 'unread' | 'unkept'; readonly why: string }
+export type StoreFault = {
+  readonly kind: 'unread' | 'foreign' | 'unkept'
+  readonly why: string
+}
+
+/** Is whom the reader trusts and refused not known? */
+export const isUnread = <T extends Pick<Kept, 'fault'>>(
+  kept: T,
+): kept is T & { readonly fault: StoreFault } =>
+  kept.fault !== undefined && kept.fault.kind !== 'unkept'
 
 /** What the reader said was not kept, and counts for nothing. */
 export class StoreError extends Error {
@@ -125,17 +136,18 @@ async function read(from: (store: IDBObjectStore) => Promise<Memory>): Promise<M
     const { kept, ...memory } = await transact('readonly', from)
     return { kept: lost === null ? kept : { ...kept, fault: lost }, ...memory }
   } catch (error) {
-    return { kept: { ...NOTHING_KEPT, fault: { kind: 'unread', why: whyNot(error) } }, met: [] }
+    const kind = error instanceof ForeignError ? 'foreign' : 'unread'
+    return { kept: { ...NOTHING_KEPT, fault: { kind, why: whyNot(error) } }, met: [] }
   }
 }
 
 /** Why what was last to be kept was not; null where it was. */
 let lost: StoreFault | null = null
 
-const keptOf = async (store: IDBObjectStore) => keptIn(await answerOf(store.get('kept')))
+const keptOf = async (store: IDBObjectStore) => withHeard(keptIn(await rawOf(store, 'kept')))
 
 async function memoryOf(store: IDBObjectStore): Promise<Memory> {
-  const [kept, met] = await Promise.all([keptOf(store), answerOf<unknown>(store.get('met'))])
+  const [kept, met] = await Promise.all([keptOf(store), rawOf(store, 'met')])
   return memoryIn(kept, met)
 }
 
@@ -150,6 +162,9 @@ export function memoryIn(kept: Kept, stored: unknown): Memory {
 
 const foreign = (message: string): string =>
   `what is kept is nothing that this page has written: ${message}`
+class ForeignError extends Error {
+  override readonly name = 'ForeignError'
+}
 
 // What is there and cannot be read may be pinned or refused: taken for nothing, the next change would write over it.
 const keptIn = (stored: unknown): Kept =>
@@ -203,7 +218,7 @@ const faultOf = (key: ServerKey): string | null =>
 function parsedKept(stored: unknown): Kept {
   const parsed = parse(Kept, stored)
   if (parsed.ok) return parsed.value
-  throw new Error(foreign(parsed.error.message))
+  throw new ForeignError(foreign(parsed.error.message))
 }
 
 /**
@@ -230,12 +245,23 @@ const changeMemory = (by: (memory: Memory) => Memory): Promise<Kept> =>
     return { before: before.kept, next: next.kept }
   })
 
-/** Lets go of what was met, which cannot be read: the next walk is the first. */
-export const forgetMet = () =>
+/** All that is kept, as it is, whoever wrote it. */
+export const keptAsItIs = (): Promise<object> =>
+  transact('readonly', async (store) => {
+    const [kept, met] = await Promise.all([rawOf(store, 'kept'), rawOf(store, 'met')])
+    return { kept, met }
+  })
+const rawOf = (store: IDBObjectStore, name: string) => answerOf<unknown>(store.get(name))
+
+/** Lets go of what is there and cannot be read, and of nothing else: this browser then meets all of that for the first time. */
+export const letGoOfForeign = () =>
   write(async (store) => {
-    const kept = await keptOf(store)
-    store.put([], 'met')
-    return { before: kept, next: kept }
+    const [kept, met] = await Promise.all([rawOf(store, 'kept'), rawOf(store, 'met')])
+    const isForeign = kept !== undefined && !parse(Kept, kept).ok
+    if (isForeign) store.delete('kept')
+    const next = isForeign ? NOTHING_KEPT : await keptOf(store)
+    if (memoryIn(next, met).unread !== undefined) store.delete('met')
+    return { before: next, next }
   })
 
 async function write(
@@ -244,6 +270,7 @@ async function write(
   try {
     const { before, next } = await transact('readwrite', by)
     lost = null
+    forgetHeard()
     tell(before, next)
     return next
   } catch (error) {
@@ -349,9 +376,28 @@ export const requireDefinition = (definition: RequiredDefinition) =>
 
 export const requireNothingOf = (name: string) => change((kept) => withRequired(kept, name, []))
 
+/**
+ * What there is no room for is known as soon as the page begins, and what could not be kept is tried again: what is kept is
+ * written as it is.
+ */
+export const keepAgain = () => noted(change((kept) => kept))
+
 /** What the server offers, remembered with the day. At a first meeting there is nothing to compare it with. */
-export const see = (offered: readonly ServerKey[], at: string) =>
-  noted(change((kept) => withSeen(kept, offered, at)))
+export async function see(offered: readonly ServerKey[], at: string): Promise<Kept> {
+  const kept = await noted(change((kept) => withSeen(kept, offered, at)))
+  if (kept.fault === undefined) return kept
+  const before = afterAll(kept, heard())
+  const keys = withSeen(before, offered, at).keys.filter((key) => !before.keys.includes(key))
+  if (keys.length === 0) return kept
+  hear({ at, keys })
+  return await readKept()
+}
+
+/** With what the server said that could not be kept. At a first meeting there is nothing that it could be held against. */
+export const withHeard = (kept: Kept): Kept => (wasRead(kept) ? afterAll(kept, heard()) : kept)
+
+const afterAll = (kept: Kept, said: readonly Heard[]): Kept =>
+  said.reduce((before, { at, keys }) => withSeen(before, keys, at), kept)
 
 /** `kept` itself where that says nothing new. */
 export function withSeen(kept: Kept, offered: readonly ServerKey[], at: string): Kept {
@@ -397,15 +443,6 @@ export function withWord(kept: Kept, { key_id, status, last_seal_seq }: ServerKe
     pinned: { ...kept.pinned, server_keys: kept.pinned.server_keys.map(as) },
   }
 }
-
-/**
- * What there is to warn of: where nothing new is kept, or what this page has read cannot be read again, a key that is
- * another than was kept is one all the same.
- */
-export const warnsOf = (kept: Kept, offered: readonly ServerKey[], at: Date): Kept =>
-  kept.fault?.kind === 'unkept' || (kept.fault !== undefined && wasRead(kept))
-    ? withSeen(kept, offered, at.toISOString())
-    : kept
 
 /** Has this page something in hand that was kept? */
 export const wasRead = ({ seen }: Kept): boolean => Object.keys(seen).length > 0
@@ -572,8 +609,8 @@ export const isRefused = ({ answered }: Pick<Kept, 'answered'>, { key_id }: Serv
   answered[key_id] === 'refused'
 
 /** For a verifier: that whom the reader trusts and refused is not known, and why. */
-export const unreadOf = ({ fault }: Pick<Kept, 'fault'>): { unread?: string } =>
-  fault?.kind === 'unread' ? { unread: fault.why } : {}
+export const unreadOf = (kept: Pick<Kept, 'fault'>): { unread?: string } =>
+  isUnread(kept) ? { unread: kept.fault.why } : {}
 
 /** The ids of all of them. */
 export const refusedIds = ({ answered }: Pick<Kept, 'answered'>): string[] =>

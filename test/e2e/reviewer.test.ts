@@ -582,19 +582,92 @@ describe('a browser that keeps nothing', () => {
 
       await open('/verify')
       await main.locator('input[type=file]').first().setInputFiles(fileOf(first().evidence_id))
-      // Where nothing was to be kept yet, what could be read is what is kept.
+      // What could be read is what is kept, though nothing can be added to it.
       const isRead = how === 'has no room'
       await main
         .getByText(
           `The file agrees with itself${isRead ? ', and nobody' : '. Whom you trust could'}`,
         )
         .waitFor()
-      expect(await notice.count()).toBe(isRead ? 0 : 1)
+      expect(await notice.count()).toBe(1)
       expect(await main.getByText(/Give it again/).count()).toBe(0)
       expect(faults()).toEqual([])
       await context.close()
     },
   )
+})
+
+describe('a browser that had kept something', () => {
+  it('[U36] [U16] and has no room goes on to say, on a page that asks no server too, what the server has said since', async () => {
+    const context = await scene.browser.newContext()
+    const other = await context.newPage()
+    other.setDefaultTimeout(30_000)
+    const verdict = (name: string) => other.getByRole('heading', { name }).waitFor()
+    const { evidence_id } = first()
+    await other.goto(`${scene.companion.url}/evidence/${evidence_id}`)
+    await verdict('The record is whole. Whose it is has not been proven')
+    await context.addInitScript({ content: KEEPS_NOTHING['has no room'] })
+    const later = serverKeyOf(await newSigner(8))
+    await context.route('**/api/trust', async (route) => {
+      const { server_keys } = OfferedTrust.parse(await (await route.fetch()).json())
+      const keys = server_keys.map((key) => ({ ...key, status: 'revoked', last_seal_seq: 0 }))
+      await route.fulfill({ json: { server_keys: [...keys, later], approvers: [] } })
+    })
+    await other.goto(`${scene.companion.url}/evidence`)
+    const warning = other.getByRole('alert', { name: 'The server’s key changed' })
+    const notice = other.getByText('This browser keeps nothing new for Runseal here')
+    const give = async () => {
+      await other
+        .getByRole('main')
+        .locator('input[type=file]')
+        .first()
+        .setInputFiles(fileOf(evidence_id))
+      await verdict('This file does not verify')
+      await warning.waitFor()
+      await notice.waitFor()
+    }
+    await warning.waitFor()
+    await other.getByRole('link', { name: 'Verify a file' }).click()
+    await give()
+    // Loaded anew, before there is anything to keep.
+    await other.reload()
+    await warning.waitFor()
+    await notice.waitFor()
+    expect(await axeViolations(other)).toEqual([])
+    await give()
+    await context.close()
+  })
+
+  it('[U36] in another form writes nothing over it, and hands it over or lets it go by the reader’s word', async () => {
+    const context = await scene.browser.newContext()
+    const other = await context.newPage()
+    other.setDefaultTimeout(30_000)
+    const main = other.getByRole('main')
+    await other.goto(`${scene.companion.url}/reference`)
+    await expect.poll(() => other.evaluate(keptIn, null)).toMatchObject({ heads: [] })
+    const FOREIGN = { version: 2, people: ['ann'] }
+    await other.evaluate(keptIn, FOREIGN)
+    await other.goto(`${scene.companion.url}/evidence`)
+    await other.getByText('What this browser keeps for Runseal here cannot be read').waitFor()
+    await other.getByRole('link', { name: 'Save it, or begin anew' }).click()
+    expect(await axeViolations(other)).toEqual([])
+    const download = other.waitForEvent('download')
+    await main.getByRole('button', { name: 'Save it to a file' }).click()
+    const saved = await readFile(await (await download).path(), 'utf8')
+    expect(JSON.parse(saved)).toEqual({ kept: FOREIGN })
+    const anew = main.getByRole('button', { name: 'Let it go and begin anew' })
+    expect(await anew.isDisabled()).toBe(true)
+    expect(await other.evaluate(keptIn, null)).toEqual(FOREIGN)
+    await main.getByLabel(/^I saved it/).check()
+    await anew.click()
+    await other
+      .getByText('What this browser keeps for Runseal here cannot be read')
+      .waitFor({ state: 'detached' })
+    await main.getByLabel('I compared it with a fingerprint').check()
+    await main.getByRole('button', { name: 'Pin this key' }).click()
+    await main.getByRole('button', { name: 'Unpin' }).waitFor()
+    await context.close()
+  })
 })
 
 describe('a file from anywhere', () => {
@@ -929,4 +1002,24 @@ const WEIGH_MESSAGES = `
 
 function jsonFile(name: string, value: object) {
   return { name, mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(value)) }
+}
+
+/** Runs in the page: what is kept, as it is, or null where nothing is; `next` is then put in its place. */
+function keptIn(next: object | null): Promise<unknown> {
+  return new Promise((resolve) => {
+    const request = indexedDB.open('runseal', 1)
+    // It is for the page to make it.
+    request.addEventListener('upgradeneeded', () => request.transaction?.abort())
+    request.addEventListener('error', () => resolve(null))
+    request.addEventListener('success', () => {
+      const transaction = request.result.transaction('trust', 'readwrite')
+      const store = transaction.objectStore('trust')
+      const kept = store.get('kept')
+      if (next !== null) store.put(next, 'kept')
+      transaction.addEventListener('complete', () => {
+        request.result.close()
+        resolve(kept.result ?? null)
+      })
+    })
+  })
 }

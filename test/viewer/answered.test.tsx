@@ -148,7 +148,7 @@ it('[U36] that what was walked before cannot be read is said where it is missed,
   await act(async () => asked[0]?.resolve(Response.json(NONE)))
   await screen.findByText(/history has changed underneath you/)
   screen.getByText('What this browser walked here before cannot be read')
-  screen.getByRole('button', { name: 'Let it go and begin anew' })
+  screen.getByRole('link', { name: 'Save it, or begin anew' })
 })
 
 it('[U9] that older records could not be had is said at their button, and not of those that are here', async () => {

@@ -7,6 +7,7 @@ import { MOST_OFFERED, readOffer } from '#evidence/trust-file.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
 import { keptQuery, offeredTrustQuery, trustQuery } from '#viewer/queries.ts'
+import { forgetHeard, heard } from '#viewer/heard.ts'
 import { lowers } from '#viewer/key-standing.ts'
 import { endingOf } from '#viewer/review/ended-key.tsx'
 import { KeyChanged } from '#viewer/review/key-changed.tsx'
@@ -19,12 +20,13 @@ import {
   NOTHING_KEPT,
   MOST_WAITING,
   pinFault,
+  see,
   trustedOf,
   trustSaid,
   unanswered,
-  warnsOf,
   withAnswer,
   withFewWaiting,
+  withHeard,
   withoutFalse,
   withPinned,
   withSeen,
@@ -270,20 +272,35 @@ describe('a key that an approver has', () => {
   })
 })
 
-it('[U36] another key than was kept is warned of also where nothing new is kept', () => {
-  const at = new Date(0)
-  const [now, before] = [[key, serverKeyOf(other)], withSeen(NOTHING_KEPT, [key], '2026-01-01')]
-  const fault = { kind: 'unkept' as const, why: 'QuotaExceededError: full' }
-  expect(unanswered(warnsOf({ ...before, fault }, now, at))).toEqual([serverKeyOf(other)])
-  // What is kept says it by itself where it can.
-  expect(warnsOf(before, now, at)).toBe(before)
-  expect(unanswered(warnsOf({ ...NOTHING_KEPT, fault }, now, at))).toEqual([])
-  // And where what this page has read cannot be read again; where it never was, there is nothing to hold it against.
-  const unread = { kind: 'unread' as const, why: 'SecurityError: denied' }
-  const inHand = { ...before, fault: unread }
-  expect(unanswered(warnsOf(inHand, now, at))).toEqual([serverKeyOf(other)])
-  const nothing = { ...NOTHING_KEPT, fault: unread }
-  expect(warnsOf(nothing, now, at)).toBe(nothing)
+describe('what a server says where nothing new is kept', () => {
+  const met = withSeen(NOTHING_KEPT, [key], '2026-11-26T09:00:00.000Z')
+  const said: ServerKey[] = [{ ...key, status: 'revoked', last_seal_seq: 2 }, serverKeyOf(other)]
+  const at = '2026-11-27T09:00:00.000Z'
+  afterEach(forgetHeard)
+
+  it.each([
+    ['in a smaller place of the browser’s', false],
+    ['in the memory of the page where there is none', true],
+  ])('[U36] [U16] counts and is warned of on every page, %s', async (_, isRefused) => {
+    if (isRefused) vi.stubGlobal('localStorage', undefined)
+    // There is no IndexedDB here.
+    expect((await see(said, at)).fault?.kind).toBe('unread')
+    await see(said, 'later')
+    await see([key], 'later')
+    expect(heard()).toEqual([{ at, keys: said }])
+    expect(withHeard(met)).toEqual(withSeen(met, said, at))
+    expect(unanswered(withHeard(met))).toEqual([serverKeyOf(other)])
+    // Nothing was kept that it could be held against.
+    expect(withHeard(NOTHING_KEPT)).toBe(NOTHING_KEPT)
+    // A page that has in hand what was kept goes by it.
+    const client = new QueryClient()
+    client.setQueryData(keptQuery.queryKey, met)
+    await client.invalidateQueries({ queryKey: keptQuery.queryKey })
+    const now = await client.query(keptQuery)
+    expect([now.fault?.kind, now.keys]).toEqual(['unread', said])
+    forgetHeard()
+    expect(withHeard(met)).toBe(met)
+  })
 })
 
 it('[U16] [V7] that is offered no more has sealed what it sealed, on each page, and can still be pinned', () => {

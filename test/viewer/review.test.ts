@@ -348,8 +348,9 @@ describe('the walk over a chain', () => {
     const found = await walk([sealed, second], seenHere(memory), [revoked])
     expect(found.walked).toMatchObject([
       { endedKey: null, fault: null },
-      { endedKey: signer.key_id, fault: expect.stringMatching(/which is revoked/) },
+      { endedKey: signer.key_id },
     ])
+    expect(found.walked[1]?.fault).toMatch(/which is revoked/)
     expect([isBroken(found), isBrokenItself(found)]).toEqual([true, false])
     expect(idsIn(begunAnew(memory, madeOf(found), isGone(found)))).toEqual(['ev-1', 'ev-2'])
     // What is wrong beside it stands by itself.

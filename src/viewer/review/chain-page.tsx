@@ -15,6 +15,7 @@ import { walkRim } from '#viewer/record-queries.ts'
 import {
   beginAnew,
   isFull,
+  isUnread,
   type Memory,
   newestOf,
   readMemory,
@@ -175,7 +176,7 @@ const ANEW = { before: null, only: null }
 function LastSeen({ memory }: { memory: Memory }) {
   const newest = useMemo(() => newestOf(seenHere(memory)), [memory])
   const last = memory.kept.walk
-  if (memory.kept.fault?.kind === 'unread')
+  if (isUnread(memory.kept))
     return (
       <p className="max-w-prose text-ink-2">
         What this browser saw of this server’s chain before, if anything, cannot be read: a walk is

@@ -1,10 +1,10 @@
 import { ErrorWords } from '#viewer/parts/failure.tsx'
-import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { CHANGE_TRUST, keptQuery } from '#viewer/queries.ts'
 import type { StoreFault } from '#viewer/trust-store.ts'
 import { useMutationState, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { Link } from 'wouter'
 
 /**
  * A browser that keeps nothing, or nothing new: on every page, since what warns on every page of a changed key cannot, and
@@ -20,40 +20,44 @@ export function NothingKept({
 }) {
   const client = useQueryClient()
   return (
-    <section
-      aria-label="What this browser keeps"
-      className="mx-auto w-full max-w-6xl px-3 pt-4 sm:px-6"
-    >
-      <Notice
-        tone="waiting"
-        title={TITLE[kind]}
-        action={
-          kind === 'unread' && (
-            <button
-              type="button"
-              className="button"
-              onClick={() => void client.invalidateQueries({ queryKey: keptQuery.queryKey })}
-            >
-              Try again
-            </button>
-          )
-        }
-      >
-        {kind === 'unread' && isInHand ? IN_HAND : TEXT[kind]} The browser says:{' '}
-        <RunText text={why} max={300} />.
-      </Notice>
+    <section aria-label="What this browser keeps" className="border-y border-waiting bg-raised">
+      <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-8 gap-y-2 px-3 py-3 sm:px-6">
+        <div className="min-w-0 max-w-3xl flex-1 basis-96 wrap-anywhere">
+          <h2 className="text-base font-semibold">{TITLE[kind]}</h2>
+          <p className="text-ink-2">{kind !== 'unkept' && isInHand ? IN_HAND : TEXT[kind]}</p>
+          <p className="text-xs text-ink-3">
+            The browser says: <RunText text={why} max={300} />
+          </p>
+        </div>
+        {kind === 'foreign' ? (
+          <Link href="/evidence/trust" className="button">
+            Save it, or begin anew
+          </Link>
+        ) : (
+          <button
+            type="button"
+            className="button"
+            onClick={() => void client.invalidateQueries({ queryKey: keptQuery.queryKey })}
+          >
+            Try again
+          </button>
+        )}
+      </div>
     </section>
   )
 }
 
 const TITLE = {
   unread: 'This browser keeps nothing for Runseal here',
+  foreign: 'What this browser keeps for Runseal here cannot be read',
   unkept: 'This browser keeps nothing new for Runseal here',
 } as const satisfies Record<StoreFault['kind'], string>
 
 const TEXT = {
   unread:
     'No key and no record is remembered, and no change of key or history can be told. What you may have pinned, required or refused here is not known, so that nothing is called proven.',
+  foreign:
+    'It is of another version of Runseal, or of something else. Whom you pinned and refused, and what you required, is not known, so that nothing is called proven; no key and no record is remembered, and no change of key or history can be told.',
   unkept:
     'What it kept before counts. No further key or record is remembered, and a change of what was first met since then cannot be told. What you pin, require or refuse is not kept.',
 } as const satisfies Record<StoreFault['kind'], string>

@@ -18,6 +18,7 @@ import { changeTrust, keptQuery, keysLateQuery, trustQuery } from '#viewer/queri
 import {
   adopt,
   isRefused,
+  isUnread,
   type Kept,
   knownKeys,
   pin,
@@ -33,6 +34,7 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { type Ending, endingOf, EndingSaid } from './ended-key.tsx'
+import { ForeignKept } from './foreign-kept.tsx'
 import { Required } from './required.tsx'
 import { trustChange } from './trust-change.ts'
 import { Approvers } from './trust-contents.tsx'
@@ -143,6 +145,7 @@ function TrustOf({
         <code className="font-mono">runseal trust export</code> on the server says it in the same
         four lines), compare, and pin.
       </p>
+      <ForeignKept />
       {fault !== null && (
         <Notice tone="bad" title="Nothing of what you pinned counts">
           It is refused as a whole: {fault}. Unpin that key, or use another trust file.
@@ -194,7 +197,7 @@ function TrustOf({
             </section>
           ),
       )}
-      {kept.fault?.kind !== 'unread' && (
+      {!isUnread(kept) && (
         <Required
           required={kept.pinned.required}
           pending={pending}
@@ -208,7 +211,7 @@ function TrustOf({
           <Approvers approvers={kept.pinned.approvers} />
         </section>
       )}
-      {kept.fault?.kind !== 'unread' && (
+      {!isUnread(kept) && (
         <section aria-label="Take it with you" className="card p-4">
           <h2 className="text-base font-semibold">Take it with you</h2>
           <p className="max-w-prose text-ink-2">

@@ -21,7 +21,7 @@ import {
   type JudgedBy,
   verifierQuery,
 } from '#viewer/record-queries.ts'
-import { isRefused } from '#viewer/trust-store.ts'
+import { isRefused, isUnread } from '#viewer/trust-store.ts'
 import { UnreadFileError, type Verdict } from '#viewer/verifier.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useRef } from 'react'
@@ -169,7 +169,7 @@ export function VerifyPage() {
         <Link href="/evidence/trust" className="link">
           kept in this browser
         </Link>
-        {kept.data?.fault?.kind === 'unread' && ', which cannot be read'}
+        {kept.data && isUnread(kept.data) && ', which cannot be read'}
         {by.trust.length > 0 && ', and against what you brought beside them'}.
       </p>
       {former.length > 0 && (
