@@ -27,7 +27,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { Link } from 'wouter'
 import { ChangedHistory } from './changed-history.tsx'
-import { EndingSaid, useEndingOf } from './ended-key.tsx'
+import { EndingNote, useEndingOf } from './ended-key.tsx'
 import { LostMemory } from './lost-memory.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
@@ -372,20 +372,21 @@ function Ended({ word, count }: { word: 'retired' | 'revoked'; count: number }) 
 function ByEndedKeys({ walked }: { walked: readonly Walked[] }) {
   const endingOf = useEndingOf(NONE)
   return [...Map.groupBy(walked, ({ endedKey }) => endedKey ?? '')].map(([key_id, ofKey]) => {
-    const ending = endingOf(key_id)
+    const numbers = ofKey.map(({ listed }) => `#${listed.seal_seq}`)
     return (
-      <div key={key_id} className="flex flex-col items-start gap-2">
-        <p className="max-w-prose">
-          {counted(ofKey.length, 'record')} of the key <Fingerprint hex={key_id} short />:{' '}
-          {ending === null ? 'It does not count as far as that.' : <EndingSaid ending={ending} />}{' '}
-          How far it counts is for you to say. Nothing that this browser remembers of{' '}
-          {ofKey.length === 1 ? 'it' : 'them'} is let go.
-        </p>
-        <Link href="/evidence/trust" className="button">
-          Keys you trust
-        </Link>
-        <Named walked={ofKey} />
-      </div>
+      <EndingNote
+        key={key_id}
+        title={
+          <>
+            {counted(ofKey.length, 'record')} by the key <Fingerprint hex={key_id} short />:{' '}
+            {fewOf(numbers)}
+          </>
+        }
+        ending={endingOf(key_id)}
+      >
+        It does not count as far as that, and how far it does is for you to say. Nothing that this
+        browser remembers of {ofKey.length === 1 ? 'it' : 'them'} is let go.
+      </EndingNote>
     )
   })
 }

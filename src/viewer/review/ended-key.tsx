@@ -5,6 +5,8 @@ import { When } from '#viewer/parts/time.tsx'
 import { keptQuery, trustQuery } from '#viewer/queries.ts'
 import type { Kept } from '#viewer/trust-store.ts'
 import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
 
 /** What a server said of how far a key of its counts, where it took something back; nothing where it did not [U16]. */
 export type Ending = {
@@ -61,6 +63,29 @@ const SAID_BY = {
   pinned: { did: 'You pinned it', counts: 'it counts as you pinned it' },
   confirmed: { did: 'You confirmed it here', counts: 'it counts as you confirmed it' },
 } as const
+
+/** Set apart from what it stands beside, and with the place where it is answered. `title`: of which records it is said. */
+export function EndingNote({
+  title = null,
+  ending,
+  children,
+}: {
+  title?: ReactNode
+  ending: Ending | null
+  children?: ReactNode
+}) {
+  return (
+    <div className="max-w-prose border-l-2 border-waiting pl-3 text-ink">
+      {title !== null && <p className="font-medium">{title}</p>}
+      <p>
+        {ending !== null && <EndingSaid ending={ending} />} {children}{' '}
+        <Link href="/evidence/trust" className="link whitespace-nowrap">
+          Keys you trust
+        </Link>
+      </p>
+    </div>
+  )
+}
 
 export function EndingSaid({ ending: { known, fell, counts, raised } }: { ending: Ending }) {
   return (

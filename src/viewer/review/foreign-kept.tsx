@@ -37,7 +37,7 @@ export function ForeignKept() {
           : 'What this browser walked here before is of another version, or of something else'
       }
       action={
-        <>
+        <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
           <button
             type="button"
             className="button"
@@ -46,7 +46,6 @@ export function ForeignKept() {
           >
             Save it to a file
           </button>
-          {save.error !== null && <ErrorWords error={save.error} />}
           <Check checked={isSure} onChange={setSure}>
             I saved it, or need nothing of it
           </Check>
@@ -59,17 +58,16 @@ export function ForeignKept() {
           >
             Let it go and begin anew
           </button>
-        </>
+          {save.error !== null && <ErrorWords error={save.error} />}
+        </div>
       }
     >
-      <p>
-        This page cannot read it and writes nothing over it, so that{' '}
-        {isAll ? 'nothing new is kept' : 'no walk is remembered'}: <RunText text={why} max={300} />.
-      </p>
-      <p className="mt-2">
-        {isAll
-          ? 'Another version of Runseal may read it. Begun anew, this browser knows nobody that you pinned or refused and nothing that you required, and meets this server’s key for the first time.'
-          : 'Begun anew, the next walk is the first. What you pinned, required and refused stays.'}
+      This page writes nothing over it, so that{' '}
+      {isAll
+        ? 'nothing new is kept. Another version of Runseal may read it. Begun anew, this browser knows nobody that you pinned or refused and nothing that you required, and meets this server’s key for the first time.'
+        : 'no walk is remembered. Begun anew, the next walk is the first; what you pinned, required and refused stays.'}
+      <p className="mt-1 text-xs text-ink-3">
+        <RunText text={why} max={300} />
       </p>
     </Notice>
   )

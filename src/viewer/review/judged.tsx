@@ -16,7 +16,7 @@ import { Link } from 'wouter'
 import { AuditViews } from './audit-views.tsx'
 import { Claims } from './claims.tsx'
 import { Damage } from './damage.tsx'
-import { EndingSaid, useEndingOf } from './ended-key.tsx'
+import { EndingNote, useEndingOf } from './ended-key.tsx'
 import type { Origin } from './origin.ts'
 import { InPlainWords } from './in-plain-words.tsx'
 import { isByRefused, type ProofSentence, proofSentence } from './proof-sentence.ts'
@@ -52,6 +52,7 @@ export function JudgedVerdict({
   const ending = verdict.sealed_by && endingOf(verdict.sealed_by.key_id)
   return (
     <VerdictCard sentence={sentence}>
+      {ending !== null && <EndingNote ending={ending} />}
       <p className="text-ink-2">
         {CHECKED[tone]} in this browser over {verdict.bytes.toLocaleString('en')} bytes
         {origin.from === 'server' ? (
@@ -76,14 +77,6 @@ export function JudgedVerdict({
         <p className="max-w-prose text-ink">
           The server’s own list of keys could not be had: <RunText text={keysFault} max={300} />.
           The record was held against the keys that this browser keeps alone.
-        </p>
-      )}
-      {ending !== null && (
-        <p className="max-w-prose text-ink">
-          <EndingSaid ending={ending} />{' '}
-          <Link href="/evidence/trust" className="link">
-            Keys you trust
-          </Link>
         </p>
       )}
       {summary && verdict.sealed_by?.source !== 'pinned' && (

@@ -4,7 +4,7 @@ import { CHANGE_TRUST, keptQuery } from '#viewer/queries.ts'
 import type { StoreFault } from '#viewer/trust-store.ts'
 import { useMutationState, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 
 /**
  * A browser that keeps nothing, or nothing new: on every page, since what warns on every page of a changed key cannot, and
@@ -19,6 +19,9 @@ export function NothingKept({
   isInHand: boolean
 }) {
   const client = useQueryClient()
+  const [path] = useLocation()
+  // The page of keys says it where it is answered.
+  if (kind === 'foreign' && path === '/evidence/trust') return null
   return (
     <section aria-label="What this browser keeps" className="border-y border-waiting bg-raised">
       <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-8 gap-y-2 px-3 py-3 sm:px-6">

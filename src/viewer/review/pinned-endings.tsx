@@ -2,7 +2,7 @@ import { counted } from '#evidence/counted.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
-import { EndingSaid, useEndingOf } from './ended-key.tsx'
+import { EndingNote, useEndingOf } from './ended-key.tsx'
 
 /** Where several records are by a key that the reader pinned, what its server has called that key since [U16]. */
 export function PinnedEndings({
@@ -20,10 +20,15 @@ export function PinnedEndings({
     if (ending === null) return null
     const count = pinned.filter((one) => one === key_id).length
     return (
-      <p key={key_id} className="max-w-prose">
-        {counted(count, 'record')} of the key <Fingerprint hex={key_id} short />:{' '}
-        <EndingSaid ending={ending} />
-      </p>
+      <EndingNote
+        key={key_id}
+        title={
+          <>
+            {counted(count, 'record')} by the key <Fingerprint hex={key_id} short />
+          </>
+        }
+        ending={ending}
+      />
     )
   })
 }
