@@ -145,6 +145,7 @@ it('[U11] [U16] what this browser requires, and what a server took back, is told
 it.each([
   ['of the reader’s own', 'trust.json', 'Nothing fails, but something you required is not proven'],
   ['that an export offers', 'run.html', proven],
+  ['that was chosen out of an export', 'offered-trust.json', proven],
 ])(
   '[V17] [U11] a damaged trust file %s is named, and none of it used',
   async (_, name, verdict) => {

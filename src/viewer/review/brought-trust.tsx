@@ -63,9 +63,9 @@ export const trustedOf = (brought: readonly Brought[]): Trusted[] =>
 export const refusedOf = (brought: readonly Brought[]): string[] =>
   brought.flatMap((one) => (one.read.ok || isOfExport(one) ? [] : [one.read.why]))
 
-/** Nobody's word but the exporter's: it came in a page, or a folder, of an export. */
+/** Nobody's word but the exporter's: in a page, in a folder, or chosen out of one, it has the name that an export gives it. */
 export const isOfExport = ({ paths }: Brought): boolean => paths.every(isOffered)
-const isOffered = (path: string): boolean => path.endsWith('/offered-trust.json')
+const isOffered = (path: string): boolean => /(^|\/)offered-trust\.json$/.test(path)
 
 export const TRUST_BOX = 'brought-trust'
 
