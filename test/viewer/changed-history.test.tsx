@@ -63,10 +63,10 @@ async function show(Shown: () => ReactNode, memory: Memory, isHere = true): Prom
   client.setQueryData(keptQuery.queryKey, memory.kept)
   client.setQueryData(memoryQuery.queryKey, memory)
   if (isHere)
-    client.setQueryData(
-      verdictQuery('ev-1', null).queryKey,
-      await verdictOf(sealed.bytes, [pinned(signer)]),
-    )
+    client.setQueryData(verdictQuery('ev-1', null).queryKey, {
+      ...(await verdictOf(sealed.bytes, [pinned(signer)])),
+      walk: null,
+    })
   render(
     <QueryClientProvider client={client}>
       <Shown />
@@ -100,10 +100,8 @@ it.each([
 })
 
 it('[U12] says nothing of a history that is as it was, or that the reader has answered', async () => {
-  await show(
-    RECORD,
-    begunAnew(withWalk(NOTHING, BROKEN), BROKEN, () => true),
-  )
+  const answered = begunAnew(withWalk(NOTHING, BROKEN), BROKEN, () => true)
+  await show(RECORD, { ...answered, met: [held] })
   await verdict()
   expect(screen.queryByRole('alert')).toBe(null)
 })
@@ -138,6 +136,11 @@ it('[U12] a record that is another than was seen is told by itself', async () =>
   expect(recordUnlike('ev-1', open, seen)).toBe(
     'This browser has verified ev-1 here as number 1, and it is another record now.',
   )
+  // What this reader requires by now is no other history.
+  const required = [{ name: 'release', sha256: 'f'.repeat(64), gates: [] }]
+  const unkept = await verdictOf(sealed.bytes, [pinned(signer, { required })])
+  expect(unkept.verdict).toBe('does not verify')
+  expect(recordUnlike('ev-1', unkept, seen)).toBe(null)
   const cut = await verdictOf(sealed.bytes.slice(9), [pinned(signer)])
   expect(recordUnlike('ev-1', cut, seen)).toMatch(/under this id now does not verify\.$/)
   // Another id in its place.

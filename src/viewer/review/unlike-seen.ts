@@ -1,5 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
-import { fails } from '#evidence/claims.ts'
+import { type ClaimName, fails } from '#evidence/claims.ts'
 import { type HeldEnvelope, heldName } from '#evidence/place.ts'
 import { newestOf } from '#viewer/trust-store.ts'
 import type { Verdict } from '#viewer/verifier.ts'
@@ -43,17 +43,16 @@ export function listUnlike(
 /** The same of one record that was asked for by its id; null where the server does not have it. */
 export function recordUnlike(
   evidence_id: string,
-  verdict: Pick<Verdict, 'claims' | 'walk'> | null,
+  verdict: Pick<Verdict, 'claims' | 'summary'> | null,
   seen: readonly HeldEnvelope[],
 ): string | null {
   const before = seen.filter((one) => one.evidence_id === evidence_id)
   const newest = newestOf(before)
-  const place = verdict?.walk?.place
-  if (newest !== null && !before.some(({ head }) => head === place?.head)) {
+  if (newest !== null && !isAsSeen(verdict, before)) {
     const now =
       verdict === null
         ? 'the server does not have it now'
-        : place === undefined
+        : verdict.summary === null
           ? 'what the server has under this id now does not verify'
           : 'it is another record now'
     return `This browser has verified ${evidence_id} here as number ${newest.seal_seq}, and ${now}.`
@@ -61,3 +60,24 @@ export function recordUnlike(
   const other = verdict?.claims.find((claim) => claim.claim === 'previous' && fails(claim))
   return other === undefined ? null : `${evidence_id}: ${other.message}`
 }
+
+/** What fails for another reason, such as what the reader requires by now, may be the very record that was seen. */
+function isAsSeen(
+  verdict: Pick<Verdict, 'claims' | 'summary'> | null,
+  before: readonly HeldEnvelope[],
+): boolean {
+  if (verdict === null) return false
+  const { claims, summary } = verdict
+  return summary === null
+    ? !claims.some((claim) => fails(claim) && ALTERED.has(claim.claim))
+    : before.some(({ head }) => head === summary.head)
+}
+
+const ALTERED: ReadonlySet<ClaimName> = new Set([
+  'bytes',
+  'canonical',
+  'schema',
+  'coverage',
+  'chain',
+  'content',
+])
