@@ -89,6 +89,8 @@ export function checkPrevious(
   const { evidence_id, run_id, opening, closing, integrity } = envelope
   const { previous, seal_seq } = closing
   const at = { where: '/closing/previous' }
+  // What two that exclude each other differ in.
+  const atHead = { where: '/integrity/hash_chain/head', actual: head }
   const isSameKey = ({ server }: HeldEnvelope) => server === opening.server
   /** Sealed over an envelope that has this id, and is another one. */
   const isAfterAnother = ({ previous: before }: HeldEnvelope) =>
@@ -140,19 +142,17 @@ export function checkPrevious(
       !(isSameKey(fork) && fork.seal_seq === seal_seq)
     const what = isOfThisRun ? `record of this run, ${fork.evidence_id}` : 'envelope in this place'
     return claimOf('fork', {
-      ...at,
+      ...atHead,
       message: `You hold another ${what}: ${isSameKey(fork) ? 'the server sealed two' : 'another key sealed that one'}.`,
       expected: fork.head,
-      actual: head,
     })
   }
   const later = near.find(isAfterAnother)
   if (later?.previous)
     return claimOf('fork', {
-      ...at,
+      ...atHead,
       message: `You hold ${later.evidence_id}, which was sealed after another envelope of this id: ${isSameKey(later) ? 'the server sealed two' : 'a key sealed that over another one'}.`,
       expected: later.previous.head,
-      actual: head,
     })
   if (previous === null)
     return claimOf('first-in-series', {

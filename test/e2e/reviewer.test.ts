@@ -414,6 +414,8 @@ describe('a verdict', () => {
     await copy.getByRole('textbox', { name: /New value/ }).fill('7')
     await copy.getByRole('button', { name: 'Change the copy and verify it' }).click()
     await copy.getByText('The changed copy: does not verify').waitFor()
+    // A line by hand is over a file, which the copy is not.
+    expect(await copy.getByText('By hand').count()).toBe(0)
     await copy.locator('[data-claim=chain]').first().waitFor()
     await copy.getByText('1 changed entry').waitFor()
     await copy.getByText(/A key that you pinned has sealed this chain/).waitFor()

@@ -2135,9 +2135,16 @@ attack(
   following,
   { held: [{ ...before, head: sha256('another') }] },
 )
-attack('fork', 'a second record of one number', NO, ['fork /closing/previous'], following, {
-  held: [{ ...before, evidence_id: 'ev-8', head: sha256('ev-8'), seal_seq: 8 }],
-})
+attack(
+  'fork',
+  'a second record of one number',
+  NO,
+  ['fork /integrity/hash_chain/head'],
+  following,
+  {
+    held: [{ ...before, evidence_id: 'ev-8', head: sha256('ev-8'), seal_seq: 8 }],
+  },
+)
 attack(
   'request-answered-before',
   'a request that was answered otherwise in a record that is held',
@@ -2767,22 +2774,36 @@ attack(
   following,
   { trust: 'nobody', held: [{ ...before, evidence_id: 'ev-1', seal_seq: 8 }] },
 )
-attack('fork-of-an-id', 'a second record of one id', NO, ['fork /closing/previous'], following, {
-  held: [{ ...before, server: thief.key_id, evidence_id: 'ev-1', run_id: 'run-1' }],
-})
+attack(
+  'fork-of-an-id',
+  'a second record of one id',
+  NO,
+  ['fork /integrity/hash_chain/head'],
+  following,
+  {
+    held: [{ ...before, server: thief.key_id, evidence_id: 'ev-1', run_id: 'run-1' }],
+  },
+)
 attack(
   'fork-after-one',
   'a second record after one and the same, by another key',
   NO,
-  ['fork /closing/previous'],
+  ['fork /integrity/hash_chain/head'],
   following,
   {
     held: [{ ...before, server: thief.key_id, evidence_id: 'ev-8', previous: follows.previous }],
   },
 )
-attack('fork-of-a-run', 'a second record of one run', NO, ['fork /closing/previous'], following, {
-  held: [{ ...before, evidence_id: 'ev-8', run_id: 'run-1', seal_seq: 9 }],
-})
+attack(
+  'fork-of-a-run',
+  'a second record of one run',
+  NO,
+  ['fork /integrity/hash_chain/head'],
+  following,
+  {
+    held: [{ ...before, evidence_id: 'ev-8', run_id: 'run-1', seal_seq: 9 }],
+  },
+)
 
 // What came beside it, which the verdict on the record itself does not rest on.
 const [log, published] = ['build 1\n', 'publish 1\n']
@@ -3529,7 +3550,7 @@ attack(
   'fork-of-a-run-by-another',
   'a second record of one run, under another key',
   NO,
-  ['fork /closing/previous'],
+  ['fork /integrity/hash_chain/head'],
   following,
   {
     held: [{ ...before, server: thief.key_id, evidence_id: 'ev-9', run_id: 'run-1', seal_seq: 2 }],
@@ -4301,7 +4322,7 @@ for (const [file, what, told, held] of [
       [
         `fork-of-what-was-followed${nth === 0 ? '' : '-by-another'}`,
         'a record beside one that was sealed after another of its id',
-        'fork /closing/previous',
+        'fork /integrity/hash_chain/head',
         [
           {
             ...repeatedRun,
@@ -4315,13 +4336,13 @@ for (const [file, what, told, held] of [
   [
     'fork-of-an-id-and-number',
     'a second record of one id and number, by another key',
-    'fork /closing/previous',
+    'fork /integrity/hash_chain/head',
     [{ ...itself, server: thief.key_id, head: sha256('another') }],
   ],
   [
     'fork-of-an-id-alone',
     'a second record of one id, of another run, number and key',
-    'fork /closing/previous',
+    'fork /integrity/hash_chain/head',
     [
       {
         ...itself,

@@ -777,7 +777,7 @@ expectIn(
 )
 
 // Given together.
-const FORK = 'fork /closing/previous'
+const FORK = 'fork /integrity/hash_chain/head'
 for (const [name, what, files, found, trust = 'pinned'] of [
   [
     'together',

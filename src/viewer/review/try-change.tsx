@@ -1,3 +1,4 @@
+import { type Claim, fails } from '#evidence/claims.ts'
 import { ErrorWords } from '#viewer/parts/failure.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { type Change, tryChange, type Value } from '#viewer/verifier.ts'
@@ -80,16 +81,17 @@ export function TryChange({
                 <RunText text={change.data.after} max={300} />
               </span>
             </output>
-            <Claims
-              title="Claims that fail for the copy"
-              claims={change.data.claims.filter(({ state }) => state === 'does not verify')}
-            />
+            <Claims title="Claims that fail for the copy" claims={failingOf(change.data.claims)} />
             {change.data.remaining && <StillSaid remaining={change.data.remaining} />}
           </div>
         ))}
     </section>
   )
 }
+
+/** Without what redoes them by hand, which is over a file: the copy is none. */
+const failingOf = (claims: readonly Claim[]): Claim[] =>
+  claims.filter(fails).map(({ shell: _shell, ...claim }) => claim)
 
 function ValueForm({
   document,
