@@ -221,11 +221,17 @@ function restsOf(
       return text && latin1.decode(text).includes('"step_id":"') ? [text] : []
     })
     const [longest] = stretches.toSorted((a, b) => b.length - a.length)
-    // Behind a closing that was found whole stand steps.
-    const rest = longest && partAt(part.kind === 'closing' ? 'step' : part.kind, longest)
+    const rest = longest && partAt(kindOfRest(part.kind, longest), longest)
     rests.set(part, cuts.length === 0 ? [one] : rest ? [{ part: rest, digest: '' }] : [])
   }
   return rests
+}
+
+/** Behind a closing that was found whole stand steps, and behind steps gates: a rest is of the first that it has words of. */
+function kindOfRest(kind: LinkKind, rest: Uint8Array): LinkKind {
+  const text = latin1.decode(rest)
+  if (kind !== 'step' && kind !== 'closing') return kind
+  return text.includes('"gate_id":"') && !text.includes('"duration_ms":') ? 'gate' : 'step'
 }
 
 type Span = { readonly from: number; readonly to: number }

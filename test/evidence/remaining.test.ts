@@ -860,6 +860,14 @@ describe('one damage', () => {
     expect(found.missing.map(({ seq }) => seq)).toEqual([4])
   })
 
+  it('[V21] between the steps and the first gate makes no step of the gate', async () => {
+    const found = await accountOf((text, at) =>
+      torn(text, at('{"decisions":[') - 1, at('{"decisions":[') + 1),
+    )
+    const gate = { seq: 4, kind: 'gate', where: '/gates/0', step_id: 'four' }
+    expect(found).toMatchObject({ broken: gate, changed: [gate], missing: [], added: [] })
+  })
+
   it('[V21] up to the first links accuses no entry that those are of', async () => {
     const found = await accountOf((text, at) =>
       torn(text, at('"step_id":"two"') - 99, at('"seq":2}')),
