@@ -352,6 +352,8 @@ describe('the walk over a chain', () => {
     ])
     expect(found.walked[1]?.fault).toMatch(/which is revoked/)
     expect([isBroken(found), isBrokenItself(found)]).toEqual([true, false])
+    // It is no change of the history, and what was found before is not looked at by it.
+    expect(madeOf(found)).toMatchObject({ wrong: null, is_part: true })
     expect(idsIn(begunAnew(memory, madeOf(found), isGone(found)))).toEqual(['ev-1', 'ev-2'])
     // What is wrong beside it stands by itself.
     const gone = await walk([second], seenHere(memory), [revoked])

@@ -176,20 +176,23 @@ const wrongIn = ({ walked, series }: Walk): string[] => [
   ),
 ]
 
-/** The same but for keys that have ended: of these nothing is to be let go that was remembered. */
-export const isBrokenItself = ({ walked, ...walk }: Walk): boolean =>
-  isBroken({ ...walk, walked: walked.filter(({ endedKey }) => endedKey === null) })
+/** The same but for keys that have ended: that is told by the key, and answered there. */
+const wrongItself = ({ walked, ...walk }: Walk): string[] =>
+  wrongIn({ ...walk, walked: walked.filter(({ endedKey }) => endedKey === null) })
+export const isBrokenItself = (walk: Walk): boolean => wrongItself(walk).length > 0
 
 /** What is remembered of it. */
 export function madeOf(walk: Walk): WalkMade {
-  const [wrong = null, ...others] = wrongIn(walk)
+  const [wrong = null, ...others] = wrongItself(walk)
   return {
     at: walk.at,
     placed: walk.walked.flatMap(({ placed, sealed_by }) =>
       placed === null ? [] : [{ place: placed, by: sealed_by }],
     ),
     wrong: wrong === null || others.length === 0 ? wrong : `${wrong} And ${others.length} more.`,
-    is_part: walk.unlisted !== null || walk.walked.some(({ isUnread }) => isUnread),
+    is_part:
+      walk.unlisted !== null ||
+      walk.walked.some(({ isUnread, endedKey }) => isUnread || endedKey !== null),
   }
 }
 
