@@ -229,9 +229,9 @@ function restsOf(
 
 /** Behind a closing that was found whole stand steps, and behind steps gates: a rest is of the first that it has words of. */
 function kindOfRest(kind: LinkKind, rest: Uint8Array): LinkKind {
-  const text = latin1.decode(rest)
   if (kind !== 'step' && kind !== 'closing') return kind
-  return text.includes('"gate_id":"') && !text.includes('"duration_ms":') ? 'gate' : 'step'
+  const isOfStep = latin1.decode(rest).includes('"duration_ms":')
+  return !isOfStep && endOf(rest)?.['before'] === '}' ? 'gate' : 'step'
 }
 
 type Span = { readonly from: number; readonly to: number }
@@ -423,11 +423,15 @@ function stepOf({ kind, value, body }: Part): { step_id?: string } {
   return step_id === undefined ? {} : { step_id }
 }
 
-/** Where a gap has taken the end of a step, what follows may be of a gate, in which an object stands before its name. */
+/** Where a gap has taken the end of a step, what follows may be of a gate. */
 function nameAtEnd(kind: LinkKind, body: Uint8Array | null): string | undefined {
-  const end = OWN_NAME.exec(latin1.decode(body?.subarray(-NEAR_ITS_END)))?.groups
+  const end = endOf(body)
   return (end?.['before'] === '}') === (kind === 'gate') ? end?.['step_id'] : undefined
 }
+
+/** Of a gate an object stands before its name. */
+const endOf = (body: Uint8Array | null) =>
+  OWN_NAME.exec(latin1.decode(body?.subarray(-NEAR_ITS_END)))?.groups
 
 const NEAR_ITS_END = 4096
 // At the end of the entry: of one that is cut off before, the last name is of something in it.
