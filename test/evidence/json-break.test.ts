@@ -100,11 +100,11 @@ it('[V2] of a damaged file the first byte that is wrong is named', async () => {
     (await verifyEnvelope(bytes, { trust: [] })).claims[0]?.message
   const zeroed = honest.slice()
   zeroed.fill(0, 5000, 5512)
-  expect(await messageOf(zeroed)).toContain('it is not one JSON document, from byte 5,000 on')
+  expect(await messageOf(zeroed)).toContain('It is not one JSON document, from byte 5,000 on')
   expect(await messageOf(honest.subarray(0, 4000))).toContain(
-    'it is not one JSON document: it ends too early, after 4,000 bytes',
+    'It is not one JSON document: it ends too early, after 4,000 bytes',
   )
   const other = honest.slice()
   other[5000] = 255
-  expect(await messageOf(other)).toContain('it is not UTF-8, from byte 5,000 on')
+  expect(await messageOf(other)).toContain('It is not UTF-8, from byte 5,000 on')
 })
