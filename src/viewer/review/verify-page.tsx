@@ -89,7 +89,8 @@ export function VerifyPage() {
     // All at once: an envelope is verified with the trust file that came with it, not before it.
     change((given) => ({
       brought: withTrust(given.brought, trust, envelopes.some(isExported)),
-      left: leftNow,
+      // What was left aside of what is still judged stays named.
+      left: judged.length > 0 || leftNow.length > 0 ? leftNow : given.left,
     }))
     // What was judged before must not look like the verdict of what came now.
     if (judged.length > 0 || leftNow.length > 0) {
