@@ -5,7 +5,7 @@ import { newSigner, pinned, SHAPES } from './fixture.ts'
 // Every byte, not a sample: one that nobody looks at is a place to hide in.
 it.each(['one step', 'a rejected gate'] as const)(
   '[V1] %s: no byte can be changed unnoticed',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   async (shape) => {
     const signer = await newSigner()
     const { bytes } = await SHAPES[shape](signer)
