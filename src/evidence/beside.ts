@@ -73,19 +73,6 @@ export type ComparedAll = {
 /** A file that accuses no record, by its place, and why. `of`: those that it may be of, by their places. */
 export type Aside = { readonly from: number; readonly why: string; readonly of: readonly number[] }
 
-/** What came beside one envelope. */
-export async function compareBeside(
-  envelope: VerifiedEnvelope,
-  files: readonly Beside[],
-): Promise<readonly Compared[]> {
-  const record = recordBeside(envelope)
-  const { compared } = await compareBesideAll(
-    [{ home: null, recorded: record, record }],
-    files.map((one) => ({ ...one, home: null })),
-  )
-  return compared.flat()
-}
-
 /**
  * Everything that came beside envelopes, one file at a time, each read and digested once: it is held against the records,
  * cells in parts are counted, and what is on record and did not come is counted too [A1-A4]. A file is told beside each

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { byDigest, checkAttached, missingParts, partsOf } from '#evidence/attached.ts'
-import { compareBeside } from '#evidence/beside.ts'
+import { compareBeside } from './beside-one.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planStep, startRun } from './fixture.ts'
