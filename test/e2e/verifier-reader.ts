@@ -26,7 +26,7 @@ export async function openPage(page: Page, file: string) {
         throw new Error(`no file is chosen in ${title}`)
       await (await input.toElement('input')).uploadFile(...paths)
     },
-    takeAway: (name: string) => page.click(`button[aria-label="Take away ${name}"]`),
+    takeAway: (name: string) => page.locator(`button[aria-label="Take away ${name}"]`).click(),
     press: (name: string) => page.locator(`::-p-aria([name="${name}"][role="button"])`).click(),
     /** Does anything stand out to the side on a screen so wide? */
     async overflows(width: number) {
@@ -37,7 +37,8 @@ export async function openPage(page: Page, file: string) {
       })
     },
     focus: () => page.evaluate(() => document.activeElement?.tagName ?? ''),
-    confirm: () => page.click('section[aria-label="Trust for this file"] input[type=checkbox]'),
+    confirm: () =>
+      page.locator('section[aria-label="Trust for this file"] input[type=checkbox]').click(),
     sees: (words: string) => expect.poll(bodyText, { timeout: 30_000 }).toContain(words),
     kept: () =>
       page.evaluate(async () => ({
