@@ -1,8 +1,10 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
+import { againstList, type HeldToList, type ListedEnvelope } from '#evidence/as-listed.ts'
 import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
 import { countCells } from '#evidence/cells.ts'
 import { counted, fewOf } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
+import { sha256OfMany } from '#evidence/digest.ts'
 import { namedAlone } from '#evidence/expectations.ts'
 import { MOST_LISTED } from '#evidence/listed.ts'
 import {
@@ -26,21 +28,23 @@ export const audit: Command = {
                      [--json]
 
 Verifies every envelope, and walks them from each to the one before: what is missing, forked or sealed
-anew is named, and a rerun that says otherwise than the record of what it repeats. That the newest were
-withheld shows only against what you remember from elsewhere.
+anew is named, and a rerun that says otherwise than the record of what it repeats; so is what is another one
+than the server's own list says, which is the server's word and no proof. That the newest were withheld, or
+sealed anew and the list with them, shows only against what you remember from elsewhere.
 
   --trust FILE     a trust file that you vouch for; without one no seal is proven
   --expect definition=NAME
                    a definition that you look for, which may be there more than once. A record of one that you
                    neither expect nor require, or require less of than of another, is not proven: its name is
                    the server's word
-  --json           {verdict, envelopes: […], series: […], missing: […], unread: […], unexpected: […], unlisted,
-                   unoffered} on stdout; unexpected: definitions that nothing but a name says that records are
-                   of; the last two: why the list is not whole, or there are no keys as offered
+  --json           {verdict, envelopes: […], series: […], unlike_list: […], missing: […], unread: […],
+                   unexpected: […], unlisted, unoffered} on stdout; unlike_list: faults as in series, of what
+                   is another one than the list says; unexpected: definitions that nothing but a name says
+                   that records are of; the last two: why the list is not whole, or there are no keys as offered
 ${KEPT_HELP}
 
 Exit codes: 0 every envelope is proven, and none that they name is missing; 1 something does not verify, or is missing,
-forked, replaced, sealed anew or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
+forked, replaced, sealed anew, listed or repeated otherwise; 2 nothing can be read; 3 nothing fails, but not everything is proven,
 or an envelope or the whole list could not be had.
 74 instead of 0: the output could not be written. 70: a fault of this program.`,
   usageExit: 2,
@@ -85,6 +89,8 @@ type Audit = {
     ended: ('retired' | 'revoked')[]
   }[]
   series: Series[]
+  /** By the server's own word alone. */
+  unlike_list: SeriesFault[]
   /** Said to be there, and gone. */
   missing: string[]
   /** Said to be there, and not to be had this time: all or a part of it. Nothing is said of it, and all else of the others. */
@@ -109,27 +115,30 @@ async function auditOf(
   const reader = { trust, accept }
   const envelopes: Audit['envelopes'] = []
   const placed: Placed[] = []
+  const heldToList: HeldToList[] = []
   const unplaced: Unplaced[] = []
   const missing: string[] = []
   const unread: Audit['unread'] = []
   const unexpected = new Set<string>()
-  const { ids, why: unlisted, isPart } = await kept.ids()
-  const asked = new Set(ids)
-  for (const evidence_id of asked) {
+  const { listed: all, why: unlisted, isPart } = await kept.list()
+  const asked = new Map<string, ListedEnvelope>(all.map((one) => [one.evidence_id, one]))
+  for (const [evidence_id, listed] of asked) {
     const found = await unlessUnread(judged(kept, evidence_id, reader))
     if (found === null) missing.push(evidence_id)
     else if ('why' in found) {
       unread.push({ evidence_id, why: found.why })
       unplaced.push({ evidence_id, says: null })
     } else {
-      const { envelope, place, says, named } = found
+      const { envelope, place, says, named, sha256 } = found
       envelopes.push(envelope)
       if (named !== null) unexpected.add(named)
       if (place === null) unplaced.push({ evidence_id, says })
       else placed.push(place)
+      if (says) heldToList.push({ listed, says, isSealed: place !== null, sha256 })
       // What was not listed may be there all the same, and is not missing before it was asked for. That may never end.
-      if (unlisted !== null && place?.previous && asked.size < MOST_LISTED)
-        asked.add(place.previous.evidence_id)
+      const before = unlisted === null ? undefined : place?.previous?.evidence_id
+      if (before !== undefined && !asked.has(before) && asked.size < MOST_LISTED)
+        asked.set(before, { evidence_id: before })
     }
   }
   const [first] = unread
@@ -148,12 +157,16 @@ async function auditOf(
     return standing?.place().head === head ? taken.map(standing.differing) : null
   })
   const series = walkSeries(placed, { unplaced, differing, isPart, absent: new Set(missing) })
-  const verdict = verdictOf(envelopes, series, missing, unlisted === null && unread.length === 0)
+  const unlike_list = againstList(heldToList)
+  const faults = [...series.flatMap((one) => one.faults), ...unlike_list]
+  const isWhole = unlisted === null && unread.length === 0
+  const verdict = verdictOf(envelopes, faults, missing, isWhole)
   const unoffered = offer.ok ? null : offer.why
   return {
     verdict,
     envelopes,
     series,
+    unlike_list,
     missing,
     unread,
     unexpected: [...unexpected].toSorted(),
@@ -198,7 +211,8 @@ async function judged(
     head: place?.head ?? null,
     ended: [...new Set(claims.flatMap(({ ended }) => ended ?? []))],
   }
-  return { envelope: judgement, place, says, named: open ? namedAlone(claims) : null }
+  const named = open ? namedAlone(claims) : null
+  return { envelope: judgement, place, says, named, sha256: await sha256OfMany(bytes) }
 }
 
 /** Cells in parts, fetched and counted by the rule of every verifier; null where there are none. */
@@ -238,22 +252,31 @@ function withCells(verdict: VerdictWord, cells: Claim | null): VerdictWord {
 
 function verdictOf(
   envelopes: Audit['envelopes'],
-  series: readonly Series[],
+  faults: readonly SeriesFault[],
   missing: readonly string[],
   /** All that there is said to be was had. */
   isWhole: boolean,
 ): VerdictWord {
   const verdicts = envelopes.map(({ verdict }) => verdict)
   const isBroken = verdicts.some((one) => one === 'does not verify' || one === 'not an envelope')
-  if (isBroken || missing.length > 0 || series.some(({ faults }) => faults.length > 0))
-    return 'does not verify'
+  if (isBroken || missing.length > 0 || faults.length > 0) return 'does not verify'
   return verdicts.length === 0 || !isWhole || verdicts.includes('not proven')
     ? 'not proven'
     : 'proven'
 }
 
 function wordsFor(
-  { verdict, envelopes, series, missing, unread, unexpected, unlisted, unoffered }: Audit,
+  {
+    verdict,
+    envelopes,
+    series,
+    unlike_list,
+    missing,
+    unread,
+    unexpected,
+    unlisted,
+    unoffered,
+  }: Audit,
   pinned: readonly Trusted[],
 ): string {
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
@@ -278,8 +301,8 @@ function wordsFor(
         (evidence_id) =>
           `missing          ${inOneLine(evidence_id)} is said to be here, and its file is gone.`,
       ),
-    ...series.flatMap(({ faults }) =>
-      faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`),
+    ...[...series.flatMap(({ faults }) => faults), ...unlike_list].map(
+      ({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`,
     ),
     ...series.flatMap(({ open }) =>
       open.map((message) => `cannot be told   ${inOneLine(message)}`),

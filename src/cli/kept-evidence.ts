@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
+import type { ListedEnvelope } from '#evidence/as-listed.ts'
 import type { Part } from '#evidence/attached.ts'
 import { fewOf } from '#evidence/counted.ts'
 import { allListed } from '#evidence/listed.ts'
@@ -30,10 +31,10 @@ import { SERVER_OPTIONS, serverNamed } from './server-named.ts'
 /** Where evidence is kept. Nothing of it is believed: what it hands out is for the verifier. */
 export type KeptEvidence = {
   /**
-   * Every envelope that there is said to be, the oldest first; `why` that is not all of them, where it is not. `isPart`:
-   * others may be here, and were not looked for.
+   * Every envelope that there is said to be, the oldest first, with what is said of it; `why` that is not all of them,
+   * where it is not. `isPart`: others may be here, and were not looked for.
    */
-  ids(): Promise<{ ids: string[]; why: string | null; isPart: boolean }>
+  list(): Promise<{ listed: ListedEnvelope[]; why: string | null; isPart: boolean }>
   /** Of a run; null where it has none yet, or there is no such run. */
   evidenceOf(run_id: string): Promise<string | null>
   /** null where it is gone. At most a byte more than the verifier reads. Throws CommandError where it cannot be had. */
@@ -73,16 +74,20 @@ function ofFolder(folder: string): KeptEvidence {
   const envelope = (evidence_id: string) =>
     unlessGone(readKept(join(envelopes, `${evidence_id}.json`)))
   return {
-    async ids() {
+    async list() {
       const said = await orWhy(lookAtList(folder))
       const found = await orWhy(namesIn(envelopes))
-      const listed = 'why' in said ? [] : said.evidence_ids
+      const listed = 'why' in said ? [] : said.sealed
+      const names = new Set(listed.map(({ evidence_id }) => evidence_id))
       const files = 'why' in found ? [] : found.ids
       const faults = [said, found].flatMap((one) => ('why' in one ? [one.why] : []))
       if ('unnamed' in found && found.unnamed !== null) faults.push(found.unnamed)
       return {
         // What was put beside them is read too: a second version of one shows as a fork.
-        ids: [...new Set([...listed, ...files])],
+        listed: [
+          ...listed,
+          ...files.filter((id) => !names.has(id)).map((evidence_id) => ({ evidence_id })),
+        ],
         why: faults.length === 0 ? null : faults.join('; '),
         // Whatever its store says, what has no file is not here.
         isPart: 'why' in found,
@@ -90,7 +95,8 @@ function ofFolder(folder: string): KeptEvidence {
     },
     async evidenceOf(run_id) {
       const said = await orWhy(lookAtList(folder))
-      if (!('why' in said)) return said.ofRuns.get(run_id) ?? null
+      if (!('why' in said))
+        return said.sealed.find((one) => one.run_id === run_id)?.evidence_id ?? null
       const names = await orWhy(namesIn(envelopes))
       if ('why' in names) throw new CommandError(names.why, CANNOT_READ)
       const but = names.unnamed === null ? '' : `; ${names.unnamed}`
@@ -171,18 +177,18 @@ async function unlessGone<T>(read: Promise<T>): Promise<T | null> {
 
 function ofServer(server: Server): KeptEvidence {
   return {
-    async ids() {
-      const ids = new Set<string>()
+    async list() {
+      const had = new Map<string, ListedEnvelope>()
       const listed = await orWhy(
         allListed(async (cursor) => {
           const query = { limit: '200', ...(cursor !== '' && { cursor }) }
           const page = await ask(server, ENDPOINT.listEnvelopes, { query }, CANNOT_READ)
-          for (const { evidence_id } of page.items) ids.add(evidence_id)
+          for (const one of page.items) if (!had.has(one.evidence_id)) had.set(one.evidence_id, one)
           return page
         }),
       )
       const why = 'why' in listed ? listed.why : null
-      return { ids: [...ids].toReversed(), why, isPart: why !== null }
+      return { listed: [...had.values()].toReversed(), why, isPart: why !== null }
     },
     async evidenceOf(run_id) {
       const run = await ask(server, ENDPOINT.run, { params: { run_id } }, CANNOT_READ)

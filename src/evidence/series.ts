@@ -37,8 +37,8 @@ export type SeriesFault = {
       readonly evidence_ids: readonly string[]
     }
   | {
-      /** By a key of those that are walked, or by none of them. */
-      readonly fault: 'resealed' | 'replaced'
+      /** By a key of those that are walked, or by none of them; or it is the list that says another one [W12]. */
+      readonly fault: 'resealed' | 'replaced' | 'mislisted'
       readonly evidence_id: string
       readonly seal_seq: number
       readonly expected: string

@@ -16,14 +16,9 @@ const HEAP_BYTES = 256 * 1024 ** 2
 const MOST_SEALED = 1_000_000
 // A view or what is computed can be asked without end.
 const PLAIN_COLUMNS = `
-  select count(*) as count from sqlite_schema as t, pragma_table_xinfo(t.name) as c
-  where t.type = 'table' and t.name = 'seal' and t.sql like 'CREATE TABLE%' and c.hidden = 0
-    and c.name in ('evidence_id', 'run_id', 'seal_seq', 'file_sha256')`
-// A text may have a gigabyte.
-const SEALED = `
-  select case when octet_length(evidence_id) <= 128 then evidence_id end as evidence_id,
-    case when octet_length(run_id) <= 128 then run_id end as run_id
-  from seal where octet_length(file_sha256) is not null order by seal_seq limit ${MOST_SEALED + 1}`
+  select c.name from sqlite_schema as t, pragma_table_xinfo(t.name) as c
+  where t.type = 'table' and t.name = 'seal' and t.sql like 'CREATE TABLE%' and c.hidden = 0`
+const NEEDED = ['evidence_id', 'run_id', 'seal_seq', 'file_sha256']
 
 const [, , store = '', lock] = process.argv
 await once(new Worker(WATCH), 'message')
@@ -63,12 +58,29 @@ function sealedIn(how: string) {
   const db = new DatabaseSync(url, { readOnly: true, timeout: WAIT_MS })
   db.exec('pragma trusted_schema = off; pragma temp_store = memory')
   db.prepare(`pragma hard_heap_limit = ${HEAP_BYTES}`).get()
-  const plain = db.prepare(PLAIN_COLUMNS).get()?.['count']
-  if (plain !== 4)
+  const plain = new Set(
+    db
+      .prepare(PLAIN_COLUMNS)
+      .all()
+      .map(({ name }) => name),
+  )
+  if (!NEEDED.every((name) => plain.has(name)))
     throw new Error(
       'it has not the tables of a store, or they are in a runseal.db-wal that is gone',
     )
-  const rows = db.prepare(SEALED).all()
+  // A text may have a gigabyte, and a store of ours at another time not every column.
+  const text = (name: string, as = name) =>
+    plain.has(name)
+      ? `case when typeof(${name}) = 'text' and octet_length(${name}) <= 128 then ${name} end as ${as}`
+      : `null as ${as}`
+  const rows = db
+    .prepare(
+      `select ${text('evidence_id')}, ${text('run_id')}, ${text('head')},
+        case when typeof(seal_seq) = 'integer' and abs(seal_seq) <= ${Number.MAX_SAFE_INTEGER} then seal_seq end as seal_seq,
+        ${text('file_sha256', 'sha256')}, ${text('sealed_at')}
+      from seal where octet_length(file_sha256) is not null order by seal.seal_seq limit ${MOST_SEALED + 1}`,
+    )
+    .all()
   if (rows.length > MOST_SEALED) throw new Error('it has more envelopes than can be looked at')
   return rows
 }

@@ -16,13 +16,16 @@ import { undoneByInterrupt } from './interrupted.ts'
 import { openRegular } from './regular-file.ts'
 import { publicPartOf, serverKeyOf } from './seal/key.ts'
 
-/** What the store of a data folder says of envelopes. Nothing of it is believed. */
-export type Listed = {
-  /** The oldest first. */
-  evidence_ids: string[]
-  /** By run. */
-  ofRuns: ReadonlyMap<string, string>
-}
+const Said = z.strictObject({
+  evidence_id: Id,
+  run_id: Id,
+  head: z.nullable(z.string()),
+  seal_seq: z.nullable(z.number()),
+  sha256: z.nullable(z.string()),
+  sealed_at: z.nullable(z.string()),
+})
+/** What the store of a data folder says of envelopes, the oldest first. Nothing of it is believed. */
+export type Listed = { sealed: z.infer<typeof Said>[] }
 
 /**
  * What is listed in a data folder, for who only looks at it: nothing there is made or changed, and no key is needed. The
@@ -75,27 +78,20 @@ async function readList(files: readonly string[], limitMs: number): Promise<List
     throw new Error(
       `SQLite has not come to its end within ${limitMs / 1000} s, so that it is damaged, or made to keep its readers waiting. To look at what a backup of it has, make a folder of that: runseal restore`,
     )
-  const read = parseJson(Said, said)
+  const read = parseJson(Answer, said)
   if (!read.ok)
     throw new Error(said === '' ? 'what reads it has died of it' : 'it names what is no id')
   if ('fault' in read.value) throw new Error(cutText(read.value.fault, MOST_OF_A_FAULT))
   const { sealed } = read.value
-  return (
-    sealed && {
-      evidence_ids: sealed.map(({ evidence_id }) => evidence_id),
-      ofRuns: new Map(sealed.map(({ run_id, evidence_id }) => [run_id, evidence_id])),
-    }
-  )
+  return sealed && { sealed }
 }
 
 const READER = fileURLToPath(new URL('./list-reader.ts', import.meta.url))
 const MOST_SAID = 512 * 1024 ** 2
 const MOST_OF_A_FAULT = 500
-const Said = z.union([
+const Answer = z.union([
   z.strictObject({ fault: z.string() }),
-  z.strictObject({
-    sealed: z.nullable(z.array(z.strictObject({ evidence_id: Id, run_id: Id }))),
-  }),
+  z.strictObject({ sealed: z.nullable(z.array(Said)) }),
 ])
 
 /** In a copy elsewhere, which `read` looks at. */

@@ -6,7 +6,8 @@ import type { Summary, Verdict } from './verifier.ts'
 export const verdictOf = (
   { verdict, claims, envelope, standing, sealed_by, remaining }: Verification,
   bytes: number,
-  taken?: readonly (readonly TakenOver[])[],
+  /** For a walk: what others took over from it, and the digest of its bytes. */
+  walked?: { readonly taken: readonly (readonly TakenOver[])[]; readonly sha256: string },
 ): Verdict => ({
   ask: 'verify',
   verdict,
@@ -17,8 +18,12 @@ export const verdictOf = (
   summary: envelope && summaryOf(envelope),
   held: standing && standing.held(),
   walk:
-    standing && taken
-      ? { place: standing.place(), differing: taken.map(standing.differing) }
+    standing && walked
+      ? {
+          place: standing.place(),
+          differing: walked.taken.map(standing.differing),
+          sha256: walked.sha256,
+        }
       : null,
 })
 

@@ -158,8 +158,8 @@ export type Verdict = {
   unread?: string
   /** Why what the server offers was not asked: it did not say what that is. */
   keys_fault?: string
-  /** For a walk, where there is a summary: its place, and of each list the first that it does not say. */
-  walk?: { place: Placed; differing: readonly (TakenOver | null)[] } | null
+  /** For a walk, of one that is itself: its place, of each list the first that it does not say, the digest of its bytes. */
+  walk?: { place: Placed; differing: readonly (TakenOver | null)[]; sha256: string } | null
 }
 
 /** The head of a record whose facts may be called verified: nothing fails, and a key that the reader knows sealed it. */

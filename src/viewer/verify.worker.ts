@@ -5,6 +5,7 @@ import type { RequiredDefinition } from '#contract/trust.ts'
 import { comparePiece, pieceOf } from '#evidence/attached.ts'
 import { checkTotals, type CountedCells, countPart } from '#evidence/cells.ts'
 import { fails } from '#evidence/claims.ts'
+import { sha256OfMany } from '#evidence/digest.ts'
 import type { Entries } from '#evidence/document.ts'
 import { requirementOf } from '#evidence/keep.ts'
 import { type VerifiedEnvelope, verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
@@ -121,7 +122,8 @@ async function answer(id: number, question: Question): Promise<Answer> {
             cellIndex: null,
           }
         : null
-      return { ...verdictOf(found, bytes.byteLength, taken), ...unread }
+      const walked = taken && { taken, sha256: await sha256OfMany(bytes) }
+      return { ...verdictOf(found, bytes.byteLength, walked), ...unread }
     }
     case 'ready':
       return { ask: 'ready' }

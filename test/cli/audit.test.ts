@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { Envelope } from '#contract/envelope.ts'
@@ -11,7 +12,8 @@ import type { Command } from '#cli/command.ts'
 import { exportRun } from '#cli/export.ts'
 import { trust as trustCommand } from '#cli/trust.ts'
 import { NOT_PLACED } from '#evidence/series.ts'
-import { newSigner, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
+import { openKey } from '#server/seal/key.ts'
+import { newSigner, planStep, sealContent, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { end, project, runseal, serving, type Serving } from './command-line.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 })
@@ -66,6 +68,7 @@ async function codeOf(
 
 const Told = z.object({
   verdict: z.string(),
+  unlike_list: z.optional(z.array(z.looseObject({ fault: z.string() }))),
   envelopes: z.array(z.object({ evidence_id: z.string(), verdict: z.string() })),
   series: z.array(z.object({ count: z.number(), faults: z.array(z.looseObject({})) })),
   missing: z.array(z.string()),
@@ -224,6 +227,51 @@ it('[C21] one that was changed does not verify, and one in the place of another 
     ],
     missing: [runs[2]?.evidence_id],
   })
+})
+
+it('[W12] the newest in a folder is held to its list, and a list that is false convicts no record', async () => {
+  const { evidence_id = '' } = runs[3] ?? {}
+  const signer = await openKey(data, { make: false })
+  const said = async (copy: string) => {
+    const { code, told } = await audited('--data', copy, '--trust', trust)
+    const { stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
+    return { code, told, stdout }
+  }
+  const resealed = async (name: string, title?: string) => {
+    const { copy, file } = await copied(name)
+    const found = parseJson(Envelope, await readFile(file(3), 'utf8'))
+    if (!found.ok) throw new Error(found.error.message)
+    const { integrity: _, ...content } = found.value
+    const opening = { ...content.opening, ...(title !== undefined && { title }) }
+    const at = new Date(Date.now() + 1000).toISOString()
+    await writeFile(file(3), (await sealContent({ ...content, opening }, signer, at)).bytes)
+    return await said(copy)
+  }
+  const envelopes = runs.map((run) => ({ evidence_id: run.evidence_id, verdict: 'proven' }))
+  const whole = { envelopes, series: [{ faults: [] }], missing: [] }
+  const anew = await resealed('newest-anew', 'what did not happen')
+  expect(anew).toMatchObject({
+    code: 1,
+    told: { ...whole, unlike_list: [{ fault: 'resealed', evidence_id, seal_seq: 4 }] },
+  })
+  expect(anew.stdout).toContain(
+    `resealed         ${evidence_id} is another one than the server’s own list says`,
+  )
+  expect(await resealed('newest-twice')).toMatchObject({
+    code: 1,
+    told: {
+      ...whole,
+      unlike_list: [{ fault: 'forked', evidence_ids: [evidence_id, evidence_id] }],
+    },
+  })
+  const { copy } = await copied('false-list')
+  const store = new DatabaseSync(join(copy, 'runseal.db'))
+  store.exec(`update seal set head = '${'0'.repeat(64)}', file_sha256 = 'f' where seal_seq = 2`)
+  store.close()
+  const mislisted = [
+    { fault: 'mislisted', evidence_id: runs[1]?.evidence_id, by: runs[2]?.evidence_id },
+  ]
+  expect(await said(copy)).toMatchObject({ code: 1, told: { ...whole, unlike_list: mislisted } })
 })
 
 it('[C21] no name of a file adds a line of its own', async () => {

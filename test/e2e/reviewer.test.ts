@@ -7,6 +7,7 @@ import { type ServerKey, TrustFile } from '#contract/trust.ts'
 import { canonicalize } from '#evidence/canonical.ts'
 import {
   approvedRun,
+  listedAs,
   newSigner,
   planStep,
   serverKeyOf,
@@ -476,19 +477,13 @@ describe('the chain of the server', () => {
     const definition = { name: 'elsewhere', sha256: 'ab'.repeat(32) }
     const run = startRun(await newSigner(66), { steps: [planStep('build')] }, { definition })
     run.step('build')
-    const { bytes, envelope } = await run.seal()
+    const sealed = await run.seal()
+    const { bytes, envelope } = sealed
     await page.route('**/api/envelopes?*', async (route) => {
       const response = await route.fetch()
       const list = ENDPOINT.listEnvelopes.answer.parse(await response.json())
-      const { evidence_id, run_id, closing, integrity } = envelope
-      const stranger = {
-        ...list.items[0],
-        evidence_id,
-        run_id,
-        head: integrity.hash_chain.head,
-        seal_seq: closing.seal_seq,
-      }
-      await route.fulfill({ response, json: { ...list, items: [stranger, ...list.items] } })
+      const items = [listedAs(sealed), ...list.items]
+      await route.fulfill({ response, json: { ...list, items } })
     })
     await page.route(`**/api/envelopes/${envelope.evidence_id}`, (route) =>
       route.fulfill({ body: Buffer.from(bytes), contentType: 'application/json' }),

@@ -15,6 +15,7 @@ import {
   type Shown,
   type StepEntry,
 } from '#contract/envelope.ts'
+import type { EnvelopeSummary } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
 import { OUTCOME } from '#contract/status.ts'
@@ -32,6 +33,7 @@ import {
   signStatement,
   type Signer,
 } from '#evidence/seal.ts'
+import { sealedAt } from '#evidence/sealed.ts'
 import { countsOf, endingOf, totalsOf } from '#evidence/summarise.ts'
 import { type Trusted } from '#evidence/trust.ts'
 import { newPasskey } from './passkey.ts'
@@ -137,6 +139,19 @@ export type Sealed = {
   /** The payload of the seal. */
   statement: Uint8Array<ArrayBuffer>
 }
+
+/** As an honest server lists it. */
+export const listedAs = ({ bytes, envelope }: Sealed): EnvelopeSummary => ({
+  evidence_id: envelope.evidence_id,
+  run_id: envelope.run_id,
+  definition: envelope.opening.definition.name,
+  outcome: envelope.closing.outcome,
+  seal_seq: envelope.closing.seal_seq,
+  head: envelope.integrity.hash_chain.head,
+  sha256: sha256(bytes),
+  bytes: bytes.length,
+  sealed_at: sealedAt(envelope.integrity.seal) ?? '',
+})
 
 /** Chains, signs and writes a document, honest or not: what the holder of the key can always do. */
 export async function sealContent(

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { entryDigest } from '#evidence/chain.ts'
+import { againstList, type HeldToList } from '#evidence/as-listed.ts'
 import { differingOf } from '#evidence/lineage.ts'
 import { compareTaken, walkSeries } from '#evidence/series.ts'
 import { type Placed } from '#evidence/standing.ts'
@@ -168,6 +169,65 @@ it('[W3] one that was sealed anew is not the one that the next was sealed over',
   expect(faultsOf([one, anew], { remembered: [one, two] })).toMatchObject([
     { fault: 'resealed', evidence_id: 'ev-2', expected: two.head, by: null },
   ])
+})
+
+it('[W12] a record that is another one than is listed is named, and one that is vouched for is not accused', async () => {
+  const [one, two, three, last] = await four()
+  const anew = { ...(await sealed(4, three, 'ev-4b')), evidence_id: 'ev-4' }
+  const digest = (n: number) => `${n}`.repeat(64)
+  const honest = [one, two, three, last].map((says, at) => ({
+    says,
+    isSealed: true,
+    sha256: digest(at),
+    listed: { ...says, sha256: digest(at), sealed_at: says.sealed_at ?? null },
+  }))
+  const told = (place: number, what: Partial<HeldToList>) =>
+    againstList(honest.map((row, at) => (at === place ? { ...row, ...what } : row)))
+  const list = (what: Partial<HeldToList['listed']>) => ({
+    evidence_id: 'ev-4',
+    head: last.head,
+    seal_seq: 4,
+    sha256: digest(3),
+    sealed_at: last.sealed_at ?? null,
+    ...what,
+  })
+  expect(againstList(honest)).toEqual([])
+  // Another record, by the same key or by none, that nothing here names.
+  const heads = { evidence_id: 'ev-4', seal_seq: 4, expected: last.head, actual: anew.head }
+  const other = { says: anew, sha256: digest(9) }
+  expect(told(3, other)).toMatchObject([{ fault: 'resealed', ...heads }])
+  expect(told(3, { ...other, isSealed: false })).toMatchObject([{ fault: 'replaced', ...heads }])
+  // Another seal of that record.
+  const again = { ...last, sealed_at: '2026-11-12T11:00:00.000Z' }
+  for (const says of [again, last])
+    expect(told(3, { says, sha256: digest(9) })).toMatchObject([
+      { fault: 'forked', seal_seq: 4, evidence_ids: ['ev-4', 'ev-4'] },
+    ])
+  expect(told(3, { isSealed: false, sha256: digest(9) })).toMatchObject([{ fault: 'replaced' }])
+  // A list that contradicts itself, or a record that others vouch for, accuses none.
+  for (const [what, expected] of [
+    [{ head: anew.head }, anew.head],
+    [{ seal_seq: 5 }, '5'],
+    [{ seal_seq: 5, sha256: digest(9) }, '5'],
+    [{ sealed_at: again.sealed_at }, again.sealed_at],
+  ] as const)
+    expect(told(3, { listed: list(what) })).toMatchObject([{ fault: 'mislisted', expected }])
+  const false3 = { listed: { evidence_id: 'ev-3', head: anew.head, sha256: digest(9) } }
+  expect(told(2, false3)).toMatchObject([{ fault: 'mislisted', evidence_id: 'ev-3', by: 'ev-4' }])
+  const false4 = { listed: list({ head: anew.head, sha256: digest(9) }) }
+  expect(told(3, false4)).toMatchObject([{ fault: 'resealed', evidence_id: 'ev-4' }])
+  // To what is not said nothing is held.
+  const unsaid = { head: null, seal_seq: null, sha256: null, sealed_at: null }
+  for (const listed of [list(unsaid), { evidence_id: 'ev-4' }])
+    expect(told(3, { ...other, listed })).toEqual([])
+  for (const member of ['head', 'seal_seq', 'sha256', 'sealed_at'] as const)
+    expect(
+      told(3, {
+        ...other,
+        says: { ...anew, seal_seq: 5, sealed_at: 'then' },
+        listed: list({ ...unsaid, [member]: list({})[member] }),
+      }),
+    ).toHaveLength(1)
 })
 
 it('[W4] a number that does not follow is named', async () => {

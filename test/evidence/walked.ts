@@ -104,6 +104,7 @@ function faultSaid(found: SeriesFault): string {
       return `forked: ${found.evidence_ids.join(' and ')}, ${found.seal_seq}`
     case 'resealed':
     case 'replaced':
+    case 'mislisted':
       return `${found.fault}: ${found.evidence_id}, ${found.seal_seq}${by}`
     case 'misplaced':
       return `misplaced: ${found.evidence_id}, ${found.seal_seq}${by}`

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import type { EnvelopeSummary } from '#contract/api.ts'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { utf8 } from '#evidence/canonical.ts'
 import { type CarriedAs, carriedTag, DAMAGED, WITHOUT_ENVELOPE } from '#evidence/carried.ts'
@@ -9,6 +10,7 @@ import { NOT_PLACED } from '#evidence/series.ts'
 import { type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import {
+  listedAs,
   newSigner,
   pinned,
   planGate,
@@ -97,6 +99,7 @@ describe('the walk over a chain', () => {
       onAsked = () => {},
       at = 'then',
       unread = {},
+      says = {},
     }: {
       refused?: readonly string[]
       before?: Walk | null
@@ -109,19 +112,11 @@ describe('the walk over a chain', () => {
       at?: string
       /** Why what the browser keeps could not be read. */
       unread?: { unread?: string }
+      /** What the list says otherwise, by evidence_id. */
+      says?: Record<string, Partial<EnvelopeSummary>>
     } = {},
   ) {
-    const listed = here.map(({ bytes, envelope: { evidence_id, run_id, closing, integrity } }) => ({
-      evidence_id,
-      run_id,
-      definition: 'release',
-      outcome: closing.outcome,
-      seal_seq: closing.seal_seq,
-      head: integrity.hash_chain.head,
-      sha256: '',
-      bytes: bytes.length,
-      sealed_at: closing.finished_at,
-    }))
+    const listed = here.map((one) => ({ ...listedAs(one), ...says[one.envelope.evidence_id] }))
     return await walkChain(
       {
         now: () => at,
@@ -144,6 +139,32 @@ describe('the walk over a chain', () => {
       { before, only },
     )
   }
+
+  it('[U12] [W12] holds each record to all that the list of now says of it', async () => {
+    const two = await afterIt(signer, 'ev-2')
+    const again = await sealContent(two.content, signer, '2026-11-12T10:00:01.000Z')
+    const other = { head: 'ab'.repeat(32), sha256: 'ab'.repeat(32) }
+    const faultsOf = async (ofTwo: Partial<EnvelopeSummary>, before: Walk | null = null) => {
+      const found = await walk([sealed, two], [], [pinned(signer)], {
+        says: { 'ev-2': ofTwo },
+        before,
+      })
+      // The record itself is what it was before.
+      expect(found.walked).toMatchObject([{ fault: null }, { fault: null, verdict: 'proven' }])
+      expect(isBroken(found)).toBe(found.unlikeList.length > 0)
+      return found.unlikeList.map(({ fault }) => fault)
+    }
+    expect(await faultsOf({})).toEqual([])
+    expect(await faultsOf(other)).toEqual(['resealed'])
+    expect(await faultsOf({ sha256: listedAs(again).sha256 })).toEqual(['forked'])
+    expect(await faultsOf({ seal_seq: 3 })).toEqual(['mislisted'])
+    expect(await faultsOf({ sealed_at: 'then' })).toEqual(['mislisted'])
+    // What was read before, and is not asked for again, is held to what is listed now.
+    const before = await walk([sealed, two])
+    expect(await faultsOf({ sha256: listedAs(again).sha256 }, before)).toEqual(['forked'])
+    const found = await walk([sealed, two], [], undefined, { says: { 'ev-2': other } })
+    expect(madeOf(found).wrong).toBe(found.unlikeList[0]?.message)
+  })
 
   it('[U12] of a list that breaks off walks what is listed, and calls nothing else missing', async () => {
     const [second, forked] = [await afterIt(signer, 'ev-2'), await afterIt(signer, 'ev-2b')]

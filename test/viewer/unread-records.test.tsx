@@ -10,6 +10,7 @@ const unread = (seal_seq: number): Walked => ({
   unkept: null,
   verdict: 'not read',
   placed: null,
+  sha256: null,
   sealed_by: null,
   unplaced: null,
   open: 'It could not be had: it answered 500',

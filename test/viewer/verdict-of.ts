@@ -1,3 +1,4 @@
+import { sha256 } from '#evidence/digest.ts'
 import type { TakenOver } from '#evidence/lineage.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope, type VerifyOptions } from '#evidence/verify.ts'
@@ -14,5 +15,5 @@ export async function verdictOf(
 ): Promise<Verdict> {
   const by = unread === undefined ? {} : { unread }
   const found = await verifyEnvelope(bytes, { trust, refusedKeys, refused, ...by })
-  return { ...told(found, bytes.length, taken), ...by }
+  return { ...told(found, bytes.length, { taken, sha256: sha256(bytes) }), ...by }
 }

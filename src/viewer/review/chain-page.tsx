@@ -217,7 +217,7 @@ function Found({
 }: {
   walk: Walk
 } & AskingAgain) {
-  const { walked, unlisted, series } = walk
+  const { walked, unlisted, series, unlikeList } = walk
   const placed = walked.filter((one) => one.placed !== null)
   const unread = walked.filter((one) => one.isUnread)
   const open = walked.filter((one) => one.open !== null && !one.isUnread)
@@ -278,8 +278,13 @@ function Found({
         )}
         <PinnedEndings by={placed.map(({ sealed_by }) => sealed_by)} />
         {series.map((one) => (
-          <Faults key={one.server} series={one} many={series.length > 1} />
+          <Faults
+            key={one.server}
+            faults={one.faults}
+            server={series.length > 1 ? one.server : null}
+          />
         ))}
+        <Faults faults={unlikeList} />
         <Named
           walked={walked.filter(({ fault, endedKey }) => fault !== null && endedKey === null)}
         />

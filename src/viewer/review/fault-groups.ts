@@ -48,6 +48,7 @@ function kindOf({ fault, by, isRemembered }: SeriesFault): Kind | null {
     case 'replaced':
     case 'forked':
       return isRemembered ? fault : null
+    case 'mislisted':
     case 'misplaced':
     case 'repeated':
     case 'lineage':
@@ -68,6 +69,7 @@ function rowOf(one: SeriesFault): FaultRow[] {
     case 'resealed':
     case 'replaced':
       return [{ seal_seq: one.seal_seq, evidence_id: one.evidence_id, now: null }]
+    case 'mislisted':
     case 'misplaced':
     case 'repeated':
     case 'lineage':

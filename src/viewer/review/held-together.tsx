@@ -27,7 +27,11 @@ export function HeldTogether({ series }: { series: readonly Series[] }) {
               : 'What no key that you know has sealed is in question, and not what one has: anyone can have made it. Ask for the record that was sealed in its place.'}
           </p>
           {series.map((one, index) => (
-            <Faults key={index} series={one} many={series.length > 1} />
+            <Faults
+              key={index}
+              faults={one.faults}
+              server={series.length > 1 ? one.server : null}
+            />
           ))}
         </>
       )}

@@ -1,4 +1,4 @@
-import type { Series } from '#evidence/series.ts'
+import type { SeriesFault } from '#evidence/series.ts'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { VirtualList } from '#viewer/parts/virtual-list.tsx'
@@ -6,14 +6,20 @@ import { useMemo, useState } from 'react'
 import { type FaultRow, groupsOf } from './fault-groups.ts'
 import { MOST_NAMED } from './unread-records.tsx'
 
-/** What is wrong with one key's series, each fault with its sentence, and many of one kind with one. */
-export function Faults({ series: { server, faults }, many }: { series: Series; many: boolean }) {
+/** What is wrong with records, each fault with its sentence, and many of one kind with one. `server`: where several keys are told apart. */
+export function Faults({
+  faults,
+  server = null,
+}: {
+  faults: readonly SeriesFault[]
+  server?: string | null
+}) {
   const groups = useMemo(() => groupsOf(faults), [faults])
   const [shown, setShown] = useState(MOST_NAMED)
   if (groups.length === 0) return null
   return (
     <div className="flex flex-col items-start gap-2">
-      {many && (
+      {server !== null && (
         <p className="text-ink-2">
           Sealed by the key <Fingerprint hex={server} short />
         </p>
@@ -102,7 +108,8 @@ const FAULT = {
   forked: 'Forked',
   resealed: 'Sealed anew',
   replaced: 'Another in its place',
+  mislisted: 'Listed otherwise',
   misplaced: 'Out of place',
   repeated: 'Answered twice',
   lineage: 'Repeated otherwise',
-} as const satisfies Record<Series['faults'][number]['fault'], string>
+} as const satisfies Record<SeriesFault['fault'], string>

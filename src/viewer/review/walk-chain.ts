@@ -1,4 +1,5 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
+import { againstList, type ListedEnvelope } from '#evidence/as-listed.ts'
 import { type ClaimCode, fails } from '#evidence/claims.ts'
 import { namedAlone } from '#evidence/expectations.ts'
 import { allListed, type ListPage, MOST_LISTED } from '#evidence/listed.ts'
@@ -7,6 +8,7 @@ import {
   compareTaken,
   NOT_PLACED,
   type Series,
+  type SeriesFault,
   type Unplaced,
   walkSeries,
 } from '#evidence/series.ts'
@@ -31,7 +33,7 @@ export type WalkRim = {
 }
 
 /** As the list names it; where that broke off, as the record after it does, or this browser, which has seen it before. */
-type Named = Pick<EnvelopeSummary, 'evidence_id' | 'head' | 'seal_seq'>
+type Named = ListedEnvelope & Pick<EnvelopeSummary, 'head' | 'seal_seq'>
 
 /** An envelope of the list, and what became of it. */
 export type Walked = {
@@ -42,6 +44,8 @@ export type Walked = {
   unkept: string | null
   verdict: Verdict['verdict'] | 'not here' | 'not read'
   placed: Placed | null
+  /** Of its bytes; null where it has no place by its own word. */
+  sha256: string | null
   /** By whose key it has that place. */
   sealed_by: Verdict['sealed_by']
   /** null where it has a place, and where it is not here. */
@@ -67,6 +71,8 @@ export type Walk = {
   /** Why the list could not be had to its end; null where it could. */
   unlisted: string | null
   series: readonly Series[]
+  /** What is another one than the server's own list says. */
+  unlikeList: readonly SeriesFault[]
   /** What was asked for by its name, and the server does not have. */
   absent: ReadonlySet<string>
   /** All that has been verified with a place, in this walk and in those that it goes on. */
@@ -137,7 +143,7 @@ export async function walkChain(
     const isGone = only !== null && isNamed && before?.absent.has(evidence_id) === true
     const verdict = known || isGone ? null : await judge(evidence_id, [])
     if (!known && verdict === null && isNamed) absent.add(evidence_id)
-    else walked.push(known ?? walkedOf(one, verdict, isNamed))
+    else walked.push(known ? { ...known, listed: one } : walkedOf(one, verdict))
     const last = walked.at(-1)?.placed
     if (last?.previous) askFor({ ...last.previous, seal_seq: last.seal_seq - 1 })
     onProgress(walked.length + absent.size, asked.size)
@@ -162,15 +168,32 @@ export async function walkChain(
     isPart: unlisted !== null,
     absent,
   })
-  return { at: rim.now(), walked, unlisted, series, absent, met, held }
+  const unlikeList = againstList(
+    walked.flatMap(({ listed: one, placed, unplaced, sha256 }) => {
+      const says = placed ?? unplaced?.says ?? null
+      if (says === null || sha256 === null) return []
+      const isNamed = !isListed.has(one.evidence_id)
+      return [
+        {
+          listed: isNamed ? { evidence_id: one.evidence_id } : one,
+          says,
+          isSealed: placed !== null,
+          sha256,
+        },
+      ]
+    }),
+  )
+  return { at: rim.now(), walked, unlisted, series, unlikeList, absent, met, held }
 }
 
 /** Is something other than it should be? What could not be had is not. */
 export const isBroken = (walk: Walk): boolean => wrongIn(walk).length > 0
 
 /** What is other than it should be, in a sentence each. */
-const wrongIn = ({ walked, series }: Walk): string[] => [
-  ...series.flatMap(({ faults }) => groupsOf(faults).map(({ message }) => message)),
+const wrongIn = ({ walked, series, unlikeList }: Walk): string[] => [
+  ...[...series.map(({ faults }) => faults), unlikeList].flatMap((faults) =>
+    groupsOf(faults).map(({ message }) => message),
+  ),
   ...walked.flatMap(({ fault, listed }) =>
     fault === null ? [] : [`${listed.evidence_id}: ${fault}`],
   ),
@@ -217,15 +240,11 @@ const isWalked = ({ walked }: Walk): ((seen: HeldEnvelope) => boolean) => {
 const keyOf = ({ evidence_id, head, seal_seq }: Named): string =>
   `${evidence_id} ${head} ${seal_seq}`
 
-function walkedOf(
-  listed: Named,
-  verdict: Verdict | { notHad: string } | null,
-  /** By a record, or by this browser: the series says where that is another. */
-  isNamed: boolean,
-): Walked {
+function walkedOf(listed: Named, verdict: Verdict | { notHad: string } | null): Walked {
   const nothing = {
     listed,
     placed: null,
+    sha256: null,
     sealed_by: null,
     unplaced: null,
     fault: null,
@@ -264,26 +283,25 @@ function walkedOf(
     const endedKey = isEnded ? (sealed_by?.key_id ?? null) : null
     return { ...found, unplaced: { evidence_id, says: null }, fault, endedKey }
   }
-  const says = walk.place
-  const asListed = isNamed || (listed.head === says.head && listed.seal_seq === says.seal_seq)
-  const fault =
-    wrong ?? (asListed ? null : 'The server’s list says another place or another head of it.')
+  const { place: says, sha256 } = walk
   const unkept = failing[0]?.message ?? null
   const byRefused = isByRefused(verdict.claims)
   return sealed_by === null
     ? {
         ...found,
+        sha256,
         unplaced: { evidence_id, says },
-        fault: fault ?? unkept,
+        fault: wrong ?? unkept,
         isByRefused: byRefused,
-        open: (fault ?? unkept) === null ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
+        open: (wrong ?? unkept) === null ? (byRefused ? BY_REFUSED : NOT_PLACED) : null,
       }
     : {
         ...found,
+        sha256,
         placed: says,
         sealed_by,
-        fault,
-        unkept: fault === null ? unkept : null,
+        fault: wrong,
+        unkept: wrong === null ? unkept : null,
         // Of a key that is not pinned it is that which keeps it back.
         unexpected: sealed_by.source === 'pinned' ? namedAlone(verdict.claims) : null,
       }

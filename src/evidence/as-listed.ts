@@ -1,0 +1,73 @@
+import type { EnvelopeSummary } from '#contract/api.ts'
+import { keysOf } from '#contract/status.ts'
+import { heldName } from './place.ts'
+import type { SeriesFault } from './series.ts'
+import type { Placed } from './standing.ts'
+
+/** What a server's own list says of a record. Nothing is held to what it does not say, as an older one may not. */
+export type ListedEnvelope = Pick<EnvelopeSummary, 'evidence_id'> & {
+  readonly [member in Member | 'sha256']?: EnvelopeSummary[member] | null
+}
+
+/** What of that stands in the record too. */
+const MEMBER = { head: 'head', seal_seq: 'number', sealed_at: 'time of its seal' } as const
+type Member = keyof typeof MEMBER
+
+/** A record that is here and is itself [W6], beside what is listed of it. */
+export type HeldToList = {
+  readonly listed: ListedEnvelope
+  readonly says: Placed
+  /** By a key at hand. */
+  readonly isSealed: boolean
+  /** Of its bytes. */
+  readonly sha256: string
+}
+
+/**
+ * Are the records that are here those that are listed [W12]? Of the newest no other one says which it was, and the list
+ * does, since it was written when that was sealed. It is the server's word: whoever can put another record there may write
+ * another list as well, and a false list is to convict nobody. Where another record was sealed after the one that is here,
+ * the list contradicts the records and accuses none.
+ */
+export function againstList(records: readonly HeldToList[]): SeriesFault[] {
+  const follower = new Map<string, string>()
+  for (const { says, isSealed } of records)
+    if (isSealed && says.previous) follower.set(heldName(says.previous), says.evidence_id)
+  return records.flatMap((one) => unlikeListed(one, follower.get(heldName(one.says))) ?? [])
+}
+
+function unlikeListed(
+  { listed, says, isSealed, sha256 }: HeldToList,
+  /** The record that was sealed after this very one. */
+  by: string | undefined,
+): SeriesFault | null {
+  const { evidence_id, head, seal_seq } = says
+  const odd = keysOf(MEMBER).find((member) => (listed[member] ?? says[member]) !== says[member])
+  const isFile = listed.sha256 === sha256
+  if (odd === undefined && (isFile || (listed.sha256 ?? null) === null)) return null
+  const expected = `${odd ? listed[odd] : listed.sha256}`
+  const actual = `${odd ? says[odd] : sha256}`
+  const at = { evidence_id, seal_seq, expected, actual }
+  // The digest of a file is over all that stands in it, and a head over the number.
+  if (odd && (isFile || (odd === 'seal_seq' && listed.head === head))) {
+    const message = `The server’s own list has ${evidence_id} by the very ${isFile ? 'digest' : 'head'} of what is here, and says another ${MEMBER[odd]} than stands in it: the list contradicts itself, and accuses no record.`
+    return { fault: 'mislisted', ...at, by: null, message }
+  }
+  const isRecord = odd === undefined || odd === 'sealed_at'
+  if (!isRecord && by !== undefined) {
+    const message = `The server’s own list says another ${MEMBER[odd]} of ${evidence_id}, and what is here is the very one that ${by} was sealed after: the list contradicts the records, and accuses none.`
+    return { fault: 'mislisted', ...at, by, message }
+  }
+  const differs = `${evidence_id} ${isRecord ? 'has another seal' : 'is another one'} than the server’s own list says`
+  if (!isSealed) {
+    const message = `${differs}, and no key that you know has sealed it: it was put there, or the list is false.`
+    return { fault: 'replaced', ...at, by: null, message }
+  }
+  if (isRecord) {
+    const message = `${differs}: the server sealed it twice, or its list is false.`
+    const evidence_ids = [evidence_id, evidence_id]
+    return { fault: 'forked', seal_seq, evidence_ids, by: null, message }
+  }
+  const message = `${differs}: it was sealed anew, or the list is false.`
+  return { fault: 'resealed', ...at, by: null, message }
+}
