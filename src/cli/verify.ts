@@ -27,16 +27,17 @@ envelope with its logs and artifacts beside it. No script of it runs, and of the
   --beside DIR     logs/ and artifacts/ of an export: each file is held against the record, cells are
                    counted, and what is on record and not there, or cannot be read, is told
   --json           {verdict, claims: [{claim, state, code, where, message, expected, actual, preimage, shell}],
-                   remaining, beside, page, unread, exit} on stdout; verdict: of the file alone;
-                   exit: {status, by}: the exit code, and which of verdict, beside, series and unread it is by;
+                   remaining, beside, page, unread, exit} on stdout; verdict: the worst of all that was
+                   looked at, proven only where the exit is 0; exit: {status, by}: the exit code, and which of
+                   claims (of the file itself), beside, series and unread it is by;
                    expected, actual: of what was compared, and
                    preimage: what is digested there, the beginning where it is long;
                    shell: lines that redo it with jq, sha256sum and openssl on envelope.json;
                    remaining: of a file that does not verify, what can still be said; beside: claims about
                    what is beside it; page: {file, attached, offers_keys}, where it was taken from an
                    export in one page; unread: [{file, why}], what is there, or FILE, and cannot be read.
-                   Of several {verdict, files: [{file, verdict, …}], series: […], unread, exit}: the worst, each,
-                   what they say of each other, what cannot be read of them and beside them
+                   Of several {verdict, files: [{file, verdict, …}], series: […], unread, exit}: the worst, each with
+                   what is beside it, what they say of each other, what cannot be read of them and beside them
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
 3 nothing fails, but something required is not proven (no trust file, say, or one that requires less of the
@@ -70,7 +71,14 @@ Of several, and of what is beside them, the worst: 1 before 2 before 3 before 0.
       const { unread } = judged
       const isBeside = files !== null || one.page !== null
       if (values.json === true)
-        console.log(defusedJson({ ...jsonOf(one), ...(isBeside && { unread }), exit }))
+        console.log(
+          defusedJson({
+            ...jsonOf(one),
+            verdict: worstOf(judged),
+            ...(isBeside && { unread }),
+            exit,
+          }),
+        )
       else console.log(wordsFor(one, hasTrust, unread))
     } else if (values.json === true)
       console.log(defusedJson({ verdict: worstOf(judged), ...jsonOfAll(judged), exit }))
@@ -94,7 +102,7 @@ function exitOf({ files, series, unread }: JudgedFiles): { status: number; by: s
   const read = files.flatMap((one) => ('why' in one ? [] : [one]))
   const isUnread = unread.length > 0 || read.length < files.length
   const words = {
-    verdict: read.map(({ verdict }): VerdictWord => verdict),
+    claims: read.map(({ verdict }): VerdictWord => verdict),
     beside: read.map(({ beside }) => wordOf({ verdict: 'proven', beside })),
     series: series.flatMap(({ faults }) => faults.map((): VerdictWord => 'does not verify')),
     // As a file that is no envelope: nothing can be said of it.
@@ -153,7 +161,8 @@ function wantedOf(texts: readonly string[]): Pick<VerifyOptions, 'asked' | 'expe
 const KINDS = ['run', 'evidence', 'definition', 'outcome'] as const
 type Kind = (typeof KINDS)[number]
 
-function jsonOf({ file, verdict, claims, remaining, beside, page }: JudgedFile) {
+function jsonOf(one: JudgedFile) {
+  const { file, claims, remaining, beside, page } = one
   const told = (all: readonly Claim[]) =>
     all.map(({ claim, state, code, where, message, expected, actual, preimage, shell }) => ({
       claim,
@@ -167,7 +176,7 @@ function jsonOf({ file, verdict, claims, remaining, beside, page }: JudgedFile) 
       ...(shell !== undefined && { shell }),
     }))
   return {
-    verdict,
+    verdict: wordOf(one),
     claims: told(claims),
     remaining,
     ...(beside !== null && { beside: told(beside) }),

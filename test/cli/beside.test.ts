@@ -124,7 +124,7 @@ it('[A4] [C2] cells that have the digest on record and contradict it do not veri
   expect(code).toBe(1)
   const told = parseJson(Told, stdout)
   expect(told.ok && [told.value.verdict, told.value.exit]).toEqual([
-    'proven',
+    'does not verify',
     { status: 1, by: ['beside'] },
   ])
   const beside = told.ok ? told.value.beside : []

@@ -115,9 +115,8 @@ it('[C2] says of every frozen file what its verifier does, by flags and in JSON'
     const told = Told.parse(JSON.parse(text))
     const saying = (all: readonly z.infer<typeof Said>[] = []) =>
       all.map(({ code, where, preimage = '' }) => `${code} ${where} ${preimage}`).toSorted()
-    expect({ file: attack.file, verdict: told.verdict, claims: saying(told.claims) }).toEqual({
+    expect({ file: attack.file, claims: saying(told.claims) }).toEqual({
       file: attack.file,
-      verdict,
       claims: saying(claims),
     })
     expect(saying(told.beside)).toEqual(saying(beside))
@@ -126,10 +125,17 @@ it('[C2] says of every frozen file what its verifier does, by flags and in JSON'
     const isPart = verdict === 'proven' && states.some((state) => state !== 'proven')
     const word = isFalse ? 'does not verify' : isPart ? 'not proven' : verdict
     const status = VERDICT[word].exitCode
-    // Why the exit is another than that of the verdict alone can be read.
-    const isBy = told.exit.by.includes('verdict')
-    expect({ file: attack.file, code, said: told.exit.status, isBy }).toEqual({
+    // Whether it is by the file itself can be read.
+    const isBy = told.exit.by.includes('claims')
+    expect({
       file: attack.file,
+      verdict: told.verdict,
+      code,
+      said: told.exit.status,
+      isBy,
+    }).toEqual({
+      file: attack.file,
+      verdict: word,
       code: status,
       said: status,
       isBy: status !== 0 && word === verdict,
@@ -212,17 +218,17 @@ it('[C2] what several files are is asked of each, and what is beside them of all
   await mkdir(join(beside, 'logs'), { recursive: true })
   await writeFile(join(beside, 'logs', 'a'.repeat(64)), 'nothing on record')
   expect(await printed([...files, '--beside', beside])).toMatchObject({ code: 1 })
-  // The verdict is of the file alone, and what the exit is by is said.
+  // The verdict is of all that was looked at, of one file as of several, and what it is by is said.
   const told = async (...argv: string[]) =>
     Told.parse(JSON.parse((await printed([...argv, '--json'])).text))
   const [one = '', , ...trust] = files
   expect(await told(one, ...trust, '--beside', beside)).toMatchObject({
-    verdict: 'proven',
+    verdict: 'does not verify',
     exit: { status: 1, by: ['beside'] },
   })
   expect(await told(one, ...trust, '--expect', 'run=run-x', '--beside', beside)).toMatchObject({
     verdict: 'does not verify',
-    exit: { status: 1, by: ['verdict'] },
+    exit: { status: 1, by: ['claims'] },
   })
   expect(await told(one, ...trust)).toMatchObject({
     verdict: 'proven',
@@ -318,7 +324,7 @@ it('[C2] [A1] what cannot be read beside a record is named, is 2, and hides neit
     expect(text).toContain('Proven: sealed by a key you trust')
     expect(text).toMatch(new RegExp(`^not read         ${name}: .*${why}`, 'm'))
     expect(JSON.parse((await printed([...argv, '--json'])).text)).toMatchObject({
-      verdict: 'proven',
+      verdict: 'not proven',
       unread: [{ file: name }],
     })
     // Of several it is said once.
