@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { RunFrame } from '#contract/frame.ts'
 import { EMPTY_BOARD, receive, record } from '#live/board.ts'
 import { newRun, reduceAll } from '#live/reduce.ts'
+import { planStep } from '#test/evidence/fixture.ts'
 import { ApiError } from '#viewer/api.ts'
 import { RunPage } from '#viewer/operate/run-page.tsx'
 import { EMPTY_LIVE, live } from '#viewer/store.ts'
@@ -108,4 +109,20 @@ it('[U9] a run that could not be had keeps its words while it is asked for again
   // What is on record stays, and what of it is not newer is said.
   act(() => live.setState({ board: record(EMPTY_BOARD, running, 'e-2') }))
   screen.getByText(/not up to date: The server cannot be reached/)
+})
+
+it('[U20] what was pressed or has the focus is the same step when the plan puts another before it', () => {
+  const board = record(EMPTY_BOARD, running, 'e-2')
+  live.setState({ board })
+  page()
+  const button = () =>
+    within(screen.getByRole('region', { name: 'Steps' })).getByRole('button', { name: /build/ })
+  const pressed = button()
+  pressed.focus()
+  const [fetched, built] = [planStep('fetch'), planStep('build', { needs: ['fetch'] })]
+  const plan = { steps: [fetched, built], gates: [] }
+  act(() => live.setState({ board: record(board, { ...running, plan }, 'e-3') }))
+  screen.getByRole('button', { name: /fetch/ })
+  expect(button()).toBe(pressed)
+  expect(document.activeElement).toBe(pressed)
 })

@@ -67,6 +67,11 @@ export function StepList({
           rowPx={ROW_PX}
           className={nodes.length > MOST_ROWS_IN_SIGHT ? 'h-131' : ''}
           active={at === -1 ? undefined : at}
+          // What is hinted first stands lower once the plan is known.
+          rowKey={(index) => {
+            const node = nodes[index]
+            return node?.kind === 'step' ? node.id : `gate ${index}`
+          }}
           renderRow={(index) => {
             const node = nodes[index]
             if (!node) return null

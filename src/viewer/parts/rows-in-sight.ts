@@ -40,9 +40,10 @@ export function useRowsInSight({
   view: () => readonly [first: number, page: number]
 } {
   const boxRef = useRef<HTMLDivElement>(null)
-  const [sight, setSight] = useState<RowsInSight>(() => ({
+  // There may be more rows by now, and they are drawn at once.
+  const [seen, setSeen] = useState<RowsInSight>(() => ({
     first: 0,
-    last: Math.min(count, Math.ceil(FIRST_VIEW_PX / rowPx) + OVERSCAN),
+    last: Math.ceil(FIRST_VIEW_PX / rowPx) + OVERSCAN,
     shiftPx: 0,
   }))
   const place = useRef(AT_START)
@@ -60,16 +61,16 @@ export function useRowsInSight({
       if (Math.abs(element.scrollTop - scrollTop) >= 1) element.scrollTop = scrollTop
       const next = {
         first: Math.max(0, Math.floor(offset / rowPx) - OVERSCAN),
-        last: Math.min(count, Math.ceil((offset + extent.viewPx) / rowPx) + OVERSCAN),
+        last: Math.ceil((offset + extent.viewPx) / rowPx) + OVERSCAN,
         shiftPx: offset - scrollTop,
       }
-      setSight((now) =>
+      setSeen((now) =>
         now.first === next.first && now.last === next.last && now.shiftPx === next.shiftPx
           ? now
           : next,
       )
     },
-    [count, headPx, rowPx, totalPx],
+    [headPx, rowPx, totalPx],
   )
 
   // More rows, fewer, or another height of the box: what is in sight stays in sight where there is still so much.
@@ -107,5 +108,6 @@ export function useRowsInSight({
     return [first, Math.max(1, Math.floor(viewPx / rowPx) - 1)] as const
   }, [headPx, rowPx])
 
+  const sight = { ...seen, last: Math.min(count, seen.last) }
   return { boxRef, sight, heightPx: elementPx(totalPx), onScroll, show, view }
 }

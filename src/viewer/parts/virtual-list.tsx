@@ -18,12 +18,14 @@ import { useRowsInSight } from './rows-in-sight.ts'
  * does that from outside. `kept` exists also out of sight, and without it the row that had the focus last [U20]. With
  * `walks` arrows, Home, End and the pages move the focus from row to row, also to one that is still to come and marked
  * `data-pending`; from the list itself to the rows in sight. `head` stands still over the rows. `onRange` hears which
- * rows are in sight, and the one that exists besides. A row is drawn anew only by another `renderRow`.
+ * rows are in sight, and the one that exists besides. A row is drawn anew only by another `renderRow`. Rows that may move
+ * have a `rowKey`: what is pressed or has the focus is then that row wherever it goes, and never what took its place.
  */
 export function VirtualList({
   count,
   rowPx,
   renderRow,
+  rowKey = String,
   label,
   className = '',
   head,
@@ -40,6 +42,7 @@ export function VirtualList({
   count: number
   rowPx: number
   renderRow: (index: number) => ReactNode
+  rowKey?: (index: number) => string
   label: string
   className?: string
   head?: ReactNode
@@ -95,10 +98,7 @@ export function VirtualList({
   }, [active])
   useImperativeHandle(showRef, () => show, [show])
   useEffect(() => onRange?.(first, last, kept), [first, last, kept, onRange])
-  const rows = Array.from(
-    { length: Math.max(0, Math.min(count, last) - first) },
-    (_, n) => first + n,
-  )
+  const rows = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n)
   if (kept !== undefined && kept < count && kept < first) rows.unshift(kept)
   if (kept !== undefined && kept < count && kept >= last) rows.push(kept)
   const Box = attributes.role === undefined ? 'section' : 'div'
@@ -126,7 +126,7 @@ export function VirtualList({
       <div className="relative min-w-full w-max" style={{ height: heightPx }}>
         {rows.map((index) => (
           <Row
-            key={index}
+            key={rowKey(index)}
             index={index}
             topPx={index * rowPx - shiftPx}
             heightPx={rowPx}
