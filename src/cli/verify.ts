@@ -1,6 +1,7 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { FAILING, failingOf } from '#evidence/advice.ts'
-import { type Claim, fails } from '#evidence/claims.ts'
+import { verdictWith } from '#evidence/beside.ts'
+import { type Claim } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import { MOST_NAMED, type Remaining } from '#evidence/remaining.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
@@ -103,7 +104,7 @@ function exitOf({ files, series, unread }: JudgedFiles): { status: number; by: s
   const isUnread = unread.length > 0 || read.length < files.length
   const words = {
     claims: read.map(({ verdict }): VerdictWord => verdict),
-    beside: read.map(({ beside }) => wordOf({ verdict: 'proven', beside })),
+    beside: read.map(({ beside }) => verdictWith(beside ?? [], 'proven')),
     series: series.flatMap(({ faults }) => faults.map((): VerdictWord => 'does not verify')),
     // As a file that is no envelope: nothing can be said of it.
     unread: isUnread ? (['not an envelope'] satisfies VerdictWord[]) : [],
@@ -117,12 +118,7 @@ function exitOf({ files, series, unread }: JudgedFiles): { status: number; by: s
     : { status: VERDICT[worst].exitCode, by: sources.filter(isIn(worst)) }
 }
 
-/** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
-function wordOf({ verdict, beside }: Pick<Judged, 'verdict' | 'beside'>): VerdictWord {
-  if (beside?.some(fails) === true) return 'does not verify'
-  const isPart = verdict === 'proven' && beside?.some(({ state }) => state !== 'proven') === true
-  return isPart ? 'not proven' : verdict
-}
+const wordOf = ({ verdict, beside }: Judged): VerdictWord => verdictWith(beside ?? [], verdict)
 
 function worstOf({ files, series, unread }: JudgedFiles): VerdictWord {
   const words = new Set(files.map((one) => ('why' in one ? 'not an envelope' : wordOf(one))))

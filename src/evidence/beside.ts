@@ -1,3 +1,4 @@
+import type { VerdictWord } from '#contract/status.ts'
 import {
   byDigest,
   checkDigested,
@@ -10,7 +11,7 @@ import {
   undigested,
 } from './attached.ts'
 import { type CellsCount, countCells } from './cells.ts'
-import { type Claim } from './claims.ts'
+import { type Claim, fails } from './claims.ts'
 import { type VerifiedEnvelope } from './verify.ts'
 
 /** Logs and artifacts that an export into a folder makes at most, so that whoever is handed it can drop it on a page. */
@@ -134,6 +135,13 @@ export async function compareBesideAll(
       if (claim !== null) found.push({ claim, from: null, part: null })
   }
   return { compared, aside }
+}
+
+/** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */
+export function verdictWith(beside: readonly Claim[], verdict: VerdictWord): VerdictWord {
+  if (beside.some(fails)) return 'does not verify'
+  const isPart = verdict === 'proven' && beside.some(({ state }) => state !== 'proven')
+  return isPart ? 'not proven' : verdict
 }
 
 export const OF_NO_RECORD = 'The record that it came with does not verify'

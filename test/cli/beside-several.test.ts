@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { verify } from '#cli/verify.ts'
 import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
+import { counted } from '#evidence/counted.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { newSigner, pinned, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { judge } from '#viewer/offline/judge.ts'
@@ -59,6 +60,7 @@ type Case = {
   files: Record<string, string>
   beside: Record<string, readonly string[]>
   left?: readonly string[]
+  counts?: string
 }
 const CASES: Record<string, Case> = {
   'the log of one in whose place another stands too': {
@@ -94,6 +96,11 @@ const CASES: Record<string, Case> = {
     files: { 'a.html': pageOf(A.text, LOG_A), 'b.html': pageOf(B.text, LOG_B, NOWHERE) },
     beside: { 'a.html': [WHOLE], 'b.html': [WHOLE, STRAY] },
   },
+  'a log that is not there, in one of two pages': {
+    files: { 'a.html': pageOf(A.text, LOG_A), 'b.html': pageOf(B.text) },
+    beside: { 'a.html': [WHOLE], 'b.html': [] },
+    counts: '2 files: 1 proven, 1 not proven.',
+  },
   'what is on record nowhere, beside both': {
     files: { 'a.json': A.text, 'b.json': B.text, ...Object.fromEntries([LOG_A, LOG_B, NOWHERE]) },
     beside: { 'a.json': [WHOLE, STRAY], 'b.json': [WHOLE, STRAY] },
@@ -118,9 +125,10 @@ const CASES: Record<string, Case> = {
   },
 }
 
-it.each(Object.entries(CASES))('[A6] %s', async (_, { files, beside, left = [] }) => {
-  expect(await byCommand(files)).toEqual({ beside, left })
-  expect(await onPage(files)).toEqual({ beside, left })
+it.each(Object.entries(CASES))('[A6] [U11] %s', async (_, { files, left = [], ...told }) => {
+  const found = await byCommand(files)
+  expect(found).toMatchObject({ ...told, left })
+  expect(await onPage(files)).toEqual(found)
 })
 
 it('[C24] a block that is damaged is that, however long its base64 has become, and is no other log', async () => {
@@ -131,6 +139,7 @@ it('[C24] a block that is damaged is that, however long its base64 has become, a
     expect(await byCommand(files)).toEqual({
       beside: { 'a.html': [], 'b.json': [] },
       left: [`a.html/${A.at}`],
+      counts: '2 files: 1 not proven, 1 proven.',
     })
   }
 })
@@ -158,17 +167,21 @@ async function byCommand(files: Case['files']) {
   const more = names.some(isBeside) ? ['--beside', at] : []
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((line: string) => lines.push(line))
+  const line = [...envelopes, '--trust', join(folder, 'trust.json'), ...more]
   try {
-    await verify.run([...envelopes, '--trust', join(folder, 'trust.json'), '--json', ...more])
+    await verify.run([...line, '--json'])
+    await verify.run(line)
   } finally {
     log.mockRestore()
   }
-  const told = Told.parse(JSON.parse(lines.join('\n')))
+  const [json = '', words] = lines
+  const told = Told.parse(JSON.parse(json))
   return {
     beside: Object.fromEntries(
       told.files.map((one) => [one.file.slice(at.length + 1), saidOf(one.beside ?? [])]),
     ),
     left: told.unread.map(({ file }) => file),
+    counts: words?.split('\n').at(-1),
   }
 }
 
@@ -186,6 +199,9 @@ async function onPage(files: Case['files']) {
     { onProgress: () => undefined },
   )
   const read = judged.flatMap((one) => ('found' in one ? [one] : []))
+  const counts = [...Map.groupBy(read, ({ withBeside }) => withBeside)].map(
+    ([word, { length }]) => `${length} ${word}`,
+  )
   return {
     beside: Object.fromEntries(
       read.map(({ page, path, attached }) => [
@@ -196,6 +212,7 @@ async function onPage(files: Case['files']) {
     left: [...new Set(read.flatMap(({ unread }) => unread.map(({ path }) => path)))].filter(
       isBeside,
     ),
+    counts: `${counted(read.length, 'file')}: ${counts.join(', ')}.`,
   }
 }
 

@@ -23,6 +23,7 @@ const good = put('good.json', bytes)
 const changed = put('changed.json', text.replace('"exit_code":0', '"exit_code":1'))
 const spaced = put('spaced.json', `${text} `)
 const trust = put('trust.json', JSON.stringify(trustFileOf(signer)))
+const notes = put('notes.txt', 'of run-1')
 const wrongTrust = put('wrong.json', '{"schema":"runseal/trust/1"}')
 
 it('[C20] the verifier is one file, the same bytes whenever it is built, and says its digest', async () => {
@@ -83,7 +84,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     expect(await reader.text()).not.toContain('Run succeeded')
     await reader.choose('Envelope', spaced)
     await reader.sees('The bytes are not the RFC 8785 form')
-    await reader.choose('Envelope', trust)
+    await reader.choose('Envelope', notes)
     await reader.sees('This file is no evidence envelope')
     expect(await reader.text()).not.toContain('run-1')
 

@@ -20,7 +20,7 @@ const exported = (of: string, page?: string): Sorted => ({
   trust: [{ path: `${of}/offered-trust.json`, read: { ok: true, file } }],
   beside: [at(`${of}/logs/${'ab'.repeat(32)}`, page)],
 })
-const NOTHING = { envelopes: [], former: [], brought: [], attached: [] }
+const NOTHING = { envelopes: [], former: [], brought: [], attached: [], left: [] }
 const pathsIn = (given: ReturnType<typeof withFiles>) => [
   given.envelopes.map(({ path }) => path),
   given.brought.flatMap(({ paths }) => paths),

@@ -117,7 +117,7 @@ it('[U11] what was given is there, and counts beside what comes next, for who we
   screen.getByText(/third\.json/)
 })
 
-it('[U11] what was left aside stays named when a trust file is given beside it', async () => {
+it('[U11] what was left aside stays named, and said over the verdict, when a trust file is given beside it', async () => {
   answering(sealed)
   render(pageOver({ ...NOTHING_KEPT, pinned: trustFileOf(signer) }))
   give(new File([sealed.bytes.slice()], 'a.json'), new File(['a log'], '0'.repeat(64)))
@@ -126,6 +126,9 @@ it('[U11] what was left aside stays named when a trust file is given beside it',
   give(new File([JSON.stringify(trustFileOf(signer))], 'trust.json'))
   await screen.findByText('trust.json')
   screen.getByText('1 thing that you gave is not looked at')
+  const verdict = await screen.findByRole('heading', { name: proven })
+  const over = screen.getByText('Not all that you gave is judged')
+  expect(over.compareDocumentPosition(verdict)).toBe(Node.DOCUMENT_POSITION_FOLLOWING)
 })
 
 it('[U11] [U16] what this browser requires, and what a server took back, is told beside a trust file that came along', async () => {

@@ -1,4 +1,5 @@
 import { LIMITS, type Opening } from '#contract/envelope.ts'
+import type { VerdictWord } from '#contract/status.ts'
 import type { Part } from '#evidence/attached.ts'
 import {
   compareBesideAll,
@@ -7,6 +8,7 @@ import {
   type RecordBeside,
   recordBeside,
   type Recorded,
+  verdictWith,
 } from '#evidence/beside.ts'
 import type { Claim } from '#evidence/claims.ts'
 import { sha256OfMany } from '#evidence/digest.ts'
@@ -35,23 +37,22 @@ export type Question = {
 }
 
 /** One of the envelopes, or why its file cannot be read. */
-export type Judged = Pick<FileAt, 'path' | 'page'> &
-  (
-    | { unreadable: string }
-    | {
-        found: Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'>
-        /** null where the envelope does not verify. */
-        run: JudgedRun | null
-        bytes: number
-        sha256: string
-        /** Nothing where the envelope does not verify: then nothing is on record. */
-        attached: readonly Attached[]
-        /** Files beside it that could not be read, or accuse nobody; of one that does not verify all that came with it. */
-        unread: readonly Unread[]
-        /** null where it does not verify by itself. */
-        recorded: Recorded | null
-      }
-  )
+export type Judged = (At & { unreadable: string }) | JudgedFile
+export type JudgedFile = At & {
+  found: Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'>
+  /** Of it and of what is beside it, where its reader said what that is: as the command line has it. */
+  withBeside: VerdictWord
+  /** null where the envelope does not verify. */
+  run: JudgedRun | null
+  bytes: number
+  sha256: string
+  /** Nothing where the envelope does not verify: then nothing is on record. */
+  attached: readonly Attached[]
+  /** Files beside it that could not be read, or accuse nobody; of one that does not verify all that came with it. */
+  unread: readonly Unread[]
+  /** null where it does not verify by itself. */
+  recorded: Recorded | null
+}
 type At = Pick<FileAt, 'path' | 'page'>
 /** `recorded`: null where it does not verify. */
 export type Former = At & { recorded: Recorded | null }
@@ -150,11 +151,20 @@ export async function judge(
     beside,
     before.map((one) => ({ home: homeOf(one), recorded: one.recorded })),
   )
+  /** Of a file by itself nobody asks for all that it has on record beside it: of a page, or beside files, that is asked. */
+  const askedOf = (one: At, nth: number): Claim[] => {
+    const its = homeOf(one)
+    const isAsked =
+      one.page !== undefined || files.some(({ home }) => home === null || home === its)
+    const told = (found[nth] ?? []).filter(({ from }) => isAsked || from !== null)
+    return told.map(({ claim }) => claim)
+  }
   const withFiles = ({ one, record }: Looked, nth: number): Judged =>
     'unreadable' in one
       ? one
       : {
           ...one,
+          withBeside: verdictWith(askedOf(one, nth), one.found.verdict),
           recorded: keptOf(recordedIn(nth)),
           unread: [
             ...(record === null ? [] : unread),
@@ -193,6 +203,7 @@ async function judgeOne(
       path,
       ...(page !== undefined && { page }),
       found: { verdict, claims, sealed_by, remaining },
+      withBeside: verdict,
       run: envelope && runIn(envelope),
       bytes: file.size,
       sha256: await sha256OfMany(bytes),

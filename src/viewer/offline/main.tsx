@@ -23,7 +23,7 @@ async function draw(script: string): Promise<void> {
       false,
     ),
     attached: attached.map(at),
-    unread,
+    left: unread,
   }
   createRoot(root).render(<VerifierPage embedded={given} judge={newJudge(script)} />)
 }

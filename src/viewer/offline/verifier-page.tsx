@@ -1,6 +1,6 @@
 import { useRef, useState, useSyncExternalStore } from 'react'
 import { OUTCOME, RUN_STATUS } from '#contract/status.ts'
-import { type Claim, fails } from '#evidence/claims.ts'
+import { fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import {
   type FileAt,
@@ -12,7 +12,7 @@ import {
 } from '#viewer/parts/dropped-files.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { useKeptFocus } from '#viewer/parts/kept-focus.ts'
-import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
+import { Looking, useLooking } from '#viewer/parts/looking.tsx'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { State } from '#viewer/parts/state.tsx'
@@ -30,7 +30,8 @@ import { Claims } from '#viewer/review/claims.tsx'
 import { Damage } from '#viewer/review/damage.tsx'
 import { HeldTogether } from '#viewer/review/held-together.tsx'
 import { InPlainWords } from '#viewer/review/in-plain-words.tsx'
-import { LeftAside } from '#viewer/review/left-aside.tsx'
+import { leftAfter, leftOf, STOPPED } from '#viewer/review/left-after.ts'
+import { LeftAside, NotAllJudged } from '#viewer/review/left-aside.tsx'
 import { NotDetectable } from '#viewer/review/not-detectable.tsx'
 import { proofSentence, type Whence } from '#viewer/review/proof-sentence.ts'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
@@ -47,7 +48,7 @@ import {
 import { AttachedFiles, Save } from './attached-files.tsx'
 import { THIS_PAGE } from './embedded.ts'
 import { FileList } from './file-list.tsx'
-import type { Judged, JudgedRun, Progress, Question } from './judge.ts'
+import type { Judged, JudgedFile, JudgedRun, Progress, Question } from './judge.ts'
 import type { Judge, Judging } from './judging.ts'
 
 /** Files that are given in turn add up. */
@@ -57,9 +58,10 @@ type Given = {
   former: readonly FileAt[]
   brought: readonly Brought[]
   attached: readonly FileAt[]
+  left: readonly Unread[]
 }
 
-/** A place for one kind of file. One file that is put there is that, whatever it says of itself. */
+/** A place for one kind of file: what one that does not say what it is is taken for. */
 type Place = 'envelopes' | 'trust' | 'beside'
 
 /** The whole of verifier.html, and of an export. It asks nobody, stores nothing and sends nothing. */
@@ -67,16 +69,14 @@ export function VerifierPage({
   embedded,
   judge,
 }: {
-  embedded: Omit<Given, 'former'> & { unread: readonly Unread[] }
+  embedded: Omit<Given, 'former'>
   judge: Judge
 }) {
   const [given, setGiven] = useState<Given>(() => {
-    const { envelopes, brought, attached } = embedded
-    const first = { envelopes, brought, attached, former: [] }
+    const first = { ...embedded, former: [] }
     judge.ask(questionOf(first))
     return first
   })
-  const [left, setLeft] = useState(embedded.unread)
   const judging = useSyncExternalStore(judge.subscribe, judge.now)
   // Of other envelopes none is open.
   const [opened, setOpened] = useState<{ of: readonly FileAt[]; id: number } | null>(null)
@@ -101,16 +101,14 @@ export function VerifierPage({
   const take = (giving: Giving, place: Place | null) =>
     give(async (before) => {
       const hasEnvelope = before.envelopes.length > 0
-      const found = await look(async (how) => {
-        const dropped = await giving(how)
-        return { dropped, sorted: await sortedInto(dropped, place, hasEnvelope, how) }
-      })
-      setLeft(found === null ? [GIVEN_UP] : leftOf(found.dropped, found.sorted))
-      return found === null ? before : withFiles(before, found.sorted)
+      const sorted = await look(
+        async (how) => await sortedInto(await giving(how), place, hasEnvelope, how),
+      )
+      return withFiles(before, sorted ?? STOPPED)
     })
   const isOver = useWindowDrop((giving) => take(giving, null))
   const [first] = embedded.envelopes
-  const { envelopes, brought, attached } = given
+  const { envelopes, brought, attached, left } = given
   const isGiven = [envelopes, brought, attached].some(({ length }) => length > 0)
   const found = {
     whence: whenceOf(brought),
@@ -131,6 +129,11 @@ export function VerifierPage({
           as what it is.
         </p>
       </header>
+      {looked && <Looking looked={looked} onStop={stop} />}
+      {/* What was judged before must not look like the verdict of what comes now. */}
+      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
+        <FoundVerdict judge={judge} judging={judging} left={left} {...found} />
+      </div>
       <div className="grid grid-cols-1 gap-4 md:grid-cols-3">
         <FileDrop
           title="Envelope"
@@ -172,17 +175,14 @@ export function VerifierPage({
           {isGiven ? undefined : 'Compared with the digests that are on record.'}
         </FileDrop>
       </div>
-      {looked && <Looking looked={looked} onStop={stop} />}
-      {/* What was judged before must not look like the verdict of what comes now. */}
-      <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
-        <FoundVerdict judge={judge} judging={judging} {...found} />
-      </div>
       {first && <Export envelope={first.file} />}
       <BroughtTrust
         brought={given.brought}
         onChange={(brought) => give((before) => ({ ...before, brought }))}
       />
-      {looked === null && <LeftAside left={left} />}
+      {looked === null && (
+        <LeftAside left={left} onTakeAway={() => give((before) => ({ ...before, left: [] }))} />
+      )}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
         {judging.state === 'judged' && <FoundRecord judged={judging.judged} {...found} />}
       </div>
@@ -205,15 +205,13 @@ async function sortedInto(
   hasEnvelope: boolean,
   look: Look,
 ): Promise<Sorted> {
+  const isAside = hasEnvelope && place !== 'envelopes'
+  const sorted = await sortFiles(dropped, look, isAside || place === 'beside')
   const [one] = dropped.files
   const isOne = dropped.files.length === 1 && dropped.unread.length === 0
-  const sorted = await sortFiles(dropped, look, hasEnvelope || place === 'beside')
-  // What cannot be read is nothing yet.
-  if (!one || !isOne || sorted.unread.length > 0) return sorted
-  // An export in one page is the files in it, whatever place it was put in.
-  if (sorted.envelopes.some(({ page }) => page !== undefined)) return sorted
-  const isUnknown = sorted.beside.length === 1 && !isPart(one)
-  const as = place ?? (isUnknown && !hasEnvelope ? 'envelopes' : null)
+  // What says itself what it is is that, whatever place it was put in.
+  if (!one || !isOne || !sorted.beside.includes(one)) return sorted
+  const as = place ?? (hasEnvelope || isPart(one) ? null : 'envelopes')
   if (as === null) return sorted
   const none: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
   if (as !== 'trust') return { ...none, [as]: [one] }
@@ -224,19 +222,13 @@ async function sortedInto(
   }
 }
 
-function leftOf({ files, unread }: Dropped, sorted: Sorted): Unread[] {
-  return [
-    ...sorted.unread,
-    ...sorted.programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
-    ...(files.length + unread.length === 0 ? [{ path: 'A folder', why: 'No file is in it' }] : []),
-  ]
-}
-
 /**
- * Another envelope takes the place of the one before; all else is beside it. Another export takes the place of all that
- * came with one before.
+ * Another envelope takes the place of the one before, and of what was left aside then; all else is beside it. Another export
+ * takes the place of all that came with one before.
  */
-export function withFiles(before: Given, { envelopes, trust, beside }: Sorted): Given {
+export function withFiles(before: Given, sorted: Sorted): Given {
+  const { envelopes, trust, beside } = sorted
+  const isInPlace = envelopes.length > 0 && before.envelopes.length > 0
   const nameOf = ({ path, file }: FileAt) => JSON.stringify([path, file.size, file.lastModified])
   const again = new Set(beside.map(nameOf))
   const isOtherExport = envelopes.some(isExported)
@@ -247,6 +239,7 @@ export function withFiles(before: Given, { envelopes, trust, beside }: Sorted): 
     ...(envelopes.length > 0 ? withEnvelopes(before, envelopes) : before),
     brought: withTrust(before.brought, trust, isOtherExport),
     attached: [...before.attached.filter(isKept), ...beside],
+    left: isInPlace ? leftOf(sorted) : leftAfter(before.left, sorted),
   }
 }
 
@@ -288,10 +281,11 @@ type Found = {
 function FoundVerdict({
   judge,
   judging,
+  left,
   whence,
   opened,
   onOpen,
-}: Found & { judge: Judge; judging: Judging }) {
+}: Found & { judge: Judge; judging: Judging; left: readonly Unread[] }) {
   switch (judging.state) {
     case 'nothing asked':
       return null
@@ -324,11 +318,20 @@ function FoundVerdict({
       const { judged, series } = judging
       const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
       const [only] = judged
-      if (only && judged.length === 1) return <FileVerdict judged={only} whence={whence} />
+      const unread = judged.flatMap((one) => ('found' in one ? one.unread : []))
       return (
         <>
-          <HeldTogether series={series} />
-          <VerdictList listed={listed} opened={opened} onOpen={onOpen} />
+          <NotAllJudged
+            left={[...left, ...new Map(unread.map((one) => [one.path, one])).values()]}
+          />
+          {only && judged.length === 1 ? (
+            <FileVerdict judged={only} whence={whence} />
+          ) : (
+            <>
+              <HeldTogether series={series} />
+              <VerdictList listed={listed} opened={opened} onOpen={onOpen} />
+            </>
+          )}
         </>
       )
     }
@@ -349,20 +352,37 @@ function FoundRecord({ judged, whence, opened, onOpen }: Found & { judged: reado
   )
 }
 
-/** What fails beside a record stands in its row: nobody opens one that looks proven. */
+/** What is beside a record stands in its row: nobody opens one that looks proven. */
 function listedOf(one: Judged, id: number, whence: Whence): ListedVerdict {
   const listed = { id, name: one.path }
   if ('unreadable' in one) return { ...listed, found: { unreadable: one.unreadable } }
   const found = foundOf(one.found, null, whence)
-  return one.attached.some(({ claim }) => fails(claim))
-    ? {
-        ...listed,
-        found: { ...found, sentence: { ...found.sentence, tone: 'refused', title: BESIDE_FAILS } },
-      }
-    : { ...listed, found }
+  const beside = besideOf(one)
+  if (beside === null) return { ...listed, found }
+  const { tone, title } = BESIDE[beside]
+  return { ...listed, found: { ...found, sentence: { ...found.sentence, tone, title } } }
 }
 
-const BESIDE_FAILS = 'Something beside the record does not verify'
+/** null where nothing that is beside the record changes what is to be said of it. */
+const besideOf = ({ found, withBeside }: JudgedFile): keyof typeof BESIDE | null =>
+  withBeside !== found.verdict && (withBeside === 'does not verify' || withBeside === 'not proven')
+    ? withBeside
+    : null
+
+const BESIDE = {
+  'does not verify': {
+    tone: 'refused',
+    notice: 'bad',
+    title: 'Something beside the record does not verify',
+    fail: ['fails', 'fail'],
+  },
+  'not proven': {
+    tone: 'part',
+    notice: 'waiting',
+    title: 'The record is proven, but not all that belongs beside it',
+    fail: ['is not proven', 'are not proven'],
+  },
+} as const
 
 function UnderWay({
   progress: { nth, stage, isAgain, compared },
@@ -405,7 +425,7 @@ function FileVerdict({ judged, whence }: { judged: Judged; whence: Whence }) {
         {judged.unreadable}.
       </Notice>
     )
-  const { found, path, page, bytes, sha256, attached, unread } = judged
+  const { found, path, page, bytes, sha256, unread } = judged
   return (
     <>
       <VerdictCard sentence={proofSentence(found, null, whence)}>
@@ -420,7 +440,7 @@ function FileVerdict({ judged, whence }: { judged: Judged; whence: Whence }) {
           </p>
         )}
       </VerdictCard>
-      <BesideFails claims={attached.map(({ claim }) => claim)} />
+      <BesideSaid judged={judged} />
       <LeftAside left={unread} />
     </>
   )
@@ -442,15 +462,19 @@ function FileRecord({ judged }: { judged: Judged }) {
   )
 }
 
-/** Said on top, since the verdict is about the record alone, and what fails beside it stands below all of that. */
-function BesideFails({ claims }: { claims: readonly Claim[] }) {
-  const failing = claims.filter(fails)
-  if (failing.length === 0) return null
+/** Said on top, since the verdict is about the record alone, and what is beside it stands below all of that. */
+function BesideSaid({ judged }: { judged: JudgedFile }) {
+  const beside = besideOf(judged)
+  if (beside === null) return null
+  const { notice, title, fail } = BESIDE[beside]
+  const claims = judged.attached.filter(({ claim: { state } }) =>
+    beside === 'does not verify' ? state === beside : state !== 'proven',
+  )
   return (
-    <Notice tone="bad" title={BESIDE_FAILS}>
-      {counted(failing.length, 'claim')} about logs, artifacts or cells{' '}
-      {failing.length === 1 ? 'fails' : 'fail'}: see “Logs and artifacts compared”. The verdict
-      above is about the record alone.
+    <Notice tone={notice} title={title}>
+      {counted(claims.length, 'claim')} about logs, artifacts or cells{' '}
+      {fail[claims.length === 1 ? 0 : 1]}: see “Logs and artifacts compared”. The verdict above is
+      about the record alone.
     </Notice>
   )
 }

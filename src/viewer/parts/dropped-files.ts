@@ -6,8 +6,15 @@ import { MOST_BESIDE } from '#evidence/beside.ts'
  */
 export type FileAt = { readonly path: string; readonly file: File; readonly page?: string }
 
-/** What was given and is not had or not looked at, and why, in a sentence without its stop. */
-export type Unread = { readonly path: string; readonly why: string }
+/**
+ * What was given and is not had or not looked at, and why, in a sentence without its stop. `is`: the program of an export,
+ * which is no part of any record; or said of what just went on, until something is given next.
+ */
+export type Unread = {
+  readonly path: string
+  readonly why: string
+  readonly is?: 'program' | 'passing'
+}
 
 /** All that came of one drop, or of one choice. */
 export type Given = { readonly files: readonly FileAt[]; readonly unread: readonly Unread[] }

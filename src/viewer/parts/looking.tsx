@@ -83,4 +83,7 @@ function saidOf(looked: Looked): string {
 export const GIVEN_UP = {
   path: 'What you gave',
   why: 'Not read to its end: you stopped it or went elsewhere, and nothing of it is used',
+  is: 'passing',
 } as const
+
+export const NO_FILE = { path: 'A folder', why: 'No file is in it', is: 'passing' } as const

@@ -1,9 +1,30 @@
 import { counted } from '#evidence/counted.ts'
 import type { Unread } from '#viewer/parts/dropped-files.ts'
+import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 
+/** Over a verdict, which is of the others alone. That a program came along says nothing of any record. */
+export function NotAllJudged({ left }: { left: readonly Unread[] }) {
+  const [first, ...others] = left.filter(({ is }) => is !== 'program')
+  if (first === undefined) return null
+  return (
+    <Notice tone="waiting" title="Not all that you gave is judged">
+      <RunText text={first.path} max={160} />
+      {others.length === 0
+        ? ' is not looked at, and what stands here says nothing of it.'
+        : ` and ${others.length.toLocaleString('en')} more are not looked at, and what stands here says nothing of them.`}
+    </Notice>
+  )
+}
+
 /** What was given and is not looked at, by its name: calm, and never silent. Where it is much, it is opened to be read. */
-export function LeftAside({ left }: { left: readonly Unread[] }) {
+export function LeftAside({
+  left,
+  onTakeAway,
+}: {
+  left: readonly Unread[]
+  onTakeAway?: () => void
+}) {
   if (left.length === 0) return null
   const named = left.slice(0, MOST_NAMED)
   return (
@@ -35,6 +56,16 @@ export function LeftAside({ left }: { left: readonly Unread[] }) {
           </p>
         )}
       </details>
+      {onTakeAway && (
+        <button
+          type="button"
+          className="button mt-2"
+          aria-label="Take away what is not looked at"
+          onClick={onTakeAway}
+        >
+          Take away
+        </button>
+      )}
     </section>
   )
 }

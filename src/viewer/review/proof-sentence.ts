@@ -14,6 +14,8 @@ export type ProofSentence = {
   tone: 'proven' | 'part' | 'read' | 'refused'
   title: string
   text: string
+  /** Of which key that has ended all of it is the word, '' where of none. */
+  rests: string
   /** What was left open, '' where nothing of the file is to be believed anyway. */
   open: string
 }
@@ -31,12 +33,14 @@ export function proofSentence(
 ): ProofSentence {
   const failing = claims.filter(({ state }) => state === 'does not verify')
   const open = openOf(claims)
+  const rests = sealed_by?.source === 'pinned' ? restsOn(claims) : ''
   switch (verdict) {
     case 'not an envelope':
       return {
         tone: 'refused',
         title: 'This file is no evidence envelope',
         text: 'It could not be read as one, so nothing of it is shown. It may be another file, or only a part of one. See below why, and ask for another copy.',
+        rests: '',
         open: '',
       }
     case 'does not verify':
@@ -44,13 +48,15 @@ export function proofSentence(
         tone: 'refused',
         title: 'This file does not verify',
         text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.${FAILING[failingOf(claims)].isWhole ? ' The file itself is whole.' : ''}`,
+        rests: '',
         open: '',
       }
     case 'proven':
       return {
         tone: 'proven',
         title: 'The record is proven to be whole and sealed by a key you trust',
-        text: `Nothing of it was changed, added or taken away since it was sealed. It is signed by ${keyName(sealed_by)}.${restsOn(claims)} That does not prove that what was recorded is true, or that it is all that happened.`,
+        text: `Nothing of it was changed, added or taken away since it was sealed. It is signed by ${keyName(sealed_by)}. That does not prove that what was recorded is true, or that it is all that happened.`,
+        rests,
         open,
       }
     case 'not proven':
@@ -74,8 +80,9 @@ export function proofSentence(
           sealed_by === null
             ? `The document, its chain and what its seal says agree. The seal’s signature was not checked: ${isByRefused(claims) ? 'you refused the key that it names' : unread === undefined ? 'you do not know the key that it names' : 'what this browser keeps of the keys that you trust could not be read'}. Anyone could have made this file.`
             : sealed_by.source === 'pinned'
-              ? `The document is unchanged and signed by ${keyName(sealed_by)}.${restsOn(claims)} See below what is not proven.`
+              ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
               : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${unread === undefined ? ADVICE[from] : 'What this browser keeps of the keys that you trust could not be read.'}`,
+        rests,
         open,
       }
   }
@@ -86,7 +93,7 @@ function restsOn(claims: readonly Claim[]): string {
   const [ended] = claims.flatMap(({ ended }) => ended ?? [])
   return ended === undefined
     ? ''
-    : ` This rests on a key that is ${ended}: whoever has that key now can have made it.`
+    : `This rests on a key that is ${ended}: whoever has that key now can have made it.`
 }
 
 /** Does the seal name a key that the reader refused, whatever trust file has it? */

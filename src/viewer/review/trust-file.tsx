@@ -4,7 +4,7 @@ import type { ReadTrust } from '#evidence/trust-file.ts'
 import { Check } from '#viewer/parts/check.tsx'
 import { type Given, type Giving, type Unread, whyUnread } from '#viewer/parts/dropped-files.ts'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
-import { GIVEN_UP, Looking, useLooking } from '#viewer/parts/looking.tsx'
+import { GIVEN_UP, Looking, NO_FILE, useLooking } from '#viewer/parts/looking.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { SoMany } from '#viewer/parts/so-many.tsx'
 import { plain } from '#viewer/parts/visible.ts'
@@ -121,8 +121,6 @@ async function takeTrust({ files, unread }: Given): Promise<Taken> {
     }
   return { read, left }
 }
-
-const NO_FILE = { path: 'A folder', why: 'No file is in it' } as const
 
 function Use({
   name,

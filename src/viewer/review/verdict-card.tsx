@@ -6,7 +6,7 @@ import type { ProofSentence } from './proof-sentence.ts'
 
 /** What stands over every verdict, wherever it was made: what is proven, by whose key, and what is not. */
 export function VerdictCard({
-  sentence: { tone, title, text, open },
+  sentence: { tone, title, text, rests, open },
   children,
 }: {
   sentence: ProofSentence
@@ -26,6 +26,7 @@ export function VerdictCard({
         <p className="max-w-prose text-ink">
           <RunText text={text} max={600} />
         </p>
+        {rests !== '' && <p className="max-w-prose font-medium text-ink">{rests}</p>}
         {open !== '' && <p className="max-w-prose text-ink">{open}</p>}
         {children}
       </div>

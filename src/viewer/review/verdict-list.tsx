@@ -25,9 +25,10 @@ export const foundOf = (
   isUnsealed: found.verdict === 'not proven' && found.sealed_by === null,
 })
 
-/** The worst first: who drops many files is told of the one that matters. */
+/** The worst first, by a key that has ended before others: who drops many files is told of the one that matters. */
 export function worstFirst(listed: readonly ListedVerdict[]): ListedVerdict[] {
-  return listed.toSorted((a, b) => RANK[toneOf(a)] - RANK[toneOf(b)])
+  const rankOf = (one: ListedVerdict) => 2 * RANK[toneOf(one)] - (restsOf(one) === '' ? 0 : 1)
+  return listed.toSorted((a, b) => rankOf(a) - rankOf(b))
 }
 
 /** Each of several files with its verdict. One is open below, whole, until its row is pressed again. */
@@ -82,6 +83,9 @@ export function VerdictList({
                   one.found.sentence.title
                 ) : (
                   <RunText text={one.found.unreadable} max={300} />
+                )}
+                {restsOf(one) !== '' && (
+                  <span className="block font-medium text-ink">{restsOf(one)}</span>
                 )}
               </span>
               <span
@@ -140,6 +144,9 @@ const rowOf = (id: number): string => `judged-${id}`
 
 const toneOf = ({ found }: ListedVerdict): ProofSentence['tone'] =>
   'sentence' in found ? found.sentence.tone : 'refused'
+
+const restsOf = ({ found }: ListedVerdict): string =>
+  'sentence' in found ? found.sentence.rests : ''
 
 const RANK = { refused: 0, read: 1, part: 2, proven: 3 } as const satisfies Record<
   ProofSentence['tone'],

@@ -32,11 +32,12 @@ import { EndingSaid, useEndingOf } from './ended-key.tsx'
 import { type Chosen, givenFiles, NOTHING_GIVEN, noteMet, takingPlaceOf } from './given-files.ts'
 import { HeldTogether } from './held-together.tsx'
 import { JudgedRecord, JudgedVerdict } from './judged.tsx'
-import { LeftAside } from './left-aside.tsx'
+import { leftAfter, leftOf, STOPPED } from './left-after.ts'
+import { LeftAside, NotAllJudged } from './left-aside.tsx'
 import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
 import { RefusedSaid } from './refused-key.tsx'
-import { isExported, isPart, type Sorted, sortFiles } from './sort-files.ts'
+import { isExported, isPart, sortFiles } from './sort-files.ts'
 import {
   foundOf,
   type ListedVerdict,
@@ -69,31 +70,29 @@ export function VerifyPage() {
   const kept = useQuery(keptQuery)
   const { looked, look, stop, isHere } = useLooking()
   const take = async (giving: Giving) => {
-    const sorted = await look(async (how) => await sortFiles(await giving(how), how))
+    const found = await look(async (how) => await sortFiles(await giving(how), how))
     // Who went elsewhere finds what was there as it was.
-    if (sorted === null && !isHere()) return change({ left: [GIVEN_UP] })
+    if (found === null && !isHere()) return change({ left: [GIVEN_UP] })
     // Given up, it is still what came last: the verdict of something else does not stand in its place.
-    const { envelopes, trust, beside, programs, unread } = sorted ?? STOPPED
+    const sorted = found ?? STOPPED
+    const { envelopes, trust, beside } = sorted
     // By itself a file is judged, whatever it is; of a folder only what is meant as an envelope.
     const isJudged = (one: (typeof beside)[number]) => !one.path.includes('/') && !isPart(one)
     const judged = [...envelopes, ...beside.filter(isJudged)]
     const leftNow = [
-      ...unread,
+      ...leftOf(sorted),
       ...beside
         .filter((one) => !isJudged(one))
         .map((one) => ({ path: one.path, why: whyBeside(one) })),
-      ...programs.map(({ path }) => ({ path, why: 'A program, and no part of the record' })),
     ]
-    const all = [envelopes, trust, beside, programs, unread]
-    if (all.every(({ length }) => length === 0)) leftNow.push(NOTHING)
+    const isAnother = judged.length > 0 || leftNow.length > 0
     // All at once: an envelope is verified with the trust file that came with it, not before it.
     change((given) => ({
       brought: withTrust(given.brought, trust, envelopes.some(isExported)),
-      // What was left aside of what is still judged stays named.
-      left: judged.length > 0 || leftNow.length > 0 ? leftNow : given.left,
+      left: isAnother ? leftNow : leftAfter(given.left, sorted),
     }))
     // What was judged before must not look like the verdict of what came now.
-    if (judged.length > 0 || leftNow.length > 0) {
+    if (isAnother) {
       open(null)
       const next = judged.map(({ path, file }) => ({ id: ++chosenSoFar, path, file }))
       change((given) => takingPlaceOf(given, next))
@@ -153,6 +152,7 @@ export function VerifyPage() {
       {looked && <Looking looked={looked} onStop={stop} />}
       {/* What was judged before must not look like the verdict of what is read now. */}
       <div className="flex flex-col gap-4 rounded-md empty:hidden" hidden={looked !== null}>
+        {chosen.length > 0 && <NotAllJudged left={left} />}
         {chosen.length > 1 && (
           <FileVerdicts chosen={chosen} by={by} opened={opened} onOpen={open} />
         )}
@@ -194,13 +194,6 @@ export function VerifyPage() {
   )
 }
 
-const STOPPED: Sorted = {
-  envelopes: [],
-  trust: [],
-  beside: [],
-  programs: [],
-  unread: [GIVEN_UP],
-}
 // Where the verdict leads, without a network too.
 const fromHere = () => Promise.all([import('./try-change.tsx'), import('./trust-page.tsx')])
 const NO_ENVELOPE =
@@ -213,7 +206,6 @@ const PART_OF_PAGE =
   'Came in the page of an export beside its envelope: verifier.html and the command runseal verify hold these against the record'
 const PART =
   'By its place or its name a log or an artifact, which is compared in the entry of the record that it belongs to; an envelope among these is judged when it is dropped by itself'
-const NOTHING = { path: 'A folder', why: 'No file is in it' } as const
 
 type Several = {
   chosen: readonly Chosen[]
