@@ -503,6 +503,17 @@ describe('the chain of the server', () => {
     await theirs.getByText('None of them is proven').waitFor()
     expect(await theirs.locator('.text-seal').count()).toBe(0)
     expect(await theirs.evaluate((box) => box.matches('.border-seal'))).toBe(false)
+    // Of the newest, which no other one names, the list does.
+    await stranger.route('**/api/envelopes?*', async (route) => {
+      const response = await route.fetch()
+      const list = ENDPOINT.listEnvelopes.answer.parse(await response.json())
+      const another = { head: '0'.repeat(64), sha256: '0'.repeat(64) }
+      const items = list.items.map((one, at) => (at === 0 ? { ...one, ...another } : one))
+      await route.fulfill({ response, json: { ...list, items } })
+    })
+    await stranger.getByRole('button', { name: 'Walk it again' }).click()
+    await theirs.getByText('Sealed anew.').waitFor()
+    await theirs.getByText('is another one than the server’s own list says').waitFor()
     await context.close()
   })
 

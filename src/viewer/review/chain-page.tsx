@@ -112,7 +112,7 @@ export function ChainPage() {
         Each record names the one that was sealed before it: together they are a chain. This page
         fetches every record that the server lists, verifies it in this browser, and follows those
         names. A record that was removed, sealed twice or sealed anew shows: the others name another
-        one, or this browser saw another one before.
+        one, the server’s own list does, or this browser saw another one before.
       </p>
       <LostMemory memory={memory.data} />
       {!isInSight && <ChangedHistory isHere />}
