@@ -30,7 +30,8 @@ type Offer = { kept: Kept; offered: readonly ServerKey[]; fault: string | null }
 /**
  * Verifies by what the reader keeps and what the server offers. What a pinned key has sealed, and what fails by itself,
  * waits for no server [U16]. What needs its list waits `KEYS_MS` for it, once for all that is judged by one of these: then
- * `keys_fault` of the verdict says why there is none.
+ * `keys_fault` of the verdict says why there is none. Where what is kept could not be read, or a key that was met could not
+ * be kept, the verdict is provisional.
  */
 export function judgedByKeys(
   client: QueryClient,
@@ -53,8 +54,11 @@ export function judgedByKeys(
       }
     }
     const offer = had ?? (await (asked ??= offerInTime(ask, kept)))
-    const verdict = await judge(atHand(offer.kept, offer.offered))
-    return offer.fault === null ? verdict : { ...verdict, keys_fault: offer.fault }
+    return {
+      ...(await judge(atHand(offer.kept, offer.offered))),
+      ...(offer.fault !== null && { keys_fault: offer.fault }),
+      ...(offer.kept.fault !== undefined && { is_provisional: true }),
+    }
   }
 }
 

@@ -246,7 +246,7 @@ export const unlikeQuery = (changed: string | null) =>
 /** The same beside what the server offers now, which is asked so often that another key is found within a minute [U16]. */
 export const trustQuery = queryOptions({
   queryKey: ['trust', 'kept'],
-  queryFn: async ({ client }) => {
+  queryFn: async ({ client, queryKey }) => {
     const [kept, offered] = await Promise.all([
       readKept(),
       client.query({ ...offeredTrustQuery, staleTime: OFFERED_MS - 5_000 }),
@@ -259,15 +259,20 @@ export const trustQuery = queryOptions({
       await client.invalidateQueries({ queryKey: keptQuery.queryKey })
     }
     const fell = hasFallen(kept, now)
+    const known = { kept: now, offered }
+    // What is judged anew is judged by this.
+    client.setQueryData(queryKey, known)
     // What was judged without it, or by a key that counted further then, may come out otherwise.
     void client.invalidateQueries({
       queryKey: ['verdict'],
       predicate: ({ state: { data } }) =>
         typeof data === 'object' &&
         data !== null &&
-        ('keys_fault' in data || (fell && !isByPinned(data))),
+        ('keys_fault' in data ||
+          ('is_provisional' in data && now.fault === undefined) ||
+          (fell && !isByPinned(data))),
     })
-    return { kept: now, offered }
+    return known
   },
   staleTime: Number.POSITIVE_INFINITY,
   refetchInterval: ({ state }) => againAfterMs(state.error) ?? OFFERED_MS,

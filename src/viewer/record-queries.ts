@@ -7,6 +7,7 @@ import type { Series } from '#evidence/series.ts'
 import { type Alone, besideEach, concerning, walkTogether } from '#evidence/together.ts'
 import type { Stage } from '#evidence/verify.ts'
 import {
+  CancelledError,
   keepPreviousData,
   mutationOptions,
   type QueryClient,
@@ -96,23 +97,33 @@ async function rememberVerified(
 export const replayedQuery = (evidence_id: string, run_id: string, head: string) =>
   queryOptions({
     queryKey: ['replayed', evidence_id, run_id, head],
-    queryFn: async ({ client }) =>
-      await ofHeld(client, evidence_id, run_id, () => replayed(evidence_id)),
+    queryFn: async ({ client, signal }) =>
+      await ofHeld(client, { evidence_id, run_id, signal }, () => replayed(evidence_id)),
     ...JUDGED_HERE,
   })
 
-/** Asks the verifier of a document. Only so many are held at one time: one that had to go is verified again. */
+/**
+ * Asks the verifier of a document. Only so many are held at one time: one that had to go is verified again. So it is where
+ * the verification began anew, by other trust say, which ends all that was asked of it; as often as that happens.
+ */
 export async function ofHeld<T>(
   client: QueryClient,
-  evidence_id: string,
-  run_id: string | null,
+  of: { evidence_id: string; run_id: string | null; signal: AbortSignal },
   question: () => Promise<T>,
 ): Promise<T> {
-  return await question().catch(async () => {
-    await client.query({ ...verdictQuery(evidence_id, run_id), staleTime: 0 })
-    return await question()
-  })
+  for (let isAgain = false; ; isAgain = true)
+    try {
+      if (isAgain) await client.query({ ...verdictQuery(of.evidence_id, of.run_id), staleTime: 0 })
+      return await question()
+    } catch (error) {
+      of.signal.throwIfAborted()
+      if (isAgain && !isCutOff(error)) throw error
+    }
 }
+
+/** Not for a fault, but since somebody ended it. */
+const isCutOff = (error: unknown): boolean =>
+  error instanceof CancelledError || (error instanceof Error && error.name === 'AbortError')
 
 /** The one of the reader's own files that is open has a verifier, and all of them another, loaded with their page: what is dropped there needs no network. */
 export const FILES = 'a file'

@@ -138,17 +138,19 @@ export const previewQuery = (body: Materialize) =>
 export const sealedCellQuery = (name: CellName, evidence_id: string, run_id: string | null) =>
   queryOptions({
     queryKey: ['verdict', evidence_id, 'cell', name],
-    queryFn: async ({ client, signal }): Promise<CellAt['found']> => {
-      if (verifiedHead(await client.query(verdictQuery(evidence_id, run_id))) === null) return null
-      const first = await ofHeld(client, evidence_id, run_id, () => cellAt(evidence_id, name))
-      for (const { seq, sha256 } of first.found ? [] : first.apart) {
-        const taken = await takeCells(evidence_id, seq, await artifactBytes(sha256, signal))
-        if (!taken.same) continue
-        const { found } = await cellAt(evidence_id, name)
-        if (found) return found
-      }
-      return first.found
-    },
+    queryFn: async ({ client, signal }): Promise<CellAt['found']> =>
+      await ofHeld(client, { evidence_id, run_id, signal }, async () => {
+        if (verifiedHead(await client.query(verdictQuery(evidence_id, run_id))) === null)
+          return null
+        const first = await cellAt(evidence_id, name)
+        for (const { seq, sha256 } of first.found ? [] : first.apart) {
+          const taken = await takeCells(evidence_id, seq, await artifactBytes(sha256, signal))
+          if (!taken.same) continue
+          const { found } = await cellAt(evidence_id, name)
+          if (found) return found
+        }
+        return first.found
+      }),
     staleTime: Number.POSITIVE_INFINITY,
   })
 

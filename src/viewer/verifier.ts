@@ -158,6 +158,8 @@ export type Verdict = {
   unread?: string
   /** Why what the server offers was not asked: it did not say what that is. */
   keys_fault?: string
+  /** Judged without some of what is kept: it comes out otherwise, it may be, once that is had. */
+  is_provisional?: boolean
   /** For a walk, of one that is itself: its place, of each list the first that it does not say, the digest of its bytes. */
   walk?: { place: Placed; differing: readonly (TakenOver | null)[]; sha256: string } | null
 }
