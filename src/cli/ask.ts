@@ -126,14 +126,29 @@ export function authorization({ token }: Server): Record<string, string> {
   return token ? { authorization: `Bearer ${token}` } : {}
 }
 
-/** `fetch`, with an error that names the server. */
+/**
+ * `fetch`, with an error that names the server. A connection that is used again may have been closed by the server
+ * meanwhile, and each that was is found out by one question: what changes nothing is then asked again.
+ */
 export async function reach(server: Server, path: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(new URL(path, server.url), init)
-  } catch (error) {
-    throw new Error(`no server answers at ${server.url}`, { cause: error })
-  }
+  const isRead = init.method === undefined || init.method === 'GET'
+  for (let left = isRead ? MOST_KEPT_OPEN : 0; ; left -= 1)
+    try {
+      return await fetch(new URL(path, server.url), init)
+    } catch (error) {
+      if (left === 0 || !wasClosed(error))
+        throw new Error(`no server answers at ${server.url}`, { cause: error })
+    }
 }
+
+/** Connections to one server: hardly more are asked by at one time. */
+const MOST_KEPT_OPEN = 8
+
+const wasClosed = (error: unknown): boolean =>
+  error instanceof Error &&
+  error.cause instanceof Error &&
+  'code' in error.cause &&
+  (error.cause.code === 'UND_ERR_SOCKET' || error.cause.code === 'ECONNRESET')
 
 /** What a refusal says of itself, in one line, wherever it is told: another one would look like our own. */
 export function refusalOf(status: number, text: string): string {

@@ -67,8 +67,13 @@ async function audited(
     } else if (found === undefined) response.writeHead(404).end('{}')
     else response.end(found.bytes)
   }
-  // On a busy machine a page of millions of bytes takes longer to read than a connection is kept by default.
-  const server = createServer({ keepAliveTimeout: 120_000 }, answer).listen(0, '127.0.0.1')
+  // As where a connection was closed while the one before was read: it is found out by the next question.
+  const used = new WeakSet<object>()
+  const server = createServer((request, response) => {
+    if (used.has(request.socket)) request.socket.resetAndDestroy()
+    else answer(request, response)
+    used.add(request.socket)
+  }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : 0
