@@ -5,7 +5,5 @@ import { chromiumPath, installChromium } from './chromium.ts'
 export function setup(): void {
   installChromium()
   console.log(`Chromium: ${chromiumPath()}`)
-  // Built apart from the test process: its NODE_ENV would bundle the development build of React.
-  const { NODE_ENV: _, ...env } = process.env
-  execFileSync('npm', ['run', '--silent', 'build:viewer'], { stdio: 'inherit', env })
+  execFileSync('npm', ['run', '--silent', 'build:viewer'], { stdio: 'inherit' })
 }

@@ -259,7 +259,7 @@ export async function comparePiece(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<{ actual: string; fault: string | null }> {
   const actual = await sha256OfMany(bytes)
-  if (actual !== sha256) return { actual, fault: OTHER }
+  if (actual !== sha256) return { actual, fault: bytes.length === 0 ? 'it is empty' : OTHER }
   const isWhole = bytes.length === size
   return { actual, fault: isWhole ? null : otherSize(bytes.length, size) }
 }

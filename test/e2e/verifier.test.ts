@@ -26,14 +26,15 @@ const trust = put('trust.json', JSON.stringify(trustFileOf(signer)))
 const notes = put('notes.txt', 'of run-1')
 const wrongTrust = put('wrong.json', '{"schema":"runseal/trust/1"}')
 
-it('[C20] the verifier is one file, the same bytes whenever it is built, and says its digest', async () => {
-  const build = (out: string) => {
-    const { NODE_ENV: _, ...env } = process.env
+it('[C20] the verifier is one file, the same bytes whenever and by whomever it is built, and says its digest', async () => {
+  const build = (out: string, NODE_ENV: string) => {
+    const env = { ...process.env, NODE_ENV }
     const args = ['build', '--logLevel', 'error', '--mode', 'verifier', '--outDir', out]
     execFileSync('node_modules/.bin/vite', args, { env })
     return readFileSync(join(out, 'verifier.html'))
   }
-  const [first, second] = [build(join(folder, 'a')), build(join(folder, 'b', 'deeper'))]
+  const first = build(join(folder, 'a'), 'production')
+  const second = build(join(folder, 'b', 'deeper'), 'development')
   expect(first.equals(second)).toBe(true)
   const written = await runseal(['verifier'])
   expect(written).toMatchObject({ code: 0, stderr: '' })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { byDigest, checkAttached, missingParts, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkAttached, comparePiece, missingParts, partsOf } from '#evidence/attached.ts'
 import { compareBeside } from './beside-one.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
@@ -229,4 +229,11 @@ it('[A3] what is not at hand is not checked, and counted', async () => {
   expect(missingParts(on_record, [])).toMatchObject({ state: 'not checked' })
   expect(missingParts(on_record, on_record.slice(0, 1))?.message).toContain('1 of 2')
   expect(missingParts(on_record, on_record)).toBeNull()
+})
+
+it('[A1] a file that is gone, as a server answers for its log, is told as empty and not as another', async () => {
+  const [piece] = await parts()
+  if (piece === undefined) throw new Error('nothing on record')
+  expect((await comparePiece(piece, new Uint8Array())).fault).toBe('it is empty')
+  expect((await comparePiece(piece, new Uint8Array(3))).fault).toBe('it has another digest')
 })
