@@ -113,7 +113,9 @@ export async function compareBesideAll(
       if (one === null) continue
       const isOf = (home === null || home === its) && !isOpen && (isStray || owners.length === 1)
       const found = await checkDigested(one.record, file, anywhere, isOf)
-      if (found === null || (found.part === null && !isAccusing)) continue
+      // What another page has changed may be right in its own.
+      const isElsewhere = home !== null && its !== null && home !== its
+      if (found === null || (found.part === null && (!isAccusing || isElsewhere))) continue
       isTold = true
       compared[index]?.push({ ...found, from })
       if (bytes && found.part && one.cells?.wanted.has(found.part.sha256) === true)

@@ -22,8 +22,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 /** A record of this name with one log, and that log. */
-async function logged(name: string, seal_seq: number, title = name) {
-  const log = `log of ${name}\n`
+async function logged(name: string, seal_seq: number, title = name, of = name) {
+  const log = `log of ${of}\n`
   const digest = sha256(log)
   const ids = { evidence_id: `ev-${name}`, run_id: `run-${name}`, title }
   const run = startRun(signer, { steps: [planStep('build')] }, ids)
@@ -42,10 +42,11 @@ function pageOf(envelope: string, ...beside: (readonly [name: string, text: stri
   return `<!doctype html><title>A run</title>${block('envelope', 'envelope.json', envelope)}${attached.join('')}<script>0</script>`
 }
 
-const [A, B, INSTEAD] = [
+const [A, B, INSTEAD, AGAIN] = [
   await logged('a', 1),
   await logged('b', 9),
   await logged('a', 1, 'in the place of a'),
+  await logged('again', 5, 'says the same', 'a'),
 ]
 const [LOG_A, LOG_B] = [[A.at, A.log] as const, [B.at, B.log] as const]
 const EVIL = 'another log\n'
@@ -79,6 +80,10 @@ const CASES: Record<string, Case> = {
   'a changed log in one of two pages': {
     files: { 'a.html': pageOf(A.text, LOG_A), 'b.html': pageOf(B.text, [B.at, EVIL]) },
     beside: { 'a.html': [WHOLE], 'b.html': [CHANGED] },
+  },
+  'a changed log in one of two pages that both have it': {
+    files: { 'a.html': pageOf(A.text, LOG_A), 'again.html': pageOf(AGAIN.text, [A.at, EVIL]) },
+    beside: { 'a.html': [WHOLE], 'again.html': [WHOLE, CHANGED] },
   },
   'a changed log in one of two pages, longer than any': {
     files: { 'a.html': pageOf(A.text, LOG_A), 'b.html': pageOf(B.text, [B.at, EVIL.repeat(9)]) },
