@@ -1,7 +1,7 @@
 import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { FAILING, failingOf } from '#evidence/advice.ts'
 import { verdictWith } from '#evidence/beside.ts'
-import { type Claim } from '#evidence/claims.ts'
+import { type Claim, fails } from '#evidence/claims.ts'
 import { counted } from '#evidence/counted.ts'
 import { MOST_NAMED, type Remaining } from '#evidence/remaining.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
@@ -256,8 +256,16 @@ function wordsFor(
     lapsed.length === 0
       ? ''
       : ` It rests on a key that is ${lapsed.join(' or ')}: whoever has that key now can have made it. See below.`
+  const aside =
+    remaining !== null || beside === null
+      ? ''
+      : beside.some(fails)
+        ? ' Something beside it does not verify: see below.'
+        : verdict === 'proven' && verdictWith(beside, verdict) !== verdict
+          ? ' Not all that belongs beside it is proven: see below.'
+          : ''
   const from = page === null ? '' : `\n\n${inOneLine(takenFrom(file, page, run !== null))}`
-  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}${from}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
+  return `${inOneLine(first)}${verdict === 'proven' ? rests : ''}${inOneLine(about)}${aside}${from}\n\n${linesOf(told)}${besideIt.length === 0 ? '' : `\n\nBeside it:\n${besideIt.join('\n')}`}${still}${advice}`
 }
 
 /** Whoever made the page put the keys into it too: they are no word of anybody whom the reader knows. */

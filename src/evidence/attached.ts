@@ -159,7 +159,7 @@ export async function checkDigested(
       actual === null
         ? otherSize(bytes, meant.bytes)
         : faultOf(meant, bytes, await file.chunks(meant.chunks.length))
-    return { claim: differs(meant, actual, fault ?? OTHER), part: null }
+    return { claim: differs(name, meant, actual, fault ?? OTHER), part: null }
   }
   if (part === undefined && !isOf) return null
   const saidElsewhere = saidBy(name, actual, elsewhere)
@@ -169,7 +169,7 @@ export async function checkDigested(
   for (const one of same) {
     const chunks = one.chunks.length > 0 ? await file.chunks(one.chunks.length) : []
     const fault = faultOf(one, bytes, chunks)
-    if (fault !== null) return { claim: differs(one, actual, fault), part: null }
+    if (fault !== null) return { claim: differs(name, one, actual, fault), part: null }
   }
   const is = `${shown(name)} is ${wordsFor(part)}${count > 1 ? `, and ${count - 1} more on record` : ''}`
   const { where, step_id } = part
@@ -295,9 +295,9 @@ const differsElsewhere = ({ name, sha256: actual }: Digested, expected: string):
     ...(actual !== null && { actual }),
   })
 
-const differs = (part: Part, actual: string | null, fault: string): Claim =>
+const differs = (name: string, part: Part, actual: string | null, fault: string): Claim =>
   claimOf('attached-differs', {
-    message: `This is not ${wordsFor(part)}: ${fault}.`,
+    message: `${shown(name)} is not ${wordsFor(part)}: ${fault}.`,
     where: part.where,
     step_id: part.step_id,
     expected: part.sha256,

@@ -84,19 +84,21 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
   await writeFile(join(out, 'artifacts', cells), bytes.subarray(1))
   const changed = await verify()
   expect(changed.code).toBe(1)
+  expect(changed.stdout).toMatch(/^Proven: .* Something beside it does not verify: see below\.$/m)
   expect(changed.stdout).toContain(
-    'does not verify  attached: This is not the artifact cells.jsonl',
+    `does not verify  attached: ${join('artifacts', cells)} is not the artifact cells.jsonl`,
   )
   await rm(join(out, 'artifacts', cells))
   const gone = await verify()
   expect(gone.code).toBe(3)
+  expect(gone.stdout).toMatch(/^Proven: .* Not all that belongs beside it is proven: see below\.$/m)
   expect(gone.stdout).toContain('not checked      cells: ')
 
   // The same of the server's own folder.
   await writeFile(join(data, 'artifacts', cells), bytes.subarray(1))
   const audited = await runseal(['audit', '--data', data, '--trust', trust])
   expect(audited).toMatchObject({ code: 1 })
-  expect(audited.stdout).toContain('This is not the artifact cells.jsonl')
+  expect(audited.stdout).toContain(`${cells} is not the artifact cells.jsonl`)
   await rm(join(data, 'artifacts', cells))
   expect(await runseal(['audit', '--data', data, '--trust', trust])).toMatchObject({ code: 3 })
 })

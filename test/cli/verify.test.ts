@@ -339,7 +339,9 @@ it('[C2] [A1] what cannot be read beside a record is named, is 2, and hides neit
     await writeFile(join(out, 'logs', other), 'changed')
     const accused = await printed(argv)
     expect({ name, code: accused.code }).toEqual({ name, code: 1 })
-    expect(accused.text).toContain('does not verify  attached: This is not the log of step')
+    expect(accused.text).toContain(
+      `does not verify  attached: logs/${other} is not the log of step`,
+    )
     expect(accused.text).toContain(`not read         ${name}: `)
   }
 })

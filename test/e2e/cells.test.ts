@@ -172,7 +172,7 @@ describe.each(BROWSERS)('cells in a part, on disk in $name', ({ name, whyNot, la
     writeFileSync(changed, exported.replace(head + base64, head + other.toString('base64')))
     const second = await openPage(await one.newPage(), changed)
     await second.sees(
-      'This is not the artifact cells.jsonl of step derive, attempt 1: it has another digest.',
+      ' is not the artifact cells.jsonl of step derive, attempt 1: it has another digest.',
     )
     await second.sees('The cells of 1 step are in a part beside this file, and were not counted')
     expect(second.faults).toEqual([])

@@ -107,7 +107,9 @@ it('[C22] a folder has the bytes as they are, named by their digests, from folde
   await writeFile(other, html.replace(encoded('making\n'), encoded('faking\n')))
   const changed = await runseal(['verify', page, other, '--trust', trust])
   expect(changed.code).toBe(1)
-  expect(changed.stdout).toContain('This is not the log of step make, attempt 1')
+  expect(changed.stdout).toContain(
+    `other-page.html/logs/${LOG} is not the log of step make, attempt 1`,
+  )
   const [block = ''] = /<script type="text.plain".*/.exec(html) ?? []
   await writeFile(other, html.replace(block, `${block}\n${block}`))
   const twice = await runseal(['verify', other, '--trust', trust])
@@ -143,7 +145,9 @@ describe.each(BROWSERS)('[C22] an export as one page in $name', ({ name, whyNot,
     const base64 = (text: string) => Buffer.from(text).toString('base64')
     await writeFile(changed, exported.stdout.replace(base64('making\n'), base64('faking\n')))
     const other = await openPage(await browser.newPage(), changed)
-    await other.sees('This is not the log of step make, attempt 1: MiB 1 of 1 is another one.')
+    await other.sees(
+      `logs/${LOG} is not the log of step make, attempt 1: MiB 1 of 1 is another one.`,
+    )
     await other.sees('1 of 2 logs and artifacts on record is not here')
 
     // What is damaged in it is named, and takes nothing along.
@@ -244,7 +248,9 @@ it('[C22] what is gone or changed is left out and named', async () => {
   const out = join(folder, 'damaged')
   const { code, stderr } = await runseal(['export', run_id, '--data', data, '--out', out])
   expect(code).toBe(1)
-  expect(stderr).toContain('left out: This is not the artifact page.html of step make, attempt 1')
+  expect(stderr).toContain(
+    `left out: ${ARTIFACT} is not the artifact page.html of step make, attempt 1`,
+  )
   expect(await readdir(out)).not.toContain('artifacts')
   const [name = ''] = await readdir(join(data, 'envelopes'))
   const file = join(data, 'envelopes', name)

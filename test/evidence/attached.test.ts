@@ -62,7 +62,7 @@ it('[A2] changed bytes are refused, and the first MiB that differs is named', as
     claim: {
       code: 'attached-differs',
       state: 'does not verify',
-      message: 'This is not the log of step build, attempt 1: MiB 2 of 3 is another one.',
+      message: `${name} is not the log of step build, attempt 1: MiB 2 of 3 is another one.`,
     },
   })
   const cut = await checkAttached(byDigest(on_record), name, long.slice(0, 2 * MIB))

@@ -28,6 +28,11 @@ export const logRoutes = ({ recorder, logs }: Companion) => {
       // The record before the bytes: when it says that the attempt ended, these bytes are all there will be.
       const { file, attempt } = await find(call)
       const { bytes, offset: from, total } = await readLog(file, offset, limit)
+      if (total === 0 && attempt.finished !== null && attempt.output_bytes > 0)
+        throw new ProblemError(
+          'not_found',
+          `the record says that this log has ${attempt.output_bytes} bytes, and there are none here any more`,
+        )
       if (from > total)
         throw new ProblemError('range_not_satisfiable', `the log has ${total} bytes so far`)
       return new Response(new Uint8Array(bytes), {

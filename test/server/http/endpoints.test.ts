@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type * as z from 'zod/mini'
@@ -151,6 +151,11 @@ it('[H12] a log is raw bytes, by range, never to be displayed', async () => {
   expect((await server.send(`${log}?offset=7`)).status).toBe(416)
   expect((await server.send(`${log}?attempt=2`)).status).toBe(404)
   expect((await server.send(`${log}?limit=no`)).status).toBe(400)
+  // Gone from the disk it is not a step that wrote nothing.
+  await rm(join(server.data, 'logs', run_id), { recursive: true })
+  const gone = await server.send(log)
+  expect(gone.status).toBe(404)
+  expect(await gone.text()).toContain('the record says that this log has 6 bytes')
 })
 
 it('[H13] an artifact is an attachment by its digest', async () => {
