@@ -101,8 +101,8 @@ export async function beginningOf(
   const stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = body
   let size = 0
   let told = 0
-  if (stream !== null)
-    for await (const chunk of stream) {
+  try {
+    for await (const chunk of stream ?? []) {
       chunks.push(chunk)
       size += chunk.length
       if (size >= told + SOME_BYTES) {
@@ -111,6 +111,10 @@ export async function beginningOf(
       }
       if (size > most) break
     }
+  } catch (error) {
+    // Given up by who asks, it has its own reason.
+    throw error instanceof TypeError ? new Error('the answer was cut off', { cause: error }) : error
+  }
   return Buffer.concat(chunks).subarray(0, most + 1)
 }
 

@@ -74,6 +74,14 @@ function pageOver(kept: Kept, client = new QueryClient()) {
   )
 }
 
+/** Of a disk that fails. */
+const unreadable = (name: string) =>
+  Object.assign(new File(['{'], name), {
+    slice: () => ({ arrayBuffer: fail, text: fail }),
+    arrayBuffer: fail,
+  })
+const fail = () => Promise.reject(new DOMException('gone', 'NotReadableError'))
+
 const give = (...files: File[]) =>
   fireEvent.drop(document.body, { dataTransfer: { types: ['Files'], files, items: [] } })
 
@@ -127,8 +135,16 @@ it('[U11] what was left aside stays named, and said over the verdict, when a tru
   await screen.findByText('trust.json')
   screen.getByText('1 thing that you gave is not looked at')
   const verdict = await screen.findByRole('heading', { name: proven })
-  const over = screen.getByText('Not all that you gave is judged')
-  expect(over.compareDocumentPosition(verdict)).toBe(Node.DOCUMENT_POSITION_FOLLOWING)
+  // What is as it was made is no reason for a warning.
+  const beside = screen.getByText(
+    '1 log or artifact came along, and is not compared by what stands here.',
+  )
+  expect(beside.compareDocumentPosition(verdict)).toBe(Node.DOCUMENT_POSITION_FOLLOWING)
+  expect(screen.queryByText('Not all that you gave is judged')).toBe(null)
+  give(new File([sealed.bytes.slice()], 'a.json'), unreadable('b.json'))
+  const over = await screen.findByText('Not all that you gave is judged')
+  const again = await screen.findByRole('heading', { name: proven })
+  expect(over.compareDocumentPosition(again)).toBe(Node.DOCUMENT_POSITION_FOLLOWING)
 })
 
 it('[U11] [U16] what this browser requires, and what a server took back, is told beside a trust file that came along', async () => {

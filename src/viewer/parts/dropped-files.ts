@@ -8,12 +8,13 @@ export type FileAt = { readonly path: string; readonly file: File; readonly page
 
 /**
  * What was given and is not had or not looked at, and why, in a sentence without its stop. `is`: the program of an export,
- * which is no part of any record; or said of what just went on, until something is given next.
+ * which is no part of any record; a log or an artifact, which is compared elsewhere; or said of what just went on, until
+ * something is given next.
  */
 export type Unread = {
   readonly path: string
   readonly why: string
-  readonly is?: 'program' | 'passing'
+  readonly is?: 'program' | 'part' | 'passing'
 }
 
 /** All that came of one drop, or of one choice. */

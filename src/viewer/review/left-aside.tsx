@@ -3,10 +3,20 @@ import type { Unread } from '#viewer/parts/dropped-files.ts'
 import { Notice } from '#viewer/parts/notice.tsx'
 import { RunText } from '#viewer/parts/run-text.tsx'
 
-/** Over a verdict, which is of the others alone. That a program came along says nothing of any record. */
+/**
+ * Over a verdict, which is of the others alone. That a program came along says nothing of any record, and a log or an
+ * artifact that is as it was made is no reason for a warning.
+ */
 export function NotAllJudged({ left }: { left: readonly Unread[] }) {
-  const [first, ...others] = left.filter(({ is }) => is !== 'program')
-  if (first === undefined) return null
+  const parts = left.filter(({ is }) => is === 'part').length
+  const [first, ...others] = left.filter(({ is }) => is !== 'program' && is !== 'part')
+  if (first === undefined)
+    return parts === 0 ? null : (
+      <p className="text-ink-2">
+        {counted(parts, 'log or artifact', 'logs and artifacts')} came along, and{' '}
+        {parts === 1 ? 'is' : 'are'} not compared by what stands here.
+      </p>
+    )
   return (
     <Notice tone="waiting" title="Not all that you gave is judged">
       <RunText text={first.path} max={160} />

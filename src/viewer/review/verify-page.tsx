@@ -1,7 +1,7 @@
 import type { ServerKey } from '#contract/trust.ts'
 import { counted } from '#evidence/counted.ts'
 import type { HeldEnvelope } from '#evidence/place.ts'
-import type { FileAt, Giving } from '#viewer/parts/dropped-files.ts'
+import type { FileAt, Giving, Unread } from '#viewer/parts/dropped-files.ts'
 import { Failure } from '#viewer/parts/failure.tsx'
 import { FileDrop } from '#viewer/parts/file-drop.tsx'
 import { Fingerprint } from '#viewer/parts/fingerprint.tsx'
@@ -81,9 +81,7 @@ export function VerifyPage() {
     const judged = [...envelopes, ...beside.filter(isJudged)]
     const leftNow = [
       ...leftOf(sorted),
-      ...beside
-        .filter((one) => !isJudged(one))
-        .map((one) => ({ path: one.path, why: whyBeside(one) })),
+      ...beside.filter((one) => !isJudged(one)).map((one) => ({ path: one.path, ...asideOf(one) })),
     ]
     const isAnother = judged.length > 0 || leftNow.length > 0
     // All at once: an envelope is verified with the trust file that came with it, not before it.
@@ -200,8 +198,12 @@ const NO_ENVELOPE =
   'No envelope and no trust file: a log or an artifact is compared in the entry of the record that it belongs to'
 const NONE: readonly HeldEnvelope[] = []
 
-const whyBeside = (one: FileAt): string =>
-  one.page !== undefined ? PART_OF_PAGE : isPart(one) ? PART : NO_ENVELOPE
+const asideOf = (one: FileAt): Omit<Unread, 'path'> =>
+  one.page !== undefined
+    ? { why: PART_OF_PAGE, is: 'part' }
+    : isPart(one)
+      ? { why: PART, is: 'part' }
+      : { why: NO_ENVELOPE }
 const PART_OF_PAGE =
   'Came in the page of an export beside its envelope: verifier.html and the command runseal verify hold these against the record'
 const PART =
