@@ -14,7 +14,7 @@ import { digestOf, sha256 } from './digest.ts'
 import { checkFourEyes, startersOf } from './four-eyes.ts'
 import { peopleOf, usersOf } from './people.ts'
 import { type HeldEnvelope } from './place.ts'
-import { shellForGate } from './redo.ts'
+import { shellForGate, shellForOutcome } from './redo.ts'
 import { type Begun, MOST_UNTOLD, untoldRunning } from './running.ts'
 import { checkSignatures, type Gated } from './signed.ts'
 import { type Approvers, approversIn, pinnedApprovers, type Trusted } from './trust.ts'
@@ -762,6 +762,7 @@ function* ofInputs(
 function tooMany({ step_id, decisions, policy }: GateEntry, where: string): Claim | null {
   if (decisions.length <= policy.quorum + 1) return null
   return claimOf('gate-outcome-differs', {
+    shell: shellForOutcome(where),
     step_id,
     where: `${where}/decisions`,
     message: `${counted(decisions.length, 'decision')} are more than resolve a gate, and were not looked at.`,
@@ -779,6 +780,7 @@ function* ofOutcome(
   const rejections = decisions.length - approvals
   if (!follows(outcome, approvals, rejections, policy.quorum)) {
     yield claimOf('gate-outcome-differs', {
+      shell: shellForOutcome(where),
       step_id,
       where: `${where}/outcome`,
       message: `${approvals} of ${counted(policy.quorum, 'approval')} and ${counted(rejections, 'rejection')} do not make a gate ${outcome}.`,
@@ -798,6 +800,7 @@ function* ofOutcome(
     (rejections === 1 && approvals >= policy.quorum)
   ) {
     yield claimOf('gate-outcome-differs', {
+      shell: shellForOutcome(where),
       step_id,
       where: `${where}/decisions`,
       message: `${counted(approvals, 'approval')} and ${counted(rejections, 'rejection')} are more than resolve a gate.`,

@@ -54,6 +54,17 @@ export function shellForBinding({ head, count }: { head: string; count: number }
   ].join('\n')
 }
 
+/** An instant of ours is ASCII, and sorts as text. */
+export function shellForSealTime(): string {
+  return `jq -a '(.integrity.seal.payload | @base64d | fromjson | .predicate.sealed_at) as $sealed | {"sealed at": $sealed, "the run ended at": .closing.finished_at, "sealed after it": ($sealed >= .closing.finished_at)}' ${FILE}`
+}
+
+/** `where`: our own pointer of the gate. */
+export function shellForOutcome(where: string): string {
+  const decided = (word: string) => `([$said[] | select(. == "${word}")] | length)`
+  return `jq -a '${jqPath(where)} | [.decisions[].decision.decision] as $said | {"approved by": ${decided('approved')}, "rejected by": ${decided('rejected')}, "needed": .policy.quorum, "outcome": .outcome, "at": .resolved_at, "until": .shown.expires_at}' ${FILE}`
+}
+
 /** The rules that a line can say; the others stand in the specification. */
 export function shellForConsistency(): string {
   const rules = [
@@ -106,8 +117,11 @@ export function shellForAssertion(
     `printf %s ${public_key} | base64 -d > key.der`,
     `challenge=$(${canonicalOf(decision)} | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=')`,
     `${part('client_data_json')} > client.json`,
-    `jq --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge)}' client.json`,
-    `{ ${part('authenticator_data')}; openssl dgst -sha256 -binary client.json; } > signed.bin`,
+    `jq -a --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge), "as": .type, "at": .origin, "in no page of another site": ((.crossOrigin // false) == false and (has("topOrigin") | not))}' client.json`,
+    `${part('authenticator_data')} > authenticator.bin`,
+    `flags=$(od -An -j32 -N1 -tu1 authenticator.bin)`,
+    'echo "present $((flags % 2)), verified $((flags / 4 % 2)), for the site $(od -An -N32 -tx1 -v authenticator.bin | tr -dc 0-9a-f)"',
+    `{ cat authenticator.bin; openssl dgst -sha256 -binary client.json; } > signed.bin`,
     `${part('signature')} > sig.bin`,
     VERIFY[alg],
   ].join('\n')

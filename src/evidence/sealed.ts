@@ -15,7 +15,7 @@ import { beginningIn, beginningOf, type Claim, type ClaimCode, claimOf } from '.
 import { preAuthEncoding, verifyDsse } from './dsse.ts'
 import { EvidenceError } from './fault.ts'
 import { isEd25519Signature } from './key.ts'
-import { shellForBinding } from './redo.ts'
+import { shellForBinding, shellForSealTime } from './redo.ts'
 import { statementOf } from './seal.ts'
 import { shellForSeal } from './shell.ts'
 import { findKey, type TrustedKey, type Trusted, upTo, validityOf } from './trust.ts'
@@ -64,7 +64,10 @@ export async function checkSeal(
   })
   if (!result.ok) {
     const message = `The signature is not one of the key ${keyid} over this seal.`
-    return { claim: claimOf('signature-wrong', { ...at, message }), by: null }
+    const payload = tryBase64(seal.payload)
+    const shell = payload === null ? {} : { shell: shellForSeal(public_key, payload.length) }
+    const of = { expected: `a signature of ${keyid}`, actual: 'none of that key' }
+    return { claim: claimOf('signature-wrong', { ...at, ...of, ...shell, message }), by: null }
   }
   const shell = shellForSeal(public_key, result.payload.length)
   const by = { key_id: keyid, source, ...(key.name !== undefined && { name: key.name }) }
@@ -150,6 +153,7 @@ export function checkBinding(
       expected: `not before ${finished_at}`,
       actual: sealed_at,
       preimage: beginningOf(rebuilt),
+      shell: shellForSealTime(),
     })
   }
   const { server } = envelope.opening

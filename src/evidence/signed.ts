@@ -80,14 +80,18 @@ async function ofDecision(
   const challenge = challengeOf(decision)
   const decided = { preimage: beginningOf(text) }
   const faults = []
-  for (const record of asked) faults.push(await assertionFault(assertion, challenge, record))
+  for (const record of asked) {
+    const fault = await assertionFault(assertion, challenge, record)
+    const shell = record === null ? {} : { shell: shellForAssertion(at.where, record) }
+    faults.push(fault && { ...fault, ...shell })
+  }
   const found = faults.filter((fault) => fault !== null)
   // It is where one of the reader's files says that this passkey signs, and another file says elsewhere.
   const isDisputed =
     found.length < faults.length && found.every(({ code }) => code === 'origin-refused')
   const [fault] = isDisputed ? [] : found
   if (fault !== undefined) {
-    const { code, member, message, expected, actual } = fault
+    const { code, member, message, expected, actual, shell } = fault
     const isOfNone = code === 'origin-refused' && same.length > 1
     return claimOf(code, {
       ...at,
@@ -96,6 +100,7 @@ async function ofDecision(
       message: `The signature of ${approver} ${message}${isOfNone ? ' in any record of that key' : ''}.`,
       ...(expected !== undefined && { expected }),
       ...(actual !== undefined && { actual }),
+      ...(shell !== undefined && { shell }),
     })
   }
   for (const record of same) {

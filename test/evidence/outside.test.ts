@@ -340,6 +340,30 @@ it('[V18] redo what is beside a record, and do not come to it with other bytes',
   expect(() => cells && redone(cells)).toThrow('did NOT match')
 })
 
+it.for<[Claim['code'], RegExp]>([
+  ['signature-wrong', /Signature Verification Failure/],
+  ['origin-refused', /"at": "https:\/\/[^"]*"/],
+  ['assertion-unbound', /"signed was this decision": false/],
+  ['user-not-verified', /present 1, verified 0,/],
+  ['sealed-early', /"sealed after it": false/],
+  ['gate-outcome-differs', /"needed": 1,\n +"outcome": "/],
+])('[V18] show of a frozen file what fails: %s', async ([code, words], context) => {
+  need(context, 'openssl', 'jq', 'base64', 'od')
+  const table = readAttackTable()
+  for (const attack of table.attacks.filter(isNameable)) {
+    const { claims: found } = await judge(readAttack(attack), readerOf(attack, table))
+    const claim = found.find(
+      (one) => one.code === code && one.shell?.startsWith('jq -ac ') === false,
+    )
+    if (claim === undefined) continue
+    writeFileSync(join(folder, 'envelope.json'), readAttack(attack))
+    const said = spawnSync('/bin/sh', ['-uc', claim.shell ?? ''], { cwd: folder, encoding: 'utf8' })
+    expect(`${said.stdout}${said.stderr}`).toMatch(words)
+    return
+  }
+  expect.unreachable(`no frozen file fails by ${code}`)
+})
+
 it('[V18] each claim that can be proven has lines', async (context) => {
   need(context, 'openssl', 'jq', 'base64', 'sha256sum', 'split', 'xargs')
   const { approver, sign } = newPasskey('ann', { user: 'ann' })
