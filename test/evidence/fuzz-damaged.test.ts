@@ -6,7 +6,7 @@ import { type Remaining } from '#evidence/remaining.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, planGate, planStep, type Sealed, startRun } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
-import { SEED } from './seed.ts'
+import { LONG_MS, SEED } from './seed.ts'
 
 /*
  * One damage, anywhere in a record of some length, and all that is said of it held against what was done. An entry is hit
@@ -184,4 +184,4 @@ it('[V21] of whatever is damaged what is hit is named, by its own name and place
     }),
     { seed: WALK, numRuns: DAMAGES },
   )
-}, 3_600_000)
+}, LONG_MS)

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { walkSeries } from '#evidence/series.ts'
 import { type Placed } from '#evidence/standing.ts'
 import { type Alone, walkTogether } from '#evidence/together.ts'
-import { SEED } from './seed.ts'
+import { LONG_MS, SEED } from './seed.ts'
 
 /*
  * What an honest server has sealed, over three keys that take over from each other, of which some cannot be had or are by
@@ -79,14 +79,18 @@ function walked({ all, fates, unknown, remembered }: Walk) {
   return { placed, unplaced, faults, remembered, gone: all.filter((_, n) => fates[n] === 'gone') }
 }
 
-it('[W1] [W5] [W10] nothing is missing of what is here, whatever of it cannot be had', () => {
-  fc.assert(
-    fc.property(honest, (one) => {
-      expect(walked(one).faults).toEqual([])
-    }),
-    { seed: SEED, numRuns },
-  )
-})
+it(
+  '[W1] [W5] [W10] nothing is missing of what is here, whatever of it cannot be had',
+  { timeout: LONG_MS },
+  () => {
+    fc.assert(
+      fc.property(honest, (one) => {
+        expect(walked(one).faults).toEqual([])
+      }),
+      { seed: SEED, numRuns },
+    )
+  },
+)
 
 /** Of each the key, what became of it (`.` here, `u` unread, `x` gone) and whether the reader remembers it. */
 it.each([
@@ -128,35 +132,39 @@ it.each([
   ).toEqual(expected)
 })
 
-it('[W1] [W5] [W10] of what is gone each is told of once, and none that is here', () => {
-  fc.assert(
-    fc.property(walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]), (one) => {
-      const { placed, unplaced, faults, gone, remembered } = walked(one)
-      const told = faults.map((fault) => {
-        if (fault.fault !== 'missing') throw new Error(fault.message)
-        return fault
-      })
-      const sum = told.reduce((count, fault) => count + fault.count, 0)
-      const isGone = (number: number) => gone.some(({ seal_seq }) => seal_seq === number)
-      for (const { evidence_id, from, to, count } of told) {
-        const within = gone.filter(({ seal_seq }) => from <= seal_seq && seal_seq <= to).length
-        expect(count).toBeLessThanOrEqual(within)
-        if (evidence_id !== null) expect([isGone(from), from, count]).toEqual([true, to, 1])
-      }
-      expect(sum).toBeLessThanOrEqual(gone.length)
-      const named = new Set(told.map(({ evidence_id }) => evidence_id))
-      const naming = new Set(placed.map(({ previous }) => previous?.evidence_id))
-      for (const { evidence_id } of remembered) naming.add(evidence_id)
-      for (const { evidence_id } of gone)
-        if (naming.has(evidence_id)) expect(named).toContain(evidence_id)
-      // What cannot be had keeps the walk from being whole; where all can, each is told of that one after it is here.
-      const newest = placed.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
-      const inSight = gone.filter((each) => each.seal_seq < newest || remembered.includes(each))
-      if (unplaced.length === 0) expect(sum).toBe(inSight.length)
-    }),
-    { seed: SEED, numRuns },
-  )
-})
+it(
+  '[W1] [W5] [W10] of what is gone each is told of once, and none that is here',
+  { timeout: LONG_MS },
+  () => {
+    fc.assert(
+      fc.property(walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]), (one) => {
+        const { placed, unplaced, faults, gone, remembered } = walked(one)
+        const told = faults.map((fault) => {
+          if (fault.fault !== 'missing') throw new Error(fault.message)
+          return fault
+        })
+        const sum = told.reduce((count, fault) => count + fault.count, 0)
+        const isGone = (number: number) => gone.some(({ seal_seq }) => seal_seq === number)
+        for (const { evidence_id, from, to, count } of told) {
+          const within = gone.filter(({ seal_seq }) => from <= seal_seq && seal_seq <= to).length
+          expect(count).toBeLessThanOrEqual(within)
+          if (evidence_id !== null) expect([isGone(from), from, count]).toEqual([true, to, 1])
+        }
+        expect(sum).toBeLessThanOrEqual(gone.length)
+        const named = new Set(told.map(({ evidence_id }) => evidence_id))
+        const naming = new Set(placed.map(({ previous }) => previous?.evidence_id))
+        for (const { evidence_id } of remembered) naming.add(evidence_id)
+        for (const { evidence_id } of gone)
+          if (naming.has(evidence_id)) expect(named).toContain(evidence_id)
+        // What cannot be had keeps the walk from being whole; where all can, each is told of that one after it is here.
+        const newest = placed.reduce((most, { seal_seq }) => Math.max(most, seal_seq), 0)
+        const inSight = gone.filter((each) => each.seal_seq < newest || remembered.includes(each))
+        if (unplaced.length === 0) expect(sum).toBe(inSight.length)
+      }),
+      { seed: SEED, numRuns },
+    )
+  },
+)
 
 /** The same with more that stands in a place which has one: by any key, after the same, after nothing or after what is gone. */
 const tangled = walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]).chain((one) =>
@@ -190,51 +198,62 @@ const tangled = walks([fate('here', 4), fate('unread', 1), fate('gone', 1)]).cha
     }),
 )
 
-it('[W1] [W5] [W10] what is found is the same in whatever order it is listed', () => {
-  const shuffled = tangled.chain((one) => {
-    const inAny = <T>(all: readonly T[]) => fc.shuffledSubarray([...all], { minLength: all.length })
-    return fc.record({
-      one: fc.constant(one),
-      other: fc.record({
-        placed: inAny(one.placed),
-        unplaced: inAny(one.unplaced),
-        remembered: inAny(one.remembered),
-      }),
+it(
+  '[W1] [W5] [W10] what is found is the same in whatever order it is listed',
+  { timeout: LONG_MS },
+  () => {
+    const shuffled = tangled.chain((one) => {
+      const inAny = <T>(all: readonly T[]) =>
+        fc.shuffledSubarray([...all], { minLength: all.length })
+      return fc.record({
+        one: fc.constant(one),
+        other: fc.record({
+          placed: inAny(one.placed),
+          unplaced: inAny(one.unplaced),
+          remembered: inAny(one.remembered),
+        }),
+      })
     })
-  })
-  fc.assert(
-    fc.property(shuffled, ({ one, other }) => {
-      expect(walkSeries(other.placed, other)).toEqual(walkSeries(one.placed, one))
-    }),
-    { seed: SEED, numRuns },
-  )
-})
+    fc.assert(
+      fc.property(shuffled, ({ one, other }) => {
+        expect(walkSeries(other.placed, other)).toEqual(walkSeries(one.placed, one))
+      }),
+      { seed: SEED, numRuns },
+    )
+  },
+)
 
-it('[W1] [W5] one number is in one sentence, be it missing or not known', () => {
-  fc.assert(
-    fc.property(tangled, ({ placed, ...others }) => {
-      const found = walkSeries(placed, others)
-      const missing = found.flatMap(({ faults }) =>
-        faults.flatMap((one) =>
-          one.fault !== 'missing'
-            ? []
-            : one.evidence_id === null && one.count < one.to - one.from + 1
-              ? numbersIn(one.message)
-              : Array.from({ length: one.to - one.from + 1 }, (_, index) => one.from + index),
-        ),
-      )
-      const open = found.flatMap((one) => one.open.flatMap(numbersIn))
-      const named = new Set(missing)
-      expect(open.filter((number) => named.has(number))).toEqual([])
-      expect(new Set(open).size).toBe(open.length)
-      const ids = found.flatMap(({ faults }) =>
-        faults.flatMap((one) => (one.fault === 'missing' ? `${one.from} ${one.evidence_id}` : [])),
-      )
-      expect(new Set(ids).size).toBe(ids.length)
-    }),
-    { seed: SEED, numRuns },
-  )
-})
+it(
+  '[W1] [W5] one number is in one sentence, be it missing or not known',
+  { timeout: LONG_MS },
+  () => {
+    fc.assert(
+      fc.property(tangled, ({ placed, ...others }) => {
+        const found = walkSeries(placed, others)
+        const missing = found.flatMap(({ faults }) =>
+          faults.flatMap((one) =>
+            one.fault !== 'missing'
+              ? []
+              : one.evidence_id === null && one.count < one.to - one.from + 1
+                ? numbersIn(one.message)
+                : Array.from({ length: one.to - one.from + 1 }, (_, index) => one.from + index),
+          ),
+        )
+        const open = found.flatMap((one) => one.open.flatMap(numbersIn))
+        const named = new Set(missing)
+        expect(open.filter((number) => named.has(number))).toEqual([])
+        expect(new Set(open).size).toBe(open.length)
+        const ids = found.flatMap(({ faults }) =>
+          faults.flatMap((one) =>
+            one.fault === 'missing' ? `${one.from} ${one.evidence_id}` : [],
+          ),
+        )
+        expect(new Set(ids).size).toBe(ids.length)
+      }),
+      { seed: SEED, numRuns },
+    )
+  },
+)
 
 /** Of a sentence that begins with them. */
 function numbersIn(message: string): number[] {
@@ -274,16 +293,20 @@ const together = (isWhole: boolean) =>
 const faultsTogether = async (all: readonly Alone[]) =>
   (await walkTogether(all, () => Promise.resolve([]))).flatMap(({ faults }) => faults)
 
-it('[W6] [W11] no file that nobody known has sealed convicts those that are whole, in whatever order', async () => {
-  await fc.assert(
-    fc.asyncProperty(together(true), async (all) => {
-      expect(await faultsTogether(all)).toEqual([])
-    }),
-    { seed: SEED, numRuns },
-  )
-})
+it(
+  '[W6] [W11] no file that nobody known has sealed convicts those that are whole, in whatever order',
+  { timeout: LONG_MS },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(together(true), async (all) => {
+        expect(await faultsTogether(all)).toEqual([])
+      }),
+      { seed: SEED, numRuns },
+    )
+  },
+)
 
-it('[W11] what is found is the same in whatever order', async () => {
+it('[W11] what is found is the same in whatever order', { timeout: LONG_MS }, async () => {
   const shuffled = together(false).chain((all) =>
     fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
   )

@@ -21,7 +21,7 @@ import {
   SHAPES,
 } from './fixture.ts'
 import { newPasskey } from './passkey.ts'
-import { SEED } from './seed.ts'
+import { LONG_MS, SEED } from './seed.ts'
 
 /*
  * Files that nobody thought of. `npm run test:fuzz` tries a hundred thousand. What is changed anywhere mostly breaks two
@@ -245,7 +245,7 @@ const sealedAgain = { seed: SEED, numRuns: MUTANTS / 10 }
 const sealHeld = { seed: SEED, numRuns: MUTANTS / 20 }
 const ofEach = { seed: SEED, numRuns: Math.ceil(MUTANTS / 450) }
 
-describe(`${MUTANTS} mutants`, { timeout: 6 * 3_600_000 }, () => {
+describe(`${MUTANTS} mutants`, { timeout: LONG_MS }, () => {
   it('[V1] no document that was changed without the key verifies', async () => {
     let tried = 0
     const anywhere = fc.array(change, { minLength: 1, maxLength: 3 })
