@@ -59,6 +59,8 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
     await reader.sees('The file agrees with itself, and nobody you know has sealed it')
     await reader.choose('Trust file', wrongTrust)
     await reader.sees('The trust file is refused, and nothing of it is used')
+    // Judged anew, so that nothing moves any more.
+    await reader.sees('A trust file (brought by you) was not used')
     await reader.takeAway('wrong.json')
     await reader.choose('Trust file', trust)
     await reader.sees('Nothing of it counts yet.')

@@ -291,7 +291,12 @@ function FoundVerdict({
       return null
     case 'under way': {
       const { question, progress } = judging
-      return <UnderWay progress={progress} question={question} onStop={judge.stop} />
+      return (
+        // As high as the verdict that was here, or nearly: what is below is about to be pressed.
+        <div className="min-h-52">
+          <UnderWay progress={progress} question={question} onStop={judge.stop} />
+        </div>
+      )
     }
     case 'stopped': {
       const { question } = judging

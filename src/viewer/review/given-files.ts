@@ -1,7 +1,6 @@
 import { distinctHeld, type HeldEnvelope } from '#evidence/place.ts'
 import type { Unread } from '#viewer/parts/dropped-files.ts'
 import type { ChosenFile, JudgedFile } from '#viewer/record-queries.ts'
-import { isSealKnown } from '#viewer/seal-known.ts'
 import type { Verdict } from '#viewer/verifier.ts'
 import { createStore } from 'zustand/vanilla'
 import type { Brought } from './brought-trust.tsx'
@@ -14,7 +13,10 @@ export type Given = {
   readonly opened: number | null
   readonly brought: readonly Brought[]
   readonly left: readonly Unread[]
-  /** Of those judged now, by their ids, what is held against the next: all that a key which the reader knows has sealed. */
+  /**
+   * Of those judged now, by their ids, what is held against the next: all that a key at hand has sealed. Whether the reader
+   * knows that key is asked at each verdict: they may say so a moment later.
+   */
   readonly met: ReadonlyMap<number, HeldEnvelope | null>
   readonly former: readonly HeldEnvelope[]
 }
@@ -45,7 +47,7 @@ export const noteMet = (judged: readonly JudgedFile[]): void =>
   })
 
 const heldIn = ({ held, sealed_by }: Verdict): HeldEnvelope | null =>
-  isSealKnown(sealed_by) ? held : null
+  sealed_by === null ? null : held
 
 /** With what comes now in the place of what was judged before, which counts beside it. */
 export const takingPlaceOf = (
