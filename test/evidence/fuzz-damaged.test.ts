@@ -168,20 +168,24 @@ function* faultsOf(found: Remaining, { entries, links, seal, head }: Known, text
   if (found.sealed && seqs.size < hit.size) yield `more are called sealed than are`
 }
 
-it('[V21] of whatever is damaged what is hit is named, by its own name and place, and nothing else is', async () => {
-  await fc.assert(
-    fc.asyncProperty(damage, async (done) => {
-      const of = records.get(done.parts)
-      const text = of && damaged(of, done)
-      if (text === of?.text || text === undefined || of === undefined) return
-      const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0))
-      const { verdict, remaining } = await verifyEnvelope(bytes, { trust })
-      expect(['does not verify', 'not an envelope']).toContain(verdict)
-      if (remaining === null) throw new Error('no account')
-      expect([...faultsOf(remaining, of, text)]).toEqual([])
-      if (text.length === of.text.length && of.links.every((link) => text.includes(link)))
-        expect(remaining.added).toEqual([])
-    }),
-    { seed: WALK, numRuns: DAMAGES },
-  )
-}, LONG_MS)
+it(
+  '[V21] of whatever is damaged what is hit is named, by its own name and place, and nothing else is',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(damage, async (done) => {
+        const of = records.get(done.parts)
+        const text = of && damaged(of, done)
+        if (text === of?.text || text === undefined || of === undefined) return
+        const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0))
+        const { verdict, remaining } = await verifyEnvelope(bytes, { trust })
+        expect(['does not verify', 'not an envelope']).toContain(verdict)
+        if (remaining === null) throw new Error('no account')
+        expect([...faultsOf(remaining, of, text)]).toEqual([])
+        if (text.length === of.text.length && of.links.every((link) => text.includes(link)))
+          expect(remaining.added).toEqual([])
+      }),
+      { seed: WALK, numRuns: DAMAGES },
+    )
+  },
+  LONG_MS,
+)
