@@ -117,7 +117,8 @@ export async function ofHeld<T>(
       return await question()
     } catch (error) {
       of.signal.throwIfAborted()
-      if (isAgain && !isCutOff(error)) throw error
+      // What the server does not hand over is had no sooner where the record is verified again.
+      if (error instanceof ApiError || (isAgain && !isCutOff(error))) throw error
     }
 }
 
