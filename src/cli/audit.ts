@@ -265,20 +265,8 @@ function verdictOf(
     : 'proven'
 }
 
-function wordsFor(
-  {
-    verdict,
-    envelopes,
-    series,
-    unlike_list,
-    missing,
-    unread,
-    unexpected,
-    unlisted,
-    unoffered,
-  }: Audit,
-  pinned: readonly Trusted[],
-): string {
+function wordsFor(found: Audit, pinned: readonly Trusted[]): string {
+  const { verdict, envelopes, series, missing, unread, unlisted, unoffered, unexpected } = found
   const named = new Set(series.flatMap(({ faults }) => faults.flatMap(missingIn)))
   const lines = [
     ...envelopes.flatMap(({ evidence_id, verdict, message }) =>
@@ -301,7 +289,7 @@ function wordsFor(
         (evidence_id) =>
           `missing          ${inOneLine(evidence_id)} is said to be here, and its file is gone.`,
       ),
-    ...[...series.flatMap(({ faults }) => faults), ...unlike_list].map(
+    ...[...series.flatMap(({ faults }) => faults), ...found.unlike_list].map(
       ({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`,
     ),
     ...series.flatMap(({ open }) =>
