@@ -203,7 +203,9 @@ async function judged(
     verdict: withCells(ofFile, cells),
     codes: [...new Set(wrong.map(({ code }) => code))],
     message:
-      wrong[0]?.message ??
+      (wrong[0]?.code === 'evidence-differs'
+        ? `What is there by this name is ${wrong[0].actual}, which is another record.`
+        : wrong[0]?.message) ??
       (place === null
         ? NOT_PLACED
         : (open?.message ?? (cells?.state === 'not checked' ? cells.message : null))),
@@ -349,7 +351,7 @@ const unnamedIn = (fault: SeriesFault) =>
 
 const SENTENCE = {
   proven:
-    'Every envelope that is here is proven, and none that they or their numbers name is missing. Logs and artifacts were not looked at, but for cells in parts; whether the newest were withheld, only a head from elsewhere can show.',
+    'Every envelope that is here is proven, and none that they or their numbers name is missing. Logs and artifacts were not looked at, but for cells in parts; whether the newest were withheld, or sealed anew and the list with them, only a head from elsewhere can show.',
   'not proven': 'No contradiction was found, but not everything is proven.',
   'does not verify': 'Not everything here can be used as evidence.',
   'not an envelope': 'Not everything here is an envelope.',

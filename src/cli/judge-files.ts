@@ -22,6 +22,8 @@ import { type GivenPage, givenFiles } from './given-file.ts'
 
 /** What is told of a file. The record itself is let go: many of them do not fit in together. */
 export type Judged = Pick<Verification, 'verdict' | 'claims' | 'sealed_by' | 'remaining'> & {
+  /** By which what several say of each other names it; null where it is not itself [W6]. */
+  evidence_id: string | null
   /** null where the file does not verify. */
   run: {
     run_id: string
@@ -134,10 +136,11 @@ function lookedAt(
     definition: envelope.opening.definition.name,
     outcome: envelope.closing.outcome,
   }
+  const place = standing?.place() ?? null
   return {
-    told: { verdict, claims, sealed_by, remaining, run },
+    told: { verdict, claims, sealed_by, remaining, run, evidence_id: place?.evidence_id ?? null },
     record: envelope && recordBeside(envelope),
-    alone: standing && { place: standing.place(), sealed_by },
+    alone: place && { place, sealed_by },
     differing: standing && taken.map(standing.differing),
   }
 }

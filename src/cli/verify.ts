@@ -2,10 +2,10 @@ import { CLAIM_STATE, keysOf, OUTCOME, VERDICT, type VerdictWord } from '#contra
 import { FAILING, failingOf } from '#evidence/advice.ts'
 import { verdictWith } from '#evidence/beside.ts'
 import { type Claim, fails } from '#evidence/claims.ts'
-import { counted } from '#evidence/counted.ts'
+import { counted, fewOf } from '#evidence/counted.ts'
 import { MOST_NAMED, type Remaining } from '#evidence/remaining.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
-import type { Series } from '#evidence/series.ts'
+import type { Series, SeriesFault } from '#evidence/series.ts'
 import { keyNamed } from '#evidence/trust-said.ts'
 import type { VerifyOptions } from '#evidence/verify.ts'
 import { CommandError, readLine, UsageError, type Command } from './command.ts'
@@ -37,7 +37,7 @@ envelope with its logs and artifacts beside it. No script of it runs, and of the
                    remaining: of a file that does not verify, what can still be said; beside: claims about
                    what is beside it; page: {file, attached, offers_keys}, where it was taken from an
                    export in one page; unread: [{file, why}], what is there, or FILE, and cannot be read.
-                   Of several {verdict, files: [{file, verdict, …}], series: […], unread, exit}: the worst, each with
+                   Of several {verdict, files: [{file, evidence_id, verdict, …}], series: […], unread, exit}: the worst, each with
                    what is beside it, what they say of each other, what cannot be read of them and beside them
 
 Exit codes: 0 proven; 1 something does not verify; 2 no envelope, or a file cannot be read;
@@ -181,7 +181,9 @@ function jsonOf(one: JudgedFile) {
 }
 
 const jsonOfAll = ({ files, series, unread }: JudgedFiles) => ({
-  files: files.flatMap((one) => ('why' in one ? [] : { file: one.file, ...jsonOf(one) })),
+  files: files.flatMap((one) =>
+    'why' in one ? [] : { file: one.file, evidence_id: one.evidence_id, ...jsonOf(one) },
+  ),
   series,
   unread: [...files.filter((one) => 'why' in one), ...unread],
 })
@@ -195,7 +197,7 @@ function wordsForAll({ files, series, unread }: JudgedFiles, hasTrust: boolean):
   const counts = [...Map.groupBy(words, (word) => word)].map(
     ([word, { length }]) => `${length} ${word}`,
   )
-  const together = togetherIn(series)
+  const together = togetherIn(series, files)
   const isOpen = files.some((one) => 'verdict' in one && one.verdict === 'not proven')
   return [
     ...each,
@@ -208,14 +210,27 @@ function wordsForAll({ files, series, unread }: JudgedFiles, hasTrust: boolean):
 }
 
 /** None of two that contradict each other is the true one because it came first. */
-function togetherIn(series: readonly Series[]): string[] {
+function togetherIn(series: readonly Series[], files: JudgedFiles['files']): string[] {
   const faults = series.flatMap((one) => one.faults)
+  const byId = Map.groupBy(files, (one) => ('why' in one ? null : one.evidence_id))
   return [
-    ...faults.map(({ fault, message }) => `${fault.padEnd(15)}  ${inOneLine(message)}`),
+    ...faults.map(
+      (one) => `${one.fault.padEnd(15)}  ${inOneLine(`${one.message}${filesOfOne(one, byId)}`)}`,
+    ),
     ...new Set(
       series.flatMap(({ open }) => open.map((said) => `cannot be told   ${inOneLine(said)}`)),
     ),
   ]
+}
+
+/** The names of the files, where an id does not tell them apart. */
+function filesOfOne(
+  fault: SeriesFault,
+  byId: ReadonlyMap<string | null, readonly { file: string }[]>,
+): string {
+  const [id, ...others] = 'evidence_ids' in fault ? new Set(fault.evidence_ids) : []
+  const named = id === undefined || others.length > 0 ? [] : (byId.get(id) ?? [])
+  return named.length > 1 ? ` See ${fewOf(named.map(({ file }) => file))}.` : ''
 }
 
 function wordsFor(

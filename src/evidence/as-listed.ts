@@ -9,8 +9,15 @@ export type ListedEnvelope = Pick<EnvelopeSummary, 'evidence_id'> & {
   readonly [member in Member | 'sha256']?: EnvelopeSummary[member] | null
 }
 
-/** What of that stands in the record too. */
-const MEMBER = { head: 'head', seal_seq: 'number', sealed_at: 'time of its seal' } as const
+/** What of that stands in the record too. Its head is over all of it but the time of its seal. */
+const MEMBER = {
+  head: 'head',
+  seal_seq: 'number',
+  run_id: 'run',
+  definition: 'definition',
+  outcome: 'outcome',
+  sealed_at: 'time of its seal',
+} as const
 type Member = keyof typeof MEMBER
 
 /** A record that is here and is itself [W6], beside what is listed of it. */
@@ -26,14 +33,23 @@ export type HeldToList = {
 /**
  * Are the records that are here those that are listed [W12]? Of the newest no other one says which it was, and the list
  * does, since it was written when that was sealed. It is the server's word: whoever can put another record there may write
- * another list as well, and a false list is to convict nobody. Where another record was sealed after the one that is here,
- * the list contradicts the records and accuses none.
+ * another list as well, and a false list is to convict nobody. Where one that is as it is listed was sealed after the one
+ * that is here, over whichever others, the list contradicts itself and accuses none.
  */
 export function againstList(records: readonly HeldToList[]): SeriesFault[] {
-  const follower = new Map<string, string>()
-  for (const { says, isSealed } of records)
-    if (isSealed && says.previous) follower.set(heldName(says.previous), says.evidence_id)
-  return records.flatMap((one) => unlikeListed(one, follower.get(heldName(one.says))) ?? [])
+  const byName = new Map(records.map((one) => [heldName(one.says), one]))
+  /** What a record that is as it is listed was sealed after, by the one that says so. */
+  const vouched = new Map<string, string>()
+  for (const { listed, says, isSealed, sha256 } of records) {
+    if (!isSealed || (listed.head !== says.head && listed.sha256 !== sha256)) continue
+    for (let at: Placed | undefined = says; at?.previous;) {
+      const name = heldName(at.previous)
+      if (vouched.has(name)) break
+      vouched.set(name, at.evidence_id)
+      at = byName.get(name)?.says
+    }
+  }
+  return records.flatMap((one) => unlikeListed(one, vouched.get(heldName(one.says))) ?? [])
 }
 
 function unlikeListed(
@@ -48,8 +64,7 @@ function unlikeListed(
   const expected = `${odd ? listed[odd] : listed.sha256}`
   const actual = `${odd ? says[odd] : sha256}`
   const at = { evidence_id, seal_seq, expected, actual }
-  // The digest of a file is over all that stands in it, and a head over the number.
-  if (odd && (isFile || (odd === 'seal_seq' && listed.head === head))) {
+  if (odd && (isFile || (odd !== 'sealed_at' && listed.head === head))) {
     const message = `The server’s own list has ${evidence_id} by the very ${isFile ? 'digest' : 'head'} of what is here, and says another ${MEMBER[odd]} than stands in it: the list contradicts itself, and accuses no record.`
     return { fault: 'mislisted', ...at, by: null, message }
   }
@@ -66,7 +81,7 @@ function unlikeListed(
   if (isRecord) {
     const message = `${differs}: the server sealed it twice, or its list is false.`
     const evidence_ids = [evidence_id, evidence_id]
-    return { fault: 'forked', seal_seq, evidence_ids, by: null, message }
+    return { fault: 'forked', seal_seq, evidence_ids, expected, actual, by: null, message }
   }
   const message = `${differs}: it was sealed anew, or the list is false.`
   return { fault: 'resealed', ...at, by: null, message }

@@ -65,7 +65,10 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
     const at = { where: `/${member}`, expected, actual }
     yield actual === expected
       ? claimOf('asked-fits', { ...at, message })
-      : claimOf(code, { ...at, message: `This is a record, but not the one that you asked for.` })
+      : claimOf(code, {
+          ...at,
+          message: `This is a record, but not the one that you asked for: it is ${actual}, and not ${expected}.`,
+        })
   }
   if (!isAsked)
     yield claimOf('nothing-asked', {

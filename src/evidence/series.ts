@@ -35,6 +35,9 @@ export type SeriesFault = {
       readonly seal_seq: number
       /** One id twice where two envelopes have it. One that is remembered stands before the one that is here. */
       readonly evidence_ids: readonly string[]
+      /** Where it is the list that says another seal [W12]. */
+      readonly expected?: string
+      readonly actual?: string
     }
   | {
       /** By a key of those that are walked, or by none of them; or it is the list that says another one [W12]. */
@@ -473,7 +476,11 @@ function forksOf(members: readonly Placed[]): FaultAt[] {
     const keys = new Set(group.map(({ server }) => server))
     const who = keys.size === 1 ? 'the server' : counted(keys.size, 'key')
     const what = isOfOneRun ? `are records of one run, ${first?.run_id}` : 'stand in one place'
-    const message = `${namesSaid(evidence_ids)} ${what}: ${who} sealed ${counted(group.length, 'record')} ${isOfOneRun ? 'of' : 'for'} it.`
+    const names =
+      new Set(evidence_ids).size === 1
+        ? `${group.length.toLocaleString('en')} different records that are all named ${first?.evidence_id}`
+        : namesSaid(evidence_ids)
+    const message = `${names} ${what}: ${who} sealed ${counted(group.length, 'record')} ${isOfOneRun ? 'of' : 'for'} it.`
     const seal_seq = first?.seal_seq ?? 0
     return { at: first?.server ?? '', fault: 'forked', seal_seq, evidence_ids, by: null, message }
   })

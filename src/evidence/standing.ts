@@ -8,6 +8,9 @@ import { sealedAt } from './sealed.ts'
 /** A record's place among its server's, and what it says of others: the one before it, and those below. */
 export type Placed = HeldEnvelope & {
   readonly previous: Previous
+  /** Of its definition the name. */
+  readonly definition: string
+  readonly outcome: Envelope['closing']['outcome']
   readonly ran: Ran
   /** The run that it repeats. */
   readonly repeats: Repeats | null
@@ -25,13 +28,15 @@ export type Standing = {
 }
 
 export function standingOf(envelope: Envelope, entries: Entries, isFailing: boolean): Standing {
-  const { closing, gates } = envelope
+  const { opening, closing, gates } = envelope
   const held = () => ({ ...heldOf(envelope), ...(isFailing && { isFailing }) })
   return {
     held,
     place: () => ({
       ...held(),
       previous: closing.previous,
+      definition: opening.definition.name,
+      outcome: closing.outcome,
       ran: ranOf(envelope),
       repeats: repeatsOf(envelope, entries),
       bases: gates.flatMap(({ shown }) => shown.base ?? []),

@@ -196,6 +196,16 @@ it('[C21] [V15] definitions of which nothing is required are expected on the spo
   expect(wrong).toMatchObject({ code: 2 })
 })
 
+it('[C21] a copy under another name is told as what it is', async () => {
+  const { copy, file } = await copied('copied-again')
+  await cp(file(1), join(copy, 'envelopes', 'ev-of-mine.json'))
+  const { code, stdout } = await runseal(['audit', '--data', copy, '--trust', trust])
+  expect(code).toBe(1)
+  expect(stdout).toContain(
+    `ev-of-mine: What is there by this name is ${runs[1]?.evidence_id}, which is another record.`,
+  )
+})
+
 it('[C21] one that is gone is named, the newest too', async () => {
   const { copy, file } = await copied('gone')
   await rm(file(1))

@@ -188,6 +188,11 @@ it('[C2] of several files each has its own words, the exit is the worst, and one
   expect(text).toContain(`${gone}:\nIt cannot be read: ENOENT`)
   expect(text).toContain('What these files say of each other:\nforked           ')
   expect(text.split('\n').at(-1)).toBe('3 files: 2 does not verify, 1 cannot be read.')
+  // Two of one id are told apart by their files.
+  const again = at('ev-2.anew')
+  const { text: alike } = await printed([one, again, ...trust])
+  expect(alike).toContain(`all named ev-2 stand in one place`)
+  expect(alike).toContain(` See ${one}, ${again}.`)
   expect(await printed([one, gone, ...trust])).toMatchObject({ code: 2 })
   expect(await printed([one, one, ...trust])).toMatchObject({ code: 0 })
   expect(await printed([one, at('ev-9.of-nobody'), ...trust])).toMatchObject({ code: 3 })

@@ -815,7 +815,9 @@ describe('a file from anywhere', () => {
         })),
       ])
     await region('What these files say of each other')
-      .getByText('ev-1 and ev-1 stand in one place: the server sealed 2 records for it.')
+      .getByText(
+        '2 different records that are all named ev-1 stand in one place: the server sealed 2 records for it.',
+      )
       .waitFor()
     const found = region('Files that were judged').getByRole('button')
     expect(await found.allTextContents()).toEqual([

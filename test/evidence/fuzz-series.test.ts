@@ -22,6 +22,8 @@ function recordOf(seal_seq: number, server: string, previous: Placed | null): Pl
     head: headOf(seal_seq),
     seal_seq,
     previous: previous && { evidence_id: previous.evidence_id, head: previous.head },
+    definition: 'release',
+    outcome: 'succeeded',
     ran: { kind: 'pipeline', root: '.', definition: '', inputs: '', gates: '', steps: '', env: '' },
     repeats: null,
     bases: [],

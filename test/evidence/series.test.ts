@@ -160,6 +160,18 @@ it('[W2] one record has one seal: two of different times are a fork, here or bes
   expect(faultsOf([one, two, two, three], { remembered: [two] })).toEqual([])
 })
 
+it('[W2] two records of one id are not told as that id twice', async () => {
+  const [one, two] = await four()
+  const other = { ...(await sealed(2, one, 'ev-2b')), evidence_id: 'ev-2' }
+  expect(faultsOf([one, two, other])).toMatchObject([
+    {
+      fault: 'forked',
+      message:
+        '2 different records that are all named ev-2 stand in one place: the server sealed 2 records for it.',
+    },
+  ])
+})
+
 it('[W3] one that was sealed anew is not the one that the next was sealed over', async () => {
   const [one, two, three] = await four()
   const anew = { ...(await sealed(2, one, 'ev-2b')), evidence_id: 'ev-2' }
@@ -203,6 +215,10 @@ it('[W12] a record that is another one than is listed is named, and one that is 
     expect(told(3, { says, sha256: digest(9) })).toMatchObject([
       { fault: 'forked', seal_seq: 4, evidence_ids: ['ev-4', 'ev-4'] },
     ])
+  expect(told(3, { says: again, sha256: digest(9) })).toMatchObject([
+    { expected: last.sealed_at, actual: again.sealed_at },
+  ])
+  expect(told(3, { sha256: digest(9) })).toMatchObject([{ expected: digest(3), actual: digest(9) }])
   expect(told(3, { isSealed: false, sha256: digest(9) })).toMatchObject([{ fault: 'replaced' }])
   // A list that contradicts itself, or a record that others vouch for, accuses none.
   for (const [what, expected] of [
@@ -210,10 +226,33 @@ it('[W12] a record that is another one than is listed is named, and one that is 
     [{ seal_seq: 5 }, '5'],
     [{ seal_seq: 5, sha256: digest(9) }, '5'],
     [{ sealed_at: again.sealed_at }, again.sealed_at],
+    [{ run_id: 'run-5' }, 'run-5'],
+    [{ definition: 'other', sha256: digest(9) }, 'other'],
+    [{ outcome: 'failed' }, 'failed'],
   ] as const)
     expect(told(3, { listed: list(what) })).toMatchObject([{ fault: 'mislisted', expected }])
   const false3 = { listed: { evidence_id: 'ev-3', head: anew.head, sha256: digest(9) } }
   expect(told(2, false3)).toMatchObject([{ fault: 'mislisted', evidence_id: 'ev-3', by: 'ev-4' }])
+  // Not by one that is itself another one than is listed: two that exchanged their numbers vouch for each other.
+  const swapped = [await sealed(3, two, 'ev-4')]
+  swapped.push(await sealed(4, swapped[0] ?? null, 'ev-3'))
+  const exchanged = honest.map((row, at) => {
+    const says = swapped.find(({ evidence_id }) => evidence_id === row.says.evidence_id)
+    return says === undefined ? row : { ...row, says, sha256: digest(at + 5) }
+  })
+  expect(againstList(exchanged)).toMatchObject([
+    { fault: 'resealed', evidence_id: 'ev-3', expected: three.head },
+    { fault: 'resealed', evidence_id: 'ev-4', expected: last.head },
+  ])
+  // One that is as listed vouches for all that it follows, and not for what is sealed after it.
+  const lie = { head: anew.head, sha256: digest(9) }
+  const twoFalse = honest.map((row, at) =>
+    at === 1 || at === 2 ? { ...row, listed: { ...row.listed, ...lie } } : row,
+  )
+  expect(againstList(twoFalse)).toMatchObject([
+    { fault: 'mislisted', evidence_id: 'ev-2', by: 'ev-3' },
+    { fault: 'mislisted', evidence_id: 'ev-3', by: 'ev-4' },
+  ])
   const false4 = { listed: list({ head: anew.head, sha256: digest(9) }) }
   expect(told(3, false4)).toMatchObject([{ fault: 'resealed', evidence_id: 'ev-4' }])
   // To what is not said nothing is held.
