@@ -134,8 +134,12 @@ type Elsewhere = Pick<ReadonlySet<string>, 'has'>
 const NOWHERE: Elsewhere = new Set()
 
 /** Neither these bytes nor what their name says are on record. */
-export const isUnknown = ({ name, sha256 }: Digested, anywhere: Elsewhere): boolean =>
-  (sha256 === null || !anywhere.has(sha256)) && saidBy(name, sha256, anywhere) === null
+export const isUnknown = (file: Digested, anywhere: Elsewhere): boolean =>
+  (file.sha256 === null || !anywhere.has(file.sha256)) && !saysAnother(file, anywhere)
+
+/** Its name says a digest on record there, which is not the one of these bytes. */
+export const saysAnother = ({ name, sha256 }: Digested, onRecord: Elsewhere): boolean =>
+  saidBy(name, sha256, onRecord) !== null
 
 /**
  * The same beside other envelopes, which accuse and never acquit: a digest in the name that is on record elsewhere has to

@@ -8,6 +8,7 @@ import {
   type OnRecord,
   type Part,
   partsOf,
+  saysAnother,
   undigested,
 } from './attached.ts'
 import { type CellsCount, countCells } from './cells.ts'
@@ -43,7 +44,12 @@ export type RecordBeside = Recorded & {
   readonly cells: CellsCount | null
 }
 /** As much of it as is kept of one that the reader gave before: a file of it may still be here. */
-export type Recorded = { readonly sha256s: readonly string[]; readonly longest: number }
+export type Recorded = {
+  /** Of the document: the same record, by whichever file, page or folder it came. */
+  readonly content_sha256: string
+  readonly sha256s: readonly string[]
+  readonly longest: number
+}
 
 export function recordBeside(envelope: VerifiedEnvelope): RecordBeside {
   const parts = partsOf(envelope)
@@ -51,6 +57,7 @@ export function recordBeside(envelope: VerifiedEnvelope): RecordBeside {
   return {
     parts,
     record,
+    content_sha256: envelope.integrity.content_sha256,
     sha256s: [...record.keys()],
     longest: parts.reduce((most, { bytes }) => Math.max(most, bytes), 0),
     cells: countCells(envelope),
@@ -95,11 +102,13 @@ export async function compareBesideAll(
   const recorded = all.flatMap((one) => one.recorded ?? [])
   const longest = recorded.reduce((most, one) => Math.max(most, one.longest), 0)
   const anywhere = new Set(recorded.flatMap(({ sha256s }) => sha256s))
-  const byHome = Map.groupBy(all, ({ home }) => home)
+  const homes = Map.groupBy(all, ({ home }) => home)
+  const byHome = new Map([...homes].map(([home, owners]) => [home, homeOf(owners)]))
   const hasRecord = envelopes.some(({ record }) => record !== null)
   for (const [from, { name, size, home, bytes: read }] of files.entries()) {
     await onProgress()
-    const owners = home === null ? all : (byHome.get(home) ?? [])
+    const its = home === null ? null : (byHome.get(home) ?? homeOf([]))
+    const owners = its?.owners ?? all
     // What came with a record that does not verify is of nobody knows what: the right log of a damaged one would accuse an honest one.
     const isAccusing = owners.some(({ isWhole }) => isWhole)
     const isRead = hasRecord && size <= longest
@@ -109,13 +118,15 @@ export async function compareBesideAll(
     const isStray = isUnknown(file, anywhere)
     const isOpen = isStray && owners.some((one) => one.recorded === null)
     let isTold = false
-    for (const [index, { record: one, home: its }] of envelopes.entries()) {
+    // What a page has changed of its own record may be right wherever another one has it.
+    const isItsOwn = its !== null && saysAnother(file, its.sha256s)
+    for (const [index, { record: one }] of envelopes.entries()) {
       if (one === null) continue
-      const isOf = (home === null || home === its) && !isOpen && (isStray || owners.length === 1)
+      const isHere = its === null || its.records.has(one.content_sha256)
+      const isOf = isHere && !isOpen && (isStray || owners.length === 1)
       const found = await checkDigested(one.record, file, anywhere, isOf)
-      // What another page has changed may be right in its own.
-      const isElsewhere = home !== null && its !== null && home !== its
-      if (found === null || (found.part === null && (!isAccusing || isElsewhere))) continue
+      if (found === null) continue
+      if (found.part === null && (!isAccusing || (isItsOwn && !isHere))) continue
       isTold = true
       compared[index]?.push({ ...found, from })
       if (bytes && found.part && one.cells?.wanted.has(found.part.sha256) === true)
@@ -137,6 +148,16 @@ export async function compareBesideAll(
       if (claim !== null) found.push({ claim, from: null, part: null })
   }
   return { compared, aside }
+}
+
+/** What a page or a folder has: its envelopes, the records that these are, and all digests of those. */
+function homeOf<T extends Pick<GivenEnvelope, 'recorded'>>(owners: readonly T[]) {
+  const records = owners.flatMap(({ recorded }) => recorded ?? [])
+  return {
+    owners,
+    records: new Set(records.map(({ content_sha256 }) => content_sha256)),
+    sha256s: new Set(records.flatMap(({ sha256s }) => sha256s)),
+  }
 }
 
 /** What is beside an envelope changes nothing about it: but not everything that was asked about is proven then. */

@@ -85,6 +85,30 @@ const CASES: Record<string, Case> = {
     files: { 'a.html': pageOf(A.text, LOG_A), 'again.html': pageOf(AGAIN.text, [A.at, EVIL]) },
     beside: { 'a.html': [WHOLE], 'again.html': [WHOLE, CHANGED] },
   },
+  'a changed log in the page of one, and another that has it by itself and as a page': {
+    files: {
+      'a.html': pageOf(A.text, LOG_A),
+      'a.json': A.text,
+      'again.html': pageOf(AGAIN.text, [A.at, EVIL]),
+    },
+    beside: { 'a.html': [WHOLE], 'a.json': [WHOLE], 'again.html': [WHOLE, CHANGED] },
+  },
+  'a changed log in the page of one that is there by itself too, and another that has it': {
+    files: {
+      'a.html': pageOf(A.text, [A.at, EVIL], NOWHERE),
+      'a.json': A.text,
+      'again.json': AGAIN.text,
+    },
+    beside: { 'a.html': [CHANGED, STRAY], 'a.json': [CHANGED, STRAY], 'again.json': [] },
+  },
+  'another log under the digest of the one, in the page of the other, and the one twice': {
+    files: {
+      'a.json': A.text,
+      'a.html': pageOf(A.text, LOG_A),
+      'b.html': pageOf(B.text, [A.at, EVIL]),
+    },
+    beside: { 'a.json': [WHOLE, CHANGED], 'a.html': [WHOLE, CHANGED], 'b.html': [CHANGED] },
+  },
   'a changed log in one of two pages, longer than any': {
     files: { 'a.html': pageOf(A.text, LOG_A), 'b.html': pageOf(B.text, [B.at, EVIL.repeat(9)]) },
     beside: { 'a.html': [WHOLE], 'b.html': [CHANGED] },

@@ -232,7 +232,7 @@ function runIn({ run_id, evidence_id, opening, closing }: VerifiedEnvelope): Jud
 
 /** Not its parts: it is kept of many, and goes from a worker to the page. */
 const keptOf = (one: Recorded | null): Recorded | null =>
-  one && { sha256s: one.sha256s, longest: one.longest }
+  one && { content_sha256: one.content_sha256, sha256s: one.sha256s, longest: one.longest }
 
 /** What of it counts beside what is given after it. */
 export const formerOf = (one: Judged): Former => ({
