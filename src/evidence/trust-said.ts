@@ -40,7 +40,10 @@ export const validitySaid = ({
   status,
   last_seal_seq,
 }: Pick<ServerKey, 'status' | 'last_seal_seq'>): string =>
-  status === 'active' ? status : `${status}, counts up to #${last_seal_seq ?? 0}`
+  status === 'active' ? status : `${status}, ${reachSaid(last_seal_seq)}`
+
+export const reachSaid = (last_seal_seq: number | null): string =>
+  last_seal_seq === null ? 'counts for nothing' : `counts up to #${last_seal_seq}`
 
 /** What an approver may decide and where, as whom, by what, and for how long. */
 export const mayOf = ({

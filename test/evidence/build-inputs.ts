@@ -304,7 +304,7 @@ expectOf(
   [
     KEY,
     `key ${fingerprint(second)}: retired, counts up to #3`,
-    `key ${fingerprint(third)}: revoked, counts up to #0`,
+    `key ${fingerprint(third)}: revoked, counts for nothing`,
     `approver ann: ${MAY.replace('any definition, any gate', 'of release, nightly, at no gate')}`,
     `approver ben: of no definition, at ship, from runs.example, https://runs.example, https://runs.example:8443, pinned as no user of the server, by the EdDSA credential ${ben.credential_id.slice(0, 12)}…, revoked, counts up to #7`,
   ],

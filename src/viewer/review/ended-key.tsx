@@ -1,4 +1,5 @@
 import type { ServerKey } from '#contract/trust.ts'
+import { reachSaid } from '#evidence/trust-said.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { isAsFar, lowered, lowers, type Standing } from '#viewer/key-standing.ts'
 import { When } from '#viewer/parts/time.tsx'
@@ -118,4 +119,4 @@ export function EndingSaid({ ending: { known, fell, counts, raised } }: { ending
 }
 
 const calledAs = ({ status, last_seal_seq }: Standing): string =>
-  status === 'active' ? status : `${status} (it counts up to #${last_seal_seq ?? 0})`
+  status === 'active' ? status : `${status} (it ${reachSaid(last_seal_seq)})`
