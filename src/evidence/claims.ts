@@ -242,7 +242,7 @@ export const CODE = {
   'decision-unsigned': {
     claim: 'gate-signature',
     state: 'not present',
-    open: 'a person’s signature',
+    open: 'a person’s signature of each decision',
   },
   'decision-signed': { claim: 'gate-signature', state: 'proven' },
   'origin-disputed': {
@@ -303,7 +303,7 @@ export const CODE = {
   'nothing-required': {
     claim: 'expectations',
     state: 'not present',
-    open: 'anything that you required',
+    open: 'any requirement of yours about gates',
   },
   'another-definition': {
     claim: 'expectations',

@@ -4,7 +4,9 @@ import axe from 'axe-core'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
+import { requiredPlanOf } from '#evidence/plan.ts'
 import {
+  approvedRun,
   newSigner,
   pinned,
   planGate,
@@ -14,6 +16,7 @@ import {
   startRun,
   trustFileOf,
 } from '#test/evidence/fixture.ts'
+import { newPasskey } from '#test/evidence/passkey.ts'
 import { keptQuery, trustQuery } from '#viewer/queries.ts'
 import { entryQuery, valuesQuery } from '#viewer/record-queries.ts'
 import { AuditViews } from '#viewer/review/audit-views.tsx'
@@ -78,7 +81,32 @@ describe('a verdict', () => {
     )
     expect(stateOf('seal')).toBe('proven')
     expect(stateOf('gate-signature')).toBe('not present')
-    verdict().getByText(/^Not present: any id .*; a person’s signature; .*anything that you requ/)
+    verdict().getByText(
+      /^Not present: any id .*; a person’s signature of each decision; .*any requirement of/,
+    )
+  })
+
+  it('[V15] [V25] calls nothing not present that was required and is kept, where no gate was', async () => {
+    const { opening } = sealed.content
+    const { name, sha256 } = opening.definition
+    const required = [{ name, sha256, plan: requiredPlanOf(opening), gates: [] }]
+    await judge(sealed.bytes, [pinned(signer, { required })])
+    const states = [...claims().querySelectorAll('[data-claim=expectations]')]
+    expect(states.map(({ textContent }) => textContent)).toEqual([
+      'proven',
+      'proven',
+      'not present',
+    ])
+    const said = verdict().getByText(/^Not present: /).textContent
+    expect(said).toMatch(/; any requirement of yours about gates\.$/)
+    expect(said).not.toMatch(/you required/)
+    // Of one decision that a person signed, and one that nobody did.
+    const { approver, sign } = newPasskey('ann')
+    const decisions = [{ approver: approver.id, sign }, { approver: 'user:ben' }]
+    const { bytes } = await approvedRun(signer, {}, { quorum: 2 }, decisions).seal()
+    await judge(bytes, [pinned(signer, { approvers: [approver] })])
+    expect(stateOf('gate-signature')).toBe('proven')
+    verdict().getByText(/^Not present: .*; a person’s signature of each decision;/)
   })
 
   it('[V18] has what is digested of each claim that is proven, or that nothing is', async () => {
