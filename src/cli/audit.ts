@@ -1,6 +1,6 @@
 import { keysOf, VERDICT, type VerdictWord } from '#contract/status.ts'
 import { againstList, type HeldToList, type ListedEnvelope } from '#evidence/as-listed.ts'
-import { byDigest, checkAttached, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkHad, partsOf } from '#evidence/attached.ts'
 import { countCells } from '#evidence/cells.ts'
 import { counted, fewOf } from '#evidence/counted.ts'
 import { type Claim, fails, keepsBack } from '#evidence/claims.ts'
@@ -121,8 +121,11 @@ async function auditOf(
   const unread: Audit['unread'] = []
   const unexpected = new Set<string>()
   const { listed: all, why: unlisted, isPart } = await kept.list()
-  const asked = new Map<string, ListedEnvelope>(all.map((one) => [one.evidence_id, one]))
-  for (const [evidence_id, listed] of asked) {
+  /** By id, what is said of each: more than one thing where the list contradicts itself. */
+  const asked = new Map<string, readonly ListedEnvelope[]>(
+    Map.groupBy(all, ({ evidence_id }) => evidence_id),
+  )
+  for (const [evidence_id, rows] of asked) {
     const found = await unlessUnread(judged(kept, evidence_id, reader))
     if (found === null) missing.push(evidence_id)
     else if ('why' in found) {
@@ -134,11 +137,13 @@ async function auditOf(
       if (named !== null) unexpected.add(named)
       if (place === null) unplaced.push({ evidence_id, says })
       else placed.push(place)
-      if (says) heldToList.push({ listed, says, isSealed: place !== null, sha256 })
+      if (says)
+        for (const listed of rows)
+          heldToList.push({ listed, says, isSealed: place !== null, sha256 })
       // What was not listed may be there all the same, and is not missing before it was asked for. That may never end.
       const before = unlisted === null ? undefined : place?.previous?.evidence_id
       if (before !== undefined && !asked.has(before) && asked.size < MOST_LISTED)
-        asked.set(before, { evidence_id: before })
+        asked.set(before, [{ evidence_id: before }])
     }
   }
   const [first] = unread
@@ -233,8 +238,8 @@ async function cellsOf(kept: KeptEvidence, envelope: VerifiedEnvelope): Promise<
     const bytes = await unlessUnread(kept.part(envelope.run_id, part))
     // What cannot be had is not at hand, and takes nothing back of what is known of the record.
     if (bytes === null || 'why' in bytes) continue
-    const { claim } = await checkAttached(record, part.sha256, bytes)
-    if (fails(claim)) return claim
+    const fault = await checkHad(record, part.sha256, bytes)
+    if (fault !== null) return fault
     await count.take(part.sha256, bytes, () => {})
   }
   return count.claim()

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { TrustFile } from '#contract/trust.ts'
-import { byDigest, checkAttached, type OnRecord, type Part, partsOf } from '#evidence/attached.ts'
+import { byDigest, checkHad, type OnRecord, type Part, partsOf } from '#evidence/attached.ts'
 import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import { checkCells } from '#evidence/cells.ts'
 import { counted as many } from '#evidence/counted.ts'
@@ -164,8 +164,8 @@ async function wholePart(
   const bytes = await unlessUnread(kept.part(run_id, part))
   if (bytes !== null && 'why' in bytes) return { fault: `${what} could not be had: ${bytes.why}` }
   if (bytes === null) return { fault: `${what} is gone` }
-  const { claim, part: found } = await checkAttached(record, part.sha256, bytes)
-  return found?.sha256 === part.sha256 ? { bytes } : { fault: claim.message }
+  const fault = await checkHad(record, part.sha256, bytes)
+  return fault === null ? { bytes } : { fault: fault.message }
 }
 
 const distinct = (parts: readonly Part[]): Part[] => [

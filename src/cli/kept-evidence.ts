@@ -183,7 +183,7 @@ function ofServer(server: Server): KeptEvidence {
         allListed(async (cursor) => {
           const query = { limit: '200', ...(cursor !== '' && { cursor }) }
           const page = await ask(server, ENDPOINT.listEnvelopes, { query }, CANNOT_READ)
-          for (const one of page.items) if (!had.has(one.evidence_id)) had.set(one.evidence_id, one)
+          for (const one of page.items) had.set(JSON.stringify(one), one)
           return page
         }),
       )

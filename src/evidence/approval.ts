@@ -28,6 +28,8 @@ export type AssertionFault = {
   /** Where two things were compared. What is of the assertion may be any text. */
   readonly expected?: string
   readonly actual?: string
+  /** It has not the one form that such a thing is written in: whoever reads it in another way may find all in order. */
+  readonly isMisformed?: true
 }
 
 /**
@@ -45,6 +47,7 @@ export async function assertionFault(
       code: 'assertion-unreadable',
       member: '',
       message: 'is not strict base64url, or of no passkey',
+      isMisformed: true,
     }
   const { clientData, authenticatorData } = parts
   const client = readClientData(clientData)
@@ -81,7 +84,12 @@ const MAX_CLIENT_DATA = 4096
 function clientFault(client: object | null, challenge: string): AssertionFault | null {
   const member = 'client_data_json'
   if (client === null)
-    return { code: 'assertion-unreadable', member, message: 'has client data of no one reading' }
+    return {
+      code: 'assertion-unreadable',
+      member,
+      message: 'has client data of no one reading',
+      isMisformed: true,
+    }
   if (memberOf(client, 'type') !== 'webauthn.get')
     return {
       code: 'assertion-unbound',
@@ -134,6 +142,7 @@ function authenticatorFault(data: Uint8Array): AssertionFault | null {
       message: 'has authenticator data of no assertion',
       expected: '37 bytes, without attested key and extensions',
       actual: `${counted(data.length, 'byte')}, flags ${flags.toString(2).padStart(8, '0')}`,
+      isMisformed: true,
     }
   if ((flags & FLAG.present) === 0 || (flags & FLAG.verified) === 0)
     return {
@@ -210,14 +219,11 @@ export async function signatureFault(
 ): Promise<AssertionFault | null> {
   const key = decodeSpki(public_key)
   const parts = decoded(assertion)
-  const isRight = key?.alg === alg && parts !== null && (await isSigned(key, parts))
-  return isRight
-    ? null
-    : {
-        code: 'decision-signature-wrong',
-        member: 'signature',
-        message: 'is not signed by the key that you pinned',
-      }
+  if (key?.alg === alg && parts !== null && (await isSigned(key, parts))) return null
+  const wrong = { code: 'decision-signature-wrong', member: 'signature' } as const
+  return alg === 'ES256' && parts !== null && signatureOfDer(parts.signature) === null
+    ? { ...wrong, message: 'is not written as one: it is not strict DER', isMisformed: true }
+    : { ...wrong, message: 'is not signed by the key that you pinned' }
 }
 
 /** What the signature is over, for who looks at it; null where it cannot be read. */

@@ -40,8 +40,11 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
   const byName = new Map(records.map((one) => [heldName(one.says), one]))
   /** What a record that is as it is listed was sealed after, by the one that says so. */
   const vouched = new Map<string, string>()
+  const isListed = new Set<string>()
   for (const { listed, says, isSealed, sha256 } of records) {
-    if (!isSealed || (listed.head !== says.head && listed.sha256 !== sha256)) continue
+    if (listed.head !== says.head && listed.sha256 !== sha256) continue
+    isListed.add(heldName(says))
+    if (!isSealed) continue
     for (let at: Placed | undefined = says; at?.previous;) {
       const name = heldName(at.previous)
       if (vouched.has(name)) break
@@ -49,13 +52,23 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
       at = byName.get(name)?.says
     }
   }
-  return records.flatMap((one) => unlikeListed(one, vouched.get(heldName(one.says))) ?? [])
+  return records.flatMap((one) => {
+    const name = heldName(one.says)
+    return unlikeListed(one, { by: vouched.get(name), isListed: isListed.has(name) }) ?? []
+  })
 }
 
 function unlikeListed(
   { listed, says, isSealed, sha256 }: HeldToList,
-  /** The record that was sealed after this very one. */
-  by: string | undefined,
+  {
+    by,
+    isListed,
+  }: {
+    /** The record that was sealed after this very one. */
+    readonly by: string | undefined
+    /** It is so listed by one row, whatever this one says. */
+    readonly isListed: boolean
+  },
 ): SeriesFault | null {
   const { evidence_id, head, seal_seq } = says
   const odd = keysOf(MEMBER).find((member) => (listed[member] ?? says[member]) !== says[member])
@@ -69,6 +82,10 @@ function unlikeListed(
     return { fault: 'mislisted', ...at, by: null, message }
   }
   const isRecord = odd === undefined || odd === 'sealed_at'
+  if (!isRecord && isListed) {
+    const message = `The server’s own list has ${evidence_id} twice, once as what is here and once with another ${MEMBER[odd]}: the list contradicts itself, and accuses no record.`
+    return { fault: 'mislisted', ...at, by: null, message }
+  }
   if (!isRecord && by !== undefined) {
     const message = `The server’s own list says another ${MEMBER[odd]} of ${evidence_id}, and what is here is the very one that ${by} was sealed after: the list contradicts the records, and accuses none.`
     return { fault: 'mislisted', ...at, by, message }

@@ -129,6 +129,26 @@ export async function checkAttached(
 
 type Found = { readonly claim: Claim; readonly part: Part | null }
 
+/** The same of what was asked for as the part of this digest: null where it is that. */
+export async function checkHad(
+  record: OnRecord,
+  sha256: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Claim | null> {
+  const file = await digested('', bytes)
+  for (const part of record.get(sha256)?.parts ?? []) {
+    const chunks = await file.chunks(part.chunks.length)
+    const fault = faultOf(part, bytes.length, chunks) ?? (file.sha256 === sha256 ? null : OTHER)
+    if (fault !== null) {
+      const { where, step_id } = part
+      const message = `What is here as ${wordsFor(part)} is something else: ${fault}.`
+      const at = { where, step_id, expected: sha256, actual: file.sha256 ?? '' }
+      return claimOf('attached-differs', { ...at, message })
+    }
+  }
+  return null
+}
+
 /** Digests that are on record in envelopes that came together with this one, or before it. */
 type Elsewhere = Pick<ReadonlySet<string>, 'has'>
 const NOWHERE: Elsewhere = new Set()
@@ -263,7 +283,7 @@ export async function comparePiece(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<{ actual: string; fault: string | null }> {
   const actual = await sha256OfMany(bytes)
-  if (actual !== sha256) return { actual, fault: bytes.length === 0 ? 'it is empty' : OTHER }
+  if (actual !== sha256) return { actual, fault: bytes.length === 0 ? EMPTY : OTHER }
   const isWhole = bytes.length === size
   return { actual, fault: isWhole ? null : otherSize(bytes.length, size) }
 }
@@ -311,6 +331,7 @@ const differs = (name: string, part: Part, actual: string | null, fault: string)
 const MIB = 1024 * 1024
 
 function faultOf(part: Part, length: number, chunks: readonly string[]): string | null {
+  if (length === 0 && part.bytes > 0) return EMPTY
   const other = part.chunks.findIndex((sha256, index) => sha256 !== chunks[index])
   if (other !== -1) return `MiB ${other + 1} of ${part.chunks.length} is another one`
   return length === part.bytes ? null : otherSize(length, part.bytes)
@@ -320,6 +341,7 @@ const chunksOf = ({ bytes, chunks }: Pick<Part, 'bytes' | 'chunks'>): Piece[] =>
   chunks.map((sha256, index) => ({ sha256, bytes: Math.min(MIB, bytes - index * MIB) }))
 
 const OTHER = 'it has another digest'
+const EMPTY = 'it is empty'
 const otherSize = (found: number, said: number): string =>
   `it has ${counted(found, 'byte')} and the record says ${said.toLocaleString('en')}`
 

@@ -4,7 +4,7 @@ import { counted } from './counted.ts'
 export type ListPage<T> = { readonly items: readonly T[]; readonly next_cursor: string | null }
 
 /**
- * Everything that a server lists, in its order, each once. It is not trusted to come to an end: rejects where a page brings
+ * Everything that a server lists, in its order, each once, and what it says otherwise of one once more. It is not trusted to come to an end: rejects where a page brings
  * nothing new and names a next one, and beyond what a person would have audited in one go. `onProgress` is told how many
  * there are.
  */
@@ -17,8 +17,10 @@ export async function allListed<T extends { readonly evidence_id: string }>(
     const page: ListPage<T> = await pageAt(cursor)
     const before = listed.size
     // One by one: a page may have more than a call takes arguments.
-    for (const item of page.items)
-      if (!listed.has(item.evidence_id)) listed.set(item.evidence_id, item)
+    for (const item of page.items) {
+      const said = JSON.stringify(item)
+      if (!listed.has(said)) listed.set(said, item)
+    }
     cursor = page.next_cursor
     if (cursor !== null && listed.size === before)
       throw new Error(

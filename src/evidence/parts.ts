@@ -176,8 +176,10 @@ function partsInBytes(bytes: Uint8Array<ArrayBuffer>, limits: Limits): Parts | n
   const seal = sealIn(bytes)
   // Which record it is stands in the seal as well. Where it is another one, no digest comes out.
   const statement = statementIn(seal)
-  const [, ownRun, schema] = /^([^"]*)"(?:,"schema":("[^"\\]+"))?/.exec(textOf('end')) ?? []
+  const [, ownRun, said] = /^([^"]*)"(?:,"schema":("[^"\\]+"))?/.exec(textOf('end')) ?? []
   const [, ownId] = /^([^"]*)"/.exec(textOf('evidence_id')) ?? []
+  // Behind a stretch that is there twice, what follows the run may be any piece of it.
+  const schema = latin1.decode(bytes.subarray(-A_NAME)).includes(ITS_END) ? undefined : said
   const run_id = ownRun ?? statement?.predicate.run_id ?? ''
   const evidence_id = ownId ?? statement?.subject[0]?.name ?? ''
   const [opening = NONE] = textsOf('opening')
@@ -298,6 +300,7 @@ function* objectsIn<K>(
 const HEAD = /"head":"([0-9a-f]{64})"/
 /** Longer than any id. */
 const A_NAME = 400
+const ITS_END = `"schema":${JSON.stringify(PROFILE)}}`
 const MOST_OF_A_KIND = '"step",'.length
 const NONE = new Uint8Array()
 /** Deeper than any entry. */

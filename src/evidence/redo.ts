@@ -111,13 +111,12 @@ export function shellForAssertion(
 ): string {
   const assertion = jqPath(where)
   const decision = `${assertion.slice(0, -'assertion'.length)}decision`
-  const part = (name: string) =>
-    `jq -j '${assertion}.${name} | gsub("-";"+") | gsub("_";"/") | . + "==="[0:(4 - length % 4) % 4]' ${FILE} | base64 -d`
+  const part = (name: string) => bytesAt(`${assertion}.${name}`)
   return [
     `printf %s ${public_key} | base64 -d > key.der`,
     `challenge=$(${canonicalOf(decision)} | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=')`,
     `${part('client_data_json')} > client.json`,
-    `jq -a --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge), "as": .type, "at": .origin, "in no page of another site": ((.crossOrigin // false) == false and (has("topOrigin") | not))}' client.json`,
+    `jq -a --arg challenge "$challenge" '{"signed was this decision": (.challenge == $challenge), "as": .type, "at": .origin, "in no page of another site": (((has("crossOrigin") | not) or .crossOrigin == false) and (has("topOrigin") | not))}' client.json`,
     `${part('authenticator_data')} > authenticator.bin`,
     `flags=$(od -An -j32 -N1 -tu1 authenticator.bin)`,
     'echo "present $((flags % 2)), verified $((flags / 4 % 2)), for the site $(od -An -N32 -tx1 -v authenticator.bin | tr -dc 0-9a-f)"',
@@ -126,6 +125,14 @@ export function shellForAssertion(
     VERIFY[alg],
   ].join('\n')
 }
+
+/** Of base64url without its padding. */
+const bytesAt = (path: string): string =>
+  `jq -j '${path} | gsub("-";"+") | gsub("_";"/") | . + "==="[0:(4 - length % 4) % 4]' ${FILE} | base64 -d`
+
+/** The bytes of a member of an assertion, in hex and with what of them is ASCII. `where`: our own pointer of it. */
+export const shellForBytes = (where: string): string =>
+  `${bytesAt(jqPath(where))} | od -An -v -tx1z`
 
 const VERIFY = {
   ES256: 'openssl dgst -sha256 -verify key.der -keyform DER -signature sig.bin signed.bin',

@@ -41,7 +41,8 @@ export type Remaining = {
 
 export type Place = {
   readonly seq: number
-  readonly kind: Entry['kind']
+  /** null where its link cannot be read, and nothing else says it. */
+  readonly kind: Entry['kind'] | null
   readonly where: string
   readonly step_id?: string
 }
@@ -251,7 +252,7 @@ function* sentencesOf(
     yield `The entries are as they were linked; the head ${isHeadThere ? 'is not the last link' : 'cannot be read'}.`
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
   if (lost > 0)
-    yield `${counted(lost, 'link')} cannot be read${broken === null ? ', and came out of the entries again' : ''}.`
+    yield `${counted(lost, 'link')} ${lost === 1 ? 'is' : 'are'} not there, or cannot be read${broken === null ? ', and came out of the entries again' : ''}.`
   if (changed.length > 0)
     yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
   if (beside.length > 0)
@@ -278,8 +279,9 @@ const othersOf = (entries: number, gone: number): string =>
     : `the other ${entries - gone} of ${entries} entries are`
 
 function nameOf({ kind, step_id, ...place }: Omit<Place, 'seq'> & { seq?: number }): string {
-  const name = step_id === undefined ? kind : `${kind} ${step_id}`
-  return place.seq === undefined ? `${name}, at ${place.where}` : `entry ${place.seq} (${name})`
+  const name = [kind ?? [], step_id ?? []].flat().join(' ')
+  if (place.seq === undefined) return `${name}, at ${place.where}`
+  return name === '' ? `entry ${place.seq}` : `entry ${place.seq} (${name})`
 }
 
 /** So many of each are in the sentences. */

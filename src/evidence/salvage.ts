@@ -22,7 +22,7 @@ import { ENTRIES_A_BREATH, MANY } from './integrity.ts'
 import { fitting, type Part, partAt, type Parts, partsOf, writtenOrNull } from './parts.ts'
 import { ownBytes } from './read.ts'
 import { type Place, type Remaining, remainingIn, type Stored } from './remaining.ts'
-import { checkSeal } from './sealed.ts'
+import { checkSeal, statementIn } from './sealed.ts'
 
 /**
  * What can still be said of a file that cannot be read as a record [V21]: which of the parts that are there are those that
@@ -77,9 +77,14 @@ type Links = readonly (Link | undefined)[]
  * By the number that each has, so that those behind a gap are in their places. One that follows from the link before it
  * under the next number, and has another, is in that place and cannot be read: its own number would take another's place.
  */
-function linksIn({ evidence_id, run_id, entries, order, links }: Parts, limits: Limits): Links {
+function linksIn(
+  { evidence_id, run_id, entries, order, links, seal }: Parts,
+  limits: Limits,
+): Links {
   const values = [...links]
-  const most = Math.max(values.length, entries.length, order.length + 2)
+  // Where entries were taken out with their links, only the seal says how many there were.
+  const sealed = statementIn(seal)?.predicate.hash_chain.count ?? 0
+  const most = Math.max(values.length, entries.length, order.length + 2, sealed)
   const bySeq: (Link | undefined)[] = []
   let before = { seq: -1, link: openChain(evidence_id, run_id).head }
   for (const value of values) {
@@ -113,8 +118,10 @@ async function storedIn(
   const kinds = ['opening', ...order, 'closing']
   const seed = openChain(evidence_id, run_id).head
   const links = withLost(known, { kinds, entries, digests, same, seed, head })
+  // Where entries were taken out of the order too, what stands there is of others.
+  const isOrdered = kinds.length >= links.length
   const kindAt = (seq: number): LinkKind | undefined =>
-    links[seq]?.kind ?? LINK_KINDS.find((one) => one === kinds[seq])
+    links[seq]?.kind ?? (isOrdered ? LINK_KINDS.find((one) => one === kinds[seq]) : undefined)
   const others = othersPlaced(entries, same, links, kindAt)
   /** Which of the entries stands there, by its place among them. */
   const placed: (number | undefined)[] = links.map(() => undefined)
@@ -152,8 +159,8 @@ async function storedIn(
       const nth = placed[seq]
       const part = nth === undefined ? undefined : entries[nth]
       if (nth !== undefined && part !== undefined) return { seq, ...told(part, nth) }
-      const kind = kindAt(seq)
-      return kind && { seq, kind, where: `/integrity/hash_chain/links/${seq}` }
+      const where = `/integrity/hash_chain/links/${seq}`
+      return seq >= 0 && seq < links.length ? { seq, kind: kindAt(seq) ?? null, where } : undefined
     },
   }
   return { stored, slots: placed.map((nth) => (nth === undefined ? undefined : entries[nth])) }
@@ -301,9 +308,19 @@ function withLost(
     const next = known[seq]
     const isEnd = seq === kinds.length && known.length <= seq
     if (next !== undefined || isEnd) {
-      const isSo: boolean = isEnd
-        ? prev !== undefined && prev === head
-        : next !== undefined && prev !== undefined && linkDigest({ ...next, prev }) === next.link
+      const follows = (link: Link): boolean =>
+        prev !== undefined && linkDigest({ ...link, prev }) === link.link
+      let isSo = isEnd ? prev !== undefined && prev === head : next !== undefined && follows(next)
+      if (next !== undefined && !isSo && tried.length > 0) {
+        // Where a link before it was cut, the piece that is left of that may end in its own digest of the entry.
+        const nth = free[next.kind][taken[next.kind]]
+        const entry = nth === undefined ? undefined : digests[nth]
+        if (nth !== undefined && entry !== undefined && follows({ ...next, entry })) {
+          taken[next.kind] += 1
+          tried.push({ link: { ...next, entry }, nth })
+          isSo = true
+        }
+      }
       for (const { link, nth } of isSo ? tried : []) {
         links[link.seq] = link
         same[nth] = link.seq

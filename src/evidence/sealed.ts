@@ -63,8 +63,11 @@ export async function checkSeal(
     payloadTypes: [DSSE_PAYLOAD_TYPE],
   })
   if (!result.ok) {
-    const message = `The signature is not one of the key ${keyid} over this seal.`
     const payload = tryBase64(seal.payload)
+    const message =
+      payload === null
+        ? 'What the signature would be over is not strict base64: no one reading of it was signed.'
+        : `The signature is not one of the key ${keyid} over this seal.`
     const shell = payload === null ? {} : { shell: shellForSeal(public_key, payload.length) }
     const of = { expected: `a signature of ${keyid}`, actual: 'none of that key' }
     return { claim: claimOf('signature-wrong', { ...at, ...of, ...shell, message }), by: null }

@@ -11,7 +11,7 @@ import { type AssertionFault, assertionFault, challengeOf, signedParts } from '.
 import { canonicalize } from './canonical.ts'
 import { beginningIn, beginningOf, type Claim, claimOf } from './claims.ts'
 import { fewOf } from './counted.ts'
-import { shellForAssertion } from './redo.ts'
+import { shellForAssertion, shellForBytes } from './redo.ts'
 import {
   type Approvers,
   counts,
@@ -82,8 +82,7 @@ async function ofDecision(
   const faults = []
   for (const record of asked) {
     const fault = await assertionFault(assertion, challenge, record)
-    const shell = record === null ? {} : { shell: shellForAssertion(at.where, record) }
-    faults.push(fault && { ...fault, ...shell })
+    faults.push(fault && { ...fault, ...shellFor(fault, at.where, record) })
   }
   const found = faults.filter((fault) => fault !== null)
   // It is where one of the reader's files says that this passkey signs, and another file says elsewhere.
@@ -147,6 +146,16 @@ async function ofDecision(
     ...decided,
     shell: shellForAssertion(at.where, record),
   })
+}
+
+/** What redoes it would find nothing wrong with what has only not the form of it, which is shown. */
+function shellFor(
+  { isMisformed, member }: AssertionFault,
+  where: string,
+  record: PinnedApprover | null,
+): { shell?: string } {
+  if (isMisformed) return member === '' ? {} : { shell: shellForBytes(`${where}/${member}`) }
+  return record === null ? {} : { shell: shellForAssertion(where, record) }
 }
 
 const placesOf = (records: readonly PinnedApprover[]): string =>

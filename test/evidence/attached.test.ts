@@ -1,5 +1,12 @@
 import { expect, it } from 'vitest'
-import { byDigest, checkAttached, comparePiece, missingParts, partsOf } from '#evidence/attached.ts'
+import {
+  byDigest,
+  checkAttached,
+  checkHad,
+  comparePiece,
+  missingParts,
+  partsOf,
+} from '#evidence/attached.ts'
 import { compareBeside } from './beside-one.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
@@ -50,6 +57,17 @@ it('[A1] bytes are what their digest says, under whatever name', async () => {
   expect(log.claim.message).toBe('readme.txt is the log of step build, attempt 1.')
   const artifact = await checkAttached(byDigest(on_record), 'a.tgz', file)
   expect(artifact.part).toEqual(on_record[1])
+})
+
+it('[A2] what was asked for by its digest is that, or is told as what it was asked for', async () => {
+  const record = byDigest(await parts())
+  const [log = ''] = record.keys()
+  const told = async (bytes: Uint8Array<ArrayBuffer>) =>
+    (await checkHad(record, log, bytes))?.message
+  expect(await told(long)).toBe(undefined)
+  const as = 'What is here as the log of step build, attempt 1 is something else'
+  expect(await told(file)).toBe(`${as}: MiB 1 of 3 is another one.`)
+  expect(await told(new Uint8Array())).toBe(`${as}: it is empty.`)
 })
 
 it('[A2] changed bytes are refused, and the first MiB that differs is named', async () => {

@@ -14,10 +14,7 @@ import { LONG_MS, SEED } from './seed.ts'
  */
 
 const DAMAGES = Math.ceil(Number(process.env['MUTANTS'] ?? 900) / 6)
-/**
- * The small form walks the same way each time. Left, and found by the long form once in some thousands: a doubled stretch
- * that runs over the end of the record, beside which an opening that is whole is called changed (SEED=535392341).
- */
+/** The small form walks the same way each time. */
 const WALK = process.env['MUTANTS'] === undefined && process.env['SEED'] === undefined ? 1 : SEED
 const signer = await newSigner()
 const ann = newPasskey('ann')

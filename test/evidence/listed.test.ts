@@ -4,18 +4,19 @@ import { allListed } from '#evidence/listed.ts'
 const items = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => ({ evidence_id: `ev-${from + n}`, at: from + n }))
 
-it('[W8] each is there once, in the order of the list, and as it was listed first', async () => {
+it('[W8] each is there once, in the order of the list, and once more where it is listed otherwise', async () => {
+  const otherwise = { evidence_id: 'ev-1', at: 9 }
   const pages = new Map([
     ['', { items: items(0, 3), next_cursor: 'b' }],
-    ['b', { items: [{ evidence_id: 'ev-1', at: 9 }, ...items(3, 4)], next_cursor: null }],
+    ['b', { items: [otherwise, ...items(1, 4)], next_cursor: null }],
   ])
   const known: number[] = []
   const listed = await allListed(
     async (cursor) => pages.get(cursor) ?? { items: [], next_cursor: null },
     (count) => known.push(count),
   )
-  expect(listed).toEqual(items(0, 4))
-  expect(known).toEqual([3, 4])
+  expect(listed).toEqual([...items(0, 3), otherwise, ...items(3, 4)])
+  expect(known).toEqual([3, 5])
   expect(await allListed(async () => ({ items: [], next_cursor: null }))).toEqual([])
 })
 

@@ -789,6 +789,53 @@ describe('of a file that cannot be read as a record', () => {
   })
 })
 
+it.each([
+  [[4, 3, 2], 3],
+  [[3, 2], 3],
+  [[1], 2],
+  [[7, 6], 7],
+])(
+  '[V21] entries that were taken out with their links, at %j: those that are left are whole, and those are where the chain breaks',
+  async (gone, breaks) => {
+    const names = [...'abcdefgh']
+    const plan = {
+      steps: names.filter((id) => id !== 'e').map((id) => planStep(id)),
+      gates: [planGate('e')],
+    }
+    const run = startRun(signer, plan)
+    for (const id of names)
+      if (id === 'e') run.gate(id, { decisions: [{ approver: 'user:ann' }] })
+      else run.step(id)
+    const document = structuredClone((await run.seal()).envelope)
+    const { order, execution, gates, integrity } = document
+    for (const nth of gone) {
+      const kind = order[nth]
+      const at = order.slice(0, nth).filter((one) => one === kind).length
+      if (kind === 'step') execution.steps.splice(at, 1)
+      else gates.splice(at, 1)
+      order.splice(nth, 1)
+      integrity.hash_chain.links.splice(nth + 1, 1)
+    }
+    const told = {
+      entries: 10,
+      intact: breaks,
+      broken: { seq: breaks, kind: null, where: `/integrity/hash_chain/links/${breaks}` },
+      lost: gone.length,
+      changed: [],
+      missing: [],
+      added: [],
+    }
+    for (const count of [10, integrity.hash_chain.links.length]) {
+      integrity.hash_chain.count = count
+      const { remaining } = await verifyEnvelope(bytesOf(document), { trust })
+      expect(remaining).toMatchObject(told)
+      expect(remaining?.sentences.join(' ')).toContain(
+        `it breaks first at entry ${breaks}. ${gone.length} link`,
+      )
+    }
+  },
+)
+
 describe('one damage', () => {
   const ids = { steps: ['one', 'two', 'three'], gates: ['four', 'five'] }
   const sealed = async () => {
@@ -842,6 +889,23 @@ describe('one damage', () => {
       ])
     },
   )
+
+  it('[V21] by which a stretch is there twice, up to within what its form is called, leaves the opening whole', async () => {
+    const found = await accountOf((text, at) => {
+      const end = at('"schema":"') + '"schema":"'.length
+      return text.slice(0, end) + text.slice(at('"kind":"command"'), end) + text.slice(end)
+    })
+    expect(found).toMatchObject({ broken: null, changed: [], missing: [], added: [] })
+  })
+
+  it('[V21] that makes one link of two, with a digest of neither, accuses no entry', async () => {
+    const begin = '{"entry":"'
+    const found = await accountOf((text, at) => {
+      const digits = (nth: number) => at(begin, nth) + begin.length + 2
+      return text.slice(0, digits(1)) + text.slice(digits(2))
+    })
+    expect(found).toMatchObject({ broken: null, changed: [], missing: [], added: [], lost: 1 })
+  })
 
   it('[V21] by which two entries are read as one that has the name of the other', async () => {
     const within = '"duration_ms":'

@@ -244,6 +244,15 @@ it('[W12] a record that is another one than is listed is named, and one that is 
     { fault: 'resealed', evidence_id: 'ev-3', expected: three.head },
     { fault: 'resealed', evidence_id: 'ev-4', expected: last.head },
   ])
+  // A list that has it twice says so, in whichever order.
+  const two4 = [list({}), list({ head: anew.head, sha256: digest(9) })]
+  for (const rows of [two4, two4.toReversed()])
+    expect(
+      againstList([
+        ...honest.slice(0, 3),
+        ...rows.map((listed) => ({ listed, says: last, isSealed: true, sha256: digest(3) })),
+      ]),
+    ).toMatchObject([{ fault: 'mislisted', evidence_id: 'ev-4', expected: anew.head }])
   // One that is as listed vouches for all that it follows, and not for what is sealed after it.
   const lie = { head: anew.head, sha256: digest(9) }
   const twoFalse = honest.map((row, at) =>

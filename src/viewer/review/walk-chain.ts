@@ -129,7 +129,7 @@ export async function walkChain(
   const walked: Walked[] = []
   const absent = new Set<string>()
   const asked = new Map<string, Named>(listed.map((one) => [one.evidence_id, one]))
-  const isListed = new Set(asked.keys())
+  const rowsOf = Map.groupBy(listed, ({ evidence_id }) => evidence_id)
   const askFor = (one: Named) => {
     const isNew = unlisted !== null && !asked.has(one.evidence_id) && asked.size < MOST_LISTED
     if (isNew) asked.set(one.evidence_id, one)
@@ -138,7 +138,7 @@ export async function walkChain(
   // What a record names is asked for behind it.
   for (const [evidence_id, one] of asked) {
     const known = read.get(keyOf(one))
-    const isNamed = !isListed.has(evidence_id)
+    const isNamed = !rowsOf.has(evidence_id)
     // For one record thousands that are not there are not asked for again.
     const isGone = only !== null && isNamed && before?.absent.has(evidence_id) === true
     const verdict = known || isGone ? null : await judge(evidence_id, [])
@@ -172,15 +172,9 @@ export async function walkChain(
     walked.flatMap(({ listed: one, placed, unplaced, sha256 }) => {
       const says = placed ?? unplaced?.says ?? null
       if (says === null || sha256 === null) return []
-      const isNamed = !isListed.has(one.evidence_id)
-      return [
-        {
-          listed: isNamed ? { evidence_id: one.evidence_id } : one,
-          says,
-          isSealed: placed !== null,
-          sha256,
-        },
-      ]
+      // More than one thing where the list contradicts itself.
+      const rows = rowsOf.get(one.evidence_id) ?? [{ evidence_id: one.evidence_id }]
+      return rows.map((row) => ({ listed: row, says, isSealed: placed !== null, sha256 }))
     }),
   )
   return { at: rim.now(), walked, unlisted, series, unlikeList, absent, met, held }
