@@ -232,6 +232,20 @@ it('[U11] the verdict stands before the trust that came along, which is one wher
   expect(screen.queryByRole('region', { name: 'Trust for this file' })).toBe(null)
 })
 
+it('[U11] files of one name are told apart by which of them each is, and by its run', async () => {
+  answering(sealed)
+  render(pageOver({ ...NOTHING_KEPT, pinned: trustFileOf(signer) }))
+  const file = (name: string) => new File([sealed.bytes.slice()], name)
+  give(file('envelope.json'), file('envelope.json'), file('other.json'))
+  const { run_id } = sealed.content
+  await screen.findByRole('button', {
+    name: new RegExp(`^envelope\\.json\\s*1 of 2, run ${run_id}`),
+  })
+  screen.getByRole('button', { name: /^other\.json\s*The record/ })
+  fireEvent.click(screen.getByRole('button', { name: /^envelope\.json\s*2 of 2/ }))
+  screen.getByRole('region', { name: `envelope.json, 2 of 2, run ${run_id}` })
+})
+
 describe('a key of the trust file beside it, that this server has called revoked', () => {
   const key = serverKeyOf(signer)
   const met = withSeen(NOTHING_KEPT, [key], '2026-11-12T09:30:00.000Z')

@@ -141,6 +141,26 @@ it('[U11] of several records each row says what the command line does of what is
   await rowsAre(`one.json${proven}${rests}`, `two.json${proven}${rests}`)
 })
 
+it('[U11] files of one name, as every export has its envelope, are told apart before one is opened', async () => {
+  give('Trust file', trustFile())
+  await confirm()
+  const called = async (file: File) => new File([await file.arrayBuffer()], 'envelope.json')
+  const damaged = new File([(await two.alone.text()).replace('build', 'built')], 'envelope.json')
+  give('Envelope', await called(one.alone), damaged, three.alone)
+  await rowsAre(
+    'envelope.json2 of 2This file does not verify',
+    `envelope.json1 of 2, run run-one${proven}`,
+    `three.json${proven}`,
+  )
+  // By the same words where one is taken away, and where it is open.
+  screen.getByRole('button', { name: 'Take away three.json' })
+  screen.getByRole('button', { name: 'Take away envelope.json, 1 of 2' })
+  fireEvent.click(screen.getByRole('button', { name: /^envelope\.json\s*1 of 2/ }))
+  screen.getByRole('region', { name: 'envelope.json, 1 of 2, run run-one' })
+  fireEvent.click(screen.getByRole('button', { name: 'Take away envelope.json, 2 of 2' }))
+  await rowsAre(`envelope.json${proven}`, `three.json${proven}`)
+})
+
 it('[U11] a file that says what it is is that, whatever place it is put in', async () => {
   give('Envelope', one.alone)
   await judged('one.json')

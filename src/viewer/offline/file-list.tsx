@@ -2,6 +2,7 @@ import { counted } from '#evidence/counted.ts'
 import type { FileAt } from '#viewer/parts/dropped-files.ts'
 import { RunText } from '#viewer/parts/run-text.tsx'
 import { plain } from '#viewer/parts/visible.ts'
+import { toldApart } from '#viewer/review/told-apart.ts'
 
 /** Files that were given, each to be taken away again: of many at first how many they are. */
 export function FileList({
@@ -12,20 +13,24 @@ export function FileList({
   onChange: (files: readonly FileAt[]) => void
 }) {
   if (files.length === 0) return null
+  const apart = toldApart(files.map(({ path }) => ({ name: path })))
   return (
     <details className="w-full" open={files.length <= FEW}>
       <summary className="text-ink-2">{counted(files.length, 'file')}</summary>
       <ul>
         {files.slice(0, MOST_NAMED).map((one, index) => (
           <li key={index} className="flex items-center gap-2">
-            <span className="min-w-0 flex-1 truncate text-ink-2" title={plain(one.path, 300)}>
-              <RunText text={one.path} max={160} />
+            <span className="flex min-w-0 flex-1 gap-2 text-ink-2" title={plain(one.path, 300)}>
+              <span className="truncate">
+                <RunText text={one.path} max={160} />
+              </span>
+              {apart[index] && <span className="shrink-0">{apart[index]}</span>}
             </span>
             <button
               type="button"
               className="button shrink-0"
               data-look="quiet"
-              aria-label={`Take away ${plain(one.path, 80)}`}
+              aria-label={`Take away ${plain(one.path, 80)}${apart[index] ? `, ${apart[index]}` : ''}`}
               onClick={() => onChange(files.filter((other) => other !== one))}
             >
               Take away

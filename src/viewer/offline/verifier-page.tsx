@@ -37,6 +37,7 @@ import { proofSentence, type Whence } from '#viewer/review/proof-sentence.ts'
 import { readTrustOf } from '#viewer/review/read-trust-file.ts'
 import { isExported, isPart, type Sorted, sortFiles } from '#viewer/review/sort-files.ts'
 import { STAGES } from '#viewer/review/stages.ts'
+import { toldApart } from '#viewer/review/told-apart.ts'
 import { VerdictCard } from '#viewer/review/verdict-card.tsx'
 import {
   foundOf,
@@ -321,7 +322,12 @@ function FoundVerdict({
       )
     case 'judged': {
       const { judged, series } = judging
-      const listed = worstFirst(judged.map((one, id) => listedOf(one, id, whence)))
+      const apart = apartOf(judged)
+      const listed = worstFirst(
+        judged.map((one, id) =>
+          listedOf(one, { id, name: one.path, apart: apart[id] ?? '' }, whence),
+        ),
+      )
       const [only] = judged
       const unread = judged.flatMap((one) => ('found' in one ? one.unread : []))
       return (
@@ -350,16 +356,30 @@ function FoundRecord({ judged, whence, opened, onOpen }: Found & { judged: reado
   const one = opened === null ? undefined : judged[opened]
   if (opened === null || one === undefined) return null
   return (
-    <OpenedFile key={opened} id={opened} name={one.path} onClose={() => onOpen(null)}>
+    <OpenedFile
+      key={opened}
+      id={opened}
+      name={one.path}
+      apart={apartOf(judged)[opened] ?? ''}
+      onClose={() => onOpen(null)}
+    >
       <FileVerdict judged={one} whence={whence} />
       <FileRecord judged={one} />
     </OpenedFile>
   )
 }
 
+const apartOf = (judged: readonly Judged[]): string[] =>
+  toldApart(
+    judged.map((one) => ({ name: one.path, run_id: 'run' in one ? one.run?.run_id : undefined })),
+  )
+
 /** What is beside a record stands in its row: nobody opens one that looks proven. */
-function listedOf(one: Judged, id: number, whence: Whence): ListedVerdict {
-  const listed = { id, name: one.path }
+function listedOf(
+  one: Judged,
+  listed: Omit<ListedVerdict, 'found'>,
+  whence: Whence,
+): ListedVerdict {
   if ('unreadable' in one) return { ...listed, found: { unreadable: one.unreadable } }
   const found = foundOf(one.found, null, whence)
   const beside = besideOf(one)

@@ -12,6 +12,8 @@ import { VERDICT_LOOK } from './verdict-card.tsx'
 export type ListedVerdict = {
   id: number
   name: string
+  /** From others of that name, as `toldApart` has it. */
+  apart: string
   found: { sentence: ProofSentence; isUnsealed: boolean } | { unreadable: string }
 }
 
@@ -75,8 +77,11 @@ export function VerdictList({
               <span className={VERDICT_LOOK[toneOf(one)].text}>
                 <Glyph family="evidence" tone={VERDICT_LOOK[toneOf(one)].glyph} />
               </span>
-              <span className="truncate font-medium">
-                <RunText text={one.name} max={160} />
+              <span className="min-w-0">
+                <span className="block truncate font-medium">
+                  <RunText text={one.name} max={160} />
+                </span>
+                <Apart text={one.apart} />
               </span>
               <span className="text-ink-2 max-md:col-start-2">
                 {'sentence' in one.found ? (
@@ -104,11 +109,13 @@ export function VerdictList({
 export function OpenedFile({
   id,
   name,
+  apart,
   onClose,
   children,
 }: {
   id: number
   name: string
+  apart: string
   onClose: () => void
   children: ReactNode
 }) {
@@ -119,17 +126,16 @@ export function OpenedFile({
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- a quicker way than its button, which is for all
     <section
-      aria-label={plain(name, 160)}
+      aria-label={plain(apart === '' ? name : `${name}, ${apart}`, 160)}
       className="flex flex-col gap-4"
       onKeyDown={onEscape(leave)}
     >
       <div className="flex items-center gap-x-3">
-        <h2
-          className="min-w-0 scroll-mb-80 truncate text-base font-semibold"
-          tabIndex={-1}
-          ref={arriveAt}
-        >
-          <RunText text={name} max={160} />
+        <h2 className="min-w-0 scroll-mb-80 text-base" tabIndex={-1} ref={arriveAt}>
+          <span className="block truncate font-semibold">
+            <RunText text={name} max={160} />
+          </span>
+          <Apart text={apart} />
         </h2>
         <button type="button" className="button ml-auto" data-look="quiet" onClick={leave}>
           Close
@@ -139,6 +145,13 @@ export function OpenedFile({
     </section>
   )
 }
+
+const Apart = ({ text }: { text: string }) =>
+  text !== '' && (
+    <span className="block text-sm font-normal break-all text-ink-2">
+      <RunText text={text} max={160} />
+    </span>
+  )
 
 const rowOf = (id: number): string => `judged-${id}`
 

@@ -38,6 +38,7 @@ import { NotDetectable } from './not-detectable.tsx'
 import { PinnedEndings } from './pinned-endings.tsx'
 import { RefusedSaid } from './refused-key.tsx'
 import { isExported, isPart, sortFiles } from './sort-files.ts'
+import { toldApart } from './told-apart.ts'
 import {
   foundOf,
   type ListedVerdict,
@@ -226,7 +227,10 @@ function FileVerdicts({ chosen, by, opened, onOpen }: Several) {
   if (verdicts.data) {
     const { seen = {} } = kept.data ?? {}
     const { found, series } = verdicts.data
-    const listed = found.map((one) => listedOf(one, chosen, seen))
+    const apart = apartOf(chosen, found)
+    const listed = found.map((one, nth) =>
+      listedOf(one, { name: chosen[nth]?.path ?? '', apart: apart[nth] ?? '' }, seen),
+    )
     return (
       <>
         <HeldTogether series={series} />
@@ -268,30 +272,39 @@ function FileVerdicts({ chosen, by, opened, onOpen }: Several) {
 /** The one of them that is open. */
 function FileOfSeveral({ chosen, by, opened, onOpen }: Several) {
   const verdicts = useQuery(fileVerdictsQuery(chosen, by, noteMet))
-  const open = chosen.find(({ id }) => id === opened)
+  const nth = chosen.findIndex(({ id }) => id === opened)
+  const open = chosen[nth]
   if (!verdicts.isSuccess || open === undefined) return null
-  const one = {
-    chosen: open,
-    by,
-    beside: verdicts.data.found.find(({ id }) => id === opened)?.beside ?? NONE,
-  }
+  const { found } = verdicts.data
+  const one = { chosen: open, by, beside: found[nth]?.beside ?? NONE }
   return (
-    <OpenedFile key={open.id} id={open.id} name={open.path} onClose={() => onOpen(null)}>
+    <OpenedFile
+      key={open.id}
+      id={open.id}
+      name={open.path}
+      apart={apartOf(chosen, found)[nth] ?? ''}
+      onClose={() => onOpen(null)}
+    >
       <FileVerdict {...one} />
       <FileRecord {...one} />
     </OpenedFile>
   )
 }
 
+/** What was found is in the order of what was chosen. */
+const apartOf = (chosen: readonly Chosen[], found: readonly FileFound[]): string[] =>
+  toldApart(
+    chosen.map(({ path }, nth) => ({ name: path, run_id: found[nth]?.verdict?.summary?.run_id })),
+  )
+
 function listedOf(
-  found: FileFound,
-  chosen: readonly Chosen[],
+  { id, verdict, why }: FileFound,
+  named: Pick<ListedVerdict, 'name' | 'apart'>,
   seen: Readonly<Record<string, string>>,
 ): ListedVerdict {
-  const name = chosen.find(({ id }) => id === found.id)?.path ?? ''
-  if (found.verdict === null) return { id: found.id, name, found: { unreadable: found.why } }
-  const since = seen[found.verdict.sealed_by?.key_id ?? ''] ?? null
-  return { id: found.id, name, found: foundOf(found.verdict, since, 'file') }
+  if (verdict === null) return { id, ...named, found: { unreadable: why } }
+  const since = seen[verdict.sealed_by?.key_id ?? ''] ?? null
+  return { id, ...named, found: foundOf(verdict, since, 'file') }
 }
 
 type One = { chosen: Chosen; by: JudgedBy; beside: readonly HeldEnvelope[] }
