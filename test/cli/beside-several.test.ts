@@ -234,7 +234,7 @@ async function onPage(files: Case['files']) {
   return {
     beside: Object.fromEntries(
       read.map(({ page, path, attached }) => [
-        page ?? path,
+        page?.name ?? path,
         saidOf(attached.map(({ claim }) => claim)),
       ]),
     ),

@@ -10,7 +10,7 @@ const file = trustFileOf(await newSigner())
 const at = (path: string, page?: string): FileAt => ({
   path,
   file: new File([path], path),
-  ...(page !== undefined && { page }),
+  ...(page !== undefined && { page: { name: page, number: 0 } }),
 })
 const SORTED: Sorted = { envelopes: [], trust: [], beside: [], programs: [], unread: [] }
 /** `of`: a folder, or one page. */

@@ -88,40 +88,53 @@ it('[A6] what belongs to another envelope is no fault of this one, also of one t
   expect(besideIn(beside)).toEqual([...whole, 'attached-unknown: does not verify'])
 })
 
-it('[A6] [C24] what came in a page is held against others only where the record of that page verifies', async () => {
-  const page = (name: string, log: string, text: BlobPart): [FileAt, FileAt] => [
-    { ...at(`${name}/envelope.json`, text), page: name },
-    { ...at(`${name}/logs/${sha256(log)}`, log), page: name },
-  ]
-  const [one, two] = [await logged('first\n', 1), await logged('second\n', 2)]
-  const [first, firstLog] = page('a.html', 'first\n', one.bytes.slice())
-  const text = new TextDecoder().decode(one.bytes)
-  const [failing] = page('a.html', 'first\n', text.replace('succeeded', 'abandoned'))
-  const [second, secondLog] = page('b.html', 'second\n', two.bytes.slice())
-  const attached = [firstLog, secondLog]
-  const whole = ['attached-whole: proven']
-  const [bad, good] = await judged({ envelopes: [failing, second], attached })
-  expect(bad).toMatchObject({
-    found: { verdict: 'does not verify' },
-    attached: [],
-    unread: [{ path: firstLog.path }],
-  })
-  expect(good).toMatchObject({ found: { verdict: 'proven' }, unread: [] })
-  expect(besideIn(good)).toEqual(whole)
-  // Given before it is the same: that one failed, or is not known yet.
-  for (const former of [[], [failing]])
-    expect((await judged({ envelopes: [second], attached, former })).map(besideIn)).toEqual([whole])
-  // What is on record nowhere is a fault of the page that it came in, and of no other.
-  const stray = [...attached, { ...at('a.html/logs/x', 'x'), page: 'a.html' }]
-  expect((await judged({ envelopes: [first, second], attached: stray })).map(besideIn)).toEqual([
-    [...whole, 'attached-unknown: does not verify'],
-    whole,
-  ])
-  for (const former of [[first], (await judged({ envelopes: [first] })).map(formerOf)])
-    expect((await judged({ envelopes: [second], attached: stray, former })).map(besideIn)).toEqual([
+it.each([
+  ['a.html', 'b.html'],
+  ['run.html', 'run.html'],
+])(
+  '[A6] [C24] what came in a page is held against others only where the record of that page verifies: %s, %s',
+  async (...names) => {
+    const pages = names.map((name, number) => ({ name, number }))
+    const inPage = (nth: number, name: string, content: BlobPart) => {
+      const page = pages[nth] ?? { name: '', number: nth }
+      return { ...at(`${page.name}/${name}`, content), page }
+    }
+    const page = (nth: number, log: string, text: BlobPart): [FileAt, FileAt] => [
+      inPage(nth, 'envelope.json', text),
+      inPage(nth, `logs/${sha256(log)}`, log),
+    ]
+    const [one, two] = [await logged('first\n', 1), await logged('second\n', 2)]
+    const [first, firstLog] = page(0, 'first\n', one.bytes.slice())
+    const text = new TextDecoder().decode(one.bytes)
+    const [failing] = page(0, 'first\n', text.replace('succeeded', 'abandoned'))
+    const [second, secondLog] = page(1, 'second\n', two.bytes.slice())
+    const attached = [firstLog, secondLog]
+    const whole = ['attached-whole: proven']
+    const [bad, good] = await judged({ envelopes: [failing, second], attached })
+    expect(bad).toMatchObject({
+      found: { verdict: 'does not verify' },
+      attached: [],
+      unread: [{ path: firstLog.path }],
+    })
+    expect(good).toMatchObject({ found: { verdict: 'proven' }, unread: [] })
+    expect(besideIn(good)).toEqual(whole)
+    // Given before it is the same: that one failed, or is not known yet.
+    for (const former of [[], [failing]])
+      expect((await judged({ envelopes: [second], attached, former })).map(besideIn)).toEqual([
+        whole,
+      ])
+    // What is on record nowhere is a fault of the page that it came in, and of no other.
+    const stray = [...attached, inPage(0, 'logs/x', 'x')]
+    expect((await judged({ envelopes: [first, second], attached: stray })).map(besideIn)).toEqual([
+      [...whole, 'attached-unknown: does not verify'],
       whole,
     ])
-})
+    for (const former of [[first], (await judged({ envelopes: [first] })).map(formerOf)])
+      expect(
+        (await judged({ envelopes: [second], attached: stray, former })).map(besideIn),
+      ).toEqual([whole])
+  },
+)
 
 it('[A6] what lies in the folder of an envelope is of that, and accuses no other', async () => {
   const [one, two] = [await logged('first\n', 1), await logged('second\n', 2)]

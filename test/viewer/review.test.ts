@@ -1001,7 +1001,9 @@ describe('what a reader gives', () => {
     ]
     const sorted = await sortFiles({ files, unread: [] }, unhurried)
     const [envelope] = sorted.envelopes
-    expect(sorted.envelopes).toMatchObject([{ path: 'run.html/envelope.json', page: 'run.html' }])
+    expect(sorted.envelopes).toMatchObject([
+      { path: 'run.html/envelope.json', page: { name: 'run.html' } },
+    ])
     expect(await envelope?.file.text()).toBe(new TextDecoder().decode(sealed.bytes))
     expect(sorted.trust).toMatchObject([
       { path: 'run.html/offered-trust.json', read: { ok: true, file: trustFileOf(signer) } },
@@ -1024,7 +1026,9 @@ describe('what a reader gives', () => {
       unhurried,
     )
     expect(inFolder).toMatchObject({
-      envelopes: [{ path: 'artifacts/run.html/envelope.json', page: 'artifacts/run.html' }],
+      envelopes: [
+        { path: 'artifacts/run.html/envelope.json', page: { name: 'artifacts/run.html' } },
+      ],
       trust: [{ read: { ok: true } }],
       beside: [{ path: `artifacts/run.html/logs/${digest}` }],
       unread: [{ why: DAMAGED }],

@@ -248,7 +248,7 @@ export const formerOf = (one: Judged): Former => ({
 function homesOf(envelopes: readonly At[]): (one: At) => Home {
   const homes = new Set(envelopes.map(({ path }) => folderOf(path)))
   return ({ path, page }) => {
-    if (page !== undefined) return page
+    if (page !== undefined) return `${page.number} ${page.name}`
     let at = folderOf(path)
     while (at !== '' && !homes.has(at)) at = folderOf(at)
     return at === '' ? null : at

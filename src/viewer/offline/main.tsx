@@ -14,7 +14,7 @@ async function draw(script: string): Promise<void> {
   const root = document.getElementById('root')
   if (root === null) throw new Error('verifier.html has no #root')
   const { envelope, trust, attached, unread } = embeddedIn(document)
-  const at = (file: File) => ({ path: file.name, file, page: THIS_PAGE })
+  const at = (file: File) => ({ path: file.name, file, page: { name: THIS_PAGE, number: 0 } })
   const given = {
     envelopes: envelope ? [at(envelope)] : [],
     brought: withTrust(

@@ -246,7 +246,7 @@ export function withFiles(before: Given, sorted: Sorted): Given {
 
 /** The page that it came in, or the folder. */
 const homeOf = ({ path, page }: FileAt): string =>
-  page === undefined ? path.slice(0, path.lastIndexOf('/') + 1) : `${page}/`
+  page === undefined ? path.slice(0, path.lastIndexOf('/') + 1) : `${page.name}/`
 
 function withEnvelopes(before: Given, envelopes: readonly FileAt[]): Given {
   const former = [...before.former, ...before.envelopes].filter((one) => !envelopes.includes(one))
@@ -458,10 +458,10 @@ function FileVerdict({ judged, whence }: { judged: Judged; whence: Whence }) {
           <RunText text={path} max={160} />, {bytes.toLocaleString('en')} bytes, SHA-256{' '}
           <code className="font-mono break-all">{sha256}</code>
         </p>
-        {page !== undefined && page !== THIS_PAGE && (
+        {page !== undefined && page.name !== THIS_PAGE && (
           <p className="text-ink-2">
-            Taken from the page <RunText text={page} max={160} />, whose own verifier has no part in
-            this.
+            Taken from the page <RunText text={page.name} max={160} />, whose own verifier has no
+            part in this.
           </p>
         )}
       </VerdictCard>

@@ -4,7 +4,9 @@ import { MOST_BESIDE } from '#evidence/beside.ts'
  * A file with where it lay in what was given: `run/logs/4742…` of a folder, else its name. `page`: of one that an export in
  * one page carried, that page.
  */
-export type FileAt = { readonly path: string; readonly file: File; readonly page?: string }
+export type FileAt = { readonly path: string; readonly file: File; readonly page?: PageAt }
+/** Two may have one name, as every `run.html`, and each is another one by its number. */
+export type PageAt = { readonly name: string; readonly number: number }
 
 /**
  * What was given and is not had or not looked at, and why, in a sentence without its stop. `is`: the program of an export,

@@ -149,6 +149,7 @@ async function carriedBy({ path, file }: FileAt, signal: AbortSignal): Promise<S
     signal.throwIfAborted()
   }
   const { envelope, trust, attached } = carried
+  const here = { name: path, number: ++pagesSoFar }
   for (const block of [envelope, ...(trust ? [trust] : []), ...attached]) {
     const at = `${path}/${block.name}`
     if (block !== envelope && block !== trust && found.envelopes.length === 0) {
@@ -161,12 +162,14 @@ async function carriedBy({ path, file }: FileAt, signal: AbortSignal): Promise<S
     else
       (block === envelope ? found.envelopes : found.beside).push({
         path: at,
-        page: path,
+        page: here,
         file: inner,
       })
   }
   return found
 }
+
+let pagesSoFar = 0
 
 async function fileOf(
   page: Uint8Array,
