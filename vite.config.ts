@@ -21,7 +21,9 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
   plugins: [react(), tailwind(), childProcesses(), oneFile()],
   build: isSsrBuild
     ? {
-        outDir: 'dist/cli',
+        outDir: mode === 'whole' ? 'dist/whole' : 'dist/cli',
+        // What was started from it goes on.
+        emptyOutDir: mode !== 'whole',
         target: 'node24',
         copyPublicDir: false,
         // Flat, so that what is found beside a file or above it is found from every chunk.
@@ -52,8 +54,13 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           reportCompressedSize: false,
         },
   worker: { format: 'es' },
-  // What is no runtime dependency of the package is built into it.
-  ssr: isSsrBuild ? { noExternal: true, external: Object.keys(manifest.dependencies) } : {},
+  // What is no runtime dependency of the package is built into it, and for the tests all that can be.
+  ssr: isSsrBuild
+    ? {
+        noExternal: true,
+        external: mode === 'whole' ? ['better-sqlite3'] : Object.keys(manifest.dependencies),
+      }
+    : {},
   server: { proxy: { '/api': companion, '/events': companion } },
   test: {
     reporters: ['default', tally()],
@@ -78,6 +85,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           name: 'server',
           // Real processes, disks and ports: of `npm test`, and not of every check.
           include: ['test/{server,cli}/**/*.test.ts'],
+          globalSetup: 'test/cli/ready.ts',
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
@@ -97,7 +105,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: 'test/browser-ready.ts',
+          globalSetup: ['test/browser-ready.ts', 'test/cli/ready.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // What a page is waited for is said by the test, how long by how loaded a machine may be.

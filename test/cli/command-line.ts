@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { MAIN } from './ready.ts'
 
 /** Runs the command line as a user does: a real process, its output, its exit code. */
 export async function runseal(
@@ -22,7 +23,7 @@ export function begin(
   stdout: 'pipe' | number = 'pipe',
   cwd = '.',
 ): ChildProcess {
-  return spawn(process.execPath, [resolve('src/cli/main.ts'), ...args], {
+  return spawn(process.execPath, [MAIN, ...args], {
     cwd,
     stdio: ['ignore', stdout, 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
+import { MAIN } from '#test/cli/ready.ts'
 
 /** The server as a person starts it: the command line, on a port of its own, over a data folder of its own. */
 export type Companion = {
@@ -36,7 +37,7 @@ export async function startCompanion({
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'runseal-e2e-')))
   const child = spawn(
     process.execPath,
-    ['src/cli/main.ts', 'serve', project, '--data', folder, '--port', String(port), ...options],
+    [MAIN, 'serve', project, '--data', folder, '--port', String(port), ...options],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const ended = once(child, 'exit')
@@ -47,7 +48,7 @@ export async function startCompanion({
     data: folder,
     async command(...args) {
       const run = promisify(execFile)
-      return (await run(process.execPath, ['src/cli/main.ts', ...args, '--data', folder])).stdout
+      return (await run(process.execPath, [MAIN, ...args, '--data', folder])).stdout
     },
     async kill() {
       child.kill('SIGKILL')

@@ -31,7 +31,7 @@ export type Faults = z.infer<typeof Faults>
 
 const VARIABLE = 'RUNSEAL_FAULTS'
 const OWN = fileURLToPath(import.meta.url)
-const ROLE = process.argv[1]?.endsWith('runner.ts') === true ? 'runner' : 'server'
+const ROLE = process.argv[1]?.endsWith('runner.js') === true ? 'runner' : 'server'
 const { trace, die, full } = Faults.parse(JSON.parse(process.env[VARIABLE] ?? '{}'))
 const { closeSync, existsSync, openSync, writeSync } = fs
 const traceFd = trace === undefined ? null : openSync(trace, 'a')
@@ -182,7 +182,7 @@ wrap(fs, 'writeSync', (_, [fd, text]) => {
 // Processes. The runner gets the same faults; what it starts gets nothing.
 const { spawn } = childProcess
 Reflect.set(childProcess, 'spawn', (program: string, args: string[], options: object): unknown => {
-  const at = args.findIndex((arg) => arg.endsWith('runner.ts'))
+  const at = args.findIndex((arg) => arg.endsWith('runner.js'))
   const isRunner = at !== -1
   const name = isRunner ? 'runner' : 'step'
   point(`spawn ${name}: before`)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MAIN } from '#test/cli/ready.ts'
 import type { Faults } from './faults.ts'
 
 /** A server on the command line, with its faults. */
@@ -18,7 +19,7 @@ export async function begin(project: string, data: string, faults: Faults): Prom
   const preload = fileURLToPath(import.meta.resolve('./faults.ts'))
   const child = spawn(
     process.execPath,
-    ['--import', preload, 'src/cli/main.ts', 'serve', project, '--data', data, '--port', '0'],
+    ['--import', preload, MAIN, 'serve', project, '--data', data, '--port', '0'],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
