@@ -2,6 +2,7 @@ import type { PathLike } from 'node:fs'
 import { open, readdir, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LIMITS } from '#contract/envelope.ts'
+import { isLeftover } from '#evidence/attached.ts'
 import type { Beside } from '#evidence/beside.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import { MAX_TRUST_BYTES, readTrustFile } from '#evidence/trust-file.ts'
@@ -83,6 +84,7 @@ async function listedIn(folder: string, called: string): Promise<Beside[] | null
   const files: Beside[] = []
   for (const bytes of names.toSorted((a, b) => a.compare(b))) {
     const name = `${called}/${bytes.toString()}`
+    if (isLeftover(name)) continue
     const file = Buffer.concat([Buffer.from(`${folder}/`), bytes])
     try {
       const size = await sizeOfRegular(file)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ENDPOINT } from '#contract/api.ts'
 import { LIMITS } from '#contract/envelope.ts'
 import type { ListedEnvelope } from '#evidence/as-listed.ts'
-import type { Part } from '#evidence/attached.ts'
+import { isLeftover, type Part } from '#evidence/attached.ts'
 import { fewOf } from '#evidence/counted.ts'
 import { allListed } from '#evidence/listed.ts'
 import { MAX_TRUST_BYTES, readOffer, type ReadTrust } from '#evidence/trust-file.ts'
@@ -137,8 +137,7 @@ async function namesIn(envelopes: string): Promise<{ ids: string[]; unnamed: str
     ids: names
       .filter((name) => isUtf8(name))
       .map((name) => name.toString())
-      // Beside each file, where another system copied them, stands what that keeps of it.
-      .filter((name) => !name.startsWith('._'))
+      .filter((name) => !isLeftover(name))
       .map((name) => name.slice(0, -'.json'.length))
       .toSorted(),
     unnamed:

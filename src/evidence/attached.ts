@@ -253,6 +253,10 @@ function shown(name: string): string {
   return `A file that is named ${text}`
 }
 
+/** What a system leaves in a folder beside the files of a person. Nobody gave it as evidence. */
+export const isLeftover = (path: string): boolean =>
+  /(?:^|\/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/.test(path)
+
 /** What is on record and not among `found`; null where nothing is. */
 export function missingParts(parts: readonly Part[], found: readonly Part[]): Claim | null {
   const here = new Set(found.map(({ sha256 }) => sha256))

@@ -71,6 +71,10 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
   const out = join(folder, 'taken')
   await cp(join(data, 'artifacts'), join(out, 'artifacts'), { recursive: true })
   await cp(join(data, 'envelopes', `${evidence_id}.json`), join(out, 'envelope.json'))
+  // What a file system leaves beside them is nobody's evidence, whatever it is called.
+  for (const name of await readdir(join(out, 'artifacts')))
+    await writeFile(join(out, 'artifacts', `._${name}`), 'of a Mac')
+  await writeFile(join(out, 'artifacts', '.DS_Store'), 'of a Mac')
   const verify = () =>
     runseal(['verify', join(out, 'envelope.json'), '--trust', trust, '--beside', out])
   const whole = await verify()
@@ -79,7 +83,7 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
   expect(whole.code).toBe(0)
   expect((await runseal(['audit', '--data', data, '--trust', trust])).code).toBe(0)
 
-  const [cells = ''] = await readdir(join(out, 'artifacts'))
+  const [cells = ''] = await readdir(join(data, 'artifacts'))
   const bytes = await readFile(join(out, 'artifacts', cells))
   await writeFile(join(out, 'artifacts', cells), bytes.subarray(1))
   const changed = await verify()
@@ -98,7 +102,7 @@ it('[A4] [C2] [C21] the cells beside a record are counted by verify and by audit
   await writeFile(join(data, 'artifacts', cells), bytes.subarray(1))
   const audited = await runseal(['audit', '--data', data, '--trust', trust])
   expect(audited).toMatchObject({ code: 1 })
-  expect(audited.stdout).toContain(`${cells} is not the artifact cells.jsonl`)
+  expect(audited.stdout).toContain('What is here as the artifact cells.jsonl of step')
   await rm(join(data, 'artifacts', cells))
   expect(await runseal(['audit', '--data', data, '--trust', trust])).toMatchObject({ code: 3 })
 })

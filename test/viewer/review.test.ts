@@ -1075,6 +1075,8 @@ describe('what a reader gives', () => {
       'ex/envelope.json',
       'ex/a/b/c/deep',
       'ex/offered-trust.json',
+      'ex/.DS_Store',
+      'ex/logs/._ab',
     ].map((path) => Object.assign(new File([''], path), { webkitRelativePath: path }))
     const { files, unread } = await chosenFiles(chosen, 10)(unhurried)
     expect(files).toHaveLength(10)

@@ -1,3 +1,4 @@
+import { isLeftover } from '#evidence/attached.ts'
 import { MOST_BESIDE } from '#evidence/beside.ts'
 
 /**
@@ -53,6 +54,7 @@ declare global {
 /** What was chosen by a button: of a folder every file in it, those nearest to its top first. */
 export function chosenFiles(all: readonly File[], most = MOST_FILES): Giving {
   const files = all
+    .filter(({ webkitRelativePath }) => !isLeftover(webkitRelativePath))
     .map((file) => ({ path: file.webkitRelativePath || file.name, file }))
     .toSorted((a, b) => depthOf(a) - depthOf(b))
   return async () => ({
@@ -135,6 +137,7 @@ async function listAll(
   for (const { path, list } of folders)
     try {
       for await (const node of list()) {
+        if (isLeftover(node.path)) continue
         if (nodes.length >= most) return { nodes, isCut: true }
         if (nodes.length % AT_A_TIME === 0) {
           signal.throwIfAborted()
