@@ -1,5 +1,5 @@
 import puppeteer, { type Browser } from 'puppeteer-core'
-import { chromiumPath } from './chromium.ts'
+import { chromiumPath, UNSEEN } from './chromium.ts'
 import { launchFirefox, whyNoFirefox } from './firefox.ts'
 
 /** The two engines that a reader's own copy of the verifier has to work in, driven alike. */
@@ -17,7 +17,12 @@ export const BROWSERS: readonly {
         browser: 'chrome',
         executablePath: chromiumPath(),
         headless: true,
-        args: ['--no-sandbox', '--disable-gpu'],
+        args: [
+          '--no-sandbox',
+          '--disable-gpu',
+          '--force-prefers-reduced-motion',
+          `--disable-features=${UNSEEN.join(',')}`,
+        ],
       }),
   },
   { name: 'Firefox', whyNot: whyNoFirefox, launch: launchFirefox },

@@ -20,9 +20,38 @@ export function launchChromium({ keepsPages = false } = {}): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      `--disable-features=${[...PLAYWRIGHT_LEAVES_OUT, ...UNSEEN].join(',')}`,
     ],
   })
 }
+
+/**
+ * What nobody sees of a browser without a window, and half of what a page of its own costs: parts of its frame that are
+ * web pages of a process each, and a process that is kept ready for the next site.
+ */
+export const UNSEEN = [
+  'WebUIReloadButton',
+  'WebUIOmniboxPopup',
+  'WebUIOmniboxAimPopup',
+  'SpareRendererForSitePerProcess',
+]
+
+/** Its chromiumSwitches.ts. Of two lists Chromium takes the last alone. */
+const PLAYWRIGHT_LEAVES_OUT = [
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'HttpsFirstBalancedModeAutoEnable',
+  'LensOverlay',
+  'MediaRouter',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'OptimizationHints',
+  'NetworkTimeServiceQuerying',
+  'AimEnabled',
+  'PreconnectToSearch',
+]
 
 /** Where Chromium is on this machine. Throws where there is none. */
 export function chromiumPath(): string {

@@ -5,7 +5,16 @@ import puppeteer, { type Browser } from 'puppeteer-core'
 export function launchFirefox(): Promise<Browser> {
   const executablePath = findFirefox()
   if (executablePath === undefined) throw new Error(whyNoFirefox() ?? '')
-  return puppeteer.launch({ browser: 'firefox', executablePath, headless: true })
+  return puppeteer.launch({
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    extraPrefsFirefox: {
+      'ui.prefersReducedMotion': 1,
+      // No process is kept ready for a page that nobody opens.
+      'dom.ipc.processPrelaunch.enabled': false,
+    },
+  })
 }
 
 /** The reason to skip what needs Firefox, or null. */

@@ -105,7 +105,7 @@ describe('cells in a part, on the page of their server', () => {
 
   /** The page of a record, served with this as its part, in a browser that has seen no other one of its key. */
   async function look({ bytes, envelope }: Sealed, part: string) {
-    context = await scene.browser.newContext()
+    context = await scene.newContext()
     const page = await context.newPage()
     const cells = page.getByRole('region', { name: 'Cells', exact: true })
     await page.route('**/api/trust', (route) =>

@@ -73,7 +73,7 @@ describe('pages before lying servers', () => {
       const told = proxies.filter(({ seed }) => seeds.includes(seed))
       const histories = await Promise.all(
         told.map(async ({ seed, liar, origin }) => {
-          const context = await scene.browser.newContext()
+          const context = await scene.newContext()
           const faults = await collectFaults(context)
           await context.addInitScript(noteWhatIsSaid)
           const open = (path: string) => opened(context, `${origin}${path}`)

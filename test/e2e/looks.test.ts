@@ -70,15 +70,17 @@ async function look(path: string, there: () => Locator): Promise<void> {
     for (const folded of document.querySelectorAll('details')) folded.open = true
   })
   const found: Record<string, readonly string[]> = {}
-  for (const colorScheme of SCHEMES)
-    for (const width of SIZES) {
+  for (const width of SIZES) {
+    // A page is laid out anew for each size, and only painted anew for each colour.
+    await page.setViewportSize({ width, height: 900 })
+    for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme })
-      await page.setViewportSize({ width, height: 900 })
       const faults = await page.evaluate(layoutFaults)
       if (width === 1440 || (width === 380 && colorScheme === 'light'))
         faults.push(...(await axeViolations(page)))
       if (faults.length > 0) found[`${colorScheme} ${width}`] = faults
     }
+  }
   expect(found).toEqual({})
   expect(await page.evaluate(textFaults)).toEqual([])
 }

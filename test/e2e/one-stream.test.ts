@@ -47,7 +47,7 @@ const WAYS = [
 
 describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
   it('[U31] [U32] is all that twelve pages take, and goes on without a loss when the one that opened it ends', async () => {
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     onTestFinished(() => context.close())
     faults.push(await collectFaults(context))
     await prepare(context)
@@ -107,7 +107,7 @@ describe.each(WAYS)('one stream, held by $way', ({ prepare }) => {
 })
 
 it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is reloaded, nothing is rewound', async () => {
-  const context = await scene.browser.newContext()
+  const context = await scene.newContext()
   onTestFinished(() => context.close())
   faults.push(await collectFaults(context))
   const page = await context.newPage()
@@ -148,7 +148,7 @@ it('[L9] [U2] two restarts in the middle of a run leave no page behind: none is 
 })
 
 it('[U31] one stream belongs to one session: whoever signs in or out in one page, does it for all', async () => {
-  const context = await scene.browser.newContext()
+  const context = await scene.newContext()
   onTestFinished(() => context.close())
   faults.push(await collectFaults(context))
   const [one, other] = [await context.newPage(), await context.newPage()]
@@ -248,7 +248,7 @@ it('met no violation of the content security policy, no page error and no consol
 
 /** A page without a SharedWorker, so that its requests are its own. */
 async function pageWithout() {
-  const context = await scene.browser.newContext()
+  const context = await scene.newContext()
   faults.push(await collectFaults(context))
   await context.addInitScript(withoutSharedWorker)
   const page = await context.newPage()

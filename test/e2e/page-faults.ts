@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BrowserContext, Page } from 'playwright-core'
 import * as z from 'zod/mini'
@@ -27,13 +27,15 @@ export async function collectFaults(context: BrowserContext): Promise<() => stri
 
 /** axe's findings on the page as it stands: rule and first place. */
 export async function axeViolations(page: Page): Promise<string[]> {
-  const axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
   // Evaluated by the debugger, which the page's own policy does not reach.
-  await page.evaluate(axe)
-  const found = await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)
-  return Findings.parse(found).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)
+  if (await page.evaluate(`typeof axe === 'undefined'`)) await page.evaluate(AXE)
+  const found = await page.evaluate(
+    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+  )
+  return Violations.parse(found).map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)
 }
 
-const Findings = z.object({
-  violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
-})
+const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+const Violations = z.array(
+  z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) }),
+)

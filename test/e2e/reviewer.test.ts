@@ -203,7 +203,7 @@ describe('trust', () => {
 })
 
 it('[U16] [U9] a key that changes under an open page is a warning within a minute, wherever on it the reader is', async () => {
-  const context = await scene.browser.newContext({ viewport: { width: 1440, height: 700 } })
+  const context = await scene.newContext({ width: 1440, height: 700 })
   const page = await context.newPage()
   const other = await newSigner(8)
   const { press, reach, isAt } = keyboardOf(page)
@@ -254,7 +254,7 @@ it('[U16] [U9] a key that changes under an open page is a warning within a minut
 })
 
 it('[U16] a key that the server takes back counts no further on any page, also where it gives it back', async () => {
-  const context = await scene.browser.newContext()
+  const context = await scene.newContext()
   const page = await context.newPage()
   const { evidence_id } = first()
   const says = (over: Partial<ServerKey>) =>
@@ -495,7 +495,7 @@ describe('the chain of the server', () => {
     expect(await axeViolations(page)).toEqual([])
     await page.unrouteAll()
     // Whole, and of a key that this reader only met: not in the colour of what is proven.
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     const stranger = await context.newPage()
     await stranger.goto(`${scene.companion.url}/evidence/chain`)
     await stranger.getByRole('button', { name: 'Walk the chain' }).click()
@@ -562,7 +562,7 @@ describe('a browser that keeps nothing', () => {
   it.each(Object.entries(KEEPS_NOTHING))(
     '[U36] since it %s has every verdict all the same, says so, and accuses nobody',
     async (how, script) => {
-      const context = await scene.browser.newContext({ viewport: { width: 1440, height: 900 } })
+      const context = await scene.newContext({ width: 1440, height: 900 })
       const faults = await collectFaults(context)
       await context.addInitScript({ content: script })
       const other = await context.newPage()
@@ -607,7 +607,7 @@ describe('a browser that keeps nothing', () => {
 
 describe('a browser that had kept something', () => {
   it('[U36] [U16] and has no room goes on to say, on a page that asks no server too, what the server has said since', async () => {
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     const other = await context.newPage()
     other.setDefaultTimeout(30_000)
     const verdict = (name: string) => other.getByRole('heading', { name }).waitFor()
@@ -647,7 +647,7 @@ describe('a browser that had kept something', () => {
   })
 
   it('[U36] in another form writes nothing over it, and hands it over or lets it go by the reader’s word', async () => {
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     const other = await context.newPage()
     other.setDefaultTimeout(30_000)
     const main = other.getByRole('main')
@@ -915,7 +915,7 @@ describe('a file from anywhere', () => {
     const file = join(folder, '..', 'long.json')
     await writeFile(file, bytes)
     // A reader of their own, who requires nothing of a run called release.
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     const stranger = await context.newPage()
     await stranger.addInitScript({ content: LOSE_FIRST_VERIFICATION })
     await stranger.goto(`${scene.companion.url}/verify`)
@@ -943,7 +943,7 @@ describe('a file from anywhere', () => {
   it('[U13] [U15] of many steps stands beside the stream, and is never handed to the page in bulk', async () => {
     const signer = await newSigner()
     const { bytes, envelope } = await longRun(signer, 5_000)
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     await context.route('**/api/trust', (route) =>
       route.fulfill({ json: { server_keys: [serverKeyOf(signer)], approvers: [] } }),
     )
@@ -970,7 +970,7 @@ describe('a file from anywhere', () => {
   })
 
   it('[U13] that was heard of is held against what the stream said', async () => {
-    const context = await scene.browser.newContext()
+    const context = await scene.newContext()
     const listener = await context.newPage()
     await listener.goto(`${scene.companion.url}/runs`)
     await listener.getByRole('banner').getByRole('status').getByText('Live').waitFor()

@@ -16,6 +16,8 @@ export type Scene = {
   browser: Browser
   context: BrowserContext
   page: Page
+  /** Another reader. As in `context`, nothing turns or flashes, which is drawn anew sixty times a second. */
+  newContext: (viewport?: { width: number; height: number }) => Promise<BrowserContext>
   faults: () => string[]
   /** Puts a file into the project: what its steps wait for. */
   put: (name: string, text?: string) => Promise<void>
@@ -40,7 +42,9 @@ export async function setScene(yaml: string, options: readonly string[] = []): P
   const first = await startCompanion({ project, options })
   const token = (await first.command('token', 'create', '--role', 'admin')).trim()
   const browser = await launchChromium()
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
+  const newContext: Scene['newContext'] = (viewport) =>
+    browser.newContext({ reducedMotion: 'reduce', ...(viewport && { viewport }) })
+  const context = await newContext({ width: 1440, height: 900 })
   const faults = await collectFaults(context)
   const page = await context.newPage()
   page.setDefaultTimeout(30_000)
@@ -63,6 +67,7 @@ export async function setScene(yaml: string, options: readonly string[] = []): P
     browser,
     context,
     page,
+    newContext,
     faults,
     put: (name, text = '') => writeFile(join(project, name), text),
     remove: async (...names) => {
