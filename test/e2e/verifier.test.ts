@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Browser } from 'puppeteer-core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { BROWSERS } from '#test/both-browsers.ts'
 import { runseal } from '#test/cli/command-line.ts'
@@ -47,13 +48,15 @@ it('[C20] the verifier is one file, the same bytes whenever and by whomever it i
 })
 
 describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, whyNot, launch }) => {
+  let browser: Promise<Browser> | null = null
+  const newPage = async () => await (await (browser ??= launch())).newPage()
+  afterAll(async () => (await browser)?.close())
+
   it('proves a good envelope, refuses a bad one, and speaks to nobody', async (context) => {
     const why = whyNot()
     if (why !== null) return context.skip(why)
     const page = put('verifier.html', (await runseal(['verifier'])).stdout)
-    const browser = await launch()
-    context.onTestFinished(() => browser.close())
-    const reader = await openPage(await browser.newPage(), page)
+    const reader = await openPage(await newPage(), page)
 
     await reader.choose('Envelope', good)
     await reader.sees('The file agrees with itself, and nobody you know has sealed it')
@@ -108,9 +111,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
   it('judges on its own thread where a file may have no worker', async (context) => {
     const why = whyNot()
     if (why !== null) return context.skip(why)
-    const browser = await launch()
-    context.onTestFinished(() => browser.close())
-    const blank = await browser.newPage()
+    const blank = await newPage()
     await blank.evaluateOnNewDocument(() => {
       class NoWorker extends EventTarget {
         postMessage(): void {
@@ -131,9 +132,7 @@ describe.each(BROWSERS)('[C20] verifier.html from file:// in $name', ({ name, wh
   it('tells how far it is, and is stopped', async (context) => {
     const why = whyNot()
     if (why !== null) return context.skip(why)
-    const browser = await launch()
-    context.onTestFinished(() => browser.close())
-    const blank = await browser.newPage()
+    const blank = await newPage()
     await blank.evaluateOnNewDocument(LOSE_FIRST_JUDGEMENT)
     const reader = await openPage(blank, put('verifier.html', (await runseal(['verifier'])).stdout))
     await reader.choose('Envelope', good)
