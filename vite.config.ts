@@ -1,7 +1,8 @@
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { createHash } from 'node:crypto'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { defineConfig, type Plugin } from 'vitest/config'
 import { COMPILE_CACHE } from './src/server/compile-cache.ts'
 import manifest from './package.json' with { type: 'json' }
@@ -81,6 +82,7 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
       },
       {
         extends: true,
+        plugins: [builtChildren()],
         test: {
           name: 'server',
           // Real processes, disks and ports: of `npm test`, and not of every check.
@@ -129,19 +131,36 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
   },
 }))
 
+const FILE_URL = /new URL\('(\.\/[^']+\.ts)', import\.meta\.url\)/g
+
 /** A program started from its file's URL becomes a chunk of its own in the built package. */
 function childProcesses(): Plugin {
-  const fileUrl = /new URL\('(\.\/[^']+\.ts)', import\.meta\.url\)/g
   return {
     name: 'runseal:child-processes',
     enforce: 'pre',
     apply: (_, { isSsrBuild }) => isSsrBuild === true,
     transform(code, id) {
-      return code.replaceAll(fileUrl, (_, file: string) => {
+      return code.replaceAll(FILE_URL, (_, file: string) => {
         const fileName = basename(file).replace('.ts', '.js')
         this.emitFile({ type: 'chunk', id: join(dirname(id), file), fileName })
         return `new URL('./${fileName}', import.meta.url)`
       })
+    },
+  }
+}
+
+/** What a server within a test starts is what test/cli/ready.ts has built: to begin from sources costs it three times. */
+function builtChildren(): Plugin {
+  return {
+    name: 'runseal:built-children',
+    enforce: 'pre',
+    transform: {
+      filter: { id: /\/src\/server\// },
+      handler: (code) =>
+        code.replaceAll(FILE_URL, (_, file: string) => {
+          const built = resolve('dist/whole', basename(file).replace('.ts', '.js'))
+          return `new URL(${JSON.stringify(pathToFileURL(built))})`
+        }),
     },
   }
 }
