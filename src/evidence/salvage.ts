@@ -433,17 +433,16 @@ function* brokenIn(links: Links, seed: string): Generator<number> {
 
 const Named = z.looseObject({ step_id: Id })
 
-/** What it calls itself, also where the rest of it cannot be read: it stands behind all other names of steps in it. */
+/**
+ * What it calls itself, also where the rest of it cannot be read: it stands behind all other names of steps in it. Where a
+ * gap has taken the end of a step, what follows may be of a gate.
+ */
 function stepOf({ kind, value, body }: Part): { step_id?: string } {
   if (kind === 'opening' || kind === 'closing') return {}
-  const step_id = fitting(Named, value())?.step_id ?? nameAtEnd(kind, body())
+  const end = endOf(body())
+  if (end !== undefined && (end['before'] === '}') !== (kind === 'gate')) return {}
+  const step_id = fitting(Named, value())?.step_id ?? end?.['step_id']
   return step_id === undefined ? {} : { step_id }
-}
-
-/** Where a gap has taken the end of a step, what follows may be of a gate. */
-function nameAtEnd(kind: LinkKind, body: Uint8Array | null): string | undefined {
-  const end = endOf(body)
-  return (end?.['before'] === '}') === (kind === 'gate') ? end?.['step_id'] : undefined
 }
 
 /** Of a gate an object stands before its name. */

@@ -507,15 +507,15 @@ for (const [file, what, input, found] of [
   ['list', 'one page', { '': page(1, 1, 3, null) }, ['ev-1 of page 1', 'ev-2 of page 1']],
   [
     'list-again',
-    'a record on two pages, which is as it was listed first',
+    'a record on two pages, listed otherwise on the second, which is there once more',
     { '': page(1, 1, 3, 'b'), b: page(2, 2, 4, null) },
-    ['ev-1 of page 1', 'ev-2 of page 1', 'ev-3 of page 2'],
+    ['ev-1 of page 1', 'ev-2 of page 1', 'ev-2 of page 2', 'ev-3 of page 2'],
   ],
   ['list-empty', 'nothing', { '': page(1, 1, 1, null) }, []],
   [
     'list-nothing-at-last',
     'a last page that brings nothing new',
-    { '': page(1, 1, 2, 'b'), b: page(2, 1, 2, null) },
+    { '': page(1, 1, 2, 'b'), b: page(1, 1, 2, null) },
     ['ev-1 of page 1'],
   ],
   [

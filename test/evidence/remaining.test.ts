@@ -898,6 +898,17 @@ describe('one damage', () => {
     expect(found).toMatchObject({ broken: null, changed: [], missing: [], added: [] })
   })
 
+  it('[V21] that makes one object of a step and of the gate behind it gives it not the name of the gate', async () => {
+    const salt = '"salt":"'
+    const found = await accountOf((text, at) => {
+      const behind = at(salt, 2) + salt.length + 34
+      return text.slice(0, behind) + text.slice(at('"decisions":['))
+    })
+    const three = { seq: 3, kind: 'step', where: '/execution/steps/2' }
+    expect(found.changed).toEqual([three])
+    expect(found.missing).toMatchObject([{ seq: 4, kind: 'gate' }])
+  })
+
   it('[V21] that makes one link of two, with a digest of neither, accuses no entry', async () => {
     const begin = '{"entry":"'
     const found = await accountOf((text, at) => {
