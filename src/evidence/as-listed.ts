@@ -42,9 +42,10 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
   const vouched = new Map<string, string>()
   const isListed = new Set<string>()
   for (const { listed, says, isSealed, sha256 } of records) {
-    if (listed.head !== says.head && listed.sha256 !== sha256) continue
-    isListed.add(heldName(says))
-    if (!isSealed) continue
+    const { odd, isFile, isOtherFile } = oddIn({ listed, says, sha256 })
+    if (odd === undefined && !isOtherFile && (isFile || listed.head === says.head))
+      isListed.add(heldName(says))
+    if (!isSealed || (listed.head !== says.head && !isFile)) continue
     for (let at: Placed | undefined = says; at?.previous;) {
       const name = heldName(at.previous)
       if (vouched.has(name)) break
@@ -58,6 +59,16 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
   })
 }
 
+function oddIn({ listed, says, sha256 }: Omit<HeldToList, 'isSealed'>) {
+  const isFile = listed.sha256 === sha256
+  return {
+    /** The first member that is listed otherwise. */
+    odd: keysOf(MEMBER).find((member) => (listed[member] ?? says[member]) !== says[member]),
+    isFile,
+    isOtherFile: !isFile && (listed.sha256 ?? null) !== null,
+  }
+}
+
 function unlikeListed(
   { listed, says, isSealed, sha256 }: HeldToList,
   {
@@ -66,14 +77,13 @@ function unlikeListed(
   }: {
     /** The record that was sealed after this very one. */
     readonly by: string | undefined
-    /** It is so listed by one row, whatever this one says. */
+    /** Another row has it just as it is here. */
     readonly isListed: boolean
   },
 ): SeriesFault | null {
   const { evidence_id, head, seal_seq } = says
-  const odd = keysOf(MEMBER).find((member) => (listed[member] ?? says[member]) !== says[member])
-  const isFile = listed.sha256 === sha256
-  if (odd === undefined && (isFile || (listed.sha256 ?? null) === null)) return null
+  const { odd, isFile, isOtherFile } = oddIn({ listed, says, sha256 })
+  if (odd === undefined && !isOtherFile) return null
   const expected = `${odd ? listed[odd] : listed.sha256}`
   const actual = `${odd ? says[odd] : sha256}`
   const at = { evidence_id, seal_seq, expected, actual }
@@ -82,8 +92,8 @@ function unlikeListed(
     return { fault: 'mislisted', ...at, by: null, message }
   }
   const isRecord = odd === undefined || odd === 'sealed_at'
-  if (!isRecord && isListed) {
-    const message = `The server’s own list has ${evidence_id} twice, once as what is here and once with another ${MEMBER[odd]}: the list contradicts itself, and accuses no record.`
+  if (isListed) {
+    const message = `The server’s own list has ${evidence_id} twice, once as what is here and once with another ${odd ? MEMBER[odd] : 'digest'}: the list contradicts itself, and accuses no record.`
     return { fault: 'mislisted', ...at, by: null, message }
   }
   if (!isRecord && by !== undefined) {

@@ -78,26 +78,39 @@ type Links = readonly (Link | undefined)[]
  * under the next number, and has another, is in that place and cannot be read: its own number would take another's place.
  */
 function linksIn(
-  { evidence_id, run_id, entries, order, links, seal }: Parts,
+  { evidence_id, run_id, entries, order, links, head, seal }: Parts,
   limits: Limits,
 ): Links {
-  const values = [...links]
-  // Where entries were taken out with their links, only the seal says how many there were.
-  const sealed = statementIn(seal)?.predicate.hash_chain.count ?? 0
-  const most = Math.max(values.length, entries.length, order.length + 2, sealed)
+  const all = [...links].map((value) => fitting(Link, value))
+  const first = openChain(evidence_id, run_id).head
+  const sealed = statementIn(seal)?.predicate.hash_chain
+  // Where entries were taken out with their links, what is left follows from each other, and the seal says how many there were.
+  const follows = all.flatMap((link, nth) => {
+    const prev = nth === 0 ? first : all[nth - 1]?.link
+    if (link === undefined) return []
+    // The last one is told by the head, whatever is gone before it.
+    const isNext = prev !== undefined && linkDigest({ ...link, prev }) === link.link
+    return isNext || link.link === head ? [link.seq + 1] : []
+  })
+  const least = [all.length, entries.length, order.length + 2, sealed?.count ?? 0]
+  const most = Math.min(
+    [...least, ...follows].reduce((one, other) => Math.max(one, other)),
+    mostInAList(limits),
+  )
   const bySeq: (Link | undefined)[] = []
-  let before = { seq: -1, link: openChain(evidence_id, run_id).head }
-  for (const value of values) {
-    const link = fitting(Link, value)
+  let before = { seq: -1, link: first }
+  for (const link of all) {
     if (link === undefined) continue
     const seq = before.seq + 1
     const isRenumbered =
       link.seq !== seq && linkDigest({ ...link, seq, prev: before.link }) === link.link
     before = isRenumbered ? { seq, link: link.link } : link
-    if (isRenumbered || link.seq >= Math.min(most, mostInAList(limits))) continue
+    if (isRenumbered || link.seq >= most) continue
     while (bySeq.length <= link.seq) bySeq.push(undefined)
     bySeq[link.seq] ??= link
   }
+  if (sealed !== undefined && bySeq.length > 0 && bySeq.at(-1)?.link !== sealed.head)
+    while (bySeq.length < Math.min(sealed.count, most)) bySeq.push(undefined)
   return bySeq
 }
 
@@ -292,7 +305,8 @@ function withLost(
     readonly head: unknown
   },
 ): Links {
-  if (known.length === kinds.length && known.every((link) => link !== undefined)) return known
+  const isKnown = known.length === kinds.length && known.every((link) => link !== undefined)
+  if (isKnown && same.every((seq) => seq !== undefined)) return known
   const free: { readonly [K in LinkKind]: number[] } = {
     opening: [],
     step: [],
@@ -311,14 +325,16 @@ function withLost(
       const follows = (link: Link): boolean =>
         prev !== undefined && linkDigest({ ...link, prev }) === link.link
       let isSo = isEnd ? prev !== undefined && prev === head : next !== undefined && follows(next)
-      if (next !== undefined && !isSo && tried.length > 0) {
-        // Where a link before it was cut, the piece that is left of that may end in its own digest of the entry.
-        const nth = free[next.kind][taken[next.kind]]
-        const entry = nth === undefined ? undefined : digests[nth]
-        if (nth !== undefined && entry !== undefined && follows({ ...next, entry })) {
-          taken[next.kind] += 1
+      if (next !== undefined && prev !== undefined && !isSo) {
+        // Its digest of the entry may be what is damaged: it is one of the next few that have no link.
+        const from = taken[next.kind]
+        for (const [ahead, nth] of free[next.kind].slice(from, from + FEW).entries()) {
+          const entry = digests[nth]
+          if (entry === undefined || !follows({ ...next, entry })) continue
+          taken[next.kind] = from + ahead + 1
           tried.push({ link: { ...next, entry }, nth })
           isSo = true
+          break
         }
       }
       for (const { link, nth } of isSo ? tried : []) {
@@ -342,6 +358,8 @@ function withLost(
   }
   return Array.from(links)
 }
+
+const FEW = 4
 
 /** By the place of each among those of its kind, from wherever it was told apart. */
 function wheresOf(entries: readonly Part[]): string[] {

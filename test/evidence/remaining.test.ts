@@ -825,9 +825,16 @@ it.each([
       missing: [],
       added: [],
     }
-    for (const count of [10, integrity.hash_chain.links.length]) {
+    const { seal } = integrity
+    for (const [count, by] of [
+      [10, seal],
+      [integrity.hash_chain.links.length, seal],
+      // Where nothing says how many there were, what is left follows from each other.
+      [10, { ...seal, payload: '!' }],
+    ] as const) {
       integrity.hash_chain.count = count
-      const { remaining } = await verifyEnvelope(bytesOf(document), { trust })
+      const text = JSON.stringify({ ...document, integrity: { ...integrity, seal: by } })
+      const { remaining } = await verifyEnvelope(utf8(text), { trust })
       expect(remaining).toMatchObject(told)
       expect(remaining?.sentences.join(' ')).toContain(
         `it breaks first at entry ${breaks}. ${gone.length} link`,
@@ -835,6 +842,39 @@ it.each([
     }
   },
 )
+
+it('[V21] entries that were taken out at the end with their links: the chain breaks where the first of them was', async () => {
+  for (const gone of [1, 2, 3]) {
+    const document = structuredClone(honest.envelope)
+    const { order, execution, gates, integrity } = document
+    const entries = integrity.hash_chain.count - gone
+    integrity.hash_chain.links.splice(entries)
+    for (const kind of order.splice(Math.max(0, entries - 1)))
+      if (kind === 'step') execution.steps.pop()
+      else gates.pop()
+    const { closing: _, ...rest } = document
+    const { remaining } = await verifyEnvelope(utf8(JSON.stringify(rest)), { trust })
+    expect(remaining, `${gone}`).toMatchObject({
+      entries: integrity.hash_chain.count,
+      intact: entries,
+      broken: { seq: entries, where: `/integrity/hash_chain/links/${entries}` },
+      lost: gone,
+      changed: [],
+      added: [],
+    })
+  }
+})
+
+it('[V21] a link with another digest of its entry accuses none, also in a file that cannot be read', async () => {
+  const { integrity, ...content } = structuredClone(honest.envelope)
+  for (const link of integrity.hash_chain.links) {
+    const other = structuredClone(integrity)
+    bend(other.hash_chain.links[link.seq], 'entry')
+    const text = JSON.stringify({ ...content, integrity: other, more: 1 })
+    const { remaining } = await verifyEnvelope(utf8(text), { trust })
+    expect(remaining).toMatchObject({ broken: null, changed: [], missing: [], sealed: true })
+  }
+})
 
 describe('one damage', () => {
   const ids = { steps: ['one', 'two', 'three'], gates: ['four', 'five'] }

@@ -246,6 +246,16 @@ it('[W12] a record that is another one than is listed is named, and one that is 
   ])
   // A list that has it twice says so, in whichever order.
   const two4 = [list({}), list({ head: anew.head, sha256: digest(9) })]
+  const seals4 = [list({}), list({ sealed_at: again.sealed_at, sha256: digest(9) })]
+  for (const [a, b] of [seals4, seals4.toReversed()])
+    for (const isSealed of [true, false])
+      expect(
+        againstList(
+          [a, b].flatMap((one) =>
+            one ? { listed: one, says: last, isSealed, sha256: digest(3) } : [],
+          ),
+        ),
+      ).toMatchObject([{ fault: 'mislisted', expected: again.sealed_at }])
   for (const rows of [two4, two4.toReversed()])
     expect(
       againstList([

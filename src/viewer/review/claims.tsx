@@ -177,6 +177,9 @@ function Row({ claim, open }: { claim: Claim; open: boolean }) {
               >
                 <pre className="font-mono text-xs">{claim.shell}</pre>
               </section>
+              <p className="mt-1 text-ink-3">
+                In a shell, beside the file, saved as <code>envelope.json</code>.
+              </p>
             </dd>
           </>
         )}
