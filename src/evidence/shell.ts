@@ -92,6 +92,18 @@ export function shellToLook(pointer: string): string | null {
   return /^(\/[A-Za-z0-9_.-]+)+$/.test(pointer) ? `jq -ac '${jqPath(pointer)}' ${FILE}` : null
 }
 
+/**
+ * Shows what is wrong with bytes that are not read as a record: nothing of them is in it. jq reads more than JSON is, so that
+ * it is asked how many documents there are, and writes numbers as it has computed them.
+ */
+export const SHELL_FOR_BYTES: { readonly [code: string]: string } = {
+  'too-large': `wc -c < ${FILE}`,
+  'byte-order-mark': `head -c 4 ${FILE} | od -An -tx1`,
+  'not-utf8': `iconv -f UTF-8 -t UTF-8 ${FILE} > /dev/null`,
+  'not-json': `jq -n 'reduce inputs as $one (0; . + 1) | {"JSON documents in it": .}' ${FILE}`,
+  'not-canonical': `jq -jcS 'walk(if type == "number" then . + 0 else . end)' ${FILE} | cmp - ${FILE}`,
+}
+
 /** `/execution/steps/3` → `.execution.steps[3]`. */
 export function jqPath(pointer: string): string {
   const parts = pointer.split('/').slice(1)

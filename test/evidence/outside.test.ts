@@ -370,6 +370,38 @@ it.for<[Claim['code'], RegExp, string?]>([
   expect.unreachable(`no frozen file fails by ${code}`)
 })
 
+it('[V18] show of each frozen file that is not read as a record what is wrong with it', async (context) => {
+  need(context, 'jq', 'od', 'cmp', 'iconv')
+  const table = readAttackTable()
+  const shown = new Set<string>()
+  for (const attack of table.attacks.filter(isNameable)) {
+    const bytes = readAttack(attack)
+    const { claims: found } = await judge(bytes, readerOf(attack, table))
+    const [claim] = found
+    if (claim === undefined || found.length > 1 || claim.shell === undefined) continue
+    writeFileSync(join(folder, 'envelope.json'), bytes)
+    const said = spawnSync('/bin/sh', ['-uc', claim.shell], { cwd: folder, encoding: 'utf8' })
+    const text = `${said.stdout}${said.stderr}`
+    expect({ file: attack.file, isShown: text.trim() !== '' }).toEqual({
+      file: attack.file,
+      isShown: true,
+    })
+    expect({ file: attack.file, text }).not.toMatchObject({
+      text: '{\n  "JSON documents in it": 1\n}\n',
+    })
+    shown.add(claim.code)
+  }
+  expect([...shown]).toEqual(
+    expect.arrayContaining([
+      'byte-order-mark',
+      'not-utf8',
+      'not-json',
+      'not-canonical',
+      'schema-violated',
+    ]),
+  )
+})
+
 it('[V18] each claim that can be proven has lines', async (context) => {
   need(context, 'openssl', 'jq', 'base64', 'sha256sum', 'split', 'xargs')
   const { approver, sign } = newPasskey('ann', { user: 'ann' })
