@@ -92,9 +92,9 @@ function linksIn(
     const isNext = prev !== undefined && linkDigest({ ...link, prev }) === link.link
     return isNext || link.link === head ? [link.seq + 1] : []
   })
-  const least = [all.length, entries.length, order.length + 2, sealed?.count ?? 0]
+  const counts = [all.length, entries.length, order.length + 2, sealed?.count ?? 0]
   const most = Math.min(
-    [...least, ...follows].reduce((one, other) => Math.max(one, other)),
+    [...counts, ...follows].reduce((one, other) => Math.max(one, other)),
     mostInAList(limits),
   )
   const bySeq: (Link | undefined)[] = []

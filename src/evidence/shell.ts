@@ -96,7 +96,7 @@ export function shellToLook(pointer: string): string | null {
  * Shows what is wrong with bytes that are not read as a record: nothing of them is in it. jq reads more than JSON is, so that
  * it is asked how many documents there are, and writes numbers as it has computed them.
  */
-export const SHELL_FOR_BYTES: { readonly [code: string]: string } = {
+export const SHELL_FOR_UNREAD: { readonly [code: string]: string } = {
   'too-large': `wc -c < ${FILE}`,
   'byte-order-mark': `head -c 4 ${FILE} | od -An -tx1`,
   'not-utf8': `iconv -f UTF-8 -t UTF-8 ${FILE} > /dev/null`,

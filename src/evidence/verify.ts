@@ -24,7 +24,7 @@ import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
-import { SHELL_FOR_BYTES, shellToLook } from './shell.ts'
+import { SHELL_FOR_UNREAD, shellToLook } from './shell.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
 
@@ -175,7 +175,7 @@ export async function verifyEnvelope(
 
 /** Where there is nothing to compute again, there is something to look at. */
 function toLookAt(claim: Claim): Claim {
-  const shell = claim.shell ?? SHELL_FOR_BYTES[claim.code] ?? shellToLook(claim.where)
+  const shell = claim.shell ?? SHELL_FOR_UNREAD[claim.code] ?? shellToLook(claim.where)
   return shell === null ? claim : { ...claim, shell }
 }
 
