@@ -84,11 +84,10 @@ async function listedIn(folder: string, called: string): Promise<Beside[] | null
   const files: Beside[] = []
   for (const bytes of names.toSorted((a, b) => a.compare(b))) {
     const name = `${called}/${bytes.toString()}`
-    if (isLeftover(name)) continue
     const file = Buffer.concat([Buffer.from(`${folder}/`), bytes])
     try {
       const size = await sizeOfRegular(file)
-      files.push({ name, size, bytes: () => readKept(file, size) })
+      if (!isLeftover(name)) files.push({ name, size, bytes: () => readKept(file, size) })
     } catch (error) {
       files.push(unread(name, error))
     }

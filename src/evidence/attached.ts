@@ -253,7 +253,7 @@ function shown(name: string): string {
   return `A file that is named ${text}`
 }
 
-/** What a system leaves in a folder beside the files of a person. Nobody gave it as evidence. */
+/** What a system leaves in a folder beside the files of a person. Nobody gave it as evidence. To be asked of files alone. */
 export const isLeftover = (path: string): boolean =>
   /(?:^|\/)(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/.test(path)
 

@@ -319,6 +319,7 @@ it('[C2] [A1] what cannot be read beside a record is named, is 2, and hides neit
     [(at: string) => symlink(join(whole, 'logs', log), at), `logs/${log}`, 'is no regular file'],
     [(at: string) => symlink('nowhere', at), 'logs/more', 'is no regular file'],
     [(at: string) => mkdir(at), `logs/${log}`, 'is no regular file'],
+    [(at: string) => mkdir(at), 'logs/.DS_Store', 'is no regular file'],
     [(at: string) => writeFile(at, ''), 'logs', 'ENOTDIR'],
   ] as const) {
     await refill()

@@ -577,7 +577,12 @@ describe('a folder that is dropped', () => {
     // More than a page once took, and the envelope is what comes last.
     const artifacts = new FolderHandle('artifacts', async function* () {
       const one = new File(['a'], '0'.repeat(64))
-      for (let nth = 0; nth < 20_000; nth += 1) yield new FileHandle(`${nth}`, one)
+      for (let nth = 1; nth < 20_000; nth += 1) yield new FileHandle(`${nth}`, one)
+      // What a file system leaves beside files is a file: a folder that is called so is one that somebody made.
+      yield new FolderHandle('.DS_Store', async function* () {
+        yield new FileHandle('0', one)
+        yield new FileHandle('.DS_Store', one)
+      })
     })
     const whole = async function* () {
       yield artifacts

@@ -137,7 +137,7 @@ async function listAll(
   for (const { path, list } of folders)
     try {
       for await (const node of list()) {
-        if (isLeftover(node.path)) continue
+        if (node.is === 'file' && isLeftover(node.path)) continue
         if (nodes.length >= most) return { nodes, isCut: true }
         if (nodes.length % AT_A_TIME === 0) {
           signal.throwIfAborted()
