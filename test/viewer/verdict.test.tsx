@@ -86,6 +86,40 @@ describe('a verdict', () => {
     )
   })
 
+  it('[V25] says by whose key whatever stands first, and where none is known that', async () => {
+    const text = new TextDecoder().decode(sealed.bytes)
+    const damaged = Buffer.from(text.replace('I have seen it', 'I have seen 1t'))
+    const { name } = sealed.content.opening.definition
+    const required = [{ name, sha256: '0'.repeat(64), gates: [] }]
+    const revoked = { server_keys: [serverKeyOf(signer, { status: 'revoked' })] }
+    const key = `${signer.key_id.slice(0, 8)}…`
+    const unknown = 'The seal’s signature was not checked: you do not know the key that it names.'
+    for (const [bytes, trust, said] of [
+      [sealed.bytes, [pinned(signer, { required })], `It is signed by a key you pinned (${key}).`],
+      [
+        sealed.bytes,
+        [pinned(signer, revoked)],
+        `It is signed by a key you pinned (${key}), which does not count for it.`,
+      ],
+      [
+        damaged,
+        [pinned(signer)],
+        `Its seal is signed by a key you pinned (${key}), over something else than stands in it.`,
+      ],
+      [damaged, [], unknown],
+      [sealed.bytes, [], unknown],
+      [sealed.bytes.subarray(1), [], 'No key is known to have sealed it as it stands.'],
+      [
+        sealed.bytes,
+        [{ file: trustFileOf(signer), source: 'first_seen' }],
+        `It is signed by the key ${key}, first seen on this device on 12 Nov 2026, which proves nothing about who holds it.`,
+      ],
+    ] as const) {
+      await judge(bytes, trust)
+      expect(screen.getByRole('region', { name: 'Verdict' }).textContent).toContain(said)
+    }
+  })
+
   it('[V15] [V25] calls nothing not present that was required and is kept, where no gate was', async () => {
     const { opening } = sealed.content
     const { name, sha256 } = opening.definition
@@ -349,7 +383,7 @@ describe('a verdict', () => {
     where().getByRole('heading', { name: 'The first thing that fails' })
     where().getByText(/^The file is whole: what fails is what was recorded/)
     expect(where().queryByText(/was changed in this one/)).toBe(null)
-    verdict().getByText(/The file itself is whole\.$/)
+    verdict().getByText(/The file itself is whole\. It is signed by/)
   })
 
   it('[V21] calls no file whole that fails and that no key has sealed which is pinned and has not ended', async () => {

@@ -1,6 +1,7 @@
-import { TRUST_SOURCE, type TrustSource } from '#contract/trust.ts'
-import { FAILING, failingOf } from '#evidence/advice.ts'
-import { type Claim, CODE, keepsBack } from '#evidence/claims.ts'
+import { TRUST_SOURCE } from '#contract/trust.ts'
+import { FAILING, failingOf, isBound } from '#evidence/advice.ts'
+import { type Claim, CODE, fails, keepsBack } from '#evidence/claims.ts'
+import type { SealedBy } from '#evidence/sealed.ts'
 import { keyNamed } from '#evidence/trust-said.ts'
 import { daySaid } from '#viewer/parts/time.tsx'
 import { isSealKnown } from '#viewer/seal-known.ts'
@@ -22,16 +23,13 @@ export type ProofSentence = {
 
 /** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
 export function proofSentence(
-  {
-    verdict,
-    claims,
-    sealed_by,
-    unread,
-  }: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
+  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
   seen: string | null,
   from: Whence,
 ): ProofSentence {
-  const failing = claims.filter(({ state }) => state === 'does not verify')
+  const { verdict, claims, sealed_by, unread } = found
+  const failing = claims.filter(fails)
+  const by = sealed_by && keyName(sealed_by, seen, from)
   const open = openOf(claims)
   const rests = sealed_by?.source === 'pinned' ? restsOn(claims) : ''
   switch (verdict) {
@@ -39,7 +37,7 @@ export function proofSentence(
       return {
         tone: 'refused',
         title: 'This file is no evidence envelope',
-        text: 'It could not be read as one, so nothing of it is shown. It may be another file, or only a part of one. See below why, and ask for another copy.',
+        text: `It could not be read as one, so nothing of it is shown. ${unsealed(found)} It may be another file, or only a part of one. See below why, and ask for another copy.`,
         rests: '',
         open: '',
       }
@@ -47,7 +45,7 @@ export function proofSentence(
       return {
         tone: 'refused',
         title: 'This file does not verify',
-        text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.${FAILING[failingOf(claims)].isWhole ? ' The file itself is whole.' : ''}`,
+        text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.${FAILING[failingOf(claims)].isWhole ? ' The file itself is whole.' : ''} ${by === null ? unsealed(found) : signedBy(claims, by)}`,
         rests: '',
         open: '',
       }
@@ -55,7 +53,7 @@ export function proofSentence(
       return {
         tone: 'proven',
         title: 'The record is proven to be whole and sealed by a key you trust',
-        text: `Nothing of it was changed, added or taken away since it was sealed. It is signed by ${keyName(sealed_by)}. That does not prove that what was recorded is true, or that it is all that happened.`,
+        text: `Nothing of it was changed, added or taken away since it was sealed. It is signed by ${by}. That does not prove that what was recorded is true, or that it is all that happened.`,
         rests,
         open,
       }
@@ -78,14 +76,29 @@ export function proofSentence(
                   : 'Nothing fails. What you required and refused could not be read',
         text:
           sealed_by === null
-            ? `The document, its chain and what its seal says agree. The seal’s signature was not checked: ${isByRefused(claims) ? 'you refused the key that it names' : unread === undefined ? 'you do not know the key that it names' : 'what this browser keeps of the keys that you trust could not be read'}. Anyone could have made this file.`
+            ? `The document, its chain and what its seal says agree. ${unsealed(found)} Anyone could have made this file.`
             : sealed_by.source === 'pinned'
-              ? `The document is unchanged and signed by ${keyName(sealed_by)}. See below what is not proven.`
-              : `The document, its chain and its seal agree. The key was ${sourceOf(sealed_by.source, seen, from)}. ${unread === undefined ? ADVICE[from] : 'What this browser keeps of the keys that you trust could not be read.'}`,
+              ? `The document is unchanged and signed by ${by}. See below what is not proven.`
+              : `The document, its chain and its seal agree. It is signed by ${by}. ${unread === undefined ? ADVICE[from] : 'What this browser keeps of the keys that you trust could not be read.'}`,
         rests,
         open,
       }
   }
+}
+
+/** Of a file that is refused: what a key signed may be something else than what stands in it. */
+function signedBy(claims: readonly Claim[], by: string): string {
+  if (!isBound(claims)) return `Its seal is signed by ${by}, over something else than stands in it.`
+  const isEnded = claims.some(({ code }) => code === 'key-retired' || code === 'key-revoked')
+  return `It is signed by ${by}${isEnded ? ', which does not count for it' : ''}.`
+}
+
+function unsealed({ claims, unread }: Pick<Verdict, 'claims' | 'unread'>): string {
+  if (isByRefused(claims))
+    return 'The seal’s signature was not checked: you refused the key that it names.'
+  if (!claims.some(({ code }) => code === 'key-unknown'))
+    return 'No key is known to have sealed it as it stands.'
+  return `The seal’s signature was not checked: ${unread === undefined ? 'you do not know the key that it names' : 'what this browser keeps of the keys that you trust could not be read'}.`
 }
 
 /** A key that counts by the number alone that the record gives itself makes such records for whoever has it. */
@@ -132,21 +145,20 @@ const ADVICE = {
   export: 'Compare its fingerprint with one you got by another way, and say so where it stands.',
 } as const satisfies Record<Whence, string>
 
-/** Worded by where the key is from; a key seen before says since when. */
-function sourceOf(source: TrustSource, seen: string | null, from: Whence): string {
-  switch (source) {
+/** Worded by where the key is from, and as its reader's own file calls it; a key seen before says since when. */
+function keyName(by: SealedBy, seen: string | null, from: Whence): string {
+  const { label } = TRUST_SOURCE[by.source]
+  const key = `the key ${keyNamed({ key_id: by.key_id })}, `
+  switch (by.source) {
     case 'pinned':
-      return TRUST_SOURCE.pinned.label
+      return `${label} (${keyNamed(by)})`
     case 'first_seen':
       return seen === null
-        ? TRUST_SOURCE.first_seen.label
-        : `${TRUST_SOURCE.first_seen.label} on ${daySaid(seen)}, which proves nothing about who holds it`
+        ? key + label
+        : `${key}${label} on ${daySaid(seen)}, which proves nothing about who holds it`
     case 'offered':
       return from === 'server'
-        ? TRUST_SOURCE.offered.label
-        : `offered by the trust file that ${from === 'export' ? 'came with this export' : 'you gave'}: proves nothing about the server until you confirm it`
+        ? key + label
+        : `${key}offered by the trust file that ${from === 'export' ? 'came with this export' : 'you gave'}: proves nothing about the server until you confirm it`
   }
 }
-
-const keyName = (by: Verdict['sealed_by']): string =>
-  by === null ? 'a key you do not know' : `${TRUST_SOURCE[by.source].label} (${keyNamed(by)})`
