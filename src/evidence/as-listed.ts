@@ -1,5 +1,6 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
 import { keysOf } from '#contract/status.ts'
+import { counted } from './counted.ts'
 import { heldName } from './place.ts'
 import type { SeriesFault } from './series.ts'
 import type { Placed } from './standing.ts'
@@ -53,10 +54,19 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
       at = byName.get(name)?.says
     }
   }
-  return records.flatMap((one) => {
+  const faults = records.flatMap((one) => {
     const name = heldName(one.says)
     return unlikeListed(one, { by: vouched.get(name), isListed: isListed.has(name) }) ?? []
   })
+  return [...Map.groupBy(faults, ({ message }) => message).values()].flatMap(asOne)
+}
+
+/** A list may have one record as often as it likes: what is said of it in the same words is said once. */
+function asOne(same: readonly SeriesFault[]): readonly SeriesFault[] {
+  const [first, ...more] = same
+  if (first === undefined || more.length === 0) return same
+  const message = `${first.message} So it is listed ${counted(more.length, 'more time')}, each time otherwise.`
+  return [{ ...first, message }]
 }
 
 function oddIn({ listed, says, sha256 }: Omit<HeldToList, 'isSealed'>) {

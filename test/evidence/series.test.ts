@@ -263,6 +263,16 @@ it('[W12] a record that is another one than is listed is named, and one that is 
         ...rows.map((listed) => ({ listed, says: last, isSealed: true, sha256: digest(3) })),
       ]),
     ).toMatchObject([{ fault: 'mislisted', evidence_id: 'ev-4', expected: anew.head }])
+  // As often as it likes, and it is said once for each thing that is listed otherwise.
+  const often = Array.from({ length: 300 }, (_, n) => list({ run_id: `run-of-${n}` }))
+  const rows = [...often, list({ head: anew.head })].flatMap((listed) =>
+    honest.slice(3).map((row) => ({ ...row, listed })),
+  )
+  const saidOnce = againstList(rows)
+  expect(saidOnce).toMatchObject([{ expected: 'run-of-0' }, { expected: anew.head }])
+  expect(saidOnce[0]?.message).toMatch(
+    /another run .* So it is listed 299 more times, each time otherwise\.$/,
+  )
   // One that is as listed vouches for all that it follows, and not for what is sealed after it.
   const lie = { head: anew.head, sha256: digest(9) }
   const twoFalse = honest.map((row, at) =>
