@@ -5,7 +5,7 @@ import { canonicalize } from './canonical.ts'
 import { beginningOf, type Claim, claimOf, type ClaimName, fails } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { openIn, pinnedForm, planFault } from './plan.ts'
-import { FILE, shellForPlan } from './shell.ts'
+import { shellForPlan, shellToShow } from './shell.ts'
 import { type Trusted } from './trust.ts'
 
 /** What the reader says on the spot that the record must be. Which record it must be is what they *asked* for. */
@@ -69,7 +69,10 @@ export function* checkExpectations(
   }
 }
 
-const TO_REQUIRE = `runseal verify ${FILE} --trust trust.json --expect definition=NAME --expect outcome=succeeded`
+/** What a requirement would be held against. */
+const TO_REQUIRE = shellToShow(
+  '{definition: .opening.definition, gates: [.opening.plan.gates[] | {step_id, question, policy}], outcome: .closing.outcome}',
+)
 
 /** The definition that nothing but the record's own name for it says that it is a run of, while others are required. */
 export const namedAlone = (claims: readonly Claim[]): string | null =>

@@ -1,7 +1,7 @@
 import { type Envelope, type Previous } from '#contract/envelope.ts'
 import { type Claim, claimOf } from './claims.ts'
 import { sealedAt } from './sealed.ts'
-import { FILE } from './shell.ts'
+import { shellToShow } from './shell.ts'
 
 /** What the reader asked for, where the file answers a question. */
 export type Asked = { readonly run_id?: string; readonly evidence_id?: string }
@@ -73,11 +73,9 @@ export function* checkAsked(envelope: Envelope, asked: Asked): Generator<Claim> 
   if (!isAsked)
     yield claimOf('nothing-asked', {
       message: 'You did not say which run or evidence you asked for.',
-      shell: TO_ASK,
+      shell: shellToShow('{run_id, evidence_id}'),
     })
 }
-
-const TO_ASK = `runseal verify ${FILE} --expect run=ID --expect evidence=ID`
 
 /**
  * Against what the reader holds: a removal leaves a hole, a second version is a fork, by whichever key. Only what

@@ -87,9 +87,12 @@ export function shellForSeal(publicKey: Uint8Array, payloadLength: number): stri
   ].join('\n')
 }
 
-/** What stands there, in ASCII, so that nothing of it acts on a terminal. null where no line of ours can name it. */
+/** What the filter comes to, in ASCII, so that nothing of it acts on a terminal. */
+export const shellToShow = (filter: string): string => `jq -ac '${filter}' ${FILE}`
+
+/** What stands there. null where no line of ours can name it. */
 export function shellToLook(pointer: string): string | null {
-  return /^(\/[A-Za-z0-9_.-]+)+$/.test(pointer) ? `jq -ac '${jqPath(pointer)}' ${FILE}` : null
+  return /^(\/[A-Za-z0-9_.-]+)+$/.test(pointer) ? shellToShow(jqPath(pointer)) : null
 }
 
 /**

@@ -10,7 +10,6 @@ import { verify } from '#cli/verify.ts'
 import { type CarriedAs, carriedTag } from '#evidence/carried.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { trustFault } from '#evidence/trust.ts'
-import { verifyEnvelope } from '#evidence/verify.ts'
 import {
   type Attack,
   ATTACKS,
@@ -19,15 +18,7 @@ import {
   readAttackTable,
   readerOf,
 } from '#test/evidence/attacks.ts'
-import {
-  approvedRun,
-  bytesOf,
-  newSigner,
-  pinned,
-  planStep,
-  startRun,
-  trustFileOf,
-} from '#test/evidence/fixture.ts'
+import { bytesOf, newSigner, planStep, startRun, trustFileOf } from '#test/evidence/fixture.ts'
 import { readSeriesTable, SERIES } from '#test/evidence/frozen-series.ts'
 import { judge } from '#test/evidence/portable.ts'
 
@@ -390,26 +381,6 @@ it('[C2] [V21] of more that was changed than is named it says that --json names 
     const file = join(folder, `changed-${most}.json`)
     await writeFile(file, bytesOf(other))
     expect((await printed([file])).text.includes(all)).toBe(isSaid)
-  }
-})
-
-it('[V18] what nobody asked or required has the line that asks it', async () => {
-  const signer = await newSigner()
-  const { bytes } = await approvedRun(signer).seal()
-  const [file, trust] = [join(folder, 'envelope.json'), join(folder, 'trust.json')]
-  await writeFile(file, bytes)
-  await writeFile(trust, JSON.stringify(trustFileOf(signer)))
-  const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
-  for (const [code, answered] of [
-    ['nothing-asked', /asked: This is a record, but not the one/],
-    ['nothing-required', /expectations: The definition is release, and you expected another/],
-  ] as const) {
-    const line = claims.find((claim) => claim.code === code)?.shell ?? ''
-    expect(line).toMatch(/^runseal verify envelope\.json --/)
-    const at = (word: string) => (word.endsWith('.json') ? join(folder, word) : word)
-    const { code: exit, text } = await printed(line.split(' ').slice(2).map(at))
-    expect(exit).toBe(1)
-    expect(text).toMatch(answered)
   }
 })
 

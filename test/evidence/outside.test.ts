@@ -7,7 +7,8 @@ import { crypto as sigstoreCrypto } from '@sigstore/core'
 import { toSignedEntity, Verifier } from '@sigstore/verify'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it, type TestContext } from 'vitest'
-import { type Envelope, type Seal } from '#contract/envelope.ts'
+import { Envelope, type Seal } from '#contract/envelope.ts'
+import { parseJson } from '#contract/parse.ts'
 import { keysOf } from '#contract/status.ts'
 import { compareBeside } from './beside-one.ts'
 import { canonicalize } from '#evidence/canonical.ts'
@@ -400,6 +401,39 @@ it('[V18] show of each frozen file that is not read as a record what is wrong wi
       'schema-violated',
     ]),
   )
+})
+
+it('[V18] show of a frozen file what a question or a requirement would be held against', async (context) => {
+  need(context, 'jq')
+  const table = readAttackTable()
+  const open: { bytes: Uint8Array; claim: Claim }[] = []
+  for (const attack of table.attacks.filter(isNameable)) {
+    const bytes = readAttack(attack)
+    const { claims: found } = await judge(bytes, readerOf(attack, table))
+    for (const claim of found)
+      if (claim.code === 'nothing-asked' || claim.code === 'nothing-required')
+        open.push({ bytes, claim })
+  }
+  const ofCode = Map.groupBy(open, ({ claim }) => claim.code)
+  expect(ofCode.size).toBe(2)
+  for (const { bytes, claim } of [...ofCode.values()].flatMap((all) => someOf(all, 20))) {
+    writeFileSync(join(folder, 'envelope.json'), bytes)
+    const said = redone(claim)
+    expect(said).toMatch(/^[ -~]+\n$/)
+    const read = parseJson(Envelope, new TextDecoder().decode(bytes))
+    if (!read.ok) throw new Error('it was read before')
+    const { run_id, evidence_id, opening, closing } = read.value
+    const gates = opening.plan.gates.map(({ step_id, question, policy }) => ({
+      step_id,
+      question,
+      policy,
+    }))
+    expect(JSON.parse(said)).toEqual(
+      claim.code === 'nothing-asked'
+        ? { run_id, evidence_id }
+        : { definition: opening.definition, gates, outcome: closing.outcome },
+    )
+  }
 })
 
 it('[V18] each claim that can be proven has lines', async (context) => {
