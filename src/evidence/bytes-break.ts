@@ -1,6 +1,7 @@
 import { canonicalize, utf8 } from './canonical.ts'
 import { type ClaimCode, CODE } from './claims.ts'
 import { counted } from './counted.ts'
+import { type Compared } from './fault.ts'
 import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
 import { placeInRecord } from './names.ts'
 
@@ -14,7 +15,9 @@ export type Break = {
   /** JSON pointer, as far as it can be told, '' for the whole. */
   readonly where: string
   readonly expected: string
-  /** What stands there, and before it: ASCII as it is, other bytes by their numbers. */
+  /** What stands there, null behind the last. */
+  readonly byte: number | null
+  /** That and what follows, and what stands before it: ASCII as it is, other bytes by their numbers. */
   readonly before: string
   readonly after: string
   /** What kind of damage it looks like. */
@@ -41,7 +44,8 @@ export function breakOf(bytes: Uint8Array<ArrayBuffer>, code: ClaimCode): Break 
   const offset = differenceOf(bytes, written)
   // A key that no record has may be canonical.
   if (offset === bytes.length && offset === written.length) return null
-  return at(offset, offset === written.length ? EXPECTED.end : 'what RFC 8785 writes')
+  const [next] = written.subarray(offset)
+  return at(offset, next === undefined ? EXPECTED.end : `what RFC 8785 writes (${byteSaid(next)})`)
 }
 
 function differenceOf(bytes: Uint8Array, others: Uint8Array): number {
@@ -67,6 +71,7 @@ function breakAt(
     column: offset - begin + 1,
     where,
     expected,
+    byte: bytes[offset] ?? null,
     before: visibly(bytes.subarray(Math.max(0, offset - SHOWN), offset)),
     after: visibly(bytes.subarray(offset, offset + SHOWN)),
     looks: looksLike(bytes, offset, expected),
@@ -116,6 +121,14 @@ export function* sentencesOfBytes(found: Break): Generator<string> {
   yield `The bytes break after ${counted(offset, 'byte')} (line ${line.toLocaleString('en')}, column ${column.toLocaleString('en')})${where === '' ? '' : `, at ${where}`}: ${expected} was expected, and ${stands}.`
   if (looks !== null) yield looks
 }
+
+/** What is no word of the file. */
+export const comparedAt = ({ expected, byte }: Break): Compared => ({
+  expected: expected.replace(/,$/, ''),
+  actual: byte === null ? 'the end of the file' : byteSaid(byte),
+})
+
+const byteSaid = (byte: number): string => `byte 0x${byte.toString(16).padStart(2, '0')}`
 
 const visibly = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) =>

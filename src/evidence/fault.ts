@@ -16,15 +16,20 @@ export type FaultCode =
   | 'not-base64'
   | 'signer-mismatch'
 
+/** In our words and numbers: nothing of a file that is refused is in it. */
+export type Compared = { readonly expected: string; readonly actual: string }
+
 /** Says what disagreed. `where` is a JSON pointer into the document, '' for the whole of it. */
 export class EvidenceError extends Error {
   override readonly name = 'EvidenceError'
   readonly code: FaultCode
   readonly where: string
+  readonly compared: Compared | undefined
 
-  constructor(code: FaultCode, message: string, where = '') {
+  constructor(code: FaultCode, message: string, where = '', compared?: Compared) {
     super(message)
     this.code = code
     this.where = where
+    this.compared = compared
   }
 }

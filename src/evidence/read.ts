@@ -4,7 +4,7 @@ import { PROFILE } from '#contract/scalar.ts'
 import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 import { type Document, documentIn, documentOf } from './document.ts'
-import { EvidenceError, type FaultCode } from './fault.ts'
+import { type Compared, EvidenceError, type FaultCode } from './fault.ts'
 import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
 import { placeInRecord } from './names.ts'
 import { isRoomFor, MOST_VALUES } from './room.ts'
@@ -41,7 +41,13 @@ export function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   refuseTooLarge(bytes, limits)
   const text = readText(bytes)
-  if (!isRoomFor(bytes)) throw new EvidenceError('too-large', NO_ROOM)
+  if (!isRoomFor(bytes)) {
+    const most = MOST_VALUES.toLocaleString('en')
+    throw new EvidenceError('too-large', `has more than ${most} values, and no more are read`, '', {
+      expected: `at most ${most} values`,
+      actual: 'more of them',
+    })
+  }
   const value = readJson(text, bytes)
   refuseForeign(value)
   refuseEscapedKeys(text)
@@ -55,13 +61,13 @@ export function readPlainly(bytes: Uint8Array, limits: Limits): Document {
   return documentOf(value)
 }
 
-const NO_ROOM = `has more than ${MOST_VALUES.toLocaleString('en')} values, and no more are read`
-
 function refuseTooLarge(bytes: Uint8Array, limits: Limits): void {
   if (bytes.length <= limits.bytes) return
   throw new EvidenceError(
     'too-large',
     `it is of more than ${counted(limits.bytes, 'byte')}, and no more are read`,
+    '',
+    { expected: `at most ${counted(limits.bytes, 'byte')}`, actual: counted(bytes.length, 'byte') },
   )
 }
 
@@ -96,33 +102,59 @@ function fromByte(bytes: Uint8Array, at: number | null): string {
 
 function refuseForeign(value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new EvidenceError('not-an-envelope', 'it is not a JSON object')
+    throw new EvidenceError('not-an-envelope', 'it is not a JSON object', '', {
+      expected: 'an object',
+      actual: sortOf(value),
+    })
   }
-  if (!('schema' in value) || value.schema !== PROFILE) {
-    throw new EvidenceError('not-an-envelope', `it does not say that it is a ${PROFILE}`, '/schema')
+  const schema = 'schema' in value ? value.schema : undefined
+  if (schema !== PROFILE) {
+    const message = `it does not say that it is a ${PROFILE}`
+    const actual = typeof schema === 'string' ? 'another text' : sortOf(schema)
+    throw new EvidenceError('not-an-envelope', message, '/schema', { expected: PROFILE, actual })
   }
 }
 
 function refuseUnsafeShape(value: object, limits: Limits): void {
   const fault = shapeFault(value, limits, 1)
-  if (fault !== null) throw new EvidenceError(fault.code, fault.message, placeInRecord(fault.path))
+  if (fault === null) return
+  const { code, message, path, ...compared } = fault
+  throw new EvidenceError(code, message, placeInRecord(path), compared)
 }
 
-type ShapeFault = { code: FaultCode; message: string; path: PropertyKey[] }
+type ShapeFault = Compared & { code: FaultCode; message: string; path: PropertyKey[] }
 
 // Keys are checked here and not by the schema alone, which passes over a `__proto__` in a record without a word. The
 // recursion ends where the limit of depth does.
 function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault | null {
   if (typeof value === 'string') return textFault(value, limits)
   if (typeof value === 'number' && !Number.isFinite(value))
-    return { code: 'not-writable', message: 'a number that no JSON has', path: [] }
+    return {
+      code: 'not-writable',
+      message: 'a number that no JSON has',
+      path: [],
+      expected: 'a number of 64 bits',
+      actual: 'one that is too large',
+    }
   if (!isObject(value)) return null
   if (depth > limits.depth)
-    return { code: 'too-deep', message: `nested deeper than ${limits.depth}`, path: [] }
+    return {
+      code: 'too-deep',
+      message: `nested deeper than ${limits.depth}`,
+      path: [],
+      expected: `at most ${counted(limits.depth, 'level')}`,
+      actual: 'more of them',
+    }
   if (Array.isArray(value)) {
     // Before the schema, which would keep a fault for each element.
     if (value.length > mostInAList(limits))
-      return { code: 'over-limit', message: 'a list longer than any of a record', path: [] }
+      return {
+        code: 'over-limit',
+        message: 'a list longer than any of a record',
+        path: [],
+        expected: `at most ${counted(mostInAList(limits), 'element')}`,
+        actual: counted(value.length, 'element'),
+      }
     for (const [index, element] of value.entries()) {
       const fault = shapeFault(element, limits, depth + 1)
       if (fault !== null) return { ...fault, path: [index, ...fault.path] }
@@ -131,7 +163,13 @@ function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault |
   }
   for (const key of Object.keys(value)) {
     if (!ALLOWED_KEY.test(key)) {
-      return { code: 'key-not-allowed', message: 'a key with characters that no key has', path: [] }
+      return {
+        code: 'key-not-allowed',
+        message: 'a key with characters that no key has',
+        path: [],
+        expected: 'keys of A-Z, a-z, 0-9, “_”, “.” and “-” alone, and none called __proto__',
+        actual: `another key, of ${counted(key.length, 'character')}`,
+      }
     }
     const fault = shapeFault(value[key], limits, depth + 1)
     if (fault !== null) return { ...fault, path: [key, ...fault.path] }
@@ -141,11 +179,23 @@ function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault |
 
 function textFault(text: string, limits: Limits): ShapeFault | null {
   if (!text.isWellFormed())
-    return { code: 'not-writable', message: 'half a surrogate pair', path: [] }
+    return {
+      code: 'not-writable',
+      message: 'half a surrogate pair',
+      path: [],
+      expected: 'whole characters',
+      actual: 'half of one',
+    }
   // A UTF-16 unit is at most three bytes: most texts need no second look.
   const isLong = text.length * 3 > limits.textBytes && utf8(text).length > limits.textBytes
   return isLong
-    ? { code: 'over-limit', message: `a text of more than ${limits.textBytes} bytes`, path: [] }
+    ? {
+        code: 'over-limit',
+        message: `a text of more than ${limits.textBytes} bytes`,
+        path: [],
+        expected: `at most ${counted(limits.textBytes, 'byte')}`,
+        actual: counted(utf8(text).length, 'byte'),
+      }
     : null
 }
 
@@ -178,18 +228,43 @@ function assertFits(value: unknown): asserts value is Envelope {
   const where = placeInRecord(steps)
   // Another name is a word of whoever wrote the file.
   const name = where === at ? steps.findLast((step) => typeof step === 'string') : undefined
-  throw new EvidenceError('schema-violated', unfitSaid(valueAt(value, path), message, name), where)
+  const there = valueAt(value, path)
+  const { said, ...compared } = unfitSaid(there, message, name)
+  throw new EvidenceError('schema-violated', said, where, compared)
 }
 
-function unfitSaid(there: unknown, message: string, name = ''): string {
-  if (message.startsWith('Unrecognized key')) return 'it has a member that no record has'
-  if (there === undefined && name !== '') return `it lacks ${name}`
-  const member = name === '' ? 'something' : `the member ${name}`
-  const expected = message.replace(/^Invalid \w+: /, '')
+function unfitSaid(there: unknown, message: string, name = ''): Compared & { said: string } {
+  if (message.startsWith('Unrecognized key'))
+    return {
+      said: 'it has a member that no record has',
+      expected: 'the members that a record has there',
+      actual: 'another one too',
+    }
+  const fault = message.replace(/^Invalid \w+: /, '')
   // An expression of hundreds of characters tells a person nothing.
-  return expected.startsWith('must match pattern')
+  const isPattern = fault.startsWith('must match pattern')
+  const expected = isPattern
+    ? 'a text as a record has it there'
+    : fault
+        .replace(/^(?:.*: )?expected /, '')
+        .replace(/ to be (?=[<>])|, received .*$/g, ' ')
+        .trim()
+  const actual = sortOf(there)
+  if (there === undefined && name !== '') return { said: `it lacks ${name}`, expected, actual }
+  const member = name === '' ? 'something' : `the member ${name}`
+  const said = isPattern
     ? `${member} is not written as a record has it there`
-    : `${member} is not what a record has there: ${expected}`
+    : `${member} is not what a record has there: ${fault}`
+  return { said, expected, actual }
+}
+
+/** What sort of value it is, of which nothing is said. */
+function sortOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return `a text of ${counted(value.length, 'character')}`
+  if (Array.isArray(value)) return `a list of ${counted(value.length, 'element')}`
+  return typeof value === 'object' ? 'an object' : `the number ${Number(value)}`
 }
 
 const valueAt = (value: unknown, path: readonly string[]): unknown =>
@@ -202,14 +277,20 @@ const valueAt = (value: unknown, path: readonly string[]): unknown =>
   )
 
 function assertWithin({ execution, gates }: Envelope, limits: Limits): void {
-  if (execution.steps.length + gates.length > limits.entries) {
-    throw new EvidenceError('over-limit', `more than ${limits.entries} entries`, '/order')
-  }
-  for (const [index, step] of execution.steps.entries()) {
-    if (step.artifacts.length > limits.artifactsPerStep) {
-      const where = pointer(['execution', 'steps', index, 'artifacts'])
-      throw new EvidenceError('over-limit', `more than ${limits.artifactsPerStep} artifacts`, where)
-    }
+  const entries = execution.steps.length + gates.length
+  if (entries > limits.entries)
+    throw new EvidenceError('over-limit', `more than ${limits.entries} entries`, '/order', {
+      expected: `at most ${counted(limits.entries, 'entry', 'entries')}`,
+      actual: counted(entries, 'entry', 'entries'),
+    })
+  for (const [index, { artifacts }] of execution.steps.entries()) {
+    if (artifacts.length <= limits.artifactsPerStep) continue
+    const where = pointer(['execution', 'steps', index, 'artifacts'])
+    const message = `more than ${limits.artifactsPerStep} artifacts`
+    throw new EvidenceError('over-limit', message, where, {
+      expected: `at most ${counted(limits.artifactsPerStep, 'artifact')}`,
+      actual: counted(artifacts.length, 'artifact'),
+    })
   }
 }
 
@@ -218,41 +299,47 @@ function assertCovered({ order, execution, gates, integrity }: Envelope): void {
   const { links, count } = integrity.hash_chain
   const chain = '/integrity/hash_chain'
   const kinds = ['opening', ...order, 'closing']
+  for (const [kind, all] of [
+    ['step', execution.steps],
+    ['gate', gates],
+  ] as const) {
+    const ordered = order.filter((one) => one === kind).length
+    if (ordered !== all.length)
+      throw uncovered(`order does not have each ${kind} once`, '/order', [
+        counted(all.length, kind),
+        counted(ordered, kind),
+      ])
+  }
   const wrongKind = kinds.findIndex((kind, seq) => links[seq]?.kind !== kind)
-  const wrongSeq = links.findIndex(({ seq }, index) => seq !== index)
-  if (order.filter((kind) => kind === 'step').length !== execution.steps.length) {
-    throw new EvidenceError('coverage-broken', 'order does not have each step once', '/order')
-  }
-  if (order.length !== execution.steps.length + gates.length) {
-    throw new EvidenceError('coverage-broken', 'order does not have each gate once', '/order')
-  }
-  if (wrongKind !== -1) {
-    const where = `${chain}/links/${wrongKind}`
-    throw new EvidenceError(
-      'coverage-broken',
+  if (wrongKind !== -1)
+    throw uncovered(
       `link ${wrongKind} is not of the kind that order says`,
-      where,
+      `${chain}/links/${wrongKind}`,
+      [`${kinds[wrongKind]}`, links[wrongKind]?.kind ?? 'nothing'],
     )
-  }
-  if (wrongSeq !== -1) {
-    throw new EvidenceError(
-      'coverage-broken',
-      `link ${wrongSeq} has another seq`,
-      `${chain}/links/${wrongSeq}/seq`,
-    )
-  }
+  const wrongSeq = links.findIndex(({ seq }, index) => seq !== index)
+  if (wrongSeq !== -1)
+    throw uncovered(`link ${wrongSeq} has another seq`, `${chain}/links/${wrongSeq}/seq`, [
+      `${wrongSeq}`,
+      `${links[wrongSeq]?.seq}`,
+    ])
   if (links.length !== kinds.length) {
-    throw new EvidenceError(
-      'coverage-broken',
-      `${counted(links.length, 'link')} for ${counted(kinds.length, 'entry', 'entries')}`,
-      `${chain}/links`,
-    )
+    const [expected, actual] = [
+      counted(kinds.length, 'entry', 'entries'),
+      counted(links.length, 'link'),
+    ]
+    throw uncovered(`${actual} for ${expected}`, `${chain}/links`, [
+      counted(kinds.length, 'link'),
+      actual,
+    ])
   }
-  if (count !== links.length) {
-    throw new EvidenceError(
-      'coverage-broken',
+  if (count !== links.length)
+    throw uncovered(
       `count is ${count}, there ${links.length === 1 ? 'is' : 'are'} ${counted(links.length, 'link')}`,
       `${chain}/count`,
+      [`${links.length}`, `${count}`],
     )
-  }
 }
+
+const uncovered = (message: string, where: string, [expected, actual]: readonly [string, string]) =>
+  new EvidenceError('coverage-broken', message, where, { expected, actual })

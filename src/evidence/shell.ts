@@ -99,12 +99,22 @@ export function shellToLook(pointer: string): string | null {
  * Shows what is wrong with bytes that are not read as a record: nothing of them is in it. jq reads more than JSON is, so that
  * it is asked how many documents there are, and writes numbers as it has computed them.
  */
+const FROM_CANONICAL = `jq -jcS 'walk(if type == "number" then . + 0 else . end)' ${FILE} | cmp - ${FILE}`
 export const SHELL_FOR_UNREAD: { readonly [code: string]: string } = {
   'too-large': `wc -c < ${FILE}`,
   'byte-order-mark': `head -c 4 ${FILE} | od -An -tx1`,
   'not-utf8': `iconv -f UTF-8 -t UTF-8 ${FILE} > /dev/null`,
   'not-json': `jq -n 'reduce inputs as $one (0; . + 1) | {"JSON documents in it": .}' ${FILE}`,
-  'not-canonical': `jq -jcS 'walk(if type == "number" then . + 0 else . end)' ${FILE} | cmp - ${FILE}`,
+  'key-escaped': FROM_CANONICAL,
+  'not-canonical': FROM_CANONICAL,
+}
+
+/** The same where it is wrong with the document itself: which members it has. */
+const MEMBERS = `jq -ac 'if type == "object" then keys_unsorted else type end' ${FILE}`
+export const SHELL_FOR_MEMBERS: { readonly [code: string]: string } = {
+  'not-an-envelope': MEMBERS,
+  'key-not-allowed': MEMBERS,
+  'schema-violated': MEMBERS,
 }
 
 /** `/execution/steps/3` → `.execution.steps[3]`. */

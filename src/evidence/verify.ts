@@ -2,6 +2,7 @@ import { type Envelope, LIMITS, type Limits } from '#contract/envelope.ts'
 import { type VerdictWord } from '#contract/status.ts'
 import { parseToFirstFault } from '#contract/parse.ts'
 import { TRUST_SOURCE, TrustFile } from '#contract/trust.ts'
+import { comparedAt } from './bytes-break.ts'
 import { cellsAway } from './cells.ts'
 import {
   type Claim,
@@ -24,7 +25,7 @@ import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
-import { SHELL_FOR_UNREAD, shellToLook } from './shell.ts'
+import { SHELL_FOR_MEMBERS, SHELL_FOR_UNREAD, shellToLook } from './shell.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
 
@@ -175,7 +176,9 @@ export async function verifyEnvelope(
 
 /** Where there is nothing to compute again, there is something to look at. */
 function toLookAt(claim: Claim): Claim {
-  const shell = claim.shell ?? SHELL_FOR_UNREAD[claim.code] ?? shellToLook(claim.where)
+  const { code, where } = claim
+  const shell =
+    claim.shell ?? SHELL_FOR_UNREAD[code] ?? shellToLook(where) ?? SHELL_FOR_MEMBERS[code] ?? null
   return shell === null ? claim : { ...claim, shell }
 }
 
@@ -202,7 +205,7 @@ function tryRead(
     return { ok: true, document: read() }
   } catch (fault) {
     // What an engine has no room for is no reason to throw either: one bad file would hide the others of an audit.
-    const { code, message, where } =
+    const { code, message, where, compared } =
       fault instanceof EvidenceError
         ? fault
         : new EvidenceError('over-limit', `reading it ended in ${String(fault)}`)
@@ -212,6 +215,7 @@ function tryRead(
       claim: claimOf(code, {
         where,
         message: `${message.charAt(0).toUpperCase()}${message.slice(1)}.`,
+        ...compared,
       }),
     }
   }
@@ -221,9 +225,11 @@ const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, cod
 
 function refused(claim: Claim, remaining: Verification['remaining']): Verification {
   const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
+  const at = remaining?.bytes ?? null
+  const compared = claim.expected === undefined && at !== null ? comparedAt(at) : {}
   return {
     verdict,
-    claims: [toLookAt(claim)],
+    claims: [toLookAt({ ...claim, ...compared })],
     envelope: null,
     entries: null,
     standing: null,

@@ -5055,7 +5055,7 @@ const first = (from: string, to: string): number => {
   return bytes.findIndex((byte, at) => damaged[at] !== byte)
 }
 const breaks = (offset: number, expected: string) => `breaks at byte ${offset}: ${expected}`
-const WRITTEN = 'what RFC 8785 writes'
+const written = (byte: string) => `what RFC 8785 writes (byte ${byte})`
 const CUT = 'looks: It ends there, in the middle: it looks cut off.'
 const CHANGED = (place: string, before: number) => [
   `intact: ${before} of 5`,
@@ -5105,14 +5105,20 @@ const REMAINING: Record<string, readonly string[]> = {
     ...ALL,
   ],
   newline: [breaks(bytes.length, 'the end of the file'), ...ALL],
-  'white-space': [breaks(first('":', '": '), WRITTEN), ...ALL],
-  'number-fraction': [breaks(first('"seal_seq":1', '"seal_seq":1.0'), WRITTEN), ...ALL],
+  'white-space': [breaks(first('":', '": '), written('0x7b')), ...ALL],
+  'number-fraction': [breaks(first('"seal_seq":1', '"seal_seq":1.0'), written('0x2c')), ...ALL],
   'key-order': [
-    breaks(first('"bytes":12,"path":"dist/app.tgz"', '"path":"dist/app.tgz","bytes":12'), WRITTEN),
+    breaks(
+      first('"bytes":12,"path":"dist/app.tgz"', '"path":"dist/app.tgz","bytes":12'),
+      written('0x62'),
+    ),
     ...ALL,
   ],
   'duplicate-key': [
-    breaks(first('"outcome":"succeeded"', '"outcome":"failed","outcome":"succeeded"'), WRITTEN),
+    breaks(
+      first('"outcome":"succeeded"', '"outcome":"failed","outcome":"succeeded"'),
+      written('0x73'),
+    ),
     ...CHANGED(CLOSING, 4),
     'sealed',
     SHIP,

@@ -388,7 +388,7 @@ describe('of a file that cannot be read as a record', () => {
       'a space more',
       replaced('"exit_code":0', '"exit_code": 0'),
       whole,
-      /exit_code: what RFC 8785 writes was expected/,
+      /exit_code: what RFC 8785 writes \(byte 0x[0-9a-f]{2}\) was expected/,
     ],
     ['lines and spaces', utf8(JSON.stringify(JSON.parse(text), null, 2)), whole, /after 1 byte /],
     [
@@ -405,13 +405,13 @@ describe('of a file that cannot be read as a record', () => {
       'a member twice',
       replaced('"exit_code":0', '"exit_code":1,"exit_code":0'),
       inBuild,
-      /exit_code: what RFC 8785 writes was expected/,
+      /exit_code: what RFC 8785 writes \(byte 0x[0-9a-f]{2}\) was expected/,
     ],
     [
       'a key with an escape',
       replaced('"exit_code"', String.raw`"\u0065xit_code"`),
       inBuild,
-      /what RFC 8785 writes was expected/,
+      /what RFC 8785 writes \(byte 0x[0-9a-f]{2}\) was expected/,
     ],
     ['half a surrogate', replaced('"kind":"comm', String.raw`"kind":"\ud800`), inBuild, null],
     [
