@@ -3,14 +3,16 @@ import { act, fireEvent, render, screen, within } from '@testing-library/react'
 import { createHash } from 'node:crypto'
 import type { ReactNode } from 'react'
 import { describe, expect, it, vi } from 'vitest'
-import { TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
+import { type RequiredDefinition, TRUST_SOURCE, type TrustFile } from '#contract/trust.ts'
 import { newSigner, serverKeyOf, trustFileOf } from '#test/evidence/fixture.ts'
 import { newPasskey } from '#test/evidence/passkey.ts'
+import { useKeptFocus } from '#viewer/parts/kept-focus.ts'
 import { keptQuery, keysLateQuery, trustQuery } from '#viewer/queries.ts'
 import { BroughtTrust } from '#viewer/review/brought-trust.tsx'
 import { KeyChanged } from '#viewer/review/key-changed.tsx'
 import { RefusedSaid } from '#viewer/review/refused-key.tsx'
 import { trustChange } from '#viewer/review/trust-change.ts'
+import { Required } from '#viewer/review/required.tsx'
 import { TrustFileDrop } from '#viewer/review/trust-file.tsx'
 import { TrustPage } from '#viewer/review/trust-page.tsx'
 import { adopted, type Kept, NOTHING_KEPT, takenBack } from '#viewer/trust-store.ts'
@@ -184,6 +186,25 @@ describe('the page of keys', () => {
     await vi.waitFor(() => expect(offered.queryByText(/has not answered/)).toBeNull())
     expect(offered.getAllByText(TRUST_SOURCE.pinned.label)).toHaveLength(1)
   })
+})
+
+it('[U9] what was required last and is removed leaves the focus on what it was required of', async () => {
+  function Page({ gates }: { gates: RequiredDefinition['gates'] }) {
+    useKeptFocus()
+    return (
+      <Required
+        required={required.map((one) => ({ ...one, gates }))}
+        pending={false}
+        onChange={() => {}}
+        onRemove={() => {}}
+      />
+    )
+  }
+  const { rerender } = render(<Page gates={required.flatMap(({ gates }) => gates)} />)
+  screen.getByRole('button', { name: /^Remove/ }).focus()
+  rerender(<Page gates={[]} />)
+  await act(() => new Promise<void>((resolve) => requestAnimationFrame(() => resolve())))
+  expect(document.activeElement).toBe(screen.getByRole('article', { name: 'Required of release' }))
 })
 
 describe('a key that is pinned and refused', () => {

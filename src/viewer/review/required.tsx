@@ -111,14 +111,17 @@ function Definition({
           <LeftOpen open={open} />
         </div>
       )}
-      {gates.length === 0 && <p className="px-4 py-3 text-ink-2">No gate of it is required.</p>}
-      <ul className="divide-y divide-line">
-        {gates.map((gate) => (
-          <li key={gate.step_id}>
-            <GateFields gate={gate} onChange={(to) => set(gate.step_id, to)} />
-          </li>
-        ))}
-      </ul>
+      {gates.length === 0 ? (
+        <p className="px-4 py-3 text-ink-2">No gate of it is required.</p>
+      ) : (
+        <ul className="divide-y divide-line">
+          {gates.map((gate) => (
+            <li key={gate.step_id}>
+              <GateFields gate={gate} onChange={(to) => set(gate.step_id, to)} />
+            </li>
+          ))}
+        </ul>
+      )}
     </article>
   )
 }
