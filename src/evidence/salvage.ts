@@ -139,8 +139,8 @@ async function storedIn(
   /** Which of the entries stands there, by its place among them. */
   const placed: (number | undefined)[] = links.map(() => undefined)
   for (const nth of entries.keys()) {
-    const seq = same[nth] ?? others[nth]
-    if (seq !== undefined) placed[seq] = nth
+    const seq = same[nth] ?? others[nth] ?? null
+    if (seq !== null) placed[seq] = nth
   }
   const changed = others.flatMap((seq) => seq ?? []).toSorted((a, b) => a - b)
   const missing = links.flatMap((link, seq) => (link && placed[seq] === undefined ? [seq] : []))
@@ -400,15 +400,15 @@ const AROUND = {
 }
 
 /**
- * What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone;
- * in none, where the link of that place cannot be read: nothing says then that it is another.
+ * What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone:
+ * null where the link of that place cannot be read, since nothing says then that it is another, or none that was linked.
  */
 function othersPlaced(
   entries: readonly Part[],
   same: readonly (number | undefined)[],
   links: Links,
   kindAt: (seq: number) => LinkKind | undefined,
-): (number | undefined)[] {
+): (number | null | undefined)[] {
   const taken = new Set(same)
   const until = {
     opening: links.length,
@@ -436,7 +436,7 @@ function othersPlaced(
     next[kind] = seq
     if (seq >= end) return undefined
     next[kind] = seq + 1
-    return links[seq] && seq
+    return links[seq] === undefined ? null : seq
   })
 }
 

@@ -843,6 +843,37 @@ it.each([
   },
 )
 
+it('[V21] an entry whose link cannot be read, beside one that was taken out with its own, is not called there without a link', async () => {
+  const names = 'abcdef'.split('')
+  const run = startRun(signer, { steps: names.map((id) => planStep(id)) })
+  for (const id of names) run.step(id)
+  const { envelope } = await run.seal()
+  for (const torn of [2, 4]) {
+    const document = structuredClone(envelope)
+    const { links } = document.integrity.hash_chain
+    document.order.splice(2, 1)
+    document.execution.steps.splice(2, 1)
+    const left = links.flatMap((link) =>
+      link.seq === 3 ? [] : [link.seq === torn ? { ...link, seq: -1 } : link],
+    )
+    const hash_chain = { ...document.integrity.hash_chain, links: left }
+    const integrity = { ...document.integrity, hash_chain }
+    const account = async (of: object) =>
+      (await verifyEnvelope(utf8(JSON.stringify({ ...of, integrity })), { trust })).remaining
+    expect(await account(document)).toMatchObject({
+      broken: { seq: Math.min(torn, 3) },
+      lost: 2,
+      changed: [],
+      missing: [],
+      added: [],
+    })
+    // One more than there are places for is.
+    const [one] = document.execution.steps
+    const execution = { steps: [...document.execution.steps, one] }
+    expect((await account({ ...document, execution }))?.added).toHaveLength(1)
+  }
+})
+
 it('[V21] entries that were taken out at the end with their links: the chain breaks where the first of them was', async () => {
   for (const gone of [1, 2, 3]) {
     const document = structuredClone(honest.envelope)
