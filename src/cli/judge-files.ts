@@ -100,9 +100,11 @@ export async function judgeFiles(
     record: recordOf(one),
   }))
   const { compared, aside } = await compareBesideAll(envelopes, files)
-  for (const { from, why } of aside)
-    // Of a page it is told with the page, and beside nothing that verifies with its verdict.
-    if (why !== OF_NO_RECORD) unread.push({ file: files[from]?.name ?? '', why })
+  for (const { from, why } of aside) {
+    const { name = '', home = null } = files[from] ?? {}
+    // Of a page it is told with the page.
+    if (why !== OF_NO_RECORD || home === null) unread.push({ file: name, why })
+  }
   const judged = looked.map((one, nth) => {
     const file = names[nth] ?? ''
     if ('why' in one) return { file, why: one.why }

@@ -295,8 +295,14 @@ const isCut = ({ changed, beside, missing, added }: Remaining): boolean =>
   [changed, beside, missing, added].some(({ length }) => length > MOST_NAMED)
 const ALL_NAMED = 'All of them are named with --json, under remaining.'
 
+/** Those of one reason are one line. */
 const unreadIn = (unread: readonly Unread[]): string =>
-  unread.map(({ file, why }) => `not read         ${inOneLine(file)}: ${inOneLine(why)}`).join('\n')
+  [...Map.groupBy(unread, ({ why }) => why)]
+    .map(
+      ([why, of]) =>
+        `not read         ${fewOf(of.map(({ file }) => inOneLine(file)))}: ${inOneLine(why)}`,
+    )
+    .join('\n')
 
 function linesOf(claims: readonly Claim[]): string {
   const width = Math.max(...keysOf(CLAIM_STATE).map((state) => state.length))

@@ -132,11 +132,11 @@ export async function compareBesideAll(
       if (bytes && found.part && one.cells?.wanted.has(found.part.sha256) === true)
         await one.cells.take(found.part.sha256, bytes, onProgress)
     }
-    if (isTold || (isAccusing && !isOpen)) continue
+    if (isTold) continue
     const of = owners.flatMap(({ nth }) => nth ?? [])
     aside.push({
       from,
-      why: isAccusing ? PERHAPS_OF_ANOTHER : OF_NO_RECORD,
+      why: !isAccusing ? OF_NO_RECORD : isOpen ? PERHAPS_OF_ANOTHER : OF_ANOTHER,
       of: of.length > 0 ? of : [...envelopes.keys()],
     })
   }
@@ -168,5 +168,7 @@ export function verdictWith(beside: readonly Claim[], verdict: VerdictWord): Ver
 }
 
 export const OF_NO_RECORD = 'The record that it came with does not verify'
+export const OF_ANOTHER =
+  'It is of a record that does not verify beside the others, or was given before: it was compared with nothing'
 const PERHAPS_OF_ANOTHER =
   'It is nothing that a record here has, and may be of one that does not verify'

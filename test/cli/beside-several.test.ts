@@ -72,6 +72,17 @@ const CASES: Record<string, Case> = {
       ...Object.fromEntries([LOG_A, LOG_B]),
     },
     beside: { 'a.json': [], 'b.json': [WHOLE], 'instead.json': [] },
+    // What only one has that does not verify beside the others was compared with nothing.
+    left: [A.at],
+  },
+  'logs beside two that do not verify': {
+    files: {
+      'a.json': A.damaged,
+      'b.json': B.damaged,
+      ...Object.fromEntries([LOG_A, LOG_B].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    },
+    beside: { 'a.json': [], 'b.json': [] },
+    left: [A.at, B.at].toSorted(),
   },
   'another log under the digest of the one, in the page of the other': {
     files: { 'a.json': A.text, 'b.html': pageOf(B.text, [A.at, EVIL], LOG_B) },

@@ -1,5 +1,6 @@
 // @vitest-environment node
 import { expect, it, vi } from 'vitest'
+import { OF_ANOTHER } from '#evidence/beside.ts'
 import { sha256 } from '#evidence/digest.ts'
 import type { Trusted } from '#evidence/trust.ts'
 import {
@@ -133,6 +134,15 @@ it.each([
       expect(
         (await judged({ envelopes: [second], attached: stray, former })).map(besideIn),
       ).toEqual([whole])
+    // Of one that was given before it is compared with nothing, right or changed, and that is told.
+    for (const text of ['first\n', 'changed\n']) {
+      const log = inPage(0, `logs/${sha256('first\n')}`, text)
+      const [after] = await judged({ envelopes: [second], attached: [log], former: [first] })
+      expect(after).toMatchObject({
+        found: { verdict: 'proven' },
+        unread: [{ path: log.path, why: OF_ANOTHER }],
+      })
+    }
   },
 )
 
