@@ -162,7 +162,10 @@ async function auditOf(
     return standing?.place().head === head ? taken.map(standing.differing) : null
   })
   const series = walkSeries(placed, { unplaced, differing, isPart, absent: new Set(missing) })
-  const unlike_list = againstList(heldToList)
+  const unlike_list = againstList(
+    heldToList,
+    missing.flatMap((evidence_id) => asked.get(evidence_id) ?? []),
+  )
   const faults = [...series.flatMap((one) => one.faults), ...unlike_list]
   const isWhole = unlisted === null && unread.length === 0
   const verdict = verdictOf(envelopes, faults, missing, isWhole)

@@ -37,7 +37,11 @@ export type HeldToList = {
  * another list as well, and a false list is to convict nobody. Where one that is as it is listed was sealed after the one
  * that is here, over whichever others, the list contradicts itself and accuses none.
  */
-export function againstList(records: readonly HeldToList[]): SeriesFault[] {
+export function againstList(
+  records: readonly HeldToList[],
+  /** What is listed and is not here: something else may stand in its place. */
+  gone: readonly ListedEnvelope[] = [],
+): SeriesFault[] {
   const byName = new Map(records.map((one) => [heldName(one.says), one]))
   /** What a record that is as it is listed was sealed after, by the one that says so. */
   const vouched = new Map<string, string>()
@@ -58,7 +62,32 @@ export function againstList(records: readonly HeldToList[]): SeriesFault[] {
     const name = heldName(one.says)
     return unlikeListed(one, { by: vouched.get(name), isListed: isListed.has(name) }) ?? []
   })
-  return [...Map.groupBy(faults, ({ message }) => message).values()].flatMap(asOne)
+  const all = [...faults, ...inPlaceOf(gone, records)]
+  return [...Map.groupBy(all, ({ message }) => message).values()].flatMap(asOne)
+}
+
+/**
+ * A server's list has each number once, and a key seals each once. Where records of several keys are here, what is gone may
+ * have been of another one.
+ */
+function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList[]): SeriesFault[] {
+  const sealed = records.filter(({ isSealed }) => isSealed)
+  if (new Set(sealed.map(({ says }) => says.server)).size !== 1) return []
+  const byNumber = Map.groupBy(sealed, ({ says }) => says.seal_seq)
+  return gone.flatMap(({ evidence_id: expected, seal_seq }): SeriesFault[] => {
+    const rows = byNumber.get(seal_seq ?? 0) ?? []
+    const [one] = rows
+    if (one === undefined) return []
+    const { evidence_id, seal_seq: number } = one.says
+    const at = { seal_seq: number, expected, actual: evidence_id, by: null }
+    const listed = `the server’s own list has ${expected}, which is not here`
+    if (rows.some(({ listed }) => listed.seal_seq === number)) {
+      const message = `For number ${number} ${listed}, and ${evidence_id} too: the list contradicts itself, and accuses no record.`
+      return [{ fault: 'mislisted', evidence_id, ...at, message }]
+    }
+    const message = `${evidence_id} is number ${number}, for which ${listed}: the server sealed 2 records for it, or its list is false.`
+    return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
+  })
 }
 
 /** A list may have one record as often as it likes: what is said of it in the same words is said once. */

@@ -274,6 +274,25 @@ it('[W12] the newest in a folder is held to its list, and a list that is false c
       unlike_list: [{ fault: 'forked', evidence_ids: [evidence_id, evidence_id] }],
     },
   })
+  // It is gone, and another stands for its number, under an id that the list has not.
+  const rival = await copied('newest-in-place')
+  const newest = parseJson(Envelope, await readFile(rival.file(3), 'utf8'))
+  if (!newest.ok) throw new Error(newest.error.message)
+  const { integrity: _, ...content } = newest.value
+  const anotherId = evidence_id.replace(/.$/, (last) => (last === '0' ? '1' : '0'))
+  const inPlace = { ...content, evidence_id: anotherId }
+  await writeFile(
+    rival.file(3).replace(evidence_id, anotherId),
+    (await sealContent(inPlace, signer, new Date().toISOString())).bytes,
+  )
+  await rm(rival.file(3))
+  expect(await said(rival.copy)).toMatchObject({
+    code: 1,
+    told: {
+      missing: [evidence_id],
+      unlike_list: [{ fault: 'forked', seal_seq: 4, evidence_ids: [evidence_id, anotherId] }],
+    },
+  })
   const { copy } = await copied('false-list')
   const store = new DatabaseSync(join(copy, 'runseal.db'))
   store.exec(`update seal set head = '${'0'.repeat(64)}', file_sha256 = 'f' where seal_seq = 2`)

@@ -284,6 +284,35 @@ it('[W12] a record that is another one than is listed is named, and one that is 
   ])
   const false4 = { listed: list({ head: anew.head, sha256: digest(9) }) }
   expect(told(3, false4)).toMatchObject([{ fault: 'resealed', evidence_id: 'ev-4' }])
+  // What stands for the number of one that is listed and gone: two were sealed for it, or the list is false.
+  const other4 = {
+    ...other,
+    listed: { evidence_id: 'ev-4b' },
+    says: { ...anew, evidence_id: 'ev-4b' },
+  }
+  const place4 = [...honest.slice(0, 3), { ...other4, isSealed: true }]
+  const rival = { seal_seq: 4, expected: 'ev-4', actual: 'ev-4b' }
+  expect(againstList(place4, [list({})])).toMatchObject([
+    { fault: 'forked', evidence_ids: ['ev-4', 'ev-4b'], ...rival },
+  ])
+  const both = place4.map((row) => ({
+    ...row,
+    listed: { ...row.listed, seal_seq: row.says.seal_seq },
+  }))
+  expect(againstList(both, [list({})])).toMatchObject([
+    { fault: 'mislisted', evidence_id: 'ev-4b', ...rival },
+  ])
+  // Not where it may be of another key, or by none, or where the list says no number of it.
+  const [first, ...rest] = place4
+  const ofTwo = [
+    ...rest,
+    ...(first ? [{ ...first, says: { ...first.says, server: 'f'.repeat(64) } }] : []),
+  ]
+  expect(againstList(ofTwo, [list({})])).toEqual([])
+  expect(againstList([...honest.slice(0, 3), { ...other4, isSealed: false }], [list({})])).toEqual(
+    [],
+  )
+  expect(againstList(place4, [{ evidence_id: 'ev-4' }, list({ seal_seq: 5 })])).toEqual([])
   // To what is not said nothing is held.
   const unsaid = { head: null, seal_seq: null, sha256: null, sealed_at: null }
   for (const listed of [list(unsaid), { evidence_id: 'ev-4' }])

@@ -96,6 +96,7 @@ describe('the walk over a chain', () => {
       only = null,
       next = null,
       behind = [],
+      gone = [],
       onAsked = () => {},
       at = 'then',
       unread = {},
@@ -108,6 +109,8 @@ describe('the walk over a chain', () => {
       next?: string | null
       /** Not listed. */
       behind?: readonly Sealed[]
+      /** Listed, and not there. */
+      gone?: readonly Sealed[]
       onAsked?: (evidence_id: string) => void
       at?: string
       /** Why what the browser keeps could not be read. */
@@ -116,7 +119,10 @@ describe('the walk over a chain', () => {
       says?: Record<string, Partial<EnvelopeSummary>>
     } = {},
   ) {
-    const listed = here.map((one) => ({ ...listedAs(one), ...says[one.envelope.evidence_id] }))
+    const listed = [...here, ...gone].map((one) => ({
+      ...listedAs(one),
+      ...says[one.envelope.evidence_id],
+    }))
     return await walkChain(
       {
         now: () => at,
@@ -164,6 +170,25 @@ describe('the walk over a chain', () => {
     expect(await faultsOf({ sha256: listedAs(again).sha256 }, before)).toEqual(['forked'])
     const found = await walk([sealed, two], [], undefined, { says: { 'ev-2': other } })
     expect(madeOf(found).wrong).toBe(found.unlikeList[0]?.message)
+    // Something else stands for the number of one that is gone: told by what is remembered of that, or else by the list.
+    const lost = await afterIt(signer, 'ev-2b')
+    const { met } = await walk([sealed, lost])
+    const unnumbered = { 'ev-2': { seal_seq: 0 } }
+    for (const [remembered, says, forks] of [
+      [[], {}, [['mislisted'], []]],
+      [[], unnumbered, [['mislisted', 'forked'], []]],
+      [met, {}, [[], ['missing', 'forked']]],
+    ] as const) {
+      const { unlikeList, series } = await walk([sealed, two], remembered, undefined, {
+        gone: [lost],
+        says,
+      })
+      expect(
+        [unlikeList, series.flatMap((one) => one.faults)].map((all) =>
+          all.map(({ fault }) => fault),
+        ),
+      ).toEqual(forks)
+    }
   })
 
   it('[U12] of a list that breaks off walks what is listed, and calls nothing else missing', async () => {

@@ -168,6 +168,7 @@ export async function walkChain(
     isPart: unlisted !== null,
     absent,
   })
+  const rememberedIds = new Set(held.map(({ evidence_id }) => evidence_id))
   const unlikeList = againstList(
     walked.flatMap(({ listed: one, placed, unplaced, sha256 }) => {
       const says = placed ?? unplaced?.says ?? null
@@ -176,6 +177,12 @@ export async function walkChain(
       const rows = rowsOf.get(one.evidence_id) ?? [{ evidence_id: one.evidence_id }]
       return rows.map((row) => ({ listed: row, says, isSealed: placed !== null, sha256 }))
     }),
+    // What stands in the place of a remembered one is told by that.
+    walked.flatMap(({ listed: one, verdict }) =>
+      verdict === 'not here' && !rememberedIds.has(one.evidence_id)
+        ? (rowsOf.get(one.evidence_id) ?? [])
+        : [],
+    ),
   )
   return { at: rim.now(), walked, unlisted, series, unlikeList, absent, met, held }
 }
