@@ -79,7 +79,14 @@ function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList
     const [one] = rows
     if (one === undefined) return []
     const { evidence_id, seal_seq: number } = one.says
-    const at = { seal_seq: number, expected, actual: evidence_id, by: null }
+    const next = sealed.find(({ says }) => says.previous?.evidence_id === expected)?.says ?? null
+    // What was sealed after it says its number, whatever the list does.
+    if (next !== null && next.seal_seq !== number + 1) return []
+    const at = { seal_seq: number, expected, actual: evidence_id, by: next?.evidence_id ?? null }
+    if (next !== null) {
+      const message = `${evidence_id} is number ${number}, and so is ${expected}, which is not here, and after which ${next.evidence_id} was sealed: the server sealed 2 records for it.`
+      return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
+    }
     const listed = `the server’s own list has ${expected}, which is not here`
     if (rows.some(({ listed }) => listed.seal_seq === number)) {
       const message = `For number ${number} ${listed}, and ${evidence_id} too: the list contradicts itself, and accuses no record.`
@@ -94,7 +101,7 @@ function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList
 function asOne(same: readonly SeriesFault[]): readonly SeriesFault[] {
   const [first, ...more] = same
   if (first === undefined || more.length === 0) return same
-  const message = `${first.message} So it is listed ${counted(more.length, 'more time')}, each time otherwise.`
+  const message = `${first.message} So it is listed ${counted(more.length, 'more time')}.`
   return [{ ...first, message }]
 }
 

@@ -1,7 +1,7 @@
 import { canonicalize, utf8 } from './canonical.ts'
 import { type ClaimCode, CODE } from './claims.ts'
 import { counted } from './counted.ts'
-import { type Compared } from './fault.ts'
+import { type Compared, EvidenceError } from './fault.ts'
 import { jsonBreakIn, utf8BreakIn } from './json-break.ts'
 import { placeInRecord } from './names.ts'
 
@@ -40,12 +40,23 @@ export function breakOf(bytes: Uint8Array<ArrayBuffer>, code: ClaimCode): Break 
   }
   if (CODE[code].claim !== 'canonical' || code === 'not-writable' || code === 'too-deep')
     return null
-  const written = utf8(canonicalize(JSON.parse(strict.decode(bytes))))
+  const written = canonicalIn(bytes)
+  if (written === null) return null
   const offset = differenceOf(bytes, written)
   // A key that no record has may be canonical.
   if (offset === bytes.length && offset === written.length) return null
   const [next] = written.subarray(offset)
   return at(offset, next === undefined ? EXPECTED.end : `what RFC 8785 writes (${byteSaid(next)})`)
+}
+
+/** null of what has none, as half a surrogate has not. */
+function canonicalIn(bytes: Uint8Array): Uint8Array | null {
+  try {
+    return utf8(canonicalize(JSON.parse(strict.decode(bytes))))
+  } catch (fault) {
+    if (fault instanceof EvidenceError) return null
+    throw fault
+  }
 }
 
 function differenceOf(bytes: Uint8Array, others: Uint8Array): number {
@@ -125,10 +136,12 @@ export function* sentencesOfBytes(found: Break): Generator<string> {
 /** What is no word of the file. */
 export const comparedAt = ({ expected, byte }: Break): Compared => ({
   expected: expected.replace(/,$/, ''),
-  actual: byte === null ? 'the end of the file' : byteSaid(byte),
+  actual: byteSaid(byte),
 })
 
-const byteSaid = (byte: number): string => `byte 0x${byte.toString(16).padStart(2, '0')}`
+/** Of none it is the end. */
+export const byteSaid = (byte: number | null | undefined): string =>
+  typeof byte === 'number' ? `byte 0x${byte.toString(16).padStart(2, '0')}` : 'the end of the file'
 
 const visibly = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) =>
@@ -177,7 +190,11 @@ function placeIn(bytes: Uint8Array, stop: number): Pick<Break, 'where' | 'expect
       ? index
       : latin1.decode(bytes.subarray(name.from, Math.min(name.to, name.from + LONGEST))),
   )
-  return { where: placeInRecord(steps), expected: EXPECTED[next] }
+  // Deeper than that nobody has looked.
+  return {
+    where: placeInRecord(steps),
+    expected: open.length > MOST_OPEN ? 'what JSON has there' : EXPECTED[next],
+  }
 }
 
 type Open = { readonly isList: boolean; index: number; name: { from: number; to: number } }

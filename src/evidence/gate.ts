@@ -125,6 +125,8 @@ const WORK_A_BREATH = 4096
 export type Reader = {
   readonly trust: readonly Trusted[]
   readonly previous: readonly HeldEnvelope[]
+  /** Ids of sealing keys that they refused. */
+  readonly refusedKeys: readonly string[]
 }
 
 /** Requests that were answered: in what the reader holds, with the digest of the decision, and so far in this record. */

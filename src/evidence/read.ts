@@ -1,6 +1,7 @@
 import { Envelope, type Limits, mostInAList } from '#contract/envelope.ts'
 import { parseToFirstFault, pointer } from '#contract/parse.ts'
 import { PROFILE } from '#contract/scalar.ts'
+import { byteSaid } from './bytes-break.ts'
 import { ALLOWED_KEY, canonicalize, utf8 } from './canonical.ts'
 import { counted } from './counted.ts'
 import { type Document, documentIn, documentOf } from './document.ts'
@@ -79,7 +80,11 @@ function readText(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw new EvidenceError('not-utf8', `it is not UTF-8${fromByte(bytes, utf8BreakIn(bytes))}`)
+    const at = utf8BreakIn(bytes) ?? bytes.length
+    throw new EvidenceError('not-utf8', `it is not UTF-8${fromByte(bytes, at)}`, '', {
+      expected: 'UTF-8',
+      actual: byteSaid(bytes[at]),
+    })
   }
 }
 
@@ -88,7 +93,10 @@ function readJson(text: string, bytes: Uint8Array): unknown {
     return JSON.parse(text)
   } catch {
     const at = fromByte(bytes, jsonBreakIn(bytes))
-    throw new EvidenceError('not-json', `it is not one JSON document${at}`)
+    throw new EvidenceError('not-json', `it is not one JSON document${at}`, '', {
+      expected: 'one JSON document',
+      actual: 'something else',
+    })
   }
 }
 
@@ -168,7 +176,7 @@ function shapeFault(value: unknown, limits: Limits, depth: number): ShapeFault |
         message: 'a key with characters that no key has',
         path: [],
         expected: 'keys of A-Z, a-z, 0-9, “_”, “.” and “-” alone, and none called __proto__',
-        actual: `another key, of ${counted(key.length, 'character')}`,
+        actual: `another key, of ${counted(utf8(key).length, 'byte')}`,
       }
     }
     const fault = shapeFault(value[key], limits, depth + 1)
@@ -211,7 +219,11 @@ export function refuseEscapedKeys(text: string): void {
     while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
     do at += 1
     while (isSpace(text[at]))
-    if (text[at] === ':') throw new EvidenceError('key-escaped', 'a key is written with an escape')
+    if (text[at] === ':')
+      throw new EvidenceError('key-escaped', 'a key is written with an escape', '', {
+        expected: 'keys without an escape',
+        actual: 'one with an escape',
+      })
   }
 }
 
@@ -247,8 +259,10 @@ function unfitSaid(there: unknown, message: string, name = ''): Compared & { sai
     ? 'a text as a record has it there'
     : fault
         .replace(/^(?:.*: )?expected /, '')
-        .replace(/ to be (?=[<>])|, received .*$/g, ' ')
-        .trim()
+        .replace(/, received .*$/, '')
+        .replace(/ to (be |have )(?=[<>])/, ' ')
+        .replace(' to have ', ' of ')
+        .replace(/^(string|int|array|record)\b/, (sort) => SORTS[sort] ?? sort)
   const actual = sortOf(there)
   if (there === undefined && name !== '') return { said: `it lacks ${name}`, expected, actual }
   const member = name === '' ? 'something' : `the member ${name}`
@@ -262,9 +276,19 @@ function unfitSaid(there: unknown, message: string, name = ''): Compared & { sai
 function sortOf(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null || typeof value === 'boolean') return String(value)
-  if (typeof value === 'string') return `a text of ${counted(value.length, 'character')}`
+  if (typeof value === 'string') return `a text of ${counted(utf8(value).length, 'byte')}`
   if (Array.isArray(value)) return `a list of ${counted(value.length, 'element')}`
-  return typeof value === 'object' ? 'an object' : `the number ${Number(value)}`
+  if (typeof value === 'object') return 'an object'
+  if (value === Infinity || value === -Infinity) return 'a number that no JSON has'
+  return `the number ${Object.is(value, -0) ? '-0' : Number(value)}`
+}
+
+/** The schema's words for sorts, in ours. */
+const SORTS: { readonly [sort: string]: string } = {
+  string: 'text',
+  int: 'integer',
+  array: 'list',
+  record: 'object',
 }
 
 const valueAt = (value: unknown, path: readonly string[]): unknown =>

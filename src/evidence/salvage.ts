@@ -318,20 +318,26 @@ function withLost(
   const links: (Link | undefined)[] = [...known]
   let tried: { readonly link: Link; readonly nth: number }[] = []
   let prev: string | undefined = seed
+  /** What comes out of the link before, where that is another than it says. */
+  let again: string | undefined
   for (let seq = 0; seq <= Math.max(known.length, kinds.length); seq += 1) {
     const next = known[seq]
     const isEnd = seq === kinds.length && known.length <= seq
     if (next !== undefined || isEnd) {
-      const follows = (link: Link): boolean =>
-        prev !== undefined && linkDigest({ ...link, prev }) === link.link
+      const followsFrom = (from: string | undefined, link: Link): boolean =>
+        from !== undefined && linkDigest({ ...link, prev: from }) === link.link
+      // The one before may be damaged too: what comes out of its entry is what this one was made of.
+      const follows = (link: Link): boolean => followsFrom(prev, link) || followsFrom(again, link)
       let isSo = isEnd ? prev !== undefined && prev === head : next !== undefined && follows(next)
       if (next !== undefined && prev !== undefined && !isSo) {
         // Its digest of the entry may be what is damaged: it is one of the next few that have no link.
-        const from = taken[next.kind]
-        for (const [ahead, nth] of free[next.kind].slice(from, from + FEW).entries()) {
+        // Or one of the last few, which were tried in places that are of others.
+        const from = Math.max(0, taken[next.kind] - FEW)
+        for (const [ahead, nth] of free[next.kind].slice(from, from + 2 * FEW).entries()) {
           const entry = digests[nth]
-          if (entry === undefined || !follows({ ...next, entry })) continue
-          taken[next.kind] = from + ahead + 1
+          const isFree = entry !== undefined && same[nth] === undefined
+          if (!isFree || !follows({ ...next, entry })) continue
+          taken[next.kind] = Math.max(taken[next.kind], from + ahead + 1)
           tried.push({ link: { ...next, entry }, nth })
           isSo = true
           break
@@ -342,6 +348,11 @@ function withLost(
         same[nth] = link.seq
       }
       tried = []
+      const before = again ?? prev
+      again =
+        isSo || next === undefined || before === undefined
+          ? undefined
+          : linkDigest({ ...next, prev: before })
       prev = next?.link
       continue
     }
@@ -425,13 +436,21 @@ function othersPlaced(
     })
     .toReversed()
   const next = { opening: 0, step: 0, gate: 0, closing: 0 }
+  // Where nothing says the kind: what is first and what is last is known all the same.
+  const isPlaceOf = (kind: LinkKind, seq: number): boolean => {
+    const known = kindAt(seq)
+    if (known !== undefined) return known === kind
+    return (
+      (kind === 'opening') === (seq === 0) && (kind === 'closing') === (seq === links.length - 1)
+    )
+  }
   return entries.map(({ kind }, nth) => {
     const own = same[nth]
     let seq = Math.max(next[kind], (own ?? -1) + 1)
     next[kind] = seq
     if (own !== undefined) return undefined
     const end = ends[nth] ?? 0
-    while (seq < end && (taken.has(seq) || (kindAt(seq) ?? kind) !== kind)) seq += 1
+    while (seq < end && (taken.has(seq) || !isPlaceOf(kind, seq))) seq += 1
     // Each link is gone past once, however many find none.
     next[kind] = seq
     if (seq >= end) return undefined
@@ -487,7 +506,9 @@ async function signedIn(
   }
   const claims: Claim[] = []
   if (seal !== undefined)
-    claims.push((await checkSeal({ integrity: { seal }, closing }, reader.trust)).claim)
+    claims.push(
+      (await checkSeal({ integrity: { seal }, closing }, reader.trust, reader.refusedKeys)).claim,
+    )
   const opening = fitting(Opening, writable(slots[0] ?? entries[0]))
   const met = slots.flatMap((part, seq) => {
     const gate = part?.kind === 'gate' ? fitting(GateEntry, writable(part)) : undefined

@@ -99,15 +99,19 @@ export function shellToLook(pointer: string): string | null {
  * Shows what is wrong with bytes that are not read as a record: nothing of them is in it. jq reads more than JSON is, so that
  * it is asked how many documents there are, and writes numbers as it has computed them.
  */
-const FROM_CANONICAL = `jq -jcS 'walk(if type == "number" then . + 0 else . end)' ${FILE} | cmp - ${FILE}`
+const FROM_CANONICAL = `${canonicalOf('walk(if type == "number" then . + 0 else . end)')} | cmp - ${FILE}`
 export const SHELL_FOR_UNREAD: { readonly [code: string]: string } = {
   'too-large': `wc -c < ${FILE}`,
   'byte-order-mark': `head -c 4 ${FILE} | od -An -tx1`,
   'not-utf8': `iconv -f UTF-8 -t UTF-8 ${FILE} > /dev/null`,
   'not-json': `jq -n 'reduce inputs as $one (0; . + 1) | {"JSON documents in it": .}' ${FILE}`,
-  'key-escaped': FROM_CANONICAL,
+  'key-escaped': String.raw`LC_ALL=C grep -abo '"[^"]*\\[^"]*"[[:space:]]*:' ${FILE} | cat -v | head -c 200`,
   'not-canonical': FROM_CANONICAL,
 }
+
+/** The bytes before that place, which are not to act on a terminal, and those from there on. */
+export const shellForBreak = (offset: number): string =>
+  `od -A d -t x1 -j ${Math.max(0, offset - 16)} -N 32 ${FILE}`
 
 /** The same where it is wrong with the document itself: which members it has. */
 const MEMBERS = `jq -ac 'if type == "object" then keys_unsorted else type end' ${FILE}`

@@ -25,7 +25,7 @@ import { readDocument } from './read.ts'
 import { type Remaining, remainingOf } from './remaining.ts'
 import { salvageOf } from './salvage.ts'
 import { checkBinding, checkSeal, type SealedBy } from './sealed.ts'
-import { SHELL_FOR_MEMBERS, SHELL_FOR_UNREAD, shellToLook } from './shell.ts'
+import { SHELL_FOR_MEMBERS, SHELL_FOR_UNREAD, shellForBreak, shellToLook } from './shell.ts'
 import { type Standing, standingOf } from './standing.ts'
 import { isOfSealingKey, sealingKeysIn, trustFault, type Trusted } from './trust.ts'
 
@@ -100,7 +100,8 @@ export async function verifyEnvelope(
   const read = tryRead(() => readBy(bytes, options.limits ?? LIMITS))
   const { trust, isPart, claims: trustClaims } = usableTrust(options)
   const previous = options.previous ?? []
-  const reader = { trust, previous }
+  const { refusedKeys = [] } = options
+  const reader = { trust, previous, refusedKeys }
   if (!read.ok) {
     const { claim } = read
     const told = (done: number, of: number) => stage('chain', { done, of })
@@ -120,7 +121,7 @@ export async function verifyEnvelope(
   const digest = await content.digest
 
   await stage('seal')
-  const seal = await checkSeal(envelope, trust, options.refusedKeys)
+  const seal = await checkSeal(envelope, trust, refusedKeys)
   const binding = checkBinding(envelope, chain.state, digest)
 
   await stage('record')
@@ -223,13 +224,23 @@ function tryRead(
 
 const isClaimCode = (code: string): code is ClaimCode => Object.hasOwn(CODE, code)
 
+/** Of these the byte says more than the sort. */
+const BY_BYTE: ReadonlySet<ClaimCode> = new Set(['byte-order-mark', 'not-json', 'not-canonical'])
+
 function refused(claim: Claim, remaining: Verification['remaining']): Verification {
   const verdict = claim.claim === 'bytes' ? 'not an envelope' : 'does not verify'
   const at = remaining?.bytes ?? null
-  const compared = claim.expected === undefined && at !== null ? comparedAt(at) : {}
+  const { shell } = toLookAt(claim)
+  const lines = [shell ?? [], at === null ? [] : shellForBreak(at.offset)].flat()
   return {
     verdict,
-    claims: [toLookAt({ ...claim, ...compared })],
+    claims: [
+      {
+        ...claim,
+        ...(at !== null && BY_BYTE.has(claim.code) && comparedAt(at)),
+        ...(lines.length > 0 && { shell: lines.join('\n') }),
+      },
+    ],
     envelope: null,
     entries: null,
     standing: null,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CODE, type ClaimCode, claimOf, fails } from '#evidence/claims.ts'
+import { PROFILE } from '#contract/scalar.ts'
+import { utf8 } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { optionsFor, readAttack, readAttackTable } from './attacks.ts'
@@ -15,7 +17,7 @@ const NOT_COMPARED: readonly ClaimCode[] = [
 /** Of a file that is not read as a record: its sorts, sizes and bytes, and no word of it. */
 const STRUCTURE = ['bytes', 'canonical', 'schema', 'coverage']
 const NO_WORD =
-  /^(nothing|null|true|false|the end of the file|byte 0x[0-9a-f]{2}|(a (text|list) of |another key, of )?[\d,]+ (byte|character|element|link|step|gate|entry|entrie|artifact|level)s?|an object|the number \S+|another (text|one too)|(more|half) of .*|one that is too large|(kind )?(opening|step|gate|closing)|\d+)$/
+  /^(nothing|null|true|false|the end of the file|byte 0x[0-9a-f]{2}|(a (text|list) of |another key, of )?[\d,]+ (byte|character|element|link|step|gate|entry|entrie|artifact|level)s?|an object|the number \S+|another (text|one too)|(more|half) of .*|one that is too large|(kind )?(opening|step|gate|closing)|\d+|one with an escape)$/
 
 /** No client data, no bytes at all, and a signature that is right and of another gate. */
 const NOTHING_TO_COMPARE =
@@ -40,6 +42,25 @@ describe('what was expected, and what is there', () => {
       }
     }
     expect(met.size).toBeGreaterThan(50)
+  })
+
+  it.each([
+    ['what is no UTF-8 behind what is no JSON', [0x1f, 0x8b, 0x08, 0xff], 'UTF-8', 'byte 0x8b'],
+    ['what is cut off within a character', [0x22, 0xc3], 'UTF-8', 'the end of the file'],
+    ['a list too deep to look into', `${'['.repeat(150)}1 2`, 'what JSON has there', 'byte 0x32'],
+    ['a nesting that nobody counts', '['.repeat(2e6), 'one JSON document', 'something else'],
+    [
+      'a key that has to have an escape',
+      `{"schema":"${PROFILE}","\\u0001":1}`,
+      'keys without an escape',
+      'one with an escape',
+    ],
+    ['a number that no JSON has', '{"schema":1e999}', PROFILE, 'a number that no JSON has'],
+    ['no object', '[1,2]', 'an object', 'a list of 2 elements'],
+  ] as const)('[V27] %s', async (_what, file, expected, actual) => {
+    const bytes = typeof file === 'string' ? utf8(file) : Uint8Array.from(file)
+    const { claims } = await verifyEnvelope(bytes, { trust: [] })
+    expect(claims).toMatchObject([{ expected, actual }])
   })
 
   it('[V27] of two long texts that begin as one, it is where they differ', () => {

@@ -233,7 +233,7 @@ function expectRefused({ verdict, envelope, claims }: Verification): void {
     for (const [index, text] of shell.split("'").entries())
       expect(text).toMatch(
         index % 2 === 1
-          ? /^[\w\s%.,:;=+/"|<>(){}[\]@$!*\\-]*$/
+          ? /^[\w\s%.,:;=+/"|<>(){}[\]@$!*^\\-]*$/
           : /^(?:[\w\s%.,:;=+/"|<>(){}-]|\$[\w(]|&&)*$/,
       )
   }

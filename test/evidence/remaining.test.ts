@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Envelope, LIMITS, type Link } from '#contract/envelope.ts'
 import { failingOf } from '#evidence/advice.ts'
-import { utf8 } from '#evidence/canonical.ts'
+import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { requirementOf } from '#evidence/keep.ts'
 import { heldOf } from '#evidence/standing.ts'
@@ -872,6 +872,51 @@ it('[V21] an entry whose link cannot be read, beside one that was taken out with
     const execution = { steps: [...document.execution.steps, one] }
     expect((await account({ ...document, execution }))?.added).toHaveLength(1)
   }
+})
+
+it('[V21] beside an entry that was taken out with its link, a changed closing is named, and one whose link has another digest is whole', async () => {
+  const names = 'abcdef'.split('')
+  const run = startRun(signer, { steps: names.map((id) => planStep(id)) })
+  for (const id of names) run.step(id)
+  const { envelope } = await run.seal()
+  const document = structuredClone(envelope)
+  document.order.splice(1, 1)
+  document.execution.steps.splice(1, 1)
+  const { hash_chain } = document.integrity
+  hash_chain.links = hash_chain.links.filter(({ seq }) => seq !== 2)
+  const account = async (of: object) =>
+    (await verifyEnvelope(utf8(canonicalize(of)), { trust })).remaining
+  const closing = { ...document.closing, outcome: 'failed' }
+  expect(await account({ ...document, closing })).toMatchObject({
+    changed: [{ seq: 7, kind: 'closing', where: '/closing' }],
+    missing: [],
+    added: [],
+  })
+  for (const link of hash_chain.links.filter(({ seq }) => seq === 6)) link.entry = '0'.repeat(64)
+  expect(await account(document)).toMatchObject({ changed: [], missing: [], added: [] })
+})
+
+it('[V21] two links beside each other that have another digest, of a file that is not read, accuse no entry', async () => {
+  const names = 'abcd'.split('')
+  const run = startRun(signer, { steps: names.map((id) => planStep(id)) })
+  for (const id of names) run.step(id)
+  const { envelope } = await run.seal()
+  const [, , third, fourth] = envelope.integrity.hash_chain.links
+  if (third === undefined || fourth === undefined) throw new RangeError('no links')
+  third.link = '0'.repeat(64)
+  fourth.entry = '1'.repeat(64)
+  const bytes = utf8(canonicalize({ ...envelope, note: 'x' }))
+  const { remaining } = await verifyEnvelope(bytes, { trust })
+  expect(remaining).toMatchObject({ changed: [], missing: [], added: [] })
+})
+
+it('[V21] of a file that is not read a key that the reader refused has sealed nothing', async () => {
+  const bytes = utf8(`${new TextDecoder().decode(honest.bytes)}\n`)
+  const { remaining } = await verifyEnvelope(bytes, { trust })
+  expect(remaining?.sealed).toBe(true)
+  const refusedKeys = [signer.key_id]
+  const refused = (await verifyEnvelope(bytes, { trust, refusedKeys })).remaining
+  expect(refused?.sealed).toBe(false)
 })
 
 it('[V21] entries that were taken out at the end with their links: the chain breaks where the first of them was', async () => {

@@ -99,16 +99,21 @@ describe('a verdict', () => {
       [
         sealed.bytes,
         [pinned(signer, revoked)],
-        `It is signed by a key you pinned (${key}), which does not count for it.`,
+        `It is signed by a key you pinned (${key}). That key does not count for it.`,
       ],
       [
         damaged,
         [pinned(signer)],
-        `Its seal is signed by a key you pinned (${key}), over something else than stands in it.`,
+        `Its seal is signed by a key you pinned (${key}). That seal is over something else than stands in it.`,
       ],
       [damaged, [], unknown],
       [sealed.bytes, [], unknown],
       [sealed.bytes.subarray(1), [], 'No key is known to have sealed it as it stands.'],
+      [
+        Buffer.from(`${text}\n`),
+        [pinned(signer)],
+        'As it stands no key has sealed it: a key that you pinned has sealed what is left of a record in it.',
+      ],
       [
         sealed.bytes,
         [{ file: trustFileOf(signer), source: 'first_seen' }],
@@ -118,6 +123,9 @@ describe('a verdict', () => {
       await judge(bytes, trust)
       expect(screen.getByRole('region', { name: 'Verdict' }).textContent).toContain(said)
     }
+    await judge(Buffer.from(`${text}\n`), [pinned(signer)], undefined, [signer.key_id])
+    expect(document.body.textContent).toContain('No key that you pinned has sealed')
+    expect(document.body.textContent).not.toContain('A key that you pinned has sealed')
   })
 
   it('[V15] [V25] calls nothing not present that was required and is kept, where no gate was', async () => {

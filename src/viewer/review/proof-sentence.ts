@@ -23,7 +23,7 @@ export type ProofSentence = {
 
 /** The one thing on top of a verdict: what is proven, by whose key, and what is not. */
 export function proofSentence(
-  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
+  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread' | 'remaining'>,
   seen: string | null,
   from: Whence,
 ): ProofSentence {
@@ -46,7 +46,7 @@ export function proofSentence(
         tone: 'refused',
         title: 'This file does not verify',
         text: `${failing.length === 1 ? 'One claim fails' : `${failing.length} claims fail`}, so nothing of it is shown as evidence.${FAILING[failingOf(claims)].isWhole ? ' The file itself is whole.' : ''} ${by === null ? unsealed(found) : signedBy(claims, by)}`,
-        rests: '',
+        rests: isBound(claims) ? rests : '',
         open: '',
       }
     case 'proven':
@@ -88,12 +88,19 @@ export function proofSentence(
 
 /** Of a file that is refused: what a key signed may be something else than what stands in it. */
 function signedBy(claims: readonly Claim[], by: string): string {
-  if (!isBound(claims)) return `Its seal is signed by ${by}, over something else than stands in it.`
+  if (!isBound(claims))
+    return `Its seal is signed by ${by}. That seal is over something else than stands in it.`
   const isEnded = claims.some(({ code }) => code === 'key-retired' || code === 'key-revoked')
-  return `It is signed by ${by}${isEnded ? ', which does not count for it' : ''}.`
+  return `It is signed by ${by}.${isEnded ? ' That key does not count for it.' : ''}`
 }
 
-function unsealed({ claims, unread }: Pick<Verdict, 'claims' | 'unread'>): string {
+function unsealed({
+  claims,
+  unread,
+  remaining,
+}: Pick<Verdict, 'claims' | 'unread' | 'remaining'>): string {
+  if (remaining?.sealed === true)
+    return 'As it stands no key has sealed it: a key that you pinned has sealed what is left of a record in it. See what can still be said.'
   if (isByRefused(claims))
     return 'The seal’s signature was not checked: you refused the key that it names.'
   if (!claims.some(({ code }) => code === 'key-unknown'))

@@ -19,7 +19,7 @@ export type ListedVerdict = {
 
 /** `isUnsealed`: by no key at hand, so that it says nothing of the others. */
 export const foundOf = (
-  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread'>,
+  found: Pick<Verdict, 'verdict' | 'claims' | 'sealed_by' | 'unread' | 'remaining'>,
   seen: string | null,
   from: Whence,
 ): Extract<ListedVerdict['found'], { sentence: unknown }> => ({
