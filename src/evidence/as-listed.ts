@@ -74,16 +74,21 @@ function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList
   const sealed = records.filter(({ isSealed }) => isSealed)
   if (new Set(sealed.map(({ says }) => says.server)).size !== 1) return []
   const byNumber = Map.groupBy(sealed, ({ says }) => says.seal_seq)
+  const nextTo = new Map(
+    sealed.flatMap(({ says }) =>
+      says.previous ? [[says.previous.evidence_id, says] as const] : [],
+    ),
+  )
   return gone.flatMap(({ evidence_id: expected, seal_seq }): SeriesFault[] => {
     const rows = byNumber.get(seal_seq ?? 0) ?? []
     const [one] = rows
     if (one === undefined) return []
     const { evidence_id, seal_seq: number } = one.says
-    const next = sealed.find(({ says }) => says.previous?.evidence_id === expected)?.says ?? null
+    const next = nextTo.get(expected)
     // What was sealed after it says its number, whatever the list does.
-    if (next !== null && next.seal_seq !== number + 1) return []
+    if (next !== undefined && next.seal_seq !== number + 1) return []
     const at = { seal_seq: number, expected, actual: evidence_id, by: next?.evidence_id ?? null }
-    if (next !== null) {
+    if (next !== undefined) {
       const message = `${evidence_id} is number ${number}, and so is ${expected}, which is not here, and after which ${next.evidence_id} was sealed: the server sealed 2 records for it.`
       return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
     }
