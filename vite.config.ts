@@ -1,7 +1,6 @@
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { createHash } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { defineConfig, type Plugin } from 'vitest/config'
@@ -115,7 +114,6 @@ export default defineConfig(({ isSsrBuild, mode }) => ({
           expect: { poll: { timeout: 60_000 } },
           // After the others, so that a journey shares the machine with journeys alone, which mostly wait.
           sequence: { groupOrder: 1 },
-          maxWorkers: Math.ceil(availableParallelism() * 1.5),
         },
       },
       {
