@@ -79,6 +79,9 @@ runs:
     steps: [{ id: say, run: 'echo "$INPUT_WORD"' }]
   bad:
     steps: [{ id: say, run: exit 3 }]
+  patient:
+    inputs: { until: {} }
+    steps: [{ id: wait, run: 'until [ -e "$INPUT_UNTIL" ]; do echo not yet; sleep 0.1; done' }]
   slow:
     steps: [{ id: sleep, run: sleep 600, retries: 1 }]
   stubborn:

@@ -6,7 +6,7 @@ import { ENDPOINT } from '#contract/api.ts'
 import { parseJson } from '#contract/parse.ts'
 import { TrustFile } from '#contract/trust.ts'
 import { COMPILE_CACHE } from '#server/compile-cache.ts'
-import { end, project, runseal, serving, type Serving } from './command-line.ts'
+import { begin, end, exitOf, project, runseal, serving, type Serving } from './command-line.ts'
 
 // Real processes, on a machine that may be busy with others.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
@@ -53,12 +53,24 @@ it('[C1] run prints the id alone, and its exit code is the outcome', async () =>
   const good = await run('run', 'good', '--input', 'word=a=b', '--wait')
   expect(good).toMatchObject({ code: 0 })
   expect(good.stdout).toMatch(/^run_[0-9a-z]{26}\n$/)
-  expect(good.stderr).toContain('step_finished')
   const answer = await fetch(`${server.url}/api/runs/${good.stdout.trim()}`)
   expect(parseJson(ENDPOINT.run.answer, await answer.text())).toMatchObject({
     value: { outcome: 'succeeded', seal: 'sealed', inputs: { word: 'a=b' } },
   })
   expect(await run('run', 'bad', '--wait')).toMatchObject({ code: 1 })
+})
+
+it('[C1] one that waits says what the stream says meanwhile', async () => {
+  const until = join(folder, 'watched')
+  const waiting = begin(['run', 'patient', '--input', `until=${until}`, '--wait'], environment)
+  let stderr = ''
+  // The run ends once its stream is heard.
+  for await (const chunk of waiting.stderr?.setEncoding('utf8') ?? []) {
+    stderr += String(chunk)
+    if (stderr.includes('\n')) await writeFile(until, '')
+  }
+  expect(await exitOf(waiting)).toEqual([0, null])
+  expect(stderr).toContain('step_finished')
 })
 
 it('[C1] an aborted run ends the waiting one with 2', async () => {
