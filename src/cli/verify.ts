@@ -291,8 +291,8 @@ const takenFrom = (
 ): string =>
   `Taken from the page ${file}: the envelope in it, and ${counted(attached, 'log or artifact', 'logs and artifacts')}${hasRecord || attached === 0 ? '' : ', not looked at beside a record that does not verify'}.${isOffering ? ' The keys that it offers are not used.' : ''}`
 
-const isCut = ({ changed, beside, missing, added }: Remaining): boolean =>
-  [changed, beside, missing, added].some(({ length }) => length > MOST_NAMED)
+const isCut = ({ changed, breaks, beside, missing, added }: Remaining): boolean =>
+  [changed, breaks, beside, missing, added].some(({ length }) => length > MOST_NAMED)
 const ALL_NAMED = 'All of them are named with --json, under remaining.'
 
 /** Those of one reason are one line. */

@@ -1,4 +1,5 @@
 import { type Envelope, type Link } from '#contract/envelope.ts'
+import { type AsLinked, watchLinks } from './as-linked.ts'
 import { utf8 } from './canonical.ts'
 import {
   type ChainState,
@@ -35,7 +36,7 @@ export async function checkChain(
   const digest = new Uint8Array(HEX)
   const stored = (seq: number) => (seq < 0 ? seed.head : written.link(seq).link)
   const faults: Claim[] = []
-  const changed: number[] = []
+  const watched = watchLinks()
   const broken: number[] = []
   const differing: number[] = []
   let isAsStored = true
@@ -49,12 +50,11 @@ export async function checkChain(
     if (isAsStored && written.isLinked(seq, digest, link)) continue
     const entry = decoder.decode(digest)
     const known = written.link(seq)
-    if (known.entry !== entry) {
-      changed.push(seq)
-      if (!isFull(faults))
-        faults.push(entryChanged(seq, kind, entries.at(seq), known, { entry, preimage }))
-    }
-    const fields = { seq, prev: stored(seq - 1), kind, entry: known.entry }
+    const prev = stored(seq - 1)
+    watched.add({ seq, kind, prev, entry, known })
+    if (known.entry !== entry && !isFull(faults))
+      faults.push(entryChanged(seq, kind, entries.at(seq), known, { entry, preimage }))
+    const fields = { seq, prev, kind, entry: known.entry }
     const expected = linkDigest(fields)
     if (known.link !== expected) {
       broken.push(seq)
@@ -79,7 +79,7 @@ export async function checkChain(
     claims: faults.length > 0 ? faults : [wholeChain(kinds.length - 1, written)],
     links: textsIn(linked),
     state: { head: decoder.decode(linked.subarray(-HEX)), seq: kinds.length },
-    changed,
+    asLinked: watched.end(head),
     broken,
     differing,
     last,
@@ -97,8 +97,8 @@ export type ChainCheck = {
   /** Recomputed, by seq, and the state after the last. */
   readonly links: readonly string[]
   readonly state: ChainState
-  /** By seq: entries that are not the ones linked, and stored links that do not follow from what they are of. */
-  readonly changed: readonly number[]
+  readonly asLinked: AsLinked
+  /** By seq: stored links that do not follow from what they are of. */
   readonly broken: readonly number[]
   /** Those beside which another digest or link stands than comes out of them. */
   readonly differing: readonly number[]

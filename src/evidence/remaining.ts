@@ -21,10 +21,18 @@ export type Remaining = {
   readonly intact: number
   /** Where the chain breaks first; null where it is whole, or nothing of it can be read. */
   readonly broken: Place | null
-  /** Every entry that is not the one that was linked. */
+  /** Every entry that is not the one that its link is of. */
   readonly changed: readonly Place[]
-  /** As they were sealed by a pinned key, and beside each another link or digest than comes out of it. */
+  /**
+   * As they were sealed by a pinned key, or linked by what was linked behind them, and beside each another link or digest
+   * than comes out of it.
+   */
   readonly beside: readonly Place[]
+  /**
+   * Where the chain does not go on from what stands before, and no digest says why: something there or before it was changed
+   * together with its digest, or a link was.
+   */
+  readonly breaks: readonly Place[]
   /** Every one that was linked and is not there, by the place of its link. */
   readonly missing: readonly Place[]
   /** What stands among the entries without a link. */
@@ -45,6 +53,8 @@ export type Place = {
   readonly kind: Entry['kind'] | null
   readonly where: string
   readonly step_id?: string
+  /** Nothing says whether it was changed, or its link. */
+  readonly isOrLink?: true
 }
 
 export type Frozen = {
@@ -59,7 +69,7 @@ export type Frozen = {
 /** The chain as it is stored, beside the entries that are there. */
 export type Stored = Pick<
   ChainCheck,
-  'links' | 'changed' | 'broken' | 'differing' | 'last' | 'isHeadRight'
+  'links' | 'asLinked' | 'broken' | 'differing' | 'last' | 'isHeadRight'
 > &
   Pick<Remaining, 'added' | 'lost'> & {
     /** By seq. */
@@ -99,11 +109,13 @@ export function remainingIn(
   isRead: boolean,
   bytes: Break | null,
 ): Remaining {
-  const { added, links, lost, count, placeAt } = stored
+  const { added, asLinked, links, lost, count, placeAt } = stored
   const signed = claims.find(({ code }) => code === 'seal-signed')
   // What comes out of the entries is then what was sealed, and what is written beside them accuses none.
   const isProven = signed !== undefined && isBound(claims)
-  const { changed, missing, broken, isHeadRight } = isProven ? { ...stored, ...AS_SEALED } : stored
+  const { changed, missing, broken, isHeadRight } = isProven
+    ? AS_SEALED
+    : { ...stored, changed: [...asLinked.changed.keys()] }
   const first = Math.min(...[changed, missing, broken].map(([seq = Infinity]) => seq))
   const isWhole = first === Infinity && isHeadRight
   const placesOf = (seqs: readonly number[]): Place[] => seqs.flatMap((seq) => placeAt(seq) ?? [])
@@ -124,8 +136,11 @@ export function remainingIn(
     entries: count,
     intact: Math.min(first, count),
     broken: isWhole ? null : (breaking ?? placesOf([count - 1])[0] ?? null),
-    changed: placesOf(changed),
-    beside: isProven ? placesOf(stored.differing) : [],
+    changed: placesOf(changed).map((place) =>
+      asLinked.changed.get(place.seq)?.isOrLink ? { ...place, isOrLink: true as const } : place,
+    ),
+    beside: placesOf(isProven ? stored.differing : asLinked.beside),
+    breaks: isProven ? [] : placesOf(asLinked.breaks),
     missing: placesOf(missing),
     added,
     lost,
@@ -139,6 +154,7 @@ export function remainingIn(
     isHeadRight,
     isHeadOwn: !isProven || record.head === links.at(-1),
     isHeadThere: record.head !== undefined,
+    isProven,
   }
   return { ...found, sentences: [...sentencesOf(found, by, chain, isRead)] }
 }
@@ -219,6 +235,7 @@ function* sentencesOf(
     isHeadRight,
     isHeadOwn,
     isHeadThere,
+    isProven,
   }: {
     /** So many entries behind the first are as they were linked, one after the other. */
     rest: number
@@ -227,11 +244,24 @@ function* sentencesOf(
     /** It is not another than comes out of what was sealed. */
     isHeadOwn: boolean
     isHeadThere: boolean
+    isProven: boolean
   },
   isRead: boolean,
 ): Generator<string> {
-  const { bytes, entries, intact, broken, changed, beside, missing, added, lost, sealed, frozen } =
-    found
+  const {
+    bytes,
+    entries,
+    intact,
+    broken,
+    changed,
+    beside,
+    breaks,
+    missing,
+    added,
+    lost,
+    sealed,
+    frozen,
+  } = found
   if (bytes !== null) yield* sentencesOfBytes(bytes)
   if (entries === 0) {
     yield added.length === 0
@@ -240,7 +270,7 @@ function* sentencesOf(
     return
   }
   if (!isRead) yield 'As it stands this file is no record: what follows is said of its parts.'
-  if (beside.length > 0 || !isHeadOwn)
+  if (isProven && (beside.length > 0 || !isHeadOwn))
     yield 'Every entry is as it was sealed: what is written beside them is not.'
   else if (broken === null)
     yield 'The chain is intact to its end: what does not verify is something else.'
@@ -253,10 +283,16 @@ function* sentencesOf(
   else yield `Up to entry ${intact - 1} the chain is intact; it breaks first at ${nameOf(broken)}.`
   if (lost > 0)
     yield `${counted(lost, 'link')} ${lost === 1 ? 'is' : 'are'} not there, or cannot be read${broken === null ? ', and came out of the entries again' : ''}.`
-  if (changed.length > 0)
-    yield `Changed since they were linked: ${fewOf(changed.map(nameOf), MOST_NAMED)}.`
+  const others = changed.filter(({ isOrLink }) => !isOrLink)
+  if (others.length > 0)
+    yield `Changed since they were linked: ${fewOf(others.map(nameOf), MOST_NAMED)}.`
+  const either = changed.filter(({ isOrLink }) => isOrLink)
+  if (either.length > 0)
+    yield `Changed since they were linked, or their links were: ${fewOf(either.map(nameOf), MOST_NAMED)}.`
   if (beside.length > 0)
     yield `Another link or digest is written beside ${fewOf(beside.map(nameOf), MOST_NAMED)} than comes out of what stands there.`
+  if (breaks.length > 0)
+    yield `The chain does not go on from what stands before at ${fewOf(breaks.map(nameOf), MOST_NAMED)}: an entry there or before was changed together with its digest, or a link was.`
   if (!isHeadOwn) yield 'Another head is written than the last link that comes out of the entries.'
   if (missing.length > 0)
     yield `Linked, and not there, or not to be told apart: ${fewOf(missing.map(nameOf), MOST_NAMED)}.`

@@ -11,6 +11,7 @@ import {
 } from '#contract/envelope.ts'
 import { Id } from '#contract/scalar.ts'
 import * as z from 'zod/mini'
+import { watchLinks } from './as-linked.ts'
 import { breakOf } from './bytes-break.ts'
 import { utf8 } from './canonical.ts'
 import { entryPreimage, gateEntry, linkDigest, openChain } from './chain.ts'
@@ -114,6 +115,13 @@ function linksIn(
   return bySeq
 }
 
+/** The entries that are there, and where those were linked that are as they were. */
+type Told = {
+  readonly entries: readonly Part[]
+  readonly digests: readonly string[]
+  readonly same: (number | undefined)[]
+}
+
 /** By seq: which part stands there, if any does. */
 type Slots = readonly (Part | undefined)[]
 
@@ -135,14 +143,21 @@ async function storedIn(
   const isOrdered = kinds.length >= links.length
   const kindAt = (seq: number): LinkKind | undefined =>
     links[seq]?.kind ?? (isOrdered ? LINK_KINDS.find((one) => one === kinds[seq]) : undefined)
-  const others = othersPlaced(entries, same, links, kindAt)
+  const others = othersPlaced({ entries, digests, same }, links, seed, kindAt)
   /** Which of the entries stands there, by its place among them. */
   const placed: (number | undefined)[] = links.map(() => undefined)
   for (const nth of entries.keys()) {
     const seq = same[nth] ?? others[nth] ?? null
     if (seq !== null) placed[seq] = nth
   }
-  const changed = others.flatMap((seq) => seq ?? []).toSorted((a, b) => a - b)
+  const watched = watchLinks()
+  for (const [seq, link] of links.entries()) {
+    const nth = placed[seq]
+    const prev = seq === 0 ? seed : links[seq - 1]?.link
+    const entry = nth === undefined ? undefined : digests[nth]
+    watched.add({ seq, kind: link?.kind ?? 'step', prev, entry, known: known[seq] ?? link })
+  }
+  const asLinked = watched.end(head)
   const missing = links.flatMap((link, seq) => (link && placed[seq] === undefined ? [seq] : []))
   const wheres = wheresOf(entries)
   const gone = new Set(missing.map(kindAt))
@@ -153,11 +168,12 @@ async function storedIn(
     return { kind: part.kind, where: wheres[nth] ?? '', ...(isNamed && stepOf(part)) }
   }
   const broken = [...brokenIn(links, seed)]
-  const intact = Math.min(changed[0] ?? Infinity, missing[0] ?? Infinity, broken[0] ?? Infinity)
+  const [changed = Infinity] = asLinked.changed.keys()
+  const intact = Math.min(changed, missing[0] ?? Infinity, broken[0] ?? Infinity)
   const stored = {
     count: links.length,
     lost: links.length - known.filter((link) => link !== undefined).length,
-    changed,
+    asLinked,
     missing,
     broken,
     differing: [],
@@ -296,14 +312,7 @@ function withLost(
     same,
     seed,
     head,
-  }: {
-    readonly kinds: readonly unknown[]
-    readonly entries: readonly Part[]
-    readonly digests: readonly string[]
-    readonly same: (number | undefined)[]
-    readonly seed: string
-    readonly head: unknown
-  },
+  }: Told & { readonly kinds: readonly unknown[]; readonly seed: string; readonly head: unknown },
 ): Links {
   const isKnown = known.length === kinds.length && known.every((link) => link !== undefined)
   if (isKnown && same.every((seq) => seq !== undefined)) return known
@@ -413,29 +422,15 @@ const AROUND = {
 /**
  * What is linked as no such thing stands, between what is as it was, in the place of the next one of its kind that is gone:
  * null where the link of that place cannot be read, since nothing says then that it is another, or none that was linked.
+ * Where there are more such places than entries, those are passed over in which none of them was.
  */
 function othersPlaced(
-  entries: readonly Part[],
-  same: readonly (number | undefined)[],
+  { entries, digests, same }: Told,
   links: Links,
+  seed: string,
   kindAt: (seq: number) => LinkKind | undefined,
 ): (number | null | undefined)[] {
   const taken = new Set(same)
-  const until = {
-    opening: links.length,
-    step: links.length,
-    gate: links.length,
-    closing: links.length,
-  }
-  const ends = entries
-    .toReversed()
-    .map(({ kind }, nth) => {
-      const end = until[kind]
-      until[kind] = same[entries.length - 1 - nth] ?? end
-      return end
-    })
-    .toReversed()
-  const next = { opening: 0, step: 0, gate: 0, closing: 0 }
   // Where nothing says the kind: what is first and what is last is known all the same.
   const isPlaceOf = (kind: LinkKind, seq: number): boolean => {
     const known = kindAt(seq)
@@ -444,20 +439,56 @@ function othersPlaced(
       (kind === 'opening') === (seq === 0) && (kind === 'closing') === (seq === links.length - 1)
     )
   }
-  return entries.map(({ kind }, nth) => {
-    const own = same[nth]
-    let seq = Math.max(next[kind], (own ?? -1) + 1)
-    next[kind] = seq
-    if (own !== undefined) return undefined
-    const end = ends[nth] ?? 0
-    while (seq < end && (taken.has(seq) || !isPlaceOf(kind, seq))) seq += 1
-    // Each link is gone past once, however many find none.
-    next[kind] = seq
-    if (seq >= end) return undefined
-    next[kind] = seq + 1
-    return links[seq] === undefined ? null : seq
-  })
+  const linkAt = (seq: number): string | undefined => (seq === -1 ? seed : links[seq]?.link)
+  const isBroken = (seq: number): boolean => {
+    const [prev, link] = [linkAt(seq - 1), links[seq]]
+    return prev !== undefined && link !== undefined && linkDigest({ ...link, prev }) !== link.link
+  }
+  let tries = MOST_TRIED
+  /** Its link would have been another than the one that the next was made of. */
+  const isNone = (kind: LinkKind, seq: number, free: readonly number[]): boolean => {
+    const [prev, next] = [linkAt(seq - 1), links[seq + 1]]
+    if (links[seq] !== undefined || prev === undefined || next === undefined) return false
+    tries -= free.length
+    if (tries < 0 || isBroken(seq - 1) || isBroken(seq + 2)) return false
+    return free.every((nth) => {
+      const link = linkDigest({ seq, prev, kind, entry: digests[nth] ?? '' })
+      return linkDigest({ ...next, prev: link }) !== next.link
+    })
+  }
+  const others: (number | null | undefined)[] = entries.map(() => undefined)
+  for (const kind of LINK_KINDS) {
+    let free: number[] = []
+    let from = 0
+    const placeUntil = (end: number) => {
+      const places: number[] = []
+      for (let seq = from; seq < end && free.length > 0; seq += 1)
+        if (!taken.has(seq) && isPlaceOf(kind, seq)) places.push(seq)
+      let spare = places.length - free.length
+      const left: number[] = []
+      for (const seq of places)
+        if (spare > 0 && isNone(kind, seq, free)) spare -= 1
+        else left.push(seq)
+      for (const [at, nth] of free.entries()) {
+        const seq = left[at]
+        if (seq !== undefined) others[nth] = links[seq] === undefined ? null : seq
+      }
+      free = []
+      from = Math.max(from, end + 1)
+    }
+    for (const [nth, part] of entries.entries()) {
+      if (part.kind !== kind) continue
+      const own = same[nth]
+      if (own === undefined) free.push(nth)
+      else placeUntil(own)
+    }
+    placeUntil(links.length)
+  }
+  return others
 }
+
+/** Hashes of a second, whatever is in the file. */
+const MOST_TRIED = 100_000
 
 function* brokenIn(links: Links, seed: string): Generator<number> {
   let prev: string | undefined = seed

@@ -65,6 +65,7 @@ describe('of a file that does not verify', () => {
       broken: { seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' },
       changed: [{ seq: 3, kind: 'step', where: '/execution/steps/1', step_id: 'publish' }],
       beside: [],
+      breaks: [],
       missing: [],
       added: [],
       lost: 0,
@@ -106,6 +107,7 @@ describe('of a file that does not verify', () => {
     expect(remaining).toMatchObject({ intact: 2, changed: [], sealed: false, frozen: [FROZEN] })
     expect(remaining?.sentences).toEqual([
       'Up to entry 1 the chain is intact; it breaks first at entry 2 (gate ship).',
+      'Another link or digest is written beside entry 2 (gate ship) than comes out of what stands there.',
       SENTENCE.unsealed,
       SENTENCE.frozen,
     ])
@@ -114,7 +116,7 @@ describe('of a file that does not verify', () => {
       linkBent(document)
       renamed('publish')(document)
     })
-    expect(changed).toMatchObject({ changed: [{ seq: 3 }], beside: [], sealed: false })
+    expect(changed).toMatchObject({ changed: [{ seq: 3 }], beside: [{ seq: 2 }], sealed: false })
   })
 
   it.each<[string, (chain: Envelope['integrity']['hash_chain']) => void, number[], RegExp]>([

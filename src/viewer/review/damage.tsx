@@ -46,10 +46,11 @@ export function StillSaid({
   /** Nothing happened to the file: what fails is something else. */
   isWhole?: boolean
 }) {
-  const { changed, missing, added, beside, sentences } = remaining
+  const { changed, breaks, missing, added, beside, sentences } = remaining
   return (
     <>
       <Entries places={changed} title={['changed entry', 'changed entries']} />
+      <Entries places={breaks} title={['break of the chain', 'breaks of the chain']} />
       <Entries places={beside} title={['entry with another link', 'entries with another link']} />
       <Entries places={missing} title={['entry not there', 'entries not there']} />
       <Entries places={added} title={['part without a link', 'parts without a link']} />
@@ -84,7 +85,7 @@ function Entries({
     <div>
       <h3 className="font-semibold">{counted(places.length, one, many)}</h3>
       <ul className="mt-1 max-h-64 divide-y divide-line overflow-auto rounded-md border border-line">
-        {places.slice(0, MOST_DRAWN).map(({ seq, kind, where, step_id }) => (
+        {places.slice(0, MOST_DRAWN).map(({ seq, kind, where, step_id, isOrLink }) => (
           <li key={where} className="flex flex-wrap gap-x-3 px-3 py-1.5">
             {seq !== undefined && <span className="w-12 text-ink-3">{seq}</span>}
             <span>{kind}</span>
@@ -93,6 +94,7 @@ function Entries({
                 calls itself <RunText text={step_id} max={140} />
               </span>
             )}
+            {isOrLink && <span className="text-ink-2">or its link was changed</span>}
             <code className="ml-auto font-mono break-all text-ink-2">{where}</code>
           </li>
         ))}
