@@ -68,36 +68,35 @@ export function againstList(
 
 /**
  * A server's list has each number once, and a key seals each once. Where records of several keys are here, what is gone may
- * have been of another one.
+ * have been of another one. Of one after which another was sealed that one says the number, whatever the list does [W2].
  */
 function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList[]): SeriesFault[] {
   const sealed = records.filter(({ isSealed }) => isSealed)
   if (new Set(sealed.map(({ says }) => says.server)).size !== 1) return []
+  const isFollowed = new Set(sealed.map(({ says }) => says.previous?.evidence_id))
   const byNumber = Map.groupBy(sealed, ({ says }) => says.seal_seq)
-  const nextTo = new Map(
-    sealed.flatMap(({ says }) =>
-      says.previous ? [[says.previous.evidence_id, says] as const] : [],
-    ),
+  /** What the list says of those that have a number, where it contradicts itself by that. */
+  const contradicted = new Map(
+    sealed.flatMap(({ listed, says, sha256 }): [number, string][] => {
+      const { evidence_id, seal_seq, head } = says
+      const isHere = listed.head === head || listed.sha256 === sha256
+      if (listed.seal_seq === seal_seq) return [[seal_seq, `has ${evidence_id} too`]]
+      return isHere && (listed.seal_seq ?? null) !== null
+        ? [[seal_seq, `says another number of ${evidence_id} than stands in it`]]
+        : []
+    }),
   )
-  return gone.flatMap(({ evidence_id: expected, seal_seq }): SeriesFault[] => {
-    const rows = byNumber.get(seal_seq ?? 0) ?? []
-    const [one] = rows
-    if (one === undefined) return []
-    const { evidence_id, seal_seq: number } = one.says
-    const next = nextTo.get(expected)
-    // What was sealed after it says its number, whatever the list does.
-    if (next !== undefined && next.seal_seq !== number + 1) return []
-    const at = { seal_seq: number, expected, actual: evidence_id, by: next?.evidence_id ?? null }
-    if (next !== undefined) {
-      const message = `${evidence_id} is number ${number}, and so is ${expected}, which is not here, and after which ${next.evidence_id} was sealed: the server sealed 2 records for it.`
-      return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
-    }
-    const listed = `the server’s own list has ${expected}, which is not here`
-    if (rows.some(({ listed }) => listed.seal_seq === number)) {
-      const message = `For number ${number} ${listed}, and ${evidence_id} too: the list contradicts itself, and accuses no record.`
+  return gone.flatMap(({ evidence_id: expected, seal_seq: number }): SeriesFault[] => {
+    const evidence_id = byNumber.get(number ?? 0)?.[0]?.says.evidence_id
+    if (!number || evidence_id === undefined || isFollowed.has(expected)) return []
+    const at = { seal_seq: number, expected, actual: evidence_id, by: null }
+    const has = `the server’s own list has ${expected}, which is not here`
+    const but = contradicted.get(number)
+    if (but !== undefined) {
+      const message = `For number ${number} ${has}, and it ${but}: the list contradicts itself, and accuses no record.`
       return [{ fault: 'mislisted', evidence_id, ...at, message }]
     }
-    const message = `${evidence_id} is number ${number}, for which ${listed}: the server sealed 2 records for it, or its list is false.`
+    const message = `${evidence_id} is number ${number}, for which ${has}: the server sealed 2 records for it, or its list is false.`
     return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
   })
 }

@@ -220,7 +220,8 @@ type Here = {
 }
 
 /** A number is one of a key's own series. */
-const nameOfPlace = ({ server, seal_seq }: HeldEnvelope): string => `${server} ${seal_seq}`
+const nameOfPlace = ({ server, seal_seq }: Pick<HeldEnvelope, 'server' | 'seal_seq'>): string =>
+  `${server} ${seal_seq}`
 
 /** Who is here under this id; null for one that is not in question. undefined where nobody is. */
 const foundAs = (
@@ -291,9 +292,26 @@ function againstPrevious(
     const follow = by.length === 1 ? 'follows' : 'follow'
     const message = `${namesSaid(by.map((one) => one.evidence_id))} ${follow} ${evidence_id}, number ${place}, which is not here.`
     const where = { evidence_id, from: place, to: place, count: 1 }
-    return [{ at: first.server, fault: 'missing', ...where, by: first.evidence_id, message }]
+    const told = { at: first.server, by: first.evidence_id }
+    return [
+      { ...told, fault: 'missing', ...where, message },
+      ...inPlaceOf(evidence_id, first, here),
+    ]
   })
   return [...missing, ...found]
+}
+
+/** What else has the number of one that is gone, by the number of what was sealed after that. */
+function inPlaceOf(evidence_id: string, after: Placed, { byPlace }: Here): FaultAt[] {
+  const { server, evidence_id: by } = after
+  const seal_seq = after.seal_seq - 1
+  const rivals = byPlace.get(nameOfPlace({ server, seal_seq })) ?? []
+  if (rivals.length === 0) return []
+  const names = rivals.map((one) => one.evidence_id)
+  const message = `${namesSaid(names)} ${names.length === 1 ? 'is' : 'are'} number ${seal_seq}, and so is ${evidence_id}, which is not here, and after which ${by} was sealed: ${counted(names.length + 1, 'record')} were sealed for it.`
+  // As many as are gone may each have as many.
+  const evidence_ids = [evidence_id, ...names.slice(0, MOST_NAMED)]
+  return [{ at: server, fault: 'forked', seal_seq, evidence_ids, by, message }]
 }
 
 /** Numbers that nothing here has and nothing here names. */

@@ -141,6 +141,36 @@ it('[W2] two in one place are a fork, by number, by id or by what they follow', 
   ])
 })
 
+it('[W2] one that is gone and what has its number are a fork, in whichever order, and whatever else was sealed after it', async () => {
+  const [one, two, three, last] = await four()
+  const rival = await sealed(3, two, 'ev-3b')
+  const lie = await sealed(10, three, 'ev-10')
+  const message =
+    'ev-3b is number 3, and so is ev-3, which is not here, and after which ev-4 was sealed: 2 records were sealed for it.'
+  const fork = {
+    fault: 'forked',
+    seal_seq: 3,
+    evidence_ids: ['ev-3', 'ev-3b'],
+    by: 'ev-4',
+    message,
+  }
+  for (const all of [
+    [one, two, rival, last],
+    [one, two, rival, last, lie],
+    [lie, last, rival, two, one],
+  ])
+    expect(faultsOf(all)).toContainEqual(fork)
+  // Also of some that a reader has, of which no other is missing.
+  expect(faultsOf([rival, last], { isPart: true })).toEqual([fork])
+  expect(faultsOf([one, two, last]).map(({ fault }) => fault)).toEqual(['missing'])
+  const third = await sealed(3, two, 'ev-3c')
+  expect(faultsOf([one, two, rival, third, last])).toMatchObject([
+    { fault: 'missing' },
+    { fault: 'forked', evidence_ids: ['ev-3', 'ev-3b', 'ev-3c'] },
+    { fault: 'forked', evidence_ids: ['ev-3b', 'ev-3c'] },
+  ])
+})
+
 it('[W2] one record has one seal: two of different times are a fork, here or beside what is remembered', async () => {
   const [one, two, three] = await four()
   const again = { ...two, sealed_at: '2026-11-12T10:00:01.000Z' }
@@ -300,21 +330,20 @@ it('[W12] a record that is another one than is listed is named, and one that is 
   expect(againstList(both, [list({})])).toMatchObject([
     { fault: 'mislisted', evidence_id: 'ev-4b', ...rival },
   ])
-  // What was sealed after the one that is gone says its number: whatever else is listed, two were, or the list is false.
-  const five = { ...(await sealed(5, last)), evidence_id: 'ev-5' }
-  const after = (number: number) => [
-    ...both,
-    {
-      ...other4,
-      isSealed: true,
-      says: { ...five, seal_seq: number },
-      listed: { evidence_id: 'ev-5' },
-    },
-  ]
-  expect(againstList(after(5), [list({})])).toMatchObject([
-    { fault: 'forked', evidence_ids: ['ev-4', 'ev-4b'], ...rival, by: 'ev-5' },
-  ])
-  expect(againstList(after(6), [list({})])).toEqual([])
+  // Also where it has the very one by another number.
+  const renumbered = place4.map((row) => {
+    const { head, seal_seq } = row.says
+    return { ...row, listed: { ...row.listed, head, seal_seq: seal_seq - 1 } }
+  })
+  expect(againstList(renumbered, [list({})]).at(-1)).toMatchObject({
+    fault: 'mislisted',
+    evidence_id: 'ev-4b',
+    ...rival,
+  })
+  // What was sealed after the one that is gone says its number, and the walk says so [W2].
+  const says = { ...(await sealed(5, last)), evidence_id: 'ev-5' }
+  const five = { ...other4, isSealed: true, says, listed: { evidence_id: 'ev-5' } }
+  expect(againstList([...both, five], [list({})])).toEqual([])
   // Not where it may be of another key, or by none, or where the list says no number of it.
   const [first, ...rest] = place4
   const ofTwo = [

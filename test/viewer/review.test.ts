@@ -176,7 +176,7 @@ describe('the walk over a chain', () => {
     const unnumbered = { 'ev-2': { seal_seq: 0 } }
     for (const [remembered, says, forks] of [
       [[], {}, [['mislisted'], []]],
-      [[], unnumbered, [['mislisted', 'forked'], []]],
+      [[], unnumbered, [['mislisted', 'mislisted'], []]],
       [met, {}, [[], ['missing', 'forked']]],
     ] as const) {
       const { unlikeList, series } = await walk([sealed, two], remembered, undefined, {
