@@ -6,7 +6,7 @@ import { type Claim, type ClaimCode } from './claims.ts'
 import { counted, fewOf } from './counted.ts'
 import { type Entries } from './document.ts'
 import { type ChainCheck } from './integrity.ts'
-import { statementIn } from './sealed.ts'
+import { type SealedBy, statementIn } from './sealed.ts'
 
 /**
  * What can still be said of a file that does not verify. It is for finding out what happened to it: nothing of it makes
@@ -41,6 +41,8 @@ export type Remaining = {
   readonly lost: number
   /** A seal by a pinned key is over these very links, or over what comes out of the entries: what is not changed was sealed. */
   readonly sealed: boolean
+  /** Of what cannot be read as a record: whose key it is, and how it has ended, where it counts all the same. */
+  readonly sealed_by?: SealedBy & { readonly ended?: 'retired' | 'revoked' }
   /** What a pinned passkey froze, and is still so: entries 0 to `upTo`. */
   readonly frozen: readonly Frozen[]
   /** All of this in words. */

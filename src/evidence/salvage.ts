@@ -47,9 +47,11 @@ export async function salvageOf(
     const links = linksIn(parts ?? NOTHING, limits)
     const { stored, slots } = await storedIn(parts ?? NOTHING, links, breathe)
     const seal = parts?.seal
-    const { gates, claims } = await signedIn(parts ?? NOTHING, slots, stored.links, seal, reader)
+    const signed = await signedIn(parts ?? NOTHING, slots, stored.links, seal, reader)
+    const { gates, claims, sealed_by } = signed
     const record = { evidence_id, run_id, gates, head, seal }
-    return remainingIn(record, stored, claims, false, broken)
+    const remaining = remainingIn(record, stored, claims, false, broken)
+    return { ...remaining, ...(remaining.sealed && sealed_by && { sealed_by }) }
   } catch (fault) {
     // An engine has no room for it, and says so in its own way: the verdict stands without an account.
     const isNoRoom = fault instanceof RangeError || fault instanceof EvidenceError
@@ -530,29 +532,32 @@ async function signedIn(
   links: readonly string[],
   seal: Seal | undefined,
   reader: Reader,
-): Promise<{ gates: GateEntry[]; claims: Claim[] }> {
+): Promise<{ gates: GateEntry[]; claims: Claim[]; sealed_by: Remaining['sealed_by'] }> {
   const closing = {
     // Without a number only what counts for any does.
     seal_seq: fitting(Closing, (slots.at(-1) ?? entries.at(-1))?.value())?.seal_seq ?? Infinity,
   }
   const claims: Claim[] = []
-  if (seal !== undefined)
-    claims.push(
-      (await checkSeal({ integrity: { seal }, closing }, reader.trust, reader.refusedKeys)).claim,
-    )
+  let sealed_by: Remaining['sealed_by']
+  if (seal !== undefined) {
+    const sealed = { integrity: { seal }, closing }
+    const { claim, by } = await checkSeal(sealed, reader.trust, reader.refusedKeys)
+    claims.push(claim)
+    if (by !== null) sealed_by = { ...by, ...(claim.ended && { ended: claim.ended }) }
+  }
   const opening = fitting(Opening, writable(slots[0] ?? entries[0]))
   const met = slots.flatMap((part, seq) => {
     const gate = part?.kind === 'gate' ? fitting(GateEntry, writable(part)) : undefined
     return gate ? [{ gate, seq }] : []
   })
   const gates = met.map(({ gate }) => gate)
-  if (opening === undefined) return { gates, claims }
+  if (opening === undefined) return { gates, claims, sealed_by }
   const record = { evidence_id, run_id, opening, gates, closing }
   const watched = watchGates(record)
   for (const [nth, { gate, seq }] of met.entries()) watched.add(gateEntry(gate, nth, seq))
   for await (const claim of checkGates(record, watched.met, links, reader, async () => {}))
     claims.push(claim)
-  return { gates, claims }
+  return { gates, claims, sealed_by }
 }
 
 function writable(part: Part | undefined): unknown {

@@ -112,7 +112,16 @@ describe('a verdict', () => {
       [
         Buffer.from(`${text}\n`),
         [pinned(signer)],
-        'As it stands no key has sealed it: a key that you pinned has sealed what is left of a record in it.',
+        `As it stands no key has sealed it. The record in it was sealed by a key you pinned (${key}): all 4 entries are as they were then. See`,
+      ],
+      [
+        Buffer.from(`${damaged}\n`),
+        [
+          pinned(signer, {
+            server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 9 })],
+          }),
+        ],
+        `(${key}): 3 of 4 entries are as they were then. That key is retired: whoever has it now`,
       ],
       [
         sealed.bytes,

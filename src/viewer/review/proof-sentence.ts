@@ -1,6 +1,8 @@
 import { TRUST_SOURCE } from '#contract/trust.ts'
 import { FAILING, failingOf, isBound } from '#evidence/advice.ts'
 import { type Claim, CODE, fails, keepsBack } from '#evidence/claims.ts'
+import { counted } from '#evidence/counted.ts'
+import type { Remaining } from '#evidence/remaining.ts'
 import type { SealedBy } from '#evidence/sealed.ts'
 import { keyNamed } from '#evidence/trust-said.ts'
 import { daySaid } from '#viewer/parts/time.tsx'
@@ -99,13 +101,31 @@ function unsealed({
   unread,
   remaining,
 }: Pick<Verdict, 'claims' | 'unread' | 'remaining'>): string {
-  if (remaining?.sealed === true)
-    return 'As it stands no key has sealed it: a key that you pinned has sealed what is left of a record in it. See what can still be said.'
+  if (remaining?.sealed_by)
+    return `As it stands no key has sealed it. ${sealedIn(remaining, remaining.sealed_by)}`
   if (isByRefused(claims))
     return 'The seal’s signature was not checked: you refused the key that it names.'
   if (!claims.some(({ code }) => code === 'key-unknown'))
     return 'No key is known to have sealed it as it stands.'
   return `The seal’s signature was not checked: ${unread === undefined ? 'you do not know the key that it names' : 'what this browser keeps of the keys that you trust could not be read'}.`
+}
+
+/** Of a file that cannot be read as a record: a seal is over the links that are in it, whatever stands beside them. */
+function sealedIn(
+  { entries, changed, missing }: Remaining,
+  { ended, ...by }: NonNullable<Remaining['sealed_by']>,
+): string {
+  const left = entries - changed.length - missing.length
+  const all = counted(entries, 'entry', 'entries')
+  const said =
+    left === entries
+      ? `all ${all} are as they were`
+      : left === 0
+        ? 'no entry is as it was'
+        : `${left.toLocaleString('en')} of ${all} ${left === 1 ? 'is as it was' : 'are as they were'}`
+  const rests =
+    ended === undefined ? '' : ` That key is ${ended}: whoever has it now can have sealed it too.`
+  return `The record in it was sealed by a key you pinned (${keyNamed(by)}): ${said} then.${rests} See what can still be said.`
 }
 
 /** A key that counts by the number alone that the record gives itself makes such records for whoever has it. */
