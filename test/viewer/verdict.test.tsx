@@ -115,7 +115,7 @@ describe('a verdict', () => {
         `As it stands no key has sealed it. The record in it was sealed by a key you pinned (${key}): all 4 entries are as they were then. See`,
       ],
       [
-        Buffer.from(`${damaged}\n`),
+        Buffer.concat([damaged, Buffer.from('\n')]),
         [
           pinned(signer, {
             server_keys: [serverKeyOf(signer, { status: 'retired', last_seal_seq: 9 })],
