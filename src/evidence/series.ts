@@ -135,13 +135,14 @@ export function walkSeries(
   // of which of several, is then the same.
   const all = distinctHeld(given.toSorted(byPlace))
   const remembered = heads.toSorted(byPlace)
+  const byServer = Map.groupBy(all, ({ server }) => server)
   const here: Here = {
+    isOfOneKey: byServer.size === 1,
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
     byPlace: Map.groupBy(all, nameOfPlace),
     byRun: Map.groupBy(all, ({ run_id }) => run_id),
     unplaced: Map.groupBy(unplaced, ({ evidence_id }) => evidence_id),
   }
-  const byServer = Map.groupBy(all, ({ server }) => server)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
   const across = [...sealedTwice(given), ...forksOf(all), ...answeredTwice([...all, ...remembered])]
   const met = new Set<string>()
@@ -212,6 +213,7 @@ type FaultAt = SeriesFault & { readonly at: string }
 const untold = ({ at: _at, ...fault }: FaultAt): SeriesFault => fault
 
 type Here = {
+  readonly isOfOneKey: boolean
   readonly byId: ReadonlyMap<string, readonly Placed[]>
   readonly byPlace: ReadonlyMap<string, readonly Placed[]>
   readonly byRun: ReadonlyMap<string | undefined, readonly Placed[]>
@@ -301,14 +303,17 @@ function againstPrevious(
   return [...missing, ...found]
 }
 
-/** What else has the number of one that is gone, by the number of what was sealed after that. */
-function inPlaceOf(evidence_id: string, after: Placed, { byPlace }: Here): FaultAt[] {
+/**
+ * What else has the number of one that is gone, by what was sealed after that. Where records of several keys are here it may
+ * have been of another one, which has numbers of its own.
+ */
+function inPlaceOf(evidence_id: string, after: Placed, { byPlace, isOfOneKey }: Here): FaultAt[] {
   const { server, evidence_id: by } = after
   const seal_seq = after.seal_seq - 1
-  const rivals = byPlace.get(nameOfPlace({ server, seal_seq })) ?? []
+  const rivals = isOfOneKey ? (byPlace.get(nameOfPlace({ server, seal_seq })) ?? []) : []
   if (rivals.length === 0) return []
   const names = rivals.map((one) => one.evidence_id)
-  const message = `${namesSaid(names)} ${names.length === 1 ? 'is' : 'are'} number ${seal_seq}, and so is ${evidence_id}, which is not here, and after which ${by} was sealed: ${counted(names.length + 1, 'record')} were sealed for it.`
+  const message = `${namesSaid(names)} ${names.length === 1 ? 'is' : 'are'} number ${seal_seq}, and so is ${evidence_id}, which is not here, and after which ${by} was sealed: the server sealed ${counted(names.length + 1, 'record')} for it, or ${by} says a false number.`
   // As many as are gone may each have as many.
   const evidence_ids = [evidence_id, ...names.slice(0, MOST_NAMED)]
   return [{ at: server, fault: 'forked', seal_seq, evidence_ids, by, message }]

@@ -146,7 +146,7 @@ it('[W2] one that is gone and what has its number are a fork, in whichever order
   const rival = await sealed(3, two, 'ev-3b')
   const lie = await sealed(10, three, 'ev-10')
   const message =
-    'ev-3b is number 3, and so is ev-3, which is not here, and after which ev-4 was sealed: 2 records were sealed for it.'
+    'ev-3b is number 3, and so is ev-3, which is not here, and after which ev-4 was sealed: the server sealed 2 records for it, or ev-4 says a false number.'
   const fork = {
     fault: 'forked',
     seal_seq: 3,
@@ -163,6 +163,16 @@ it('[W2] one that is gone and what has its number are a fork, in whichever order
   // Also of some that a reader has, of which no other is missing.
   expect(faultsOf([rival, last], { isPart: true })).toEqual([fork])
   expect(faultsOf([one, two, last]).map(({ fault }) => fault)).toEqual(['missing'])
+  // It may have been of another key, which counts by itself.
+  const elsewhere = await newSigner(2)
+  const [first, second] = [
+    await sealed(1, null, 'b-1', elsewhere),
+    await sealed(2, one, 'b-2', elsewhere),
+  ]
+  const over = await sealed(4, { ...second, evidence_id: 'b-3' }, 'ev-4')
+  expect(faultsOf([one, two, three, first, over])).not.toContainEqual(
+    expect.objectContaining({ fault: 'forked' }),
+  )
   const third = await sealed(3, two, 'ev-3c')
   expect(faultsOf([one, two, rival, third, last])).toMatchObject([
     { fault: 'missing' },
