@@ -268,7 +268,7 @@ function unfitSaid(there: unknown, message: string, name = ''): Compared & { sai
   const member = name === '' ? 'something' : `the member ${name}`
   const said = isPattern
     ? `${member} is not written as a record has it there`
-    : `${member} is not what a record has there: ${fault}`
+    : `${member} is not what a record has there: expected ${expected}, and there is ${actual}`
   return { said, expected, actual }
 }
 
