@@ -26,11 +26,18 @@ export async function collectFaults(context: BrowserContext): Promise<() => stri
 }
 
 /** axe's findings on the page as it stands: rule and first place. */
-export async function axeViolations(page: Page): Promise<string[]> {
+export const axeViolations = (page: Page): Promise<string[]> => axe(page, {})
+
+/** Those by the rules that ask for colours: of a page that has been looked at whole in others. */
+export const colourViolations = (page: Page): Promise<string[]> =>
+  axe(page, { runOnly: ['color-contrast', 'link-in-text-block'] })
+
+async function axe(page: Page, rules: { runOnly?: readonly string[] }): Promise<string[]> {
   // Evaluated by the debugger, which the page's own policy does not reach.
   if (await page.evaluate(`typeof axe === 'undefined'`)) await page.evaluate(AXE)
+  const options = JSON.stringify({ resultTypes: ['violations'], ...rules })
   const found = await page.evaluate(
-    `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+    `axe.run(document, ${options}).then(({ violations }) => violations)`,
   )
   return Violations.parse(found).map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)
 }

@@ -1,9 +1,10 @@
-import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'vite'
-import { expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { encodeBase64 } from '#evidence/base64.ts'
 import { launchChromium } from '#test/chromium.ts'
 import { launchFirefox, whyNoFirefox } from '#test/firefox.ts'
@@ -34,6 +35,18 @@ const { inputs } = readInputTable()
 const input = await inputOf()
 const inNode = input && (await tryAll(input))
 
+let server: Server | null = null
+let url = ''
+beforeAll(async () => {
+  if (input === null) return
+  server = await serve(await inOneScript(), input)
+  const address = server.address()
+  url = `http://localhost:${typeof address === 'object' ? address?.port : ''}`
+})
+afterAll(() => {
+  server?.close()
+})
+
 it('[V16] Node makes of every vector what its makers do', (context) => {
   if (input === null) context.skip(MISSING.join('; '))
   expect(inNode).toMatchObject({
@@ -55,10 +68,9 @@ it('[V16] Chromium makes the same as Node of every vector and every file', async
   const browser = await launchChromium()
   onTestFinished(() => browser.close())
   const page = await browser.newPage()
-  await page.goto(await serve(input))
-  expect(JSON.parse((await page.locator('#done').textContent({ timeout: 60_000 })) ?? '')).toEqual(
-    inNode,
-  )
+  await page.goto(url)
+  const done = await page.locator('#done').textContent({ timeout: NONE })
+  expect(JSON.parse(done ?? '')).toEqual(inNode)
 })
 
 it('[V16] Firefox makes the same as Node of every vector and every file', async (context) => {
@@ -67,10 +79,13 @@ it('[V16] Firefox makes the same as Node of every vector and every file', async 
   const browser = await launchFirefox()
   onTestFinished(() => browser.close())
   const page = await browser.newPage()
-  await page.goto(await serve(input))
-  const done = await page.waitForSelector('#done', { timeout: 60_000 })
+  await page.goto(url)
+  const done = await page.waitForSelector('#done', { timeout: NONE })
   expect(JSON.parse((await done?.evaluate(({ textContent }) => textContent)) ?? '')).toEqual(inNode)
 })
+
+/** A page is waited for as long as its test may take. */
+const NONE = 0
 
 /** Every vector, every frozen attack, series and input, every shape of run, and each of those with a byte changed. */
 async function inputOf(): Promise<Input | null> {
@@ -103,10 +118,9 @@ async function inputOf(): Promise<Input | null> {
   }
 }
 
-/** A page that tries all of it, at its address. */
-async function serve(input: Input): Promise<string> {
+/** What a page tries all of it with. */
+async function inOneScript(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'runseal-vectors-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
   await build({
     configFile: false,
     logLevel: 'warn',
@@ -123,6 +137,12 @@ async function serve(input: Input): Promise<string> {
     },
   })
   const script = await readFile(join(folder, 'page.js'), 'utf8')
+  await rm(folder, { recursive: true })
+  return script
+}
+
+/** A page that tries all of it. */
+async function serve(script: string, input: Input): Promise<Server> {
   const answers = new Map([
     [
       '/',
@@ -144,13 +164,7 @@ async function serve(input: Input): Promise<string> {
     response.setHeader('Content-Type', `${answer?.type ?? 'text/plain'}; charset=utf-8`)
     response.writeHead(answer === undefined ? 404 : 200).end(answer?.body)
   })
-  onTestFinished(() => {
-    server.close()
-  })
-  return await new Promise<string>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      resolve(`http://localhost:${typeof address === 'object' ? address?.port : ''}`)
-    })
-  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
 }

@@ -18,7 +18,7 @@ import { requirementOf } from '#evidence/keep.ts'
 import { AN_INPUT } from '#evidence/plan.ts'
 import { shellForPlan } from '#evidence/shell.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { type Attack, isNameable, readAttack, readAttackTable, readerOf } from './attacks.ts'
+import { isNameable, readAttack, readAttackTable, readerOf } from './attacks.ts'
 import {
   approvedRun,
   bytesOf,
@@ -41,6 +41,15 @@ const { bytes, envelope } = await approvedRun(signer, { title: 'Größe "1"\n\u2
 /** jq writes the one character as an escape, which the others only look like. */
 const DELETE = '\u007f \\u007f \\\\u007f \\\u007f\u007f'
 const { claims } = await verifyEnvelope(bytes, { trust: [pinned(signer)] })
+
+/** The frozen files, each judged once: some thirty lines are looked for in all of them. */
+const table = readAttackTable()
+const judged = await Promise.all(
+  table.attacks.filter(isNameable).map(async (attack) => {
+    const file = readAttack(attack)
+    return { attack, file, ...(await judge(file, readerOf(attack, table))) }
+  }),
+)
 
 const folder = mkdtempSync(join(tmpdir(), 'runseal-outside-'))
 writeFileSync(join(folder, 'envelope.json'), bytes)
@@ -353,17 +362,15 @@ it.for<[Claim['code'], RegExp, string?]>([
   ['decision-signature-wrong', /^ 30 [^]* 00 +>[^\n]*<\n$/, 'passkey-der'],
   ['assertion-unreadable', /^ 7b [0-9a-f ]+ +>\{.*\}<\n$/s, 'passkey-client-data-space'],
   ['assertion-unreadable', /^( [0-9a-f]{2}){16} /, 'passkey-attested'],
-])('[V18] show of a frozen file what fails: %s', async ([code, words, file], context) => {
+])('[V18] show of a frozen file what fails: %s', ([code, words, file], context) => {
   need(context, 'openssl', 'jq', 'base64', 'od')
-  const table = readAttackTable()
-  for (const attack of table.attacks.filter(isNameable)) {
+  for (const { attack, file: bytes, claims: found } of judged) {
     if (file !== undefined && attack.file !== file) continue
-    const { claims: found } = await judge(readAttack(attack), readerOf(attack, table))
     const claim = found.find(
       (one) => one.code === code && one.shell?.startsWith('jq -ac ') === false,
     )
     if (claim === undefined) continue
-    writeFileSync(join(folder, 'envelope.json'), readAttack(attack))
+    writeFileSync(join(folder, 'envelope.json'), bytes)
     const said = spawnSync('/bin/sh', ['-uc', claim.shell ?? ''], { cwd: folder, encoding: 'utf8' })
     expect(`${said.stdout}${said.stderr}`).toMatch(words)
     return
@@ -371,13 +378,10 @@ it.for<[Claim['code'], RegExp, string?]>([
   expect.unreachable(`no frozen file fails by ${code}`)
 })
 
-it('[V18] show of each frozen file that is not read as a record what is wrong with it', async (context) => {
+it('[V18] show of each frozen file that is not read as a record what is wrong with it', (context) => {
   need(context, 'jq', 'od', 'cmp', 'iconv')
-  const table = readAttackTable()
   const shown = new Set<string>()
-  for (const attack of table.attacks.filter(isNameable)) {
-    const bytes = readAttack(attack)
-    const { claims: found } = await judge(bytes, readerOf(attack, table))
+  for (const { attack, file: bytes, claims: found } of judged) {
     const [claim] = found
     if (claim === undefined || found.length > 1 || claim.shell === undefined) continue
     writeFileSync(join(folder, 'envelope.json'), bytes)
@@ -403,17 +407,13 @@ it('[V18] show of each frozen file that is not read as a record what is wrong wi
   )
 })
 
-it('[V18] show of a frozen file what a question or a requirement would be held against', async (context) => {
+it('[V18] show of a frozen file what a question or a requirement would be held against', (context) => {
   need(context, 'jq')
-  const table = readAttackTable()
-  const open: { bytes: Uint8Array; claim: Claim }[] = []
-  for (const attack of table.attacks.filter(isNameable)) {
-    const bytes = readAttack(attack)
-    const { claims: found } = await judge(bytes, readerOf(attack, table))
-    for (const claim of found)
-      if (claim.code === 'nothing-asked' || claim.code === 'nothing-required')
-        open.push({ bytes, claim })
-  }
+  const open = judged.flatMap(({ file, claims: found }) =>
+    found
+      .filter(({ code }) => code === 'nothing-asked' || code === 'nothing-required')
+      .map((claim) => ({ bytes: file, claim })),
+  )
   const ofCode = Map.groupBy(open, ({ claim }) => claim.code)
   expect(ofCode.size).toBe(2)
   for (const { bytes, claim } of [...ofCode.values()].flatMap((all) => someOf(all, 20))) {
@@ -460,19 +460,17 @@ it('[V18] each claim that can be proven has lines', async (context) => {
 it(
   '[V18] redo what is proven of frozen files, most of which are attacks',
   { timeout: LONG_MS },
-  async (context) => {
+  (context) => {
     need(context, 'openssl', 'jq', 'base64', 'sha256sum', 'split', 'xargs')
-    const table = readAttackTable()
-    const proven: { attack: Attack; claim: Claim }[] = []
-    for (const attack of table.attacks.filter(isNameable)) {
-      const { claims, beside } = await judge(readAttack(attack), readerOf(attack, table))
-      for (const claim of [...claims, ...beside])
-        if (claim.state === 'proven') proven.push({ attack, claim })
-    }
+    const proven = judged.flatMap(({ attack, file, claims, beside }) =>
+      [...claims, ...beside]
+        .filter(({ state }) => state === 'proven')
+        .map((claim) => ({ attack, file, claim })),
+    )
     // All of them take more than a minute: `npm run test:shells`.
     const tried = process.env['RUNSEAL_SHELLS'] === 'all' ? proven : someOf(proven, 20)
-    for (const { attack, claim } of tried) {
-      writeFileSync(join(folder, 'envelope.json'), readAttack(attack))
+    for (const { attack, file, claim } of tried) {
+      writeFileSync(join(folder, 'envelope.json'), file)
       for (const [name, text] of Object.entries(attack.beside ?? {})) {
         // A line is over the name that an export gives; who has the file under another puts that in its first line.
         for (const path of [name, `artifacts/${sha256(text)}`]) {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { verifyEnvelope } from '#evidence/verify.ts'
 import { newSigner, pinned, SHAPES } from './fixture.ts'
 
-/** What each byte is made: two of these in turn, and with MUTANTS set all of them. */
+/** What each byte is made: one of these in turn, and with MUTANTS set all of them. */
 const VALUES = [
   (byte: number) => byte ^ 0x01,
   (byte: number) => byte ^ 0x20,
@@ -10,7 +10,7 @@ const VALUES = [
   () => 0x30,
   () => 0x22,
 ]
-const MANY = process.env['MUTANTS'] === undefined ? 2 : VALUES.length
+const MANY = process.env['MUTANTS'] === undefined ? 1 : VALUES.length
 
 // Every byte, not a sample: one that nobody looks at is a place to hide in.
 it.each(['one step', 'a rejected gate'] as const)(
