@@ -1,8 +1,21 @@
 import { cleanup, configure } from '@testing-library/react'
-import { afterEach } from 'vitest'
+import { afterAll, afterEach, vi } from 'vitest'
 
 // Testing Library does this by itself only where the test functions are globals.
 afterEach(cleanup)
+
+// The next file on the same thread has the same page and the same React, and finds nothing else there of this one:
+// no worker that a module of ours has started, no key that it knows.
+afterAll(() => {
+  vi.resetModules()
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+  if (typeof window === 'undefined') return
+  window.localStorage.clear()
+  window.sessionStorage.clear()
+  window.history.replaceState(null, '', '/')
+})
 
 // How long a machine takes that does other things too is nothing to fail for.
 configure({ asyncUtilTimeout: 10_000 })
