@@ -1,6 +1,6 @@
 import type { EnvelopeSummary } from '#contract/api.ts'
 import { keysOf } from '#contract/status.ts'
-import { counted } from './counted.ts'
+import { counted, fewOf } from './counted.ts'
 import { heldName } from './place.ts'
 import type { SeriesFault } from './series.ts'
 import type { Placed } from './standing.ts'
@@ -74,31 +74,38 @@ function inPlaceOf(gone: readonly ListedEnvelope[], records: readonly HeldToList
   const sealed = records.filter(({ isSealed }) => isSealed)
   if (new Set(sealed.map(({ says }) => says.server)).size !== 1) return []
   const isFollowed = new Set(sealed.map(({ says }) => says.previous?.evidence_id))
-  const byNumber = Map.groupBy(sealed, ({ says }) => says.seal_seq)
-  /** What the list says of those that have a number, where it contradicts itself by that. */
-  const contradicted = new Map(
-    sealed.flatMap(({ listed, says, sha256 }): [number, string][] => {
-      const { evidence_id, seal_seq, head } = says
-      const isHere = listed.head === head || listed.sha256 === sha256
-      if (listed.seal_seq === seal_seq) return [[seal_seq, `has ${evidence_id} too`]]
-      return isHere && (listed.seal_seq ?? null) !== null
-        ? [[seal_seq, `says another number of ${evidence_id} than stands in it`]]
-        : []
+  const byNumber = new Map(
+    [...Map.groupBy(sealed, ({ says }) => says.seal_seq)].map(([number, rows]) => {
+      const ids = [...new Set(rows.map(({ says }) => says.evidence_id))].toSorted()
+      const which = `${fewOf(ids)} ${ids.length === 1 ? 'is' : 'are'} number ${number}`
+      const count = counted(ids.length + 1, 'record')
+      const [contradicted] = rows.flatMap(contradictedIn).toSorted()
+      return [number, { evidence_id: ids[0] ?? '', which, count, contradicted }]
     }),
   )
   return gone.flatMap(({ evidence_id: expected, seal_seq: number }): SeriesFault[] => {
-    const evidence_id = byNumber.get(number ?? 0)?.[0]?.says.evidence_id
-    if (!number || evidence_id === undefined || isFollowed.has(expected)) return []
+    const here = byNumber.get(number ?? 0)
+    if (!number || here === undefined || isFollowed.has(expected)) return []
+    const { evidence_id, which, count, contradicted } = here
     const at = { seal_seq: number, expected, actual: evidence_id, by: null }
     const has = `the server’s own list has ${expected}, which is not here`
-    const but = contradicted.get(number)
-    if (but !== undefined) {
-      const message = `For number ${number} ${has}, and it ${but}: the list contradicts itself, and accuses no record.`
+    if (contradicted !== undefined) {
+      const message = `For number ${number} ${has}, and it ${contradicted}: the list contradicts itself, and accuses no record.`
       return [{ fault: 'mislisted', evidence_id, ...at, message }]
     }
-    const message = `${evidence_id} is number ${number}, for which ${has}: the server sealed 2 records for it, or its list is false.`
+    const message = `${which}, for which ${has}: the server sealed ${count} for it, or its list is false.`
     return [{ fault: 'forked', evidence_ids: [expected, evidence_id], ...at, message }]
   })
+}
+
+/** What the list says of a record by which it contradicts itself, where it has another one for its number. */
+function contradictedIn({ listed, says, sha256 }: HeldToList): string[] {
+  const { evidence_id, seal_seq, head } = says
+  if (listed.seal_seq === seal_seq) return [`has ${evidence_id} too`]
+  const isHere = listed.head === head || listed.sha256 === sha256
+  return isHere && (listed.seal_seq ?? null) !== null
+    ? [`says another number of ${evidence_id} than stands in it`]
+    : []
 }
 
 /** A list may have one record as often as it likes: what is said of it in the same words is said once. */

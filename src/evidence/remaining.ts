@@ -133,20 +133,24 @@ export function remainingIn(
   const isNumbered =
     ![...changed, ...missing].includes(count - 1) && !added.some(({ kind }) => kind === 'closing')
   const ended = signed?.ended ?? null
+  // Where the links are as a key sealed them, it is the entry.
+  const sealed = isSealOver('seal-signed') && (ended === null || isNumbered)
   const found = {
     bytes,
     entries: count,
     intact: Math.min(first, count),
     broken: isWhole ? null : (breaking ?? placesOf([count - 1])[0] ?? null),
     changed: placesOf(changed).map((place) =>
-      asLinked.changed.get(place.seq)?.isOrLink ? { ...place, isOrLink: true as const } : place,
+      !sealed && asLinked.changed.get(place.seq)?.isOrLink
+        ? { ...place, isOrLink: true as const }
+        : place,
     ),
     beside: placesOf(isProven ? stored.differing : asLinked.beside),
     breaks: isProven ? [] : placesOf(asLinked.breaks),
     missing: placesOf(missing),
     added,
     lost,
-    sealed: isSealOver('seal-signed') && (ended === null || isNumbered),
+    sealed,
     frozen: frozenBy(record.gates, links, claims),
   }
   const lapsed = ENDED.find(({ code }) => isSealOver(code))?.word ?? null

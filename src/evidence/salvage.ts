@@ -133,13 +133,13 @@ async function storedIn(
   breathe: (done: number, of: number) => Promise<void>,
 ): Promise<{ stored: Stored; slots: Slots }> {
   const { evidence_id, run_id, order, head } = parts
-  const all = await matched(parts, known, breathe)
+  const seed = openChain(evidence_id, run_id).head
+  const all = await matched(parts, placesOf(known, seed), breathe)
   const entries = all.map(({ part }) => part)
   const digests = all.map(({ digest }) => digest)
   // The seq of what is as it was linked.
   const same = all.map(({ seq }) => seq)
   const kinds = ['opening', ...order, 'closing']
-  const seed = openChain(evidence_id, run_id).head
   const links = withLost(known, { kinds, entries, digests, same, seed, head })
   // Where entries were taken out of the order too, what stands there is of others.
   const isOrdered = kinds.length >= links.length
@@ -197,6 +197,15 @@ async function storedIn(
   return { stored, slots: placed.map((nth) => (nth === undefined ? undefined : entries[nth])) }
 }
 
+/** Where entries of each digest were linked: last, to be taken first, those whose links follow, and that before others. */
+function placesOf(known: Links, seed: string) {
+  const broken = new Set(brokenIn(known, seed))
+  const linked = known.flatMap((link, seq) => (link ? { entry: link.entry, seq } : [])).toReversed()
+  const isBroken = ({ seq }: { readonly seq: number }) => broken.has(seq)
+  const inOrder = [...linked.filter(isBroken), ...linked.filter((one) => !isBroken(one))]
+  return Map.groupBy(inOrder, ({ entry }) => entry)
+}
+
 type Matched = { readonly part: Part; readonly digest: string; readonly seq?: number | undefined }
 
 /**
@@ -205,10 +214,9 @@ type Matched = { readonly part: Part; readonly digest: string; readonly seq?: nu
  */
 async function matched(
   { entries, whole }: Parts,
-  known: Links,
+  seqs: ReturnType<typeof placesOf>,
   breathe: (done: number, of: number) => Promise<void>,
 ): Promise<Matched[]> {
-  const seqs = new Map(known.flatMap((link, seq) => (link ? [[link.entry, seq] as const] : [])))
   const match = async (parts: Iterable<Part>): Promise<Matched[]> => {
     const all: Matched[] = []
     for (const part of parts) {
@@ -216,13 +224,16 @@ async function matched(
         await breathe(all.length, Math.max(all.length, entries.length))
       const digest = await digestOfPart(part)
       // The kind is in what is digested.
-      const seq = seqs.get(digest)
-      if (seq !== undefined) seqs.delete(digest)
+      const places = seqs.get(digest)
+      const seq = places?.pop()?.seq
+      if (places?.length === 0) seqs.delete(digest)
       all.push({ part, digest, seq })
     }
     return all
   }
   const told = await match(entries)
+  // What is there once is not found a second time, whatever the digests of other links are.
+  for (const { digest, seq } of told) if (seq !== undefined) seqs.delete(digest)
   if (seqs.size === 0) return told
   const found = (await match(whole())).filter(({ seq }) => seq !== undefined)
   if (found.length === 0) return told

@@ -135,14 +135,17 @@ export function walkSeries(
   // of which of several, is then the same.
   const all = distinctHeld(given.toSorted(byPlace))
   const remembered = heads.toSorted(byPlace)
-  const byServer = Map.groupBy(all, ({ server }) => server)
   const here: Here = {
-    isOfOneKey: byServer.size === 1,
+    isOfOneKey:
+      !isPart &&
+      unplaced.length === 0 &&
+      new Set([...all, ...remembered].map(({ server }) => server)).size === 1,
     byId: Map.groupBy(all, ({ evidence_id }) => evidence_id),
     byPlace: Map.groupBy(all, nameOfPlace),
     byRun: Map.groupBy(all, ({ run_id }) => run_id),
     unplaced: Map.groupBy(unplaced, ({ evidence_id }) => evidence_id),
   }
+  const byServer = Map.groupBy(all, ({ server }) => server)
   // Over all keys: whoever seals a second history with a second key has forked this one all the same.
   const across = [...sealedTwice(given), ...forksOf(all), ...answeredTwice([...all, ...remembered])]
   const met = new Set<string>()
@@ -304,18 +307,18 @@ function againstPrevious(
 }
 
 /**
- * What else has the number of one that is gone, by what was sealed after that. Where records of several keys are here it may
- * have been of another one, which has numbers of its own.
+ * What else has the number of one that is gone, by what was sealed after that. Where records of other keys are here, or may
+ * be somewhere, it may have been of one of those, which have numbers of their own.
  */
 function inPlaceOf(evidence_id: string, after: Placed, { byPlace, isOfOneKey }: Here): FaultAt[] {
   const { server, evidence_id: by } = after
   const seal_seq = after.seal_seq - 1
   const rivals = isOfOneKey ? (byPlace.get(nameOfPlace({ server, seal_seq })) ?? []) : []
   if (rivals.length === 0) return []
-  const names = rivals.map((one) => one.evidence_id)
-  const message = `${namesSaid(names)} ${names.length === 1 ? 'is' : 'are'} number ${seal_seq}, and so is ${evidence_id}, which is not here, and after which ${by} was sealed: the server sealed ${counted(names.length + 1, 'record')} for it, or ${by} says a false number.`
   // As many as are gone may each have as many.
-  const evidence_ids = [evidence_id, ...names.slice(0, MOST_NAMED)]
+  const names = rivals.slice(0, MOST_NAMED).map((one) => one.evidence_id)
+  const message = `${listed(names, rivals.length)} ${rivals.length === 1 ? 'is' : 'are'} number ${seal_seq}, and so is ${evidence_id}, which is not here, and after which ${by} was sealed: the server sealed ${counted(rivals.length + 1, 'record')} for it, unless ${evidence_id} was another key’s, or ${by} says a false number.`
+  const evidence_ids = [evidence_id, ...names]
   return [{ at: server, fault: 'forked', seal_seq, evidence_ids, by, message }]
 }
 

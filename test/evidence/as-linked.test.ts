@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { type Envelope } from '#contract/envelope.ts'
 import { canonicalize, utf8 } from '#evidence/canonical.ts'
 import { entriesOf, entryPreimage, linkDigest } from '#evidence/chain.ts'
 import { sha256 } from '#evidence/digest.ts'
 import { type Remaining } from '#evidence/remaining.ts'
+import { type Trusted } from '#evidence/trust.ts'
 import { verifyEnvelope } from '#evidence/verify.ts'
-import { newSigner, planGate, planStep, startRun } from './fixture.ts'
+import { newSigner, pinned, planGate, planStep, startRun } from './fixture.ts'
 import { LONG_MS, SEED } from './seed.ts'
 
 /*
@@ -29,6 +31,7 @@ const LAST = PARTS.length + 1
 const HOWS = [
   'entry',
   'digest',
+  'digest of another',
   'link',
   'entry, digest',
   'entry, digest, link',
@@ -39,7 +42,7 @@ const HOWS = [
 type How = (typeof HOWS)[number]
 type Done = ReadonlyMap<number, How>
 
-function damaged(done: Done, isRead: boolean): object {
+function damaged(done: Done, isRead: boolean): Envelope {
   const document = structuredClone(honest)
   const { hash_chain } = document.integrity
   const known = new Map(hash_chain.links.map((link) => [link.seq, link]))
@@ -54,7 +57,8 @@ function damaged(done: Done, isRead: boolean): object {
       if ('outcome' in body) body.outcome = 'aborted'
       else if ('question' in body) body.question = 'Another?'
       else if ('argv' in body && 'duration_ms' in body) body.duration_ms = 1
-    if (how.includes('digest'))
+    if (how === 'digest of another') link.entry = known.get(seq - 1)?.entry ?? ''
+    else if (how.includes('digest'))
       link.entry = sha256(how === 'digest' ? 'x' : entryPreimage(kind, canonicalize(body)))
     if (how === 'link') link.link = sha256('y')
     if (how === 'entry, digest, link') {
@@ -72,7 +76,8 @@ function damaged(done: Done, isRead: boolean): object {
   document.gates = outOf(document.gates)
   document.order = order.flatMap((kind) => (kind === 'step' || kind === 'gate' ? [kind] : []))
   hash_chain.links = outOf(hash_chain.links)
-  return isRead ? document : { ...document, note: 'not of a record' }
+  if (!isRead) Object.assign(document, { note: 'not of a record' })
+  return document
 }
 
 async function accountOf(done: Done, isRead: boolean): Promise<Remaining> {
@@ -128,3 +133,18 @@ it(
   },
   LONG_MS,
 )
+
+it('[V21] where a pinned key has sealed the links it is the entry that was changed, whatever head is written', async () => {
+  const document = damaged(new Map([[LAST, 'entry']]), true)
+  const { closing, integrity } = document
+  const { links } = integrity.hash_chain
+  const entry = sha256(entryPreimage('closing', canonicalize(closing)))
+  const prev = links[LAST - 1]?.link ?? ''
+  const head = linkDigest({ seq: LAST, kind: 'closing', prev, entry })
+  const changed = { ...document, integrity: { ...integrity, hash_chain: { links, head } } }
+  const changedBy = async (trust: Trusted[]) =>
+    (await verifyEnvelope(utf8(canonicalize(changed)), { trust })).remaining?.changed
+  const place = { seq: LAST, kind: 'closing', where: '/closing' }
+  expect(await changedBy([pinned(signer)])).toEqual([place])
+  expect(await changedBy([])).toEqual([{ ...place, isOrLink: true }])
+})

@@ -822,7 +822,7 @@ for (const [name, what, files, found, trust = 'pinned'] of [
     'together-of-one-number',
     'another one of the number before it',
     ['ev-7.number-2', 'ev-3'],
-    ['2: previous-differs /closing/previous', 'forked: ev-2 and ev-7, 2'],
+    ['2: previous-differs /closing/previous'],
   ],
   [
     'together-handed-over',

@@ -146,7 +146,7 @@ it('[W2] one that is gone and what has its number are a fork, in whichever order
   const rival = await sealed(3, two, 'ev-3b')
   const lie = await sealed(10, three, 'ev-10')
   const message =
-    'ev-3b is number 3, and so is ev-3, which is not here, and after which ev-4 was sealed: the server sealed 2 records for it, or ev-4 says a false number.'
+    'ev-3b is number 3, and so is ev-3, which is not here, and after which ev-4 was sealed: the server sealed 2 records for it, unless ev-3 was another key’s, or ev-4 says a false number.'
   const fork = {
     fault: 'forked',
     seal_seq: 3,
@@ -160,8 +160,10 @@ it('[W2] one that is gone and what has its number are a fork, in whichever order
     [lie, last, rival, two, one],
   ])
     expect(faultsOf(all)).toContainEqual(fork)
-  // Also of some that a reader has, of which no other is missing.
-  expect(faultsOf([rival, last], { isPart: true })).toEqual([fork])
+  // Not where there may be records of another key: among a reader's own files, or without a place.
+  expect(faultsOf([rival, last], { isPart: true })).toEqual([])
+  const unplaced = [{ evidence_id: 'ev-x', says: null }]
+  expect(faultsOf([one, two, rival, last], { unplaced })).not.toContainEqual(fork)
   expect(faultsOf([one, two, last]).map(({ fault }) => fault)).toEqual(['missing'])
   // It may have been of another key, which counts by itself.
   const elsewhere = await newSigner(2)
