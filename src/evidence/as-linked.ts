@@ -30,22 +30,24 @@ export function watchLinks(): {
   let open: { readonly seq: number; readonly isMade: boolean; readonly isOther: boolean }[] = []
   /** What comes out of these, in place of the link that is written. */
   let again: string | undefined
-  const close = () => {
-    for (const { seq, isMade, isOther } of open) if (!isMade && !isOther) breaks.push(seq)
+  const settle = (tell: (one: (typeof open)[number]) => void) => {
+    for (const one of open) tell(one)
     open = []
     again = undefined
   }
+  const close = () =>
+    settle(({ seq, isMade, isOther }) => {
+      if (!isMade && !isOther) breaks.push(seq)
+    })
   /** What is behind was made of what comes out of these: it is what is written beside them that is another. */
-  const acquit = () => {
-    for (const { seq, isMade } of open)
+  const acquit = () =>
+    settle(({ seq, isMade }) => {
       if (isMade) changed.set(seq, { isOrLink: true })
       else {
         changed.delete(seq)
         beside.push(seq)
       }
-    open = []
-    again = undefined
-  }
+    })
   const add = ({ seq, kind, prev, entry, known }: Linked) => {
     const before = open.at(-1)?.seq
     if (known === undefined || (before !== undefined && before !== seq - 1)) close()

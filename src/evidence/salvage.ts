@@ -452,23 +452,7 @@ function othersPlaced(
       (kind === 'opening') === (seq === 0) && (kind === 'closing') === (seq === links.length - 1)
     )
   }
-  const linkAt = (seq: number): string | undefined => (seq === -1 ? seed : links[seq]?.link)
-  const isBroken = (seq: number): boolean => {
-    const [prev, link] = [linkAt(seq - 1), links[seq]]
-    return prev !== undefined && link !== undefined && linkDigest({ ...link, prev }) !== link.link
-  }
-  let tries = MOST_TRIED
-  /** Its link would have been another than the one that the next was made of. */
-  const isNone = (kind: LinkKind, seq: number, free: readonly number[]): boolean => {
-    const [prev, next] = [linkAt(seq - 1), links[seq + 1]]
-    if (links[seq] !== undefined || prev === undefined || next === undefined) return false
-    tries -= free.length
-    if (tries < 0 || isBroken(seq - 1) || isBroken(seq + 2)) return false
-    return free.every((nth) => {
-      const link = linkDigest({ seq, prev, kind, entry: digests[nth] ?? '' })
-      return linkDigest({ ...next, prev: link }) !== next.link
-    })
-  }
+  const isNone = refuting(links, digests, seed)
   const others: (number | null | undefined)[] = entries.map(() => undefined)
   for (const kind of LINK_KINDS) {
     let free: number[] = []
@@ -498,6 +482,29 @@ function othersPlaced(
     placeUntil(links.length)
   }
   return others
+}
+
+/**
+ * Did none of these stand in a place whose link cannot be read, between two that can? The link of each would have been
+ * another than the one that the next was made of.
+ */
+function refuting(links: Links, digests: readonly string[], seed: string) {
+  const linkAt = (seq: number): string | undefined => (seq === -1 ? seed : links[seq]?.link)
+  const isBroken = (seq: number): boolean => {
+    const [prev, link] = [linkAt(seq - 1), links[seq]]
+    return prev !== undefined && link !== undefined && linkDigest({ ...link, prev }) !== link.link
+  }
+  let tries = MOST_TRIED
+  return (kind: LinkKind, seq: number, free: readonly number[]): boolean => {
+    const [prev, next] = [linkAt(seq - 1), links[seq + 1]]
+    if (links[seq] !== undefined || prev === undefined || next === undefined) return false
+    tries -= free.length
+    if (tries < 0 || isBroken(seq - 1) || isBroken(seq + 2)) return false
+    return free.every((nth) => {
+      const link = linkDigest({ seq, prev, kind, entry: digests[nth] ?? '' })
+      return linkDigest({ ...next, prev: link }) !== next.link
+    })
+  }
 }
 
 /** Hashes of a second, whatever is in the file. */
